@@ -1,0 +1,129 @@
+/**
+ * Every error that a person may meet, one row each: the sentence an operator reads, what would be right, where it comes
+ * from, whether a retry is safe, and the HTTP status where there is one.
+ */
+export interface ErrorRow {
+  readonly title: string
+  readonly hint: string
+  readonly source: 'client' | 'origin' | 'unit' | 'peer' | 'config' | 'internal'
+  readonly retry: boolean
+  readonly status: number
+}
+
+const row = (
+  title: string,
+  hint: string,
+  source: ErrorRow['source'],
+  status: number,
+  retry = false,
+): ErrorRow => ({ title, hint, source, status, retry })
+
+export const ERROR_CODES = {
+  'config-invalid': row(
+    'the configuration is not valid',
+    'mend what is named; nothing was changed',
+    'config',
+    400,
+  ),
+  'config-missing': row(
+    'the configuration file cannot be read',
+    'check the path given to --config',
+    'config',
+    400,
+  ),
+  'port-in-use': row('the port is taken', 'stop the other program, or change `listen`', 'config', 500),
+  'data-in-use': row(
+    'another orla uses the data directory',
+    'stop it, or give this one a `store.path` of its own',
+    'config',
+    500,
+  ),
+  'store-corrupt': row(
+    'the store file is damaged',
+    'restore it from a backup, or move it away to start empty',
+    'internal',
+    500,
+  ),
+  'store-read-only': row('the store cannot be written', 'make the data directory writable', 'internal', 507),
+  'store-full': row(
+    'the disk of the store is full',
+    'free some space; what was acknowledged is safe',
+    'internal',
+    507,
+  ),
+  'store-missing': row(
+    'the store file was removed under the running program',
+    'restart: it starts from what is on the disk',
+    'internal',
+    500,
+  ),
+  'store-newer': row(
+    'the data directory was written by a newer version',
+    'use that version, or another directory',
+    'config',
+    500,
+  ),
+  'unit-invalid': row('the unit was refused', 'mend what is named; what was live stays live', 'unit', 422),
+  'unit-unknown': row('there is no such unit', '`orla units` lists them', 'client', 404),
+  'unit-conflict': row('the unit cannot be changed so', 'see `orla units --json`', 'client', 409),
+  'request-invalid': row('the request is not valid', 'see /v1/openapi.json', 'client', 400),
+  unauthorized: row('a valid token is needed', 'send `Authorization: Bearer TOKEN`', 'client', 401),
+  'not-finished': row(
+    'not every worker runs it yet',
+    'see the laggards; it goes on in the background',
+    'internal',
+    504,
+    true,
+  ),
+  'control-unreachable': row(
+    'the control plane does not answer',
+    'check --control and that the node runs',
+    'peer',
+    502,
+    true,
+  ),
+  'origin-refused': row(
+    'the origin refused the connection',
+    'check that it runs and its address',
+    'origin',
+    502,
+    true,
+  ),
+  'origin-unreachable': row(
+    'the origin cannot be reached',
+    'check its name and the network',
+    'origin',
+    502,
+    true,
+  ),
+  'origin-closed': row(
+    'the origin closed the connection before it answered',
+    'see its log',
+    'origin',
+    502,
+    true,
+  ),
+  'origin-garbage': row(
+    'the origin sent what is not HTTP/1.1',
+    'check that the port speaks HTTP',
+    'origin',
+    502,
+  ),
+  'origin-timeout-connect': row(
+    'the origin did not accept the connection in time',
+    'see `timeouts.connect`',
+    'origin',
+    504,
+    true,
+  ),
+  'origin-timeout-response': row(
+    'the origin did not answer in time',
+    'see `timeouts.response`',
+    'origin',
+    504,
+    true,
+  ),
+  'origin-tls': row('the TLS handshake with the origin failed', 'check its certificate', 'origin', 502),
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERROR_CODES

@@ -1,0 +1,96 @@
+/**
+ * What the supervisor and its workers say to each other, over the channel that Node opens between a process and its
+ * child (`serialization: 'advanced'`).
+ *
+ * A change of units goes in two phases: `prepare` to all, `prepared` from all, then the supervisor writes the new epoch
+ * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
+ */
+import type { FailureReason, UnitVersion } from './unit.ts'
+import type { Config } from '../config/schema.ts'
+
+/**
+ * The units that are live together. `lastGood` holds the versions that `onError: "lastGood"` falls back to, by name.
+ * `enabled` is false while `disable --all` is in force: then no unit runs at all.
+ */
+export interface UnitSet {
+  readonly epoch: number
+  readonly enabled: boolean
+  readonly units: readonly UnitVersion[]
+  readonly lastGood: Readonly<Record<string, UnitVersion>>
+}
+
+/** A unit that is not run until a new version of it comes. */
+export interface Quarantine {
+  readonly name: string
+  readonly version: number
+  readonly reason: FailureReason
+  readonly at: number
+}
+
+export type ToWorker =
+  | {
+      readonly kind: 'start'
+      readonly worker: number
+      readonly config: Config
+      /** The address to listen on for each of `config.edge.listen`, with the port filled in where it was 0. */
+      readonly listen: readonly string[]
+      readonly units: UnitSet
+      readonly quarantined: readonly Quarantine[]
+      /** Path of the file that holds the shared words; word 0 is the epoch. */
+      readonly shared: string
+      /** Paths of the bundles that a sandbox runs. */
+      readonly bundles: { readonly sandbox: string; readonly guest: string }
+    }
+  /** Compile and run the top level of a version that is not live yet, in the spare sandbox. */
+  | { readonly kind: 'try'; readonly id: number; readonly unit: UnitVersion }
+  | { readonly kind: 'prepare'; readonly units: UnitSet }
+  /** The shared word was flipped to this epoch. */
+  | { readonly kind: 'committed'; readonly epoch: number }
+  /** A prepared set will not come: forget it. */
+  | { readonly kind: 'abort'; readonly epoch: number }
+  | { readonly kind: 'quarantine'; readonly quarantined: readonly Quarantine[] }
+  | { readonly kind: 'metrics'; readonly id: number }
+  /** Send log lines of units (all, or of one name) or stop. Errors of units are always sent. */
+  | { readonly kind: 'tail'; readonly on: boolean }
+  | { readonly kind: 'drain' }
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly addresses: readonly string[] }
+  /** The worker could not start: a port taken, a certificate missing. */
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'tried'; readonly id: number; readonly problems: readonly string[] }
+  | { readonly kind: 'prepared'; readonly epoch: number; readonly problems: readonly string[] }
+  | { readonly kind: 'quarantine'; readonly quarantine: Quarantine }
+  | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }
+  | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
+  /** The sandbox processes of this worker, whenever they change: the supervisor watches their memory. */
+  | { readonly kind: 'sandboxes'; readonly pids: readonly number[] }
+  | { readonly kind: 'drained' }
+
+/** One value of one series. Counters and histogram buckets are summed over workers, gauges too unless `worker` is a label. */
+export interface MetricSample {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number | HistogramValue
+}
+
+export interface HistogramValue {
+  /** Upper bounds in the base unit (seconds), without +Inf; `counts` has one more, and is not cumulative. */
+  readonly bounds: readonly number[]
+  readonly counts: readonly number[]
+  readonly sum: number
+}
+
+/** A line for `orla tail`: what a unit logged, or how it failed. */
+export interface TailLine {
+  readonly at: number
+  readonly unit: string
+  readonly version: number
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** The failure's reason, for errors of the unit itself. */
+  readonly reason?: FailureReason
+  readonly message: string
+  /** The author's file and line, where known: `token.ts:7:3`. */
+  readonly where?: string
+  readonly worker: number
+}

@@ -1,0 +1,55 @@
+/**
+ * The server behind the edge, as the pipeline sees it: send a request, be told the answer piece by piece.
+ *
+ * Callbacks, not promises: the answer of a proxied request passes here once a chunk, and each costs.
+ */
+import type { HeaderList, ResponseHead } from '../wire/http1/message.ts'
+import type { EdgeError } from '../base/errors.ts'
+
+export interface OriginRequest {
+  readonly method: string
+  /** Path and query, in origin form. */
+  readonly target: string
+  /** End-to-end headers with `host`, hop-by-hop ones already gone. Framing headers are added by the client. */
+  readonly headers: HeaderList
+  /** What follows: nothing, a body of that many bytes, or one of unknown length (sent chunked). */
+  readonly body: 'none' | 'chunked' | number
+}
+
+/** Told in this order: `onHead` (after any number of `onInformational`), `onData`…, then `onEnd`; or `onError` at any point, once, and then nothing. */
+export interface OriginHandler {
+  /** 1xx other than 101. */
+  onInformational?(head: ResponseHead): void
+  onHead(head: ResponseHead): void
+  /** A piece of the body, without its framing. Valid until this returns: copy what is kept. Return false to pause; then call `resume`. */
+  onData(chunk: Buffer): boolean
+  onEnd(trailers: HeaderList): void
+  /**
+   * Before the head: no answer came (502 or 504 by its code). After it: the answer was cut short, and must not be passed
+   * on nor stored as complete.
+   */
+  onError(error: EdgeError): void
+  /** The body that was written has left; write on. */
+  onDrain(): void
+}
+
+export interface OriginCall {
+  /** Sends a piece of the body; copies or keeps it as it needs. False: wait for `onDrain`. */
+  write(chunk: Buffer): boolean
+  /** The request's body is whole. Call it also when `body` is `none`? No: only when a body was announced. */
+  end(trailers?: HeaderList): void
+  resume(): void
+  /** The client went away: give up, tell the handler nothing more. The connection is not used again. */
+  abort(): void
+  /** For metrics and units: milliseconds from call to connected (0 for a kept connection) and to the head. */
+  readonly connectMs: number
+  readonly responseMs: number
+  readonly endpoint: string
+}
+
+/** The origin of one site: its endpoints and their kept connections. */
+export interface Origin {
+  send(request: OriginRequest, handler: OriginHandler): OriginCall
+  /** Closes idle connections; those in use close when they are done. */
+  close(): void
+}

@@ -1,0 +1,80 @@
+/**
+ * Runs units for one worker. The HTTP pipeline sends trips in; what is behind (a sandbox process, or an isolate in the
+ * worker for `isolation: "inline"`) is not its business.
+ */
+import type { FailureReason, Phase, UnitVersion } from './unit.ts'
+
+/** A unit that runs on a trip, with the phases it runs there (an OR of `PHASE_BITS`, run in the order of phases). */
+export interface TripStep {
+  readonly unit: UnitVersion
+  readonly phases: number
+}
+
+/**
+ * One journey of a request through one or more units, without the worker in between.
+ *
+ * `rewrite` and `access` travel together: the steps [a: rewrite, b: rewrite, a: access] are one trip. The texts are
+ * Latin-1: a character is a byte. See `sandbox/protocol.ts` for the form of `response` and `edits`.
+ */
+export interface Trip {
+  readonly steps: readonly TripStep[]
+  /** JSON with what `edge.client` and `edge.node` are made of. Parsed in the unit, and only if it looks. */
+  readonly meta: string
+  /** The head of the request as received, from the method to before the empty line. */
+  readonly head: string
+  /** `STATUS\nname: value\r\n…` of the response, in `headerFilter` and `log`; empty before. */
+  readonly response: string
+  /** What earlier units changed, to be applied before the first step. */
+  readonly edits: string
+  /** The request's body, for `content` alone. Empty otherwise. */
+  readonly body: string
+  /** Called exactly once, never from within `run`. */
+  done(outcome: TripOutcome): void
+}
+
+export type TripOutcome =
+  /** Every step ran, and none answered. `edits` are those of this trip, to be appended to the ones before. */
+  | { readonly kind: 'next'; readonly edits: string; readonly runs: readonly StepRun[] }
+  /** The unit of `step` answered; later steps did not run. */
+  | {
+      readonly kind: 'response'
+      readonly step: number
+      readonly phase: Phase
+      readonly edits: string
+      readonly status: number
+      /** `name: value\r\n` for each header. Comes from untrusted code: check before sending. */
+      readonly headers: string
+      readonly body: string | Uint8Array
+      readonly runs: readonly StepRun[]
+    }
+  /** The unit of `step` failed in `phase`; later steps did not run. `edits` hold what the steps before it changed. */
+  | {
+      readonly kind: 'failed'
+      readonly step: number
+      readonly phase: Phase
+      readonly edits: string
+      readonly reason: FailureReason
+      /** For the log and the author; never for the client. */
+      readonly message: string
+      readonly runs: readonly StepRun[]
+    }
+
+/** What one step cost, for the debug header. */
+export interface StepRun {
+  readonly step: number
+  readonly cpuUs: number
+}
+
+export interface UnitRunner {
+  /** Sends a trip. It is copied before this returns. */
+  run(trip: Trip): void
+  /**
+   * Makes versions ready beside the ones that run: compiles them and runs their top level. Resolves to what was wrong,
+   * in words, or to nothing. Called before the flip; the versions that run are not touched.
+   */
+  prepare(units: readonly UnitVersion[]): Promise<readonly string[]>
+  /** Forgets a version: no trip will name it again. Trips in flight finish. */
+  release(unit: UnitVersion): void
+  /** Lets what is in flight finish, then ends the processes. */
+  close(): Promise<void>
+}

@@ -1,0 +1,110 @@
+/**
+ * What the rest of the program knows about a unit: where it hooks in, when it matches, what it may use.
+ *
+ * A unit is one module of TypeScript. Its author's view (the `Unit` type with typed handlers) is in
+ * `unit/types/orla.d.ts`; this file is the operator's view, after the module was built and its fields were read.
+ */
+
+/** The phases a unit may hook, in the order of a request's life. The bit is how a set of them travels. */
+export const PHASE_BITS = {
+  rewrite: 1,
+  access: 2,
+  content: 4,
+  headerFilter: 8,
+  log: 16,
+} as const
+
+export type Phase = keyof typeof PHASE_BITS
+
+export const PHASES = Object.keys(PHASE_BITS) as readonly Phase[]
+
+/** Why a run of a unit failed. The same word stands in the answer, the metric, the log line and the breaker. */
+export type FailureReason =
+  | 'cpu' // used more CPU than `limits.cpuMs` in one call
+  | 'wall' // an async handler did not settle within `limits.wallMs`
+  | 'memory' // its isolate outgrew `limits.memoryMb`, or its sandbox the memory of a sandbox
+  | 'crash' // the process that ran it died while it was running
+  | 'throw' // the handler threw, rejected, or returned what its phase may not return
+  | 'syntax' // the code did not compile or its top level threw
+
+/** What happens to the request when a unit fails. */
+export type FailurePolicy =
+  | 'closed' // 503 that names the unit and the reason
+  | 'open' // as if the unit were not there
+  | 'lastGood' // the version before runs instead; without one, closed
+
+export interface UnitLimits {
+  /** CPU time of one call of a handler, in milliseconds, 1 to 1000. */
+  readonly cpuMs: number
+  /** Time from call to settled answer of an async handler, in milliseconds, 1 to 60000. */
+  readonly wallMs: number
+  /** Heap of the unit's isolate, in MiB, 8 to 512. */
+  readonly memoryMb: number
+}
+
+/** The share of requests that run the unit, and by what a client stays in or out. */
+export interface Sample {
+  /** 0 to 1. */
+  readonly share: number
+  /** `random` draws per request; `address` and `cookie:NAME` keep a client on one side. */
+  readonly by: 'random' | 'address' | `cookie:${string}`
+}
+
+export interface Manifest {
+  /** Hosts of the request: exact (`tv.example.com`), a subdomain wildcard (`*.example.com`), or `*`. Empty: all. */
+  readonly hosts: readonly string[]
+  /** Paths: exact, or a prefix that ends in `*`. Empty: all. */
+  readonly paths: readonly string[]
+  /** Methods in upper case. Empty: all. */
+  readonly methods: readonly string[]
+  /** Edge nodes by name, or by `group:NAME`. Empty: all. */
+  readonly nodes: readonly string[]
+  /** Higher runs first; equal ones by name. */
+  readonly priority: number
+  readonly sample: Sample
+  /** Absent: closed for `rewrite`, `access` and `content`, open elsewhere. */
+  readonly onError?: FailurePolicy
+  readonly limits: UnitLimits
+  readonly isolation: 'process' | 'inline'
+}
+
+/** One version of a unit, ready to run. Immutable: a change of code, manifest or environment is a new version. */
+export interface UnitVersion {
+  readonly name: string
+  /** 1, 2, 3… within the name. */
+  readonly version: number
+  /**
+   * The built module as the body of a CommonJS function `(exports, module)`: assigns `module.exports`, whose `default`
+   * (or itself) is the unit. One line longer in front of it would break the source map: see `sandbox/isolate-host.ts`.
+   */
+  readonly code: string
+  /** Source map v3 of `code`, as JSON, to name the author's file and line. May be empty. */
+  readonly sourceMap: string
+  /** The handlers the module exports, as an OR of `PHASE_BITS`. */
+  readonly phases: number
+  readonly manifest: Manifest
+  /** `edge.env`: plain values and decrypted secrets. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** `NAME@VERSION`, how a version is written wherever people see it. */
+export const versionKey = (unit: { readonly name: string; readonly version: number }): string =>
+  `${unit.name}@${unit.version}`
+
+export const DEFAULT_LIMITS: UnitLimits = { cpuMs: 10, wallMs: 1000, memoryMb: 32 }
+
+export const DEFAULT_MANIFEST: Manifest = {
+  hosts: [],
+  paths: [],
+  methods: [],
+  nodes: [],
+  priority: 0,
+  sample: { share: 1, by: 'random' },
+  limits: DEFAULT_LIMITS,
+  isolation: 'process',
+}
+
+/** The policy of a unit for a phase, with the default where its author chose none. */
+export function failurePolicy(manifest: Manifest, phase: Phase): FailurePolicy {
+  return manifest.onError ?? (phase === 'headerFilter' || phase === 'log' ? 'open' : 'closed')
+}

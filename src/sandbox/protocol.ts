@@ -1,0 +1,54 @@
+/**
+ * What crosses into a unit's isolate: one string in, one string out, by one synchronous call `step(batch)`.
+ *
+ * Everything is text, because a string is what crosses between isolates cheapest (measured: 9 KB in 2 µs; a decoder
+ * over shared bytes would cost ten times that), and because the unit then looks only at what it needs: sections are
+ * substrings, parsed when asked for. Heads are Latin-1, one character a byte. Values in edits hold no line breaks: the guest
+ * checks when they are set, and the worker checks again, since the guest is not trusted.
+ *
+ * A batch is entries after each other, all of one unit:
+ *
+ *     1 ID PHASES META HEAD RESPONSE EDITS BODY \n  then the five sections, their lengths in characters   invoke
+ *     2 TIMER \n                                                                                         a timer fired
+ *     3 \n                                                                                               go on
+ *     4 ID \n                                                                     forget an invocation (it timed out)
+ *
+ * The answer is records after each other, the same way:
+ *
+ *     1 ID OUTCOME PHASE EDITS HEAD BODY BODYKIND \n  then edits, head, body                             an invocation
+ *         OUTCOME 0: next. 1: a response: HEAD is `STATUS\nname: value\r\n…`, BODYKIND 0 text (UTF-16, to be sent
+ *         as UTF-8), 1 bytes (Latin-1). 2: threw: HEAD is JSON {name, message, stack}. 3: pending: awaits; its record
+ *         comes with a later step. PHASE is the phase bit where it ended (0 for next).
+ *     2 ID LEVEL LENGTH \n  then the text           a log line (ID 0: from the top level). LEVEL 0 debug 1 info 2 warn 3 error
+ *     3 TIMER MS \n                                 start a timer
+ *     4 TIMER \n                                    clear a timer
+ *     5 INDEX \n                                    the step used its slice: entries from INDEX on were not started
+ *
+ * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
+ * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
+ * or present: `H`, `A`, `D` likewise, and `S 404` its status.
+ */
+
+/** How long `step` starts further entries, in milliseconds of wall time: then it hands back what is finished. */
+export const SLICE_MS = 4
+
+export const INVOKE = 1
+export const TIMER_FIRED = 2
+export const GO_ON = 3
+export const FORGET = 4
+
+export const RECORD_INVOCATION = 1
+export const RECORD_LOG = 2
+export const RECORD_TIMER = 3
+export const RECORD_TIMER_CLEAR = 4
+export const RECORD_MORE = 5
+
+export const OUTCOME_NEXT = 0
+export const OUTCOME_RESPONSE = 1
+export const OUTCOME_THREW = 2
+export const OUTCOME_PENDING = 3
+
+export const BODY_TEXT = 0
+export const BODY_BYTES = 1
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const

@@ -1,0 +1,77 @@
+/**
+ * HTTP/1.1 messages as values: what the parsers make and the serialisers take.
+ *
+ * Headers are a flat list, name and value in turn, names in lower case, in the order received: most requests have ten of
+ * them, and a scan over a flat array beats building a map. Text is Latin-1, a character a byte, as RFC 9110 §5.5 asks.
+ */
+
+/** `[name, value, name, value, …]`, names in lower case. */
+export type HeaderList = readonly string[]
+
+/** How the end of a body is found. */
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  /** Responses alone: the body ends when the connection does. */
+  | { readonly kind: 'close' }
+
+export interface RequestHead {
+  readonly method: string
+  /** The target in origin form: path and query as received. `*` for `OPTIONS *`. */
+  readonly target: string
+  /** The part of `target` before the first `?`. */
+  readonly path: string
+  /** The part after it, without the `?`; empty where there is none. */
+  readonly query: string
+  /** Host and port in lower case, from the target in absolute form, else from `Host`. Empty where HTTP/1.0 sent none. */
+  readonly authority: string
+  /** `authority` without its port. */
+  readonly host: string
+  readonly minor: 0 | 1
+  readonly headers: HeaderList
+  /**
+   * The head as received, from the method to before the empty line, for units. Where the target came in absolute form
+   * it stands in origin form here, with `Host` to match: units see one form.
+   */
+  readonly raw: string
+  readonly framing: Framing
+  /** False: the connection closes after the answer. */
+  readonly keepAlive: boolean
+  readonly expectContinue: boolean
+  /** Lower-case names that `Connection` nominates, to be removed with the hop-by-hop ones. Mostly empty. */
+  readonly nominated: readonly string[]
+}
+
+export interface ResponseHead {
+  readonly status: number
+  readonly reason: string
+  readonly minor: 0 | 1
+  readonly headers: HeaderList
+  readonly framing: Framing
+  readonly keepAlive: boolean
+  readonly nominated: readonly string[]
+}
+
+/** Why a message was refused. `status` is what a client gets; from an origin it becomes 502. */
+export interface WireProblem {
+  readonly kind: 'problem'
+  readonly status: 400 | 408 | 413 | 414 | 431 | 501 | 505
+  /** What is wrong, in words an author of a client understands: `bare LF`, `two Content-Length`. */
+  readonly reason: string
+}
+
+/** The value of the first header of that (lower-case) name. */
+export function headerValue(headers: HeaderList, name: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]
+  return undefined
+}
+
+/** All values of that name in one, joined by `, ` (RFC 9110 §5.3). Undefined where there is none. */
+export function headerValues(headers: HeaderList, name: string): string | undefined {
+  let joined: string | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] === name) joined = joined === undefined ? headers[i + 1] : `${joined}, ${headers[i + 1]}`
+  }
+  return joined
+}
