@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createSharedWords, openSharedWords } from './shared-words.ts'
+
+const module = new URL('shared-words.ts', import.meta.url).href
+
+/** Runs a line in another process, with the words of `path` as `words`. */
+function inAnotherProcess(path: string, line: string): void {
+  const program = `
+    const { openSharedWords } = await import(${JSON.stringify(module)})
+    const words = openSharedWords(${JSON.stringify(path)})
+    ${line}`
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  assert.equal(child.status, 0, child.stderr)
+}
+
+test('a word that one process writes is read by another', () => {
+  const shared = createSharedWords(4)
+  try {
+    assert.equal(shared.words.length, 4)
+    Atomics.store(shared.words, 0, 41)
+    inAnotherProcess(shared.path, 'if (Atomics.add(words, 0, 1) !== 41) process.exit(1)')
+    assert.equal(Atomics.load(shared.words, 0), 42)
+  } finally {
+    shared.unlink()
+  }
+})
+
+test('without /dev/shm a regular file does the same', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'words-test-'))
+  const shared = createSharedWords(2, directory)
+  try {
+    inAnotherProcess(shared.path, 'Atomics.store(words, 1, -7)')
+    assert.equal(Atomics.load(shared.words, 1), -7)
+  } finally {
+    shared.unlink()
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('the words outlive their file in those who mapped it', () => {
+  const shared = createSharedWords(1)
+  const second = openSharedWords(shared.path)
+  shared.unlink()
+  assert.equal(existsSync(shared.path), false)
+  Atomics.store(shared.words, 0, 5)
+  assert.equal(Atomics.load(second, 0), 5)
+})
+
+test('a file left by a process that was killed is removed by the next one, a living one keeps its own', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'words-test-'))
+  const gone = spawnSync(process.execPath, ['-e', '']).pid
+  mkdirSync(join(directory, `orla-words-${gone}-abc`))
+  const first = createSharedWords(1, directory)
+  const second = createSharedWords(1, directory)
+  assert.equal(existsSync(join(directory, `orla-words-${gone}-abc`)), false)
+  assert.ok(existsSync(first.path) && existsSync(second.path))
+  rmSync(directory, { recursive: true })
+})
