@@ -52,3 +52,32 @@ export const BODY_TEXT = 0
 export const BODY_BYTES = 1
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+/**
+ * What the guest's bundle, a script, evaluates to. The host keeps references to both functions; units never see them.
+ */
+export interface Guest {
+  /**
+   * Once, before the first step: runs the unit's top level and reads its handlers. `define` is the unit's code as a
+   * function, compiled in the same context. `setup` is JSON, `GuestSetup`. `progress` is four bytes of shared memory, an
+   * Int32: `step` writes the index of the entry it is about to run there (0 for the first of the batch) and -1 before it
+   * returns, so that the host knows whose run was cut off even when the isolate is gone.
+   * Returns the empty string, or JSON `{name, message, stack}` of what was thrown or is wrong with the module.
+   */
+  install(
+    define: (exports: object, module: { exports: object }) => void,
+    setup: string,
+    progress: SharedArrayBuffer,
+  ): string
+  /** Records of the log and of timers that the top level made come with the first step's answer. */
+  step(batch: string): string
+}
+
+export interface GuestSetup {
+  readonly name: string
+  readonly version: number
+  /** The handlers as the operator's side read them; the guest goes by the module itself. */
+  readonly phases: number
+  /** `edge.env`. */
+  readonly env: Readonly<Record<string, string>>
+}
