@@ -63,6 +63,7 @@ export const ERROR_CODES = {
     'config',
     500,
   ),
+  'worker-failed': row('a worker could not start', 'see what it says', 'internal', 500, true),
   'unit-invalid': row('the unit was refused', 'mend what is named; what was live stays live', 'unit', 422),
   'unit-unknown': row('there is no such unit', '`orla units` lists them', 'client', 404),
   'unit-conflict': row('the unit cannot be changed so', 'see `orla units --json`', 'client', 409),

@@ -1,0 +1,177 @@
+/**
+ * What the admin API asks of the node it controls. The supervisor implements it; the API knows nothing of processes.
+ *
+ * Whatever cannot be done is thrown as an `EdgeError`; `Refused` and `NotFinished` carry more than a sentence.
+ */
+import { EdgeError } from '../base/errors.ts'
+import type { ErrorCode } from '../base/error-codes.ts'
+import type { Quarantine, TailLine } from '../contract/messages.ts'
+import type { LogEntry, Position, Snapshot } from '../contract/store.ts'
+import type { Manifest, Phase } from '../contract/unit.ts'
+
+/** When a change counts as done: written to the store, or run by every edge node, or by every worker of every edge node. */
+export type Wait = 'stored' | 'edges' | 'all'
+
+export interface ChangeOptions {
+  readonly wait: Wait
+  /** How long the caller waits, in milliseconds. The change goes on after that. */
+  readonly timeoutMs: number
+}
+
+export interface DeployRequest {
+  /** The module, or the entry among `files`. */
+  readonly source: string
+  readonly language: 'ts' | 'js'
+  /** Further modules that `source` imports, by relative path. */
+  readonly files: Readonly<Record<string, string>>
+  /** The path under which `source` is known in messages and to relative imports. */
+  readonly entry: string
+  /** Wins over the fields in the module. Unchecked. */
+  readonly manifest: Readonly<Record<string, unknown>>
+  /** Absent: those of the version before stay. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly secrets?: Readonly<Record<string, string>>
+}
+
+/** How long each step of a change took, in milliseconds; steps that did not happen are absent. */
+export interface ChangeTimings {
+  readonly queueMs?: number
+  readonly buildMs?: number
+  readonly checkMs?: number
+  readonly tryMs?: number
+  readonly storeMs?: number
+  readonly flipMs?: number
+}
+
+export interface ChangeResult {
+  readonly name: string
+  /** The version that is live after the change; 0 where none is. */
+  readonly version: number
+  /** The set of units that holds it. For `wait: "stored"` it may not be live yet. */
+  readonly epoch: number
+  readonly live: { readonly workers: number; readonly of: number }
+  readonly ms: number
+  readonly timings: ChangeTimings
+}
+
+/** What is wrong with a unit, as near to its author's file as is known. */
+export interface Problem {
+  readonly message: string
+  readonly file?: string
+  /** From 1. */
+  readonly line?: number
+  readonly column?: number
+}
+
+/** A worker, or a step, that had not answered when the time was up. */
+export interface Laggard {
+  readonly who: string
+  readonly reason: string
+}
+
+/** A change that was refused for reasons that lie in what was sent. Nothing was changed. */
+export class Refused extends EdgeError {
+  readonly problems: readonly Problem[]
+
+  constructor(detail: string, problems: readonly Problem[], code: ErrorCode = 'unit-invalid') {
+    super(code, detail)
+    this.problems = problems
+  }
+}
+
+/** The time is up; the change goes on. */
+export class NotFinished extends EdgeError {
+  readonly laggards: readonly Laggard[]
+
+  constructor(detail: string, laggards: readonly Laggard[]) {
+    super('not-finished', detail)
+    this.laggards = laggards
+  }
+}
+
+export type UnitState = 'live' | 'disabled' | 'quarantined'
+
+export interface UnitSummary {
+  readonly name: string
+  readonly version: number
+  readonly state: UnitState
+  /** Why, where the state is `quarantined`. */
+  readonly quarantine?: Quarantine
+  readonly phases: readonly Phase[]
+  readonly manifest: Manifest
+  /** Names alone: values of `env` may be seen with the unit, those of secrets never. */
+  readonly env: readonly string[]
+  readonly secrets: readonly string[]
+  /** Milliseconds since 1970. */
+  readonly deployedAt: number
+}
+
+export interface UnitDetail extends UnitSummary {
+  readonly envValues: Readonly<Record<string, string>>
+  readonly versions: readonly VersionSummary[]
+  /** The newest last; at most 20. */
+  readonly errors: readonly TailLine[]
+}
+
+export interface VersionSummary {
+  readonly version: number
+  readonly live: boolean
+  readonly at: number
+  /** SHA-256 of the built code, hex. */
+  readonly hash: string
+}
+
+export interface EdgeStatus {
+  readonly name: string
+  readonly groups: readonly string[]
+  readonly epoch: number
+  readonly enabled: boolean
+  readonly position: Position
+  /** Entries of the log that this edge has not applied. */
+  readonly lag: number
+  readonly addresses: readonly string[]
+  readonly workers: readonly WorkerStatus[]
+}
+
+export interface WorkerStatus {
+  readonly worker: number
+  readonly pid: number
+  readonly state: 'starting' | 'ready' | 'replacing' | 'draining'
+  readonly restarts: number
+}
+
+export interface TailListener {
+  onLine(line: TailLine): void
+  /** Lines that were lost since the last call, because a worker or this listener was too slow. */
+  onDropped(count: number): void
+}
+
+export interface ControlledNode {
+  deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>
+  /** Without a version: to the one before the live one. */
+  rollback(name: string, version: number | undefined, options: ChangeOptions): Promise<ChangeResult>
+  remove(name: string, options: ChangeOptions): Promise<ChangeResult>
+  setEnabled(name: string, enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
+  /** The switch for all units at once; `name` of the result is `*`. */
+  setAllEnabled(enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
+  setEnv(
+    name: string,
+    values: {
+      readonly env?: Readonly<Record<string, string>>
+      readonly secrets?: Readonly<Record<string, string>>
+    },
+    options: ChangeOptions,
+  ): Promise<ChangeResult>
+
+  units(): readonly UnitSummary[]
+  unit(name: string): UnitDetail
+  edges(): readonly EdgeStatus[]
+  /** Prometheus text. */
+  metrics(): Promise<string>
+  /** Until the returned function is called. `unit` undefined: all. */
+  tail(unit: string | undefined, listener: TailListener): () => void
+  logEntries(after: number, limit: number): readonly LogEntry[]
+  snapshot(): Snapshot
+  /** What stands in the way of serving; empty when ready. */
+  unready(): readonly string[]
+}

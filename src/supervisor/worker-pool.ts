@@ -1,0 +1,192 @@
+/**
+ * The workers of a node: starts them, replaces those that die, drains them.
+ *
+ * A start and a change of units take turns (`Turns`): a worker that starts is given the set that is live, and would miss a
+ * flip that happened before it said `ready`. A worker that keeps dying waits longer before each start, outside of its
+ * turn, so it holds up nobody else's change.
+ */
+import { EdgeError } from '../base/errors.ts'
+import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts'
+import type { Log } from './log.ts'
+import type { FromWorker, ToWorker } from '../contract/messages.ts'
+import type { Turns } from './turns.ts'
+import { WorkerProcess } from './worker-process.ts'
+
+export type StartMessage = Extract<ToWorker, { kind: 'start' }>
+
+export interface PoolOptions {
+  readonly count: number
+  /** Path of the program that a worker runs. */
+  readonly entry: string
+  readonly turns: Turns
+  /** What a worker that starts now is told. `listen` is as configured; the pool fills in the ports. */
+  startMessage(worker: number): StartMessage
+  onMessage(worker: WorkerProcess, message: FromWorker): void
+  onReady(worker: WorkerProcess): void
+  onGone(worker: WorkerProcess): void
+  readonly log: Log
+}
+
+/** A worker that has not said `ready` by then is killed, and replaced. */
+const START_MAX_MS = 20_000
+/** A worker that lived longer than this is replaced at once; a shorter life doubles the wait. */
+const LIFE_LONG_MS = 10_000
+const WAIT_FIRST_MS = 50
+const WAIT_MAX_MS = 5_000
+
+interface Slot {
+  readonly index: number
+  worker: WorkerProcess | undefined
+  restarts: number
+  waitMs: number
+  timer: NodeJS.Timeout | undefined
+}
+
+export class WorkerPool {
+  readonly #options: PoolOptions
+  readonly #slots: Slot[]
+  #addresses: readonly string[] | undefined
+  #isEnding = false
+  readonly #waiters = new Set<() => void>()
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+    this.#slots = Array.from({ length: options.count }, (_, index) => ({
+      index,
+      worker: undefined,
+      restarts: 0,
+      waitMs: 0,
+      timer: undefined,
+    }))
+  }
+
+  get size(): number {
+    return this.#slots.length
+  }
+
+  /** Where the workers listen, with the ports that the system chose. Empty before `start` is done. */
+  get addresses(): readonly string[] {
+    return this.#addresses ?? []
+  }
+
+  get slots(): readonly Readonly<Slot>[] {
+    return this.#slots
+  }
+
+  /** Every process there is, whatever its phase. */
+  all(): WorkerProcess[] {
+    return this.#slots.flatMap(({ worker }) => (worker && worker.phase !== 'gone' ? [worker] : []))
+  }
+
+  ready(): WorkerProcess[] {
+    return this.all().filter((worker) => worker.phase === 'ready')
+  }
+
+  /** To those that are ready: one that starts is told everything then, see `onReady`. */
+  broadcast(message: ToWorker): void {
+    for (const worker of this.ready()) worker.send(message)
+  }
+
+  /** Starts all; throws what the first one that cannot start says. The others are ended then. */
+  async start(): Promise<void> {
+    try {
+      await this.#options.turns.take(async () => {
+        const [first, ...others] = this.#slots
+        // Where the system chooses a port, the first worker asks for it and the others get the same one.
+        if (first) await this.#launch(first)
+        await Promise.all(others.map((slot) => this.#launch(slot)))
+      })
+    } catch (error) {
+      this.kill()
+      throw error
+    }
+  }
+
+  /** Resolves when every slot has a worker that is ready, or when the time is up. */
+  async whenAllReady(timeoutMs: number): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs
+    while (this.ready().length < this.size) {
+      const leftMs = deadline - performance.now()
+      if (leftMs <= 0) return false
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          clearTimeout(timer)
+          this.#waiters.delete(wake)
+          resolve()
+        }
+        const timer = setTimeout(wake, leftMs)
+        this.#waiters.add(wake)
+      })
+    }
+    return true
+  }
+
+  /** Lets every worker finish what is in flight. Those that have not ended after the time are killed. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#isEnding = true
+    for (const slot of this.#slots) clearTimeout(slot.timer)
+    const gone = this.all().map((worker) => {
+      worker.phase = 'draining'
+      worker.send({ kind: 'drain' })
+      return worker.ended
+    })
+    const timer = setTimeout(() => this.kill(), timeoutMs)
+    await Promise.all(gone)
+    clearTimeout(timer)
+  }
+
+  /** Ends all workers at once, and starts no more. */
+  kill(): void {
+    this.#isEnding = true
+    for (const slot of this.#slots) clearTimeout(slot.timer)
+    for (const worker of this.all()) worker.kill()
+  }
+
+  /** Forks a worker into its slot and waits until it is ready. */
+  async #launch(slot: Slot): Promise<void> {
+    const message = this.#options.startMessage(slot.index)
+    const worker = new WorkerProcess(slot.index, this.#options.entry, {
+      onMessage: (from, heard) => this.#options.onMessage(from, heard),
+      onGone: (ended, how) => this.#gone(slot, ended, how),
+    })
+    slot.worker = worker
+    const answer = await worker.ask(
+      { ...message, listen: this.#addresses ?? message.listen },
+      (heard): heard is Extract<FromWorker, { kind: 'ready' | 'failed' }> =>
+        heard.kind === 'ready' || heard.kind === 'failed',
+      START_MAX_MS,
+    )
+    if (answer.kind === 'failed') {
+      worker.kill()
+      throw new EdgeError(isErrorCode(answer.code) ? answer.code : 'worker-failed', answer.message)
+    }
+    this.#addresses ??= answer.addresses
+    worker.phase = 'ready'
+    this.#options.onReady(worker)
+    for (const wake of this.#waiters) wake()
+  }
+
+  #gone(slot: Slot, worker: WorkerProcess, how: string): void {
+    this.#options.onGone(worker)
+    if (this.#isEnding || this.#addresses === undefined) return
+    const livedMs = performance.now() - worker.startedAt
+    slot.waitMs = livedMs > LIFE_LONG_MS ? 0 : Math.min(WAIT_MAX_MS, slot.waitMs * 2 || WAIT_FIRST_MS)
+    slot.restarts += 1
+    this.#options.log.warn(`worker ${slot.index} (pid ${worker.pid}) ended: ${how}; it is replaced`)
+    slot.timer = setTimeout(() => void this.#replace(slot), slot.waitMs)
+  }
+
+  async #replace(slot: Slot): Promise<void> {
+    try {
+      await this.#options.turns.take(async () => {
+        if (!this.#isEnding) await this.#launch(slot)
+      })
+    } catch (error) {
+      // It has ended or is killed, and `#gone` goes on from there.
+      this.#options.log.warn(`worker ${slot.index} did not start: ${(error as Error).message}`)
+      slot.worker?.kill()
+    }
+  }
+}
+
+const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_CODES, code)
