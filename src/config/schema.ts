@@ -3,29 +3,33 @@
  *
  * After the check, times are milliseconds and sizes are bytes, and every default is filled in.
  */
+import { hostname } from 'node:os'
 import * as v from 'valibot'
-import { duration, size } from './units.ts'
+import { count, duration, size } from './units.ts'
+
+const LISTEN_EXPECTED = 'expected "ADDRESS:PORT", such as "127.0.0.1:8080"'
 
 const Listen = v.pipe(
-  v.string(),
-  v.regex(/^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, 'expected "ADDRESS:PORT", such as "127.0.0.1:8080"'),
-  v.check(
-    (text) => Number(text.slice(text.lastIndexOf(':') + 1)) < 65_536,
-    'expected a port from 0 to 65535',
-  ),
+  v.string(LISTEN_EXPECTED),
+  v.check((text) => {
+    const port = /^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(text)?.[1]
+    return port !== undefined && Number(port) < 65_536
+  }, LISTEN_EXPECTED),
 )
 
 const ListenList = v.pipe(
-  v.union([Listen, v.pipe(v.array(Listen), v.minLength(1, 'expected at least one'))]),
+  v.union(
+    [Listen, v.pipe(v.array(Listen), v.minLength(1, 'expected at least one address'))],
+    `${LISTEN_EXPECTED}, or a list of them`,
+  ),
   v.transform((value): readonly string[] => (typeof value === 'string' ? [value] : value)),
 )
 
+const ENDPOINT_EXPECTED = 'expected "http://HOST:PORT" or "https://HOST:PORT", without a path'
+
 const EndpointUrl = v.pipe(
-  v.string(),
-  v.check(
-    (text) => /^https?:\/\/[^/\s]+\/?$/.test(text) && URL.canParse(text),
-    'expected "http://HOST:PORT" or "https://HOST:PORT", without a path',
-  ),
+  v.string(ENDPOINT_EXPECTED),
+  v.check((text) => /^https?:\/\/[^/\s@?#]+\/?$/.test(text) && URL.canParse(text), ENDPOINT_EXPECTED),
 )
 
 const Timeouts = v.strictObject({
@@ -38,10 +42,13 @@ const Timeouts = v.strictObject({
 })
 
 const OriginObject = v.strictObject({
-  endpoints: v.pipe(v.array(EndpointUrl), v.minLength(1, 'expected at least one endpoint')),
+  endpoints: v.pipe(
+    v.array(EndpointUrl, 'expected a list such as ["http://127.0.0.1:9000"]'),
+    v.minLength(1, 'expected at least one endpoint'),
+  ),
   timeouts: v.optional(Timeouts, {}),
   /** Connections to one endpoint from one worker, at most. */
-  connectionsMax: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1024),
+  connectionsMax: v.optional(count(), 1024),
   tls: v.optional(
     v.strictObject({
       /** Path of a PEM file with the authorities to trust instead of the system's. */
@@ -56,15 +63,29 @@ const OriginObject = v.strictObject({
 })
 
 const Origin = v.pipe(
-  v.union([EndpointUrl, OriginObject]),
+  v.union([EndpointUrl, OriginObject], 'expected "http://HOST:PORT", or an object with `endpoints`'),
   v.transform((origin) =>
     typeof origin === 'string' ? v.parse(OriginObject, { endpoints: [origin] }) : origin,
   ),
 )
 
+/** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
+const HOST_EXPECTED = 'expected a host such as "tv.example.com", "*.example.com" or "*", without a port'
+
+const Host = v.pipe(
+  v.string(HOST_EXPECTED),
+  v.regex(/^(?:\*|(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])$/, HOST_EXPECTED),
+  v.transform((host) => host.toLowerCase()),
+)
+
 const Site = v.strictObject({
-  /** Exact names, `*.example.com`, or `*`. */
-  hosts: v.optional(v.array(v.string()), ['*']),
+  hosts: v.optional(
+    v.pipe(
+      v.array(Host, 'expected a list such as ["tv.example.com"]'),
+      v.minLength(1, 'expected at least one host'),
+    ),
+    ['*'],
+  ),
   origin: Origin,
   cache: v.optional(
     v.strictObject({
@@ -78,14 +99,14 @@ const Site = v.strictObject({
 
 const Edge = v.strictObject({
   listen: v.optional(ListenList, '127.0.0.1:8080'),
-  workers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)), 1),
+  workers: v.optional(count(256), 1),
   limits: v.optional(
     v.strictObject({
       /** Request line and headers together. */
       headBytes: v.optional(size(), '32kb'),
       /** The request target alone; longer is 414. */
       targetBytes: v.optional(size(), '8kb'),
-      headerCount: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 100),
+      headerCount: v.optional(count(), 100),
       /** Body of a request; longer is 413. */
       bodyBytes: v.optional(size(), '1gb'),
       /** Body that a `content` unit may read whole. */
@@ -99,7 +120,7 @@ const Edge = v.strictObject({
       /** How long a drain waits for what is in flight. */
       drain: v.optional(duration(), '30s'),
       /** Connections of one worker, at most. */
-      connections: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 50_000),
+      connections: v.optional(count(), 50_000),
     }),
     {},
   ),
@@ -112,16 +133,20 @@ const Edge = v.strictObject({
 const Control = v.strictObject({
   listen: v.optional(Listen, '127.0.0.1:8081'),
   /** The bearer token; one is made and printed where none is given. */
-  token: v.optional(v.pipe(v.string(), v.minLength(1))),
+  token: v.optional(
+    v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/, 'expected visible ASCII characters without spaces')),
+  ),
 })
 
 const StoreConfig = v.strictObject({
   kind: v.optional(v.picklist(['embedded'], 'expected "embedded"'), 'embedded'),
-  path: v.optional(v.string(), './data'),
+  /** A directory, from the configuration file's own. Holds the log, the last good set of units and the lock. */
+  path: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a directory')), './data'),
 })
 
 const NodeConfig = v.strictObject({
-  name: v.optional(v.string()),
+  /** Tells this node from others; the machine's name where none is given. */
+  name: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a name')), () => hostname()),
   groups: v.optional(v.array(v.string()), []),
 })
 

@@ -1,0 +1,164 @@
+/**
+ * Checks a configuration and tells every problem at once, each with its path and with what would be right.
+ *
+ * Values are checked by the schema. Unknown keys are looked for here, by a walk of our own: the schema's check stops at the
+ * first one of an object, and does not know which key was meant.
+ */
+import * as v from 'valibot'
+import { nearest } from '../base/nearest.ts'
+import { type Config, ConfigSchema } from './schema.ts'
+
+export interface Problem {
+  /** Such as `sites[0].orgin`; empty for the whole. */
+  readonly path: string
+  /** What is wrong and what would be right, without the path. */
+  readonly message: string
+}
+
+export type CheckResult =
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+
+export function checkConfig(input: unknown): CheckResult {
+  const unknown: UnknownKey[] = []
+  const problems: Problem[] = []
+  walk(ConfigSchema, input, [], { unknown, problems })
+  problems.unshift(...unknown.map(describeUnknown))
+  const checked = v.safeParse(ConfigSchema, input)
+  for (const issue of checked.issues ?? []) {
+    problems.push(...describeIssue(issue, []).filter(({ path }) => !isMeantBySome(path, unknown)))
+  }
+  if (checked.success && problems.length === 0) problems.push(...hostsClaimedTwice(checked.output))
+  if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
+  return { kind: 'config', config: checked.output }
+}
+
+type Path = readonly (string | number)[]
+
+interface UnknownKey {
+  readonly path: Path
+  readonly meant: string | undefined
+  readonly known: readonly string[]
+}
+
+/** What the walk looks at: `v.optional` wraps, `v.union` and `v.picklist` have options, objects entries, lists items. */
+interface SchemaNode {
+  readonly wrapped?: SchemaNode
+  readonly options?: readonly (SchemaNode | string)[]
+  readonly entries?: Readonly<Record<string, SchemaNode>>
+  readonly item?: SchemaNode
+  readonly message?: unknown
+}
+
+interface Found {
+  readonly unknown: UnknownKey[]
+  readonly problems: Problem[]
+}
+
+/** Looks along schema and value for what the schema's own check does not say. */
+function walk(node: SchemaNode, value: unknown, path: Path, found: Found): void {
+  const shape = shapeFor(node, value)
+  if (Array.isArray(value) && shape?.item) {
+    for (const [index, element] of value.entries()) walk(shape.item, element, [...path, index], found)
+  } else if (Array.isArray(value) && shape?.entries) {
+    // To valibot a list is an object too.
+    found.problems.push({ path: pathText(path), message: `expected an object, got ${valueText(value)}` })
+  } else if (isRecord(value) && shape?.entries) {
+    const known = Object.keys(shape.entries)
+    for (const [key, inner] of Object.entries(value)) {
+      const entry = Object.hasOwn(shape.entries, key) ? shape.entries[key] : undefined
+      if (entry) walk(entry, inner, [...path, key], found)
+      else found.unknown.push({ path: [...path, key], meant: nearest(key, known), known })
+    }
+  }
+}
+
+/** The object or list that stands for this value: behind `optional`, and of a union the option of that kind. */
+function shapeFor(node: SchemaNode, value: unknown): SchemaNode | undefined {
+  if (node.wrapped) return shapeFor(node.wrapped, value)
+  if (!node.options) return node
+  const fits = (option: SchemaNode) => (Array.isArray(value) ? option.item : option.entries) !== undefined
+  return node.options.filter((option) => typeof option !== 'string').find(fits)
+}
+
+function describeUnknown({ path, meant, known }: UnknownKey): Problem {
+  const guess = meant === undefined ? '' : `; did you mean \`${meant}\`?`
+  const list = known.map((key) => `\`${key}\``).join(', ')
+  return { path: pathText(path), message: `unknown key \`${path.at(-1)}\`${guess} (known here: ${list})` }
+}
+
+/** A key that is missing because it was misspelt is one problem, not two. */
+function isMeantBySome(path: string, unknown: readonly UnknownKey[]): boolean {
+  return unknown.some((key) => key.meant && pathText([...key.path.slice(0, -1), key.meant]) === path)
+}
+
+function describeIssue(issue: v.BaseIssue<unknown>, above: Path): Problem[] {
+  const path = [...above, ...(issue.path ?? []).map((item) => item.key as string | number)]
+  if (issue.type === 'strict_object' && issue.expected === 'never') return []
+  if (issue.type === 'strict_object' && issue.received === 'undefined') {
+    return [{ path: pathText(path), message: `missing; ${expectation(path)}` }]
+  }
+  // Of a union, the option that was meant is the one whose inside was looked at.
+  const inner = (issue.issues ?? []).filter((sub) => sub.path !== undefined)
+  if (inner.length > 0) return inner.flatMap((sub) => describeIssue(sub, path))
+  const said = issue.message.startsWith('expected') ? issue.message : `expected ${kindWord(issue.expected)}`
+  return [{ path: pathText(path), message: `${said}, got ${valueText(issue.input)}` }]
+}
+
+/** What the schema says about the value at a path, for one that is missing. */
+function expectation(path: Path): string {
+  let node: SchemaNode | undefined = ConfigSchema
+  for (const key of path) {
+    const shape: SchemaNode | undefined = node && shapeFor(node, typeof key === 'number' ? [] : {})
+    node = typeof key === 'number' ? shape?.item : shape?.entries?.[key]
+  }
+  return typeof node?.message === 'string' ? node.message : 'expected a value'
+}
+
+const KIND_WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  boolean: 'true or false',
+  Array: 'a list',
+  Object: 'an object',
+}
+
+const kindWord = (expected: string | null): string =>
+  KIND_WORDS[expected ?? ''] ?? expected ?? 'another value'
+
+/** The value as its author wrote it, cut where it is long. */
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (isRecord(value)) return 'an object'
+  if (typeof value === 'function') return 'a function'
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+function pathText(path: Path): string {
+  let text = ''
+  for (const key of path) {
+    if (typeof key === 'number') text += `[${key}]`
+    else if (/^[\w$-]+$/.test(key)) text += text === '' ? key : `.${key}`
+    else text += `[${JSON.stringify(key)}]`
+  }
+  return text
+}
+
+/** Which of two sites answers for a host must not depend on their order. */
+function hostsClaimedTwice(config: Config): Problem[] {
+  const owner = new Map<string, string>()
+  const problems: Problem[] = []
+  for (const [site, { hosts }] of config.sites.entries()) {
+    for (const [index, host] of hosts.entries()) {
+      const path = pathText(['sites', site, 'hosts', index])
+      const before = owner.get(host)
+      if (before === undefined) owner.set(host, path)
+      else problems.push({ path, message: `the host "${host}" stands at ${before} already` })
+    }
+  }
+  return problems
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

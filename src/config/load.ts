@@ -1,0 +1,150 @@
+/**
+ * Loads the configuration: from the file that was named, else from `orla.config.ts` or `orla.config.json` in the folder where
+ * the command runs, else the defaults, which have no site.
+ *
+ * A file in TypeScript is imported by Node as it is. `orla` resolves in it wherever it lies, so that `defineConfig`
+ * types it without an installation next to it.
+ */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { registerHooks } from 'node:module'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { EdgeError } from '../base/errors.ts'
+import { checkConfig, type Problem } from './check.ts'
+import { parseJson } from './json.ts'
+import type { Config, ConfigInput } from './schema.ts'
+
+export interface LoadedConfig {
+  /** Checked, frozen, with paths made absolute. */
+  readonly config: Config
+  /** The file it came from, or `defaults`. */
+  readonly source: string
+}
+
+const DEFAULT_FILES = ['orla.config.ts', 'orla.config.json']
+
+/** `file` as given to `--config`; both it and the default files are looked for from `cwd`. */
+export async function loadConfig(file: string | undefined, cwd: string): Promise<LoadedConfig> {
+  const path = file === undefined ? findDefault(cwd) : resolve(cwd, file)
+  if (path === undefined) return { config: checked({}, 'defaults', cwd), source: 'defaults' }
+  return { config: checked(await read(path), path, dirname(path)), source: path }
+}
+
+function findDefault(cwd: string): string | undefined {
+  const [first, second] = DEFAULT_FILES.map((name) => join(cwd, name)).filter((path) => existsSync(path))
+  if (second !== undefined) {
+    throw new EdgeError(
+      'config-invalid',
+      `${cwd} holds both ${DEFAULT_FILES[0]} and ${DEFAULT_FILES[1]}: which one counts?`,
+      { hint: 'remove one, or name one with --config' },
+    )
+  }
+  return first
+}
+
+async function read(path: string): Promise<unknown> {
+  const kind = extname(path)
+  if (kind !== '.json' && kind !== '.ts') {
+    throw new EdgeError('config-invalid', `${path} is neither a .ts nor a .json file`, {
+      hint: 'rename it, or see `orla start --help`',
+    })
+  }
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new EdgeError('config-missing', `${path} cannot be read: ${readFailure(error)}`, { cause: error })
+  })
+  return kind === '.json' ? readJson(text, path) : importModule(path)
+}
+
+function readFailure(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return 'there is no such file'
+  if (error.code === 'EISDIR') return 'it is a directory'
+  if (error.code === 'EACCES') return 'permission denied'
+  return error.message
+}
+
+function readJson(text: string, path: string): unknown {
+  const result = parseJson(text)
+  if (result.kind === 'value') return result.value
+  const { line, column, message, excerpt } = result.fault
+  throw new EdgeError('config-invalid', `${path}:${line}:${column}: ${message}\n${excerpt}`)
+}
+
+async function importModule(path: string): Promise<unknown> {
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier === 'orla') return { url: INDEX_URL, format: 'module-typescript', shortCircuit: true }
+      const found = next(specifier, context)
+      // Without a package.json beside it, Node would try a file as CommonJS first, and warn.
+      return found.url.endsWith('.ts') ? { ...found, format: 'module-typescript' } : found
+    },
+  })
+  try {
+    const module = (await import(pathToFileURL(path).href)) as { readonly default?: ConfigInput }
+    if (module.default !== undefined) return module.default
+  } catch (error) {
+    throw new EdgeError('config-invalid', `${path} cannot be loaded: ${importFailure(error)}`, {
+      cause: error,
+    })
+  } finally {
+    hooks.deregister()
+  }
+  throw new EdgeError('config-invalid', `${path} exports no configuration`, {
+    hint: 'write `export default defineConfig({ … })`',
+  })
+}
+
+const INDEX_URL = new URL('../index.ts', import.meta.url).href
+
+/** What was wrong and where in the author's files, without the frames of Node. */
+function importFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const own = (error.stack ?? '').split('\n').filter((line) => !/^\s+at /.test(line) || isAuthorsFrame(line))
+  return own.join('\n').replaceAll(/file:\/\/[^\s)]+/g, (url) => plainPath(url))
+}
+
+const isAuthorsFrame = (frame: string): boolean =>
+  frame.includes('file://') && !frame.includes(INDEX_URL.slice(0, -'index.ts'.length))
+
+function plainPath(url: string): string {
+  const [, file = '', place = ''] = /^(.*?)((?::\d+)*)$/.exec(url) ?? []
+  try {
+    return fileURLToPath(file) + place
+  } catch {
+    return url
+  }
+}
+
+function checked(input: unknown, source: string, folder: string): Config {
+  const result = checkConfig(input)
+  if (result.kind === 'config') return deepFreeze(withAbsolutePaths(result.config, folder))
+  throw new EdgeError('config-invalid', problemsText(source, result.problems))
+}
+
+function problemsText(source: string, problems: readonly Problem[]): string {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+  const lines = problems.map(({ path, message }) => `  ${path === '' ? basename(source) : path}: ${message}`)
+  return `${source} has ${count}:\n${lines.join('\n')}`
+}
+
+/** A path in a file means the same wherever the command was started: it counts from the file's folder. */
+function withAbsolutePaths(config: Config, folder: string): Config {
+  return {
+    ...config,
+    store: { ...config.store, path: resolve(folder, config.store.path) },
+    sites: config.sites.map((site) => {
+      const { ca } = site.origin.tls
+      if (ca === undefined) return site
+      return { ...site, origin: { ...site.origin, tls: { ...site.origin.tls, ca: resolve(folder, ca) } } }
+    }),
+  }
+}
+
+/** A checked configuration is passed around by reference: nobody may change it. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    for (const inner of Object.values(value)) deepFreeze(inner)
+    Object.freeze(value)
+  }
+  return value
+}
