@@ -12,6 +12,19 @@
  *     2 TIMER \n                                                                                         a timer fired
  *     3 \n                                                                                               go on
  *     4 ID \n                                                                     forget an invocation (it timed out)
+ *     5 \n                                                                                     say the last answer again
+ *
+ * Fields are decimal numbers with one space between; the line feed follows the last one directly (a reader lets a
+ * space before it pass). Ids are 1 to 2^31-1. HEAD may end with or without its last CRLF.
+ *
+ * Three rules for the host:
+ * - Microtasks run when the outermost call returns, after the answer was made. So after each step while invocations of
+ *   the unit are pending (those included that it just reported) it enters once more with `3`, unless that step was
+ *   nothing but a `3`: what an `await` finished meanwhile is answered there.
+ * - A rejection that nobody handles makes isolated-vm throw it from the call and drop the answer. `step` itself never
+ *   throws. So where the call throws and the isolate lives (it was neither the trip wire nor the memory), the error is
+ *   logged as a warning of the unit, and the next batch starts with `5`: its answer starts with what was lost.
+ * - After `RECORD_MORE` the entries from INDEX on are sent again; a timer or a `forget` among them as well.
  *
  * The answer is records after each other, the same way:
  *
@@ -26,7 +39,7 @@
  *
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
- * or present: `H`, `A`, `D` likewise, and `S 404` its status.
+ * or present: `H`, `A`, `D` likewise, and `S 404` its status. Names in edits are lower case.
  */
 
 /** How long `step` starts further entries, in milliseconds of wall time: then it hands back what is finished. */
@@ -36,6 +49,7 @@ export const INVOKE = 1
 export const TIMER_FIRED = 2
 export const GO_ON = 3
 export const FORGET = 4
+export const SAY_AGAIN = 5
 
 export const RECORD_INVOCATION = 1
 export const RECORD_LOG = 2
@@ -59,15 +73,17 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export interface Guest {
   /**
    * Once, before the first step: runs the unit's top level and reads its handlers. `define` is the unit's code as a
-   * function, compiled in the same context. `setup` is JSON, `GuestSetup`. `progress` is four bytes of shared memory, an
-   * Int32: `step` writes the index of the entry it is about to run there (0 for the first of the batch) and -1 before it
-   * returns, so that the host knows whose run was cut off even when the isolate is gone.
-   * Returns the empty string, or JSON `{name, message, stack}` of what was thrown or is wrong with the module.
+   * function, compiled in the same context. `setup` is JSON, `GuestSetup`. `progress` is eight bytes of shared memory, two
+   * Int32, so that the host knows whose run was cut off even when the isolate is gone. Word 0: `step` writes the index
+   * of the entry it is about to run (0 for the first of the batch), and -1 before it returns; what runs then are
+   * continuations of awaiting invocations (to learn whose, replay them one by one). Word 1: the id of the invocation
+   * that runs, the one that set the timer that fires, or 0. Four bytes are word 0 alone.
+   * Returns `Installed` as JSON. Does not throw, unless by a rejection that nobody handles (see above).
    */
   install(
     define: (exports: object, module: { exports: object }) => void,
     setup: string,
-    progress: SharedArrayBuffer,
+    progress?: SharedArrayBuffer,
   ): string
   /** Records of the log and of timers that the top level made come with the first step's answer. */
   step(batch: string): string
@@ -76,8 +92,34 @@ export interface Guest {
 export interface GuestSetup {
   readonly name: string
   readonly version: number
-  /** The handlers as the operator's side read them; the guest goes by the module itself. */
-  readonly phases: number
   /** `edge.env`. */
   readonly env: Readonly<Record<string, string>>
+  /** `edge.node`. */
+  readonly node: { readonly name: string; readonly groups: readonly string[] }
+  /** 32 fresh random bytes in hex, from which `crypto` of this isolate draws. */
+  readonly entropy: string
+}
+
+/** What `install` answers, as JSON. */
+export type Installed =
+  | {
+      readonly ok: true
+      /** An OR of `PHASE_BITS`. A `fetch` handler counts as `content`. */
+      readonly phases: number
+      /** The other fields of the unit as they are, for the manifest; what is no JSON (a function) is null. */
+      readonly fields: Readonly<Record<string, unknown>>
+    }
+  | { readonly ok: false; readonly reason: 'syntax'; readonly message: string; readonly stack: string }
+
+/** META of an invocation, as JSON: parsed in the guest, and only if the unit looks. Every part may be absent. */
+export interface InvocationMeta {
+  readonly client?: { readonly address: string; readonly port: number }
+  readonly scheme?: 'http' | 'https'
+  /** For `headerFilter` and `log`, as `edge.timing`. Milliseconds, but the RTT of the client's connection in µs. */
+  readonly timing?: {
+    readonly requestMs?: number
+    readonly upstreamConnectMs?: number
+    readonly upstreamResponseMs?: number
+    readonly tcpRttUs?: number
+  }
 }
