@@ -31,8 +31,8 @@ export interface RequestHead {
   readonly minor: 0 | 1
   readonly headers: HeaderList
   /**
-   * The head as received, from the method to before the empty line, for units. Where the target came in absolute form
-   * it stands in origin form here, with `Host` to match: units see one form.
+   * The head as received, from the method to before the empty line, every line with its CRLF, for units. Where the
+   * target came in absolute form it stands in origin form here, with `Host` to match: units see one form.
    */
   readonly raw: string
   readonly framing: Framing
@@ -56,9 +56,19 @@ export interface ResponseHead {
 /** Why a message was refused. `status` is what a client gets; from an origin it becomes 502. */
 export interface WireProblem {
   readonly kind: 'problem'
-  readonly status: 400 | 408 | 413 | 414 | 431 | 501 | 505
+  readonly status: 400 | 408 | 413 | 414 | 417 | 431 | 501 | 505
   /** What is wrong, in words an author of a client understands: `bare LF`, `two Content-Length`. */
   readonly reason: string
+}
+
+/** How much of a head is read before it is refused. */
+export interface HeadLimits {
+  /** From its first byte to the end of the empty line; more is 431. */
+  readonly headBytes: number
+  /** The target of a request; more is 414. */
+  readonly targetBytes: number
+  /** Field lines; more is 431. */
+  readonly headerCount: number
 }
 
 /** The value of the first header of that (lower-case) name. */
