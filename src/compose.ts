@@ -1,0 +1,120 @@
+/**
+ * Puts one worker together: sites, cache, origins, units, the HTTP server.
+ *
+ * The outside world comes in as `platform`; everything else is made here, and nowhere else.
+ */
+import type { Clock } from './base/clock.ts'
+import { openSharedWords } from './base/shared-words.ts'
+import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
+import type { UnitVersion } from './contract/unit.ts'
+import type { Config, SiteConfig } from './config/schema.ts'
+import { ResponseCache } from './http/caching/response-cache.ts'
+import { Exchange } from './http/exchange.ts'
+import { HttpMetrics } from './http/http-metrics.ts'
+import { LiveUnits } from './http/live-units.ts'
+import { createOrigin } from './http/origin/origin.ts'
+import { HttpServer } from './http/server.ts'
+import { SiteTable, type Site } from './http/sites.ts'
+import { advance } from './http/stages.ts'
+import { choosePlan } from './http/unit-plan.ts'
+import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
+import { locateInSource } from './unit/source-map.ts'
+
+export interface Platform {
+  readonly clock: Clock
+  /** 0 to 1. */
+  readonly random: () => number
+  /** Tells the operator. */
+  readonly log: (level: 'info' | 'warn', message: string) => void
+}
+
+export interface WorkerEvents {
+  onQuarantine(quarantine: Quarantine): void
+  onLine(line: TailLine): void
+  onSandboxes(pids: readonly number[]): void
+}
+
+export interface WorkerNode {
+  readonly runner: ReturnType<typeof createUnitRunner>
+  readonly units: LiveUnits
+  /** Listens on each address; resolves to them with their real ports. */
+  listen(addresses: readonly string[]): Promise<string[]>
+  metrics(): MetricSample[]
+  drain(): Promise<void>
+}
+
+export function composeWorker(
+  start: Extract<ToWorker, { kind: 'start' }>,
+  platform: Platform,
+  events: WorkerEvents,
+): WorkerNode {
+  const { config } = start
+  const { clock, random } = platform
+  const metrics = new HttpMetrics()
+  const node = { name: config.node.name ?? '', groups: config.node.groups }
+  const runner = createUnitRunner({
+    config,
+    worker: start.worker,
+    node,
+    bundles: start.bundles,
+    clock,
+    random,
+    locate: locateInSource,
+    ...events,
+  })
+  runner.quarantine(start.quarantined)
+  const units = new LiveUnits(start.units, node, runner, openSharedWords(start.shared))
+  const sites = new SiteTable(config.sites, (site) => buildSite(site, config, clock))
+  const httpNode = {
+    sites,
+    runner,
+    metrics,
+    log: platform.log,
+    unitBodyBytes: config.edge.limits.unitBodyBytes,
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    get lastGood() {
+      return units.lastGood
+    },
+  }
+  const { debugToken } = config.edge
+  const chance = { random, onSampledOut: (unit: UnitVersion) => runner.countSampledOut(unit) }
+  const server = new HttpServer({
+    limits: config.edge.limits,
+    metrics,
+    monotonic: () => clock.monotonic(),
+    onRequest(connection, head) {
+      const plan = choosePlan(units.matcher(), head, connection, chance)
+      const exchange = new Exchange(httpNode, connection, head, plan)
+      if (debugToken !== undefined) exchange.enableDebug(debugToken)
+      connection.attach(exchange)
+      advance(exchange)
+    },
+  })
+  return {
+    runner,
+    units,
+    listen: (addresses) => Promise.all(addresses.map((address) => server.listen(address))),
+    metrics: () => [...metrics.samples(), ...runner.metrics()],
+    async drain() {
+      await server.drain(config.edge.limits.drain)
+      for (const site of sites.sites) site.origin.close()
+      await runner.close()
+    },
+  }
+}
+
+function buildSite(site: SiteConfig, config: Config, clock: Clock): Site {
+  return {
+    name: site.hosts[0] ?? '*',
+    origin: createOrigin(site.origin, { clock }),
+    // Each worker has a cache of its own: together they hold what the site was given.
+    cache:
+      site.cache &&
+      new ResponseCache({
+        bytesMax: Math.floor(site.cache.ram / config.edge.workers),
+        objectBytesMax: site.cache.objectBytes,
+        clock,
+      }),
+  }
+}

@@ -1,0 +1,24 @@
+/** Answers that the edge gives by itself: errors in words that the client's developer understands. */
+import type { ErrorCode } from '../base/error-codes.ts'
+import { statusText } from '../wire/http1/serialise.ts'
+
+/** The body of an error: the status in words, and what happened. */
+export function edgeErrorText(status: number, detail: string): string {
+  return `${status} ${statusText(status)}: ${detail}\n`
+}
+
+/** The error types of RFC 9209 §2.3 for what goes wrong with origins; the client learns what, but no address. */
+const PROXY_ERRORS: Partial<Record<ErrorCode, string>> = {
+  'origin-refused': 'connection_refused',
+  'origin-unreachable': 'destination_unavailable',
+  'origin-closed': 'connection_terminated',
+  'origin-garbage': 'http_protocol_error',
+  'origin-timeout-connect': 'connection_timeout',
+  'origin-timeout-response': 'http_response_timeout',
+  'origin-tls': 'tls_protocol_error',
+}
+
+/** `Proxy-Status: orla; error=connection_refused`. */
+export function proxyStatusField(code: ErrorCode): string {
+  return `proxy-status: orla; error=${PROXY_ERRORS[code] ?? 'proxy_internal_error'}\r\n`
+}

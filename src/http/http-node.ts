@@ -1,0 +1,18 @@
+/** What the stages need of the node: put together in `compose.ts`. */
+import type { Clock } from '../base/clock.ts'
+import type { UnitRunner } from '../contract/unit-runner.ts'
+import type { UnitVersion } from '../contract/unit.ts'
+import type { HttpMetrics } from './http-metrics.ts'
+import type { SiteTable } from './sites.ts'
+
+export interface HttpNode extends Clock {
+  readonly sites: SiteTable
+  readonly runner: UnitRunner
+  readonly metrics: HttpMetrics
+  /** Versions that `onError: "lastGood"` falls back to, of the live set. */
+  readonly lastGood: Readonly<Record<string, UnitVersion>>
+  /** Tells the operator. */
+  log(level: 'info' | 'warn', message: string): void
+  /** Bytes of a request's body that a `content` unit reads at most. */
+  readonly unitBodyBytes: number
+}

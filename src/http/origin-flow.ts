@@ -1,0 +1,166 @@
+/**
+ * A request that goes to the origin, and its answer on the way back: to the client, and into the cache where it may be kept.
+ *
+ * Nothing is held back: pieces go to the client as they come. While a `headerFilter` unit is asked, the few that have
+ * arrived wait and the origin is paused. An answer that is cut short is neither ended in order nor stored.
+ */
+import type { EdgeError } from '../base/errors.ts'
+import type { OriginCall, OriginHandler } from '../contract/origin.ts'
+import { headerValue, type HeaderList, type ResponseHead, type WireProblem } from '../wire/http1/message.ts'
+import { endToEndHeaders, serialiseHeaders } from '../wire/http1/serialise.ts'
+import type { BodyConsumer, InProgress } from './connection.ts'
+import type { Exchange } from './exchange.ts'
+import { httpDate } from './http-date.ts'
+import type { CacheJob } from './cache-stage.ts'
+
+export class OriginFlow implements OriginHandler, BodyConsumer {
+  private readonly exchange: Exchange
+  /** What the cache wants of this answer; absent where the site has none or the request passes it by. */
+  private readonly job: CacheJob | undefined
+  private call: OriginCall | undefined
+  private framing: 'none' | 'length' | 'unknown' = 'none'
+  /** The head has gone to the connection: pieces may follow. */
+  private isStreaming = false
+  private held: Buffer[] = []
+  private ended: HeaderList | undefined
+  private isOver = false
+
+  constructor(exchange: Exchange, job: CacheJob | undefined) {
+    this.exchange = exchange
+    this.job = job
+  }
+
+  start(): void {
+    const { exchange } = this
+    const { connection, head } = exchange
+    const framing = head.framing
+    exchange.flow = this.client
+    const headers = endToEndHeaders(exchange.headers, head.nominated)
+    this.call = exchange.site!.origin.send(
+      {
+        method: exchange.method,
+        target: exchange.target,
+        headers: this.job?.requestHeaders(headers) ?? headers,
+        body: !connection.hasBody ? 'none' : framing.kind === 'length' ? framing.bytes : 'chunked',
+      },
+      this,
+    )
+    if (connection.hasBody && !this.isOver) connection.readBody(this)
+  }
+
+  /** What the client does while the answer is under way. */
+  private readonly client: InProgress = {
+    onDrain: () => this.call?.resume(),
+    onGone: () => this.giveUp(),
+  }
+
+  /** Nobody waits for this answer any more. */
+  private giveUp(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.job?.abandon('gone')
+    this.call?.abort()
+  }
+
+  // ── the request's body ──────────────────────────────────────────────────────────────────────────────────────
+
+  onBody(chunk: Buffer): boolean {
+    return this.isOver || this.call!.write(chunk)
+  }
+
+  onBodyEnd(trailers: HeaderList): void {
+    if (!this.isOver) this.call!.end(trailers)
+  }
+
+  onBodyProblem(status: WireProblem['status'], reason: string): void {
+    if (this.isOver) return
+    const { connection } = this.exchange
+    this.giveUp()
+    if (connection.hasSentHead) connection.cut()
+    else this.exchange.answerError(status, reason)
+  }
+
+  onDrain(): void {
+    this.exchange.connection.resumeBody()
+  }
+
+  // ── the answer ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  onInformational(head: ResponseHead): void {
+    // 100 is between us and the client; hints such as 103 are for the client.
+    if (head.status !== 100)
+      this.exchange.connection.sendInformational(head.status, endToEndHeaders(head.headers, head.nominated))
+  }
+
+  onHead(head: ResponseHead): void {
+    const { exchange, job } = this
+    exchange.timing = { upstreamConnectMs: this.call!.connectMs, upstreamResponseMs: this.call!.responseMs }
+    if (job !== undefined && job.takesOver(head)) {
+      // The stored answer was found still good (304): it goes out from the cache.
+      return
+    }
+    this.framing =
+      head.framing.kind === 'length' ? 'length' : head.framing.kind === 'none' ? 'none' : 'unknown'
+    let headers = endToEndHeaders(head.headers, head.nominated)
+    // RFC 9110 §6.6.1: a recipient with a clock adds the date that is missing.
+    if (headerValue(headers, 'date') === undefined)
+      headers = [...headers, 'date', httpDate(exchange.node.now())]
+    const status = job?.begin(head, headers)
+    const fields = serialiseHeaders(headers) + (status === undefined ? '' : `cache-status: ${status}\r\n`)
+    exchange.finishHead(
+      { status: head.status, reason: head.reason, fields, source: 'origin' },
+      (fields, status, reason) => this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${fields}`),
+    )
+  }
+
+  private startStream(head: string): void {
+    const { connection } = this.exchange
+    connection.startStream(head, this.framing)
+    this.isStreaming = true
+    let flowing = true
+    for (const chunk of this.held) flowing = connection.sendChunk(chunk)
+    this.held = []
+    if (this.ended !== undefined) {
+      this.finish(this.ended)
+      return
+    }
+    if (flowing) this.call!.resume()
+    // The first piece mostly comes with the head, in one write; a head alone does not wait for it.
+    queueMicrotask(() => {
+      if (!this.isOver) connection.flushHead()
+    })
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.job?.append(chunk)
+    if (this.isStreaming) return this.exchange.connection.sendChunk(chunk)
+    this.held.push(Buffer.from(chunk))
+    return false
+  }
+
+  onEnd(trailers: HeaderList): void {
+    this.job?.finish()
+    if (this.isStreaming) this.finish(trailers)
+    else this.ended = trailers
+  }
+
+  private finish(trailers: HeaderList): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.exchange.flow = undefined
+    this.exchange.connection.endStream(trailers)
+    this.exchange.done()
+  }
+
+  onError(error: EdgeError): void {
+    if (this.isOver) return
+    this.isOver = true
+    const { exchange } = this
+    exchange.flow = undefined
+    exchange.node.metrics.countOriginError(error.code)
+    exchange.node.log('warn', `${exchange.method} ${exchange.head.host}${exchange.target}: ${error.message}`)
+    if (this.job?.onOriginError(error) === true) return
+    if (exchange.connection.hasSentHead) exchange.connection.cut()
+    else exchange.answerOriginError(error)
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Listens, keeps the connections, sweeps their deadlines, drains.
+ *
+ * Draining ends nothing that is in progress: every connection closes with its next answer, a quiet one after a moment of
+ * grace in which a request that is already under way may still arrive.
+ */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { RequestHead } from '../wire/http1/message.ts'
+import { ServerConnection, type ConnectionHost, type ConnectionLimits } from './connection.ts'
+import type { HttpMetrics } from './http-metrics.ts'
+
+export interface HttpServerOptions {
+  readonly limits: ConnectionLimits & { readonly connections: number }
+  readonly metrics: HttpMetrics
+  readonly monotonic: () => number
+  onRequest(connection: ServerConnection, head: RequestHead): void
+}
+
+const SWEEP_MS = 250
+/** How long a quiet connection may still bring a request while the node drains. */
+const DRAIN_GRACE_MS = 500
+const BACKLOG = 4096
+
+export class HttpServer implements ConnectionHost {
+  readonly limits: ConnectionLimits
+  draining = false
+  private readonly options: HttpServerOptions
+  private readonly servers: Server[] = []
+  private readonly connections = new Set<ServerConnection>()
+  private readonly sweep: NodeJS.Timeout
+  private onEmpty: (() => void) | undefined
+
+  constructor(options: HttpServerOptions) {
+    this.options = options
+    this.limits = options.limits
+    this.sweep = setInterval(() => this.checkDeadlines(), SWEEP_MS)
+    this.sweep.unref()
+  }
+
+  /** Listens on `ADDRESS:PORT`, sharing the port with other workers; resolves to the address with its real port. */
+  listen(address: string): Promise<string> {
+    const colon = address.lastIndexOf(':')
+    const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket))
+    this.servers.push(server)
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(
+        { host, port: Number(address.slice(colon + 1)), backlog: BACKLOG, reusePort: true },
+        () => {
+          server.off('error', reject)
+          // Out of descriptors, or a client that was gone before it was accepted: the next one may do better.
+          server.on('error', () => {})
+          resolve(`${address.slice(0, colon)}:${(server.address() as AddressInfo).port}`)
+        },
+      )
+    })
+  }
+
+  private accept(socket: Socket): void {
+    const { metrics } = this.options
+    if (this.connections.size >= this.options.limits.connections) {
+      metrics.countRefused(503)
+      socket.destroy()
+      return
+    }
+    const connection = new ServerConnection(socket, this)
+    this.connections.add(connection)
+    metrics.connections = this.connections.size
+    metrics.connectionsTotal += 1
+    socket.on('data', (bytes: Buffer) => connection.onData(bytes))
+  }
+
+  now(): number {
+    return this.options.monotonic()
+  }
+
+  onRequest(connection: ServerConnection, head: RequestHead): void {
+    this.options.onRequest(connection, head)
+  }
+
+  onRefused(status: number): void {
+    this.options.metrics.countRefused(status)
+  }
+
+  onClose(connection: ServerConnection): void {
+    const { metrics } = this.options
+    this.connections.delete(connection)
+    metrics.connections = this.connections.size
+    metrics.bytesOut += connection.bytesOut
+    if (this.connections.size === 0) this.onEmpty?.()
+  }
+
+  private checkDeadlines(): void {
+    const now = this.now()
+    for (const connection of this.connections) connection.checkDeadline(now)
+  }
+
+  /** Stops accepting, lets what is in progress finish for at most `timeoutMs`, then ends the rest. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.draining = true
+    for (const server of this.servers) server.close()
+    const isEmpty = new Promise<void>((resolve) => {
+      this.onEmpty = resolve
+      if (this.connections.size === 0) resolve()
+    })
+    const grace = setInterval(() => {
+      for (const connection of this.connections) connection.closeIdle()
+    }, DRAIN_GRACE_MS)
+    let timer: NodeJS.Timeout | undefined
+    const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))
+    await Promise.race([isEmpty, tooLong])
+    clearTimeout(timer)
+    clearInterval(grace)
+    for (const connection of this.connections) connection.socket.destroy()
+    clearInterval(this.sweep)
+  }
+}

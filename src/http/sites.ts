@@ -1,0 +1,41 @@
+/** Which site a request belongs to, by its host: an exact name first, then the longest wildcard, then `*`. */
+import type { SiteConfig } from '../config/schema.ts'
+import type { Origin } from '../contract/origin.ts'
+import type { ResponseCache } from './caching/response-cache.ts'
+
+export interface Site {
+  /** The first of its hosts: how it is called in logs and metrics. */
+  readonly name: string
+  readonly origin: Origin
+  readonly cache: ResponseCache | undefined
+}
+
+export class SiteTable {
+  private readonly exact = new Map<string, Site>()
+  /** `.example.com` for `*.example.com`, longest first. */
+  private readonly wildcards: { readonly suffix: string; readonly site: Site }[] = []
+  private fallback: Site | undefined
+  readonly sites: readonly Site[]
+
+  constructor(configs: readonly SiteConfig[], build: (config: SiteConfig) => Site) {
+    this.sites = configs.map((config) => {
+      const site = build(config)
+      for (const host of config.hosts) this.add(host.toLowerCase(), site)
+      return site
+    })
+    this.wildcards.sort((a, b) => b.suffix.length - a.suffix.length)
+  }
+
+  private add(host: string, site: Site): void {
+    if (host === '*') this.fallback ??= site
+    else if (host.startsWith('*.')) this.wildcards.push({ suffix: host.slice(1), site })
+    else if (!this.exact.has(host)) this.exact.set(host, site)
+  }
+
+  find(host: string): Site | undefined {
+    const exact = this.exact.get(host)
+    if (exact !== undefined) return exact
+    for (const { suffix, site } of this.wildcards) if (host.endsWith(suffix)) return site
+    return this.fallback
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The way of a request, as a table and one short loop.
+ *
+ *     site → rewrite, access → content → cache → origin
+ *
+ * Each stage lets the request go on, or has taken it over: then it answers, or calls `advance` when it is done waiting.
+ * A stage whose phase no unit hooks costs one comparison. From an answer the way out is in `exchange.ts`.
+ */
+import { runContent, runIncoming } from './unit-stage.ts'
+import type { Exchange } from './exchange.ts'
+import { lookUp } from './cache-stage.ts'
+import { OriginFlow } from './origin-flow.ts'
+import { readWhole } from './whole-body.ts'
+
+/** `next`: the stage after this one. `taken`: it is answered, or will be, or `advance` is called later. */
+export type StageVerdict = 'next' | 'taken'
+
+export interface Stage {
+  readonly name: string
+  /** What happens here, for the reference page. */
+  readonly does: string
+  run(exchange: Exchange): StageVerdict
+}
+
+export const STAGES: readonly Stage[] = [
+  { name: 'site', does: 'finds the site by the host as received; 404 where there is none', run: chooseSite },
+  { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
+  { name: 'content', does: 'a unit answers instead of cache and origin', run: runContentUnit },
+  { name: 'cache', does: 'a fresh answer ends here; one request a key goes on', run: lookUp },
+  { name: 'origin', does: 'asks the origin, stores what may be stored', run: askOrigin },
+]
+
+/** Moves a request on, from the stage it stands before. */
+export function advance(exchange: Exchange): void {
+  while (exchange.stage < STAGES.length) {
+    const stage = STAGES[exchange.stage]!
+    exchange.stage += 1
+    if (stage.run(exchange) === 'taken') return
+  }
+}
+
+function chooseSite(exchange: Exchange): StageVerdict {
+  exchange.site = exchange.node.sites.find(exchange.head.host)
+  return 'next'
+}
+
+function runIncomingUnits(exchange: Exchange): StageVerdict {
+  if (exchange.plan.incoming.length === 0) return 'next'
+  runIncoming(exchange, () => advance(exchange))
+  return 'taken'
+}
+
+function runContentUnit(exchange: Exchange): StageVerdict {
+  if (exchange.plan.content.length === 0) return 'next'
+  const goOn = () => advance(exchange)
+  if (!exchange.connection.hasBody) runContent(exchange, '', goOn)
+  else readWhole(exchange, exchange.node.unitBodyBytes, (body) => runContent(exchange, body, goOn))
+  return 'taken'
+}
+
+function askOrigin(exchange: Exchange): StageVerdict {
+  new OriginFlow(exchange, undefined).start()
+  return 'taken'
+}

@@ -1,0 +1,104 @@
+/**
+ * The main file of a worker process: does what the supervisor says (see `contract/messages.ts`).
+ *
+ * It ends when the supervisor is gone, however that ended: a worker alone would hold the port and never change again.
+ */
+import { setFlagsFromString } from 'node:v8'
+import { systemClock } from './base/clock.ts'
+import { EdgeError } from './base/errors.ts'
+import type { FromWorker, TailLine, ToWorker } from './contract/messages.ts'
+import { composeWorker, type WorkerNode } from './compose.ts'
+
+/** Lines for `orla tail` that wait for the next message; more are counted and dropped. */
+const TAIL_LINES_MAX = 500
+const TAIL_EVERY_MS = 50
+
+// A worker's long-lived memory is its cache, which is not on the heap: keep the heap itself small.
+setFlagsFromString('--max-semi-space-size=4')
+
+let node: WorkerNode | undefined
+let isTailing = false
+let lines: TailLine[] = []
+let dropped = 0
+let tailTimer: NodeJS.Timeout | undefined
+
+const log = (level: 'info' | 'warn', message: string): void => {
+  process.stderr.write(`${level === 'warn' ? 'warning: ' : ''}${message}\n`)
+}
+
+const tell = (message: FromWorker): void => {
+  if (process.connected) process.send!(message)
+}
+
+function onLine(line: TailLine): void {
+  // What a unit says is for those who listen; how it fails is always told.
+  if (!isTailing && line.reason === undefined) return
+  if (lines.length >= TAIL_LINES_MAX) dropped += 1
+  else lines.push(line)
+  tailTimer ??= setTimeout(sendLines, TAIL_EVERY_MS)
+}
+
+function sendLines(): void {
+  tailTimer = undefined
+  tell({ kind: 'tail', lines, dropped })
+  lines = []
+  dropped = 0
+}
+
+async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<void> {
+  process.title = `orla worker ${message.worker}`
+  try {
+    node = composeWorker(
+      message,
+      { clock: systemClock, random: Math.random, log },
+      {
+        onLine,
+        onQuarantine: (quarantine) => tell({ kind: 'quarantine', quarantine }),
+        onSandboxes: (pids) => tell({ kind: 'sandboxes', pids }),
+      },
+    )
+    tell({ kind: 'ready', addresses: await node.listen(message.listen) })
+  } catch (error) {
+    const code =
+      error instanceof EdgeError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'internal')
+    tell({ kind: 'failed', code, message: (error as Error).message })
+  }
+}
+
+async function onMessage(message: ToWorker): Promise<void> {
+  if (message.kind === 'start') return start(message)
+  if (node === undefined) return
+  switch (message.kind) {
+    case 'try':
+      return tell({ kind: 'tried', id: message.id, problems: await node.runner.try(message.unit) })
+    case 'prepare':
+      return tell({
+        kind: 'prepared',
+        epoch: message.units.epoch,
+        problems: await node.units.prepare(message.units),
+      })
+    case 'committed':
+      // An idle worker flips now, not with its next request: old versions are let go in time.
+      node.units.matcher()
+      return
+    case 'abort':
+      return node.units.abort(message.epoch)
+    case 'quarantine':
+      return node.runner.quarantine(message.quarantined)
+    case 'metrics':
+      return tell({ kind: 'metrics', id: message.id, samples: node.metrics() })
+    case 'tail':
+      isTailing = message.on
+      node.runner.setTail(message.on)
+      return
+    case 'drain':
+      await node.drain()
+      if (tailTimer !== undefined) sendLines()
+      process.send?.({ kind: 'drained' } satisfies FromWorker, () => process.exit(0))
+  }
+}
+
+process.on('message', (message: ToWorker) => void onMessage(message))
+process.on('disconnect', () => process.exit(0))
+// The supervisor decides when a worker ends: a Ctrl-C reaches the whole group at once.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
