@@ -5,9 +5,9 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
-import type { Quarantine, TailLine } from '../contract/messages.ts'
-import type { LogEntry, Position, Snapshot } from '../contract/store.ts'
-import type { Manifest, Phase } from '../contract/unit.ts'
+import type { TailLine } from '../contract/messages.ts'
+import type { LogEntry, Snapshot } from '../contract/store.ts'
+import type { ChangeResult, EdgeStatus, Laggard, Problem, UnitDetail, UnitSummary } from './shapes.ts'
 
 /** When a change counts as done: written to the store, or run by every edge node, or by every worker of every edge node. */
 export type Wait = 'stored' | 'edges' | 'all'
@@ -33,42 +33,6 @@ export interface DeployRequest {
   readonly secrets?: Readonly<Record<string, string>>
 }
 
-/** How long each step of a change took, in milliseconds; steps that did not happen are absent. */
-export interface ChangeTimings {
-  readonly queueMs?: number
-  readonly buildMs?: number
-  readonly checkMs?: number
-  readonly tryMs?: number
-  readonly storeMs?: number
-  readonly flipMs?: number
-}
-
-export interface ChangeResult {
-  readonly name: string
-  /** The version that is live after the change; 0 where none is. */
-  readonly version: number
-  /** The set of units that holds it. For `wait: "stored"` it may not be live yet. */
-  readonly epoch: number
-  readonly live: { readonly workers: number; readonly of: number }
-  readonly ms: number
-  readonly timings: ChangeTimings
-}
-
-/** What is wrong with a unit, as near to its author's file as is known. */
-export interface Problem {
-  readonly message: string
-  readonly file?: string
-  /** From 1. */
-  readonly line?: number
-  readonly column?: number
-}
-
-/** A worker, or a step, that had not answered when the time was up. */
-export interface Laggard {
-  readonly who: string
-  readonly reason: string
-}
-
 /** A change that was refused for reasons that lie in what was sent. Nothing was changed. */
 export class Refused extends EdgeError {
   readonly problems: readonly Problem[]
@@ -87,57 +51,6 @@ export class NotFinished extends EdgeError {
     super('not-finished', detail)
     this.laggards = laggards
   }
-}
-
-export type UnitState = 'live' | 'disabled' | 'quarantined'
-
-export interface UnitSummary {
-  readonly name: string
-  readonly version: number
-  readonly state: UnitState
-  /** Why, where the state is `quarantined`. */
-  readonly quarantine?: Quarantine
-  readonly phases: readonly Phase[]
-  readonly manifest: Manifest
-  /** Names alone: values of `env` may be seen with the unit, those of secrets never. */
-  readonly env: readonly string[]
-  readonly secrets: readonly string[]
-  /** Milliseconds since 1970. */
-  readonly deployedAt: number
-}
-
-export interface UnitDetail extends UnitSummary {
-  readonly envValues: Readonly<Record<string, string>>
-  readonly versions: readonly VersionSummary[]
-  /** The newest last; at most 20. */
-  readonly errors: readonly TailLine[]
-}
-
-export interface VersionSummary {
-  readonly version: number
-  readonly live: boolean
-  readonly at: number
-  /** SHA-256 of the built code, hex. */
-  readonly hash: string
-}
-
-export interface EdgeStatus {
-  readonly name: string
-  readonly groups: readonly string[]
-  readonly epoch: number
-  readonly enabled: boolean
-  readonly position: Position
-  /** Entries of the log that this edge has not applied. */
-  readonly lag: number
-  readonly addresses: readonly string[]
-  readonly workers: readonly WorkerStatus[]
-}
-
-export interface WorkerStatus {
-  readonly worker: number
-  readonly pid: number
-  readonly state: 'starting' | 'ready' | 'replacing' | 'draining'
-  readonly restarts: number
 }
 
 export interface TailListener {

@@ -42,7 +42,7 @@ function add(sums: Series, sample: MetricSample): void {
 }
 
 function seriesKey({ name, labels }: MetricSample): string {
-  return JSON.stringify([name, ...Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))])
+  return JSON.stringify([name, ...Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1))])
 }
 
 function sum(a: MetricSample['value'], b: MetricSample['value']): MetricSample['value'] {

@@ -1,0 +1,238 @@
+/**
+ * The admin API, one row a route: what it is for, what it takes, what it gives, what it does.
+ *
+ * The app and `/v1/openapi.json` are made from this table, so that a route cannot exist undescribed.
+ */
+import type * as v from 'valibot'
+import { EdgeError } from '../base/errors.ts'
+import { readBody } from './body.ts'
+import type { ControlledNode } from './node.ts'
+import * as shapes from './shapes.ts'
+import { tailStream } from './tail-stream.ts'
+
+export interface Call {
+  readonly node: ControlledNode
+  readonly request: Request
+  /** The unit's name from the path, checked. Empty where the path has none. */
+  readonly name: string
+  readonly query: URLSearchParams
+}
+
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** As OpenAPI writes it: `/v1/units/{name}`. */
+  readonly path: string
+  readonly summary: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: v.GenericSchema
+  /** What a 200 holds: a shape, an array of it, or another media type. */
+  readonly answer: v.GenericSchema | readonly [v.GenericSchema] | string
+  /** Who may call: those with the token; those and clients on this machine; anybody. */
+  readonly access: 'token' | 'local' | 'open'
+  readonly handle: (call: Call) => unknown
+}
+
+const ENTRIES_MAX = 1000
+
+export const ROUTES: readonly Route[] = [
+  {
+    method: 'PUT',
+    path: '/v1/units/{name}',
+    summary: 'Deploys a new version: builds, checks, tries, stores, prepares and flips it.',
+    body: shapes.DeployBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    async handle({ node, name, request }) {
+      const { wait, timeoutMs, entry, env, secrets, ...rest } = await readBody(request, shapes.DeployBody)
+      return node.deploy(
+        name,
+        { ...rest, entry: entry ?? `${name}.${rest.language}`, ...defined({ env, secrets }) },
+        { wait, timeoutMs },
+      )
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/units',
+    summary: 'All units, ordered by name.',
+    answer: [shapes.UnitSummaryShape],
+    access: 'token',
+    handle: ({ node }) => node.units(),
+  },
+  {
+    method: 'GET',
+    path: '/v1/units/{name}',
+    summary: 'One unit, with its versions and its last errors.',
+    answer: shapes.UnitDetailShape,
+    access: 'token',
+    handle: ({ node, name }) => node.unit(name),
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/units/{name}',
+    summary: 'Removes a unit with all its versions.',
+    body: shapes.WaitBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    handle: async ({ node, name, request }) => node.remove(name, await readBody(request, shapes.WaitBody)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/units/{name}/versions',
+    summary: 'The versions that are kept, the newest first.',
+    answer: [shapes.VersionShape],
+    access: 'token',
+    handle: ({ node, name }) => node.unit(name).versions,
+  },
+  {
+    method: 'POST',
+    path: '/v1/units/{name}/rollback',
+    summary: 'Makes an earlier version live: the one before, or the one named.',
+    body: shapes.RollbackBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    async handle({ node, name, request }) {
+      const { version, ...options } = await readBody(request, shapes.RollbackBody)
+      return node.rollback(name, version, options)
+    },
+  },
+  {
+    method: 'PUT',
+    path: '/v1/units/{name}/env',
+    summary: 'Sets the values and secrets of a unit, which makes a new version. What is absent stays.',
+    body: shapes.EnvBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    async handle({ node, name, request }) {
+      const { env, secrets, ...options } = await readBody(request, shapes.EnvBody)
+      return node.setEnv(name, defined({ env, secrets }), options)
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/units/{name}/disable',
+    summary: 'Switches a unit off.',
+    body: shapes.WaitBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    handle: async ({ node, name, request }) =>
+      node.setEnabled(name, false, await readBody(request, shapes.WaitBody)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/units/{name}/enable',
+    summary: 'Switches a unit on again.',
+    body: shapes.WaitBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    handle: async ({ node, name, request }) =>
+      node.setEnabled(name, true, await readBody(request, shapes.WaitBody)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/disable',
+    summary: 'Switches all units off at once.',
+    body: shapes.WaitBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    handle: async ({ node, request }) => node.setAllEnabled(false, await readBody(request, shapes.WaitBody)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/enable',
+    summary: 'Switches units on again; those that were switched off one by one stay off.',
+    body: shapes.WaitBody,
+    answer: shapes.ChangeShape,
+    access: 'token',
+    handle: async ({ node, request }) => node.setAllEnabled(true, await readBody(request, shapes.WaitBody)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/tail',
+    summary:
+      'What units log and how they fail, as it happens: events `line` (a line) and `dropped` ({count}).',
+    query: { unit: 'only of this unit' },
+    answer: 'text/event-stream',
+    access: 'token',
+    handle: ({ node, query }) =>
+      new Response(tailStream(node, query.get('unit') ?? undefined), {
+        headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
+      }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/log',
+    summary: `Entries of the store's log in order, at most ${ENTRIES_MAX}. Values of secrets are encrypted in it.`,
+    query: { from: 'id of the first entry wanted, from 1' },
+    answer: [shapes.LogEntryShape],
+    access: 'token',
+    handle: ({ node, query }) => node.logEntries(parseFrom(query.get('from')) - 1, ENTRIES_MAX),
+  },
+  {
+    method: 'GET',
+    path: '/v1/snapshot',
+    summary: 'What the log adds up to, and the position in it.',
+    answer: shapes.SnapshotShape,
+    access: 'token',
+    handle({ node }) {
+      const { position, entries } = node.snapshot()
+      return { position, entries: Object.fromEntries(entries) }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/edges',
+    summary: 'The edge nodes: what each runs and how far it has read.',
+    answer: [shapes.EdgeShape],
+    access: 'token',
+    handle: ({ node }) => node.edges(),
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    summary:
+      'Metrics of all workers together, as Prometheus reads them. Needs the token from other machines.',
+    answer: 'text/plain',
+    access: 'local',
+    handle: async ({ node }) =>
+      new Response(await node.metrics(), {
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+      }),
+  },
+  {
+    method: 'GET',
+    path: '/healthz',
+    summary: 'Answers while the program is alive.',
+    answer: 'text/plain',
+    access: 'open',
+    handle: () => new Response('ok\n', { headers: { 'content-type': 'text/plain' } }),
+  },
+  {
+    method: 'GET',
+    path: '/readyz',
+    summary:
+      'Answers 200 when every worker serves and the store can be written, else 503 and what is in the way.',
+    answer: shapes.ReadyShape,
+    access: 'open',
+    handle({ node }) {
+      const problems = node.unready()
+      return Response.json(
+        { ready: problems.length === 0, problems },
+        { status: problems.length === 0 ? 200 : 503 },
+      )
+    },
+  },
+]
+
+function parseFrom(text: string | null): number {
+  const from = text === null ? 1 : Number(text)
+  if (Number.isSafeInteger(from) && from >= 1) return from
+  throw new EdgeError('request-invalid', `\`from\`: expected an id from 1, not \`${text}\``)
+}
+
+/** Without the keys that are undefined, as `exactOptionalPropertyTypes` wants. */
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}

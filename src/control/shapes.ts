@@ -1,0 +1,199 @@
+/**
+ * What the admin API takes and gives, described once: the check of a body, the types, and `/v1/openapi.json` come from here.
+ */
+import * as v from 'valibot'
+import { PHASE_BITS, type Phase } from '../contract/unit.ts'
+
+/** One label of a DNS name, as a unit's name may become one. */
+export const UNIT_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+const text = () => v.string('expected a string')
+const strings = () => v.record(text(), v.string('expected a string as value'))
+const count = () => v.pipe(v.number('expected a number'), v.integer(), v.minValue(0))
+
+const Waiting = {
+  /** When the change counts as done. */
+  wait: v.optional(v.picklist(['stored', 'edges', 'all'], 'expected "stored", "edges" or "all"'), 'all'),
+  /** How long to wait for that, in milliseconds. */
+  timeoutMs: v.optional(
+    v.pipe(
+      v.number('expected a number'),
+      v.minValue(1, 'expected 1 or more'),
+      v.maxValue(600_000, 'expected 600000 or less'),
+    ),
+    30_000,
+  ),
+}
+
+export const WaitBody = v.strictObject(Waiting)
+
+export const DeployBody = v.strictObject({
+  source: text(),
+  language: v.optional(v.picklist(['ts', 'js'], 'expected "ts" or "js"'), 'ts'),
+  files: v.optional(strings(), {}),
+  entry: v.optional(text()),
+  manifest: v.optional(v.record(text(), v.unknown()), {}),
+  env: v.optional(strings()),
+  secrets: v.optional(strings()),
+  ...Waiting,
+})
+
+export const EnvBody = v.strictObject({
+  env: v.optional(strings()),
+  secrets: v.optional(strings()),
+  ...Waiting,
+})
+
+export const RollbackBody = v.strictObject({
+  version: v.optional(v.pipe(v.number('expected a number'), v.integer(), v.minValue(1))),
+  ...Waiting,
+})
+
+export const ChangeShape = v.strictObject({
+  name: text(),
+  /** The version that is live after the change; 0 where none is. */
+  version: count(),
+  /** The set of units that holds it. With `wait: "stored"` it may not be live yet. */
+  epoch: count(),
+  live: v.strictObject({ workers: count(), of: count() }),
+  ms: v.number(),
+  /** How long each step took, in milliseconds; steps that did not happen are absent. */
+  timings: v.strictObject({
+    buildMs: v.optional(v.number()),
+    checkMs: v.optional(v.number()),
+    queueMs: v.optional(v.number()),
+    tryMs: v.optional(v.number()),
+    storeMs: v.optional(v.number()),
+    flipMs: v.optional(v.number()),
+  }),
+})
+export type ChangeResult = v.InferOutput<typeof ChangeShape>
+export type ChangeTimings = ChangeResult['timings']
+
+const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'syntax'])
+
+export const TailLineShape = v.strictObject({
+  at: v.number(),
+  unit: text(),
+  version: count(),
+  level: v.picklist(['debug', 'info', 'warn', 'error']),
+  reason: v.optional(ReasonShape),
+  message: text(),
+  where: v.optional(text()),
+  worker: count(),
+})
+
+const QuarantineShape = v.strictObject({
+  name: text(),
+  version: count(),
+  reason: ReasonShape,
+  at: v.number(),
+})
+
+const ManifestShape = v.strictObject({
+  hosts: v.array(text()),
+  paths: v.array(text()),
+  methods: v.array(text()),
+  nodes: v.array(text()),
+  priority: v.number(),
+  sample: v.strictObject({ share: v.number(), by: text() }),
+  onError: v.optional(v.picklist(['closed', 'open', 'lastGood'])),
+  limits: v.strictObject({ cpuMs: v.number(), wallMs: v.number(), memoryMb: v.number() }),
+  isolation: v.picklist(['process', 'inline']),
+})
+
+const SummaryEntries = {
+  name: text(),
+  /** The live version. */
+  version: count(),
+  state: v.picklist(['live', 'disabled', 'quarantined']),
+  quarantine: v.optional(QuarantineShape),
+  phases: v.array(v.picklist(Object.keys(PHASE_BITS) as Phase[])),
+  manifest: ManifestShape,
+  /** Names alone. Values of secrets are never shown. */
+  env: v.array(text()),
+  secrets: v.array(text()),
+  /** Milliseconds since 1970. */
+  deployedAt: v.number(),
+}
+export const UnitSummaryShape = v.strictObject(SummaryEntries)
+export type UnitSummary = v.InferOutput<typeof UnitSummaryShape>
+export type UnitState = UnitSummary['state']
+
+export const VersionShape = v.strictObject({
+  version: count(),
+  live: v.boolean(),
+  at: v.number(),
+  quarantined: v.boolean(),
+})
+export type VersionSummary = v.InferOutput<typeof VersionShape>
+
+export const UnitDetailShape = v.strictObject({
+  ...SummaryEntries,
+  envValues: strings(),
+  versions: v.array(VersionShape),
+  /** The last ones, the newest last. */
+  errors: v.array(TailLineShape),
+})
+export type UnitDetail = v.InferOutput<typeof UnitDetailShape>
+
+const PositionShape = v.strictObject({ log: text(), id: count(), hash: text() })
+
+export const EdgeShape = v.strictObject({
+  name: text(),
+  groups: v.array(text()),
+  epoch: count(),
+  /** False while all units are switched off. */
+  enabled: v.boolean(),
+  position: PositionShape,
+  /** Entries of the log that this edge has not applied. */
+  lag: count(),
+  addresses: v.array(text()),
+  workers: v.array(
+    v.strictObject({
+      worker: count(),
+      pid: count(),
+      state: v.picklist(['starting', 'ready', 'replacing', 'draining']),
+      restarts: count(),
+    }),
+  ),
+})
+export type EdgeStatus = v.InferOutput<typeof EdgeShape>
+
+export const LogEntryShape = v.strictObject({
+  id: count(),
+  operation: v.picklist(['SET', 'DELETE']),
+  key: text(),
+  value: text(),
+  at: v.number(),
+  hash: text(),
+})
+
+export const SnapshotShape = v.strictObject({ position: PositionShape, entries: strings() })
+
+export const ProblemShape = v.strictObject({
+  message: text(),
+  file: v.optional(text()),
+  /** From 1. */
+  line: v.optional(count()),
+  column: v.optional(count()),
+})
+export type Problem = v.InferOutput<typeof ProblemShape>
+
+export const LaggardShape = v.strictObject({ who: text(), reason: text() })
+export type Laggard = v.InferOutput<typeof LaggardShape>
+
+/** RFC 9457. */
+export const ProblemDetailsShape = v.strictObject({
+  type: text(),
+  title: text(),
+  status: count(),
+  detail: text(),
+  code: text(),
+  hint: text(),
+  problems: v.optional(v.array(ProblemShape)),
+  laggards: v.optional(v.array(LaggardShape)),
+})
+export type ProblemDetails = v.InferOutput<typeof ProblemDetailsShape>
+
+export const ReadyShape = v.strictObject({ ready: v.boolean(), problems: v.array(text()) })
