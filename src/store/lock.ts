@@ -1,0 +1,68 @@
+/**
+ * One orla a data directory, by a lock that dies with its holder, `kill -9` included.
+ *
+ * It is SQLite's own exclusive lock on a small empty file (a POSIX record lock, held by the kernel for the process).
+ * A pid file alone would outlive its process, so `orla.pid` is only for the message. Do not open `orla.lock` by other
+ * means in the process that holds it: POSIX drops a process's locks on a file when it closes any handle of it.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { EdgeError } from '../base/errors.ts'
+import { storeError } from './failure.ts'
+
+export interface DirectoryLock {
+  release(): void
+}
+
+/** Makes the directory where it is missing and locks it. Throws `data-in-use` naming who has it. */
+export function lockDirectory(directory: string): DirectoryLock {
+  const path = join(directory, 'orla.lock')
+  const pidPath = join(directory, 'orla.pid')
+  let lock: DatabaseSync | undefined
+  try {
+    mkdirSync(directory, { recursive: true })
+    lock = new DatabaseSync(path, { timeout: 0 })
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+  } catch (error) {
+    lock?.close()
+    const failure = storeError(path, error)
+    if (failure.code !== 'data-in-use') throw failure
+    throw new EdgeError('data-in-use', `${directory} is used by ${holder(pidPath)}`, { cause: error })
+  }
+  writePid(pidPath)
+  const held = lock
+  return {
+    release() {
+      // Before the lock goes: afterwards the file may be the next holder's.
+      rmSync(pidPath, { force: true })
+      held.close()
+    },
+  }
+}
+
+/** On a full disk the message will be poorer; that is no reason not to start. */
+function writePid(path: string): void {
+  try {
+    writeFileSync(path, `${process.pid}\n${process.argv.join(' ')}\n`)
+  } catch {
+    rmSync(path, { force: true })
+  }
+}
+
+function holder(pidPath: string): string {
+  const [pid, command] = textOf(pidPath).split('\n')
+  if (!pid || !/^\d+$/.test(pid)) return 'another process'
+  // What the kernel says is fresher than what was noted: the holder may have set its title since.
+  const running = textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
+  const line = running || command
+  return `process ${pid}${line ? ` (${line})` : ''}`
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The embedded store: the log and the state it adds up to, in one SQLite file, `DIRECTORY/orla.db`.
+ *
+ * An append is one transaction over both tables, on the disk when it returns (0.2 to 0.6 ms). The whole log is kept:
+ * units are small and few, and a replica may want to read from the start.
+ */
+import { join, resolve } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
+import type { Effect, LogEntry, Position, Snapshot, Store } from '../contract/store.ts'
+import { entryHash, GENESIS } from './chain.ts'
+import { storeError } from './failure.ts'
+import { lockDirectory, type DirectoryLock } from './lock.ts'
+import { openFile } from './schema.ts'
+import { watchFile } from './watch-file.ts'
+import { verifyLog, type Verdict } from './verify.ts'
+
+/** Entries at the end of the log whose hashes are checked at every start; `verify` checks all. */
+const CHECKED_AT_START = 256
+
+export interface SqliteStore extends Store {
+  /** The file, for messages. */
+  readonly path: string
+  /** Reads the whole log: every hash, every id, and that the state is what the log adds up to. */
+  verify(): Verdict
+}
+
+/** Opens the store in `directory`, making both where they are missing, and locks it for this process. */
+export function openStore(directory: string, options: { readonly clock: Clock }): SqliteStore {
+  const path = resolve(join(directory, 'orla.db'))
+  const lock = lockDirectory(directory)
+  let db: DatabaseSync | undefined
+  try {
+    db = openFile(path)
+    return sqliteStore(db, path, lock, options.clock)
+  } catch (error) {
+    db?.close()
+    lock.release()
+    throw storeError(path, error)
+  }
+}
+
+function sqliteStore(db: DatabaseSync, path: string, lock: DirectoryLock, clock: Clock): SqliteStore {
+  const insert = db.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)')
+  const set = db.prepare(
+    'INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+  )
+  const remove = db.prepare('DELETE FROM state WHERE key = ?')
+  const one = db.prepare('SELECT value FROM state WHERE key = ?')
+  const range = db.prepare('SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key')
+  const after = db.prepare('SELECT * FROM log WHERE id > ? ORDER BY id LIMIT ?')
+  const all = db.prepare('SELECT key, value FROM state ORDER BY key')
+
+  let position = lastPosition(db)
+  const verdict = verifyLog(db, { from: Math.max(1, position.id - CHECKED_AT_START + 1), state: false })
+  if (!verdict.ok) throw new EdgeError('store-corrupt', `${path}: entry ${verdict.id}: ${verdict.problem}`)
+  const inPlace = watchFile(path)
+
+  function write(effects: readonly Effect[]): Position {
+    const at = clock.now()
+    let { id, hash } = position
+    for (const effect of effects) {
+      const { operation } = effect
+      // SQLite keeps UTF-8: what it could not give back the same would break the chain.
+      const value = operation === 'SET' ? effect.value.toWellFormed() : ''
+      const entry = { id: ++id, operation, key: effect.key.toWellFormed(), value, at }
+      hash = entryHash(hash, entry)
+      insert.run(id, entry.operation, entry.key, value, at, hash)
+      if (entry.operation === 'SET') set.run(entry.key, value)
+      else remove.run(entry.key)
+    }
+    return { log: position.log, id, hash }
+  }
+
+  return {
+    path,
+    append(effects) {
+      if (effects.length === 0) return position
+      try {
+        inPlace.assert()
+        db.exec('BEGIN IMMEDIATE')
+        const next = write(effects)
+        db.exec('COMMIT')
+        inPlace.assert()
+        position = next
+        return position
+      } catch (error) {
+        // Where SQLite gave up the transaction itself, there is nothing to roll back.
+        if (db.isTransaction) db.exec('ROLLBACK')
+        throw storeError(path, error)
+      }
+    },
+    position: () => position,
+    get: (key) => guarded(path, () => one.get(key)?.['value'] as string | undefined),
+    list: (prefix) => guarded(path, () => range.all(prefix, `${prefix}\u{10ffff}`).map((row) => pairOf(row))),
+    read: (id, limit) =>
+      guarded(path, () => after.all(id, limit).map((row) => ({ ...row }) as unknown as LogEntry)),
+    snapshot: (): Snapshot =>
+      guarded(path, () => ({ position, entries: new Map(all.all().map((row) => pairOf(row))) })),
+    verify: () => guarded(path, () => verifyLog(db, { from: 1, state: true })),
+    close() {
+      if (!db.isOpen) return
+      db.close()
+      lock.release()
+    },
+  }
+}
+
+function lastPosition(db: DatabaseSync): Position {
+  const log = db.prepare(`SELECT value FROM meta WHERE key = 'log'`).get()?.['value'] as string
+  const last = db.prepare('SELECT id, hash FROM log ORDER BY id DESC LIMIT 1').get()
+  return { log, id: (last?.['id'] as number) ?? 0, hash: (last?.['hash'] as string) ?? GENESIS }
+}
+
+function guarded<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw storeError(path, error)
+  }
+}
+
+const pairOf = (row: Record<string, unknown>): readonly [string, string] => [
+  row['key'] as string,
+  row['value'] as string,
+]
