@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import type { RequestHead } from '../wire/http1/message.ts'
+import type { BodyConsumer, ServerConnection } from './connection.ts'
+import { HttpMetrics } from './http-metrics.ts'
+import { HttpServer } from './server.ts'
+
+const LIMITS = {
+  headBytes: 2048,
+  targetBytes: 512,
+  headerCount: 20,
+  bodyBytes: 200_000,
+  idle: 300,
+  head: 300,
+  body: 300,
+  connections: 100,
+}
+
+let server: HttpServer
+let port: number
+let onRequest: (connection: ServerConnection, head: RequestHead) => void
+const attached: { gone: number; drained: number } = { gone: 0, drained: 0 }
+
+before(async () => {
+  server = new HttpServer({
+    limits: LIMITS,
+    metrics: new HttpMetrics(),
+    monotonic: () => performance.now(),
+    onRequest(connection, head) {
+      connection.attach({ onDrain: () => (attached.drained += 1), onGone: () => (attached.gone += 1) })
+      onRequest(connection, head)
+    },
+  })
+  port = Number((await server.listen('127.0.0.1:0')).split(':')[1])
+})
+after(() => server.drain(0))
+
+/** Sends the pieces, each after the one before was taken by the kernel; resolves to all that came until the end. */
+function talk(...pieces: (string | Buffer)[]): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    const socket = connect(port, '127.0.0.1', async () => {
+      for (const piece of pieces) {
+        await new Promise((sent) => socket.write(piece, sent))
+        await new Promise((later) => setImmediate(later))
+      }
+    })
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk) => (text += String(chunk)))
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(text))
+  })
+}
+
+const ok = (connection: ServerConnection, body: string) =>
+  connection.sendWhole(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n`, body)
+
+/** Answers with what the body was, or with the problem. */
+const echo = (connection: ServerConnection): void => {
+  let text = ''
+  const consumer: BodyConsumer = {
+    onBody(chunk) {
+      text += chunk.toString('latin1')
+      return true
+    },
+    onBodyEnd: (trailers) => ok(connection, `${text}|${trailers.join('=')}`),
+    onBodyProblem: (status, reason) =>
+      connection.sendWhole(`HTTP/1.1 ${status} X\r\ncontent-length: ${reason.length}\r\n`, reason),
+  }
+  if (connection.hasBody) connection.readBody(consumer)
+  else ok(connection, 'no body')
+}
+
+const last = 'GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+
+describe('requests on one connection', () => {
+  test('pipelined requests are answered in order, also when the first one takes longer', async () => {
+    onRequest = (connection, head) => {
+      if (head.path === '/slow') setTimeout(() => ok(connection, 'slow'), 30)
+      else ok(connection, head.path)
+    }
+    const text = await talk(
+      `GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n${last}`,
+    )
+    assert.deepEqual(text.match(/slow|\/fast|\/last/g), ['slow', '/fast', '/last'])
+  })
+
+  test('a head that comes byte by byte is read', async () => {
+    onRequest = (connection, head) => ok(connection, head.path)
+    assert.match(await talk(...[...last]), /\/last$/)
+  })
+
+  test('HTTP/1.0 closes by default and stays when asked to', async () => {
+    onRequest = (connection, head) => ok(connection, head.path)
+    assert.match(await talk('GET /a HTTP/1.0\r\n\r\n'), /connection: close\r\n\r\n\/a$/)
+    const kept = await talk('GET /b HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 'GET /c HTTP/1.0\r\n\r\n')
+    assert.match(kept, /connection: keep-alive\r\n\r\n\/bHTTP\/1.1 200 OK\r\n.*\/c$/s)
+  })
+
+  test('a malformed request is refused in words and the connection closes', async () => {
+    onRequest = (connection, head) => ok(connection, head.path)
+    const text = await talk('GET / HTTP/1.1\nHost: a\r\n\r\n')
+    assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\n.*connection: close\r\n.*bare LF\n$/s)
+  })
+
+  test('nothing after a refused message is read', async () => {
+    let seen = 0
+    onRequest = (connection, head) => {
+      seen += 1
+      ok(connection, head.path)
+    }
+    const text = await talk(`GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n${last}`)
+    assert.equal(seen, 0)
+    assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1)
+  })
+
+  test('a client that stops sending still gets its answer', async () => {
+    onRequest = (connection, head) => setTimeout(() => ok(connection, head.path), 20)
+    const text = await new Promise((resolve) => {
+      let all = ''
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () =>
+        socket.end('GET /half HTTP/1.1\r\nHost: a\r\n\r\n'),
+      )
+      socket.on('data', (chunk) => (all += chunk.toString('latin1')))
+      socket.on('end', () => resolve(all))
+    })
+    assert.match(String(text), /\/half$/)
+  })
+})
+
+describe('the body of a request', () => {
+  test('a body of known length arrives, in pieces and with a request behind it', async () => {
+    onRequest = echo
+    const text = await talk('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab', `cde${last}`)
+    assert.match(text, /abcde\|HTTP\/1\.1 200 OK.*no body$/s)
+  })
+
+  test('a chunked body arrives with its trailers', async () => {
+    onRequest = echo
+    const text = await talk(
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r',
+      '\nde\r\n0\r\nx-sum: 1\r\n\r\n',
+    )
+    assert.match(text, /abcde\|x-sum=1$/)
+  })
+
+  test('a bad chunk is a 400, a body over the limit a 413', async () => {
+    onRequest = echo
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+    assert.match(await talk(`${head}zz\r\nabc\r\n`), /^HTTP\/1\.1 400 /)
+    assert.match(await talk(`${head}30d41\r\n`, Buffer.alloc(200_001)), /^HTTP\/1\.1 413 /)
+    assert.match(
+      await talk('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200001\r\n\r\n'),
+      /^HTTP\/1\.1 413 /,
+    )
+  })
+
+  test('100 Continue is sent once the body is wanted', async () => {
+    onRequest = echo
+    const text = await talk(
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',
+      'abc',
+    )
+    assert.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK.*abc\|$/s)
+  })
+
+  test('an answer without asking for the body closes, so that the body is not read as a request', async () => {
+    onRequest = (connection) => ok(connection, 'no')
+    const text = await talk('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n')
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n.*connection: close\r\n/s)
+  })
+
+  test('a short body that nobody read is thrown away and the connection kept', async () => {
+    onRequest = (connection, head) => ok(connection, head.path)
+    const text = await talk('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n', `GET${last}`)
+    assert.match(text, /\/aHTTP\/1\.1 200.*\/last$/s)
+  })
+})
+
+describe('time', () => {
+  test('a head that does not end in time is a 408', async () => {
+    onRequest = (connection, head) => ok(connection, head.path)
+    assert.match(await talk('GET / HTTP/1.1\r\nHo'), /^HTTP\/1\.1 408 /)
+  })
+
+  test('a body that does not end in time is a 408', async () => {
+    onRequest = echo
+    assert.match(await talk('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab'), /^HTTP\/1\.1 408 /)
+  })
+
+  test('a silent connection is closed without a word', async () => {
+    assert.equal(await talk(), '')
+  })
+
+  test('a client that never reads is cut', async () => {
+    const big = Buffer.alloc(8 * 1024 * 1024)
+    const before = attached.gone
+    onRequest = (connection) => {
+      connection.startStream(`HTTP/1.1 200 OK\r\ncontent-length: ${big.length * 2}\r\n`, 'length')
+      connection.sendChunk(big)
+    }
+    await new Promise<void>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(last))
+      socket.on('error', () => {})
+      const check = setInterval(() => {
+        if (attached.gone === before) return
+        clearInterval(check)
+        socket.destroy()
+        resolve()
+      }, 10)
+    })
+    assert.equal(attached.gone, before + 1)
+  })
+})
+
+describe('streams', () => {
+  test('a body of unknown length goes out chunked, with trailers', async () => {
+    onRequest = (connection) => {
+      connection.startStream('HTTP/1.1 200 OK\r\n', 'unknown')
+      connection.sendChunk(Buffer.from('hello'))
+      connection.endStream(['x-sum', '1'])
+    }
+    assert.match(
+      await talk(last),
+      /transfer-encoding: chunked\r\n.*\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n$/s,
+    )
+  })
+
+  test('an HTTP/1.0 client gets a body of unknown length until the end of the connection', async () => {
+    onRequest = (connection) => {
+      connection.startStream('HTTP/1.1 200 OK\r\n', 'unknown')
+      connection.sendChunk(Buffer.from('hello'))
+      connection.endStream([])
+    }
+    const text = await talk('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
+    assert.match(text, /connection: close\r\n\r\nhello$/)
+    assert.doesNotMatch(text, /chunked/)
+  })
+
+  test('an answer that is cut never looks complete', async () => {
+    onRequest = (connection) => {
+      connection.startStream('HTTP/1.1 200 OK\r\n', 'unknown')
+      connection.sendChunk(Buffer.from('hello'))
+      setTimeout(() => connection.cut(), 20)
+    }
+    assert.doesNotMatch(await talk(last), /\r\n0\r\n/)
+  })
+})
