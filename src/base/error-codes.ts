@@ -31,6 +31,7 @@ export const ERROR_CODES = {
     'config',
     400,
   ),
+  'file-unreadable': row('a file cannot be read', 'check its path', 'client', 400),
   'port-in-use': row('the port is taken', 'stop the other program, or change `listen`', 'config', 500),
   'data-in-use': row(
     'another orla uses the data directory',
@@ -140,6 +141,13 @@ export const ERROR_CODES = {
     'see `timeouts.response`',
     'origin',
     504,
+    true,
+  ),
+  'origin-busy': row(
+    'all connections to the origin are in use',
+    'see `connectionsMax`, and why the origin is slow',
+    'origin',
+    503,
     true,
   ),
   'origin-tls': row('the TLS handshake with the origin failed', 'check its certificate', 'origin', 502),

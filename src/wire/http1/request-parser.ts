@@ -8,6 +8,7 @@
 import { parseAuthority } from './authority.ts'
 import { BACKSLASH, CR, LF, METHOD, QUESTION_MARK, SLASH, SPACE, TARGET } from './characters.ts'
 import { INCOMPLETE, readFields, scanFields, type Fields } from './fields.ts'
+import { lookForHeadEnd } from './head-end.ts'
 import { connectionOptions, declaredFraming, NO_BODY } from './framing.ts'
 import type { HeadLimits, RequestHead, WireProblem } from './message.ts'
 import { BARE_CR, BARE_LF, HEAD_TOO_LARGE, problem } from './problems.ts'
@@ -66,8 +67,8 @@ export function parseRequestHead(
   scanned = 0,
 ): RequestHeadResult {
   if (scanned > 0 && end - start <= limits.headBytes) {
-    const look = lookForEnd(bytes, start, start + scanned, end)
-    if (look !== undefined) return look
+    const seen = lookForHeadEnd(bytes, start, start + scanned, end)
+    if (seen !== true) return seen ?? MORE
   }
   // RFC 9112 §2.2: an empty line before a request is ignored; one is enough.
   const first = bytes[start] === CR && end - start > 1 && bytes[start + 1] === LF ? start + 2 : start
@@ -94,15 +95,6 @@ export function parseRequestHead(
     memo.head = head
   }
   return { kind: 'head', head, next }
-}
-
-/** Looks at the bytes that are new. Undefined: the end of the head is among them. */
-function lookForEnd(bytes: Buffer, start: number, from: number, end: number): RequestHeadResult | undefined {
-  for (let at = bytes.indexOf(LF, from); at !== -1 && at < end; at = bytes.indexOf(LF, at + 1)) {
-    if (at === start || bytes[at - 1] !== CR) return BARE_LF
-    if (at - start >= 3 && bytes[at - 2] === LF) return undefined
-  }
-  return MORE
 }
 
 /** Checks `METHOD TARGET HTTP/1.x CRLF` and notes its parts in `line`. Undefined: it is sound. */
@@ -188,7 +180,7 @@ function parseRepeated(
   const blockEnd = line.next + block.length
   if (bytes[blockEnd] !== CR || bytes[blockEnd + 1] !== LF || before.minor !== line.minor) return undefined
   const raw = bytes.toString('latin1', start, blockEnd)
-  if (!raw.endsWith(block)) return undefined
+  if (raw.substring(line.next - start) !== block) return undefined
   const method = methodName(raw.substring(0, line.methodEnd - start))
   if (!isOriginForm(bytes, method)) return undefined
   const target = raw.substring(line.methodEnd + 1 - start, line.targetEnd - start)

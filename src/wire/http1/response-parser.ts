@@ -5,7 +5,8 @@
 import { CR, LF, SPACE, VALUE } from './characters.ts'
 import { INCOMPLETE, readFields, scanFields, type Fields } from './fields.ts'
 import { connectionOptions, declaredFraming, NO_BODY, UNTIL_CLOSE } from './framing.ts'
-import type { Framing, HeadLimits, ResponseHead, WireProblem } from './message.ts'
+import { lookForHeadEnd } from './head-end.ts'
+import type { Framing, HeaderList, HeadLimits, ResponseHead, WireProblem } from './message.ts'
 import { BARE_LF, HEAD_TOO_LARGE, problem } from './problems.ts'
 
 export type ResponseHeadResult =
@@ -23,8 +24,8 @@ const BAD_REASON = problem(400, 'control character in the status line')
 const STATUS_BYTES = 12
 
 /**
- * Parses the head at `start` of the answer to a request with that method: the answer to HEAD has no body, whatever it says. Hand in all
- * that arrived each time: origins are trusted not to drip.
+ * Parses the head at `start` of the answer to a request with that method: the answer to HEAD has no body, whatever it says.
+ * `scanned` is as for requests.
  */
 export function parseResponseHead(
   bytes: Buffer,
@@ -32,7 +33,12 @@ export function parseResponseHead(
   end: number,
   limits: Pick<HeadLimits, 'headBytes' | 'headerCount'>,
   method: string,
+  scanned = 0,
 ): ResponseHeadResult {
+  if (scanned > 0 && end - start <= limits.headBytes) {
+    const seen = lookForHeadEnd(bytes, start, start + scanned, end)
+    if (seen !== true) return seen ?? MORE
+  }
   let at = start + STATUS_BYTES
   if (end < at) return isPrefix(bytes.toString('latin1', start, end)) ? MORE : NOT_HTTP
   const version = bytes.toString('latin1', start, start + 9)
@@ -91,12 +97,13 @@ function buildHead(
 
   const framing = framingOf(status, method, declared)
   // RFC 9110 §8.6 forbids a length here. Whoever sends one may send the bytes too, later, as if they were the next answer.
-  const isDoubtful = (status < 200 || status === 204) && declared !== undefined && !isEmpty(declared)
+  const isBare = status < 200 || status === 204
+  const isDoubtful = isBare && declared !== undefined && !isEmpty(declared)
   return {
     status,
     reason,
     minor,
-    headers: fields.headers,
+    headers: isBare && declared !== undefined ? withoutFraming(fields.headers) : fields.headers,
     framing,
     keepAlive: options.keepAlive && framing.kind !== 'close' && !isDoubtful,
     nominated: options.nominated,
@@ -111,4 +118,14 @@ function framingOf(status: number, method: string, declared: Framing | undefined
 
 function isEmpty(framing: Framing): boolean {
   return framing.kind === 'length' && framing.bytes === 0
+}
+
+/** What would promise a body that does not come, to a client that believes it. */
+function withoutFraming(headers: HeaderList): HeaderList {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    if (name !== 'content-length' && name !== 'transfer-encoding') kept.push(name, headers[i + 1]!)
+  }
+  return kept
 }
