@@ -1,0 +1,216 @@
+/**
+ * Changes of units, planned: each function reads the store and returns the effects to append, all of them or none. It
+ * writes nothing itself, so what is planned can be tried out first. One change at a time: two plans made from the same
+ * position would give out the same number.
+ */
+import { EdgeError } from '../base/errors.ts'
+import type { Effect, Store } from '../contract/store.ts'
+import { versionKey, type Manifest, type UnitVersion } from '../contract/unit.ts'
+import * as records from './records.ts'
+import type { EnvValue, SecretBox, UnitPointer, VersionRecord } from './records.ts'
+
+/** Versions of a unit that are kept. Older ones go, but never the live one nor where a rollback would go. */
+export const VERSIONS_KEPT = 20
+
+export interface Change {
+  readonly name: string
+  /** The version that is live once the effects are in the store; 0 for a removal. */
+  readonly version: number
+  /** Empty where the store already says so. */
+  readonly effects: readonly Effect[]
+}
+
+/** A change that makes a new version, which can be tried before it is stored. */
+export interface VersionChange extends Change {
+  readonly unit: UnitVersion
+}
+
+/** What to set, or null to unset. */
+export type EnvChange = Readonly<Record<string, { readonly value: string; readonly secret?: boolean } | null>>
+
+export interface Draft {
+  readonly name: string
+  readonly code: string
+  readonly sourceMap: string
+  readonly files: Readonly<Record<string, string>>
+  readonly entry: string
+  readonly phases: number
+  readonly manifest: Manifest
+  /** Over what the version before had: a deploy of new code keeps the environment. */
+  readonly env?: EnvChange
+}
+
+export interface PlanContext {
+  readonly secrets: SecretBox
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Versions of this unit that are known to be bad (quarantined): never fallen back to by themselves. */
+  readonly bad?: ReadonlySet<number>
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+
+/** Undefined for a good name, else what would be right. */
+export function unitNameProblem(name: string): string | undefined {
+  return NAME.test(name)
+    ? undefined
+    : `"${name.slice(0, 80)}" is no name for a unit: letters, digits, "." "_" "-", at most 63, the first a letter or digit`
+}
+
+/** A new version goes live. A unit that was switched off is on again. */
+export function planDeploy(store: Store, draft: Draft, context: PlanContext): VersionChange {
+  const problem = unitNameProblem(draft.name)
+  if (problem) throw new EdgeError('request-invalid', problem)
+  const pointer = records.readPointer(store, draft.name, true)
+  const before = pointer?.live ? records.readRecord(store, draft.name, pointer.live) : undefined
+  const { name, env, ...rest } = draft
+  const record: VersionRecord = {
+    ...rest,
+    env: applyEnv(before?.env ?? {}, env ?? {}, name, context.secrets),
+    hash: records.codeHash(draft.code),
+    at: context.at,
+  }
+  return newVersion(name, pointer, record, context)
+}
+
+/** The environment changes: the same code as a new version. `replace` first unsets all that was set. */
+export function planEnv(
+  store: Store,
+  name: string,
+  env: EnvChange,
+  context: PlanContext & { readonly replace?: boolean },
+): VersionChange {
+  const pointer = known(store, name)
+  const before = keptRecord(store, name, pointer.live)
+  const base = context.replace ? {} : before.env
+  const record = { ...before, env: applyEnv(base, env, name, context.secrets), at: context.at }
+  return { ...newVersion(name, pointer, record, context, pointer.disabled) }
+}
+
+/**
+ * An older version is live again, under its own number. Without `to`, the one that was live before. Going back cuts the
+ * history there, so the next rollback goes further back instead of forth.
+ */
+export function planRollback(store: Store, name: string, at: number, to?: number): Change {
+  const pointer = known(store, name)
+  const target = to ?? pointer.history.at(-1)
+  if (target === undefined) {
+    throw new EdgeError(
+      'unit-conflict',
+      `${name} has no version before ${versionKey({ name, version: pointer.live })}`,
+    )
+  }
+  if (target === pointer.live) {
+    throw new EdgeError('unit-conflict', `${versionKey({ name, version: target })} is live already`)
+  }
+  if (!pointer.kept.includes(target)) {
+    const kept = pointer.kept.join(', ')
+    throw new EdgeError(
+      'unit-conflict',
+      `${versionKey({ name, version: target })} is not kept; there are ${kept}`,
+    )
+  }
+  const found = pointer.history.lastIndexOf(target)
+  const history = found >= 0 ? pointer.history.slice(0, found) : [...pointer.history, pointer.live]
+  return { name, version: target, effects: [setPointer(name, { ...pointer, live: target, history, at })] }
+}
+
+/** Switches one unit off, or on again. */
+export function planDisabled(store: Store, name: string, disabled: boolean, at: number): Change {
+  const pointer = known(store, name)
+  const effects = pointer.disabled === disabled ? [] : [setPointer(name, { ...pointer, disabled, at })]
+  return { name, version: pointer.live, effects }
+}
+
+/** Switches all units off, or on again, each as it was. */
+export function planAllEnabled(store: Store, enabled: boolean): readonly Effect[] {
+  if (records.unitsEnabled(store) === enabled) return []
+  return [{ operation: 'SET', key: records.ENABLED_KEY, value: String(enabled) }]
+}
+
+/** The unit and all its versions go; only the last number stays, so that it is not given again. */
+export function planRemove(store: Store, name: string, at: number): Change {
+  const pointer = known(store, name)
+  const effects: Effect[] = pointer.kept.map((version) => removeRecord(name, version))
+  const gone: UnitPointer = { live: 0, history: [], kept: [], last: pointer.last, disabled: false, at }
+  return { name, version: 0, effects: [...effects, setPointer(name, gone)] }
+}
+
+function newVersion(
+  name: string,
+  pointer: UnitPointer | undefined,
+  record: VersionRecord,
+  context: PlanContext,
+  disabled = false,
+): VersionChange {
+  const version = (pointer?.last ?? 0) + 1
+  const wasGood = pointer !== undefined && pointer.live > 0 && !context.bad?.has(pointer.live)
+  const history = [...(pointer?.history ?? []), ...(wasGood ? [pointer.live] : [])]
+  const kept = [...(pointer?.kept ?? []), version]
+  const dropped = kept
+    .filter((one) => one !== version && one !== history.at(-1))
+    .slice(0, -(VERSIONS_KEPT - 2))
+  const next: UnitPointer = {
+    live: version,
+    history: history.filter((one) => !dropped.includes(one)),
+    kept: kept.filter((one) => !dropped.includes(one)),
+    last: version,
+    disabled,
+    at: context.at,
+  }
+  return {
+    name,
+    version,
+    effects: [
+      { operation: 'SET', key: records.recordKey(name, version), value: JSON.stringify(record) },
+      setPointer(name, next),
+      ...dropped.map((one) => removeRecord(name, one)),
+    ],
+    unit: records.toUnitVersion(name, version, record, context.secrets),
+  }
+}
+
+function applyEnv(
+  before: Readonly<Record<string, EnvValue>>,
+  changes: EnvChange,
+  name: string,
+  secrets: SecretBox,
+): Record<string, EnvValue> {
+  const env = new Map(Object.entries(before))
+  for (const [key, change] of Object.entries(changes)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(key)) {
+      throw new EdgeError(
+        'request-invalid',
+        `"${key.slice(0, 80)}" is no name for a variable: letters, digits and "_"`,
+      )
+    }
+    if (change === null) env.delete(key)
+    else if (change.secret)
+      env.set(key, { sealed: secrets.seal(change.value, records.secretContext(name, key)) })
+    else env.set(key, { plain: change.value })
+  }
+  return Object.fromEntries(env)
+}
+
+function known(store: Store, name: string): UnitPointer {
+  const pointer = records.readPointer(store, name)
+  if (pointer) return pointer
+  throw new EdgeError('unit-unknown', `there is no unit ${name.slice(0, 80)}`)
+}
+
+function keptRecord(store: Store, name: string, version: number): VersionRecord {
+  const record = records.readRecord(store, name, version)
+  if (record) return record
+  throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version })}, which is live`)
+}
+
+const setPointer = (name: string, pointer: UnitPointer): Effect => ({
+  operation: 'SET',
+  key: records.pointerKey(name),
+  value: JSON.stringify(pointer),
+})
+
+const removeRecord = (name: string, version: number): Effect => ({
+  operation: 'DELETE',
+  key: records.recordKey(name, version),
+})

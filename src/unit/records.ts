@@ -1,0 +1,144 @@
+/**
+ * How units lie in the store, and how they are read from it.
+ *
+ *     unit/NAME                  UnitPointer: which version is live, which were before, whether it is switched off
+ *     unit-version/NAME/NUMBER   VersionRecord: everything of one version; written once, never changed
+ *     settings/units-enabled     "false" while all units are switched off
+ *
+ * Two prefixes, so that a list of units reads the small pointers and not the code. A removed unit keeps its pointer,
+ * with `live` 0: its numbers are never given again, so `name@version` means one thing for ever, in logs as in caches.
+ */
+import { createHash } from 'node:crypto'
+import { EdgeError } from '../base/errors.ts'
+import type { UnitSet } from '../contract/messages.ts'
+import type { Store } from '../contract/store.ts'
+import { versionKey, type Manifest, type UnitVersion } from '../contract/unit.ts'
+
+export const ENABLED_KEY = 'settings/units-enabled'
+export const pointerKey = (name: string): string => `unit/${name}`
+export const recordKey = (name: string, version: number): string => `unit-version/${name}/${version}`
+
+export interface UnitPointer {
+  /** The version that is live; 0 after the unit was removed. */
+  readonly live: number
+  /** Versions that were live before, the latest last: where a rollback goes, and what `lastGood` means. */
+  readonly history: readonly number[]
+  /** Versions whose records are in the store, ascending. */
+  readonly kept: readonly number[]
+  /** The highest number ever given. */
+  readonly last: number
+  readonly disabled: boolean
+  /** Milliseconds since 1970 of the last change. */
+  readonly at: number
+}
+
+export type EnvValue = { readonly plain: string } | { readonly sealed: string }
+
+export interface VersionRecord {
+  readonly code: string
+  readonly sourceMap: string
+  /** What the author sent, by path, and which of it is the entry: to look at, and to build again. */
+  readonly files: Readonly<Record<string, string>>
+  readonly entry: string
+  readonly phases: number
+  readonly manifest: Manifest
+  readonly env: Readonly<Record<string, EnvValue>>
+  /** SHA-256 of `code`, hex. */
+  readonly hash: string
+  /** Milliseconds since 1970 when this version was made. */
+  readonly at: number
+}
+
+/** Seals and opens what must not lie in the store as text. `context` binds a sealed text to its place. */
+export interface SecretBox {
+  seal(text: string, context: string): string
+  open(sealed: string, context: string): string
+}
+
+export const secretContext = (name: string, key: string): string => `secret ${key} of unit ${name}`
+
+export const codeHash = (code: string): string => createHash('sha256').update(code).digest('hex')
+
+/** The unit's pointer, or undefined where there is no such unit. A removed one is only seen with `removed`. */
+export function readPointer(store: Store, name: string, removed = false): UnitPointer | undefined {
+  const text = store.get(pointerKey(name))
+  if (text === undefined) return undefined
+  const pointer = parsed<UnitPointer>(text, pointerKey(name))
+  return pointer.live > 0 || removed ? pointer : undefined
+}
+
+/** All units that are not removed, by name. */
+export function listPointers(store: Store): readonly (readonly [name: string, pointer: UnitPointer])[] {
+  const prefix = pointerKey('')
+  return store
+    .list(prefix)
+    .map(([key, text]) => [key.slice(prefix.length), parsed<UnitPointer>(text, key)] as const)
+    .filter(([, pointer]) => pointer.live > 0)
+}
+
+export function readRecord(store: Store, name: string, version: number): VersionRecord | undefined {
+  const key = recordKey(name, version)
+  const text = store.get(key)
+  return text === undefined ? undefined : parsed<VersionRecord>(text, key)
+}
+
+export const unitsEnabled = (store: Store): boolean => store.get(ENABLED_KEY) !== 'false'
+
+/** A version as the data plane takes it, its secrets opened. */
+export function toUnitVersion(
+  name: string,
+  version: number,
+  record: VersionRecord,
+  secrets: SecretBox,
+): UnitVersion {
+  const env: Record<string, string> = {}
+  for (const [key, value] of Object.entries(record.env)) {
+    env[key] = 'plain' in value ? value.plain : secrets.open(value.sealed, secretContext(name, key))
+  }
+  const { code, sourceMap, phases, manifest } = record
+  return { name, version, code, sourceMap, phases, manifest, env }
+}
+
+/** Versions that were read before, by `name@version`: a version never changes, so it is read and opened once. */
+export type VersionCache = Map<string, UnitVersion>
+
+/**
+ * The set of units that the store says is live now; its epoch is the store's position. Throws rather than leave out a
+ * unit that cannot be read: a set without an access unit would open what that unit guards.
+ */
+export function readUnits(store: Store, secrets: SecretBox, cache: VersionCache = new Map()): UnitSet {
+  const seen: VersionCache = new Map()
+  const read = (name: string, version: number): UnitVersion => {
+    const key = versionKey({ name, version })
+    const unit = cache.get(key) ?? readVersion(store, name, version, secrets)
+    seen.set(key, unit)
+    return unit
+  }
+  const units: UnitVersion[] = []
+  const lastGood: Record<string, UnitVersion> = {}
+  for (const [name, pointer] of listPointers(store)) {
+    if (pointer.disabled) continue
+    const unit = read(name, pointer.live)
+    units.push(unit)
+    const before = pointer.history.at(-1)
+    if (unit.manifest.onError === 'lastGood' && before !== undefined) lastGood[name] = read(name, before)
+  }
+  cache.clear()
+  for (const [key, unit] of seen) cache.set(key, unit)
+  return { epoch: store.position().id, enabled: unitsEnabled(store), units, lastGood }
+}
+
+/** One version out of the store. Throws `store-corrupt` where a pointer names what is not there. */
+export function readVersion(store: Store, name: string, version: number, secrets: SecretBox): UnitVersion {
+  const record = readRecord(store, name, version)
+  if (record) return toUnitVersion(name, version, record, secrets)
+  throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version })}, which is in use`)
+}
+
+function parsed<T>(text: string, key: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch (error) {
+    throw new EdgeError('store-corrupt', `the value of ${key} is no JSON`, { cause: error })
+  }
+}
