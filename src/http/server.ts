@@ -8,6 +8,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { RequestHead } from '../wire/http1/message.ts'
 import { ServerConnection, type ConnectionHost, type ConnectionLimits } from './connection.ts'
 import type { HttpMetrics } from './http-metrics.ts'
+import { acceptInto, type ReadInto } from './shared-reads.ts'
 
 export interface HttpServerOptions {
   readonly limits: ConnectionLimits & { readonly connections: number }
@@ -41,7 +42,7 @@ export class HttpServer implements ConnectionHost {
   listen(address: string): Promise<string> {
     const colon = address.lastIndexOf(':')
     const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket))
+    const server = createServer({ allowHalfOpen: true, noDelay: true })
     this.servers.push(server)
     return new Promise((resolve, reject) => {
       server.once('error', reject)
@@ -49,6 +50,7 @@ export class HttpServer implements ConnectionHost {
         { host, port: Number(address.slice(colon + 1)), backlog: BACKLOG, reusePort: true },
         () => {
           server.off('error', reject)
+          acceptInto(server, (socket, read) => this.accept(socket, read))
           // Out of descriptors, or a client that was gone before it was accepted: the next one may do better.
           server.on('error', () => {})
           resolve(`${address.slice(0, colon)}:${(server.address() as AddressInfo).port}`)
@@ -57,7 +59,7 @@ export class HttpServer implements ConnectionHost {
     })
   }
 
-  private accept(socket: Socket): void {
+  private accept(socket: Socket, read: ReadInto): void {
     const { metrics } = this.options
     if (this.connections.size >= this.options.limits.connections) {
       metrics.countRefused(503)
@@ -68,7 +70,7 @@ export class HttpServer implements ConnectionHost {
     this.connections.add(connection)
     metrics.connections = this.connections.size
     metrics.connectionsTotal += 1
-    socket.on('data', (bytes: Buffer) => connection.onData(bytes))
+    read((bytes) => connection.onData(bytes))
   }
 
   now(): number {
