@@ -1,0 +1,22 @@
+/** All commands, in the order of the help. A command's file is loaded when it is called. */
+import type { Command } from './command.ts'
+
+interface Entry {
+  readonly summary: string
+  load(): Promise<{ readonly command: Command }>
+}
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  start: { summary: 'run an edge node', load: () => import('./commands/start.ts') },
+  check: { summary: 'build and check units here, deploy nothing', load: () => import('./commands/check.ts') },
+  deploy: { summary: 'make units live', load: () => import('./commands/deploy.ts') },
+  units: { summary: 'list the units, or tell all about one', load: () => import('./commands/units.ts') },
+  versions: { summary: 'list the versions of a unit', load: () => import('./commands/versions.ts') },
+  rollback: { summary: 'make an earlier version live again', load: () => import('./commands/rollback.ts') },
+  env: { summary: 'show or set the environment of a unit', load: () => import('./commands/env.ts') },
+  disable: { summary: 'switch a unit, or all, off', load: () => import('./commands/disable.ts') },
+  enable: { summary: 'switch a unit, or all, on again', load: () => import('./commands/enable.ts') },
+  remove: { summary: 'take a unit away', load: () => import('./commands/remove.ts') },
+  tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
+  version: { summary: 'print the version', load: () => import('./commands/version.ts') },
+}

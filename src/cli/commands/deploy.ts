@@ -1,0 +1,139 @@
+/** `orla deploy`: sends units to the control plane, and tells when they are live. */
+import { resolve } from 'node:path'
+import type { ChangeResult } from '../../control/shapes.ts'
+import { type Arguments, UsageError } from '../arguments.ts'
+import { callTimeoutMs, changeWait, deployedLine, exitOf } from '../change.ts'
+import {
+  CHANGE_OPTIONS,
+  type Command,
+  CONTROL_OPTIONS,
+  EXIT,
+  type ExitCode,
+  JSON_OPTION,
+  type Terminal,
+} from '../command.ts'
+import { ControlClient, ControlRefusal } from '../control-client.ts'
+import { MANIFEST_OPTIONS, manifestFrom } from '../manifest-options.ts'
+import { collectModule, shownFile } from '../module-files.ts'
+import { refusalText } from '../refusal.ts'
+import { unitNameOf } from '../unit-name.ts'
+
+export const command: Command = {
+  name: 'deploy',
+  operands: 'FILE…',
+  operandsMin: 1,
+  operandsMax: Infinity,
+  text: [
+    'Builds, checks, tries and stores each FILE as a unit, and waits until every worker runs it. A unit that is refused changes nothing.',
+    'A unit is named after its file; `index.ts` after its folder. Modules that the file imports go with it.',
+    'Of several files the first one that is refused ends the command; those before it stay live.',
+  ].join('\n'),
+  options: {
+    name: { value: 'NAME', text: 'the name of the unit, where there is one FILE' },
+    env: {
+      value: 'K=V',
+      many: true,
+      text: 'a value of `edge.env`; without any, those of the version before stay',
+    },
+    secret: { value: 'K=V', many: true, text: 'the same, but encrypted in the store and never shown' },
+    ...MANIFEST_OPTIONS,
+    ...CHANGE_OPTIONS,
+    ...CONTROL_OPTIONS,
+    ...JSON_OPTION,
+  },
+  examples: [
+    ['orla deploy units/token-auth.ts --env TOKEN=token --paths /hls/*', 'asks for a token below /hls/'],
+    ['orla deploy canary.ts --sample 0.1', 'runs it for a tenth of the requests'],
+    ['orla deploy units/*.ts --wait stored', 'does not wait until they are live'],
+  ],
+  exits: {
+    1: 'a unit was refused: the diagnostics are on standard error',
+    2: 'stored, but not live everywhere in time: the laggards are on standard error',
+  },
+  run: async (args, terminal) => {
+    const name = args.text('name')
+    if (name !== undefined && args.operands.length > 1) {
+      throw new UsageError('--name goes with one FILE, not with several')
+    }
+    const units = args.operands.map((file) => {
+      const path = resolve(terminal.cwd, file)
+      return { path, name: name ?? unitNameOf(path) }
+    })
+    return deployAll(
+      units,
+      requestFrom(args),
+      ControlClient.from(args, terminal),
+      args.flag('json'),
+      terminal,
+    )
+  },
+}
+
+interface NamedFile {
+  readonly path: string
+  readonly name: string
+}
+
+type SharedRequest = ReturnType<typeof requestFrom>
+
+/** What all units of one command have in common. */
+function requestFrom(args: Arguments) {
+  const env = args.pairs('env')
+  const secrets = args.pairs('secret')
+  return {
+    ...changeWait(args),
+    manifest: manifestFrom(args),
+    ...(env && { env }),
+    ...(secrets && { secrets }),
+  }
+}
+
+async function deployAll(
+  units: readonly NamedFile[],
+  shared: SharedRequest,
+  control: ControlClient,
+  asJson: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const results: ChangeResult[] = []
+  let exit: ExitCode = EXIT.done
+  for (const unit of units) {
+    const outcome = await deploy(unit, shared, control, terminal)
+    if (typeof outcome === 'object') {
+      results.push(outcome)
+      if (!asJson) terminal.print(deployedLine(outcome))
+      continue
+    }
+    exit = outcome
+    if (exit === EXIT.refused) break
+  }
+  if (asJson) terminal.print(JSON.stringify(results))
+  const left = units.slice(results.length + 1)
+  if (exit === EXIT.refused && units.length > 1) {
+    const live = results.length === 0 ? 'none' : results.map(({ name }) => name).join(', ')
+    terminal.note(
+      `  live: ${live}${left.length === 0 ? '' : `; not tried: ${left.map((unit) => unit.name).join(', ')}`}`,
+    )
+  }
+  return exit
+}
+
+/** The result, or the exit code when there is none; then what was wrong has been told. */
+async function deploy(
+  { path, name }: NamedFile,
+  shared: SharedRequest,
+  control: ControlClient,
+  terminal: Terminal,
+): Promise<ChangeResult | ExitCode> {
+  const module = await collectModule(path)
+  const { source, language, entry, files } = module
+  try {
+    const body = { source, language, entry, files, ...shared }
+    const options = { body, timeoutMs: callTimeoutMs(shared) }
+    return (await control.call('PUT', `/v1/units/${name}`, options)) as ChangeResult
+  } catch (error) {
+    if (!(error instanceof ControlRefusal)) throw error
+    terminal.note(refusalText(error, (file) => shownFile(module, file, terminal.cwd)))
+    return exitOf(error)
+  }
+}

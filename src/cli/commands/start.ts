@@ -1,0 +1,38 @@
+/** `orla start`: runs an edge node until it is told to stop. */
+import { loadConfig } from '../../config/load.ts'
+import { runNode } from '../run-node.ts'
+import { type Command, EXIT } from '../command.ts'
+
+export const command: Command = {
+  name: 'start',
+  operands: '',
+  operandsMin: 0,
+  operandsMax: 0,
+  text: [
+    'Runs an edge node: proxies and caches for the sites of the configuration, and runs the units that are deployed.',
+    'Prints one line `ready edge=URL[,URL…] control=URL` on standard output once it serves; everything else goes to standard error.',
+    'SIGTERM and Ctrl-C drain: no accepted request is cut. A second one ends it at once.',
+  ].join('\n'),
+  options: {
+    config: {
+      value: 'FILE',
+      text: 'a .ts or .json file; without it orla.config.ts or orla.config.json here, else the defaults with no site',
+    },
+  },
+  examples: [
+    ['orla start --config edge.json', 'runs what edge.json describes'],
+    ['orla start', 'runs what orla.config.ts or orla.config.json here describes'],
+  ],
+  exits: { 1: 'it could not start: the configuration, a port or the data directory' },
+  run: async (args, terminal) => {
+    const { config, source } = await loadConfig(args.text('config'), terminal.cwd)
+    if (config.sites.length === 0) {
+      const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
+      terminal.note(`${where}: the edge answers only what units answer`)
+    }
+    await runNode(config, terminal, ({ edge, control }) => {
+      terminal.print(`ready edge=${edge.join(',')} control=${control}`)
+    })
+    return EXIT.done
+  },
+}

@@ -1,0 +1,156 @@
+/**
+ * Talks to a control plane: JSON there and back, and what goes wrong in words for a person at a terminal.
+ *
+ * On `node:http` and not on `fetch`, which takes tens of milliseconds to load: a deploy is meant to be felt as instant.
+ */
+import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { EdgeError } from '../base/errors.ts'
+import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts'
+import type { ProblemDetails } from '../control/shapes.ts'
+import { type Arguments, UsageError } from './arguments.ts'
+import type { Terminal } from './command.ts'
+
+const DEFAULT_URL = 'http://127.0.0.1:8081'
+
+/** What the control plane says when it refuses (RFC 9457). What answers need not be one: every part may be absent. */
+export type Refusal = Partial<ProblemDetails>
+
+/** A refusal with all that was said about it. */
+export class ControlRefusal extends EdgeError {
+  readonly details: Refusal
+
+  constructor(code: ErrorCode, details: Refusal, status: number) {
+    const message = details.detail ?? details.title ?? `the control plane answered ${status}`
+    super(code, message, details.hint === undefined ? {} : { hint: details.hint })
+    this.details = details
+  }
+}
+
+export interface CallOptions {
+  readonly query?: Readonly<Record<string, string | number | undefined>>
+  readonly body?: unknown
+  /** Milliseconds without an answer after which the control plane counts as not answering. Default 30 s. */
+  readonly timeoutMs?: number
+}
+
+export class ControlClient {
+  readonly #url: URL
+  readonly #token: string | undefined
+
+  constructor(url: URL, token: string | undefined) {
+    this.#url = url
+    this.#token = token
+  }
+
+  static from(args: Arguments, terminal: Terminal): ControlClient {
+    const given = args.text('control') ?? nonEmpty(terminal.env['ORLA_CONTROL']) ?? DEFAULT_URL
+    const url = URL.canParse(given) ? new URL(given) : undefined
+    if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+      throw new UsageError(`--control takes a URL such as ${DEFAULT_URL}, not "${given}"`)
+    }
+    return new ControlClient(url, args.text('token') ?? nonEmpty(terminal.env['ORLA_TOKEN']))
+  }
+
+  /** The JSON of a success. Whatever else comes is thrown as an `EdgeError`. */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<unknown> {
+    const response = await this.#send(method, path, options)
+    const text = await readText(response)
+    if (isSuccess(response)) return text === '' ? undefined : this.#parse(text)
+    throw this.#refusal(response, text)
+  }
+
+  /** The body of a success as it comes: for events. Ends when the control plane does, or `signal` aborts. */
+  async stream(path: string, query: CallOptions['query'], signal: AbortSignal): Promise<IncomingMessage> {
+    const response = await this.#send('GET', path, query === undefined ? {} : { query }, signal)
+    if (isSuccess(response)) return response
+    throw this.#refusal(response, await readText(response))
+  }
+
+  #send(
+    method: string,
+    path: string,
+    { query, body, timeoutMs = 30_000 }: CallOptions,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const url = new URL(path, this.#url)
+    for (const [name, value] of Object.entries(query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value))
+    }
+    const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+    const headers = {
+      accept: 'application/json',
+      ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+      ...(content && { 'content-type': 'application/json', 'content-length': content.length }),
+    }
+    const send = url.protocol === 'https:' ? requestHttps : requestHttp
+    return new Promise((resolve, reject) => {
+      const request = send(url, { method, headers, ...(signal && { signal }) }, (response) => {
+        request.setTimeout(0)
+        resolve(response)
+      })
+      request.setTimeout(timeoutMs, () => request.destroy(new Error('no answer in time')))
+      request.on('error', (error) => reject(this.#unreachable(error)))
+      request.end(content)
+    })
+  }
+
+  #refusal(response: IncomingMessage, text: string): EdgeError {
+    const details = response.headers['content-type']?.includes('json') ? this.#parse(text) : {}
+    if (typeof details !== 'object' || details === null) return this.#garbage()
+    const problem = details as Refusal
+    const status = response.statusCode!
+    if (status === 401) {
+      return new EdgeError(
+        'unauthorized',
+        `the control plane at ${this.#url.origin} asks for a valid token`,
+        {
+          hint: 'give the one that `orla start` printed or was configured with: --token, or $ORLA_TOKEN',
+        },
+      )
+    }
+    return new ControlRefusal(codeOf(problem, status), problem, status)
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      throw this.#garbage()
+    }
+  }
+
+  #garbage(): EdgeError {
+    return new EdgeError('control-unreachable', `what answers at ${this.#url.origin} is not a control plane`)
+  }
+
+  #unreachable(error: NodeJS.ErrnoException): EdgeError {
+    const at = this.#url.origin
+    if (error.code === 'ECONNREFUSED') {
+      return new EdgeError(
+        'control-unreachable',
+        `nothing answers at ${at}; is the node running? (--control)`,
+      )
+    }
+    // llhttp's codes: something listens there that does not speak HTTP.
+    if (error.code?.startsWith('HPE_')) return this.#garbage()
+    const reason = error.code === 'ECONNRESET' ? 'it closed the connection' : error.message
+    return new EdgeError('control-unreachable', `${at} does not answer: ${reason}`, { cause: error })
+  }
+}
+
+const isSuccess = (response: IncomingMessage): boolean =>
+  response.statusCode! >= 200 && response.statusCode! < 300
+
+const nonEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
+
+function codeOf(problem: Refusal, status: number): ErrorCode {
+  if (problem.code !== undefined && Object.hasOwn(ERROR_CODES, problem.code)) return problem.code as ErrorCode
+  return status === 504 ? 'not-finished' : 'request-invalid'
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = []
+  for await (const piece of response) pieces.push(piece as Buffer)
+  return Buffer.concat(pieces).toString()
+}

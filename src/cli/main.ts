@@ -1,0 +1,77 @@
+/**
+ * The command `orla`: finds the command that was asked for, reads its arguments, runs it, and turns what went wrong into
+ * a message and an exit code.
+ */
+import { EdgeError } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
+import { exitOf } from './change.ts'
+import { refusalText } from './refusal.ts'
+import { readArguments, UsageError } from './arguments.ts'
+import { type Command, EXIT, type ExitCode, type Terminal } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { commandHelp, commandList } from './help.ts'
+
+const terminal: Terminal = {
+  cwd: process.cwd(),
+  env: process.env,
+  print: (line) => void process.stdout.write(`${line}\n`),
+  note: (line) => void process.stderr.write(`${line}\n`),
+}
+
+// `orla units | head -1` ends this end of the pipe early: nobody is left to tell.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done)
+  throw error
+})
+
+// Not `process.exit`: what was written to a pipe may still be on its way.
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  const [name = 'help', ...rest] = argv
+  if (name === 'help' || name === '--help' || name === '-h') return help(rest[0])
+  if (name === '--version' || name === '-v') return main(['version'])
+  const command = await find(name)
+  return command ? run(command, rest) : unknown(name)
+}
+
+async function run(command: Command, argv: readonly string[]): Promise<ExitCode> {
+  try {
+    const args = readArguments(command, argv)
+    if (!args.flag('help')) return await command.run(args, terminal)
+    terminal.print(commandHelp(command))
+    return EXIT.done
+  } catch (error) {
+    if (error instanceof UsageError) {
+      terminal.note(`orla ${command.name}: ${error.message}\nsee \`orla ${command.name} --help\``)
+      return EXIT.usage
+    }
+    if (!(error instanceof EdgeError)) throw error
+    terminal.note(refusalText(error))
+    return exitOf(error)
+  }
+}
+
+async function help(name: string | undefined): Promise<ExitCode> {
+  if (name === undefined) {
+    terminal.print(commandList(Object.entries(COMMANDS).map(([known, { summary }]) => [known, summary])))
+    return EXIT.done
+  }
+  const command = await find(name)
+  if (!command) return unknown(name)
+  terminal.print(commandHelp(command))
+  return EXIT.done
+}
+
+async function find(name: string): Promise<Command | undefined> {
+  if (!Object.hasOwn(COMMANDS, name)) return undefined
+  const { command } = await COMMANDS[name]!.load()
+  return command
+}
+
+function unknown(name: string): ExitCode {
+  const meant = nearest(name, [...Object.keys(COMMANDS), 'help'])
+  terminal.note(`orla: unknown command ${name}${meant === undefined ? '' : `; did you mean ${meant}?`}`)
+  terminal.note('see `orla help`')
+  return EXIT.usage
+}

@@ -1,0 +1,24 @@
+/** A line of a unit's log as people read it. */
+import type { UnitDetail } from '../control/shapes.ts'
+
+type Line = UnitDetail['errors'][number]
+
+/** `12:30:01.250 token-auth@3 error cpu: took more than 10 ms (token-auth.ts:7:3)`, in local time. */
+export function tailText({ at, unit, version, level, reason, message, where }: Line): string {
+  const because = reason === undefined ? '' : `${reason}: `
+  const place = where === undefined ? '' : ` (${where})`
+  return `${clockText(at)} ${unit}@${version} ${level} ${because}${printable(message)}${place}`
+}
+
+function clockText(ms: number): string {
+  const at = new Date(ms)
+  const two = (n: number) => String(n).padStart(2, '0')
+  const seconds = `${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, '0')}`
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${seconds}`
+}
+
+/** A unit is not trusted: what it logs must not move the cursor, nor look like the lines of another unit. */
+const printable = (text: string): string =>
+  text
+    .replaceAll('\n', '\n  ')
+    .replaceAll(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g, (char) => (char === '\t' ? char : '\uFFFD'))
