@@ -1,0 +1,186 @@
+/**
+ * A response in the cache: whole, immutable, and with everything that a hit needs made ready beforehand.
+ *
+ * A hit is written as one string: `headPrefix`, the few lines that change from second to second, and `bodyText`. That is why a
+ * small body is kept as text beside its bytes.
+ */
+import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
+import { formatHttpDate } from './http-date.ts'
+import { notModifiedHeaders } from './conditional.ts'
+import type { Hit } from './lookup.ts'
+import type { StorePlan } from './storing.ts'
+import { copyText } from './text.ts'
+import type { Variants } from './variants.ts'
+import type { Selecting } from './vary.ts'
+
+/** Bodies up to this size are also had as text: with the head they make one write. */
+export const BODY_TEXT_BYTES_MAX = 4096
+
+/** Headers of one connection or one moment, which are not kept (RFC 9111 §3.1); ours take the place of the last four. */
+const NOT_KEPT = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+  'age',
+  'cache-status',
+  'content-length',
+  'transfer-encoding',
+])
+
+/** The clock may have been set back this much before an entry seems to come from the future, and is not trusted. */
+const CLOCK_SKEW_MS = 60_000
+
+/** What a response weighs beyond its text and body: measured with 100 000 entries, see the bench. */
+export const RESPONSE_OVERHEAD_BYTES = 1024
+const HEADER_OVERHEAD_BYTES = 64
+
+/** A response as it came from the origin, or as units made it. */
+export interface IncomingResponse {
+  readonly status: number
+  readonly reason: string
+  readonly headers: HeaderList
+  /** Names that `Connection` gave. */
+  readonly nominated?: readonly string[]
+}
+
+export class StoredResponse {
+  readonly kind = 'response'
+  readonly status: number
+  readonly reason: string
+  /** End-to-end headers with `content-length`; without `age`, `cache-status` and those of a connection. */
+  readonly headers: HeaderList
+  readonly body: Buffer
+  readonly etag: string | undefined
+  readonly lastModified: string | undefined
+  readonly date: string | undefined
+  /** `Cache-Status` of the caches before us, for `appendCacheStatus`. */
+  readonly priorCacheStatus: string | undefined
+  /** When the origin made it, by our clock: its age is a moment minus this. */
+  readonly bornMs: number
+  /** Fresh from `notBeforeMs` to before this. −∞: never without asking. */
+  readonly freshUntilMs: number
+  readonly notBeforeMs: number
+  readonly staleAllowed: boolean
+  readonly selecting: Selecting
+  /**
+   * The status line and the headers, each line with its end; `age`, `cache-status`, `connection` and the empty line are for
+   * the one who sends it. `date` is the origin's (RFC 9110 §6.6.1: when the message was made, so it is not rewritten).
+   */
+  readonly headPrefix: string
+
+  /** For the pipeline: the head as it was last sent, and the second (since 1970) it is good for. */
+  headText = ''
+  headTextSecond = -1
+
+  /** For the cache: the one result object of its hits, and the set it belongs to. */
+  readonly hit: Hit
+  owner: Variants | undefined = undefined
+  slot = ''
+
+  #bodyText: string | undefined
+  #notModifiedPrefix: string | undefined
+
+  constructor(
+    response: IncomingResponse,
+    body: Buffer,
+    plan: StorePlan,
+    selecting: Selecting,
+    responseTimeMs: number,
+  ) {
+    const kept = keptHeaders(response, body.length, responseTimeMs)
+    this.status = response.status
+    this.reason = copyText(response.reason)
+    this.headPrefix = copyText(`HTTP/1.1 ${response.status} ${response.reason}\r\n${headerLines(kept)}`)
+    this.headers = cutHeaders(this.headPrefix, kept)
+    this.body = body
+    this.etag = headerValue(this.headers, 'etag')
+    this.lastModified = headerValue(this.headers, 'last-modified')
+    this.date = headerValue(this.headers, 'date')
+    const prior = headerValues(response.headers, 'cache-status')
+    this.priorCacheStatus = prior === undefined ? undefined : copyText(prior)
+    this.bornMs = plan.bornMs
+    this.freshUntilMs = plan.freshUntilMs
+    this.notBeforeMs = responseTimeMs - CLOCK_SKEW_MS
+    this.staleAllowed = plan.staleAllowed
+    this.selecting = selecting
+    this.hit = { kind: 'hit', entry: this, ageSeconds: 0, ttlSeconds: 0, isNotModified: false }
+  }
+
+  /** The body, a character a byte; undefined where it is too long to be worth it. */
+  get bodyText(): string | undefined {
+    if (this.body.length > BODY_TEXT_BYTES_MAX) return undefined
+    return (this.#bodyText ??= this.body.toString('latin1'))
+  }
+
+  /** `headPrefix` of the `304` that stands for this response. */
+  get notModifiedPrefix(): string {
+    return (this.#notModifiedPrefix ??= copyText(
+      `HTTP/1.1 304 Not Modified\r\n${headerLines(notModifiedHeaders(this.headers))}`,
+    ))
+  }
+
+  isFresh(nowMs: number): boolean {
+    return nowMs < this.freshUntilMs && nowMs >= this.notBeforeMs
+  }
+
+  /** Whole seconds, as `Age` wants them. */
+  ageSeconds(nowMs: number): number {
+    return Math.max(0, Math.floor((nowMs - this.bornMs) / 1000))
+  }
+
+  /** What it takes in memory, with all that is made later, to within some tens of percent; never too little for its body. */
+  get bytes(): number {
+    const text = this.headPrefix.length
+    // Three heads: the prefix, the one of the 304, and the one last sent.
+    let bytes =
+      this.body.length +
+      3 * text +
+      (this.headers.length / 2) * HEADER_OVERHEAD_BYTES +
+      RESPONSE_OVERHEAD_BYTES
+    if (this.body.length <= BODY_TEXT_BYTES_MAX) bytes += this.body.length
+    for (const part of this.selecting) bytes += (part?.length ?? 0) + 32
+    return bytes + (this.priorCacheStatus?.length ?? 0)
+  }
+}
+
+function keptHeaders(response: IncomingResponse, bodyBytes: number, responseTimeMs: number): HeaderList {
+  const { headers, nominated } = response
+  const kept: string[] = []
+  let hasDate = false
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    if (NOT_KEPT.has(name) || nominated?.includes(name) === true) continue
+    if (name === 'date') hasDate = true
+    kept.push(name, headers[i + 1]!)
+  }
+  // RFC 9110 §6.6.1: a recipient with a clock dates what is not dated, if it keeps it.
+  if (!hasDate) kept.push('date', formatHttpDate(responseTimeMs))
+  // The length is known now, however the body came. RFC 9110 §8.6: none with 204.
+  if (response.status !== 204) kept.push('content-length', String(bodyBytes))
+  return kept
+}
+
+function headerLines(headers: HeaderList): string {
+  let lines = ''
+  for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`
+  return lines
+}
+
+/** The same names and values, as pieces of the prefix: they then share its memory, and keep no other text alive. */
+function cutHeaders(prefix: string, headers: HeaderList): HeaderList {
+  const cut: string[] = []
+  let at = prefix.indexOf('\r\n') + 2
+  for (let i = 0; i < headers.length; i += 2) {
+    const nameEnd = at + headers[i]!.length
+    const valueEnd = nameEnd + 2 + headers[i + 1]!.length
+    cut.push(prefix.slice(at, nameEnd), prefix.slice(nameEnd + 2, valueEnd))
+    at = valueEnd + 2
+  }
+  return cut
+}

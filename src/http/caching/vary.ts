@@ -1,0 +1,74 @@
+/**
+ * `Vary`: which headers of a request choose between the answers of one address (RFC 9111 §4.1).
+ *
+ * Each stored answer carries the values that chose it, and a request is compared with those, rather than folded into a
+ * longer key: so answers of one address may vary by different headers, as they do when an origin sets `Vary` on some of
+ * them only, and no string is built to look one up.
+ */
+import { headerValues, type HeaderList } from '../../wire/http1/message.ts'
+import { copyText, isToken } from './text.ts'
+
+/** Names in turn with the (normalised) values of the request that was answered; undefined: it had no such header. */
+export type Selecting = readonly (string | undefined)[]
+
+/** Names in one `Vary`, at most: beyond it nothing would ever match again. */
+const NAMES_MAX = 16
+
+/** The names in lower case, each once; `any` where no later request may be answered with this response. */
+export function parseVary(headers: HeaderList): readonly string[] | 'any' {
+  const field = headerValues(headers, 'vary')
+  if (field === undefined) return []
+  const names = new Set<string>()
+  for (const member of field.split(',')) {
+    const name = member.trim().toLowerCase()
+    if (name === '') continue
+    // What is no name is a mistake; that it means `*` is the safe guess.
+    if (name === '*' || !isToken(name)) return 'any'
+    names.add(name)
+  }
+  return names.size > NAMES_MAX ? 'any' : [...names]
+}
+
+/** What of this request chooses, if these names do. The text is copied: it will be kept. */
+export function selectingOf(names: readonly string[], headers: HeaderList): Selecting {
+  const selecting: (string | undefined)[] = []
+  for (const name of names) {
+    const value = normalised(headers, name)
+    selecting.push(copyText(name), value === undefined ? undefined : copyText(value))
+  }
+  return selecting
+}
+
+/** Whether a request with these headers would have been given the same answer. */
+export function isSelectedBy(selecting: Selecting, headers: HeaderList): boolean {
+  for (let i = 0; i < selecting.length; i += 2) {
+    if (normalised(headers, selecting[i]!) !== selecting[i + 1]) return false
+  }
+  return true
+}
+
+/** The values of these names as one string, for a map of what is being fetched. */
+export function variantKey(names: readonly string[], headers: HeaderList): string {
+  let key = ''
+  for (const name of names) {
+    const value = normalised(headers, name)
+    // A line break and a NUL cannot occur in a header: so no two variants make the same key.
+    key += value === undefined ? '\n\0' : `\n${value}`
+  }
+  return key
+}
+
+const NEEDS_NORMALISING = /[ \t,]/
+
+/**
+ * §4.1 lets us add and remove whitespace where the syntax of lists allows it, and join several fields. Values with quotes
+ * are left alone: there a space may mean something.
+ */
+function normalised(headers: HeaderList, name: string): string | undefined {
+  const value = headerValues(headers, name)
+  if (value === undefined || !NEEDS_NORMALISING.test(value) || value.includes('"')) return value
+  return value
+    .trim()
+    .replace(/[ \t]*,[ \t]*/g, ',')
+    .replace(/[ \t]+/g, ' ')
+}
