@@ -1,0 +1,195 @@
+/**
+ * One request to the origin, from `send` to its last callback, over however many attempts it takes.
+ *
+ * A request is tried again in two cases, and in no other: no connection could be made, so nothing was sent; or a kept connection was closed
+ * under it before any byte of an answer, the method is idempotent and no body was sent. Pieces of the body that come before there is
+ * a connection wait here, so that they do not stand in the way of the first case.
+ */
+import assert from 'node:assert/strict'
+import type { Clock } from '../../base/clock.ts'
+import type { EdgeError } from '../../base/errors.ts'
+import type { OriginCall, OriginHandler, OriginRequest } from '../../contract/origin.ts'
+import type { HeaderList, ResponseHead } from '../../wire/http1/message.ts'
+import type { OriginConnection } from './origin-connection.ts'
+import { bodyEnd, bodyPiece } from './request-text.ts'
+
+/** Chooses where the next attempt goes. */
+export interface Attempts {
+  /** At the same endpoint, on a new connection: the kept ones are doubtful. */
+  retry(call: Call): void
+  /** Another endpoint that was not tried; false where there is none. */
+  failOver(call: Call): boolean
+}
+
+/** RFC 9110 §9.2.2: sending them twice does what sending them once does. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+
+export class Call implements OriginCall {
+  readonly request: OriginRequest
+  endpoint = ''
+  connectMs = 0
+  responseMs = 0
+  /** Which endpoint it is at, and how many were tried. The owner's to keep. */
+  endpointIndex = 0
+  attempts = 1
+  /** When it gives up waiting for a connection. */
+  waitDeadline = 0
+  /** The request has left whole. */
+  isSent: boolean
+  /** Nothing more is told to the handler. */
+  isOver = false
+  private readonly handler: OriginHandler
+  private readonly owner: Attempts
+  private readonly clock: Clock
+  private readonly startedAt: number
+  private connection: OriginConnection | undefined = undefined
+  private wasRetried = false
+  private bodyStarted = false
+  /** The origin answered before it had the body, and it does not want the rest. */
+  private isRefusingBody = false
+  /** Of a body of known length. */
+  private bodyLeft: number
+  private held: (string | Buffer)[] = []
+  private needsDrain = false
+  /** Set while waiting or connecting: how to be taken out. */
+  cancel: (() => void) | undefined = undefined
+
+  constructor(request: OriginRequest, handler: OriginHandler, owner: Attempts, clock: Clock) {
+    this.request = request
+    this.handler = handler
+    this.owner = owner
+    this.clock = clock
+    this.startedAt = clock.monotonic()
+    this.isSent = request.body === 'none' || request.body === 0
+    this.bodyLeft = typeof request.body === 'number' ? request.body : 0
+  }
+
+  // ── the pipeline's side ───────────────────────────────────────────────────────────────────────────────────────
+
+  write(chunk: Buffer): boolean {
+    if (this.isOver || this.isRefusingBody || chunk.length === 0) return true
+    assert(!this.isSent, 'write after the end of a request')
+    const isChunked = this.request.body === 'chunked'
+    if (!isChunked) {
+      this.bodyLeft -= chunk.length
+      assert(this.bodyLeft >= 0, 'a request longer than it said')
+    }
+    return this.put(bodyPiece(chunk, isChunked))
+  }
+
+  end(trailers: HeaderList = []): void {
+    if (this.isOver || this.isRefusingBody || this.isSent) return
+    assert(this.bodyLeft === 0, 'a request shorter than it said')
+    this.isSent = true
+    const ending = bodyEnd(this.request.body === 'chunked', trailers)
+    if (ending !== '') this.put(ending)
+    this.connection?.onRequestSent()
+  }
+
+  resume(): void {
+    if (!this.isOver) this.connection?.resume()
+  }
+
+  abort(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.cancel?.()
+    this.connection?.destroy()
+    this.connection = undefined
+  }
+
+  private put(piece: string | Buffer): boolean {
+    if (this.connection === undefined) {
+      this.held.push(piece)
+      this.needsDrain = true
+      return false
+    }
+    this.bodyStarted = true
+    const flowing = this.connection.write(piece)
+    this.needsDrain = !flowing
+    return flowing
+  }
+
+  // ── the connection's side ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** A connection is ready and has sent the head. */
+  onConnection(connection: OriginConnection, isKept: boolean): void {
+    this.cancel = undefined
+    this.connection = connection
+    this.connectMs = isKept ? 0 : this.clock.monotonic() - this.startedAt
+    if (this.held.length === 0) return
+    const held = this.held
+    this.held = []
+    this.bodyStarted = true
+    let flowing = true
+    for (const piece of held) flowing = connection.write(piece)
+    if (this.needsDrain && flowing) this.onDrain()
+  }
+
+  onDrain(): void {
+    if (this.isOver || !this.needsDrain) return
+    this.needsDrain = false
+    if (!this.isSent) this.handler.onDrain()
+  }
+
+  onInformational(head: ResponseHead): void {
+    if (!this.isOver) this.handler.onInformational?.(head)
+  }
+
+  onHead(head: ResponseHead): void {
+    this.responseMs = this.clock.monotonic() - this.startedAt
+    // RFC 9112 §9.3: who is told no stops sending. A 2xx may be an origin that answers while it reads, so that goes on.
+    if (!this.isSent && head.status >= 300) this.refuseBody()
+    if (!this.isOver) this.handler.onHead(head)
+  }
+
+  /** False: the handler wants a pause. */
+  onData(chunk: Buffer): boolean {
+    return this.isOver || this.handler.onData(chunk)
+  }
+
+  onEnd(trailers: HeaderList): void {
+    if (this.isOver) return
+    this.refuseBody()
+    this.isOver = true
+    this.connection = undefined
+    this.handler.onEnd(trailers)
+  }
+
+  /** From here on pieces of the body are thrown away; a client that waits to send them must be let go. */
+  private refuseBody(): void {
+    if (this.isSent) return
+    this.isRefusingBody = true
+    this.onDrain()
+  }
+
+  /** No connection could be made: nothing was sent. */
+  onConnectFailure(error: EdgeError): void {
+    this.cancel = undefined
+    if (this.isOver) return
+    const isElsewhereWorthIt = error.code === 'origin-refused' || error.code === 'origin-unreachable'
+    if (isElsewhereWorthIt && this.owner.failOver(this)) return
+    this.fail(error)
+  }
+
+  /** The connection ended before the answer did. */
+  onEarlyEnd(error: EdgeError, isKept: boolean, isUntouched: boolean): void {
+    this.connection = undefined
+    if (this.isOver) return
+    const isSafe = IDEMPOTENT.has(this.request.method) && !this.bodyStarted
+    if (isKept && isUntouched && isSafe && !this.wasRetried) {
+      this.wasRetried = true
+      this.owner.retry(this)
+      return
+    }
+    this.fail(error)
+  }
+
+  fail(error: EdgeError): void {
+    this.connection = undefined
+    this.cancel = undefined
+    if (this.isOver) return
+    this.isOver = true
+    this.handler.onError(error)
+  }
+}
