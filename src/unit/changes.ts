@@ -52,7 +52,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 /** Undefined for a good name, else what would be right. */
 export function unitNameProblem(name: string): string | undefined {
-  return NAME.test(name)
+  // Names are keys of plain objects that cross between processes: "constructor" would be found in any of them.
+  return NAME.test(name) && !(name in {})
     ? undefined
     : `"${name.slice(0, 80)}" is no name for a unit: letters, digits, "." "_" "-", at most 63, the first a letter or digit`
 }

@@ -91,10 +91,12 @@ export function toUnitVersion(
   record: VersionRecord,
   secrets: SecretBox,
 ): UnitVersion {
-  const env: Record<string, string> = {}
-  for (const [key, value] of Object.entries(record.env)) {
-    env[key] = 'plain' in value ? value.plain : secrets.open(value.sealed, secretContext(name, key))
-  }
+  const env = Object.fromEntries(
+    Object.entries(record.env).map(([key, value]) => [
+      key,
+      'plain' in value ? value.plain : secrets.open(value.sealed, secretContext(name, key)),
+    ]),
+  )
   const { code, sourceMap, phases, manifest } = record
   return { name, version, code, sourceMap, phases, manifest, env }
 }

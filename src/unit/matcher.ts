@@ -1,0 +1,259 @@
+/**
+ * Which units a request meets. Asked once a request, so all thinking is done when a set of units is compiled.
+ *
+ *     host ── exact name, else the longest wildcard, else the rest ──▶ a table of paths
+ *     path ── exact path, else the longest prefix, else the rest ────▶ a choice by method
+ *     method ─────────────────────────────────────────────────────────▶ MatchedUnits
+ *
+ * The longest wildcard or prefix decides alone, because whatever shorter one matches too is known beforehand and is
+ * part of its answer. Nothing is remembered about requests, so no client can make the tables grow.
+ */
+import type { UnitSet } from '../contract/messages.ts'
+import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
+
+export interface NodeIdentity {
+  readonly name: string
+  readonly groups: readonly string[]
+}
+
+/** The units of one combination, in the order they run. The same combination is always the same object. */
+export interface MatchedUnits {
+  readonly units: readonly UnitVersion[]
+  readonly rewrite: readonly UnitVersion[]
+  readonly access: readonly UnitVersion[]
+  /** One answers; it is the first by priority and name. */
+  readonly content: UnitVersion | undefined
+  readonly headerFilter: readonly UnitVersion[]
+  readonly log: readonly UnitVersion[]
+  readonly isEmpty: boolean
+}
+
+export interface UnitMatcher {
+  /**
+   * `host` in lower case and without a port or a dot at its end, `path` as received without the query, `method` as
+   * received. The pattern `/*` is every path, also the `*` of OPTIONS.
+   */
+  match(host: string, path: string, method: string): MatchedUnits
+}
+
+export const NOTHING_MATCHED: MatchedUnits = matchedUnits([])
+
+export function compileUnits(set: UnitSet, node: NodeIdentity): UnitMatcher {
+  const here = set.enabled ? set.units.filter((unit) => runsOn(unit, node)) : []
+  if (here.length === 0) return { match: () => NOTHING_MATCHED }
+  const units = here.toSorted(byPriority)
+  const intern = internCombinations(units)
+  const hosts = compileHosts(units, intern)
+  return { match: (host, path, method) => chooseMethod(choosePath(chooseHost(hosts, host), path), method) }
+}
+
+function runsOn(unit: UnitVersion, node: NodeIdentity): boolean {
+  const { nodes } = unit.manifest
+  return (
+    nodes.length === 0 ||
+    nodes.includes(node.name) ||
+    node.groups.some((name) => nodes.includes(`group:${name}`))
+  )
+}
+
+/** Higher first, then by name; not by locale, so that all nodes agree. */
+function byPriority(a: UnitVersion, b: UnitVersion): number {
+  return b.manifest.priority - a.manifest.priority || (a.name < b.name ? -1 : 1)
+}
+
+/** Units by their index in the order in which they run. A set of them is ascending and without repeats. */
+type Indices = readonly number[]
+/** Gives the one object of a combination. */
+type Intern = (indices: Indices) => MatchedUnits
+
+interface HostTable {
+  readonly exact: Names<PathTable>
+  /** By what follows `*.`. */
+  readonly wild: ReadonlyMap<string, PathTable>
+  readonly rest: PathTable
+}
+
+interface PathTable {
+  readonly exact: Names<MethodTable>
+  /** Longest first. */
+  readonly prefixes: readonly (readonly [prefix: string, methods: MethodTable])[]
+  /** The same by prefix, with their lengths, longest first: for tables that are long. */
+  readonly byPrefix: ReadonlyMap<string, MethodTable>
+  readonly lengths: readonly number[]
+  readonly rest: MethodTable
+}
+
+interface MethodTable {
+  readonly exact: Names<MatchedUnits>
+  readonly rest: MatchedUnits
+}
+
+/** Up to this many prefixes are tried one by one; more are looked up by length. */
+const PREFIXES_TRIED = 12
+
+/**
+ * A map that is mostly empty or small. Texts come fresh from the socket, so a `Map` would first hash each; to compare it
+ * with a few others is faster, since most differ in length already.
+ */
+interface Names<T> {
+  readonly few: readonly string[]
+  readonly values: readonly T[]
+  /** Null where there are only a few. */
+  readonly many: ReadonlyMap<string, T> | null
+}
+
+const NAMES_COMPARED = 6
+
+function namesOf<T>(map: ReadonlyMap<string, T>): Names<T> {
+  if (map.size > NAMES_COMPARED) return { few: [], values: [], many: map }
+  return { few: [...map.keys()], values: [...map.values()], many: null }
+}
+
+function lookUp<T>(names: Names<T>, name: string): T | undefined {
+  if (names.many !== null) return names.many.get(name)
+  const { few } = names
+  for (let i = 0; i < few.length; i++) if (few[i] === name) return names.values[i]
+  return undefined
+}
+
+function chooseHost(hosts: HostTable, host: string): PathTable {
+  const exact = lookUp(hosts.exact, host)
+  if (exact !== undefined) return exact
+  if (hosts.wild.size === 0) return hosts.rest
+  for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+    const wild = hosts.wild.get(host.slice(dot + 1))
+    // ".example.com" has no label before its dot.
+    if (wild !== undefined && dot > 0) return wild
+  }
+  return hosts.rest
+}
+
+function choosePath(paths: PathTable, path: string): MethodTable {
+  const exact = lookUp(paths.exact, path)
+  if (exact !== undefined) return exact
+  if (paths.prefixes.length <= PREFIXES_TRIED) {
+    for (let i = 0; i < paths.prefixes.length; i++) {
+      if (path.startsWith(paths.prefixes[i]![0])) return paths.prefixes[i]![1]
+    }
+    return paths.rest
+  }
+  for (const length of paths.lengths) {
+    const found = length <= path.length ? paths.byPrefix.get(path.slice(0, length)) : undefined
+    if (found !== undefined) return found
+  }
+  return paths.rest
+}
+
+function chooseMethod(methods: MethodTable, method: string): MatchedUnits {
+  return lookUp(methods.exact, method) ?? methods.rest
+}
+
+function compileHosts(units: readonly UnitVersion[], intern: Intern): HostTable {
+  const { everywhere, named } = collect(units, units.keys(), (unit) => unit.manifest.hosts, '*')
+  // Hosts with the same units share one table: a unit with a thousand hosts is compiled once.
+  const tables = new Map<string, PathTable>()
+  const tableOf = (indices: Indices): PathTable =>
+    remember(tables, indices, () => compilePaths(units, indices, intern))
+
+  const exact = new Map<string, PathTable>()
+  const wild = new Map<string, PathTable>()
+  for (const [pattern, indices] of named) {
+    const isWild = pattern.startsWith('*.')
+    const host = isWild ? pattern.slice(2) : pattern
+    const sets = [everywhere, indices]
+    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+      sets.push(named.get(`*${host.slice(dot)}`) ?? [])
+    }
+    ;(isWild ? wild : exact).set(host, tableOf(union(sets)))
+  }
+  return { exact: namesOf(exact), wild, rest: tableOf(everywhere) }
+}
+
+function compilePaths(units: readonly UnitVersion[], indices: Indices, intern: Intern): PathTable {
+  const { everywhere, named } = collect(units, indices, (unit) => unit.manifest.paths, '/*')
+  const tables = new Map<string, MethodTable>()
+  const tableOf = (indices: Indices): MethodTable =>
+    remember(tables, indices, () => compileMethods(units, indices, intern))
+  /** Units of all prefixes of `path` that are at most `most` characters long. */
+  const prefixesOf = (path: string, most: number): Indices[] => {
+    const sets: Indices[] = []
+    for (let length = 1; length <= most; length++) {
+      const found = named.get(`${path.slice(0, length)}*`)
+      if (found) sets.push(found)
+    }
+    return sets
+  }
+
+  const exact = new Map<string, MethodTable>()
+  const byPrefix = new Map<string, MethodTable>()
+  for (const [pattern, own] of named) {
+    if (pattern.endsWith('*')) {
+      const prefix = pattern.slice(0, -1)
+      byPrefix.set(prefix, tableOf(union([everywhere, ...prefixesOf(prefix, prefix.length)])))
+    } else {
+      exact.set(pattern, tableOf(union([everywhere, own, ...prefixesOf(pattern, pattern.length)])))
+    }
+  }
+  const prefixes = [...byPrefix].toSorted(([a], [b]) => b.length - a.length)
+  const lengths = [...new Set(prefixes.map(([prefix]) => prefix.length))]
+  return { exact: namesOf(exact), byPrefix, prefixes, lengths, rest: tableOf(everywhere) }
+}
+
+function compileMethods(units: readonly UnitVersion[], indices: Indices, intern: Intern): MethodTable {
+  const { everywhere, named } = collect(units, indices, (unit) => unit.manifest.methods, undefined)
+  const exact = new Map([...named].map(([method, own]) => [method, intern(union([everywhere, own]))]))
+  return { exact: namesOf(exact), rest: intern(everywhere) }
+}
+
+/** Units by pattern; `everywhere` are those without one, or with the pattern `all`. */
+function collect(
+  units: readonly UnitVersion[],
+  indices: Iterable<number>,
+  patterns: (unit: UnitVersion) => readonly string[],
+  all: string | undefined,
+): { readonly everywhere: Indices; readonly named: ReadonlyMap<string, Indices> } {
+  const everywhere: number[] = []
+  const named = new Map<string, number[]>()
+  for (const index of indices) {
+    const own = patterns(units[index]!)
+    if (own.length === 0 || (all !== undefined && own.includes(all))) everywhere.push(index)
+    else {
+      for (const pattern of own) {
+        const list = named.get(pattern)
+        if (list) list.push(index)
+        else named.set(pattern, [index])
+      }
+    }
+  }
+  return { everywhere, named }
+}
+
+const union = (sets: readonly Indices[]): Indices => [...new Set(sets.flat())].toSorted((a, b) => a - b)
+
+function internCombinations(units: readonly UnitVersion[]): Intern {
+  const known = new Map<string, MatchedUnits>()
+  return (indices) => {
+    if (indices.length === 0) return NOTHING_MATCHED
+    return remember(known, indices, () => matchedUnits(indices.map((index) => units[index]!)))
+  }
+}
+
+function remember<T>(known: Map<string, T>, indices: Indices, make: () => T): T {
+  const key = indices.join(',')
+  let value = known.get(key)
+  if (value === undefined) known.set(key, (value = make()))
+  return value
+}
+
+function matchedUnits(units: readonly UnitVersion[]): MatchedUnits {
+  const of = (bit: number) => units.filter((unit) => (unit.phases & bit) !== 0)
+  return Object.freeze({
+    units,
+    rewrite: of(PHASE_BITS.rewrite),
+    access: of(PHASE_BITS.access),
+    content: of(PHASE_BITS.content)[0],
+    headerFilter: of(PHASE_BITS.headerFilter),
+    log: of(PHASE_BITS.log),
+    isEmpty: units.length === 0,
+  })
+}
