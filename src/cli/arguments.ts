@@ -106,9 +106,10 @@ export function readArguments(command: Command, argv: readonly string[]): Argume
   const values = new Map<string, (string | true)[]>()
   for (const token of tokens) {
     if (token.kind !== 'option') continue
-    const value = readOption(token, known[token.name], Object.keys(known))
+    const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined
+    const value = readOption(token, option, Object.keys(known))
     const before = values.get(token.name) ?? []
-    if (before.length > 0 && value !== true && !known[token.name]?.many) {
+    if (before.length > 0 && value !== true && !option?.many) {
       throw new UsageError(`${token.rawName} stands there twice`)
     }
     values.set(token.name, [...before, value])
