@@ -3,8 +3,8 @@ import * as v from 'valibot'
 import { EdgeError } from '../base/errors.ts'
 import { Refused } from './node.ts'
 
-/** Room for 1 MB of code in several files, escaped, and its manifest. */
-export const BODY_BYTES_MAX = 4 * 1024 ** 2
+/** Room for a unit with the packages it imports, before they are bundled to 1 MB at most. */
+export const BODY_BYTES_MAX = 16 * 1024 ** 2
 
 export async function readBody<S extends v.GenericSchema>(
   request: Request,

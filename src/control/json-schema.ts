@@ -28,6 +28,8 @@ export function toJsonSchema(schema: object): JsonSchema {
         ...toJsonSchema(shape.wrapped!),
         ...(shape.default === undefined ? {} : { default: shape.default }),
       }
+    case 'nullable':
+      return { anyOf: [toJsonSchema(shape.wrapped!), { type: 'null' }] }
     case 'array':
       return { type: 'array', items: toJsonSchema(shape.item!) }
     case 'record':

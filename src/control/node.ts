@@ -28,9 +28,14 @@ export interface DeployRequest {
   readonly entry: string
   /** Wins over the fields in the module. Unchecked. */
   readonly manifest: Readonly<Record<string, unknown>>
-  /** Absent: those of the version before stay. */
-  readonly env?: Readonly<Record<string, string>>
-  readonly secrets?: Readonly<Record<string, string>>
+  readonly env: EnvironmentChange
+}
+
+/** What is not named stays as the version before had it; null unsets. */
+export interface EnvironmentChange {
+  readonly env?: Readonly<Record<string, string | null>>
+  /** Sealed in the store, and never shown. */
+  readonly secrets?: Readonly<Record<string, string | null>>
 }
 
 /** A change that was refused for reasons that lie in what was sent. Nothing was changed. */
@@ -67,14 +72,7 @@ export interface ControlledNode {
   setEnabled(name: string, enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
   /** The switch for all units at once; `name` of the result is `*`. */
   setAllEnabled(enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
-  setEnv(
-    name: string,
-    values: {
-      readonly env?: Readonly<Record<string, string>>
-      readonly secrets?: Readonly<Record<string, string>>
-    },
-    options: ChangeOptions,
-  ): Promise<ChangeResult>
+  setEnv(name: string, change: EnvironmentChange, options: ChangeOptions): Promise<ChangeResult>
 
   units(): readonly UnitSummary[]
   unit(name: string): UnitDetail

@@ -46,7 +46,7 @@ export const ROUTES: readonly Route[] = [
       const { wait, timeoutMs, entry, env, secrets, ...rest } = await readBody(request, shapes.DeployBody)
       return node.deploy(
         name,
-        { ...rest, entry: entry ?? `${name}.${rest.language}`, ...defined({ env, secrets }) },
+        { ...rest, entry: entry ?? `${name}.${rest.language}`, env: defined({ env, secrets }) },
         { wait, timeoutMs },
       )
     },

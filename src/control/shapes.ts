@@ -9,6 +9,8 @@ export const UNIT_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
 
 const text = () => v.string('expected a string')
 const strings = () => v.record(text(), v.string('expected a string as value'))
+/** Null unsets a value. */
+const changes = () => v.record(text(), v.nullable(v.string('expected a string or null as value')))
 const count = () => v.pipe(v.number('expected a number'), v.integer(), v.minValue(0))
 
 const Waiting = {
@@ -33,14 +35,16 @@ export const DeployBody = v.strictObject({
   files: v.optional(strings(), {}),
   entry: v.optional(text()),
   manifest: v.optional(v.record(text(), v.unknown()), {}),
-  env: v.optional(strings()),
-  secrets: v.optional(strings()),
+  /** Over what the version before had. */
+  env: v.optional(changes()),
+  secrets: v.optional(changes()),
   ...Waiting,
 })
 
 export const EnvBody = v.strictObject({
-  env: v.optional(strings()),
-  secrets: v.optional(strings()),
+  /** Over what the version before had. */
+  env: v.optional(changes()),
+  secrets: v.optional(changes()),
   ...Waiting,
 })
 

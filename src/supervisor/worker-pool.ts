@@ -97,7 +97,7 @@ export class WorkerPool {
         await Promise.all(others.map((slot) => this.#launch(slot)))
       })
     } catch (error) {
-      this.kill()
+      await this.kill()
       throw error
     }
   }
@@ -130,16 +130,16 @@ export class WorkerPool {
       worker.send({ kind: 'drain' })
       return worker.ended
     })
-    const timer = setTimeout(() => this.kill(), timeoutMs)
+    const timer = setTimeout(() => void this.kill(), timeoutMs)
     await Promise.all(gone)
     clearTimeout(timer)
   }
 
-  /** Ends all workers at once, and starts no more. */
-  kill(): void {
+  /** Ends all workers at once, and starts no more. Resolves when they have ended. */
+  async kill(): Promise<void> {
     this.#isEnding = true
     for (const slot of this.#slots) clearTimeout(slot.timer)
-    for (const worker of this.all()) worker.kill()
+    await Promise.all(this.all().map((worker) => (worker.kill(), worker.ended)))
   }
 
   /** Forks a worker into its slot and waits until it is ready. */

@@ -1,0 +1,209 @@
+/**
+ * The parts of a running node and how they are wired: what a worker says goes to whom it concerns, what the control plane
+ * asks becomes changes, and what everybody counts becomes one page of metrics.
+ */
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../base/clock.ts'
+import type { SharedWords } from '../base/shared-words.ts'
+import { VERSION } from '../base/version.ts'
+import type { Config } from '../config/schema.ts'
+import type { FromWorker, MetricSample } from '../contract/messages.ts'
+import { versionKey } from '../contract/unit.ts'
+import type { ControlledNode } from '../control/node.ts'
+import type { SqliteStore } from '../store/sqlite-store.ts'
+import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
+import type { Bundles } from './bundles.ts'
+import { Epochs } from './epochs.ts'
+import type { Log } from './log.ts'
+import { MetricSums } from './metric-sums.ts'
+import { nodeControl } from './node-control.ts'
+import { NodeMetrics } from './node-metrics.ts'
+import { ProcessMetrics, type RoleProcess } from './process-metrics.ts'
+import { Pulse } from './pulse.ts'
+import { Quarantines } from './quarantine.ts'
+import { SandboxWatch } from './sandbox-watch.ts'
+import { TailHub } from './tail-hub.ts'
+import { Turns } from './turns.ts'
+import type { UnitBuilder } from './unit-builder.ts'
+import { UnitChanges } from './unit-changes.ts'
+import { WorkerPool, type StartMessage } from './worker-pool.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+export interface NodeSurroundings {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly store: SqliteStore
+  /** The data directory. */
+  readonly directory: string
+  readonly shared: SharedWords
+  readonly builder: UnitBuilder
+  readonly secrets: SecretBox
+  readonly bundles: Bundles
+  readonly workerEntry?: string
+}
+
+const WORKER_ENTRY = fileURLToPath(new URL('../worker.ts', import.meta.url))
+
+/** Answers of workers that a scrape waits for; a slower worker is shown as it was last. */
+const SCRAPE_MAX_MS = 500
+/** How long a drain waits for a change that is under way. */
+const CHANGE_GRACE_MS = 2_000
+/** What workers get to end beyond what they give their requests. */
+const DRAIN_GRACE_MS = 5_000
+
+export class EdgeNode {
+  readonly control: ControlledNode
+  readonly #around: NodeSurroundings
+  readonly #pool: WorkerPool
+  readonly #epochs: Epochs
+  readonly #quarantines: Quarantines
+  readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
+  readonly #turns = new Turns()
+  readonly #sums = new MetricSums()
+  readonly #own = new NodeMetrics()
+  readonly #processes = new ProcessMetrics()
+  readonly #sandboxes: SandboxWatch
+  readonly #pulse: Pulse
+  #isDraining = false
+
+  constructor(around: NodeSurroundings) {
+    const { config, log, store, directory, shared, secrets } = around
+    const cache: VersionCache = new Map()
+    const readSet = () => readUnits(store, secrets, cache)
+    this.#around = around
+    this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
+    this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
+    this.#pool = new WorkerPool({
+      count: config.edge.workers,
+      entry: around.workerEntry ?? WORKER_ENTRY,
+      turns: this.#turns,
+      log,
+      startMessage: (worker) => this.#startMessage(worker),
+      onReady: (worker) => this.#welcome(worker),
+      onMessage: (worker, message) => this.#hear(worker, message),
+      onGone: ({ pid }) => {
+        this.#sandboxes.workerGone(pid)
+        this.#sums.retire(pid)
+      },
+    })
+    this.#epochs = new Epochs(shared.words, this.#pool, readSet())
+    this.#pulse = new Pulse(this.#pool, this.#sums, log)
+    const onEnd = (ok: boolean, ms: number) => this.#own.countChange(ok, ms)
+    this.control = nodeControl({
+      ...around,
+      pool: this.#pool,
+      epochs: this.#epochs,
+      quarantines: this.#quarantines,
+      tailHub: this.#tailHub,
+      changes: new UnitChanges({
+        ...around,
+        readSet,
+        pool: this.#pool,
+        epochs: this.#epochs,
+        turns: this.#turns,
+        onEnd,
+      }),
+      shareQuarantine: () => this.#shareQuarantine(),
+      samples: () => this.#samples(),
+      isDraining: () => this.#isDraining,
+    })
+  }
+
+  get addresses(): readonly string[] {
+    return this.#pool.addresses
+  }
+
+  async start(): Promise<void> {
+    await this.#pool.start()
+    this.#pulse.start()
+    this.#sandboxes.start()
+  }
+
+  /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
+  async drain(): Promise<void> {
+    this.#isDraining = true
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, CHANGE_GRACE_MS)
+    await Promise.race([this.#turns.take(async () => {}), late])
+    clearTimeout(timer)
+    await this.#pool.drain(this.#around.config.edge.limits.drain + DRAIN_GRACE_MS)
+  }
+
+  async kill(): Promise<void> {
+    this.#isDraining = true
+    this.#pulse.stop()
+    this.#sandboxes.stop()
+    await this.#pool.kill()
+  }
+
+  #startMessage(worker: number): StartMessage {
+    const { config, shared, bundles } = this.#around
+    return {
+      kind: 'start',
+      worker,
+      config,
+      listen: config.edge.listen,
+      units: this.#epochs.live,
+      quarantined: this.#quarantines.all(),
+      shared: shared.path,
+      bundles,
+    }
+  }
+
+  /** What may have changed while the worker started. */
+  #welcome(worker: WorkerProcess): void {
+    worker.send({ kind: 'quarantine', quarantined: this.#quarantines.all() })
+    worker.send({ kind: 'tail', on: this.#tailHub.isOn })
+  }
+
+  #hear(worker: WorkerProcess, message: FromWorker): void {
+    switch (message.kind) {
+      case 'quarantine':
+        if (!this.#quarantines.add(message.quarantine)) return
+        this.#around.log.warn(
+          `${versionKey(message.quarantine)} is in quarantine: ${message.quarantine.reason}`,
+        )
+        return this.#shareQuarantine()
+      case 'tail':
+        this.#own.countTailDropped(message.dropped)
+        return this.#tailHub.publish(message.lines, message.dropped)
+      case 'sandboxes':
+        return this.#sandboxes.report(worker.pid, message.pids)
+      default: // An answer, to whoever asked.
+    }
+  }
+
+  #shareQuarantine(): void {
+    this.#pool.broadcast({ kind: 'quarantine', quarantined: this.#quarantines.all() })
+  }
+
+  async #samples(): Promise<readonly MetricSample[]> {
+    await this.#pulse.take(SCRAPE_MAX_MS)
+    const facts = {
+      version: VERSION,
+      epoch: this.#epochs.live.epoch,
+      position: this.#around.store.position().id,
+      units: this.control.units(),
+      quarantined: this.#quarantines.all(),
+      workersReady: this.#pool.ready().length,
+      restarts: this.#pool.slots.map(({ index, restarts }) => ({ worker: index, count: restarts })),
+    }
+    return [
+      ...this.#own.samples(facts),
+      ...this.#processes.samples(this.#processList()),
+      ...this.#sums.total(),
+    ]
+  }
+
+  #processList(): RoleProcess[] {
+    const checker = this.#around.builder.pid
+    return [
+      { role: 'supervisor', pid: process.pid },
+      ...this.#pool.all().map(({ pid }) => ({ role: 'worker' as const, pid })),
+      ...this.#sandboxes.pids().map((pid) => ({ role: 'sandbox' as const, pid })),
+      ...(checker === undefined ? [] : [{ role: 'checker' as const, pid: checker }]),
+    ]
+  }
+}

@@ -1,0 +1,244 @@
+/** The node as the admin API sees it: turns what is asked into changes, and what is known into answers. */
+import { accessSync, constants } from 'node:fs'
+import { EdgeError } from '../base/errors.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Config } from '../config/schema.ts'
+import type { MetricSample } from '../contract/messages.ts'
+import type { SqliteStore } from '../store/sqlite-store.ts'
+import { PHASE_BITS, PHASES, versionKey } from '../contract/unit.ts'
+import type {
+  ChangeOptions,
+  ControlledNode,
+  DeployRequest,
+  EnvironmentChange,
+  TailListener,
+} from '../control/node.ts'
+import type {
+  ChangeResult,
+  EdgeStatus,
+  UnitDetail,
+  UnitState,
+  UnitSummary,
+  VersionSummary,
+} from '../control/shapes.ts'
+import {
+  planAllEnabled,
+  planDeploy,
+  planDisabled,
+  planEnv,
+  planRemove,
+  planRollback,
+  type EnvChange,
+  type PlanContext,
+} from '../unit/changes.ts'
+import {
+  listPointers,
+  readPointer,
+  readRecord,
+  unitsEnabled,
+  type SecretBox,
+  type UnitPointer,
+} from '../unit/records.ts'
+import type { Epochs } from './epochs.ts'
+import { METRIC_HELP } from './metric-help.ts'
+import { formatPrometheus } from './prometheus.ts'
+import type { Quarantines } from './quarantine.ts'
+import type { TailHub } from './tail-hub.ts'
+import type { ChangeRequest, Plan, UnitChanges } from './unit-changes.ts'
+import type { UnitBuilder } from './unit-builder.ts'
+import type { WorkerPool } from './worker-pool.ts'
+
+export interface NodeParts {
+  readonly config: Config
+  readonly clock: Clock
+  readonly store: SqliteStore
+  readonly secrets: SecretBox
+  readonly builder: UnitBuilder
+  readonly changes: UnitChanges
+  readonly pool: WorkerPool
+  readonly epochs: Epochs
+  readonly quarantines: Quarantines
+  /** Tells all workers what is in quarantine now. */
+  readonly shareQuarantine: () => void
+  readonly tailHub: TailHub
+  /** Of all workers and processes, asked now. */
+  readonly samples: () => Promise<readonly MetricSample[]>
+  readonly isDraining: () => boolean
+}
+
+export function nodeControl(parts: NodeParts): ControlledNode {
+  const { store, quarantines, epochs, pool, tailHub } = parts
+
+  function make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
+    if (parts.isDraining()) throw new EdgeError('draining', 'the node is shutting down, and takes no changes')
+    return parts.changes.make(request, options)
+  }
+
+  const context = (name: string): PlanContext => ({
+    secrets: parts.secrets,
+    at: parts.clock.now(),
+    bad: new Set(
+      quarantines
+        .all()
+        .filter((quarantine) => quarantine.name === name)
+        .map(({ version }) => version),
+    ),
+  })
+  const change = (name: string, plan: () => Plan, options: ChangeOptions): Promise<ChangeResult> =>
+    make({ name, plan, onLive: forgetUnreachable }, options)
+
+  function forgetUnreachable(): void {
+    if (quarantines.keepOnly(epochs.live)) parts.shareQuarantine()
+  }
+
+  return {
+    deploy(name: string, request: DeployRequest, options) {
+      let draft: Awaited<ReturnType<UnitBuilder['build']>>['draft']
+      return make(
+        {
+          name,
+          async prepare(note) {
+            const built = await parts.builder.build(name, request)
+            note(built.timings)
+            draft = built.draft
+          },
+          plan: () => planDeploy(store, { ...draft, name, env: envChange(request.env) }, context(name)),
+          onLive: forgetUnreachable,
+        },
+        options,
+      )
+    },
+
+    rollback: (name, version, options) =>
+      make(
+        {
+          name,
+          plan: () => planRollback(store, name, parts.clock.now(), version),
+          onLive(plan) {
+            // Whoever goes back to a version by hand wants it to run.
+            const isFreed = quarantines.release(plan)
+            if (quarantines.keepOnly(epochs.live) || isFreed) parts.shareQuarantine()
+          },
+        },
+        options,
+      ),
+
+    async remove(name, options) {
+      const result = await change(name, () => planRemove(store, name, parts.clock.now()), options)
+      tailHub.forget(name)
+      return result
+    },
+
+    setEnabled: (name, enabled, options) =>
+      change(name, () => planDisabled(store, name, !enabled, parts.clock.now()), options),
+
+    setAllEnabled: (enabled, options) =>
+      change('*', () => ({ name: '*', version: 0, effects: planAllEnabled(store, enabled) }), options),
+
+    setEnv: (name, values, options) =>
+      change(name, () => planEnv(store, name, envChange(values), context(name)), options),
+
+    units: () => listPointers(store).map(([name, pointer]) => summary(name, pointer)),
+
+    unit(name): UnitDetail {
+      const pointer = readPointer(store, name)
+      if (!pointer) throw new EdgeError('unit-unknown', `there is no unit ${name}`)
+      const { env = {} } = readRecord(store, name, pointer.live) ?? {}
+      return {
+        ...summary(name, pointer),
+        envValues: Object.fromEntries(
+          Object.entries(env).flatMap(([key, value]) => ('plain' in value ? [[key, value.plain]] : [])),
+        ),
+        versions: versions(name, pointer),
+        errors: [...tailHub.errors(name)],
+      }
+    },
+
+    edges: () => [edgeStatus()],
+    metrics: async () => formatPrometheus(await parts.samples(), METRIC_HELP),
+    tail: (unit: string | undefined, listener: TailListener) => tailHub.subscribe(unit, listener),
+    logEntries: (after, limit) => store.read(after, limit),
+    snapshot: () => store.snapshot(),
+
+    unready() {
+      const missing = pool.size - pool.ready().length
+      return [
+        ...(parts.isDraining() ? ['the node is draining'] : []),
+        ...(missing > 0 ? [`${missing} of ${pool.size} workers are not ready`] : []),
+        ...storeProblems(store),
+      ]
+    },
+  }
+
+  function summary(name: string, pointer: UnitPointer): UnitSummary {
+    const record = readRecord(store, name, pointer.live)
+    if (!record)
+      throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version: pointer.live })}`)
+    const quarantine = quarantines.of({ name, version: pointer.live })
+    const state: UnitState =
+      pointer.disabled || !unitsEnabled(store) ? 'disabled' : quarantine ? 'quarantined' : 'live'
+    const names = (kind: 'plain' | 'sealed') =>
+      Object.entries(record.env).flatMap(([key, value]) => (kind in value ? [key] : []))
+    const { hosts, paths, methods, nodes, ...manifest } = record.manifest
+    return {
+      name,
+      version: pointer.live,
+      state,
+      ...(quarantine && { quarantine }),
+      phases: PHASES.filter((phase) => (record.phases & PHASE_BITS[phase]) !== 0),
+      manifest: {
+        ...manifest,
+        hosts: [...hosts],
+        paths: [...paths],
+        methods: [...methods],
+        nodes: [...nodes],
+      },
+      env: names('plain'),
+      secrets: names('sealed'),
+      deployedAt: record.at,
+    }
+  }
+
+  function versions(name: string, pointer: UnitPointer): VersionSummary[] {
+    return pointer.kept.toReversed().flatMap((version) => {
+      const record = readRecord(store, name, version)
+      const quarantined = quarantines.of({ name, version }) !== undefined
+      return record ? [{ version, live: version === pointer.live, at: record.at, quarantined }] : []
+    })
+  }
+
+  function edgeStatus(): EdgeStatus {
+    const position = store.position()
+    return {
+      name: parts.config.node.name ?? '',
+      groups: [...parts.config.node.groups],
+      epoch: epochs.live.epoch,
+      enabled: epochs.live.enabled,
+      position,
+      // The node reads the very store that the control plane writes: it has what is there.
+      lag: 0,
+      addresses: [...pool.addresses],
+      workers: pool.slots.map(({ index, worker, restarts }) => ({
+        worker: index,
+        pid: worker?.pid ?? 0,
+        state: worker === undefined || worker.phase === 'gone' ? 'replacing' : worker.phase,
+        restarts,
+      })),
+    }
+  }
+}
+
+function envChange({ env = {}, secrets = {} }: EnvironmentChange): EnvChange {
+  const each = (values: Readonly<Record<string, string | null>>, secret: boolean) =>
+    Object.entries(values).map(([key, value]) => [key, value === null ? null : { value, secret }] as const)
+  return Object.fromEntries([...each(env, false), ...each(secrets, true)])
+}
+
+function storeProblems(store: SqliteStore): string[] {
+  try {
+    accessSync(store.path, constants.W_OK)
+    return []
+  } catch (error) {
+    return [`the store cannot be written: ${(error as Error).message}`]
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What signals mean to a node: the first SIGTERM or SIGINT drains it, a second one ends it at once.
+ */
+import type { Supervisor } from './supervisor.ts'
+
+/** 128 + the number of the signal, as shells have it. */
+const ENDED_BY = { SIGTERM: 143, SIGINT: 130 } as const
+
+/** Resolves to the exit code once the node has ended: 0 after a drain. */
+export async function untilSignalled(supervisor: Supervisor): Promise<number> {
+  const ended = Promise.withResolvers<number>()
+  let isDraining = false
+  let code = 0
+  const onSignal = (signal: keyof typeof ENDED_BY) => {
+    // The second one also ends the wait of the first.
+    if (isDraining) code = ENDED_BY[signal]
+    const end = isDraining ? supervisor.stop() : supervisor.drain()
+    isDraining = true
+    end.then(() => ended.resolve(code), ended.reject)
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  try {
+    return await ended.promise
+  } finally {
+    process.off('SIGTERM', onSignal)
+    process.off('SIGINT', onSignal)
+  }
+}

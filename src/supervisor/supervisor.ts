@@ -1,0 +1,120 @@
+/**
+ * Starts an edge node: the process that starts and watches all the others.
+ *
+ *     store, lock → ports probed → shared words → workers → control plane → ready
+ *
+ * It serves no request itself: whatever happens here, workers go on with the units they have. Where it dies, they end, and so
+ * does everything they started; the next start finds the last set in the store.
+ */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { systemClock, type Clock } from '../base/clock.ts'
+import { createSharedWords } from '../base/shared-words.ts'
+import { VERSION } from '../base/version.ts'
+import type { Config } from '../config/schema.ts'
+import { startControl } from '../control/server.ts'
+import { openSecrets } from '../store/secrets.ts'
+import { openStore } from '../store/sqlite-store.ts'
+import { makeBundles, type Bundles } from './bundles.ts'
+import { EdgeNode } from './edge-node.ts'
+import { stderrLog, type Log } from './log.ts'
+import { addressError, probeAddress, splitAddress } from './ports.ts'
+import { startBuilder, type UnitBuilder } from './unit-builder.ts'
+
+export interface SupervisorOptions {
+  readonly clock?: Clock
+  readonly log?: Log
+  /** The program of a worker. Tests bring their own, and then bundles too. */
+  readonly workerEntry?: string
+  readonly bundles?: Bundles
+  readonly builder?: UnitBuilder
+  /** The value of `ORLA_SECRET_KEY`, which seals secrets instead of a key file. */
+  readonly secretKey?: string
+}
+
+export interface Supervisor {
+  /** Where the edge listens, as in the configuration, with the ports that the system chose. */
+  readonly addresses: readonly string[]
+  /** Where the admin API listens: `127.0.0.1:8081`. */
+  readonly controlAddress: string
+  /** The bearer token: the configured one, or one that was made. */
+  readonly token: string
+  /** Takes nothing new, finishes what is in flight (at most `edge.limits.drain`), and ends all processes. */
+  drain(): Promise<void>
+  /** Ends all processes at once. What was acknowledged is safe. */
+  stop(): Promise<void>
+}
+
+/** Word 0 is the epoch; the others are free. */
+const WORD_COUNT = 16
+
+/** Starts a node, and resolves when it serves. Throws `EdgeError` where it cannot; nothing is left running then. */
+export async function startSupervisor(given: Config, options: SupervisorOptions = {}): Promise<Supervisor> {
+  const { clock = systemClock, log = stderrLog } = options
+  const config = { ...given, node: { ...given.node, name: given.node.name ?? hostname() } }
+  const token = config.control.token ?? randomBytes(24).toString('base64url')
+  const directory = resolve(config.store.path)
+
+  /** What was made, to be ended in the opposite order; each of them, even where one fails. */
+  const made: (() => unknown)[] = []
+  const close = async () => {
+    for (const end of made.splice(0).toReversed()) {
+      try {
+        await end()
+      } catch (error) {
+        log.warn((error as Error).message)
+      }
+    }
+  }
+
+  try {
+    const store = openStore(directory, { clock })
+    made.push(() => store.close())
+    for (const address of [...config.edge.listen, config.control.listen]) await probeAddress(address)
+    const shared = createSharedWords(WORD_COUNT)
+    made.push(() => shared.unlink())
+    const builder = options.builder ?? startBuilder()
+    made.push(() => builder.close())
+
+    const node = new EdgeNode({
+      config,
+      clock,
+      log,
+      store,
+      directory,
+      shared,
+      builder,
+      secrets: openSecrets(directory, options.secretKey),
+      bundles: options.bundles ?? (await makeBundles()),
+      ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
+    })
+    made.push(() => node.kill())
+    await node.start()
+
+    const control = await startControl({
+      ...splitAddress(config.control.listen),
+      node: node.control,
+      token,
+      version: VERSION,
+      onMistake: (error) => log.warn(`the admin API failed: ${error.stack ?? error.message}`),
+    }).catch((error: NodeJS.ErrnoException) => {
+      throw addressError(error, config.control.listen)
+    })
+    made.push(() => control.close(0))
+
+    return {
+      addresses: node.addresses,
+      controlAddress: control.address,
+      token,
+      async drain() {
+        await node.drain()
+        await close()
+      },
+      stop: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * A worker for tests of the supervisor: a real process that speaks the real messages and serves no HTTP of its own, but tells
+ * on its port what it would run. What it does wrong on purpose is written in the units it is given:
+ *
+ *     // refuse-try, refuse-prepare   says that the unit does not run
+ *     // die-try, die-prepare         ends while it is asked (prepare: once, worker 0 alone)
+ *     // hang-prepare                 worker 0 does not answer until it is sent SIGUSR2
+ */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { openSharedWords } from '../../base/shared-words.ts'
+import type { FromWorker, Quarantine, TailLine, ToWorker, UnitSet } from '../../contract/messages.ts'
+import { versionKey } from '../../contract/unit.ts'
+
+type Start = Extract<ToWorker, { kind: 'start' }>
+
+const tell = (message: FromWorker): void => void (process.connected && process.send!(message))
+const sets = new Map<number, UnitSet>()
+let start: Start
+let words: Int32Array
+let quarantined: readonly Quarantine[] = []
+let isTailing = false
+let scrapes = 0
+let isDraining = false
+
+/** What a request would run now: read as a worker reads it, through the shared word. */
+const answer = () => {
+  const epoch = Atomics.load(words, 0)
+  const set = sets.get(epoch)
+  return {
+    worker: start.worker,
+    pid: process.pid,
+    epoch,
+    units: set?.enabled ? set.units.map(versionKey) : [],
+    env: Object.fromEntries(set?.units.map((unit) => [unit.name, unit.env]) ?? []),
+    lastGood: Object.values(set?.lastGood ?? {}).map(versionKey),
+    quarantined: quarantined.map(versionKey),
+    isTailing,
+    node: start.config.node.name,
+    environment: Object.keys(process.env),
+  }
+}
+
+const server = createServer((request, response) => {
+  const line: TailLine = {
+    at: Date.now(),
+    unit: 'speaker',
+    version: 1,
+    level: 'info',
+    message: request.url ?? '',
+    worker: start.worker,
+  }
+  if (request.url?.startsWith('/say/') && isTailing) tell({ kind: 'tail', lines: [line], dropped: 0 })
+  if (request.url?.startsWith('/fail/'))
+    tell({ kind: 'tail', lines: [{ ...line, level: 'error', reason: 'throw' }], dropped: 3 })
+  const [, verb, name, version] = request.url?.split('/') ?? []
+  if (verb === 'quarantine') {
+    tell({
+      kind: 'quarantine',
+      quarantine: { name: name!, version: Number(version), reason: 'crash', at: Date.now() },
+    })
+  }
+  if (verb === 'sandbox') tell({ kind: 'sandboxes', pids: [Number(name)] })
+  const reply = () => response.end(JSON.stringify(answer()))
+  if (verb === 'slow') setTimeout(reply, Number(name))
+  else reply()
+})
+
+async function listen(): Promise<void> {
+  process.title = `orla fake worker ${start.worker}`
+  words = openSharedWords(start.shared)
+  sets.set(start.units.epoch, start.units)
+  quarantined = start.quarantined
+  const address = start.listen[0]!
+  const colon = address.lastIndexOf(':')
+  server.once('error', (error) => tell({ kind: 'failed', code: 'port-in-use', message: error.message }))
+  server.listen(
+    { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), reusePort: true },
+    () => {
+      const { port } = server.address() as AddressInfo
+      tell({ kind: 'ready', addresses: [`${address.slice(0, colon)}:${port}`] })
+    },
+  )
+}
+
+const says = (set: UnitSet | undefined, what: string) =>
+  set?.units.some(
+    (unit) => !sets.get(Atomics.load(words, 0))?.units.includes(unit) && unit.code.includes(what),
+  ) ?? false
+
+process.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'start':
+      start = message
+      return void listen()
+    case 'try': {
+      const { code } = message.unit
+      if (code.includes('die-try')) process.exit(9)
+      return tell({
+        kind: 'tried',
+        id: message.id,
+        problems: code.includes('refuse-try') ? ['it was told to refuse'] : [],
+      })
+    }
+    case 'prepare': {
+      const { epoch } = message.units
+      const hasMark = (what: string) => message.units.units.some(({ code }) => code.includes(what))
+      if (hasMark('die-prepare') && start.worker === 0 && start.units.epoch === 0) process.exit(9)
+      const done = () => {
+        const problems = says(message.units, 'refuse-prepare') ? ['it was told to refuse'] : []
+        if (problems.length === 0) sets.set(epoch, message.units)
+        tell({ kind: 'prepared', epoch, problems })
+      }
+      if (hasMark('hang-prepare') && start.worker === 0) process.once('SIGUSR2', done)
+      else done()
+      return
+    }
+    case 'abort':
+      return void sets.delete(message.epoch)
+    case 'quarantine':
+      quarantined = message.quarantined
+      return
+    case 'metrics':
+      scrapes += 1
+      return tell({
+        kind: 'metrics',
+        id: message.id,
+        samples: [{ name: 'fake_scrapes_total', labels: {}, value: scrapes }],
+      })
+    case 'tail':
+      isTailing = message.on
+      return
+    case 'drain':
+      if (isDraining) return
+      isDraining = true
+      server.close(() => process.send!({ kind: 'drained' } satisfies FromWorker, () => process.exit(0)))
+      return
+    case 'committed':
+  }
+})
+process.on('disconnect', () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})

@@ -1,0 +1,17 @@
+/** What the supervisor asks of the checker: a unit's source in, what can be stored out, or what is wrong with it. */
+import type { DeployRequest } from '../control/node.ts'
+import type { ChangeTimings } from '../control/shapes.ts'
+import type { Draft } from '../unit/changes.ts'
+
+export interface BuiltUnit {
+  readonly draft: Omit<Draft, 'env' | 'name'>
+  readonly timings: Pick<ChangeTimings, 'buildMs' | 'checkMs'>
+}
+
+export interface UnitBuilder {
+  /** Throws `Refused` with the problems of the source. */
+  build(name: string, request: DeployRequest): Promise<BuiltUnit>
+  /** The process that does it, while there is one. */
+  readonly pid: number | undefined
+  close(): void
+}

@@ -1,0 +1,256 @@
+/**
+ * Changes of units, from what was asked to live on every worker:
+ *
+ *     build, check → (in turn:) plan → try in a spare sandbox → append to the store → prepare on all → flip
+ *
+ * What is slow and touches nothing happens before the turn, so several people's units are checked while one is put live. Nothing is stored
+ * before it was tried; where the workers refuse it all the same, the store gets the way it was appended, too. From the append on,
+ * a change goes on whoever waits for it.
+ */
+import { NotFinished, Refused, type ChangeOptions } from '../control/node.ts'
+import type { ChangeResult, ChangeTimings, Laggard } from '../control/shapes.ts'
+import type { FromWorker, UnitSet } from '../contract/messages.ts'
+import type { Effect, Store } from '../contract/store.ts'
+import { versionKey, type UnitVersion } from '../contract/unit.ts'
+import { pointerKey, type UnitPointer } from '../unit/records.ts'
+import type { Epochs } from './epochs.ts'
+import type { Log } from './log.ts'
+import type { Turns } from './turns.ts'
+import type { WorkerPool } from './worker-pool.ts'
+import { WorkerGone } from './worker-process.ts'
+
+/** A change as it is planned in its turn, when the store stands still. */
+export interface Plan {
+  readonly name: string
+  readonly version: number
+  readonly effects: readonly Effect[]
+  /** To be tried before it is stored. */
+  readonly unit?: UnitVersion
+}
+
+export interface ChangeRequest {
+  readonly name: string
+  /** Before the turn: may be slow, touches nothing. What it notes goes into the timings. */
+  readonly prepare?: (note: (timings: ChangeTimings) => void) => Promise<void>
+  /** In the turn: reads the store, writes nothing. */
+  readonly plan: () => Plan
+  /** After the flip, still in the turn. */
+  readonly onLive?: (plan: Plan, set: UnitSet) => void
+}
+
+export interface ChangesOptions {
+  readonly store: Store
+  readonly readSet: () => UnitSet
+  readonly pool: WorkerPool
+  readonly epochs: Epochs
+  readonly turns: Turns
+  readonly log: Log
+  /** Told of each change that has ended, well or not. */
+  readonly onEnd: (ok: boolean, ms: number) => void
+}
+
+type Tried = Extract<FromWorker, { kind: 'tried' }>
+
+/** A unit whose top level takes longer is refused; its sandbox ends it far earlier. */
+const TRY_MAX_MS = 10_000
+
+/** A change on its way. */
+interface Progress {
+  readonly startedAt: number
+  /** What it is doing, for those who ask why it is not done. */
+  step: string
+  timings: ChangeTimings
+  version: number
+  epoch: number
+  workers: number
+}
+
+export class UnitChanges {
+  readonly #options: ChangesOptions
+  #tryId = 0
+  #owed: readonly Effect[] = []
+
+  constructor(options: ChangesOptions) {
+    this.#options = options
+  }
+
+  /** Makes the change and resolves when it is as far as `wait` asks. Throws `Refused`, `NotFinished` or a store's error. */
+  async make(request: ChangeRequest, { wait, timeoutMs }: ChangeOptions): Promise<ChangeResult> {
+    const progress: Progress = {
+      startedAt: performance.now(),
+      step: 'it is built and checked',
+      timings: {},
+      version: 0,
+      epoch: 0,
+      workers: 0,
+    }
+    const stored = Promise.withResolvers<void>()
+    const live = this.#run(request, progress, stored.resolve)
+    const done =
+      wait === 'stored' ? Promise.race([stored.promise, live]) : this.#everywhere(live, progress, timeoutMs)
+    let isAwaited = true
+    live.then(
+      () => this.#options.onEnd(true, sinceMs(progress)),
+      (error: Error) => {
+        this.#options.onEnd(false, sinceMs(progress))
+        // Where nobody waits any more, the operator is told.
+        if (!isAwaited) this.#options.log.warn(`${request.name}: ${error.message}`)
+      },
+    )
+    await this.#within(done, request, progress, timeoutMs).finally(() => (isAwaited = false))
+    const { version, epoch, workers, timings } = progress
+    return {
+      name: request.name,
+      version,
+      epoch,
+      live: { workers, of: this.#options.pool.size },
+      ms: round(sinceMs(progress)),
+      timings,
+    }
+  }
+
+  async #run(request: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
+    await request.prepare?.((timings) => Object.assign(progress.timings, timings))
+    progress.step = 'an earlier change is not done yet'
+    const asked = performance.now()
+    await this.#options.turns.take(async () => {
+      progress.timings.queueMs = round(performance.now() - asked)
+      await this.#inTurn(request, progress, onStored)
+    })
+  }
+
+  async #inTurn({ plan, onLive }: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
+    const { store, epochs } = this.#options
+    this.#undo([])
+    const planned = plan()
+    progress.version = planned.version
+    if (planned.unit) {
+      progress.step = 'it is tried in a sandbox'
+      const unit = planned.unit
+      progress.timings.tryMs = await timed(() => this.#try(unit))
+    }
+    if (planned.effects.length > 0) {
+      progress.step = 'it is written to the store'
+      const undo = inverse(store, planned)
+      progress.timings.storeMs = await timed(() => store.append(planned.effects))
+      onStored()
+      progress.step = 'not every worker has prepared it'
+      progress.timings.flipMs = await timed(() => this.#flip(planned, undo, progress))
+    }
+    progress.epoch = epochs.live.epoch
+    progress.workers = this.#options.pool.ready().length
+    onLive?.(planned, epochs.live)
+  }
+
+  async #flip(planned: Plan, undo: readonly Effect[], progress: Progress): Promise<void> {
+    try {
+      const set = this.#options.readSet()
+      progress.epoch = set.epoch
+      const outcome = await this.#options.epochs.flip(set)
+      if (outcome.kind === 'refused') throw refusal(planned, outcome.problems)
+    } catch (error) {
+      this.#undo(undo)
+      throw error
+    }
+  }
+
+  /** Takes back what was stored and cannot be live. Where the disk is full, the next change does it first. */
+  #undo(effects: readonly Effect[]): void {
+    this.#owed = [...this.#owed, ...effects]
+    if (this.#owed.length === 0) return
+    this.#options.store.append(this.#owed)
+    this.#owed = []
+  }
+
+  /** Asks the first worker that can answer. One that dies over it is replaced, and another one is asked. */
+  async #try(unit: UnitVersion): Promise<void> {
+    for (const worker of this.#options.pool.ready()) {
+      const id = ++this.#tryId
+      try {
+        const { problems } = await worker.ask(
+          { kind: 'try', id, unit },
+          (heard): heard is Tried => heard.kind === 'tried' && heard.id === id,
+          TRY_MAX_MS,
+        )
+        if (problems.length > 0) throw refusal(unit, problems)
+        return
+      } catch (error) {
+        if (error instanceof Refused) throw error
+        if (!(error instanceof WorkerGone)) throw refusal(unit, [`it was not loaded within ${TRY_MAX_MS} ms`])
+      }
+    }
+    throw refusal(unit, ['there was no worker to try it; see the log'])
+  }
+
+  /** Waits also for workers that are being replaced: they start with the new set. */
+  async #everywhere(live: Promise<void>, progress: Progress, timeoutMs: number): Promise<void> {
+    await live
+    const { pool } = this.#options
+    if (progress.workers === pool.size) return
+    progress.step = 'a worker is being replaced'
+    if (await pool.whenAllReady(timeoutMs)) progress.workers = pool.size
+  }
+
+  async #within(
+    done: Promise<void>,
+    { name }: ChangeRequest,
+    progress: Progress,
+    timeoutMs: number,
+  ): Promise<void> {
+    const late = Promise.withResolvers<'late'>()
+    const timer = setTimeout(() => late.resolve('late'), timeoutMs)
+    const outcome = await Promise.race([done, late.promise]).finally(() => clearTimeout(timer))
+    if (outcome !== 'late') return
+    const version = progress.version === 0 ? name : versionKey({ name, version: progress.version })
+    throw new NotFinished(`${version} is not live everywhere after ${timeoutMs} ms: ${progress.step}`, [
+      ...this.#laggards(progress),
+    ])
+  }
+
+  #laggards({ step }: Progress): readonly Laggard[] {
+    const { pool, epochs } = this.#options
+    const preparing = epochs.waitingFor.map(({ index, pid }) => ({
+      who: `worker ${index}`,
+      reason: `pid ${pid} has not prepared the new set yet`,
+    }))
+    const missing = pool.slots
+      .filter(({ worker }) => worker?.phase !== 'ready')
+      .map(({ index }) => ({ who: `worker ${index}`, reason: 'it is being replaced' }))
+    const laggards = [...preparing, ...missing]
+    return laggards.length > 0 ? laggards : [{ who: 'control', reason: step }]
+  }
+}
+
+function refusal(
+  unit: { readonly name: string; readonly version: number },
+  problems: readonly string[],
+): Refused {
+  return new Refused(
+    `${unit.name} does not run: ${problems.join('; ')}`,
+    problems.map((message) => ({ message })),
+  )
+}
+
+/** What brings the store back to how it stands now; but a number that was given is not given again. */
+function inverse(store: Store, { name, effects }: Plan): readonly Effect[] {
+  return effects.toReversed().map(({ operation, key, ...rest }): Effect => {
+    const before = store.get(key)
+    if (key === pointerKey(name) && operation === 'SET' && 'value' in rest) {
+      const { last } = JSON.parse(rest.value) as UnitPointer
+      const gone: UnitPointer = { live: 0, history: [], kept: [], last, disabled: false, at: 0 }
+      const pointer = before === undefined ? gone : { ...(JSON.parse(before) as UnitPointer), last }
+      return { operation: 'SET', key, value: JSON.stringify(pointer) }
+    }
+    return before === undefined ? { operation: 'DELETE', key } : { operation: 'SET', key, value: before }
+  })
+}
+
+/** How long it took, in milliseconds. */
+async function timed(work: () => unknown): Promise<number> {
+  const start = performance.now()
+  await work()
+  return round(performance.now() - start)
+}
+
+const round = (ms: number) => Math.round(ms * 100) / 100
+const sinceMs = ({ startedAt }: Progress) => performance.now() - startedAt
