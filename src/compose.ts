@@ -90,6 +90,9 @@ export function composeWorker(
       connection.attach(exchange)
       advance(exchange)
     },
+    onSweep() {
+      for (const site of sites.sites) site.cache?.sweep(clock.now())
+    },
   })
   return {
     runner,
@@ -114,7 +117,6 @@ function buildSite(site: SiteConfig, config: Config, clock: Clock): Site {
       new ResponseCache({
         bytesMax: Math.floor(site.cache.ram / config.edge.workers),
         objectBytesMax: site.cache.objectBytes,
-        clock,
       }),
   }
 }

@@ -331,7 +331,9 @@ export class ServerConnection {
    */
   startStream(head: string, framing: 'none' | 'length' | 'unknown'): void {
     this.headSent = true
-    if (framing === 'unknown') {
+    if (this.request!.method === 'HEAD') {
+      this.outgoing = 'nothing'
+    } else if (framing === 'unknown') {
       if (this.request!.minor === 1) {
         this.outgoing = 'chunked'
         head += 'transfer-encoding: chunked\r\n'

@@ -10,6 +10,7 @@ import type { FailureReason, UnitVersion } from '../contract/unit.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
+import { notModifiedHeaders } from './caching/conditional.ts'
 import type { InProgress, ServerConnection } from './connection.ts'
 import { editHeaders, NO_EDITS, parseEdits, type Edits } from './edits.ts'
 import { edgeErrorText, proxyStatusField } from './edge-answers.ts'
@@ -99,6 +100,12 @@ export class Exchange implements InProgress {
     return true
   }
 
+  /** The request as units rewrote it, for the cache. */
+  requestAsRewritten(): RequestHead {
+    const { head, method, target, headers } = this
+    return this.staged.request === undefined ? head : { ...head, method, target, headers }
+  }
+
   // ── the way out ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Answers with a body that is at hand. */
@@ -118,6 +125,12 @@ export class Exchange implements InProgress {
     const fields = `content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\ndate: ${httpDate(this.node.now())}\r\n${extra}`
     const body = Buffer.from(text, 'utf8')
     this.answerWhole({ status, reason: statusText(status), fields, source: 'edge' }, body.toString('latin1'))
+  }
+
+  /** The client has what the origin sent: 304, with the headers that describe it. */
+  answerNotModified(headers: HeaderList, cacheStatus: string): void {
+    const fields = `${serialiseHeaders(notModifiedHeaders(headers))}cache-status: ${cacheStatus}\r\n`
+    this.answerWhole({ status: 304, reason: 'Not Modified', fields, source: 'origin' }, '')
   }
 
   /** No answer came from the origin: 502 or 504, and what happened. The log has the address. */

@@ -11,7 +11,7 @@ import { endToEndHeaders, serialiseHeaders } from '../wire/http1/serialise.ts'
 import type { BodyConsumer, InProgress } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
-import type { CacheJob } from './cache-stage.ts'
+import type { CacheJob } from './cache-job.ts'
 
 export class OriginFlow implements OriginHandler, BodyConsumer {
   private readonly exchange: Exchange
@@ -23,6 +23,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private isStreaming = false
   private held: Buffer[] = []
   private ended: HeaderList | undefined
+  private isDetached = false
   private isOver = false
 
   constructor(exchange: Exchange, job: CacheJob | undefined) {
@@ -51,14 +52,25 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   /** What the client does while the answer is under way. */
   private readonly client: InProgress = {
     onDrain: () => this.call?.resume(),
-    onGone: () => this.giveUp(),
+    onGone: () => {
+      // Others wait for this answer: it is fetched to its end for them.
+      if (this.job?.isWanted === true) this.detach()
+      else this.giveUp()
+    },
   }
 
-  /** Nobody waits for this answer any more. */
+  /** The client has its answer, or is gone: what comes is for the cache alone. */
+  private detach(): void {
+    this.isDetached = true
+    this.exchange.flow = undefined
+    this.held = []
+    this.call?.resume()
+  }
+
   private giveUp(): void {
     if (this.isOver) return
     this.isOver = true
-    this.job?.abandon('gone')
+    this.job?.abandon()
     this.call?.abort()
   }
 
@@ -95,18 +107,24 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   onHead(head: ResponseHead): void {
     const { exchange, job } = this
     exchange.timing = { upstreamConnectMs: this.call!.connectMs, upstreamResponseMs: this.call!.responseMs }
-    if (job !== undefined && job.takesOver(head)) {
-      // The stored answer was found still good (304): it goes out from the cache.
-      return
-    }
-    this.framing =
-      head.framing.kind === 'length' ? 'length' : head.framing.kind === 'none' ? 'none' : 'unknown'
-    let headers = endToEndHeaders(head.headers, head.nominated)
+    let headers: HeaderList = endToEndHeaders(head.headers, head.nominated)
     // RFC 9110 §6.6.1: a recipient with a clock adds the date that is missing.
     if (headerValue(headers, 'date') === undefined)
       headers = [...headers, 'date', httpDate(exchange.node.now())]
-    const status = job?.begin(head, headers)
-    const fields = serialiseHeaders(headers) + (status === undefined ? '' : `cache-status: ${status}\r\n`)
+    const verdict = job?.onHead(head, headers)
+    if (verdict?.kind === 'answered') {
+      this.detach()
+      return
+    }
+    if (verdict?.kind === 'again') {
+      this.isOver = true
+      new OriginFlow(exchange, job).start()
+      return
+    }
+    this.framing =
+      head.framing.kind === 'length' || head.framing.kind === 'none' ? head.framing.kind : 'unknown'
+    const fields =
+      serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
     exchange.finishHead(
       { status: head.status, reason: head.reason, fields, source: 'origin' },
       (fields, status, reason) => this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${fields}`),
@@ -132,15 +150,19 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   }
 
   onData(chunk: Buffer): boolean {
+    if (this.isOver) return true
     this.job?.append(chunk)
+    if (this.isDetached) return true
     if (this.isStreaming) return this.exchange.connection.sendChunk(chunk)
     this.held.push(Buffer.from(chunk))
     return false
   }
 
   onEnd(trailers: HeaderList): void {
+    if (this.isOver) return
     this.job?.finish()
-    if (this.isStreaming) this.finish(trailers)
+    if (this.isDetached) this.isOver = true
+    else if (this.isStreaming) this.finish(trailers)
     else this.ended = trailers
   }
 
@@ -156,10 +178,14 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (this.isOver) return
     this.isOver = true
     const { exchange } = this
-    exchange.flow = undefined
     exchange.node.metrics.countOriginError(error.code)
-    exchange.node.log('warn', `${exchange.method} ${exchange.head.host}${exchange.target}: ${error.message}`)
-    if (this.job?.onOriginError(error) === true) return
+    exchange.node.log(
+      'warn',
+      `${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`,
+    )
+    this.job?.fail(error)
+    if (this.isDetached) return
+    exchange.flow = undefined
     if (exchange.connection.hasSentHead) exchange.connection.cut()
     else exchange.answerOriginError(error)
   }

@@ -15,6 +15,8 @@ export interface HttpServerOptions {
   readonly metrics: HttpMetrics
   readonly monotonic: () => number
   onRequest(connection: ServerConnection, head: RequestHead): void
+  /** Called a few times a second, for whoever else has deadlines. */
+  onSweep?(): void
 }
 
 const SWEEP_MS = 250
@@ -96,6 +98,7 @@ export class HttpServer implements ConnectionHost {
   private checkDeadlines(): void {
     const now = this.now()
     for (const connection of this.connections) connection.checkDeadline(now)
+    this.options.onSweep?.()
   }
 
   /** Stops accepting, lets what is in progress finish for at most `timeoutMs`, then ends the rest. */

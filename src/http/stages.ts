@@ -9,6 +9,7 @@
 import { runContent, runIncoming } from './unit-stage.ts'
 import type { Exchange } from './exchange.ts'
 import { lookUp } from './cache-stage.ts'
+import { httpDate } from './http-date.ts'
 import { OriginFlow } from './origin-flow.ts'
 import { readWhole } from './whole-body.ts'
 
@@ -40,7 +41,22 @@ export function advance(exchange: Exchange): void {
 }
 
 function chooseSite(exchange: Exchange): StageVerdict {
-  exchange.site = exchange.node.sites.find(exchange.head.host)
+  const { head } = exchange
+  exchange.site = exchange.node.sites.find(head.host)
+  // RFC 9110 §9.3.7 and §9.3.8: `*` asks about the edge itself; TRACE would show others' headers to a script.
+  if (head.target === '*') {
+    const fields = `allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\ndate: ${httpDate(exchange.node.now())}\r\n`
+    exchange.answerWhole({ status: 204, reason: 'No Content', fields, source: 'edge' }, '')
+    return 'taken'
+  }
+  if (head.method === 'TRACE') {
+    exchange.answerError(
+      405,
+      'TRACE is not passed on',
+      'allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n',
+    )
+    return 'taken'
+  }
   return 'next'
 }
 

@@ -1,0 +1,159 @@
+/**
+ * What the cache wants of an answer that comes from the origin: to keep it (`FillJob`), or only to see what it changes
+ * (`PassJob`). The flow of the answer itself is in `origin-flow.ts`.
+ */
+import type { EdgeError } from '../base/errors.ts'
+import { headerValue, type HeaderList, type RequestHead, type ResponseHead } from '../wire/http1/message.ts'
+import { forwardStatus } from './caching/cache-status.ts'
+import { forwardedHeaders, isNotModified } from './caching/conditional.ts'
+import type { CacheFill } from './caching/fill.ts'
+import { targetsToInvalidate } from './caching/invalidation.ts'
+import type { Bypass, Miss, Stale } from './caching/lookup.ts'
+import type { ResponseCache } from './caching/response-cache.ts'
+import { answerStored, cacheKey } from './cache-stage.ts'
+import type { Exchange } from './exchange.ts'
+
+/** What becomes of the head of an answer. */
+export type HeadVerdict =
+  /** It goes to the client, with this member of `Cache-Status`. */
+  | { readonly kind: 'pass'; readonly cacheStatus: string }
+  /** The client has been answered from the cache; what comes is for the cache alone. */
+  | { readonly kind: 'answered' }
+  /** It says nothing: ask again, without the condition. */
+  | { readonly kind: 'again' }
+
+export interface CacheJob {
+  /** The request's headers as the origin should see them. */
+  requestHeaders(headers: HeaderList): HeaderList
+  onHead(head: ResponseHead, headers: HeaderList): HeadVerdict
+  append(chunk: Buffer): void
+  /** The body is whole. */
+  finish(): void
+  /** Nobody waits for this answer: neither the client, nor the cache for others. */
+  readonly isWanted: boolean
+  /** The client has gone, or a unit failed. */
+  abandon(): void
+  /** The origin did not answer, or broke off. */
+  fail(error: EdgeError): void
+}
+
+/** A request that the cache has no part in. */
+export class PassJob implements CacheJob {
+  readonly isWanted = false
+  private readonly cache: ResponseCache
+  private readonly head: RequestHead
+  private readonly found: Bypass
+
+  constructor(cache: ResponseCache, head: RequestHead, found: Bypass) {
+    this.cache = cache
+    this.head = head
+    this.found = found
+  }
+
+  requestHeaders(headers: HeaderList): HeaderList {
+    return headers
+  }
+
+  onHead(head: ResponseHead): HeadVerdict {
+    for (const target of targetsToInvalidate(this.head, head))
+      this.cache.invalidate(cacheKey(this.head, target))
+    const { forward, reason } = this.found
+    const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
+    return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }
+  }
+
+  append(): void {}
+  finish(): void {}
+  abandon(): void {}
+  fail(): void {}
+}
+
+/** A request whose answer may be kept. */
+export class FillJob implements CacheJob {
+  private readonly exchange: Exchange
+  private readonly fill: CacheFill
+  private readonly found: Stale | Miss
+  private readonly collapsed: boolean | undefined
+  private askedAbout: Stale['entry'] | undefined
+
+  constructor(exchange: Exchange, fill: CacheFill, found: Stale | Miss, collapsed: boolean | undefined) {
+    this.exchange = exchange
+    this.fill = fill
+    this.found = found
+    this.collapsed = collapsed
+    this.askedAbout = found.kind === 'stale' ? found.entry : undefined
+  }
+
+  requestHeaders(headers: HeaderList): HeaderList {
+    return forwardedHeaders(headers, this.askedAbout)
+  }
+
+  onHead(head: ResponseHead, headers: HeaderList): HeadVerdict {
+    const nowMs = this.exchange.node.now()
+    if (head.status === 304 && this.askedAbout !== undefined)
+      return this.onNotModified(this.askedAbout, headers, nowMs)
+    const decision = this.fill.begin({ status: head.status, reason: head.reason, headers }, nowMs)
+    const status = {
+      forward: this.found.forward,
+      ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
+      ...(decision.store
+        ? { stored: true, ttlSeconds: Math.max(0, Math.floor((decision.freshUntilMs - nowMs) / 1000)) }
+        : { detail: decision.reason }),
+    }
+    if (decision.store && this.clientHasIt(head, headers, nowMs)) {
+      this.exchange.answerNotModified(headers, forwardStatus({ ...status, status: head.status }))
+      return { kind: 'answered' }
+    }
+    return { kind: 'pass', cacheStatus: forwardStatus(status) }
+  }
+
+  private onNotModified(entry: Stale['entry'], headers: HeaderList, nowMs: number): HeadVerdict {
+    const refreshed = this.fill.refresh(entry, headers, nowMs)
+    if (refreshed.kind === 'mismatch') {
+      this.askedAbout = undefined
+      return { kind: 'again' }
+    }
+    const { exchange } = this
+    const fresh = refreshed.entry
+    const member = forwardStatus({
+      forward: this.found.forward,
+      status: 304,
+      ...(refreshed.stored ? { stored: true } : {}),
+      ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
+    })
+    const has = isNotModified(exchange.headers, fresh, nowMs)
+    answerStored(exchange, fresh, has, fresh.ageSeconds(nowMs), member)
+    return { kind: 'answered' }
+  }
+
+  /** The client's condition did not go to the origin, so that there is a body to keep; it is judged here. */
+  private clientHasIt(head: ResponseHead, headers: HeaderList, nowMs: number): boolean {
+    const validators = {
+      status: head.status,
+      etag: headerValue(headers, 'etag'),
+      lastModified: headerValue(headers, 'last-modified'),
+      date: headerValue(headers, 'date'),
+    }
+    return isNotModified(this.exchange.headers, validators, nowMs)
+  }
+
+  append(chunk: Buffer): void {
+    this.fill.append(chunk)
+  }
+
+  finish(): void {
+    this.fill.finish(this.exchange.node.now())
+  }
+
+  get isWanted(): boolean {
+    return this.fill.followers > 0
+  }
+
+  abandon(): void {
+    this.fill.abandon()
+  }
+
+  fail(error: EdgeError): void {
+    this.fill.fail(error)
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The cache's place on the way of a request: a hit ends here, one request a key goes on to the origin, and the others wait.
+ */
+import type { EdgeError } from '../base/errors.ts'
+import type { RequestHead } from '../wire/http1/message.ts'
+import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
+import type { Hit } from './caching/lookup.ts'
+import type { StoredResponse } from './caching/stored-response.ts'
+import { FillJob, PassJob } from './cache-job.ts'
+import type { Exchange } from './exchange.ts'
+import { OriginFlow } from './origin-flow.ts'
+import type { StageVerdict } from './stages.ts'
+
+/** How long a request waits for another one's answer before it goes to the origin itself. */
+const WAIT_MS = 10_000
+
+export function lookUp(exchange: Exchange): StageVerdict {
+  const { site, node } = exchange
+  if (site === undefined) {
+    exchange.answerError(404, `no site answers for the host ${JSON.stringify(exchange.head.host)}`)
+    return 'taken'
+  }
+  if (site.cache === undefined) return 'next'
+  seek(exchange, node.now() + WAIT_MS, undefined)
+  return 'taken'
+}
+
+/** `collapsed`: this request has waited for another one's answer. */
+function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undefined): void {
+  const { node } = exchange
+  const cache = exchange.site!.cache!
+  const nowMs = node.now()
+  const head = exchange.requestAsRewritten()
+  const key = cacheKey(head)
+  const found = cache.lookup(key, head, nowMs)
+  if (found.kind === 'hit') {
+    node.metrics.countCache(collapsed === true ? 'collapsed' : 'hit')
+    sendHit(exchange, found, nowMs, collapsed)
+    return
+  }
+  if (found.kind === 'unsatisfiable') {
+    node.metrics.countCache('unsatisfiable')
+    const status = 'cache-status: orla; fwd=request; detail=only-if-cached\r\n'
+    exchange.answerError(
+      found.status,
+      'only an answer from the cache was asked for, and there is none',
+      status,
+    )
+    return
+  }
+  if (found.kind === 'bypass') {
+    node.metrics.countCache(found.reason)
+    new OriginFlow(exchange, new PassJob(cache, head, found)).start()
+    return
+  }
+  const seat = cache.join(key, head, found, nowMs, deadlineMs, (error) =>
+    onSettled(exchange, deadlineMs, error),
+  )
+  if (seat.kind === 'waiting') {
+    exchange.flow = { onDrain() {}, onGone: () => seat.cancel() }
+    return
+  }
+  node.metrics.countCache(found.forward)
+  // Who waited in vain says so.
+  const waited = collapsed === undefined ? undefined : false
+  new OriginFlow(exchange, new FillJob(exchange, seat, found, waited)).start()
+}
+
+function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | undefined): void {
+  exchange.flow = undefined
+  if (exchange.gone) return
+  if (error === undefined) seek(exchange, deadlineMs, true)
+  else exchange.answerOriginError(error)
+}
+
+/** What answers are kept under: who was asked, and for what. */
+export function cacheKey(head: RequestHead, target = head.target): string {
+  return `http://${head.authority}${target}`
+}
+
+function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean | undefined): void {
+  const { entry } = hit
+  const { staged, plan } = exchange
+  const isPlain = collapsed === undefined && !hit.isNotModified && exchange.debug === undefined
+  if (isPlain && plan.headerFilter.length === 0 && staged.appended !== undefined && entry.status !== 204) {
+    sendPlainHit(exchange, entry, hit, nowMs)
+    return
+  }
+  const member = collapsed === true ? `${hitStatus(hit.ttlSeconds)}; collapsed` : hitStatus(hit.ttlSeconds)
+  answerStored(exchange, entry, hit.isNotModified, hit.ageSeconds, member)
+}
+
+/** The hot path: nothing is put together but the head's last lines, and those once a second. */
+function sendPlainHit(exchange: Exchange, entry: StoredResponse, hit: Hit, nowMs: number): void {
+  const second = Math.floor(nowMs / 1000)
+  if (entry.headTextSecond !== second) {
+    entry.headTextSecond = second
+    entry.headText = entry.headPrefix + changingFields(entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
+  }
+  const head = entry.headText + exchange.staged.appended
+  const body = exchange.head.method === 'HEAD' ? '' : (entry.bodyText ?? entry.body)
+  exchange.answered = { status: entry.status, reason: entry.reason, fields: '', source: 'cache' }
+  if (exchange.plan.log.length > 0) exchange.finalFields = withoutStatusLine(head)
+  exchange.connection.sendWhole(head, body)
+  exchange.done()
+}
+
+function changingFields(entry: StoredResponse, ageSeconds: number, member: string): string {
+  return `age: ${ageSeconds}\r\ncache-status: ${appendCacheStatus(entry.priorCacheStatus, member)}\r\n`
+}
+
+/** Answers with what is stored, or with 304 where the client has it. `member` says in `Cache-Status` how it came to that. */
+export function answerStored(
+  exchange: Exchange,
+  entry: StoredResponse,
+  isNotModified: boolean,
+  ageSeconds: number,
+  member: string,
+): void {
+  const prefix = isNotModified ? entry.notModifiedPrefix : entry.headPrefix
+  const fields = withoutStatusLine(prefix) + changingFields(entry, ageSeconds, member)
+  const status = isNotModified ? 304 : entry.status
+  const reason = isNotModified ? 'Not Modified' : entry.reason
+  const body = isNotModified || exchange.head.method === 'HEAD' ? '' : (entry.bodyText ?? entry.body)
+  exchange.finishHead({ status, reason, fields, source: 'cache' }, (fields, status, reason) => {
+    exchange.connection.sendWhole(`HTTP/1.1 ${status} ${reason}\r\n${fields}`, body)
+    exchange.done()
+  })
+}
+
+const withoutStatusLine = (prefix: string): string => prefix.slice(prefix.indexOf('\r\n') + 2)
