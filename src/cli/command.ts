@@ -40,7 +40,8 @@ export interface Command {
   readonly examples: readonly (readonly [line: string, what: string])[]
   /** What the exit codes mean here, beyond 0 done and 64 usage. */
   readonly exits: Readonly<Partial<Record<1 | 2, string>>>
-  run(args: Arguments, terminal: Terminal): Promise<ExitCode>
+  /** Resolves to the exit code; `start` ends with that of a shell when a second signal cuts it. */
+  run(args: Arguments, terminal: Terminal): Promise<number>
 }
 
 /** Where a command speaks and what it knows of its surroundings. */

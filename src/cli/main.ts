@@ -24,10 +24,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-// Not `process.exit`: what was written to a pipe may still be on its way.
-process.exitCode = await main(process.argv.slice(2))
+// On Linux what was written to a pipe or a terminal is out by now: writes to them are synchronous.
+process.exit(await main(process.argv.slice(2)))
 
-async function main(argv: readonly string[]): Promise<ExitCode> {
+async function main(argv: readonly string[]): Promise<number> {
   const [name = 'help', ...rest] = argv
   if (name === 'help' || name === '--help' || name === '-h') return help(rest[0])
   if (name === '--version' || name === '-v') return main(['version'])
@@ -35,7 +35,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   return command ? run(command, rest) : unknown(name)
 }
 
-async function run(command: Command, argv: readonly string[]): Promise<ExitCode> {
+async function run(command: Command, argv: readonly string[]): Promise<number> {
   try {
     const args = readArguments(command, argv)
     if (!args.flag('help')) return await command.run(args, terminal)
@@ -52,7 +52,7 @@ async function run(command: Command, argv: readonly string[]): Promise<ExitCode>
   }
 }
 
-async function help(name: string | undefined): Promise<ExitCode> {
+async function help(name: string | undefined): Promise<number> {
   if (name === undefined) {
     terminal.print(commandList(Object.entries(COMMANDS).map(([known, { summary }]) => [known, summary])))
     return EXIT.done

@@ -1,7 +1,7 @@
 /** `orla start`: runs an edge node until it is told to stop. */
 import { loadConfig } from '../../config/load.ts'
 import { runNode } from '../run-node.ts'
-import { type Command, EXIT } from '../command.ts'
+import type { Command } from '../command.ts'
 
 export const command: Command = {
   name: 'start',
@@ -23,16 +23,20 @@ export const command: Command = {
     ['orla start --config edge.json', 'runs what edge.json describes'],
     ['orla start', 'runs what orla.config.ts or orla.config.json here describes'],
   ],
-  exits: { 1: 'it could not start: the configuration, a port or the data directory' },
+  exits: {
+    1: 'it could not start: the configuration, a port or the data directory',
+  },
   run: async (args, terminal) => {
     const { config, source } = await loadConfig(args.text('config'), terminal.cwd)
     if (config.sites.length === 0) {
       const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
       terminal.note(`${where}: the edge answers only what units answer`)
     }
-    await runNode(config, terminal, ({ edge, control }) => {
+    return runNode(config, terminal, ({ edge, control, token }) => {
+      if (config.control.token === undefined) {
+        terminal.note(`no control.token is configured; for this run it is ${token}`)
+      }
       terminal.print(`ready edge=${edge.join(',')} control=${control}`)
     })
-    return EXIT.done
   },
 }

@@ -1,5 +1,5 @@
 /** `orla version`: what runs here. */
-import { readFile } from 'node:fs/promises'
+import { VERSION } from '../../base/version.ts'
 import { type Command, EXIT, JSON_OPTION } from '../command.ts'
 
 export const command: Command = {
@@ -12,10 +12,9 @@ export const command: Command = {
   examples: [],
   exits: {},
   run: async (args, terminal) => {
-    const manifest = await readFile(new URL('../../../package.json', import.meta.url), 'utf8')
-    const { version } = JSON.parse(manifest) as { readonly version: string }
-    const node = process.versions.node
-    terminal.print(args.flag('json') ? JSON.stringify({ version, node }) : `orla ${version} (node ${node})`)
+    const { node } = process.versions
+    const asJson = args.flag('json')
+    terminal.print(asJson ? JSON.stringify({ version: VERSION, node }) : `orla ${VERSION} (node ${node})`)
     return EXIT.done
   },
 }

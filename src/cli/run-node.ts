@@ -1,0 +1,32 @@
+/** Runs an edge node in this process until a signal ends it: for `orla start` and for the demo. */
+import type { Config } from '../config/schema.ts'
+import { untilSignalled } from '../supervisor/signals.ts'
+import { startSupervisor } from '../supervisor/supervisor.ts'
+import type { Terminal } from './command.ts'
+
+export interface NodeReady {
+  /** `http://127.0.0.1:8080` for each address it listens on. */
+  readonly edge: readonly string[]
+  readonly control: string
+  readonly token: string
+}
+
+/**
+ * Resolves to the exit code when everything has ended: 0 after a drain. `onReady` is called when it serves. Throws an
+ * `EdgeError` where it cannot start.
+ */
+export async function runNode(
+  config: Config,
+  terminal: Terminal,
+  onReady: (ready: NodeReady) => void,
+): Promise<number> {
+  const secretKey = terminal.env['ORLA_SECRET_KEY']
+  const supervisor = await startSupervisor(config, secretKey === undefined ? {} : { secretKey })
+  const ended = untilSignalled(supervisor)
+  onReady({
+    edge: supervisor.addresses.map((address) => `http://${address}`),
+    control: `http://${supervisor.controlAddress}`,
+    token: supervisor.token,
+  })
+  return ended
+}
