@@ -162,7 +162,7 @@ function partialVersion(bytes: Buffer, at: number, end: number): WireProblem | t
 function versionProblem(text: string): WireProblem {
   if (/^HTTP\/1\.[01]\n/.test(text)) return BARE_LF
   if (/^HTTP\/1\.[01]\r/.test(text)) return BARE_CR
-  return /^HTTP\/\d/.test(text) ? OTHER_VERSION : BAD_VERSION
+  return /^HTTP\/\d(?:\.\d)?\r/.test(text) ? OTHER_VERSION : BAD_VERSION
 }
 
 /** Does the target scanned last need no parsing? */

@@ -63,7 +63,7 @@ export function parseResponseHead(
   const text = bytes.toString('latin1', start, next)
   const head = buildHead(
     status,
-    text.substring(STATUS_BYTES + 1, reasonEnd - start),
+    text.slice(STATUS_BYTES + 1, reasonEnd - start),
     minor,
     readFields(text, start),
     method,
