@@ -1,0 +1,52 @@
+/** What holds for every file: how long it may be, and what it may not carry. */
+import assert from 'node:assert/strict'
+import { homedir, hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { test } from 'node:test'
+import { filesBelow, ROOT, textOf } from './tree.ts'
+
+const LINES_MAX = 400
+
+/** Longer files, each with the reason why it is one story. */
+const LONGER: Readonly<Record<string, string>> = {}
+
+const files = filesBelow()
+
+test('no file of code is longer than 400 lines without a reason', () => {
+  const long = files
+    .filter((path) => /\.(?:ts|js|mjs|css|html)$/.test(path))
+    .filter((path) => textOf(path).split('\n').length - 1 > LINES_MAX)
+  assert.deepEqual(long.toSorted(), Object.keys(LONGER).toSorted())
+})
+
+test('no file carries a path of this machine', () => {
+  // In a container the checkout may lie at the root, and the home may be `/`: such words would be found everywhere.
+  const marks = [`${dirname(ROOT.replace(/\/$/, ''))}/`, `${homedir()}/`].filter(
+    (mark) => mark.split('/').length > 2 || mark.length > 6,
+  )
+  const carries = (path: string, mark: string) => textOf(path).includes(mark)
+  const found = files.flatMap((path) =>
+    marks.filter((mark) => carries(path, mark)).map((mark) => [path, mark]),
+  )
+  assert.deepEqual(found, [])
+})
+
+test('no file names this machine or the registry that packages come from', () => {
+  const registry = process.env['npm_config_registry']
+  const host = registry === undefined ? undefined : new URL(registry).host
+  const name = hostname()
+  const marks = [host, name.length > 8 ? name : undefined].filter((mark) => mark !== undefined)
+  const found = files.filter((path) => marks.some((mark) => textOf(path).includes(mark)))
+  assert.deepEqual(found, [])
+})
+
+test('the lock file pins contents and not the place they come from', () => {
+  const { packages } = JSON.parse(textOf('package-lock.json')) as {
+    packages: Record<string, { resolved?: string; integrity?: string }>
+  }
+  const installed = Object.entries(packages).filter(([path]) => path !== '')
+  assert.deepEqual(
+    installed.filter(([, { resolved, integrity }]) => resolved !== undefined || integrity === undefined),
+    [],
+  )
+})

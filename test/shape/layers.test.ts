@@ -1,0 +1,135 @@
+/**
+ * The layers of the tree as a table: knowledge flows downwards, neighbours do not know each other.
+ *
+ *     cli, supervisor → compose → servers ──→ engines → contract → config → base
+ *                                        └──→ wire ──────────────────────→ base
+ *
+ * The same picture stands in ARCHITECTURE.md. A new arrow is a line here, with a reason to give in its review.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isRelative, specifiersOf, targetOf } from './imports.ts'
+import { filesBelow, textOf } from './tree.ts'
+
+/** What each folder (or file) of `src/` may import, besides itself. From the bottom up. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  config: ['base'],
+  wire: ['base'],
+  // `contract/origin.ts` speaks of heads and header lists.
+  contract: ['base', 'config', 'wire'],
+  cache: ['base', 'config', 'contract'],
+  limit: ['base', 'config', 'contract'],
+  store: ['base', 'config', 'contract'],
+  unit: ['base', 'config', 'contract'],
+  sandbox: ['base', 'config', 'contract'],
+  // A process of its own around the building and checking of units.
+  checker: ['base', 'config', 'contract', 'unit'],
+  http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit'],
+  control: ['base', 'config', 'contract', 'store', 'unit'],
+  'compose.ts': ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit', 'sandbox', 'http'],
+  'worker.ts': ['base', 'config', 'contract', 'compose.ts'],
+  supervisor: ['base', 'config', 'contract', 'store', 'unit', 'sandbox', 'checker', 'control'],
+  cli: ['base', 'config', 'contract', 'unit', 'checker', 'control', 'supervisor'],
+  'index.ts': ['config', 'unit'],
+}
+
+/** Which part of the tree may use a package. What can call libc, or leave the isolate, has one home. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@hono/node-server': ['control'],
+  esbuild: ['checker', 'cli', 'sandbox', 'supervisor'],
+  hono: ['control'],
+  'isolated-vm': ['sandbox'],
+  koffi: ['base'],
+  typescript: ['checker'],
+  valibot: ['config', 'control', 'supervisor', 'unit'],
+}
+
+interface Import {
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+const sources = filesBelow('src').filter((path) => path.endsWith('.ts'))
+
+/** The part of `src/` that a file belongs to: its first folder, or the file itself. */
+const partOf = (path: string): string => path.split('/')[1]!
+
+/** Tests and benches may bring the real neighbours along. */
+const isProgram = (path: string): boolean => !/\.(?:test|bench|fuzz|contract)\.ts$|\/testing\//.test(path)
+
+const imports: readonly Import[] = sources
+  .filter(isProgram)
+  .flatMap((file) => specifiersOf(file).map((to) => ({ file, from: partOf(file), to })))
+
+/** Those of our own files, by path from the root. */
+const ownImports = imports
+  .filter(({ to }) => isRelative(to))
+  .map(({ file, from, to }) => ({ file, from, to: targetOf(file, to) }))
+
+test('every folder of src stands in the table of layers', () => {
+  const parts = new Set(sources.map(partOf))
+  assert.deepEqual(
+    [...parts].filter((part) => !Object.hasOwn(LAYERS, part)),
+    [],
+  )
+})
+
+test('the table of layers only points downwards', () => {
+  const order = Object.keys(LAYERS)
+  for (const [part, below] of Object.entries(LAYERS)) {
+    for (const target of below) {
+      assert.ok(order.includes(target), `${part} may import ${target}, which is not in the table`)
+      assert.ok(
+        order.indexOf(target) < order.indexOf(part),
+        `${part} may import ${target}, which is above it`,
+      )
+    }
+  }
+})
+
+test('imports between the parts of src follow the table', () => {
+  const wrong = ownImports
+    .filter(({ to }) => to.startsWith('src/'))
+    .filter(({ from, to }) => partOf(to) !== from && !LAYERS[from]?.includes(partOf(to)))
+  assert.deepEqual(wrong.map(described), [])
+})
+
+test('src imports nothing of the tree outside of itself but package.json', () => {
+  const outside = ownImports.filter(({ to }) => !to.startsWith('src/') && to !== 'package.json')
+  assert.deepEqual(outside.map(described), [])
+})
+
+test('packages are used where the table says', () => {
+  const wrong = imports
+    .filter(({ to }) => !isRelative(to) && !to.startsWith('node:'))
+    .filter(({ from, to }) => !PACKAGES[packageOf(to)]?.includes(from))
+  assert.deepEqual(wrong.map(described), [])
+})
+
+test('every dependency that is shipped is used, and in the table', () => {
+  const manifest = JSON.parse(textOf('package.json')) as { dependencies: Record<string, string> }
+  // `node` is the program that runs the others.
+  const shipped = Object.keys(manifest.dependencies).filter((name) => name !== 'node')
+  assert.deepEqual(shipped.toSorted(), Object.keys(PACKAGES).toSorted())
+  const used = new Set(imports.map(({ to }) => packageOf(to)))
+  assert.deepEqual(
+    shipped.filter((name) => !used.has(name)),
+    [],
+  )
+})
+
+test('imports of our own files are relative and end in .ts', () => {
+  const wrong = imports.filter(({ to }) => isRelative(to) && !/\.(?:ts|json)$/.test(to))
+  assert.deepEqual(wrong.map(described), [])
+})
+
+const described = ({ file, to }: Import): string => `${file} imports ${to}`
+
+/** `@hono/node-server` of `@hono/node-server/serve-static`. */
+const packageOf = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
