@@ -23,7 +23,8 @@
  *   nothing but a `3`: what an `await` finished meanwhile is answered there.
  * - A rejection that nobody handles makes isolated-vm throw it from the call and drop the answer. `step` itself never
  *   throws. So where the call throws and the isolate lives (it was neither the trip wire nor the memory), the error is
- *   logged as a warning of the unit, and the next batch starts with `5`: its answer starts with what was lost.
+ *   logged as a warning of the unit, and the host enters with `5` alone, whose answer takes the place of the lost one
+ *   (what continuations added meanwhile comes with it).
  * - After `RECORD_MORE` the entries from INDEX on are sent again; a timer or a `forget` among them as well.
  *
  * The answer is records after each other, the same way:

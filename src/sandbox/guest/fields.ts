@@ -1,0 +1,140 @@
+/**
+ * Checks of what goes into a head: methods, paths, queries, header names and values.
+ *
+ * Whatever passes here is text that can stand in an HTTP/1.1 message without changing its shape, and on a line of edits.
+ * The errors name the problem, for the unit's author.
+ */
+import {
+  charCodeAt,
+  numberToString,
+  padStart,
+  slice,
+  stringifyJson,
+  toLowerCase,
+  toUpperCase,
+} from './primordials.ts'
+
+/** RFC 9110 §5.6.2: the characters of a token, by code. */
+const TOKEN = characters("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+function characters(all: string): Uint8Array {
+  const table = new Uint8Array(256)
+  for (let i = 0; i < all.length; i++) table[charCodeAt(all, i)] = 1
+  return table
+}
+
+export function isToken(text: string): boolean {
+  if (text.length === 0) return false
+  for (let i = 0; i < text.length; i++) {
+    const code = charCodeAt(text, i)
+    if (code > 255 || TOKEN[code] === 0) return false
+  }
+  return true
+}
+
+/** The text in quotes, cut where it is long, for messages. */
+export const quoted = (text: string): string =>
+  stringifyJson(text.length > 80 ? `${slice(text, 0, 77)}...` : text)
+
+const shown = (code: number): string =>
+  code > 32 && code < 127 ? '' : ` (U+${padStart(numberToString(code, 16), 4, '0')})`
+
+/** The name in lower case. */
+export function headerName(name: unknown): string {
+  const text = typeof name === 'string' ? name : `${name as string}`
+  let upper = false
+  for (let i = 0; i < text.length; i++) {
+    const code = charCodeAt(text, i)
+    if (code > 255 || TOKEN[code] === 0)
+      throw new TypeError(`${quoted(text)} is not a header name${shown(code)}`)
+    if (code >= 65 && code <= 90) upper = true
+  }
+  if (text.length === 0) throw new TypeError('a header name is empty')
+  return upper ? toLowerCase(text) : text
+}
+
+const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13
+
+/** The value without blanks around it. Latin-1 and no control characters but tab (RFC 9110 §5.5). */
+export function headerValue(value: unknown, name: string): string {
+  const text = typeof value === 'string' ? value : `${value as string}`
+  let from = 0
+  let to = text.length
+  while (from < to && isBlank(charCodeAt(text, from))) from++
+  while (to > from && isBlank(charCodeAt(text, to - 1))) to--
+  for (let i = from; i < to; i++) {
+    const code = charCodeAt(text, i)
+    if ((code < 32 && code !== 9) || code === 127) {
+      throw new TypeError(`the value of header ${name} holds a control character${shown(code)}`)
+    }
+    if (code > 255)
+      throw new TypeError(`the value of header ${name} holds a character beyond Latin-1${shown(code)}`)
+  }
+  return from === 0 && to === text.length ? text : slice(text, from, to)
+}
+
+export function checkMethod(method: unknown): string {
+  if (typeof method !== 'string' || !isToken(method) || toUpperCase(method) !== method) {
+    throw new TypeError(`${describe(method)} is not a method (a word in upper case)`)
+  }
+  if (method === 'CONNECT' || method === 'TRACE') throw new TypeError(`the method ${method} cannot be sent`)
+  return method
+}
+
+/** May not stand in a request target, because some servers cut or change it: as `wire/http1/characters.ts` has it. */
+const isOutsideTarget = (code: number): boolean =>
+  code <= 32 || code >= 127 || code === 34 || code === 35 || code === 60 || code === 62 || code === 92
+
+/** A path as it stands in a request line: starts with `/`, printable ASCII, no `?`, `#`, `"`, `<`, `>`, `\\`. */
+export function checkPath(path: unknown): string {
+  if (typeof path !== 'string') throw new TypeError(`a path is text, not ${describe(path)}`)
+  if (charCodeAt(path, 0) !== 47) throw new TypeError(`the path ${quoted(path)} does not start with "/"`)
+  for (let i = 1; i < path.length; i++) {
+    const code = charCodeAt(path, i)
+    if (code === 63) throw new TypeError(`the path ${quoted(path)} holds a "?": set request.query`)
+    if (isOutsideTarget(code)) {
+      throw new TypeError(
+        `the path ${quoted(path)} holds a character that must be percent-encoded${shown(code)}`,
+      )
+    }
+  }
+  return path
+}
+
+/** A query as it stands in a request line, without its `?`. */
+export function checkQuery(query: string): string {
+  for (let i = 0; i < query.length; i++) {
+    const code = charCodeAt(query, i)
+    if (isOutsideTarget(code)) {
+      throw new TypeError(
+        `the query ${quoted(query)} holds a character that must be percent-encoded${shown(code)}`,
+      )
+    }
+  }
+  return query
+}
+
+/** A status that can end a request: 200 to 599. */
+export function checkStatus(status: unknown): number {
+  if (typeof status !== 'number' || !(status >= 200 && status <= 599) || status % 1 !== 0) {
+    throw new TypeError(`${describe(status)} is not a status from 200 to 599`)
+  }
+  return status
+}
+
+/** What a value is, in words: `a number`, `null`, `the text "x"`. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null'
+  switch (typeof value) {
+    case 'string':
+      return `the text ${quoted(value)}`
+    case 'number':
+      return `the number ${value}`
+    case 'undefined':
+      return 'nothing'
+    case 'object':
+      return 'an object'
+    default:
+      return `a ${typeof value}`
+  }
+}

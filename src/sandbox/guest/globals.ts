@@ -1,0 +1,45 @@
+/**
+ * The globals of units: the web's, as far as they exist here, and no more.
+ *
+ * Taken away is what breaks out of the limits: `WebAssembly` (its memory is not counted), `SharedArrayBuffer` and `Atomics`
+ * (`Atomics.wait` stops the thread; a shared counter is a clock to measure others by), and `FinalizationRegistry` (its
+ * callbacks would run outside a step, with no deadline). V8's own `console` leads nowhere and is replaced.
+ */
+import { console } from './console.ts'
+import { Headers } from './headers.ts'
+import { defineProperty, now } from './primordials.ts'
+import { Request } from './request.ts'
+import { Response } from './response.ts'
+import { URLSearchParams } from './search-params.ts'
+import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts'
+import { URL } from './url.ts'
+
+const REMOVED = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry'] as const
+
+export function installGlobals(): void {
+  for (const name of REMOVED) delete (globalThis as Record<string, unknown>)[name]
+  const startedAt = now()
+  const globals: Record<string, unknown> = {
+    Headers,
+    Request,
+    Response,
+    URL,
+    URLSearchParams,
+    console,
+    setTimeout,
+    setInterval,
+    clearTimeout,
+    clearInterval: clearTimeout,
+    queueMicrotask,
+    self: globalThis,
+    performance: { now: () => now() - startedAt, timeOrigin: startedAt },
+  }
+  for (const name in globals) {
+    defineProperty(globalThis, name, {
+      value: globals[name],
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    })
+  }
+}

@@ -1,0 +1,126 @@
+/** `Headers` of the Fetch standard, over a `HeaderStore`. */
+import { headerName, headerValue } from './fields.ts'
+import {
+  appendHeader,
+  deleteHeader,
+  getHeader,
+  HeaderStore,
+  listHeaders,
+  setHeader,
+  sortedHeaders,
+} from './header-store.ts'
+import { PairIterator } from './iteration.ts'
+import { iteratorSymbol, objectKeys, reflectApply, toStringTagSymbol } from './primordials.ts'
+
+/** Only this module's helpers make a `Headers` over an existing store. */
+const OVER_STORE = {}
+let handOver: HeaderStore | null = null
+
+/** The store inside, or null where the value is no `Headers`. */
+export let storeOfHeaders: (value: object) => HeaderStore | null
+
+export class Headers {
+  #store: HeaderStore
+
+  constructor(init?: unknown) {
+    if (init === OVER_STORE) {
+      this.#store = handOver!
+      return
+    }
+    this.#store = new HeaderStore()
+    if (init !== undefined) fillHeaders(this.#store, init)
+  }
+
+  static {
+    storeOfHeaders = (value) => (#store in value ? value.#store : null)
+  }
+
+  append(name: string, value: string): void {
+    const checked = headerName(name)
+    appendHeader(this.#store, checked, headerValue(value, checked))
+  }
+
+  set(name: string, value: string): void {
+    const checked = headerName(name)
+    setHeader(this.#store, checked, headerValue(value, checked))
+  }
+
+  get(name: string): string | null {
+    return getHeader(this.#store, headerName(name))
+  }
+
+  has(name: string): boolean {
+    return getHeader(this.#store, headerName(name)) !== null
+  }
+
+  delete(name: string): void {
+    deleteHeader(this.#store, headerName(name))
+  }
+
+  getSetCookie(): string[] {
+    const values: string[] = []
+    for (let node = listHeaders(this.#store); node !== null; node = node.next) {
+      if (node.name === 'set-cookie') values[values.length] = node.value
+    }
+    return values
+  }
+
+  forEach(each: (value: string, name: string, headers: Headers) => void, self?: unknown): void {
+    for (let node = sortedHeaders(this.#store); node !== null; node = node.next) {
+      reflectApply(each, self, [node.value, node.name, this])
+    }
+  }
+
+  keys(): PairIterator<string> {
+    return new PairIterator(sortedHeaders(this.#store), 'names')
+  }
+
+  values(): PairIterator<string> {
+    return new PairIterator(sortedHeaders(this.#store), 'values')
+  }
+
+  entries(): PairIterator<[string, string]> {
+    return new PairIterator(sortedHeaders(this.#store), 'entries')
+  }
+
+  [iteratorSymbol](): PairIterator<[string, string]> {
+    return new PairIterator(sortedHeaders(this.#store), 'entries')
+  }
+
+  get [toStringTagSymbol](): string {
+    return 'Headers'
+  }
+}
+
+export function headersOver(store: HeaderStore): Headers {
+  handOver = store
+  return new Headers(OVER_STORE)
+}
+
+/** Appends what `new Headers(init)` takes: other headers, pairs, or an object. */
+export function fillHeaders(into: HeaderStore, init: unknown): void {
+  if (init === null || (typeof init !== 'object' && typeof init !== 'function')) {
+    throw new TypeError('headers are an object, a list of pairs, or Headers')
+  }
+  const other = storeOfHeaders(init)
+  if (other !== null) {
+    for (let node = listHeaders(other); node !== null; node = node.next)
+      appendHeader(into, node.name, node.value)
+    return
+  }
+  if (iteratorSymbol in init) {
+    for (const pair of init as Iterable<ArrayLike<unknown>>) {
+      if (typeof pair !== 'object' || pair === null || pair.length !== 2) {
+        throw new TypeError('a header in a list is a pair of name and value')
+      }
+      const name = headerName(pair[0])
+      appendHeader(into, name, headerValue(pair[1], name))
+    }
+    return
+  }
+  const names = objectKeys(init)
+  for (let i = 0; i < names.length; i++) {
+    const name = headerName(names[i])
+    appendHeader(into, name, headerValue((init as Record<string, unknown>)[names[i]!], name))
+  }
+}

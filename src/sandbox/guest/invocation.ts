@@ -1,0 +1,259 @@
+/**
+ * One run of a unit for one request: what crossed for it, what it changed, and how far it is.
+ *
+ * Everything is read from the text when it is first asked for. The objects that the unit holds (`UnitRequest`,
+ * `UnitResponse`, `Edge`) are thin and keep an Invocation in a private field; it is never handed out itself.
+ */
+import type { InvocationMeta } from '../protocol.ts'
+import { PHASE_BITS } from '../../contract/unit.ts'
+import { checkMethod, checkPath, checkQuery, checkStatus } from './fields.ts'
+import {
+  appendHeader,
+  deleteHeader,
+  getHeader,
+  type HeaderOwner,
+  HeaderStore,
+  setHeader,
+} from './header-store.ts'
+import { charCodeAt, indexOf, parseJson, slice, startsWith } from './primordials.ts'
+import { type ParamsOwner, paramsOf, resetParams, type URLSearchParams } from './search-params.ts'
+
+const { rewrite, access, content, headerFilter } = PHASE_BITS
+/** The phases in which the request may be changed, and those in which headers of the response may. */
+const REQUEST_PHASES = rewrite | access
+const RESPONSE_PHASES = rewrite | access | headerFilter
+
+export class Invocation implements HeaderOwner, ParamsOwner {
+  readonly id: number
+  /** The phases still to run. */
+  phases: number
+  /** The bit of the phase that runs. */
+  phase = 0
+  /** Settled or forgotten: nothing of it counts any more. */
+  isClosed = false
+  /** Its handler awaits, and the host was told so. */
+  isPending = false
+
+  readonly meta: string
+  readonly head: string
+  /** `STATUS\nname: value\r\n…`, or empty before there is a response. */
+  readonly response: string
+  /** What units before this one changed. */
+  readonly earlier: string
+  readonly body: string
+
+  private edits = ''
+  private lineRead = false
+  private methodText = ''
+  private pathText = ''
+  private queryText = ''
+  private params: URLSearchParams | null = null
+  private paramsChanged = false
+  private requestStore: HeaderStore | null = null
+  private responseStore: HeaderStore | null = null
+  private statusCode = 0
+  private metaValue: InvocationMeta | null = null
+
+  constructor(
+    id: number,
+    phases: number,
+    meta: string,
+    head: string,
+    response: string,
+    earlier: string,
+    body: string,
+  ) {
+    this.id = id
+    this.phases = phases
+    this.meta = meta
+    this.head = head
+    this.response = response
+    this.earlier = earlier
+    this.body = body
+  }
+
+  get method(): string {
+    if (!this.lineRead) this.readLine()
+    return this.methodText
+  }
+
+  set method(method: unknown) {
+    this.allow(REQUEST_PHASES, 'request.method')
+    const checked = checkMethod(method)
+    if (!this.lineRead) this.readLine()
+    this.methodText = checked
+    this.edits += `m ${checked}\n`
+  }
+
+  get path(): string {
+    if (!this.lineRead) this.readLine()
+    return this.pathText
+  }
+
+  set path(path: unknown) {
+    this.allow(REQUEST_PHASES, 'request.path')
+    const checked = checkPath(path)
+    if (!this.lineRead) this.readLine()
+    this.pathText = checked
+    this.edits += `p ${checked}\n`
+  }
+
+  /** As it stands in the request line, without `?`. */
+  get queryString(): string {
+    if (!this.lineRead) this.readLine()
+    return this.paramsChanged ? this.params!.toString() : this.queryText
+  }
+
+  get query(): URLSearchParams {
+    return (this.params ??= paramsOf(this, this.queryString))
+  }
+
+  set query(query: unknown) {
+    this.allow(REQUEST_PHASES, 'request.query')
+    const text = `${query as string}`
+    this.queryText = checkQuery(startsWith(text, '?') ? slice(text, 1) : text)
+    this.paramsChanged = false
+    if (!this.lineRead) this.readLine()
+    if (this.params !== null) resetParams(this.params, this.queryText)
+    this.edits += `q ${this.queryText}\n`
+  }
+
+  /** The `Host` header: name and port. */
+  get host(): string {
+    return getHeader(this.requestHeaders, 'host') ?? ''
+  }
+
+  get url(): string {
+    const query = this.queryString
+    const scheme = this.metaJson.scheme ?? 'http'
+    return `${scheme}://${this.host}${this.path}${query === '' ? '' : `?${query}`}`
+  }
+
+  get metaJson(): InvocationMeta {
+    return (this.metaValue ??= this.meta === '' ? {} : (parseJson(this.meta) as InvocationMeta))
+  }
+
+  get requestHeaders(): HeaderStore {
+    if (this.requestStore === null) {
+      const lineEnd = indexOf(this.head, '\r\n')
+      const from = lineEnd === -1 ? this.head.length : lineEnd + 2
+      this.requestStore = this.withEarlier(new HeaderStore(this.head, from, true))
+    }
+    return this.requestStore
+  }
+
+  /** Of the response where there is one; else those staged for whatever will be sent. */
+  get responseHeaders(): HeaderStore {
+    if (this.responseStore === null) {
+      const from = this.response === '' ? 0 : indexOf(this.response, '\n') + 1
+      this.responseStore = this.withEarlier(new HeaderStore(this.response, from, false))
+    }
+    return this.responseStore
+  }
+
+  get status(): number {
+    if (this.statusCode === 0) {
+      this.statusCode = +slice(this.response, 0, indexOf(this.response, '\n'))
+      eachEdit(this.earlier, (letter, rest) => {
+        if (letter === 'S') this.statusCode = +rest
+      })
+    }
+    return this.statusCode
+  }
+
+  set status(status: unknown) {
+    this.allow(headerFilter, 'response.status')
+    this.statusCode = checkStatus(status)
+    this.edits += `S ${this.statusCode}\n`
+  }
+
+  /** Whether handlers of the phase that runs may read the body. */
+  get isContent(): boolean {
+    return this.phase === content
+  }
+
+  headerChanges(ofRequest: boolean, kind: 'h' | 'a' | 'd', name: string, value: string): void {
+    if (ofRequest) this.allow(REQUEST_PHASES, 'request.headers')
+    else this.allow(RESPONSE_PHASES, 'response.headers')
+    const letter = ofRequest ? kind : kind === 'a' ? 'A' : kind === 'h' ? 'H' : 'D'
+    this.edits += kind === 'd' ? `${letter} ${name}\n` : `${letter} ${name}: ${value}\n`
+  }
+
+  queryChanges(): void {
+    this.allow(REQUEST_PHASES, 'request.query')
+  }
+
+  queryChanged(): void {
+    this.paramsChanged = true
+  }
+
+  /** What this run changed so far, whole: for its record. */
+  takeEdits(): string {
+    if (this.paramsChanged) {
+      this.edits += `q ${this.params!.toString()}\n`
+      this.paramsChanged = false
+    }
+    return this.edits
+  }
+
+  private allow(phases: number, what: string): void {
+    if (this.isClosed) throw new TypeError(`${what} cannot be changed: the unit has already answered`)
+    if ((this.phase & phases) === 0)
+      throw new TypeError(`${what} cannot be changed in ${phaseName(this.phase)}`)
+  }
+
+  private readLine(): void {
+    this.lineRead = true
+    const { head } = this
+    const space = indexOf(head, ' ')
+    const end = indexOf(head, ' ', space + 1)
+    const mark = indexOf(head, '?', space + 1)
+    this.methodText = slice(head, 0, space)
+    if (mark === -1 || mark > end) {
+      this.pathText = slice(head, space + 1, end)
+    } else {
+      this.pathText = slice(head, space + 1, mark)
+      this.queryText = slice(head, mark + 1, end)
+    }
+    if (this.earlier === '') return
+    eachEdit(this.earlier, (letter, rest) => {
+      if (letter === 'm') this.methodText = rest
+      else if (letter === 'p') this.pathText = rest
+      else if (letter === 'q') this.queryText = rest
+    })
+  }
+
+  private withEarlier(store: HeaderStore): HeaderStore {
+    if (this.earlier !== '') {
+      eachEdit(this.earlier, (letter, rest) => {
+        const ofRequest = charCodeAt(letter, 0) >= 97
+        if (ofRequest !== store.ofRequest) return
+        const colon = indexOf(rest, ': ')
+        if (letter === 'd' || letter === 'D') deleteHeader(store, rest)
+        else if (letter === 'h' || letter === 'H')
+          setHeader(store, slice(rest, 0, colon), slice(rest, colon + 2))
+        else if (letter === 'a' || letter === 'A')
+          appendHeader(store, slice(rest, 0, colon), slice(rest, colon + 2))
+      })
+    }
+    store.owner = this
+    return store
+  }
+}
+
+/** Lines of edits: a letter, a space, the rest. */
+function eachEdit(edits: string, each: (letter: string, rest: string) => void): void {
+  let at = 0
+  while (at < edits.length) {
+    const end = indexOf(edits, '\n', at)
+    each(slice(edits, at, at + 1), slice(edits, at + 2, end))
+    at = end + 1
+  }
+}
+
+export function phaseName(bit: number): string {
+  for (const name in PHASE_BITS) {
+    if (PHASE_BITS[name as keyof typeof PHASE_BITS] === bit) return name
+  }
+  return 'no phase'
+}

@@ -1,0 +1,186 @@
+/**
+ * Runs the handlers of an invocation, phase after phase, and writes its record.
+ *
+ * A handler that returns a promise is awaited by `settle`, whose continuations run when the step's call returns; their
+ * records leave with the next step.
+ */
+import {
+  OUTCOME_NEXT,
+  OUTCOME_PENDING,
+  OUTCOME_RESPONSE,
+  OUTCOME_THREW,
+  BODY_BYTES,
+  BODY_TEXT,
+} from '../protocol.ts'
+import { PHASE_BITS } from '../../contract/unit.ts'
+import { bodyKind, BYTES_BODY, RawBody, takeBody } from './body.ts'
+import { errorJson } from './errors.ts'
+import { describe } from './fields.ts'
+import { type Invocation, phaseName } from './invocation.ts'
+import { running } from './logging.ts'
+import { writeInvocation } from './output.ts'
+import { mapDelete, mapGet, MapIntrinsic, mapSet, reflectApply } from './primordials.ts'
+import { ReceivedRequest, Request } from './request.ts'
+import { isResponse, type Response, responseHead } from './response.ts'
+import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
+
+const { rewrite, access, content, headerFilter } = PHASE_BITS
+/** The phases whose handler may answer the request. */
+const ANSWERING = rewrite | access | content
+
+export type Handler = (...args: readonly unknown[]) => unknown
+
+/** The unit's handlers, read once by `install`. */
+export const handlers: Record<keyof typeof PHASE_BITS, Handler | null> & {
+  self: unknown
+  fetch: Handler | null
+} = {
+  self: undefined,
+  rewrite: null,
+  access: null,
+  content: null,
+  headerFilter: null,
+  log: null,
+  fetch: null,
+}
+
+/** Invocations whose handler awaits, by id. */
+const pending = new MapIntrinsic<number, Invocation>()
+
+export function start(run: Invocation): void {
+  running.id = run.id
+  advance(run, { request: new UnitRequest(run), response: new UnitResponse(run), edge: new Edge(run) })
+  running.id = 0
+}
+
+/** It timed out: its handler goes on, but nobody listens. */
+export function forget(id: number): void {
+  const run = mapGet(pending, id)
+  if (run === undefined) return
+  run.isClosed = true
+  mapDelete(pending, id)
+}
+
+/** What the handlers of one invocation are given, the same for all its phases. */
+interface Handed {
+  readonly request: UnitRequest
+  readonly response: UnitResponse
+  readonly edge: Edge
+}
+
+function advance(run: Invocation, handed: Handed): void {
+  while (run.phases !== 0) {
+    run.phase = run.phases & -run.phases
+    run.phases ^= run.phase
+    let result: unknown
+    try {
+      result = call(run, handed)
+      if (typeof result === 'object' && result !== null && !isResponse(result) && isThenable(result)) {
+        void settle(run, handed, result)
+        return
+      }
+    } catch (error) {
+      threw(run, error)
+      return
+    }
+    if (conclude(run, result)) return
+  }
+  end(run, OUTCOME_NEXT, 0, '', '', BODY_TEXT)
+}
+
+function call(run: Invocation, { request, response, edge }: Handed): unknown {
+  const { self } = handlers
+  switch (run.phase) {
+    case rewrite:
+      return reflectApply(handlers.rewrite!, self, [request, response, edge])
+    case access:
+      return reflectApply(handlers.access!, self, [request, response, edge])
+    case content:
+      return handlers.content === null
+        ? reflectApply(handlers.fetch!, self, fetchArguments(run, edge))
+        : reflectApply(handlers.content, self, [request, edge])
+    case headerFilter:
+      return reflectApply(handlers.headerFilter!, self, [request, response, edge])
+    default:
+      return reflectApply(handlers.log!, self, [request, response, edge])
+  }
+}
+
+/** `(request, env, ctx)`: the form of the Fetch API's workers. */
+function fetchArguments(run: Invocation, edge: Edge): [Request, unknown, object] {
+  const body = run.body === '' ? null : new RawBody(run.body, BYTES_BODY)
+  const request = new Request(new ReceivedRequest(run.method, run.url, run.requestHeaders, body))
+  const context = {
+    waitUntil: (work: unknown) => edge.waitUntil(work),
+    passThroughOnException() {},
+    props: {},
+  }
+  return [request, edge.env, context]
+}
+
+const isThenable = (value: object): boolean => typeof (value as { then?: unknown }).then === 'function'
+
+async function settle(run: Invocation, handed: Handed, promise: unknown): Promise<void> {
+  if (!run.isPending) {
+    run.isPending = true
+    mapSet(pending, run.id, run)
+    writeInvocation(run.id, OUTCOME_PENDING, run.phase, '', '', '', BODY_TEXT)
+  }
+  try {
+    const result = await promise
+    if (run.isClosed || conclude(run, result)) return
+  } catch (error) {
+    if (!run.isClosed) threw(run, error)
+    return
+  }
+  running.id = run.id
+  advance(run, handed)
+  running.id = 0
+}
+
+/** Looks at what a handler returned. True: the invocation is over, and its record written. */
+function conclude(run: Invocation, result: unknown): boolean {
+  const mayAnswer = (run.phase & ANSWERING) !== 0
+  if (result === undefined || result === null) {
+    if (run.phase !== content) return false
+    threw(run, new TypeError('content returned nothing; return a Response'))
+  } else if (mayAnswer && typeof result === 'object' && isResponse(result)) {
+    answer(run, result)
+  } else {
+    const what = typeof result === 'object' && isResponse(result) ? 'a Response' : describe(result)
+    const right = run.phase === content ? 'a Response' : mayAnswer ? 'nothing or a Response' : 'nothing'
+    threw(run, new TypeError(`${phaseName(run.phase)} returned ${what}; return ${right}`))
+  }
+  return true
+}
+
+function answer(run: Invocation, response: Response): void {
+  let head: string
+  let body: string
+  try {
+    head = responseHead(response)
+    body = takeBody(response)
+  } catch (error) {
+    threw(run, error)
+    return
+  }
+  const kind = bodyKind(response) === BYTES_BODY ? BODY_BYTES : BODY_TEXT
+  end(run, OUTCOME_RESPONSE, run.phase, head, body, kind)
+}
+
+function threw(run: Invocation, error: unknown): void {
+  end(run, OUTCOME_THREW, run.phase, errorJson(error), '', BODY_TEXT)
+}
+
+function end(
+  run: Invocation,
+  outcome: number,
+  phase: number,
+  head: string,
+  body: string,
+  kind: number,
+): void {
+  writeInvocation(run.id, outcome, phase, run.takeEdits(), head, body, kind)
+  run.isClosed = true
+  if (run.isPending) mapDelete(pending, run.id)
+}

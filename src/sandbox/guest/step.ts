@@ -1,0 +1,101 @@
+/** `step`: reads a batch, runs its entries, hands back the records (see `protocol.ts`). */
+import { FORGET, GO_ON, INVOKE, SAY_AGAIN, SLICE_MS, TIMER_FIRED } from '../protocol.ts'
+import { Invocation } from './invocation.ts'
+import { sayAgain, takeOutput, writeMore } from './output.ts'
+import { charCodeAt, now, slice } from './primordials.ts'
+import { forget, start } from './run.ts'
+import { fireTimer, setterOf } from './timers.ts'
+
+/** Two words that the host sees too, or fewer: the index of the entry that runs, and the invocation's id. */
+let progress: Int32Array = new Int32Array(2)
+
+export function shareProgress(words: Int32Array): void {
+  progress = words
+  progress[0] = -1
+}
+
+let batch = ''
+let at = 0
+
+export function step(input: string): string {
+  batch = input
+  at = 0
+  const started = now()
+  for (let index = 0; at < input.length; index++) {
+    if (index > 0 && now() - started >= SLICE_MS) {
+      writeMore(index)
+      break
+    }
+    progress[0] = index
+    runEntry()
+  }
+  progress[0] = -1
+  progress[1] = 0
+  batch = ''
+  return takeOutput()
+}
+
+/** The next decimal number, with the separator behind it. */
+function readNumber(): number {
+  let value = 0
+  for (;;) {
+    const code = charCodeAt(batch, at++)
+    if (code >= 48 && code <= 57) value = value * 10 + (code - 48)
+    else if (code === 32 || code === 10) return value
+    else throw new Error(`malformed batch at ${at}`)
+  }
+}
+
+function readLineEnd(): void {
+  if (charCodeAt(batch, at - 1) === 32 && charCodeAt(batch, at) === 10) at++
+}
+
+function section(length: number): string {
+  if (length === 0) return ''
+  const from = at
+  at += length
+  return slice(batch, from, at)
+}
+
+function runEntry(): void {
+  switch (readNumber()) {
+    case INVOKE:
+      return runInvoke()
+    case TIMER_FIRED: {
+      const timer = readNumber()
+      readLineEnd()
+      progress[1] = setterOf(timer)
+      return fireTimer(timer)
+    }
+    case FORGET: {
+      const id = readNumber()
+      readLineEnd()
+      return forget(id)
+    }
+    case SAY_AGAIN:
+      readLineEnd()
+      return sayAgain()
+    case GO_ON:
+      return readLineEnd()
+    default:
+      throw new Error(`malformed batch at ${at}`)
+  }
+}
+
+function runInvoke(): void {
+  const id = readNumber()
+  const phases = readNumber()
+  const metaLength = readNumber()
+  const headLength = readNumber()
+  const responseLength = readNumber()
+  const editsLength = readNumber()
+  const bodyLength = readNumber()
+  readLineEnd()
+  const meta = section(metaLength)
+  const head = section(headLength)
+  const response = section(responseLength)
+  const edits = section(editsLength)
+  const body = section(bodyLength)
+  progress[1] = id
+  start(new Invocation(id, phases, meta, head, response, edits, body))
+}

@@ -1,0 +1,164 @@
+/**
+ * What a handler is given: `request`, `response` and `edge`.
+ *
+ * Thin on purpose: made for every run, and most of them are asked one question. What may be changed in which phase is
+ * decided in `Invocation`, so it holds however the unit got at an object.
+ */
+import type { InvocationMeta } from '../protocol.ts'
+import { Body, BYTES_BODY, RawBody } from './body.ts'
+import { Cookies } from './cookies.ts'
+import { type Headers, headersOver } from './headers.ts'
+import type { Invocation } from './invocation.ts'
+import { logFunction, type LogFunction, logRejection } from './logging.ts'
+import { freeze, toStringTagSymbol } from './primordials.ts'
+import type { URLSearchParams } from './search-params.ts'
+import { setup } from './setup.ts'
+
+export class UnitRequest {
+  readonly #run: Invocation
+  #headers: Headers | null = null
+  #cookies: Cookies | null = null
+  #body: Body | null = null
+
+  constructor(run: Invocation) {
+    this.#run = run
+  }
+
+  get method(): string {
+    return this.#run.method
+  }
+
+  set method(method: string) {
+    this.#run.method = method
+  }
+
+  get path(): string {
+    return this.#run.path
+  }
+
+  set path(path: string) {
+    this.#run.path = path
+  }
+
+  get query(): URLSearchParams {
+    return this.#run.query
+  }
+
+  set query(query: URLSearchParams | string) {
+    this.#run.query = query
+  }
+
+  get host(): string {
+    return this.#run.host
+  }
+
+  get url(): string {
+    return this.#run.url
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= headersOver(this.#run.requestHeaders))
+  }
+
+  get cookies(): Cookies {
+    return (this.#cookies ??= new Cookies(this.#run.requestHeaders))
+  }
+
+  get bodyUsed(): boolean {
+    return this.#body !== null && this.#body.bodyUsed
+  }
+
+  async text(): Promise<string> {
+    return this.#readable().text()
+  }
+
+  async json(): Promise<unknown> {
+    return this.#readable().json()
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#readable().bytes()
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#readable().arrayBuffer()
+  }
+
+  #readable(): Body {
+    if (!this.#run.isContent) throw new TypeError('the body of a request can be read in content alone')
+    return (this.#body ??= new Body(new RawBody(this.#run.body, BYTES_BODY)))
+  }
+
+  get [toStringTagSymbol](): string {
+    return 'Request'
+  }
+}
+
+/** The response as it is about to be sent, or what is staged for it. */
+export class UnitResponse {
+  readonly #run: Invocation
+  #headers: Headers | null = null
+
+  constructor(run: Invocation) {
+    this.#run = run
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= headersOver(this.#run.responseHeaders))
+  }
+
+  /** Undefined while there is no response yet. */
+  get status(): number | undefined {
+    return this.#run.response === '' ? undefined : this.#run.status
+  }
+
+  set status(status: number) {
+    this.#run.status = status
+  }
+
+  get [toStringTagSymbol](): string {
+    return 'Response'
+  }
+}
+
+export class Edge {
+  readonly #run: Invocation
+  #log: LogFunction | null = null
+
+  constructor(run: Invocation) {
+    this.#run = run
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return setup.env
+  }
+
+  get node(): { readonly name: string; readonly groups: readonly string[] } {
+    return setup.node
+  }
+
+  get unit(): { readonly name: string; readonly version: number } {
+    return setup.unit
+  }
+
+  get client(): NonNullable<InvocationMeta['client']> {
+    return freeze(this.#run.metaJson.client ?? { address: '', port: 0 })
+  }
+
+  get timing(): NonNullable<InvocationMeta['timing']> {
+    return freeze(this.#run.metaJson.timing ?? {})
+  }
+
+  get log(): LogFunction {
+    return (this.#log ??= logFunction(this.#run.id))
+  }
+
+  /** Work that goes on after the answer. Its errors are logged. */
+  waitUntil(work: unknown): void {
+    logRejection(this.#run.id, work)
+  }
+
+  get [toStringTagSymbol](): string {
+    return 'Edge'
+  }
+}
