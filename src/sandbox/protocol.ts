@@ -14,8 +14,7 @@
  *     4 ID \n                                                                     forget an invocation (it timed out)
  *     5 \n                                                                                     say the last answer again
  *
- * Fields are decimal numbers with one space between; the line feed follows the last one directly (a reader lets a
- * space before it pass). Ids are 1 to 2^31-1. HEAD may end with or without its last CRLF.
+ * Fields are decimal numbers, each followed by one space. Ids are 1 to 2^31-1. HEAD may end with or without its last CRLF.
  *
  * Three rules for the host:
  * - Microtasks run when the outermost call returns, after the answer was made. So after each step while invocations of

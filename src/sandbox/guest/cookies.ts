@@ -5,7 +5,7 @@
  * to it.
  */
 import { getHeader, type HeaderStore } from './header-store.ts'
-import { PairIterator, type PairNode } from './iteration.ts'
+import { iterateEntries, iterateNames, type PairNode } from './iteration.ts'
 import { charCodeAt, indexOf, iteratorSymbol, slice, startsWith, toStringTagSymbol } from './primordials.ts'
 
 export class Cookies {
@@ -26,15 +26,15 @@ export class Cookies {
     return this.get(name) !== undefined
   }
 
-  entries(): PairIterator<[string, string]> {
-    return new PairIterator(listCookies(this.#headers), 'entries')
+  entries(): IteratorObject<[string, string]> {
+    return iterateEntries(listCookies(this.#headers))
   }
 
-  keys(): PairIterator<string> {
-    return new PairIterator(listCookies(this.#headers), 'names')
+  keys(): IteratorObject<string> {
+    return iterateNames(listCookies(this.#headers))
   }
 
-  [iteratorSymbol](): PairIterator<[string, string]> {
+  [iteratorSymbol](): IteratorObject<[string, string]> {
     return this.entries()
   }
 

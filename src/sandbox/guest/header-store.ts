@@ -172,7 +172,8 @@ export function sortedHeaders(store: HeaderStore): HeaderNode | null {
 function insertSorted(first: HeaderNode | null, name: string, value: string): HeaderNode {
   let before: HeaderNode | null = null
   let at = first
-  while (at !== null && (at.name < name || (at.name === name && name === 'set-cookie'))) {
+  const isSetCookie = name === 'set-cookie'
+  while (at !== null && (at.name < name || (isSetCookie && at.name === name))) {
     before = at
     at = at.next
   }

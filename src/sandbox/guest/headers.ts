@@ -9,7 +9,7 @@ import {
   setHeader,
   sortedHeaders,
 } from './header-store.ts'
-import { PairIterator } from './iteration.ts'
+import { iterateEntries, iterateNames, iterateValues } from './iteration.ts'
 import { iteratorSymbol, objectKeys, reflectApply, toStringTagSymbol } from './primordials.ts'
 
 /** Only this module's helpers make a `Headers` over an existing store. */
@@ -71,20 +71,20 @@ export class Headers {
     }
   }
 
-  keys(): PairIterator<string> {
-    return new PairIterator(sortedHeaders(this.#store), 'names')
+  keys(): IteratorObject<string> {
+    return iterateNames(sortedHeaders(this.#store))
   }
 
-  values(): PairIterator<string> {
-    return new PairIterator(sortedHeaders(this.#store), 'values')
+  values(): IteratorObject<string> {
+    return iterateValues(sortedHeaders(this.#store))
   }
 
-  entries(): PairIterator<[string, string]> {
-    return new PairIterator(sortedHeaders(this.#store), 'entries')
+  entries(): IteratorObject<[string, string]> {
+    return iterateEntries(sortedHeaders(this.#store))
   }
 
-  [iteratorSymbol](): PairIterator<[string, string]> {
-    return new PairIterator(sortedHeaders(this.#store), 'entries')
+  [iteratorSymbol](): IteratorObject<[string, string]> {
+    return iterateEntries(sortedHeaders(this.#store))
   }
 
   get [toStringTagSymbol](): string {

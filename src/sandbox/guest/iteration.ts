@@ -13,9 +13,13 @@ export interface PairNode {
   readonly next: PairNode | null
 }
 
-export type PairKind = 'names' | 'values' | 'entries'
+type PairKind = 'names' | 'values' | 'entries'
 
-export class PairIterator<T> {
+/** What the language's own iterators inherit from: `[Symbol.iterator]`, `map`, `filter`… */
+const IteratorPrototype = getPrototypeOf(getPrototypeOf([][iteratorSymbol]())!)
+
+/** Made by setting a prototype instead of `extends Iterator`: that class does not stand in the types of ES2024. */
+class PairIterator {
   #at: PairNode | null
   readonly #kind: PairKind
 
@@ -24,17 +28,23 @@ export class PairIterator<T> {
     this.#kind = kind
   }
 
-  next(): IteratorResult<T, undefined> {
+  next(): { done: boolean; value: unknown } {
     const node = this.#at
     if (node === null) return { done: true, value: undefined }
     this.#at = node.next
-    const value =
-      this.#kind === 'names' ? node.name : this.#kind === 'values' ? node.value : [node.name, node.value]
-    return { done: false, value: value as T }
+    const { name, value } = node
+    return {
+      done: false,
+      value: this.#kind === 'names' ? name : this.#kind === 'values' ? value : [name, value],
+    }
   }
 }
 
-export interface PairIterator<T> extends IteratorObject<T, undefined> {}
+Object.setPrototypeOf(PairIterator.prototype, IteratorPrototype)
 
-// What the language's own iterators inherit from: `[Symbol.iterator]`, `map`, `filter`…
-Object.setPrototypeOf(PairIterator.prototype, getPrototypeOf(getPrototypeOf([][iteratorSymbol]())!))
+const iterator = (first: PairNode | null, kind: PairKind): never => new PairIterator(first, kind) as never
+
+export const iterateNames = (first: PairNode | null): IteratorObject<string> => iterator(first, 'names')
+export const iterateValues = (first: PairNode | null): IteratorObject<string> => iterator(first, 'values')
+export const iterateEntries = (first: PairNode | null): IteratorObject<[string, string]> =>
+  iterator(first, 'entries')

@@ -34,7 +34,7 @@ export function writeInvocation(
   body: string,
   bodyKind: number,
 ): void {
-  out += `${RECORD_INVOCATION} ${id} ${outcome} ${phase} ${edits.length} ${head.length} ${body.length} ${bodyKind}\n`
+  out += `${RECORD_INVOCATION} ${id} ${outcome} ${phase} ${edits.length} ${head.length} ${body.length} ${bodyKind} \n`
   out += edits + head + body
 }
 
@@ -46,19 +46,19 @@ export function writeLog(id: number, level: number, text: string): void {
   }
   const line = text.length > LOG_LINE_MAX ? `${slice(text, 0, LOG_LINE_MAX)}…` : text
   logged += line.length + 32
-  out += `${RECORD_LOG} ${id} ${level} ${line.length}\n${line}`
+  out += `${RECORD_LOG} ${id} ${level} ${line.length} \n${line}`
 }
 
 export function writeTimer(timer: number, ms: number): void {
-  out += `${RECORD_TIMER} ${timer} ${ms}\n`
+  out += `${RECORD_TIMER} ${timer} ${ms} \n`
 }
 
 export function writeTimerClear(timer: number): void {
-  out += `${RECORD_TIMER_CLEAR} ${timer}\n`
+  out += `${RECORD_TIMER_CLEAR} ${timer} \n`
 }
 
 export function writeMore(index: number): void {
-  out += `${RECORD_MORE} ${index}\n`
+  out += `${RECORD_MORE} ${index} \n`
 }
 
 /** Puts the last answer, which did not arrive, in front again. */
@@ -70,7 +70,7 @@ export function sayAgain(): void {
 export function takeOutput(): string {
   if (dropped > 0) {
     const line = `${dropped} log lines dropped: more than ${LOG_STEP_MAX} characters in one step`
-    out += `${RECORD_LOG} 0 2 ${line.length}\n${line}`
+    out += `${RECORD_LOG} 0 2 ${line.length} \n${line}`
     dropped = 0
   }
   logged = 0

@@ -16,7 +16,7 @@ import {
   toWellFormed,
 } from './primordials.ts'
 import { percentDecode, percentEncode } from './percent.ts'
-import { PairIterator } from './iteration.ts'
+import { iterateEntries, iterateNames, iterateValues } from './iteration.ts'
 
 class Param {
   name: string
@@ -193,20 +193,20 @@ export class URLSearchParams {
     }
   }
 
-  keys(): PairIterator<string> {
-    return new PairIterator(this.#list(), 'names')
+  keys(): IteratorObject<string> {
+    return iterateNames(this.#list())
   }
 
-  values(): PairIterator<string> {
-    return new PairIterator(this.#list(), 'values')
+  values(): IteratorObject<string> {
+    return iterateValues(this.#list())
   }
 
-  entries(): PairIterator<[string, string]> {
-    return new PairIterator(this.#list(), 'entries')
+  entries(): IteratorObject<[string, string]> {
+    return iterateEntries(this.#list())
   }
 
-  [iteratorSymbol](): PairIterator<[string, string]> {
-    return new PairIterator(this.#list(), 'entries')
+  [iteratorSymbol](): IteratorObject<[string, string]> {
+    return iterateEntries(this.#list())
   }
 
   toString(): string {

@@ -35,19 +35,19 @@ export function step(input: string): string {
   return takeOutput()
 }
 
-/** The next decimal number, with the separator behind it. */
+/** The next decimal number, with the space behind it. */
 function readNumber(): number {
   let value = 0
   for (;;) {
     const code = charCodeAt(batch, at++)
     if (code >= 48 && code <= 57) value = value * 10 + (code - 48)
-    else if (code === 32 || code === 10) return value
+    else if (code === 32) return value
     else throw new Error(`malformed batch at ${at}`)
   }
 }
 
 function readLineEnd(): void {
-  if (charCodeAt(batch, at - 1) === 32 && charCodeAt(batch, at) === 10) at++
+  if (charCodeAt(batch, at++) !== 10) throw new Error(`malformed batch at ${at}`)
 }
 
 function section(length: number): string {
