@@ -64,7 +64,7 @@ export const ERROR_CODES = {
     'config',
     500,
   ),
-  'worker-failed': row('a worker could not start', 'see what it says', 'internal', 500, true),
+  'worker-failed': row('a worker could not start', 'see the log of the node', 'internal', 503, true),
   'store-failed': row(
     'the store cannot be read or written',
     'check the disk of the data directory',

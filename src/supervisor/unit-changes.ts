@@ -7,6 +7,7 @@
  * before it was tried; where the workers refuse it all the same, the store gets the way it was appended, too. From the append on,
  * a change goes on whoever waits for it.
  */
+import { EdgeError } from '../base/errors.ts'
 import { NotFinished, Refused, type ChangeOptions } from '../control/node.ts'
 import type { ChangeResult, ChangeTimings, Laggard } from '../control/shapes.ts'
 import type { FromWorker, UnitSet } from '../contract/messages.ts'
@@ -162,24 +163,22 @@ export class UnitChanges {
     this.#owed = []
   }
 
-  /** Asks the first worker that can answer. One that dies over it is replaced, and another one is asked. */
+  /** Asks a worker. Where it dies over it, another one is asked; not all of them, as each takes connections with it. */
   async #try(unit: UnitVersion): Promise<void> {
-    for (const worker of this.#options.pool.ready()) {
+    const workers = this.#options.pool.ready().slice(0, 2)
+    if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
+    for (const worker of workers) {
       const id = ++this.#tryId
-      try {
-        const { problems } = await worker.ask(
-          { kind: 'try', id, unit },
-          (heard): heard is Tried => heard.kind === 'tried' && heard.id === id,
-          TRY_MAX_MS,
-        )
-        if (problems.length > 0) throw refusal(unit, problems)
-        return
-      } catch (error) {
-        if (error instanceof Refused) throw error
-        if (!(error instanceof WorkerGone)) throw refusal(unit, [`it was not loaded within ${TRY_MAX_MS} ms`])
-      }
+      const isAnswer = (heard: FromWorker): heard is Tried => heard.kind === 'tried' && heard.id === id
+      const answer = await worker
+        .ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
+        .catch((error: Error) => error)
+      if (answer instanceof WorkerGone) continue
+      if (answer instanceof Error) throw refusal(unit, [`it was not loaded within ${TRY_MAX_MS} ms`])
+      if (answer.problems.length > 0) throw refusal(unit, answer.problems)
+      return
     }
-    throw refusal(unit, ['there was no worker to try it; see the log'])
+    throw refusal(unit, ['workers ended while they tried it'])
   }
 
   /** Waits also for workers that are being replaced: they start with the new set. */

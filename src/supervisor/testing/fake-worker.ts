@@ -3,7 +3,7 @@
  * on its port what it would run. What it does wrong on purpose is written in the units it is given:
  *
  *     // refuse-try, refuse-prepare   says that the unit does not run
- *     // die-try, die-prepare         ends while it is asked (prepare: once, worker 0 alone)
+ *     // die-try, die-prepare         ends while it is asked (prepare: worker 0 alone)
  *     // hang-prepare                 worker 0 does not answer until it is sent SIGUSR2
  */
 import { createServer } from 'node:http'
@@ -66,6 +66,9 @@ const server = createServer((request, response) => {
   else reply()
 })
 
+// A drain waits for connections to end: kept ones would hold it for seconds.
+server.keepAliveTimeout = 20
+
 async function listen(): Promise<void> {
   process.title = `orla fake worker ${start.worker}`
   words = openSharedWords(start.shared)
@@ -83,10 +86,11 @@ async function listen(): Promise<void> {
   )
 }
 
-const says = (set: UnitSet | undefined, what: string) =>
-  set?.units.some(
-    (unit) => !sets.get(Atomics.load(words, 0))?.units.includes(unit) && unit.code.includes(what),
-  ) ?? false
+/** Whether a unit that is not live yet carries the mark. */
+function isNewWith(set: UnitSet, mark: string): boolean {
+  const live = new Set(sets.get(Atomics.load(words, 0))?.units.map(versionKey))
+  return set.units.some((unit) => !live.has(versionKey(unit)) && unit.code.includes(mark))
+}
 
 process.on('message', (message: ToWorker) => {
   switch (message.kind) {
@@ -103,15 +107,14 @@ process.on('message', (message: ToWorker) => {
       })
     }
     case 'prepare': {
-      const { epoch } = message.units
-      const hasMark = (what: string) => message.units.units.some(({ code }) => code.includes(what))
-      if (hasMark('die-prepare') && start.worker === 0 && start.units.epoch === 0) process.exit(9)
+      const { units } = message
+      if (start.worker === 0 && isNewWith(units, 'die-prepare')) process.exit(9)
       const done = () => {
-        const problems = says(message.units, 'refuse-prepare') ? ['it was told to refuse'] : []
-        if (problems.length === 0) sets.set(epoch, message.units)
-        tell({ kind: 'prepared', epoch, problems })
+        const problems = isNewWith(units, 'refuse-prepare') ? ['it was told to refuse'] : []
+        if (problems.length === 0) sets.set(units.epoch, units)
+        tell({ kind: 'prepared', epoch: units.epoch, problems })
       }
-      if (hasMark('hang-prepare') && start.worker === 0) process.once('SIGUSR2', done)
+      if (start.worker === 0 && isNewWith(units, 'hang-prepare')) process.once('SIGUSR2', done)
       else done()
       return
     }

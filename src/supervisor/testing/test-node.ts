@@ -1,0 +1,146 @@
+/**
+ * A node for tests of the supervisor: real processes, a real store and the real admin API, with the fake worker and a builder that
+ * checks nothing.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { TestContext } from 'node:test'
+import * as v from 'valibot'
+import { ConfigSchema, type ConfigInput } from '../../config/schema.ts'
+import { DEFAULT_MANIFEST, PHASE_BITS } from '../../contract/unit.ts'
+import { Refused } from '../../control/node.ts'
+import { startSupervisor, type Supervisor } from '../supervisor.ts'
+import type { UnitBuilder } from '../unit-builder.ts'
+
+export interface TestNode {
+  readonly supervisor: Supervisor
+  readonly directory: string
+  /** What the operator was told. */
+  readonly log: string[]
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  deploy(name: string, source?: string, more?: object): Promise<Answer>
+  /** What one of the workers runs now. */
+  edge(path?: string): Promise<WorkerAnswer>
+  /** What each worker runs now, asked until every one has answered. */
+  everyWorker(): Promise<WorkerAnswer[]>
+}
+
+export interface Answer {
+  readonly status: number
+  // What comes is checked by assertions on it.
+  readonly body: Record<string, unknown>
+  readonly headers: Headers
+}
+
+export interface WorkerAnswer {
+  readonly worker: number
+  readonly pid: number
+  readonly epoch: number
+  readonly units: readonly string[]
+  readonly env: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly lastGood: readonly string[]
+  readonly quarantined: readonly string[]
+  readonly isTailing: boolean
+  readonly node: string
+  readonly environment: readonly string[]
+}
+
+export const FAKE_WORKER = fileURLToPath(new URL('fake-worker.ts', import.meta.url))
+
+export const uncheckedBuilder: UnitBuilder = {
+  pid: undefined,
+  async build(_name, { source, files, entry, manifest }) {
+    if (source.includes('type-error')) {
+      throw new Refused('1 problem', [{ message: 'type-error', file: entry, line: 1, column: 7 }])
+    }
+    return {
+      draft: {
+        code: source,
+        sourceMap: '',
+        files: { ...files, [entry]: source },
+        entry,
+        phases: PHASE_BITS.access,
+        manifest: { ...DEFAULT_MANIFEST, ...manifest },
+      },
+      timings: { buildMs: 0, checkMs: 0 },
+    }
+  },
+  close() {},
+}
+
+export async function startTestNode(
+  context: TestContext,
+  { edge, ...more }: ConfigInput = {},
+  options: { readonly directory?: string; readonly workerEntry?: string } = {},
+): Promise<TestNode> {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'orla-supervisor-'))
+  const config = v.parse(ConfigSchema, {
+    control: { listen: '127.0.0.1:0', token: 'token' },
+    store: { path: directory },
+    ...more,
+    edge: { listen: '127.0.0.1:0', workers: 2, ...edge },
+  })
+  const log: string[] = []
+  const supervisor = await startSupervisor(config, {
+    log: { info: (line) => log.push(line), warn: (line) => log.push(line) },
+    workerEntry: options.workerEntry ?? FAKE_WORKER,
+    builder: uncheckedBuilder,
+    bundles: { sandbox: '', guest: '' },
+  })
+  context.after(async () => {
+    await supervisor.stop()
+    if (options.directory === undefined) rmSync(directory, { recursive: true })
+  })
+
+  const call: TestNode['call'] = async (method, path, body, headers = { authorization: 'Bearer token' }) => {
+    const response = await fetch(`http://${supervisor.controlAddress}${path}`, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json')
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? (JSON.parse(text) as Record<string, unknown>) : { text },
+    }
+  }
+  const edgeAnswer = async (path = '/') => {
+    // A connection of its own: kept ones stay with their worker.
+    const response = await fetch(`http://${supervisor.addresses[0]}${path}`, {
+      headers: { connection: 'close' },
+    })
+    return (await response.json()) as WorkerAnswer
+  }
+  return {
+    supervisor,
+    directory,
+    log,
+    call,
+    deploy: (name, source = 'export default {}', more = {}) =>
+      call('PUT', `/v1/units/${name}`, { source, ...more }),
+    edge: edgeAnswer,
+    async everyWorker() {
+      const answers = new Map<number, WorkerAnswer>()
+      while (answers.size < config.edge.workers) {
+        const answer = await edgeAnswer()
+        answers.set(answer.worker, answer)
+      }
+      return [...answers.values()].toSorted((a, b) => a.worker - b.worker)
+    },
+  }
+}
+
+/** Waits for a claim to become true; fails with its last answer after ten seconds. */
+export async function eventually<T>(ask: () => T | Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  const deadline = performance.now() + 10_000
+  for (;;) {
+    const answer = await ask()
+    if (holds(answer)) return answer
+    if (performance.now() > deadline) throw new Error(`still ${JSON.stringify(answer)}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
