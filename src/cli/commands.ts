@@ -8,6 +8,10 @@ interface Entry {
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   start: { summary: 'run an edge node', load: () => import('./commands/start.ts') },
+  demo: {
+    summary: 'run the demo: an origin, an edge, and what to try',
+    load: () => import('./commands/demo.ts'),
+  },
   check: { summary: 'build and check units here, deploy nothing', load: () => import('./commands/check.ts') },
   deploy: { summary: 'make units live', load: () => import('./commands/deploy.ts') },
   units: { summary: 'list the units, or tell all about one', load: () => import('./commands/units.ts') },
