@@ -53,12 +53,10 @@ export function composeWorker(
   const metrics = new HttpMetrics()
   const node = { name: config.node.name ?? '', groups: config.node.groups }
   const runner = createUnitRunner({
-    config,
     worker: start.worker,
-    node,
     bundles: start.bundles,
+    sandboxMemory: config.edge.sandboxMemory,
     clock,
-    random,
     locate: locateInSource,
     ...events,
   })
@@ -78,7 +76,7 @@ export function composeWorker(
     },
   }
   const { debugToken } = config.edge
-  const chance = { random, onSampledOut: (unit: UnitVersion) => runner.countSampledOut(unit) }
+  const chance = { random, onSampledOut: (unit: UnitVersion) => runner.sampledOut(unit, unit.phases) }
   const server = new HttpServer({
     limits: config.edge.limits,
     metrics,

@@ -24,6 +24,7 @@ export class LiveUnits {
   private readonly runner: UnitRunner
   /** Shared by the processes of the node; word 0 is the epoch. */
   private readonly words: Int32Array
+  private readonly versions = new Map<string, UnitVersion>()
   private current: Epoch
   private currentEpoch: number
   private readonly prepared = new Map<number, Epoch>()
@@ -34,8 +35,25 @@ export class LiveUnits {
     this.node = node
     this.runner = runner
     this.words = words
-    this.current = this.compile(set)
+    this.current = this.compile(this.intern(set))
     this.currentEpoch = set.epoch
+  }
+
+  /**
+   * The set with the versions that this worker knows already in place of their copies: a message brings a copy of every
+   * version, and what is loaded, its breaker and its metrics belong to the one that runs.
+   */
+  private intern(set: UnitSet): UnitSet {
+    const known = (unit: UnitVersion): UnitVersion => {
+      const key = versionKey(unit)
+      const before = this.versions.get(key)
+      if (before === undefined) this.versions.set(key, unit)
+      return before ?? unit
+    }
+    const lastGood = Object.fromEntries(
+      Object.entries(set.lastGood).map(([name, unit]) => [name, known(unit)]),
+    )
+    return { ...set, units: set.units.map(known), lastGood }
   }
 
   private compile(set: UnitSet): Epoch {
@@ -58,12 +76,13 @@ export class LiveUnits {
   }
 
   /** Makes a set ready beside the live one. Resolves to what was wrong with it. */
-  async prepare(set: UnitSet): Promise<readonly string[]> {
+  async prepare(received: UnitSet): Promise<readonly string[]> {
+    const set = this.intern(received)
     const live = new Set(this.current.set.units.map(versionKey))
     const fresh = set.units.filter((unit) => !live.has(versionKey(unit)))
     const problems = await this.runner.prepare(fresh)
     if (problems.length === 0) this.prepared.set(set.epoch, this.compile(set))
-    else for (const unit of fresh) this.runner.release(unit)
+    else this.releaseMissing(fresh, this.current.set)
     return problems
   }
 
@@ -107,7 +126,11 @@ export class LiveUnits {
 
   private releaseMissing(units: readonly UnitVersion[], set: UnitSet): void {
     const keep = keysOf(set)
-    for (const unit of units) if (!keep.has(versionKey(unit))) this.runner.release(unit)
+    for (const unit of units) {
+      if (keep.has(versionKey(unit))) continue
+      this.versions.delete(versionKey(unit))
+      this.runner.release(unit)
+    }
   }
 }
 
