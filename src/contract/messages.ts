@@ -6,6 +6,7 @@
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
 import type { FailureReason, UnitVersion } from './unit.ts'
+import type { TryOutcome } from './unit-runner.ts'
 import type { Config } from '../config/schema.ts'
 
 /**
@@ -58,7 +59,7 @@ export type FromWorker =
   | { readonly kind: 'ready'; readonly addresses: readonly string[] }
   /** The worker could not start: a port taken, a certificate missing. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'tried'; readonly id: number; readonly problems: readonly string[] }
+  | ({ readonly kind: 'tried'; readonly id: number } & TryOutcome)
   | { readonly kind: 'prepared'; readonly epoch: number; readonly problems: readonly string[] }
   | { readonly kind: 'quarantine'; readonly quarantine: Quarantine }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }

@@ -65,6 +65,22 @@ export interface StepRun {
   readonly cpuUs: number
 }
 
+/** What trying a version out brought to light. */
+export interface TryOutcome {
+  /** What is wrong with it, in words; empty where it may be deployed. */
+  readonly problems: readonly string[]
+  /** What the module says of itself. Absent where there are problems. */
+  readonly module?: ModuleFacts
+}
+
+/** Read in a sandbox: only running a module tells what it exports. */
+export interface ModuleFacts {
+  /** The handlers it exports, as an OR of `PHASE_BITS`. A `fetch` handler counts as `content`. */
+  readonly phases: number
+  /** Its other fields as plain data, unchecked; `unit/manifest.ts` makes a manifest of them. */
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
 export interface UnitRunner {
   /** Sends a trip. It is copied before this returns. */
   run(trip: Trip): void

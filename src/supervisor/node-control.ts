@@ -4,14 +4,16 @@ import { EdgeError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { MetricSample } from '../contract/messages.ts'
+import type { ModuleFacts } from '../contract/unit-runner.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { PHASE_BITS, PHASES, versionKey } from '../contract/unit.ts'
-import type {
-  ChangeOptions,
-  ControlledNode,
-  DeployRequest,
-  EnvironmentChange,
-  TailListener,
+import {
+  Refused,
+  type ChangeOptions,
+  type ControlledNode,
+  type DeployRequest,
+  type EnvironmentChange,
+  type TailListener,
 } from '../control/node.ts'
 import type {
   ChangeResult,
@@ -28,6 +30,7 @@ import {
   planEnv,
   planRemove,
   planRollback,
+  type Draft,
   type EnvChange,
   type PlanContext,
 } from '../unit/changes.ts'
@@ -39,6 +42,7 @@ import {
   type SecretBox,
   type UnitPointer,
 } from '../unit/records.ts'
+import { parseManifest } from '../unit/manifest.ts'
 import type { Epochs } from './epochs.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
@@ -102,7 +106,12 @@ export function nodeControl(parts: NodeParts): ControlledNode {
             note(built.timings)
             draft = built.draft
           },
-          plan: () => planDeploy(store, { ...draft, name, env: envChange(request.env) }, context(name)),
+          plan: (module) =>
+            planDeploy(
+              store,
+              { ...draft, ...readModule(name, module, request), name, env: envChange(request.env) },
+              context(name),
+            ),
           onLive: forgetUnreachable,
         },
         options,
@@ -226,6 +235,18 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       })),
     }
   }
+}
+
+/** Before a module was tried nothing is known of it, but what the deploy itself says is checked already. */
+function readModule(
+  name: string,
+  { phases, fields }: ModuleFacts = { phases: 0, fields: {} },
+  { manifest: overrides }: DeployRequest,
+): Pick<Draft, 'phases' | 'manifest'> {
+  const result = parseManifest(fields, overrides)
+  if ('manifest' in result) return { phases, manifest: result.manifest }
+  const problems = result.problems.map((message) => ({ message }))
+  throw new Refused(`${name} says what it may not: ${result.problems.join('; ')}`, problems)
 }
 
 function envChange({ env = {}, secrets = {} }: EnvironmentChange): EnvChange {

@@ -4,7 +4,8 @@ import type { ChangeTimings } from '../control/shapes.ts'
 import type { Draft } from '../unit/changes.ts'
 
 export interface BuiltUnit {
-  readonly draft: Omit<Draft, 'env' | 'name'>
+  /** What is known without running it: its phases and fields are read when it is tried. */
+  readonly draft: Pick<Draft, 'code' | 'sourceMap' | 'files' | 'entry'>
   readonly timings: Pick<ChangeTimings, 'buildMs' | 'checkMs'>
 }
 

@@ -14,6 +14,17 @@ test('a unit that does not build is refused with file and line, and changes noth
   assert.deepEqual((await node.edge()).units, ['greeter@1'])
 })
 
+test('fields that no unit has are refused, in the module as in the deploy', async (t) => {
+  const node = await startTestNode(t)
+  const inModule = await node.deploy('greeter', '// unknown-field')
+  assert.equal(inModule.status, 422)
+  assert.deepEqual(messages(inModule.body), ['unknown field `path`: did you mean `paths`?'])
+  const inDeploy = await node.deploy('greeter', 'x', { manifest: { priority: 'high' } })
+  assert.equal(inDeploy.status, 422)
+  assert.match(messages(inDeploy.body)[0]!, /given at the deploy: `priority`: expected a number/)
+  assert.deepEqual((await node.call('GET', '/v1/units')).body, [])
+})
+
 for (const mark of ['refuse-try', 'refuse-prepare']) {
   test(`a version that a worker refuses (${mark}) never replaces one that works, also after a restart`, async (t) => {
     const node = await startTestNode(t)

@@ -13,6 +13,7 @@ import type { ChangeResult, ChangeTimings, Laggard } from '../control/shapes.ts'
 import type { FromWorker, UnitSet } from '../contract/messages.ts'
 import type { Effect, Store } from '../contract/store.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
+import type { ModuleFacts } from '../contract/unit-runner.ts'
 import { pointerKey, type UnitPointer } from '../unit/records.ts'
 import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
@@ -33,8 +34,11 @@ export interface ChangeRequest {
   readonly name: string
   /** Before the turn: may be slow, touches nothing. What it notes goes into the timings. */
   readonly prepare?: (note: (timings: ChangeTimings) => void) => Promise<void>
-  /** In the turn: reads the store, writes nothing. */
-  readonly plan: () => Plan
+  /**
+   * In the turn: reads the store, writes nothing. Where the plan has a unit, it is made again with what trying that brought to
+   * light, and then it counts.
+   */
+  readonly plan: (module?: ModuleFacts) => Plan
   /** After the flip, still in the turn. */
   readonly onLive?: (plan: Plan, set: UnitSet) => void
 }
@@ -123,12 +127,12 @@ export class UnitChanges {
   async #inTurn({ plan, onLive }: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
     const { store, epochs } = this.#options
     this.#undo([])
-    const planned = plan()
+    let planned = plan()
     progress.version = planned.version
     if (planned.unit) {
       progress.step = 'it is tried in a sandbox'
-      const unit = planned.unit
-      progress.timings.tryMs = await timed(() => this.#try(unit))
+      const { unit } = planned
+      progress.timings.tryMs = await timed(async () => (planned = plan(await this.#try(unit))))
     }
     if (planned.effects.length > 0) {
       progress.step = 'it is written to the store'
@@ -164,7 +168,7 @@ export class UnitChanges {
   }
 
   /** Asks a worker. Where it dies over it, another one is asked; not all of them, as each takes connections with it. */
-  async #try(unit: UnitVersion): Promise<void> {
+  async #try(unit: UnitVersion): Promise<ModuleFacts | undefined> {
     const workers = this.#options.pool.ready().slice(0, 2)
     if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
     for (const worker of workers) {
@@ -176,7 +180,7 @@ export class UnitChanges {
       if (answer instanceof WorkerGone) continue
       if (answer instanceof Error) throw refusal(unit, [`it was not loaded within ${TRY_MAX_MS} ms`])
       if (answer.problems.length > 0) throw refusal(unit, answer.problems)
-      return
+      return answer.module
     }
     throw refusal(unit, ['workers ended while they tried it'])
   }

@@ -3,6 +3,7 @@
  * on its port what it would run. What it does wrong on purpose is written in the units it is given:
  *
  *     // refuse-try, refuse-prepare   says that the unit does not run
+ *     // unknown-field               the module has a field `path`
  *     // die-try, die-prepare         ends while it is asked (prepare: worker 0 alone)
  *     // hang-prepare                 worker 0 does not answer until it is sent SIGUSR2
  */
@@ -10,7 +11,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { openSharedWords } from '../../base/shared-words.ts'
 import type { FromWorker, Quarantine, TailLine, ToWorker, UnitSet } from '../../contract/messages.ts'
-import { versionKey } from '../../contract/unit.ts'
+import { PHASE_BITS, versionKey } from '../../contract/unit.ts'
 
 type Start = Extract<ToWorker, { kind: 'start' }>
 
@@ -100,10 +101,15 @@ process.on('message', (message: ToWorker) => {
     case 'try': {
       const { code } = message.unit
       if (code.includes('die-try')) process.exit(9)
+      if (code.includes('refuse-try')) {
+        return tell({ kind: 'tried', id: message.id, problems: ['it was told to refuse'] })
+      }
+      const fields = code.includes('unknown-field') ? { path: ['/x'] } : {}
       return tell({
         kind: 'tried',
         id: message.id,
-        problems: code.includes('refuse-try') ? ['it was told to refuse'] : [],
+        problems: [],
+        module: { phases: PHASE_BITS.access, fields },
       })
     }
     case 'prepare': {

@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'node:test'
 import * as v from 'valibot'
 import { ConfigSchema, type ConfigInput } from '../../config/schema.ts'
-import { DEFAULT_MANIFEST, PHASE_BITS } from '../../contract/unit.ts'
 import { Refused } from '../../control/node.ts'
 import { startSupervisor, type Supervisor } from '../supervisor.ts'
 import type { UnitBuilder } from '../unit-builder.ts'
@@ -51,7 +50,7 @@ export const FAKE_WORKER = fileURLToPath(new URL('fake-worker.ts', import.meta.u
 
 export const uncheckedBuilder: UnitBuilder = {
   pid: undefined,
-  async build(_name, { source, files, entry, manifest }) {
+  async build(_name, { source, files, entry }) {
     if (source.includes('type-error')) {
       throw new Refused('1 problem', [{ message: 'type-error', file: entry, line: 1, column: 7 }])
     }
@@ -61,8 +60,6 @@ export const uncheckedBuilder: UnitBuilder = {
         sourceMap: '',
         files: { ...files, [entry]: source },
         entry,
-        phases: PHASE_BITS.access,
-        manifest: { ...DEFAULT_MANIFEST, ...manifest },
       },
       timings: { buildMs: 0, checkMs: 0 },
     }
