@@ -3,7 +3,7 @@
  *
  * Strict, since a chunk size that two servers read differently is as good as two lengths: hexadecimal digits alone, no space around
  * them, CRLF exactly where it belongs. Extensions are checked, bounded over the whole body, and dropped. Trailers that would change how the
- * message is framed, routed or trusted are dropped too.
+ * message is routed or trusted are dropped too; those that speak of framing are refused, as some servers act on them.
  */
 import { CR, HEX, LF, TOKEN, VALUE } from './characters.ts'
 import { INCOMPLETE, readFields, scanFields } from './fields.ts'
@@ -16,6 +16,7 @@ const SIZE_TOO_LARGE = problem(400, 'chunk size too large')
 const BAD_EXTENSION = problem(400, 'malformed chunk extension')
 const LONG_EXTENSIONS = problem(400, 'chunk extensions too long')
 const NO_CHUNK_END = problem(400, 'chunk that is not followed by CRLF')
+const FRAMING_TRAILER = problem(400, 'trailer that speaks of framing')
 const TRAILERS_TOO_LARGE = problem(431, 'trailers too large')
 
 /** 13 hexadecimal digits are 52 bits: numbers are exact up to there. */
@@ -49,13 +50,22 @@ const NO_TRAILERS: HeaderList = []
 
 /** RFC 9110 §6.5.1: fields that are needed before the body, or that decide whom to believe. */
 const FORBIDDEN_TRAILERS = new Set(
-  `age authorization cache-control connection content-encoding content-length content-location content-range content-type cookie date
+  `age authorization cache-control content-encoding content-location content-range content-type cookie date
   expect expires forwarded host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive location max-forwards pragma
-  proxy-authenticate proxy-authentication-info proxy-authorization proxy-connection range retry-after set-cookie te trailer transfer-encoding
+  proxy-authenticate proxy-authentication-info proxy-authorization proxy-connection range retry-after set-cookie te trailer
   upgrade vary via warning www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip`.split(
     /\s+/,
   ),
 )
+
+/** llhttp, for one, closes on a `Connection` among the trailers and refuses the other two. */
+const FRAMING_TRAILERS = new Set([
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'content_length',
+  'transfer_encoding',
+])
 
 export class ChunkedDecoder {
   /** What is wrong with the body; nothing is read after it. */
@@ -198,10 +208,15 @@ export class ChunkedDecoder {
       return end
     }
     this.pending = undefined
-    this.state = DONE
-    if (next - start > 2)
-      this.trailers = allowedTrailers(readFields(block.toString('latin1', start, next), start).headers)
+    if (next - start > 2) this.takeTrailers(readFields(block.toString('latin1', start, next), start).headers)
+    if (this.problem === undefined) this.state = DONE
     return at + (next - start - before)
+  }
+
+  private takeTrailers(received: HeaderList): void {
+    if (received.some((text, at) => at % 2 === 0 && FRAMING_TRAILERS.has(text)))
+      this.problem = FRAMING_TRAILER
+    else this.trailers = allowedTrailers(received)
   }
 }
 

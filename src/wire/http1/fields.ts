@@ -93,8 +93,8 @@ export class Fields {
   transferEncoding: string | undefined = undefined
   connection: string | undefined = undefined
   expect: string | undefined = undefined
-  /** A field that some servers read as a framing field though it is none. */
-  impostor: string | undefined = undefined
+  /** Why servers may disagree whether a field is about framing. */
+  doubt: string | undefined = undefined
 }
 
 /** Cuts out the fields of the block scanned last. `text` is Latin-1 and begins with the byte at `textStart`. */
@@ -105,9 +105,16 @@ export function readFields(text: string, textStart: number): Fields {
     const { name, role } = fieldName(text.substring(spans[i]! - textStart, spans[i + 1]! - textStart))
     const value = text.substring(spans[i + 2]! - textStart, spans[i + 3]! - textStart)
     headers.push(name, value)
-    if (role !== 0) note(fields, role, name, value)
+    if (role === 0) continue
+    note(fields, role, name, value)
+    if (endsInTab(text, spans[i + 3]! - textStart)) fields.doubt = `${name} that ends in a tab`
   }
   return fields
+}
+
+/** White space, and allowed; but llhttp takes `chunked` and a tab for another coding than `chunked`. */
+function endsInTab(text: string, valueEnd: number): boolean {
+  return text.charCodeAt(valueEnd) !== CR && text.slice(valueEnd, text.indexOf('\r', valueEnd)).includes('\t')
 }
 
 function note(fields: Fields, role: number, name: string, value: string): void {
@@ -129,7 +136,7 @@ function note(fields: Fields, role: number, name: string, value: string): void {
       fields.expect = joined(fields.expect, value)
       break
     case IMPOSTOR:
-      fields.impostor = name
+      fields.doubt = `${name}, which some servers take for a framing field`
       break
   }
 }

@@ -23,8 +23,7 @@ const BAD_CONNECTION = problem(400, 'Connection that is not a list of names')
 /** Framing as the fields say it; undefined where they say nothing. */
 export function declaredFraming(fields: Fields, minor: 0 | 1): Framing | WireProblem | undefined {
   const { contentLength, transferEncoding } = fields
-  if (fields.impostor !== undefined)
-    return problem(400, `${fields.impostor}, which some servers take for a framing field`)
+  if (fields.doubt !== undefined) return problem(400, fields.doubt)
   if (transferEncoding !== undefined) {
     if (contentLength !== undefined) return BOTH
     // RFC 9112 §6.1: HTTP/1.0 has no transfer codings, so somebody on the way did not understand it.

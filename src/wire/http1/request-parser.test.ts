@@ -66,6 +66,8 @@ test('what two servers could read differently is refused, with a reason', () => 
     [withHost('Content-Length: 18446744073709551621'), 400, /not a number/],
     [withHost('Content_Length: 5'), 400, /content_length/],
     [withHost('Transfer_Encoding: chunked'), 400, /transfer_encoding/],
+    [withHost('Transfer-Encoding: chunked\t'), 400, /tab/],
+    [withHost('Content-Length: 5 \t '), 400, /tab/],
     [withHost('Transfer-Encoding: gzip'), 400, /exactly chunked/],
     [withHost('Transfer-Encoding: identity'), 400, /exactly chunked/],
     [withHost('Transfer-Encoding:'), 400, /exactly chunked/],
