@@ -1,0 +1,260 @@
+/**
+ * Runs frames of entries in isolates, one crossing at a time: the heart of a sandbox process, and of the inline runner.
+ *
+ * It decides nothing. What is run, retried, blamed, kept or dropped is decided by the worker; this side holds code that
+ * nobody trusts, so it stays as small and as plain as can be. The one thing that it does on its own is to carry a trip on
+ * to its next unit (a route), so that units that follow each other make one journey.
+ */
+import {
+  IsolateHost,
+  CutError,
+  threadCpuUs,
+  type CutReason,
+  type UnitCode,
+  type UnitIsolate,
+} from './isolate-host.ts'
+import { eachInvocation, invokeEntry, RecordReader, type Sections } from './guest-text.ts'
+import { GO_ON, OUTCOME_NEXT, OUTCOME_PENDING, RECORD_INVOCATION, SLICE_MS } from './protocol.ts'
+import type { IsolatedVm } from './isolated-vm.ts'
+
+/** Entries of one unit that cross together. */
+export interface StepFrame {
+  /** Counts up; 0 is a frame that a route made here. */
+  readonly seq: number
+  readonly slot: number
+  /** By how much the time-out is longer than usual: for a second try of what tripped on a busy machine. */
+  readonly patience: number
+  /** `ID SLOT PHASES SLOT PHASES…\n` for each invocation that goes on to further units; `ID\n` says that one is forgotten. */
+  readonly routes: string
+  readonly batch: string
+}
+
+/** What has to be known before code that may kill the process is entered, and who wants to know. */
+export interface ExecutorSink {
+  entering(seq: number, slot: number, isInstall: boolean, cpuUs: number): void
+  /** `ids` are the invocations of a frame with seq 0, in its order. */
+  answered(seq: number, slot: number, cpuUs: number, ids: readonly number[], text: string): void
+  /** The isolate is gone. `progress` is the index in the frame of the entry that ran, `runningId` the invocation's id or 0. */
+  cut(
+    seq: number,
+    slot: number,
+    reason: CutReason,
+    cpuUs: number,
+    progress: number,
+    runningId: number,
+    ids: readonly number[],
+    message: string,
+  ): void
+  prepared(seq: number, problem: string): void
+}
+
+interface Route {
+  readonly sections: Sections
+  readonly edits: string
+  /** Slots and phases in turn, still to come. */
+  readonly rest: readonly number[]
+}
+
+interface Slot {
+  readonly unit: UnitCode
+  isolate: UnitIsolate | undefined
+  /** Invocations that await something in there. */
+  readonly pending: Set<number>
+  /** Invocations in this unit that go on elsewhere. */
+  readonly routes: Map<number, Route>
+  /** What came from other units, to cross in one frame. */
+  derived: { readonly ids: number[]; batch: string } | undefined
+}
+
+/** Strings out of an isolate are memory that the collector of this isolate does not see: it is called after so many characters. */
+const COLLECT_AFTER = 8 * 1024 * 1024
+
+/** How long past CPU limit and slice the trip wire is, in milliseconds: so that time spent in crossing is not the unit's. */
+const TRIP_MARGIN_MS = 1
+
+const GO_ON_ENTRY = `${GO_ON} \n`
+const NO_IDS: readonly number[] = []
+
+export class Executor {
+  readonly #host: IsolateHost
+  readonly #sink: ExecutorSink
+  readonly #collect: () => void
+  readonly #slots = new Map<number, Slot>()
+  readonly #reader = new RecordReader()
+  readonly #derivedSlots: number[] = []
+  #uncollected = 0
+
+  constructor(ivm: IsolatedVm, guestSource: string, sink: ExecutorSink, collect: () => void) {
+    this.#host = new IsolateHost(ivm, guestSource)
+    this.#sink = sink
+    this.#collect = collect
+  }
+
+  load(slot: number, unit: UnitCode): void {
+    this.unload(slot)
+    this.#slots.set(slot, {
+      unit,
+      isolate: undefined,
+      pending: new Set(),
+      routes: new Map(),
+      derived: undefined,
+    })
+  }
+
+  unload(slot: number): void {
+    this.drop(slot)
+    this.#slots.delete(slot)
+  }
+
+  /** Throws the isolate away and keeps the code. */
+  drop(slot: number): void {
+    const known = this.#slots.get(slot)
+    if (!known) return
+    known.isolate?.dispose()
+    known.isolate = undefined
+    known.routes.clear()
+    known.pending.clear()
+  }
+
+  /** Makes the isolate of a slot, ahead of its first use. */
+  prepare(seq: number, slot: number): void {
+    const known = this.#known(slot)
+    let problem = ''
+    try {
+      if (!known.isolate) {
+        this.#sink.entering(seq, slot, true, threadCpuUs())
+        known.isolate = this.#host.make(known.unit)
+      }
+    } catch (error) {
+      if (!(error instanceof CutError)) throw error
+      problem = problemText(error)
+    }
+    this.#sink.prepared(seq, problem)
+  }
+
+  step(frame: StepFrame): void {
+    const slot = this.#known(frame.slot)
+    if (frame.routes !== '') this.#keepRoutes(slot, frame)
+    this.#cross(slot, frame, NO_IDS)
+  }
+
+  /** Runs what routes brought. True while there may be more. */
+  stepDerived(): boolean {
+    const index = this.#derivedSlots.shift()
+    if (index === undefined) return false
+    const slot = this.#slots.get(index)
+    const derived = slot?.derived
+    if (slot && derived) {
+      slot.derived = undefined
+      const frame: StepFrame = { seq: 0, slot: index, patience: 1, routes: '', batch: derived.batch }
+      this.#cross(slot, frame, derived.ids)
+    }
+    return true
+  }
+
+  #known(slot: number): Slot {
+    const known = this.#slots.get(slot)
+    if (!known) throw new Error(`slot ${slot} was not loaded`)
+    return known
+  }
+
+  #cross(slot: Slot, frame: StepFrame, ids: readonly number[]): void {
+    let cpuStart = threadCpuUs()
+    let text: string
+    try {
+      if (!slot.isolate) {
+        this.#sink.entering(frame.seq, frame.slot, true, cpuStart)
+        slot.isolate = this.#host.make(slot.unit)
+        cpuStart = threadCpuUs()
+      }
+      this.#sink.entering(frame.seq, frame.slot, false, cpuStart)
+      const timeoutMs = (slot.unit.cpuMs + SLICE_MS) * frame.patience + TRIP_MARGIN_MS
+      text = slot.isolate.step(frame.batch, timeoutMs)
+      this.#follow(slot, text)
+      if (slot.pending.size > 0) {
+        // What an await finished meanwhile is told by a second step.
+        const more = slot.isolate.step(GO_ON_ENTRY, timeoutMs)
+        this.#follow(slot, more)
+        text += more
+      }
+    } catch (error) {
+      // A text that is not in form, met while following routes, is as broken as a step that threw.
+      const cut = error instanceof CutError ? error : new CutError('broken', String(error))
+      const progress = slot.isolate?.progress ?? -1
+      const runningId = slot.isolate?.runningId ?? 0
+      // Whatever ended its making, the unit did not come to be.
+      const reason = slot.isolate ? cut.reason : 'install'
+      const message = slot.isolate ? cut.message : problemText(cut)
+      const cpuUs = threadCpuUs() - cpuStart
+      this.drop(frame.slot)
+      this.#sink.cut(frame.seq, frame.slot, reason, cpuUs, progress, runningId, ids, message)
+      return
+    }
+    this.#sink.answered(frame.seq, frame.slot, threadCpuUs() - cpuStart, ids, text)
+    this.#uncollected += text.length
+    if (this.#uncollected > COLLECT_AFTER) {
+      this.#uncollected = 0
+      this.#collect()
+    }
+  }
+
+  #keepRoutes(slot: Slot, frame: StepFrame): void {
+    const routes = new Map<number, readonly number[]>()
+    for (const line of frame.routes.split('\n')) {
+      const [id, ...rest] = line.split(' ').map(Number)
+      if (line === '' || id === undefined) continue
+      if (rest.length > 0) routes.set(id, rest)
+      else {
+        slot.routes.delete(id)
+        slot.pending.delete(id)
+      }
+    }
+    eachInvocation(frame.batch, (id, sections) => {
+      const rest = routes.get(id)
+      if (rest) slot.routes.set(id, { sections, edits: sections.edits, rest })
+    })
+  }
+
+  /** Sees which invocations await, and takes those that this unit let pass on to their next units. */
+  #follow(slot: Slot, text: string): void {
+    const reader = this.#reader
+    reader.reset(text, slot.routes.size === 0)
+    while (reader.next()) {
+      if (reader.kind !== RECORD_INVOCATION) continue
+      if (reader.outcome === OUTCOME_PENDING) {
+        slot.pending.add(reader.id)
+        continue
+      }
+      if (slot.pending.size > 0) slot.pending.delete(reader.id)
+      const route = slot.routes.get(reader.id)
+      if (!route) continue
+      slot.routes.delete(reader.id)
+      if (reader.outcome === OUTCOME_NEXT) this.#carryOn(reader.id, route, reader.edits)
+    }
+  }
+
+  #carryOn(id: number, route: Route, moreEdits: string): void {
+    const [index, phases, ...rest] = route.rest
+    const next = this.#known(index!)
+    const edits = route.edits + moreEdits
+    if (!next.derived) {
+      next.derived = { ids: [], batch: '' }
+      this.#derivedSlots.push(index!)
+    }
+    next.derived.ids.push(id)
+    next.derived.batch += invokeEntry(id, phases!, route.sections, edits)
+    if (rest.length > 0) next.routes.set(id, { sections: route.sections, edits, rest })
+  }
+}
+
+/** For the author. An install error is JSON from the guest, or what V8 said of the syntax. */
+function problemText(cut: CutError): string {
+  switch (cut.reason) {
+    case 'timeout':
+      return 'its top level ran for too long'
+    case 'memory':
+      return 'its top level outgrew the memory limit'
+    default:
+      return cut.message
+  }
+}

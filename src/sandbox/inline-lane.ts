@@ -1,0 +1,69 @@
+/**
+ * The lane to isolates in this very process, for units that their operator trusts (`isolation: "inline"`).
+ *
+ * The same executor, entries and answers as in a sandbox process, without the way there and back. What kills a sandbox
+ * kills the worker here: that is what the manifest chose.
+ */
+import { Executor, type ExecutorSink } from './executor.ts'
+import { Lane, type Entry, type Frame, type LaneEvents } from './lane.ts'
+import type { UnitCode } from './isolate-host.ts'
+import type { IsolatedVm } from './isolated-vm.ts'
+
+export class InlineLane extends Lane {
+  readonly #executor: Executor
+
+  constructor(
+    ivm: IsolatedVm,
+    guest: string,
+    collect: () => void,
+    events: LaneEvents,
+    node: UnitCode['node'],
+  ) {
+    super(events, node)
+    const sink: ExecutorSink = {
+      entering: () => {},
+      answered: (seq, slot, cpuUs, ids, text) => {
+        const at = this.slots.get(slot)!
+        const entries = this.take(seq)?.entries ?? this.#entries(ids)
+        events.answered(at, entries, cpuUs, text)
+      },
+      cut: (seq, slot, reason, cpuUs, progress, runningId, ids, message) => {
+        const at = this.slots.get(slot)!
+        const frame = this.take(seq)
+        const entries = frame?.entries ?? this.#entries(ids)
+        events.cut(at, entries, reason, cpuUs, progress, runningId, message, frame?.patience ?? 1)
+      },
+      prepared: (seq, problem) => {
+        const frame = this.take(seq)
+        if (problem !== '' && frame) this.markGone(frame.slot)
+        frame?.onPrepared?.(problem)
+      },
+    }
+    this.#executor = new Executor(ivm, guest, sink, collect)
+  }
+
+  protected send(frames: readonly Frame[]): void {
+    for (const { seq, slot, patience, routes, batch, onPrepared } of frames) {
+      const { index } = slot.unit
+      if (onPrepared) this.#executor.prepare(seq, index)
+      else this.#executor.step({ seq, slot: index, patience, routes, batch })
+    }
+    while (this.#executor.stepDerived());
+  }
+
+  protected load(slot: number, unit: UnitCode): void {
+    this.#executor.load(slot, unit)
+  }
+
+  protected unload(slot: number): void {
+    this.#executor.unload(slot)
+  }
+
+  protected drop(slot: number): void {
+    this.#executor.drop(slot)
+  }
+
+  #entries(ids: readonly number[]): Entry[] {
+    return ids.map((id) => this.events.byId(id) ?? 0)
+  }
+}

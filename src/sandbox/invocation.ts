@@ -1,0 +1,76 @@
+/**
+ * A journey through units, from when it came until it is answered: what the worker keeps so that it can be sent again.
+ *
+ * Its fields are plain: one is made a trip.
+ */
+import type { Sections } from './guest-text.ts'
+import type { LaneSlot } from './lane.ts'
+import type { UnitSlot } from './unit-slot.ts'
+import type { FailureReason } from '../contract/unit.ts'
+import type { StepRun, Trip } from '../contract/unit-runner.ts'
+
+export class Invocation implements Sections {
+  readonly id: number
+  /** Units by the steps of the trip, as far as they may run. */
+  readonly units: readonly UnitSlot[]
+  readonly phases: readonly number[]
+  readonly end: number
+  readonly meta: string
+  readonly head: string
+  readonly response: string
+  readonly body: string
+  /** All changes so far: those before the trip and those of the steps that ran. */
+  edits: string
+  /** The step that runs or waits. */
+  step = 0
+  readonly runs: StepRun[]
+  readonly onSettled: (invocation: Invocation) => void
+
+  /** Where it is: its unit on a lane. */
+  where: LaneSlot | undefined
+  /** Its steps after this one are taken in the sandbox, without coming back in between. */
+  isRouted = false
+  /** Monotonic milliseconds when the step was sent first; its wall limit counts from here. */
+  startedAt: number
+  /** Second tries after its own unit tripped, and after something else took the process down. */
+  retries = 0
+  moves = 0
+  /** By how much its time-out is longer; above 1 it crosses alone. */
+  patience = 1
+
+  outcome: 'running' | 'next' | 'response' | 'failed' = 'running'
+  /** Phase bit where it ended. */
+  phase = 0
+  status = 0
+  headers = ''
+  answer: string | Uint8Array = ''
+  reason: FailureReason = 'throw'
+  message = ''
+
+  constructor(
+    id: number,
+    trip: Trip,
+    units: readonly UnitSlot[],
+    phases: readonly number[],
+    now: number,
+    runs: StepRun[],
+    onSettled: (invocation: Invocation) => void,
+  ) {
+    this.id = id
+    this.units = units
+    this.phases = phases
+    this.end = units.length
+    this.meta = trip.meta
+    this.head = trip.head
+    this.response = trip.response
+    this.body = trip.body
+    this.edits = trip.edits
+    this.runs = runs
+    this.startedAt = now
+    this.onSettled = onSettled
+  }
+
+  get unit(): UnitSlot {
+    return this.units[this.step]!
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * One unit's isolate: made, filled with the guest and the unit's code, stepped, thrown away.
+ *
+ * There is one way in, `step`, and it is synchronous: code that resumed outside of it would run with no deadline. After
+ * a termination of any kind the isolate is done with: its pending promises are lost and its state is half-way.
+ */
+import type { IsolatedVm } from './isolated-vm.ts'
+import { logRecord } from './guest-text.ts'
+import { LOG_LEVELS, SAY_AGAIN, type Guest, type GuestSetup, type Installed } from './protocol.ts'
+import type ivm from 'isolated-vm'
+
+/** What a sandbox knows of a version: what runs, and how much it may use. */
+export interface UnitCode extends Omit<GuestSetup, 'entropy'> {
+  readonly code: string
+  readonly cpuMs: number
+  readonly memoryMb: number
+}
+
+/** CPU time in which a unit's top level is done, in milliseconds. */
+export const INSTALL_MS = 200
+
+/** An answer that was lost to an unhandled rejection is asked for again so often. */
+const LOST_ANSWERS_MAX = 4
+const WARN = LOG_LEVELS.indexOf('warn')
+
+/** How a step ended that did not end well. */
+export type CutReason =
+  | 'timeout' // stopped by the trip wire; whether it is to blame, its CPU time says
+  | 'memory' // the isolate was disposed by its memory limit
+  | 'install' // the code did not compile, or its top level threw
+  | 'broken' // the step itself threw, or answered with what is no string
+
+export class CutError extends Error {
+  readonly reason: CutReason
+
+  constructor(reason: CutReason, message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** CPU time of this thread, in microseconds. */
+export function threadCpuUs(): number {
+  const usage = process.threadCpuUsage()
+  return usage.user + usage.system
+}
+
+export class IsolateHost {
+  readonly #ivm: IsolatedVm
+  readonly #guestSource: string
+  #guestCache: ivm.ExternalCopy<ArrayBuffer> | undefined
+
+  constructor(ivm: IsolatedVm, guestSource: string) {
+    this.#ivm = ivm
+    // WebAssembly memory is not counted by the isolate's limit. On the same line, for positions in stacks.
+    this.#guestSource = `delete globalThis.WebAssembly;${guestSource}`
+  }
+
+  /** Makes an isolate and runs the unit's top level. Throws `CutError`. */
+  make(unit: UnitCode): UnitIsolate {
+    for (let timeoutMs = INSTALL_MS; ; timeoutMs *= 2) {
+      const isolate = new this.#ivm.Isolate({
+        memoryLimit: unit.memoryMb,
+        // V8 lost control: nothing that runs after this is sound.
+        onCatastrophicError: () => process.abort(),
+      })
+      const cpuStart = threadCpuUs()
+      try {
+        return this.#fill(isolate, unit, timeoutMs)
+      } catch (error) {
+        const cut = cutError(error, isolate, 'install')
+        if (!isolate.isDisposed) isolate.dispose()
+        // The time-out is wall time: on a busy machine it says nothing, so it is tried again with more of it.
+        const isUnlucky = cut.reason === 'timeout' && (threadCpuUs() - cpuStart) / 1000 < INSTALL_MS * 0.75
+        if (!isUnlucky || timeoutMs > INSTALL_MS * 4) throw cut
+      }
+    }
+  }
+
+  #fill(isolate: ivm.Isolate, unit: UnitCode, timeout: number): UnitIsolate {
+    const context = isolate.createContextSync()
+    const guestScript = isolate.compileScriptSync(this.#guestSource, {
+      filename: 'orla-guest.js',
+      ...(this.#guestCache ? { cachedData: this.#guestCache } : { produceCachedData: true }),
+    }) as ivm.Script & { cachedData?: ivm.ExternalCopy<ArrayBuffer> }
+    this.#guestCache ??= guestScript.cachedData
+    const guest = guestScript.runSync(context, { reference: true, timeout }) as ivm.Reference<Guest>
+    const install = guest.getSync('install', { reference: true }) as ivm.Reference<Guest['install']>
+    const step = guest.getSync('step', { reference: true }) as ivm.Reference<Guest['step']>
+    // The wrapper stands on the first line of the code, so that its lines are those of the source map.
+    const script = isolate.compileScriptSync(`(function (exports, module) {${unit.code}\n})`, {
+      filename: `${unit.name}@${unit.version}.js`,
+    })
+    const define = script.runSync(context, { reference: true, timeout }) as ivm.Reference
+    const shared = new SharedArrayBuffer(8)
+    const { name, version, env, node } = unit
+    const setup: GuestSetup = { name, version, env, node, entropy: entropy() }
+    const answer = install.applySync(
+      undefined,
+      [define.derefInto(), JSON.stringify(setup), new this.#ivm.ExternalCopy(shared).copyInto()],
+      { timeout },
+    )
+    const installed = JSON.parse(String(answer)) as Installed
+    if (!installed.ok) throw new CutError('install', installed.stack || installed.message)
+    return new UnitIsolate(isolate, step, new Int32Array(shared))
+  }
+}
+
+/** 32 random bytes in hex: an isolate has no source of its own. */
+const entropy = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
+
+/** A filled isolate. */
+export class UnitIsolate {
+  readonly #isolate: ivm.Isolate
+  readonly #step: ivm.Reference<Guest['step']>
+  readonly #progress: Int32Array
+  /** Kept, since a fresh one a call costs. */
+  readonly #options = { timeout: 0 }
+  readonly #arguments = ['']
+
+  constructor(isolate: ivm.Isolate, step: ivm.Reference<Guest['step']>, progress: Int32Array) {
+    this.#isolate = isolate
+    this.#step = step
+    this.#progress = progress
+  }
+
+  /** Index of the entry that runs or ran last; -1 outside of entries. The guest writes it, so its range is checked. */
+  get progress(): number {
+    const index = this.#progress[0]!
+    return index >= 0 && index < 2 ** 30 ? index : -1
+  }
+
+  /** Id of the invocation that runs, where the guest knows it; else 0. */
+  get runningId(): number {
+    const id = this.#progress[1]!
+    return id > 0 ? id : 0
+  }
+
+  /** Throws `CutError`; the isolate is useless then, and disposed. */
+  step(batch: string, timeoutMs: number): string {
+    this.#options.timeout = timeoutMs
+    this.#progress[0] = -1
+    this.#progress[1] = 0
+    let warnings = ''
+    let entry = batch
+    for (let tries = 0; tries < LOST_ANSWERS_MAX; tries++) {
+      try {
+        return warnings + this.#enter(entry)
+      } catch (error) {
+        const cut = cutError(error, this.#isolate, 'broken')
+        if (cut.reason !== 'broken') {
+          this.dispose()
+          throw cut
+        }
+        // A rejection that nobody handled took the answer's place: it is asked for again.
+        warnings += logRecord(WARN, `an unhandled rejection: ${cut.message}`)
+        entry = `${SAY_AGAIN} \n`
+      }
+    }
+    this.dispose()
+    throw new CutError('broken', 'its step throws')
+  }
+
+  #enter(entry: string): string {
+    this.#arguments[0] = entry
+    const answer: unknown = this.#step.applySync(undefined, this.#arguments as [string], this.#options)
+    if (typeof answer !== 'string') throw new CutError('broken', 'the step answered with what is no text')
+    return answer
+  }
+
+  dispose(): void {
+    if (!this.#isolate.isDisposed) this.#isolate.dispose()
+  }
+}
+
+/** What an error out of isolated-vm means. The texts are its own; what a unit throws never gets here as one of them. */
+function cutError(error: unknown, isolate: ivm.Isolate, otherwise: CutReason): CutError {
+  if (error instanceof CutError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (isolate.isDisposed) return new CutError('memory', 'the isolate outgrew its memory')
+  if (message === 'Script execution timed out.') return new CutError('timeout', message)
+  return new CutError(otherwise, error instanceof Error ? (error.stack ?? message) : message)
+}

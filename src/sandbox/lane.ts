@@ -1,0 +1,289 @@
+/**
+ * A way to isolates: queues entries by unit, sends them in frames, and keeps what is sent until it is answered.
+ *
+ * What arrives in one turn of the event loop goes over together. At most two sendings are under way; what comes
+ * meanwhile queues, so that batches grow under load and nobody is woken for one request. A lane leads to a
+ * sandbox process (`process-lane.ts`) or to isolates in this one (`inline-lane.ts`).
+ */
+import { invokeEntry } from './guest-text.ts'
+import { FORGET, TIMER_FIRED } from './protocol.ts'
+import { TimerSet } from './timer-set.ts'
+import type { CutReason, UnitCode } from './isolate-host.ts'
+import type { Invocation } from './invocation.ts'
+import type { UnitSlot } from './unit-slot.ts'
+
+/** An invocation; a timer, by its id; or an invocation that is forgotten, by its negative id. */
+export type Entry = Invocation | number
+
+/** What was sent together for one unit. Answered whole, and in the order of sending. */
+export interface Frame {
+  readonly seq: number
+  readonly slot: LaneSlot
+  readonly entries: readonly Entry[]
+  readonly patience: number
+  readonly routes: string
+  readonly batch: string
+  /** The last of a sending: its answer makes room for another. */
+  isLast: boolean
+  /** Set where the frame does not step but makes the isolate. */
+  readonly onPrepared?: OnPrepared | undefined
+}
+
+/** Told the problem, empty for none; or undefined where the lane died before it was known. */
+export type OnPrepared = (problem: string | undefined) => void
+
+/** Told by a lane, never while it is being told something itself. */
+export interface LaneEvents {
+  answered(slot: LaneSlot, entries: readonly Entry[], cpuUs: number, text: string): void
+  /**
+   * The isolate is gone. `entries` went down with it; `progress` is the index of the one that ran, or -1; `runningId` the
+   * id of the invocation that ran, where the guest knew, or 0.
+   */
+  cut(
+    slot: LaneSlot,
+    entries: readonly Entry[],
+    reason: CutReason,
+    cpuUs: number,
+    progress: number,
+    runningId: number,
+    message: string,
+    patience: number,
+  ): void
+  /** Something was sent: the lane is to be watched. */
+  active(): void
+  /** The invocation by its id, where it still runs: for entries that a route brought. */
+  byId(id: number): Invocation | undefined
+}
+
+/** One unit on one lane. */
+export class LaneSlot {
+  readonly lane: Lane
+  readonly unit: UnitSlot
+  /** Invocations that await something in there: lost with the isolate. */
+  readonly pending = new Set<Invocation>()
+  readonly timers: TimerSet
+  entries: Entry[] = []
+  batch = ''
+  routes = ''
+  patience = 1
+  /** Frames under way. */
+  frames = 0
+  isLive = false
+  lastUsed = 0
+
+  constructor(lane: Lane, unit: UnitSlot) {
+    this.lane = lane
+    this.unit = unit
+    this.timers = new TimerSet((timer) => lane.enqueueTimer(this, timer))
+  }
+
+  get isIdle(): boolean {
+    return this.frames === 0 && this.batch === '' && this.pending.size === 0 && this.timers.size === 0
+  }
+}
+
+/** Isolates that one lane keeps. A bare one is over a megabyte. */
+const ISOLATES_MAX = 64
+
+/** Sendings under way: one that runs and one that waits, so that the sandbox does not wait for the worker. */
+const SENDINGS_MAX = 2
+
+/** Characters in a frame above which another is begun, so that one crossing stays short. */
+const FRAME_CHARACTERS = 256 * 1024
+
+export abstract class Lane {
+  readonly events: LaneEvents
+  readonly slots = new Map<number, LaneSlot>()
+  /** Sent and not answered, oldest first. */
+  readonly frames: Frame[] = []
+  isClosed = false
+  readonly #node: UnitCode['node']
+  #dirty: LaneSlot[] = []
+  #ready: Frame[] = []
+  #sendings = 0
+  #isFlushSet = false
+  #liveCount = 0
+  #tick = 0
+  #seq = 0
+
+  constructor(events: LaneEvents, node: UnitCode['node']) {
+    this.events = events
+    this.#node = node
+  }
+
+  protected abstract send(frames: readonly Frame[]): void
+  protected abstract load(slot: number, unit: UnitCode): void
+  protected abstract unload(slot: number): void
+  protected abstract drop(slot: number): void
+
+  get isBusy(): boolean {
+    return this.frames.length > 0 || this.#dirty.length > 0 || this.#ready.length > 0
+  }
+
+  /** The unit's place here, told to the sandbox where it was not known. */
+  slotOf(unit: UnitSlot): LaneSlot {
+    let slot = this.slots.get(unit.index)
+    if (!slot) {
+      slot = new LaneSlot(this, unit)
+      this.slots.set(unit.index, slot)
+      this.load(unit.index, unit.codeFor(this.#node))
+    }
+    return slot
+  }
+
+  enqueue(slot: LaneSlot, invocation: Invocation, route: string): void {
+    const isAlone = invocation.patience > 1
+    if (isAlone || slot.batch.length > FRAME_CHARACTERS) this.#seal(slot)
+    this.#touch(slot)
+    slot.entries.push(invocation)
+    slot.batch += invokeEntry(
+      invocation.id,
+      invocation.phases[invocation.step]!,
+      invocation,
+      invocation.edits,
+    )
+    slot.routes += route
+    if (isAlone) {
+      slot.patience = invocation.patience
+      this.#seal(slot)
+    }
+  }
+
+  enqueueTimer(slot: LaneSlot, timer: number): void {
+    this.#touch(slot)
+    slot.entries.push(timer)
+    slot.batch += `${TIMER_FIRED} ${timer} \n`
+  }
+
+  enqueueForget(slot: LaneSlot, id: number): void {
+    this.#touch(slot)
+    slot.entries.push(-id)
+    slot.batch += `${FORGET} ${id} \n`
+    slot.routes += `${id}\n`
+  }
+
+  /** Makes the isolate now, beside what runs. */
+  prepare(unit: UnitSlot, onPrepared: OnPrepared): void {
+    const slot = this.slotOf(unit)
+    this.#makeLive(slot)
+    this.#ready.push(this.#frame(slot, [], '', '', 1, onPrepared))
+    this.#setFlush()
+  }
+
+  /** Throws the isolate away. Whatever was in it is lost: the caller sees to it. */
+  discard(slot: LaneSlot): void {
+    this.drop(slot.unit.index)
+    this.markGone(slot)
+  }
+
+  forgetUnit(unit: UnitSlot): void {
+    const slot = this.slots.get(unit.index)
+    if (!slot) return
+    this.markGone(slot)
+    this.slots.delete(unit.index)
+    this.unload(unit.index)
+  }
+
+  /** The isolate is gone on the other side. */
+  markGone(slot: LaneSlot): void {
+    if (slot.isLive) this.#liveCount--
+    slot.isLive = false
+    slot.timers.clear()
+    slot.pending.clear()
+  }
+
+  /** It is dead: whoever waits for an isolate here is told. */
+  abandon(): void {
+    const frames = [...this.frames, ...this.#ready]
+    this.frames.length = 0
+    this.#ready = []
+    for (const { onPrepared } of frames) onPrepared?.(undefined)
+  }
+
+  /** Makes room: drops isolates that nothing waits in, those used longest ago first. */
+  evictIdle(count: number): void {
+    for (let dropped = 0; dropped < count; dropped++) this.#evict(undefined)
+  }
+
+  /** Takes the oldest frame off, because it is answered. Undefined where none has that number. */
+  protected take(seq: number): Frame | undefined {
+    const frame = this.frames[0]
+    if (frame?.seq !== seq) return undefined
+    this.frames.shift()
+    frame.slot.frames--
+    if (frame.isLast) {
+      this.#sendings--
+      if (this.#dirty.length > 0 || this.#ready.length > 0) this.#setFlush()
+    }
+    return frame
+  }
+
+  #touch(slot: LaneSlot): void {
+    if (slot.batch === '') this.#dirty.push(slot)
+    this.#setFlush()
+  }
+
+  #setFlush(): void {
+    if (this.#isFlushSet) return
+    this.#isFlushSet = true
+    setImmediate(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushSet = false
+    if (this.isClosed || this.#sendings >= SENDINGS_MAX) return
+    for (const slot of this.#dirty) this.#seal(slot)
+    this.#dirty = []
+    const frames = this.#ready
+    const last = frames.at(-1)
+    if (!last) return
+    this.#ready = []
+    last.isLast = true
+    this.#sendings++
+    for (const frame of frames) this.frames.push(frame)
+    this.send(frames)
+    this.events.active()
+  }
+
+  /** What is queued for a unit becomes a frame. */
+  #seal(slot: LaneSlot): void {
+    if (slot.batch === '') return
+    this.#makeLive(slot)
+    this.#ready.push(this.#frame(slot, slot.entries, slot.batch, slot.routes, slot.patience))
+    slot.entries = []
+    slot.batch = ''
+    slot.routes = ''
+    slot.patience = 1
+  }
+
+  #frame(
+    slot: LaneSlot,
+    entries: readonly Entry[],
+    batch: string,
+    routes: string,
+    patience: number,
+    onPrepared?: OnPrepared,
+  ): Frame {
+    this.#seq = (this.#seq % 0xffff_fffe) + 1
+    slot.frames++
+    return { seq: this.#seq, slot, entries, patience, routes, batch, isLast: false, onPrepared }
+  }
+
+  #makeLive(slot: LaneSlot): void {
+    slot.lastUsed = ++this.#tick
+    if (slot.isLive) return
+    slot.isLive = true
+    this.#liveCount++
+    if (this.#liveCount > ISOLATES_MAX) this.#evict(slot)
+  }
+
+  /** Drops the isolate that was used longest ago, of those that nothing waits in. */
+  #evict(except: LaneSlot | undefined): void {
+    let oldest: LaneSlot | undefined
+    for (const slot of this.slots.values()) {
+      if (slot === except || !slot.isLive || !slot.isIdle) continue
+      if (!oldest || slot.lastUsed < oldest.lastUsed) oldest = slot
+    }
+    if (oldest) this.discard(oldest)
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Starts a sandbox process with as few rights as this machine can take from it.
+ *
+ * As root: no way to new privileges, its own empty network, and after loading it becomes nobody (see `child.ts`; it cannot
+ * be started as nobody, who may not read where the program lies). As another user: the same through a user namespace,
+ * where the machine allows one. Node's own permission model holds everywhere: no files, no children, no network.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+
+export interface LaunchOptions {
+  /** Path of the bundle made by `sandbox-bundle.ts`. */
+  readonly bundle: string
+  /** Path of isolated-vm's `.node` file. */
+  readonly isolatedVm: string
+  readonly markFd: number
+}
+
+interface Wrapper {
+  readonly command: readonly string[]
+  readonly protections: readonly string[]
+}
+
+const words = (line: string): readonly string[] => line.split(' ')
+const NO_NEW_PRIVILEGES = 'no-new-privileges'
+
+/** Best first. Root keeps two capabilities until the process has used them to become nobody. */
+const AS_ROOT: readonly Wrapper[] = [
+  {
+    command: words('unshare --net --ipc -- setpriv --no-new-privs --bounding-set=-all,+setuid,+setgid --'),
+    protections: ['no-network', NO_NEW_PRIVILEGES],
+  },
+  {
+    command: words('setpriv --no-new-privs --bounding-set=-all,+setuid,+setgid --'),
+    protections: [NO_NEW_PRIVILEGES],
+  },
+]
+
+const AS_USER: readonly Wrapper[] = [
+  {
+    command: words(
+      'unshare --user --map-current-user --net --ipc -- setpriv --no-new-privs --bounding-set=-all --',
+    ),
+    protections: ['no-network', NO_NEW_PRIVILEGES],
+  },
+  { command: words('setpriv --no-new-privs --'), protections: [NO_NEW_PRIVILEGES] },
+]
+
+const BARE: Wrapper = { command: [], protections: [] }
+
+let chosen: Wrapper | undefined
+
+/** The best wrapper that works here, found out once by trying. */
+function wrapper(): Wrapper {
+  const candidates = process.getuid?.() === 0 ? AS_ROOT : AS_USER
+  chosen ??=
+    candidates.find(({ command: [program, ...rest] }) => {
+      const tried = spawnSync(program!, [...rest, process.execPath, '--version'], {
+        stdio: 'ignore',
+        timeout: 5000,
+      })
+      return tried.status === 0
+    }) ?? BARE
+  return chosen
+}
+
+/** What this machine takes from a sandbox, besides what the process gives up itself. */
+export function launchProtections(): readonly string[] {
+  return ['no-files', 'no-children', ...wrapper().protections]
+}
+
+/** Descriptor 3 of the child is a socket: `stdio[3]` here. */
+export function launchSandbox({ bundle, isolatedVm, markFd }: LaunchOptions): ChildProcess {
+  const node = [
+    process.execPath,
+    '--permission',
+    '--allow-addons',
+    `--allow-fs-read=${bundle}`,
+    `--allow-fs-read=${isolatedVm}`,
+    '--no-warnings',
+    bundle,
+    isolatedVm,
+  ]
+  const [program, ...rest] = [...wrapper().command, ...node]
+  const child = spawn(program!, rest, {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', markFd],
+    env: {},
+    cwd: '/',
+  })
+  try {
+    // When memory runs out, a sandbox goes first.
+    writeFileSync(`/proc/${child.pid}/oom_score_adj`, '1000')
+  } catch {
+    // Not on every system.
+  }
+  return child
+}

@@ -1,0 +1,324 @@
+/**
+ * The lane to a sandbox process: writes frames, reads answers, watches that it gets on, and tells how it died.
+ *
+ * It trusts nothing that comes back: an answer must be to the frame that is due, a slot must be known, a length must be
+ * in bounds. Whatever is not so ends the process, and the worker goes on with another.
+ */
+import { readFileSync } from 'node:fs'
+import * as frames from './frames.ts'
+import { CUT_REASONS, FRAME_HEAD, FrameReader, textFrame, writeHead, type FrameHead } from './frames.ts'
+import { INSTALL_MS, type UnitCode } from './isolate-host.ts'
+import { Lane, type Entry, type Frame, type LaneEvents, type LaneSlot } from './lane.ts'
+import { launchSandbox, type LaunchOptions } from './launch.ts'
+import { closeMark, openMark, readMark, type Mark } from './mark.ts'
+import { SLICE_MS } from './protocol.ts'
+import type { UnitSlot } from './unit-slot.ts'
+import type { ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
+
+export interface ProcessLaneOptions extends Omit<LaunchOptions, 'markFd'> {
+  /** The guest's source. */
+  readonly guest: string
+  /** `edge.node`. */
+  readonly node: UnitCode['node']
+  /** Resident memory of the process at most, in bytes. */
+  readonly memoryMax: number
+}
+
+/** Why a sandbox ended. */
+export interface Death {
+  readonly signal: NodeJS.Signals | null
+  readonly code: number | null
+  /** The end of what it wrote to its standard error. */
+  readonly errors: string
+  /** The unit that it was in, and was not answered. */
+  readonly entered: UnitSlot | undefined
+  /** Set where the worker ended it. `unit` is the one to blame, if any. */
+  readonly killed:
+    | { readonly unit: UnitSlot | undefined; readonly reason: 'cpu' | 'memory' | 'stalled' }
+    | undefined
+}
+
+/** Over its budget by so much without a sign, a process is ended if it was the unit's CPU that ran out. */
+const GRACE_MS = 50
+/** So long without a sign it is ended, and nobody is blamed. */
+const STALL_MS = 2000
+const BOOT_MS = 20_000
+/** A process that was asked to end does so within this time, or is killed. */
+const END_MS = 500
+const MEMORY_EVERY_MS = 50
+const ERRORS_KEPT = 16 * 1024
+const PAGE_BYTES = 4096
+/** Isolates dropped at a time when memory is short. */
+const EVICTED_AT_ONCE = 4
+
+export class ProcessLane extends Lane {
+  readonly #options: ProcessLaneOptions
+  readonly #onDead: (lane: ProcessLane, death: Death) => void
+  readonly #onReady: (lane: ProcessLane) => void
+  readonly #markFd = openMark()
+  readonly #reader: FrameReader
+  #child: ChildProcess | undefined
+  #socket: Socket | undefined
+  /** What was written before the process was started. */
+  #early: Buffer[] = []
+  isReady = false
+  /** Runs as a user without rights. */
+  isNobody = false
+  #scratch = Buffer.allocUnsafe(64 * 1024)
+  #errors = ''
+  #killed: Death['killed']
+  #progressAt: number
+  #memoryAt = 0
+
+  /** Starts the process after `delayMs`; what is sent meanwhile waits. */
+  constructor(
+    options: ProcessLaneOptions,
+    events: LaneEvents,
+    onReady: (lane: ProcessLane) => void,
+    onDead: (lane: ProcessLane, death: Death) => void,
+    delayMs = 0,
+  ) {
+    super(events, options.node)
+    this.#options = options
+    this.#onReady = onReady
+    this.#onDead = onDead
+    this.#progressAt = performance.now()
+    this.#reader = new FrameReader((head, bytes, start, end) => this.#receive(head, bytes, start, end))
+    this.#write(textFrame(frames.START, 0, 0, options.guest))
+    if (delayMs > 0) setTimeout(() => this.#launch(), delayMs)
+    else this.#launch()
+  }
+
+  #launch(): void {
+    if (this.isClosed) return
+    const child = launchSandbox({ ...this.#options, markFd: this.#markFd })
+    this.#child = child
+    child.on('error', (error) => {
+      this.#errors += error.message
+      if (child.pid === undefined) this.#ended(null, null)
+    })
+    child.on('close', (code, signal) => this.#ended(code, signal))
+    child.stderr?.on('data', (piece: Buffer) => {
+      this.#errors = (this.#errors + piece.toString('latin1')).slice(-ERRORS_KEPT)
+    })
+    const socket = child.stdio[3] as Socket
+    socket.on('data', (piece: Buffer) => this.#onData(piece))
+    // A broken pipe is told by the end of the process.
+    socket.on('error', () => {})
+    this.#socket = socket
+    for (const bytes of this.#early) socket.write(bytes)
+    this.#early = []
+  }
+
+  /** Undefined before it is started. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#socket) this.#socket.write(bytes)
+    else this.#early.push(Buffer.from(bytes))
+  }
+
+  protected load(slot: number, unit: UnitCode): void {
+    this.#write(textFrame(frames.LOAD, 0, slot, JSON.stringify(unit)))
+  }
+
+  protected unload(slot: number): void {
+    this.#write(textFrame(frames.UNLOAD, 0, slot, ''))
+  }
+
+  protected drop(slot: number): void {
+    this.#write(textFrame(frames.DROP, 0, slot, ''))
+  }
+
+  protected send(sending: readonly Frame[]): void {
+    // Nothing was due: the clock of the watch starts now.
+    if (this.frames.length === sending.length) this.#progressAt = performance.now()
+    let length = 0
+    for (const { batch, routes } of sending) length += FRAME_HEAD + routes.length + batch.length
+    const isScratch = length <= this.#scratch.length && (this.#socket?.writableLength ?? 0) === 0
+    const bytes = isScratch ? this.#scratch : Buffer.allocUnsafe(length)
+    let at = 0
+    for (const { seq, slot, patience, batch, routes, onPrepared } of sending) {
+      const payload = routes.length + batch.length
+      const kind = onPrepared ? frames.PREPARE : frames.STEP
+      writeHead(bytes, at, kind, patience, payload, seq, slot.unit.index, routes.length, 0)
+      at += FRAME_HEAD
+      if (routes !== '') at += bytes.write(routes, at, 'latin1')
+      if (batch !== '') at += bytes.write(batch, at, 'latin1')
+    }
+    this.#write(bytes.subarray(0, length))
+    // What the kernel did not take at once is still read from the buffer.
+    if (isScratch && this.#socket && this.#socket.writableLength > 0)
+      this.#scratch = Buffer.allocUnsafe(64 * 1024)
+  }
+
+  #onData(piece: Buffer): void {
+    if (this.isClosed) return
+    try {
+      this.#reader.push(piece)
+    } catch (error) {
+      if (!(error instanceof frames.FrameError)) throw error
+      this.#errors += error.message
+      this.kill()
+    }
+  }
+
+  #receive(head: FrameHead, bytes: Buffer, start: number, end: number): void {
+    const { kind, seq, a, b, patience } = head
+    if (kind === frames.READY && !this.isReady) {
+      this.isReady = true
+      this.isNobody = a === 1
+      this.#progressAt = performance.now()
+      this.#onReady(this)
+      return
+    }
+    const slot = this.slots.get(head.slot)
+    const frame = seq > 0 ? this.take(seq) : undefined
+    this.#progressAt = performance.now()
+    const isDue = seq > 0 ? frame !== undefined : kind !== frames.PREPARED
+    if (!isDue) throw new frames.FrameError('an answer that was not due')
+    if (frame?.onPrepared) {
+      if (kind !== frames.PREPARED) throw new frames.FrameError('not what was asked for')
+      const problem = bytes.toString('utf8', start, end)
+      if (problem !== '') this.markGone(frame.slot)
+      frame.onPrepared(problem)
+      return
+    }
+    const at = frame?.slot ?? slot
+    // An answer for a unit that was taken away meanwhile.
+    if (!at) return
+    if (kind === frames.ANSWERED) {
+      if (start + b > end) throw new frames.FrameError('a list longer than its frame')
+      const entries =
+        frame?.entries ?? this.#entries(at, bytes.toString('latin1', start, start + b).split(' '))
+      this.events.answered(at, entries, a, bytes.toString('utf8', start + b, end))
+    } else if (kind === frames.CUT) {
+      const text = bytes.toString('utf8', start, end)
+      const line = text.indexOf('\n')
+      const reason = CUT_REASONS[patience]
+      if (line < 0 || !reason) throw new frames.FrameError('a cut that says nothing')
+      const [runningId, ...ids] = text.slice(0, line).split(' ')
+      const entries = frame?.entries ?? this.#entries(at, ids)
+      const message = text.slice(line + 1)
+      this.events.cut(at, entries, reason, a, b - 1, Number(runningId), message, frame?.patience ?? 1)
+    } else throw new frames.FrameError(`a frame of kind ${kind}`)
+  }
+
+  /** The invocations of a frame that a route made. */
+  #entries(slot: LaneSlot, ids: readonly string[]): Entry[] {
+    const entries: Entry[] = []
+    for (const id of ids) {
+      const invocation = this.events.byId(Number(id))
+      // A number keeps the place of one that is gone.
+      entries.push(invocation?.where === slot ? invocation : 0)
+    }
+    return entries
+  }
+
+  /** How long something has been due without any answer, in milliseconds. */
+  stalledMs(now: number): number {
+    return this.frames.length === 0 ? 0 : now - this.#progressAt
+  }
+
+  /** Looks whether it gets on. Called every few milliseconds while something is due. */
+  check(now: number): void {
+    if (this.isClosed || this.#killed) return
+    const stalledMs = this.stalledMs(now)
+    if (!this.isReady) {
+      if (stalledMs > BOOT_MS) this.#end(undefined, 'stalled')
+      return
+    }
+    if (stalledMs > GRACE_MS) this.#checkProgress(stalledMs)
+    if (now - this.#memoryAt >= MEMORY_EVERY_MS) {
+      this.#memoryAt = now
+      this.#checkMemory()
+    }
+  }
+
+  #checkProgress(stalledMs: number): void {
+    const mark = readMark(this.#markFd)
+    const unit = this.#entered(mark)
+    const budgetMs = unit ? this.#budgetMs(mark, unit) : 0
+    if (unit && stalledMs > budgetMs + GRACE_MS && this.#cpuMsSince(mark) > budgetMs) this.#end(unit, 'cpu')
+    else if (stalledMs > Math.max(STALL_MS, 2 * budgetMs)) this.#end(undefined, 'stalled')
+  }
+
+  #budgetMs(mark: Mark, unit: UnitSlot): number {
+    // It has a deadline of its own, and may be tried again: this is for what ignores it.
+    if (mark.isInstall) return INSTALL_MS * 3
+    const patience = this.frames[0]?.seq === mark.seq ? this.frames[0].patience : 1
+    return (unit.unit.manifest.limits.cpuMs + SLICE_MS) * patience
+  }
+
+  /** CPU time of its main thread since the mark was set, in milliseconds. */
+  #cpuMsSince(mark: Mark): number {
+    try {
+      const ranNs = Number(readFileSync(`/proc/${this.pid}/schedstat`, 'latin1').split(' ')[0])
+      return ranNs / 1e6 - mark.cpuUs / 1e3
+    } catch {
+      // Without that file, wall time has to do.
+      return Infinity
+    }
+  }
+
+  #checkMemory(): void {
+    let bytes: number
+    try {
+      bytes = Number(readFileSync(`/proc/${this.pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES
+    } catch {
+      return
+    }
+    const { memoryMax } = this.#options
+    if (bytes > memoryMax * 0.8) this.evictIdle(EVICTED_AT_ONCE)
+    if (bytes <= memoryMax) return
+    const mark = readMark(this.#markFd)
+    const unit = this.#entered(mark)
+    // It is the one that grows only if it has been in there for a while; else it may be the sum of many.
+    const isStuck =
+      unit !== undefined && !mark.isInstall && this.#cpuMsSince(mark) > unit.unit.manifest.limits.cpuMs
+    this.#end(isStuck ? unit : undefined, 'memory')
+  }
+
+  #entered(mark: Mark): UnitSlot | undefined {
+    if (mark.slot === undefined) return undefined
+    const isDue = mark.seq === 0 || this.frames.some((frame) => frame.seq === mark.seq)
+    return isDue ? this.slots.get(mark.slot)?.unit : undefined
+  }
+
+  #end(unit: UnitSlot | undefined, reason: 'cpu' | 'memory' | 'stalled'): void {
+    this.#killed = { unit, reason }
+    this.kill()
+  }
+
+  kill(): void {
+    this.#child?.kill('SIGKILL')
+  }
+
+  /** Ends the process; resolves when it is gone. */
+  end(): Promise<void> {
+    const child = this.#child
+    if (!child || this.isClosed) {
+      this.#ended(0, null)
+      return Promise.resolve()
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.kill(), END_MS)
+      child.once('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      this.#socket?.end()
+    })
+  }
+
+  #ended(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.isClosed) return
+    const entered = this.#entered(readMark(this.#markFd))
+    this.isClosed = true
+    closeMark(this.#markFd)
+    this.#onDead(this, { signal, code, errors: this.#errors, entered, killed: this.#killed })
+  }
+}

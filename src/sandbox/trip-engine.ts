@@ -1,0 +1,360 @@
+/**
+ * Takes invocations through their units, whatever happens on the way.
+ *
+ * It keeps every invocation until it is settled. Answers settle it or take it on to its next unit. When an isolate is
+ * cut off, the entry that ran is judged by the CPU time it used, and all else that was lost is sent again; when a whole
+ * process dies, what was in it moves to another lane. Which lane a unit runs on is the fleet's business.
+ */
+import { RecordReader } from './guest-text.ts'
+import { Invocation } from './invocation.ts'
+import * as protocol from './protocol.ts'
+import type { CutReason } from './isolate-host.ts'
+import type { Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
+import type { UnitSlot } from './unit-slot.ts'
+import type { FailureReason } from '../contract/unit.ts'
+
+export interface EngineEvents {
+  /** Where a unit runs now. */
+  laneFor(unit: UnitSlot): Lane
+  /** A run of one unit ended with an answer, good or bad. */
+  ran(invocation: Invocation, cpuUs: number, hasThrown: boolean): void
+  /** A run was cut off, and its unit is to blame. Before the invocation is settled. */
+  blamed(unit: UnitSlot, reason: FailureReason): void
+  logged(unit: UnitSlot, level: number, text: string): void
+  replayed(): void
+  /** Something was sent: watch. */
+  active(): void
+}
+
+/** Tries after its own unit was cut off, and after processes died: then it is given up. */
+const RETRIES_MAX = 3
+const MOVES_MAX = 8
+/** The longest trip wire, as a multiple: for a machine so busy that nobody gets anywhere. */
+const PATIENCE_MAX = 64
+/** Characters of an answer's body. */
+const BODY_MAX = 16 * 1024 * 1024
+const MESSAGE_MAX = 8192
+/** A lane that has not answered for so long says nothing about its units' wall time. */
+const STALLED_MS = 50
+
+export class TripEngine implements LaneEvents {
+  readonly #events: EngineEvents
+  readonly #running = new Map<number, Invocation>()
+  readonly #reader = new RecordReader()
+  #lastId = 0
+  #isMalformed = false
+
+  constructor(events: EngineEvents) {
+    this.#events = events
+  }
+
+  get size(): number {
+    return this.#running.size
+  }
+
+  nextId(): number {
+    do this.#lastId = (this.#lastId % 0x7fff_ffff) + 1
+    while (this.#running.has(this.#lastId))
+    return this.#lastId
+  }
+
+  byId(id: number): Invocation | undefined {
+    return this.#running.get(id)
+  }
+
+  active(): void {
+    this.#events.active()
+  }
+
+  submit(invocation: Invocation): void {
+    this.#running.set(invocation.id, invocation)
+    for (const unit of invocation.units) unit.users++
+    this.#send(invocation)
+  }
+
+  #send(invocation: Invocation): void {
+    const { unit, step, end } = invocation
+    if (unit.quarantined) {
+      this.#fail(invocation, unit.quarantined, 'quarantined')
+      return
+    }
+    const lane = this.#events.laneFor(unit)
+    const slot = lane.slotOf(unit)
+    invocation.where = slot
+    invocation.isRouted = step + 1 < end && invocation.patience === 1 && this.#isOneWay(invocation, lane)
+    let route = ''
+    if (invocation.isRouted) {
+      route = String(invocation.id)
+      for (let next = step + 1; next < end; next++) {
+        lane.slotOf(invocation.units[next]!)
+        route += ` ${invocation.units[next]!.index} ${invocation.phases[next]!}`
+      }
+      route += '\n'
+    }
+    lane.enqueue(slot, invocation, route)
+  }
+
+  #isOneWay(invocation: Invocation, lane: Lane): boolean {
+    for (let next = invocation.step + 1; next < invocation.end; next++) {
+      const unit = invocation.units[next]!
+      if (unit.quarantined || this.#events.laneFor(unit) !== lane) return false
+    }
+    return true
+  }
+
+  answered(slot: LaneSlot, entries: readonly Entry[], cpuUs: number, text: string): void {
+    const reader = this.#reader
+    const share = entries.length > 1 ? cpuUs / entries.length : cpuUs
+    let expected = 0
+    for (const entry of entries) if (typeof entry !== 'number') expected++
+    let more = entries.length
+    reader.reset(text)
+    this.#isMalformed = false
+    while (this.#nextRecord()) {
+      switch (reader.kind) {
+        case protocol.RECORD_INVOCATION:
+          if (this.#record(slot, share)) expected--
+          break
+        case protocol.RECORD_LOG:
+          this.#events.logged(slot.unit, reader.value, reader.body.slice(0, MESSAGE_MAX))
+          break
+        case protocol.RECORD_TIMER:
+          slot.timers.start(reader.id, reader.value)
+          break
+        case protocol.RECORD_TIMER_CLEAR:
+          slot.timers.stop(reader.id)
+          break
+        case protocol.RECORD_MORE:
+          more = Math.min(more, reader.id)
+          break
+      }
+    }
+    // At least one entry a step, or it would go on for ever.
+    if (this.#isMalformed || (more === 0 && entries.length > 0)) {
+      slot.lane.discard(slot)
+      this.cut(slot, entries, 'broken', 0, -1, 0, 'its answer is not in form', 1)
+      return
+    }
+    if (more < entries.length) {
+      for (let index = more; index < entries.length; index++) this.#again(slot, entries[index]!)
+    } else if (expected > 0) {
+      const message = 'it gave no answer'
+      for (const entry of this.#unanswered(slot, entries)) this.#fail(entry, 'throw', message)
+    }
+  }
+
+  /** A text that is not in form is the unit's doing; an error out of a callback is not: so only this is caught. */
+  #nextRecord(): boolean {
+    try {
+      return this.#reader.next()
+    } catch {
+      this.#isMalformed = true
+      return false
+    }
+  }
+
+  /** Acts on the record of an invocation. True where it is the answer to an entry, not to what was pending before. */
+  #record(slot: LaneSlot, cpuUs: number): boolean {
+    const reader = this.#reader
+    const invocation = this.#running.get(reader.id)
+    // Forged, or forgotten meanwhile.
+    if (invocation?.where !== slot) return false
+    if (reader.outcome === protocol.OUTCOME_PENDING) {
+      const isNew = !slot.pending.has(invocation)
+      slot.pending.add(invocation)
+      return isNew
+    }
+    const wasEntry = !slot.pending.delete(invocation)
+    invocation.runs.push({ step: invocation.step, cpuUs })
+    this.#events.ran(invocation, cpuUs, reader.outcome === protocol.OUTCOME_THREW)
+    if (reader.outcome === protocol.OUTCOME_THREW) {
+      invocation.phase = reader.phase
+      this.#fail(invocation, 'throw', thrownText(reader.head))
+      return wasEntry
+    }
+    invocation.edits += reader.edits
+    if (reader.outcome === protocol.OUTCOME_RESPONSE) this.#respond(invocation)
+    else this.#goOn(invocation, slot.lane)
+    return wasEntry
+  }
+
+  #goOn(invocation: Invocation, lane: Lane): void {
+    invocation.step++
+    if (invocation.step >= invocation.end) {
+      invocation.outcome = 'next'
+      this.#settle(invocation)
+      return
+    }
+    invocation.retries = 0
+    invocation.patience = 1
+    invocation.startedAt = performance.now()
+    if (invocation.isRouted) invocation.where = lane.slotOf(invocation.unit)
+    else this.#send(invocation)
+  }
+
+  #respond(invocation: Invocation): void {
+    const { head, body, bodyKind, phase } = this.#reader
+    const status = Number(head.slice(0, 3))
+    if (head.charCodeAt(3) !== 10 || !(status >= 100 && status <= 999)) {
+      this.#fail(invocation, 'throw', 'its response has no status')
+      return
+    }
+    if (body.length > BODY_MAX) {
+      this.#fail(invocation, 'throw', 'its response is too large')
+      return
+    }
+    invocation.outcome = 'response'
+    invocation.phase = phase
+    invocation.status = status
+    invocation.headers = head.slice(4)
+    invocation.answer = bodyKind === protocol.BODY_BYTES ? Buffer.from(body, 'latin1') : body
+    this.#settle(invocation)
+  }
+
+  /** The isolate is gone: judges the entry that ran, and sends the others again. */
+  cut(
+    slot: LaneSlot,
+    entries: readonly Entry[],
+    reason: CutReason,
+    cpuUs: number,
+    progress: number,
+    runningId: number,
+    message: string,
+    patience: number,
+  ): void {
+    const { unit } = slot
+    const lost = [...this.#unanswered(slot, entries), ...slot.pending]
+    slot.lane.markGone(slot)
+    if (reason === 'install') {
+      this.#events.blamed(unit, 'syntax')
+      for (const invocation of lost) this.#fail(invocation, 'syntax', message)
+      return
+    }
+    const ran = culprit(entries[progress], runningId, lost)
+    const { cpuMs } = unit.unit.manifest.limits
+    // Entries before it may have used up to a slice of the time.
+    const allowedMs = progress > 0 ? cpuMs + protocol.SLICE_MS : cpuMs
+    if (reason === 'timeout' && cpuUs < allowedMs * 1000) {
+      this.#sendAgainWithPatience(lost, ran, patience)
+      return
+    }
+    const why = reason === 'timeout' ? 'cpu' : reason === 'memory' ? 'memory' : 'throw'
+    const text =
+      why === 'cpu'
+        ? `it used ${Math.round(cpuUs / 1000)} ms of CPU in a call; ${cpuMs} ms are allowed`
+        : message
+    this.#events.blamed(unit, why)
+    if (ran) this.#fail(ran, why, text)
+    for (const invocation of lost) {
+      if (invocation === ran) continue
+      // Where it cannot be said which, each is tried alone, and not for ever.
+      if (!ran && ++invocation.retries > RETRIES_MAX) this.#fail(invocation, why, text)
+      else this.#replay(invocation, 2)
+    }
+  }
+
+  /** The machine was busy: more time for the one that ran, no blame for anybody. */
+  #sendAgainWithPatience(lost: readonly Invocation[], ran: Invocation | undefined, patience: number): void {
+    for (const invocation of lost) {
+      const mayBeIt = ran === undefined || invocation === ran
+      if (!mayBeIt) this.#replay(invocation, 1)
+      else if (patience < PATIENCE_MAX) this.#replay(invocation, patience * 2)
+      else this.#fail(invocation, 'wall', 'the machine was too busy to run it')
+    }
+  }
+
+  /** Those of the entries that are still without an answer, and not elsewhere. */
+  #unanswered(slot: LaneSlot, entries: readonly Entry[]): Invocation[] {
+    const left: Invocation[] = []
+    for (const entry of entries) {
+      if (typeof entry === 'number' || entry.outcome !== 'running') continue
+      if (entry.where === slot && !slot.pending.has(entry)) left.push(entry)
+    }
+    return left
+  }
+
+  #again(slot: LaneSlot, entry: Entry): void {
+    if (entry instanceof Invocation) {
+      if (entry.outcome === 'running' && entry.where === slot) this.#send(entry)
+    } else if (entry >= 0) slot.lane.enqueueTimer(slot, entry)
+    else slot.lane.enqueueForget(slot, -entry)
+  }
+
+  #replay(invocation: Invocation, patience: number): void {
+    invocation.patience = Math.max(patience, 1)
+    this.#events.replayed()
+    this.#send(invocation)
+  }
+
+  /**
+   * The lane is dead: all that was on it moves to where its unit runs now, in the order in which it came. What is in
+   * the unit to blame fails.
+   */
+  moveFrom(lane: Lane, guilty: UnitSlot | undefined, reason: FailureReason, message: string): void {
+    for (const slot of lane.slots.values()) lane.markGone(slot)
+    for (const invocation of this.#running.values()) {
+      if (invocation.where?.lane !== lane || invocation.outcome !== 'running') continue
+      if (invocation.unit === guilty) this.#fail(invocation, reason, message)
+      else if (++invocation.moves > MOVES_MAX) this.#fail(invocation, 'crash', 'sandboxes keep dying')
+      else this.#replay(invocation, invocation.patience)
+    }
+  }
+
+  /** Ends what did not settle in time. */
+  checkWall(lane: Lane, now: number, stalledMs: number): boolean {
+    let isWaiting = false
+    for (const slot of lane.slots.values()) {
+      if (slot.pending.size === 0) continue
+      isWaiting = true
+      const { wallMs } = slot.unit.unit.manifest.limits
+      for (const invocation of slot.pending) {
+        // The first ones came first.
+        if (now - invocation.startedAt <= wallMs) continue
+        if (stalledMs > STALLED_MS) break
+        slot.pending.delete(invocation)
+        lane.enqueueForget(slot, invocation.id)
+        this.#fail(invocation, 'wall', `it did not settle within ${wallMs} ms`)
+      }
+    }
+    return isWaiting
+  }
+
+  #fail(invocation: Invocation, reason: FailureReason, message: string): void {
+    invocation.outcome = 'failed'
+    invocation.reason = reason
+    invocation.message = message.slice(0, MESSAGE_MAX)
+    this.#settle(invocation)
+  }
+
+  #settle(invocation: Invocation): void {
+    this.#running.delete(invocation.id)
+    invocation.where = undefined
+    for (const unit of invocation.units) unit.users--
+    invocation.onSettled(invocation)
+  }
+}
+
+/**
+ * Which of those that were lost ran when the isolate was cut off: by the entry, by what the guest said, or because there
+ * is but one. Undefined where that is unknown: what awaited goes on after the step, and nobody can tell them apart.
+ */
+function culprit(
+  entry: Entry | undefined,
+  runningId: number,
+  lost: readonly Invocation[],
+): Invocation | undefined {
+  if (entry instanceof Invocation) return lost.includes(entry) ? entry : undefined
+  if (runningId > 0) return lost.find((invocation) => invocation.id === runningId)
+  return lost.length === 1 ? lost[0] : undefined
+}
+
+/** What was thrown, as its stack where there is one. The guest's JSON may be anything. */
+function thrownText(json: string): string {
+  try {
+    const thrown = JSON.parse(json) as { name?: unknown; message?: unknown; stack?: unknown } | null
+    if (typeof thrown?.stack === 'string' && thrown.stack !== '') return thrown.stack
+    return `${String(thrown?.name ?? 'Error')}: ${String(thrown?.message ?? '')}`
+  } catch {
+    return 'it threw'
+  }
+}

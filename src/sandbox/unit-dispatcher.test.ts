@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { go, moduleUnit, startRunner, step, unit, type TestRunner } from './testing/runner.ts'
+import type { UnitVersion } from '../contract/unit.ts'
+
+const TOKEN = `access(request, response, edge) {
+  const token = request.query.get('token') ?? request.cookies.get('superstition')
+  if (token !== 'token') return new Response('forbidden', { status: 403 })
+  response.headers.append('set-cookie', 'superstition=token')
+}`
+
+let test0: TestRunner
+before(async () => {
+  test0 = await startRunner()
+})
+after(() => test0.close())
+
+for (const isolation of ['process', 'inline'] as const) {
+  const of = (handlers: string, options: Parameters<typeof unit>[1] = {}): UnitVersion =>
+    unit(handlers, { ...options, manifest: { isolation, ...options.manifest } })
+
+  test(`${isolation}: a unit that returns nothing lets the request go on with its changes`, async () => {
+    const outcome = await go(test0.runner, [step(of(TOKEN), 'access')])
+    assert.equal(outcome.kind, 'next')
+    assert.equal(outcome.edits, 'A set-cookie: superstition=token\n')
+    assert.equal(outcome.runs.length, 1)
+  })
+
+  test(`${isolation}: a unit that returns a response answers with it`, async () => {
+    const head = 'GET /x HTTP/1.1\r\nhost: example.org\r\n'
+    const outcome = await go(test0.runner, [step(of(TOKEN), 'access')], { head })
+    assert.ok(outcome.kind === 'response')
+    assert.equal(outcome.status, 403)
+    assert.equal(outcome.body, 'forbidden')
+    assert.equal(outcome.phase, 'access')
+  })
+
+  test(`${isolation}: units that follow each other see what the ones before changed`, async () => {
+    const first = of(`rewrite(request) { request.headers.set('x-a', '1') }`)
+    const second = of(`rewrite(request) { request.headers.set('x-b', request.headers.get('x-a') + '2') },
+      access(request, response) { response.headers.set('x-c', request.headers.get('x-b')) }`)
+    const third = of(`access(request, response) { response.headers.append('x-d', '4') }`)
+    const steps = [step(first, 'rewrite'), step(second, 'rewrite', 'access'), step(third, 'access')]
+    const outcome = await go(test0.runner, steps)
+    assert.equal(outcome.kind, 'next')
+    assert.equal(outcome.edits, 'h x-a: 1\nh x-b: 12\nH x-c: 12\nA x-d: 4\n')
+    assert.deepEqual(
+      outcome.runs.map((run) => run.step),
+      [0, 1, 2],
+    )
+  })
+
+  test(`${isolation}: the same unit may come twice in a trip`, async () => {
+    const first = of(`rewrite(request) { request.headers.set('x-a', '1') },
+      access(request, response) { response.headers.set('x-c', request.headers.get('x-a')) }`)
+    const second = of(`rewrite(request) { request.headers.set('x-a', '2') }`)
+    const outcome = await go(test0.runner, [
+      step(first, 'rewrite'),
+      step(second, 'rewrite'),
+      step(first, 'access'),
+    ])
+    assert.equal(outcome.edits, 'h x-a: 1\nh x-a: 2\nH x-c: 2\n')
+  })
+
+  test(`${isolation}: later units do not run when one answers`, async () => {
+    const answers = of(`access() { return new Response('no', { status: 401 }) }`)
+    const never = of(`access() { throw new Error('never') }`)
+    const first = of(`rewrite(request, response) { response.headers.set('x-a', '1') }`)
+    const outcome = await go(test0.runner, [
+      step(first, 'rewrite'),
+      step(answers, 'access'),
+      step(never, 'access'),
+    ])
+    assert.ok(outcome.kind === 'response')
+    assert.equal(outcome.step, 1)
+    assert.equal(outcome.edits, 'H x-a: 1\n')
+  })
+
+  test(`${isolation}: an async handler is answered when it settles, and holds nobody up`, async () => {
+    const slow = of(`async access(request, response) {
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      response.headers.set('x-slow', '1')
+    }`)
+    const quick = of(`access() {}`)
+    const order: string[] = []
+    await Promise.all([
+      go(test0.runner, [step(slow, 'access')]).then((outcome) => order.push(`slow ${outcome.edits}`)),
+      go(test0.runner, [step(quick, 'access')]).then(() => order.push('quick')),
+      go(test0.runner, [step(slow, 'access'), step(quick, 'access')]).then((outcome) =>
+        order.push(outcome.kind),
+      ),
+    ])
+    assert.deepEqual(order.toSorted(), ['next', 'quick', 'slow H x-slow: 1\n'])
+    assert.equal(order[0], 'quick')
+  })
+
+  test(`${isolation}: an async handler that awaits nothing slow is answered at once`, async () => {
+    const quick = of(`async content(request) { await 0; return new Response('hé €', { status: 201 }) }`)
+    const outcome = await go(test0.runner, [step(quick, 'content')])
+    assert.ok(outcome.kind === 'response')
+    assert.equal(outcome.status, 201)
+    assert.equal(outcome.body, 'hé €')
+  })
+
+  test(`${isolation}: a handler that throws fails with its stack`, async () => {
+    const bad = of(`access() { null.x }`)
+    const outcome = await go(test0.runner, [step(bad, 'access')])
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.reason, 'throw')
+    assert.match(outcome.message, /TypeError.*\n.*unit\d+@\d+\.js:1:/)
+    const line = test0.lines.findLast((line) => line.unit === bad.name)
+    assert.equal(line?.reason, 'throw')
+  })
+
+  test(`${isolation}: a rejection that nobody handles costs no answer`, async () => {
+    const bad = of(
+      `access(request, response) { Promise.reject(new Error('lost')); response.headers.set('x-a', '1') }`,
+    )
+    const outcome = await go(test0.runner, [step(bad, 'access')])
+    assert.equal(outcome.edits, 'H x-a: 1\n')
+  })
+
+  test(`${isolation}: bytes of a body come in and go out as they are`, async () => {
+    const echo = of(
+      `async content(request) { return new Response(new Uint8Array(await request.arrayBuffer())) }`,
+    )
+    const body = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).join('')
+    const head = 'POST /x HTTP/1.1\r\nhost: example.org\r\ncontent-length: 256\r\n'
+    const outcome = await go(test0.runner, [step(echo, 'content')], { head, body })
+    assert.ok(outcome.kind === 'response')
+    assert.equal(Buffer.from(outcome.body as Uint8Array).toString('latin1'), body)
+  })
+
+  test(`${isolation}: what does not settle within its time fails, and nothing else does`, async () => {
+    const never = of(`access() { return new Promise(() => {}) }`, { limits: { wallMs: 50 } })
+    const outcome = await go(test0.runner, [step(never, 'access')])
+    assert.ok(outcome.kind === 'failed')
+    assert.equal(outcome.reason, 'wall')
+  })
+
+  test(`${isolation}: code that does not compile, throws, or loops at its top level is told by prepare`, async () => {
+    const manifest = { isolation }
+    const problems = await test0.runner.prepare([
+      moduleUnit('module.exports = {', { manifest, name: 'broken' }),
+      moduleUnit('null.x', { manifest, name: 'throws' }),
+      moduleUnit('for(;;);', { manifest, name: 'loops' }),
+      of(TOKEN),
+    ])
+    assert.equal(problems.length, 3)
+    assert.match(problems[0]!, /^broken@\d+: SyntaxError/)
+    assert.match(problems[1]!, /^throws@\d+: TypeError/)
+    assert.match(problems[2]!, /^loops@\d+: its top level ran for too long/)
+  })
+}
+
+test('try tells what is wrong with a version that is not live', async () => {
+  assert.deepEqual(await test0.runner.try(unit(TOKEN)), [])
+  const [problem] = await test0.runner.try(moduleUnit('null.x'))
+  assert.match(problem!, /TypeError/)
+})
+
+test('a released version is forgotten once its trips are done', async () => {
+  const slow = unit(`async access() { await new Promise((resolve) => setTimeout(resolve, 20)) }`)
+  const outcome = go(test0.runner, [step(slow, 'access')])
+  test0.runner.release(slow)
+  assert.equal((await outcome).kind, 'next')
+  assert.ok(!test0.runner.metrics().some((sample) => sample.labels.unit === slow.name))
+})
+
+test('log lines pass while the tail is on', async () => {
+  const talks = unit(`access() { console.warn('hello', { a: 1 }) }`)
+  await go(test0.runner, [step(talks, 'access')])
+  test0.runner.setTail(true)
+  await go(test0.runner, [step(talks, 'access')])
+  test0.runner.setTail(false)
+  const lines = test0.lines.filter((line) => line.unit === talks.name)
+  assert.equal(lines.length, 1)
+  assert.match(lines[0]!.message, /^hello/)
+  assert.equal(lines[0]!.level, 'warn')
+})

@@ -1,0 +1,421 @@
+/**
+ * The unit runner of a worker: checks whether a unit may run, sends it on its way, and makes the outcome.
+ *
+ * What is behind: the engine keeps and judges invocations, lanes lead to isolates, the fleet keeps sandboxes alive. Here
+ * is what lasts longer than a process: breakers, quarantine, metrics, log lines.
+ */
+import { readFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { Fleet } from './fleet.ts'
+import { InlineLane } from './inline-lane.ts'
+import { Invocation } from './invocation.ts'
+import { isolatedVmPath, loadIsolatedVm } from './isolated-vm.ts'
+import { LOG_LEVELS } from './protocol.ts'
+import { TripEngine } from './trip-engine.ts'
+import { UnitSlot } from './unit-slot.ts'
+import {
+  PHASES,
+  PHASE_BITS,
+  versionKey,
+  type FailureReason,
+  type Phase,
+  type UnitVersion,
+} from '../contract/unit.ts'
+import type { BreakerState } from './breaker.ts'
+import type { Lane } from './lane.ts'
+import type { Clock } from '../base/clock.ts'
+import type { MetricSample, Quarantine, TailLine } from '../contract/messages.ts'
+import type { StepRun, Trip, UnitRunner } from '../contract/unit-runner.ts'
+
+export interface UnitRunnerOptions {
+  /** Number of this worker, for log lines. */
+  readonly worker: number
+  /** Paths of the bundles: `bundleSandbox()` and `bundleGuest()` made their texts. */
+  readonly bundles: { readonly sandbox: string; readonly guest: string }
+  /** `config.edge.sandboxMemory`: resident memory of one sandbox, in bytes. */
+  readonly sandboxMemory: number
+  /** `edge.node`. */
+  readonly node?: { readonly name: string; readonly groups: readonly string[] }
+  readonly clock: Clock
+  /** 0 to 1: spreads the probes of workers in time. */
+  readonly random?: () => number
+  /** A version is quarantined by what happened here. */
+  onQuarantine(quarantine: Quarantine): void
+  /** A failure of a unit, or a line that it logged while the tail is on. */
+  onLine(line: TailLine): void
+  /** The sandbox processes changed. */
+  onSandboxes?(pids: readonly number[]): void
+  /** The author's file and line for a stack in terms of the bundled code: `token.ts:7:3`. */
+  locate?(unit: UnitVersion, stack: string): string | undefined
+}
+
+export interface UnitDispatcher extends UnitRunner {
+  /** Quarantines what others found out. */
+  quarantine(list: readonly Quarantine[]): void
+  /** Compiles a version and runs its top level, aside; resolves to what is wrong with it, in words. */
+  try(unit: UnitVersion): Promise<readonly string[]>
+  /** Log lines of units are passed on, or dropped. Failures are always passed on. */
+  setTail(on: boolean): void
+  /** Lines that were dropped for being too many, since this was last asked. */
+  takeDropped(): number
+  /** The pipeline left a unit out of a request because of its `sample`. */
+  sampledOut(unit: UnitVersion, phases: number): void
+  breakerState(unit: UnitVersion): BreakerState | 'quarantined'
+  metrics(): MetricSample[]
+  /** What is taken from the sandboxes, in words. */
+  readonly protections: readonly string[]
+  readonly sandboxPids: readonly number[]
+}
+
+/** A try that was cut short by the death of a sandbox is made again so often. */
+const PREPARE_TRIES = 3
+const WATCH_MS = 10
+
+export const createUnitRunner = (options: UnitRunnerOptions): UnitDispatcher => new Dispatcher(options)
+
+/** A trip under way. */
+interface Passage {
+  readonly trip: Trip
+  /** Edits so far are made of those that came with the trip, and more. */
+  readonly editsBefore: number
+  /** The step that may not run, because its breaker is open or it is quarantined. */
+  readonly refused: number
+}
+
+class Dispatcher implements UnitDispatcher {
+  readonly #options: UnitRunnerOptions
+  readonly #guest: string
+  readonly #node: { readonly name: string; readonly groups: readonly string[] }
+  readonly #random: () => number
+  readonly #isolatedVm = isolatedVmPath()
+  readonly #engine: TripEngine
+  readonly #fleet: Fleet
+  readonly #slots = new Map<UnitVersion, UnitSlot>()
+  readonly #quarantined = new Map<string, FailureReason>()
+  readonly #passages = new Map<Invocation, Passage>()
+  #inline: InlineLane | undefined
+  #lastIndex = 0
+  #isTailOn = false
+  #dropped = 0
+  #replays = 0
+  #isWatching = false
+  #onIdle: (() => void) | undefined
+
+  constructor(options: UnitRunnerOptions) {
+    this.#options = options
+    this.#node = options.node ?? { name: '', groups: [] }
+    this.#random = options.random ?? Math.random
+    this.#guest = readFileSync(options.bundles.guest, 'utf8')
+    this.#engine = new TripEngine({
+      laneFor: (unit) => this.#laneFor(unit),
+      ran: (invocation, cpuUs, hasThrown) => this.#ran(invocation, cpuUs, hasThrown),
+      blamed: (unit, reason) => this.#blamed(unit, reason),
+      logged: (unit, level, text) => this.#logged(unit, level, text),
+      replayed: () => this.#replays++,
+      active: () => this.#watch(),
+    })
+    this.#fleet = new Fleet(
+      {
+        bundle: options.bundles.sandbox,
+        isolatedVm: this.#isolatedVm,
+        guest: this.#guest,
+        node: this.#node,
+        memoryMax: options.sandboxMemory,
+      },
+      this.#engine,
+      {
+        died: (lane, unit, reason, message) => this.#died(lane, unit, reason, message),
+        changed: (pids) => options.onSandboxes?.(pids),
+        hotUnits: () => this.#hotUnits(),
+      },
+    )
+  }
+
+  run(trip: Trip): void {
+    const now = performance.now()
+    const units: UnitSlot[] = []
+    const phases: number[] = []
+    let refused = trip.steps.length
+    for (const step of trip.steps) {
+      const slot = this.#slotOf(step.unit)
+      if (slot.quarantined || !slot.health.breaker.admits(now)) {
+        refused = units.length
+        break
+      }
+      units.push(slot)
+      phases.push(step.phases)
+    }
+    const runs: StepRun[] = []
+    if (units.length === 0) {
+      setImmediate(() => this.#refuse(trip, 0, '', runs))
+      return
+    }
+    const id = this.#engine.nextId()
+    const invocation = new Invocation(id, trip, units, phases, now, runs, this.#onSettled)
+    this.#passages.set(invocation, { trip, editsBefore: trip.edits.length, refused })
+    this.#engine.submit(invocation)
+  }
+
+  readonly #onSettled = (invocation: Invocation): void => {
+    const passage = this.#passages.get(invocation)!
+    this.#passages.delete(invocation)
+    const { trip, editsBefore, refused } = passage
+    const { step, runs, phase } = invocation
+    const edits = invocation.edits.slice(editsBefore)
+    switch (invocation.outcome) {
+      case 'response': {
+        const { status, headers, answer: body } = invocation
+        const at = phaseName(phase, invocation.phases[step]!)
+        trip.done({ kind: 'response', step, phase: at, edits, status, headers, body, runs })
+        break
+      }
+      case 'failed': {
+        const { reason, message } = invocation
+        const at = phaseName(phase, invocation.phases[step]!)
+        this.#failed(invocation.units[step]!, at, reason, message)
+        trip.done({ kind: 'failed', step, phase: at, edits, reason, message, runs })
+        break
+      }
+      default:
+        if (refused < trip.steps.length) this.#refuse(trip, refused, edits, runs)
+        else trip.done({ kind: 'next', edits, runs })
+    }
+    for (const unit of invocation.units) if (unit.isReleased) this.#forget(unit)
+    if (this.#onIdle && this.#engine.size === 0) this.#onIdle()
+  }
+
+  /** The unit of `step` may not run now. */
+  #refuse(trip: Trip, step: number, edits: string, runs: readonly StepRun[]): void {
+    const { unit, phases } = trip.steps[step]!
+    const slot = this.#slotOf(unit)
+    const reason = slot.quarantined ?? slot.health.breaker.reason
+    const message = slot.quarantined ? 'quarantined until a new version comes' : 'its breaker is open'
+    const phase = phaseName(0, phases)
+    slot.metrics.failed(phase, reason)
+    trip.done({ kind: 'failed', step, phase, edits, reason, message, runs })
+  }
+
+  #slotOf(unit: UnitVersion): UnitSlot {
+    let slot = this.#slots.get(unit)
+    if (!slot) {
+      slot = new UnitSlot(++this.#lastIndex, unit, this.#random)
+      slot.quarantined = this.#quarantined.get(slot.key)
+      this.#slots.set(unit, slot)
+    }
+    return slot
+  }
+
+  #laneFor(unit: UnitSlot): Lane {
+    return unit.unit.manifest.isolation === 'inline' ? this.#inlineLane() : this.#fleet.laneFor(unit)
+  }
+
+  #inlineLane(): InlineLane {
+    if (!this.#inline) {
+      setFlagsFromString('--expose-gc')
+      const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void
+      const ivm = loadIsolatedVm(this.#isolatedVm)
+      this.#inline = new InlineLane(
+        ivm,
+        this.#guest,
+        () => collect({ type: 'minor' }),
+        this.#engine,
+        this.#node,
+      )
+    }
+    return this.#inline
+  }
+
+  #ran(invocation: Invocation, cpuUs: number, hasThrown: boolean): void {
+    const { unit, step, phases, startedAt } = invocation
+    unit.metrics.ran(phases[step]!, cpuUs, performance.now() - startedAt)
+    if (!hasThrown) unit.health.breaker.succeeded()
+  }
+
+  #failed(unit: UnitSlot, phase: Phase, reason: FailureReason, message: string): void {
+    const now = performance.now()
+    unit.metrics.failed(phase, reason)
+    unit.health.breaker.failed(reason, now)
+    if (!unit.lines.admits(now)) this.#dropped++
+    else this.#line(unit, 'error', message, reason)
+  }
+
+  #line(unit: UnitSlot, level: TailLine['level'], message: string, reason?: FailureReason): void {
+    const { worker, clock, locate, onLine } = this.#options
+    const where = reason === undefined ? undefined : locate?.(unit.unit, message)
+    const { name, version } = unit.unit
+    const line: TailLine = {
+      at: clock.now(),
+      unit: name,
+      version,
+      level,
+      message,
+      worker,
+      ...(reason === undefined ? {} : { reason }),
+      ...(where === undefined ? {} : { where }),
+    }
+    onLine(line)
+  }
+
+  #logged(unit: UnitSlot, level: number, text: string): void {
+    if (!this.#isTailOn) return
+    if (unit.lines.admits(performance.now())) this.#line(unit, LOG_LEVELS[level] ?? 'info', text)
+    else this.#dropped++
+  }
+
+  #blamed(unit: UnitSlot, reason: FailureReason): void {
+    if (unit.health.cutOff(reason, performance.now())) this.#quarantineUnit(unit, reason)
+  }
+
+  #quarantineUnit(unit: UnitSlot, reason: FailureReason): void {
+    if (unit.quarantined) return
+    unit.quarantined = reason
+    if (unit.isTrial) return
+    const { name, version } = unit.unit
+    this.#quarantined.set(unit.key, reason)
+    this.#line(unit, 'error', 'quarantined until a new version comes', reason)
+    this.#options.onQuarantine({ name, version, reason, at: this.#options.clock.now() })
+  }
+
+  quarantine(list: readonly Quarantine[]): void {
+    for (const { name, version, reason } of list) {
+      this.#quarantined.set(versionKey({ name, version }), reason)
+      for (const slot of this.#slots.values()) {
+        if (slot.unit.name === name && slot.unit.version === version) slot.quarantined = reason
+      }
+    }
+  }
+
+  #died(lane: Lane, unit: UnitSlot | undefined, reason: FailureReason, message: string): void {
+    if (unit) this.#quarantineUnit(unit, reason)
+    this.#engine.moveFrom(lane, unit, reason, message)
+    lane.abandon()
+  }
+
+  /** Looks after the sandboxes while they have something to do, and only then. */
+  #watch(): void {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    // After the poll for what came in meanwhile: if this worker itself was held up, its sandboxes are not to blame.
+    setTimeout(() => setImmediate(this.#look), WATCH_MS)
+  }
+
+  readonly #look = (): void => {
+    this.#isWatching = false
+    const now = performance.now()
+    let isBusy = false
+    for (const lane of this.#fleet.lanes) {
+      lane.check(now)
+      const isWaiting = this.#engine.checkWall(lane, now, lane.stalledMs(now))
+      if (isWaiting || lane.isBusy) isBusy = true
+    }
+    if (this.#inline && this.#engine.checkWall(this.#inline, now, 0)) isBusy = true
+    if (isBusy) this.#watch()
+  }
+
+  async prepare(units: readonly UnitVersion[]): Promise<readonly string[]> {
+    const problems: string[] = []
+    for (const unit of units) {
+      const slot = this.#slotOf(unit)
+      if (slot.quarantined) continue
+      // In the spare first: what is wrong with it shows there, where it harms nobody.
+      const problem =
+        (await this.#prepareOn(slot, () => this.#fleet.spare)) ||
+        (await this.#prepareOn(slot, () => this.#laneFor(slot)))
+      if (problem !== '') problems.push(`${slot.key}: ${problem}`)
+    }
+    return problems
+  }
+
+  async try(unit: UnitVersion): Promise<readonly string[]> {
+    const slot = new UnitSlot(++this.#lastIndex, unit, this.#random, true)
+    const problem = await this.#prepareOn(slot, () => this.#fleet.spare)
+    for (const lane of this.#fleet.lanes) lane.forgetUnit(slot)
+    return problem === '' ? [] : [problem]
+  }
+
+  async #prepareOn(slot: UnitSlot, lane: () => Lane): Promise<string> {
+    for (let tries = 0; tries < PREPARE_TRIES; tries++) {
+      const problem = await new Promise<string | undefined>((resolve) => lane().prepare(slot, resolve))
+      if (problem !== undefined) return problem
+      if (slot.quarantined) return `its top level ended the sandbox (${slot.quarantined})`
+    }
+    return 'the sandbox died each time it was tried'
+  }
+
+  release(unit: UnitVersion): void {
+    const slot = this.#slots.get(unit)
+    if (!slot) return
+    slot.isReleased = true
+    this.#forget(slot)
+  }
+
+  #forget(slot: UnitSlot): void {
+    if (slot.users > 0) return
+    this.#slots.delete(slot.unit)
+    for (const lane of this.#fleet.lanes) lane.forgetUnit(slot)
+    this.#inline?.forgetUnit(slot)
+  }
+
+  #hotUnits(): readonly UnitSlot[] {
+    const { slots } = this.#fleet.active
+    const usedAt = (unit: UnitSlot): number => slots.get(unit.index)?.lastUsed ?? 0
+    return [...this.#slots.values()]
+      .filter((unit) => !unit.quarantined && unit.unit.manifest.isolation === 'process')
+      .toSorted((a, b) => usedAt(b) - usedAt(a))
+  }
+
+  setTail(on: boolean): void {
+    this.#isTailOn = on
+  }
+
+  takeDropped(): number {
+    const dropped = this.#dropped
+    this.#dropped = 0
+    return dropped
+  }
+
+  sampledOut(unit: UnitVersion, phases: number): void {
+    this.#slotOf(unit).metrics.sampledOut(phases)
+  }
+
+  breakerState(unit: UnitVersion): BreakerState | 'quarantined' {
+    const slot = this.#slotOf(unit)
+    return slot.quarantined ? 'quarantined' : slot.health.breaker.state
+  }
+
+  metrics(): MetricSample[] {
+    const samples: MetricSample[] = []
+    const worker = String(this.#options.worker)
+    for (const slot of this.#slots.values()) {
+      samples.push(...slot.metrics.samples(slot.unit))
+      const now = this.breakerState(slot.unit)
+      for (const state of ['closed', 'half-open', 'open', 'quarantined']) {
+        const labels = { unit: slot.unit.name, version: String(slot.unit.version), state, worker }
+        samples.push({ name: 'orla_unit_breaker_state', labels, value: state === now ? 1 : 0 })
+      }
+    }
+    samples.push({ name: 'orla_sandbox_restarts_total', labels: {}, value: this.#fleet.restarts })
+    samples.push({ name: 'orla_unit_replays_total', labels: {}, value: this.#replays })
+    return samples
+  }
+
+  get protections(): readonly string[] {
+    return this.#fleet.protections
+  }
+
+  get sandboxPids(): readonly number[] {
+    return this.#fleet.pids
+  }
+
+  async close(): Promise<void> {
+    if (this.#engine.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    await this.#fleet.close()
+  }
+}
+
+/** The phase of a bit; where it is none, the first of those that ran. */
+function phaseName(bit: number, phases: number): Phase {
+  for (const phase of PHASES) if (PHASE_BITS[phase] === bit) return phase
+  return PHASES.find((phase) => (phases & PHASE_BITS[phase]) !== 0) ?? 'rewrite'
+}

@@ -1,0 +1,44 @@
+/**
+ * A version as the worker's side of the sandbox knows it: a number for it, what a sandbox is told, how it fares.
+ */
+import { LineLimiter } from './line-limiter.ts'
+import { UnitHealth } from './unit-health.ts'
+import { UnitMetrics } from './unit-metrics.ts'
+import type { UnitCode } from './isolate-host.ts'
+import { versionKey, type FailureReason, type UnitVersion } from '../contract/unit.ts'
+
+export class UnitSlot {
+  /** Stands for the version in frames. Never used twice. */
+  readonly index: number
+  readonly unit: UnitVersion
+  readonly key: string
+  readonly health: UnitHealth
+  readonly metrics = new UnitMetrics()
+  readonly lines = new LineLimiter()
+  /** In a sandbox of its own, because the process died twice with it inside. */
+  isOnProbation = false
+  /** When a process last died in a way that may have been its doing; monotonic milliseconds. */
+  suspectedAt = -Infinity
+  /** Not run any more, and why. */
+  quarantined: FailureReason | undefined
+  /** Invocations under way that pass through it. */
+  users = 0
+  isReleased = false
+  /** Only tried: not live, so nobody else needs to know how it fares. */
+  readonly isTrial: boolean
+
+  constructor(index: number, unit: UnitVersion, random: () => number, isTrial = false) {
+    this.index = index
+    this.unit = unit
+    this.key = versionKey(unit)
+    this.health = new UnitHealth(random)
+    this.isTrial = isTrial
+  }
+
+  /** For a sandbox on this node. */
+  codeFor(node: UnitCode['node']): UnitCode {
+    const { name, version, env, code, manifest } = this.unit
+    const { cpuMs, memoryMb } = manifest.limits
+    return { name, version, env, node, code, cpuMs, memoryMb }
+  }
+}
