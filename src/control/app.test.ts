@@ -14,6 +14,7 @@ const change: shapes.ChangeResult = {
   live: { workers: 1, of: 1 },
   ms: 1,
   timings: {},
+  warnings: [],
 }
 const summary: shapes.UnitSummary = {
   name: 'a',

@@ -15,7 +15,8 @@ export async function startControl(
   options: AppOptions & { readonly host: string; readonly port: number },
 ): Promise<ControlServer> {
   const app = controlApp(options)
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  // The adaptor would put a Response of its own in place of the global one, whose `Response.json` then has no body.
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: options.host, port: options.port, exclusive: true }, resolve)

@@ -53,6 +53,15 @@ export const RollbackBody = v.strictObject({
   ...Waiting,
 })
 
+export const ProblemShape = v.strictObject({
+  message: text(),
+  file: v.optional(text()),
+  /** From 1. */
+  line: v.optional(count()),
+  column: v.optional(count()),
+})
+export type Problem = v.InferOutput<typeof ProblemShape>
+
 export const ChangeShape = v.strictObject({
   name: text(),
   /** The version that is live after the change; 0 where none is. */
@@ -70,6 +79,8 @@ export const ChangeShape = v.strictObject({
     storeMs: v.optional(v.number()),
     flipMs: v.optional(v.number()),
   }),
+  /** What the build found odd, and let pass. */
+  warnings: v.array(ProblemShape),
 })
 export type ChangeResult = v.InferOutput<typeof ChangeShape>
 export type ChangeTimings = ChangeResult['timings']
@@ -174,15 +185,6 @@ export const LogEntryShape = v.strictObject({
 })
 
 export const SnapshotShape = v.strictObject({ position: PositionShape, entries: strings() })
-
-export const ProblemShape = v.strictObject({
-  message: text(),
-  file: v.optional(text()),
-  /** From 1. */
-  line: v.optional(count()),
-  column: v.optional(count()),
-})
-export type Problem = v.InferOutput<typeof ProblemShape>
 
 export const LaggardShape = v.strictObject({ who: text(), reason: text() })
 export type Laggard = v.InferOutput<typeof LaggardShape>

@@ -49,7 +49,7 @@ import { formatPrometheus } from './prometheus.ts'
 import type { Quarantines } from './quarantine.ts'
 import type { TailHub } from './tail-hub.ts'
 import type { ChangeRequest, Plan, UnitChanges } from './unit-changes.ts'
-import type { UnitBuilder } from './unit-builder.ts'
+import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
 export interface NodeParts {
@@ -97,14 +97,14 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 
   return {
     deploy(name: string, request: DeployRequest, options) {
-      let draft: Awaited<ReturnType<UnitBuilder['build']>>['draft']
+      let draft: BuiltUnit['draft']
       return make(
         {
           name,
-          async prepare(note) {
-            const built = await parts.builder.build(name, request)
-            note(built.timings)
-            draft = built.draft
+          async prepare() {
+            const { draft: built, timings, warnings } = await parts.builder.build(name, request)
+            draft = built
+            return { timings, warnings: [...warnings] }
           },
           plan: (module) =>
             planDeploy(

@@ -74,7 +74,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     for (const address of [...config.edge.listen, config.control.listen]) await probeAddress(address)
     const shared = createSharedWords(WORD_COUNT)
     made.push(() => shared.unlink())
-    const builder = options.builder ?? startBuilder()
+    const builder = options.builder ?? startBuilder(log)
     made.push(() => builder.close())
 
     const node = new EdgeNode({

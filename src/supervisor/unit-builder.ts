@@ -1,11 +1,15 @@
 /** What the supervisor asks of the checker: a unit's source in, what can be stored out, or what is wrong with it. */
-import type { DeployRequest } from '../control/node.ts'
-import type { ChangeTimings } from '../control/shapes.ts'
+import { Checker } from '../checker/checker.ts'
+import type { Problem as FoundProblem } from '../checker/protocol.ts'
+import { Refused, type DeployRequest } from '../control/node.ts'
+import type { ChangeTimings, Problem } from '../control/shapes.ts'
 import type { Draft } from '../unit/changes.ts'
+import type { Log } from './log.ts'
 
 export interface BuiltUnit {
   /** What is known without running it: its phases and fields are read when it is tried. */
   readonly draft: Pick<Draft, 'code' | 'sourceMap' | 'files' | 'entry'>
+  readonly warnings: readonly Problem[]
   readonly timings: Pick<ChangeTimings, 'buildMs' | 'checkMs'>
 }
 
@@ -17,6 +21,40 @@ export interface UnitBuilder {
   close(): void
 }
 
-export function startBuilder(): UnitBuilder {
-  throw new Error('no checker yet')
+/** Starts to warm the checker, and does not wait for it: a node serves before anybody deploys. */
+export function startBuilder(log: Log): UnitBuilder {
+  const checker = new Checker({ onDeath: (message) => log.warn(message) })
+  void checker.start()
+  return {
+    get pid() {
+      return checker.pid
+    },
+    async build(name, { source, language, entry, files: others }) {
+      const files = { ...others, [entry]: source }
+      const result = await checker.build({ name, entry, files, language })
+      if (!result.ok) throw refusal(name, result.problems.map(withoutSeverity))
+      const { code, sourceMap, warnings, buildMs, checkMs } = result
+      return {
+        draft: { code, sourceMap, files, entry },
+        warnings: warnings.map(withoutSeverity),
+        timings: { buildMs: round(buildMs), checkMs: round(checkMs) },
+      }
+    },
+    close: () => checker.close(),
+  }
 }
+
+function refusal(name: string, problems: readonly Problem[]): Refused {
+  const [first] = problems
+  const where = [first?.file, first?.line, first?.column].filter((part) => part !== undefined).join(':')
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+  return new Refused(`${name} does not build: ${where}${where && ': '}${first?.message}${more}`, problems)
+}
+
+const withoutSeverity = ({ message, file, line, column }: FoundProblem): Problem => ({
+  message,
+  ...(file === undefined ? {} : { file }),
+  ...(line === undefined ? {} : { line }),
+  ...(column === undefined ? {} : { column }),
+})
+const round = (ms: number) => Math.round(ms * 100) / 100

@@ -9,7 +9,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import { NotFinished, Refused, type ChangeOptions } from '../control/node.ts'
-import type { ChangeResult, ChangeTimings, Laggard } from '../control/shapes.ts'
+import type { ChangeResult, ChangeTimings, Laggard, Problem } from '../control/shapes.ts'
 import type { FromWorker, UnitSet } from '../contract/messages.ts'
 import type { Effect, Store } from '../contract/store.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
@@ -32,8 +32,8 @@ export interface Plan {
 
 export interface ChangeRequest {
   readonly name: string
-  /** Before the turn: may be slow, touches nothing. What it notes goes into the timings. */
-  readonly prepare?: (note: (timings: ChangeTimings) => void) => Promise<void>
+  /** Before the turn: may be slow, touches nothing. What it returns goes into the result. */
+  readonly prepare?: () => Promise<Pick<ChangeResult, 'timings' | 'warnings'>>
   /**
    * In the turn: reads the store, writes nothing. Where the plan has a unit, it is made again with what trying that brought to
    * light, and then it counts.
@@ -65,6 +65,7 @@ interface Progress {
   /** What it is doing, for those who ask why it is not done. */
   step: string
   timings: ChangeTimings
+  warnings: readonly Problem[]
   version: number
   epoch: number
   workers: number
@@ -85,6 +86,7 @@ export class UnitChanges {
       startedAt: performance.now(),
       step: 'it is built and checked',
       timings: {},
+      warnings: [],
       version: 0,
       epoch: 0,
       workers: 0,
@@ -103,7 +105,7 @@ export class UnitChanges {
       },
     )
     await this.#within(done, request, progress, timeoutMs).finally(() => (isAwaited = false))
-    const { version, epoch, workers, timings } = progress
+    const { version, epoch, workers, timings, warnings } = progress
     return {
       name: request.name,
       version,
@@ -111,11 +113,12 @@ export class UnitChanges {
       live: { workers, of: this.#options.pool.size },
       ms: round(sinceMs(progress)),
       timings,
+      warnings: [...warnings],
     }
   }
 
   async #run(request: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
-    await request.prepare?.((timings) => Object.assign(progress.timings, timings))
+    Object.assign(progress, await request.prepare?.())
     progress.step = 'an earlier change is not done yet'
     const asked = performance.now()
     await this.#options.turns.take(async () => {

@@ -46,7 +46,8 @@ export class WorkerProcess {
       // Nothing of the supervisor's environment is a worker's business; a secret there would reach further than meant.
       env: workerEnvironment(process.env),
       execArgv: [...WORKER_FLAGS],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Standard output belongs to the one line `ready …`.
+      stdio: ['ignore', 2, 2, 'ipc'],
     })
     this.#child.on('message', (message) => this.#hear(message as FromWorker, events))
     // A failed spawn has no exit; a failed send to a process that is ending is followed by one.

@@ -61,6 +61,7 @@ export const uncheckedBuilder: UnitBuilder = {
         files: { ...files, [entry]: source },
         entry,
       },
+      warnings: [],
       timings: { buildMs: 0, checkMs: 0 },
     }
   },
