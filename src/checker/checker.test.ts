@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { after, test } from 'node:test'
+import { Checker, type CheckerOptions } from './checker.ts'
+import { fixtureTypesDirectory } from './fixture-types.ts'
+import type { BuildRequest } from './protocol.ts'
+
+const types = fixtureTypesDirectory()
+const open: Checker[] = []
+after(() => {
+  for (const checker of open) checker.close()
+  rmSync(types, { recursive: true })
+})
+
+function checker(options: CheckerOptions = {}): Checker {
+  const made = new Checker({ types, ...options })
+  open.push(made)
+  return made
+}
+const unit = (source: string): BuildRequest => ({
+  name: 'a',
+  entry: 'a.ts',
+  language: 'ts',
+  files: { 'a.ts': source },
+})
+const GOOD = unit('export default { access(request) { request.path = "/x" } }')
+const BAD = unit('export default { access(request) { request.path = 5 } }')
+/** Types that take the checker minutes: four levels of a union distributed over itself. */
+const ENDLESS = unit(`
+type D = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+type Deep<N extends number, A extends unknown[] = []> = A['length'] extends N ? A : Deep<N, [...A, D]>
+type Mix<A, B> = A extends \`\${infer X}\${infer Y}\` ? (B extends \`\${X}\${infer Z}\` ? Mix<Y, Z> : Mix<Y, B>) : never
+type S = \`\${D}\${D}\${D}\${D}\`
+const x: Mix<S, S> = Mix
+export default { access() { x } }`)
+
+test('builds come back in order, good and bad', async () => {
+  const process = checker()
+  const results = await Promise.all([GOOD, BAD, GOOD].map((request) => process.build(request)))
+  assert.deepEqual(
+    results.map(({ ok }) => ok),
+    [true, false, true],
+  )
+  assert.ok(results[0]!.ok && results[0]!.code.includes('module.exports'))
+  process.close()
+})
+
+test('a process that is killed at rest is replaced, and the next build does not notice', async () => {
+  const deaths: string[] = []
+  const process = checker({ onDeath: (message) => deaths.push(message) })
+  await process.start()
+  const { pid } = process
+  globalThis.process.kill(pid!, 'SIGKILL')
+  const result = await process.build(GOOD)
+  assert.equal(result.ok, true)
+  assert.notEqual(process.pid, pid)
+  assert.deepEqual(deaths, ['the checker ended: SIGKILL'])
+  process.close()
+})
+
+test('a build whose process is killed under it is done by the next one, and so are those in line', async () => {
+  const process = checker()
+  await process.start()
+  const { pid } = process
+  const results = [GOOD, BAD, GOOD].map((request) => process.build(request))
+  globalThis.process.kill(pid!, 'SIGKILL')
+  assert.deepEqual(
+    (await Promise.all(results)).map(({ ok }) => ok),
+    [true, false, true],
+  )
+  process.close()
+})
+
+test('a build whose process dies twice is given up, and the one in line behind it is not', async () => {
+  const deaths = new EventEmitter()
+  const process = checker({ onDeath: () => deaths.emit('death') })
+  await process.start()
+  const first = process.build(ENDLESS)
+  const second = process.build(GOOD)
+  const died = once(deaths, 'death')
+  globalThis.process.kill(process.pid!, 'SIGKILL')
+  await died
+  // The next one, warm and at work on the same build.
+  await process.start()
+  globalThis.process.kill(process.pid!, 'SIGKILL')
+  const result = await first
+  assert.ok(!result.ok && /died twice/.test(result.problems[0]!.message), JSON.stringify(result))
+  assert.equal((await second).ok, true)
+  process.close()
+})
+
+test('a build that takes too long is ended and refused, and the next one is built', async () => {
+  const process = checker({ timeoutMs: 1500 })
+  await process.start()
+  const [slow, next] = await Promise.all([process.build(ENDLESS), process.build(GOOD)])
+  assert.ok(!slow.ok, 'the types are not slow enough')
+  assert.match(slow.problems[0]!.message, /^the check took longer than 1500 ms$/)
+  assert.equal(next.ok, true)
+  process.close()
+})
+
+test('a process that cannot start is told after two tries, not waited for', async () => {
+  const process = checker({ types: '/nowhere' })
+  const result = await process.build(GOOD)
+  assert.ok(!result.ok && /the checker died twice/.test(result.problems[0]!.message), JSON.stringify(result))
+  process.close()
+})
+
+test('after it was closed, a build is refused at once', async () => {
+  const process = checker()
+  const waiting = process.build(GOOD)
+  process.close()
+  for (const result of [await waiting, await process.build(GOOD)]) {
+    assert.ok(!result.ok && result.problems[0]!.message === 'the checker was stopped')
+  }
+})
+
+test('the process gets none of the keys and tokens of its parent', async () => {
+  globalThis.process.env['ORLA_SECRET_KEY'] = 'x'
+  const process = checker()
+  await process.start()
+  const { readFileSync } = await import('node:fs')
+  const environment = readFileSync(`/proc/${process.pid}/environ`, 'utf8')
+  assert.ok(!environment.includes('ORLA_'))
+  delete globalThis.process.env['ORLA_SECRET_KEY']
+  process.close()
+})
+
+test('a warm build takes milliseconds', async (t) => {
+  const process = checker()
+  const started = performance.now()
+  await process.start()
+  const warm = performance.now() - started
+  const times: number[] = []
+  for (let n = 0; n < 60; n++) {
+    const start = performance.now()
+    const result = await process.build(
+      unit(`const n = ${n}\nexport default { access(request) { request.path = "/" + n } }`),
+    )
+    assert.ok(result.ok)
+    times.push(performance.now() - start)
+  }
+  times.sort((a, b) => a - b)
+  t.diagnostic(
+    `warm after ${warm.toFixed(0)} ms; a build p50 ${times[30]!.toFixed(1)} ms, p99 ${times[59]!.toFixed(1)} ms`,
+  )
+  // Loose, for a busy machine: what it must catch is libraries that are parsed again.
+  assert.ok(times[30]! < 150)
+  process.close()
+})

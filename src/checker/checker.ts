@@ -1,0 +1,160 @@
+/**
+ * Builds units in a process of its own that is kept warm, and replaced when it dies or takes too long.
+ *
+ * One build is in flight at a time, so it is known which one a process died over: that one is tried once more on the
+ * next process, and given up if it dies again. The others wait in line and notice nothing.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { BuildRequest, BuildResult, FromChecker, ToChecker } from './protocol.ts'
+
+export interface CheckerOptions {
+  /** How long one build may take, in milliseconds, before its process is killed. */
+  readonly timeoutMs?: number
+  /** The folder with `orla.d.ts` and `globals.d.ts`. */
+  readonly types?: string
+  /** Told when a process ended that should not have. */
+  readonly onDeath?: (message: string) => void
+}
+
+const TIMEOUT_MS = 10_000
+const ENTRY = fileURLToPath(
+  new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+)
+const TYPES = fileURLToPath(new URL('../unit/types', import.meta.url))
+
+interface Job {
+  readonly id: number
+  readonly request: BuildRequest
+  readonly resolve: (result: BuildResult) => void
+  tries: number
+}
+
+export class Checker {
+  readonly #options: CheckerOptions
+  readonly #jobs: Job[] = []
+  /** The first of the jobs, while a process works on it. */
+  #current: Job | undefined
+  #child: ChildProcess | undefined
+  #isReady = false
+  #isClosed = false
+  #timer: NodeJS.Timeout | undefined
+  #lastId = 0
+  #ready = Promise.withResolvers<void>()
+
+  constructor(options: CheckerOptions = {}) {
+    this.#options = options
+  }
+
+  /** Starts the process ahead of the first build. Resolves when it is warm, or ended before it was. */
+  start(): Promise<void> {
+    this.#ensureChild()
+    return this.#ready.promise
+  }
+
+  /** Of the process, while there is one. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Never rejects: whatever goes wrong is a problem of the result. */
+  build(request: BuildRequest): Promise<BuildResult> {
+    const { promise, resolve } = Promise.withResolvers<BuildResult>()
+    if (this.#isClosed) return Promise.resolve(failed('the checker was stopped'))
+    this.#jobs.push({ id: ++this.#lastId, request, resolve, tries: 0 })
+    this.#next()
+    return promise
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#child?.kill('SIGKILL')
+    this.#child = undefined
+    for (const job of this.#jobs.splice(0)) job.resolve(failed('the checker was stopped'))
+    this.#ready.resolve()
+  }
+
+  #next(): void {
+    if (this.#current || this.#isClosed) return
+    const job = this.#jobs[0]
+    if (!job) return
+    const child = this.#ensureChild()
+    // Sent when it says that it is warm: the time of the start is not the unit's.
+    if (!this.#isReady) return
+    this.#current = job
+    job.tries++
+    child.send({ kind: 'build', id: job.id, ...job.request } satisfies ToChecker)
+    const timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS
+    this.#timer = setTimeout(() => {
+      this.#finish(job, failed(`the check took longer than ${timeoutMs} ms`))
+      child.kill('SIGKILL')
+    }, timeoutMs)
+  }
+
+  #finish(job: Job, result: BuildResult): void {
+    clearTimeout(this.#timer)
+    this.#current = undefined
+    this.#jobs.shift()
+    job.resolve(result)
+  }
+
+  #ensureChild(): ChildProcess {
+    if (this.#child) return this.#child
+    const child = fork(ENTRY, [this.#options.types ?? TYPES], {
+      serialization: 'advanced',
+      execArgv: ['--max-old-space-size=1024'],
+      // Its stdout is not ours: scripts read the first line of that.
+      stdio: ['ignore', 2, 2, 'ipc'],
+      env: withoutSecrets(process.env),
+    })
+    this.#child = child
+    this.#isReady = false
+    child.on('message', (message: FromChecker) => this.#onMessage(child, message))
+    child.on('error', (error) => this.#onEnd(child, error.message))
+    child.on('exit', (code, signal) => this.#onEnd(child, signal ?? `exit code ${code}`))
+    return child
+  }
+
+  #onMessage(child: ChildProcess, message: FromChecker): void {
+    if (child !== this.#child) return
+    if (message.kind === 'ready') {
+      this.#isReady = true
+      this.#ready.resolve()
+    } else if (this.#current?.id === message.id) {
+      this.#finish(this.#current, message.result)
+    }
+    this.#next()
+  }
+
+  #onEnd(child: ChildProcess, reason: string): void {
+    if (child !== this.#child) return
+    this.#child = undefined
+    child.kill('SIGKILL')
+    this.#ready.resolve()
+    this.#ready = Promise.withResolvers<void>()
+    if (this.#isClosed) return
+    this.#options.onDeath?.(`the checker ended: ${reason}`)
+    const job = this.#current ?? (this.#isReady ? undefined : this.#jobs[0])
+    // A process that never got warm dies over nobody's code, but somebody has to be told after a while.
+    if (job && !this.#isReady) job.tries++
+    if (job && job.tries > 1) this.#finish(job, failed(`the checker died twice over this unit (${reason})`))
+    this.#current = undefined
+    clearTimeout(this.#timer)
+    // One that was never warm would most likely die at once again: it is started for the next build.
+    if (this.#isReady || this.#jobs.length > 0) this.#ensureChild()
+    this.#isReady = false
+  }
+}
+
+const failed = (message: string): BuildResult => ({
+  ok: false,
+  problems: [{ message, severity: 'error' }],
+  buildMs: 0,
+  checkMs: 0,
+})
+
+/** What it reads comes from outside, and it needs none of our keys and tokens. */
+function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('ORLA_')))
+}

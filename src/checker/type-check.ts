@@ -1,0 +1,190 @@
+/**
+ * Type-checks units with a TypeScript language service that stays warm: the libraries are parsed once, and a unit costs
+ * some milliseconds.
+ *
+ * The service sees three things: the libraries of ECMAScript, the two declaration files of a unit's world, and the files
+ * that were sent. Nothing else of the disk exists for it.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import ts from 'typescript'
+import { placeOf } from '../base/excerpt.ts'
+import { viewEntry, type EntryView } from './entry-view.ts'
+import { resolveImport, type Files } from './module-paths.ts'
+import type { Problem } from './protocol.ts'
+import { shapeProblems } from './shape.ts'
+
+/** Where units seem to lie. The slash keeps them apart from real files in messages as in look-ups. */
+const UNIT = '/unit/'
+const TYPES = '/orla/'
+const LIBRARIES = dirname(ts.getDefaultLibFilePath({}))
+
+const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2024,
+  lib: ['lib.es2024.d.ts'],
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  customConditions: ['workerd', 'worker', 'browser'],
+  moduleDetection: ts.ModuleDetectionKind.Force,
+  paths: { orla: [`${TYPES}orla.d.ts`] },
+  types: [],
+  strict: true,
+  // Handlers get their types from `Unit`; a helper without annotations should not stop a deploy.
+  noImplicitAny: false,
+  noEmit: true,
+  allowJs: true,
+  checkJs: false,
+  allowImportingTsExtensions: true,
+  resolveJsonModule: true,
+  esModuleInterop: true,
+  jsx: ts.JsxEmit.ReactJSX,
+  skipLibCheck: true,
+}
+
+export interface UnitTypes {
+  /** What `orla` exports: `orla.d.ts`. */
+  readonly orla: string
+  /** The global names of a unit: `globals.d.ts`. */
+  readonly globals: string
+}
+
+/** Reads the two declaration files. */
+export function readUnitTypes(directory: string): UnitTypes {
+  const read = (name: string) => readFileSync(join(directory, name), 'utf8')
+  return { orla: read('orla.d.ts'), globals: read('globals.d.ts') }
+}
+
+export interface Checked {
+  readonly problems: readonly Problem[]
+  /** The text could not be parsed: whatever else is told about it is a guess. */
+  readonly isBroken: boolean
+}
+
+/** "Cannot find module": where an import leads nowhere, TypeScript's advice is for projects on a disk, and ours is better. */
+const UNRESOLVED: ReadonlySet<number> = new Set([2307, 2580, 2591, 2792, 2882])
+
+interface Version {
+  readonly text: string
+  readonly number: string
+}
+
+export class TypeCheck {
+  readonly #types: ReadonlyMap<string, string>
+  readonly #service: ts.LanguageService
+  /** The text of each path that was ever asked for, and a number that changes with it. */
+  #versions = new Map<string, Version>()
+  #counter = 0
+  #files: Files = new Map()
+  #entry = ''
+  #view: EntryView = viewEntry('', '')
+
+  constructor(types: UnitTypes) {
+    this.#types = new Map([
+      [`${TYPES}orla.d.ts`, types.orla],
+      [`${TYPES}globals.d.ts`, types.globals],
+    ])
+    this.#service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry())
+  }
+
+  check(files: Files, entry: string): Checked {
+    this.#files = files
+    this.#entry = UNIT + entry
+    this.#view = viewEntry(entry, files.get(entry) ?? '')
+    // Old texts only make the map grow; a path that comes again gets a new number by its text.
+    this.#versions = new Map([...this.#versions].filter(([path]) => files.has(path.slice(UNIT.length))))
+    const program = this.#service.getProgram()
+    if (!program) return { problems: [], isBroken: false }
+    const own = program
+      .getSourceFiles()
+      .map(({ fileName }) => fileName)
+      .filter((path) => path.startsWith(UNIT) && !path.includes('/node_modules/'))
+
+    const broken = own.flatMap((path) => this.#service.getSyntacticDiagnostics(path))
+    if (broken.length > 0) return { problems: this.#problemsOf(broken), isBroken: true }
+    const problems = this.#problemsOf(own.flatMap((path) => this.#service.getSemanticDiagnostics(path)))
+    if (problems.length > 0) return { problems, isBroken: false }
+    const placeOf = (offset: number) => this.#placeOf(this.#entry, offset)
+    return { problems: shapeProblems(program, this.#entry, placeOf), isBroken: false }
+  }
+
+  #problemsOf(diagnostics: readonly ts.Diagnostic[]): Problem[] {
+    return diagnostics
+      .filter(({ category }) => category === ts.DiagnosticCategory.Error)
+      .map((diagnostic) => ({
+        ...(diagnostic.file ? this.#placeOf(diagnostic.file.fileName, diagnostic.start ?? 0) : {}),
+        message: this.#messageOf(diagnostic),
+        severity: 'error',
+      }))
+  }
+
+  #messageOf({ code, file, start = 0, length = 0, messageText }: ts.Diagnostic): string {
+    if (file && UNRESOLVED.has(code)) {
+      const specifier = file.text.slice(start, start + length).replaceAll(/^['"`]|['"`]$/g, '')
+      const found = resolveImport(this.#files, file.fileName.slice(UNIT.length), specifier, false)
+      if (found.kind === 'problem') return found.message
+    }
+    return `error TS${code}: ${ts.flattenDiagnosticMessageText(messageText, '\n').replaceAll(UNIT, '')}`
+  }
+
+  /** An offset in what the service sees as a place in what the author wrote. */
+  #placeOf(fileName: string, offset: number): { file: string; line: number; column: number } {
+    const file = fileName.slice(UNIT.length)
+    const at = fileName === this.#entry ? this.#view.toSource(offset) : offset
+    return { file, ...placeOf(this.#files.get(file) ?? '', at) }
+  }
+
+  #textOf(path: string): string | undefined {
+    if (path === this.#entry) return this.#view.text
+    if (path.startsWith(UNIT)) return this.#files.get(path.slice(UNIT.length))
+    return this.#types.get(path) ?? (path.startsWith(LIBRARIES) ? ts.sys.readFile(path) : undefined)
+  }
+
+  #exists(path: string): boolean {
+    if (path.startsWith(UNIT)) return this.#files.has(path.slice(UNIT.length))
+    return this.#types.has(path) || (path.startsWith(LIBRARIES) && ts.sys.fileExists(path))
+  }
+
+  #version(path: string): string {
+    // Libraries and the unit's world do not change while the process lives.
+    if (!path.startsWith(UNIT)) return '1'
+    const text = this.#textOf(path) ?? ''
+    const before = this.#versions.get(path)
+    if (before?.text === text) return before.number
+    const number = String(++this.#counter)
+    this.#versions.set(path, { text, number })
+    return number
+  }
+
+  #host(): ts.LanguageServiceHost {
+    const snapshots = new Map<string, ts.IScriptSnapshot>()
+    return {
+      getCompilationSettings: () => OPTIONS,
+      getCurrentDirectory: () => UNIT,
+      getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
+      getScriptFileNames: () => [...this.#types.keys(), ...(this.#entry === '' ? [] : [this.#entry])],
+      getScriptVersion: (path) => this.#version(path),
+      getScriptSnapshot: (path) => {
+        const kept = snapshots.get(path)
+        if (kept) return kept
+        const text = this.#textOf(path)
+        if (text === undefined) return undefined
+        const snapshot = ts.ScriptSnapshot.fromString(text)
+        if (!path.startsWith(UNIT)) snapshots.set(path, snapshot)
+        return snapshot
+      },
+      fileExists: (path) => this.#exists(path),
+      readFile: (path) => this.#textOf(path),
+      directoryExists: (path) => this.#hasFolder(path),
+      getDirectories: () => [],
+      useCaseSensitiveFileNames: () => true,
+    }
+  }
+
+  #hasFolder(path: string): boolean {
+    const prefix = path.endsWith('/') ? path : `${path}/`
+    if (UNIT.startsWith(prefix)) return true
+    if (!prefix.startsWith(UNIT)) return LIBRARIES.startsWith(path)
+    for (const file of this.#files.keys()) if ((UNIT + file).startsWith(prefix)) return true
+    return false
+  }
+}

@@ -1,0 +1,57 @@
+/** One unit, from what was sent to what can run: bundled and checked, with every problem of both told at once. */
+import { posix } from 'node:path'
+import { bundle } from './bundle.ts'
+import { SOURCE_CHARACTERS_MAX, type BuildRequest, type BuildResult, type Problem } from './protocol.ts'
+import type { Checked, TypeCheck } from './type-check.ts'
+
+export async function buildUnit(check: TypeCheck, request: BuildRequest): Promise<BuildResult> {
+  const { files, entry, problems } = readFiles(request)
+  if (problems.length > 0) return { ok: false, problems, buildMs: 0, checkMs: 0 }
+
+  const start = performance.now()
+  const bundled = await bundle(files, entry, request.language)
+  const built = performance.now()
+  const found = check.check(files, entry)
+  const times = { buildMs: built - start, checkMs: performance.now() - built }
+
+  if (bundled.ok && found.problems.length === 0) return { ...bundled, ...times }
+  return { ok: false, problems: merged(found, bundled.ok ? [] : bundled.problems), ...times }
+}
+
+/** Both see a missing file or a syntax error; of two problems on one line the type checker's stays. */
+function merged(checked: Checked, bundled: readonly Problem[]): readonly Problem[] {
+  // A parser that lost its way tells a second story about the same slip.
+  if (checked.isBroken) return checked.problems
+  const lines = new Set(checked.problems.map(({ file, line }) => `${file}:${line}`))
+  return [...bundled.filter(({ file, line }) => !lines.has(`${file}:${line}`)), ...checked.problems]
+}
+
+/** The files by normal path. What would lead out of the unit's own folder is refused. */
+function readFiles(request: BuildRequest): {
+  files: Map<string, string>
+  entry: string
+  problems: Problem[]
+} {
+  const problems: Problem[] = []
+  const refuse = (message: string) => problems.push({ message, severity: 'error' })
+  const files = new Map<string, string>()
+  let characters = 0
+  const isKnown = /\.(?:[mc]?[jt]s|[jt]sx|json)$/
+  const normal = (path: string) => posix.normalize(isKnown.test(path) ? path : `${path}.${request.language}`)
+  for (const [path, text] of Object.entries(request.files)) {
+    const name = normal(path)
+    characters += text.length
+    if (name.startsWith('/') || name.startsWith('..') || path.includes('\0')) {
+      refuse(`"${path}" is no path inside the unit's folder`)
+    }
+    files.set(name, text)
+  }
+  const entry = normal(request.entry)
+  if (!files.has(entry)) refuse(`the entry "${request.entry}" is not among the files`)
+  if (characters > SOURCE_CHARACTERS_MAX) {
+    refuse(
+      `the files are ${Math.ceil(characters / 2 ** 20)} MB together, at most ${SOURCE_CHARACTERS_MAX / 2 ** 20} MB`,
+    )
+  }
+  return { files, entry, problems }
+}
