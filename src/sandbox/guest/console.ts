@@ -2,6 +2,7 @@
 import { inspect } from './inspect.ts'
 import { DEBUG, ERROR, format, INFO, running, WARN } from './logging.ts'
 import { writeLog } from './output.ts'
+import { slice } from './primordials.ts'
 
 const say =
   (level: number) =>
@@ -18,7 +19,7 @@ export const console = {
   /** With the stack of the call. */
   trace: (...args: readonly unknown[]): void => {
     const { stack } = new Error(format(args))
-    writeLog(running.id, DEBUG, `Trace${typeof stack === 'string' ? stack.replace(/^Error/, '') : ''}`)
+    writeLog(running.id, DEBUG, `Trace${typeof stack === 'string' ? slice(stack, 5) : ''}`)
   },
   assert: (holds: unknown, ...args: readonly unknown[]): void => {
     if (!holds) writeLog(running.id, ERROR, `Assertion failed${args.length === 0 ? '' : `: ${format(args)}`}`)

@@ -5,12 +5,18 @@
  * (`Atomics.wait` stops the thread; a shared counter is a clock to measure others by), and `FinalizationRegistry` (its
  * callbacks would run outside a step, with no deadline). V8's own `console` leads nowhere and is replaced.
  */
+import { atob, btoa } from './base64.ts'
 import { console } from './console.ts'
+import { Crypto } from './crypto/crypto.ts'
+import { CryptoKey } from './crypto/crypto-key.ts'
+import { DOMException } from './dom-exception.ts'
+import { TextDecoder, TextEncoder } from './encoding.ts'
 import { Headers } from './headers.ts'
 import { defineProperty, now } from './primordials.ts'
 import { Request } from './request.ts'
 import { Response } from './response.ts'
 import { URLSearchParams } from './search-params.ts'
+import { structuredClone } from './structured-clone.ts'
 import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts'
 import { URL } from './url.ts'
 
@@ -20,17 +26,25 @@ export function installGlobals(): void {
   for (const name of REMOVED) delete (globalThis as Record<string, unknown>)[name]
   const startedAt = now()
   const globals: Record<string, unknown> = {
+    CryptoKey,
+    DOMException,
     Headers,
     Request,
     Response,
     URL,
+    TextDecoder,
+    TextEncoder,
     URLSearchParams,
+    atob,
+    btoa,
     console,
+    crypto: new Crypto(),
     setTimeout,
     setInterval,
     clearTimeout,
     clearInterval: clearTimeout,
     queueMicrotask,
+    structuredClone,
     self: globalThis,
     performance: { now: () => now() - startedAt, timeOrigin: startedAt },
   }

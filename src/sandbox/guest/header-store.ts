@@ -172,8 +172,9 @@ export function sortedHeaders(store: HeaderStore): HeaderNode | null {
 function insertSorted(first: HeaderNode | null, name: string, value: string): HeaderNode {
   let before: HeaderNode | null = null
   let at = first
-  const isSetCookie = name === 'set-cookie'
-  while (at !== null && (at.name < name || (isSetCookie && at.name === name))) {
+  const goesBefore = (node: HeaderNode): boolean =>
+    node.name < name || (node.name === name && name === 'set-cookie')
+  while (at !== null && goesBefore(at)) {
     before = at
     at = at.next
   }

@@ -15,7 +15,7 @@ import {
   toStringTagSymbol,
   toWellFormed,
 } from './primordials.ts'
-import { percentDecode, percentEncode } from './percent.ts'
+import { formDecode, formEncode } from './form.ts'
 import { iterateEntries, iterateNames, iterateValues } from './iteration.ts'
 
 class Param {
@@ -286,43 +286,6 @@ function scanQuery(query: string, name: string): string | null {
     at = end + 1
   }
   return null
-}
-
-/** Letters, digits and `*-._` stand for themselves in a form (WHATWG URL §1.3); a space is `+`. */
-const standsInForm = (code: number): boolean =>
-  (code >= 97 && code <= 122) ||
-  (code >= 65 && code <= 90) ||
-  (code >= 48 && code <= 57) ||
-  code === 42 ||
-  code === 45 ||
-  code === 46 ||
-  code === 95 ||
-  code === 32
-
-const formEncode = (text: string): string => replaceCharacter(percentEncode(text, standsInForm), ' ', '+')
-
-function formDecode(text: string): string {
-  return percentDecodeText(replaceCharacter(text, '+', ' '))
-}
-
-/** A query given as text may hold characters beyond ASCII; they stand for themselves. */
-function percentDecodeText(text: string): string {
-  return indexOf(text, '%') === -1 ? text : percentDecode(percentEncode(text, isAsciiCode))
-}
-
-const isAsciiCode = (): boolean => true
-
-function replaceCharacter(text: string, from: string, to: string): string {
-  let at = indexOf(text, from)
-  if (at === -1) return text
-  let out = ''
-  let start = 0
-  while (at !== -1) {
-    out += slice(text, start, at) + to
-    start = at + 1
-    at = indexOf(text, from, start)
-  }
-  return out + slice(text, start)
 }
 
 /** A `URLSearchParams` over the query of a request or URL, that tells its owner of changes. */
