@@ -21,6 +21,8 @@ const NOBODY = 65_534
 
 /** What is finished leaves before more is entered, once it is this old: a unit that loops shall not hold others' answers. */
 const FLUSH_AFTER_MS = 1
+/** What a module says of itself, in characters: more is left out. */
+const FACTS_MAX = 256 * 1024
 const FLUSH_BYTES = 256 * 1024
 
 const ivm = loadIsolatedVm(process.argv[2] ?? '')
@@ -99,8 +101,9 @@ const sink: ExecutorSink = {
     const text = `${[runningId, ...ids].join(' ')}\n${message.slice(0, 8192)}`
     send(frame.CUT, CUT_REASONS.indexOf(reason), seq, slot, cpuUs, progress + 1, text)
   },
-  prepared(seq, problem) {
-    send(frame.PREPARED, 0, seq, 0, 0, 0, problem.slice(0, 8192))
+  prepared(seq, problem, facts) {
+    if (problem !== '') send(frame.PREPARED, 1, seq, 0, 0, 0, problem.slice(0, 8192))
+    else send(frame.PREPARED, 0, seq, 0, 0, 0, facts.length > FACTS_MAX ? '' : facts)
   },
 }
 

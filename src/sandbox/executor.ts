@@ -45,7 +45,8 @@ export interface ExecutorSink {
     ids: readonly number[],
     message: string,
   ): void
-  prepared(seq: number, problem: string): void
+  /** `facts` are JSON of `ModuleFacts`, where there is no problem. */
+  prepared(seq: number, problem: string, facts: string): void
 }
 
 interface Route {
@@ -129,7 +130,7 @@ export class Executor {
       if (!(error instanceof CutError)) throw error
       problem = problemText(error)
     }
-    this.#sink.prepared(seq, problem)
+    this.#sink.prepared(seq, problem, known.isolate?.facts ?? '')
   }
 
   step(frame: StepFrame): void {

@@ -21,7 +21,7 @@ export const STEP = 6 // a: bytes of routes; payload: routes, batch
 export const READY = 10 // a: 1 where it runs as a user without rights
 export const ANSWERED = 11 // a: CPU in µs; b: bytes of `ID ID…\n`, for seq 0; payload: those, the answer
 export const CUT = 12 // a: CPU in µs; b: progress + 1; patience: index in CUT_REASONS; payload: `RUNNING ID ID…\n`, message
-export const PREPARED = 13 // payload: the problem, empty for none
+export const PREPARED = 13 // patience: 1 with a problem; payload: the problem, or ModuleFacts as JSON
 
 export const CUT_REASONS = ['timeout', 'memory', 'install', 'broken'] as const
 

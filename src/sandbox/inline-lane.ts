@@ -33,10 +33,10 @@ export class InlineLane extends Lane {
         const entries = frame?.entries ?? this.#entries(ids)
         events.cut(at, entries, reason, cpuUs, progress, runningId, message, frame?.patience ?? 1)
       },
-      prepared: (seq, problem) => {
+      prepared: (seq, problem, facts) => {
         const frame = this.take(seq)
         if (problem !== '' && frame) this.markGone(frame.slot)
-        frame?.onPrepared?.(problem)
+        frame?.onPrepared?.(problem, facts)
       },
     }
     this.#executor = new Executor(ivm, guest, sink, collect)

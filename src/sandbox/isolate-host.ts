@@ -102,7 +102,8 @@ export class IsolateHost {
     )
     const installed = JSON.parse(String(answer)) as Installed
     if (!installed.ok) throw new CutError('install', installed.stack || installed.message)
-    return new UnitIsolate(isolate, step, new Int32Array(shared))
+    const facts = JSON.stringify({ phases: installed.phases, fields: installed.fields })
+    return new UnitIsolate(isolate, step, new Int32Array(shared), facts)
   }
 }
 
@@ -114,14 +115,17 @@ export class UnitIsolate {
   readonly #isolate: ivm.Isolate
   readonly #step: ivm.Reference<Guest['step']>
   readonly #progress: Int32Array
+  /** JSON of `ModuleFacts`: what the module said of itself. */
+  readonly facts: string
   /** Kept, since a fresh one a call costs. */
   readonly #options = { timeout: 0 }
   readonly #arguments = ['']
 
-  constructor(isolate: ivm.Isolate, step: ivm.Reference<Guest['step']>, progress: Int32Array) {
+  constructor(isolate: ivm.Isolate, step: ivm.Reference<Guest['step']>, progress: Int32Array, facts: string) {
     this.#isolate = isolate
     this.#step = step
     this.#progress = progress
+    this.facts = facts
   }
 
   /** Index of the entry that runs or ran last; -1 outside of entries. The guest writes it, so its range is checked. */

@@ -29,8 +29,8 @@ export interface Frame {
   readonly onPrepared?: OnPrepared | undefined
 }
 
-/** Told the problem, empty for none; or undefined where the lane died before it was known. */
-export type OnPrepared = (problem: string | undefined) => void
+/** Told the problem, empty for none, and JSON of `ModuleFacts`; or undefined where the lane died before that was known. */
+export type OnPrepared = (problem: string | undefined, facts: string) => void
 
 /** Told by a lane, never while it is being told something itself. */
 export interface LaneEvents {
@@ -197,7 +197,7 @@ export abstract class Lane {
     const frames = [...this.frames, ...this.#ready]
     this.frames.length = 0
     this.#ready = []
-    for (const { onPrepared } of frames) onPrepared?.(undefined)
+    for (const { onPrepared } of frames) onPrepared?.(undefined, '')
   }
 
   /** Makes room: drops isolates that nothing waits in, those used longest ago first. */

@@ -182,9 +182,10 @@ export class ProcessLane extends Lane {
     if (!isDue) throw new frames.FrameError('an answer that was not due')
     if (frame?.onPrepared) {
       if (kind !== frames.PREPARED) throw new frames.FrameError('not what was asked for')
-      const problem = bytes.toString('utf8', start, end)
-      if (problem !== '') this.markGone(frame.slot)
-      frame.onPrepared(problem)
+      const text = bytes.toString('utf8', start, end)
+      const hasProblem = patience === 1
+      if (hasProblem) this.markGone(frame.slot)
+      frame.onPrepared(hasProblem ? text : '', hasProblem ? '' : text)
       return
     }
     const at = frame?.slot ?? slot

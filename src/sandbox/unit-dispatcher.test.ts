@@ -153,10 +153,13 @@ for (const isolation of ['process', 'inline'] as const) {
   })
 }
 
-test('try tells what is wrong with a version that is not live', async () => {
-  assert.deepEqual(await test0.runner.try(unit(TOKEN)), [])
-  const [problem] = await test0.runner.try(moduleUnit('null.x'))
-  assert.match(problem!, /TypeError/)
+test('try tells what is wrong with a version that is not live, or what it says of itself', async () => {
+  const { problems, module } = await test0.runner.try(unit(`paths: ['/x'], ${TOKEN}`))
+  assert.deepEqual(problems, [])
+  assert.deepEqual(module, { phases: 2, fields: { paths: ['/x'] } })
+  const bad = await test0.runner.try(moduleUnit('null.x'))
+  assert.match(bad.problems[0]!, /TypeError/)
+  assert.equal(bad.module, undefined)
 })
 
 test('a released version is forgotten once its trips are done', async () => {

@@ -26,7 +26,7 @@ import type { BreakerState } from './breaker.ts'
 import type { Lane } from './lane.ts'
 import type { Clock } from '../base/clock.ts'
 import type { MetricSample, Quarantine, TailLine } from '../contract/messages.ts'
-import type { StepRun, Trip, UnitRunner } from '../contract/unit-runner.ts'
+import type { ModuleFacts, StepRun, Trip, TryOutcome, UnitRunner } from '../contract/unit-runner.ts'
 
 export interface UnitRunnerOptions {
   /** Number of this worker, for log lines. */
@@ -53,8 +53,8 @@ export interface UnitRunnerOptions {
 export interface UnitDispatcher extends UnitRunner {
   /** Quarantines what others found out. */
   quarantine(list: readonly Quarantine[]): void
-  /** Compiles a version and runs its top level, aside; resolves to what is wrong with it, in words. */
-  try(unit: UnitVersion): Promise<readonly string[]>
+  /** Compiles a version and runs its top level, aside: tells what is wrong with it, or what its module says of itself. */
+  try(unit: UnitVersion): Promise<TryOutcome>
   /** Log lines of units are passed on, or dropped. Failures are always passed on. */
   setTail(on: boolean): void
   /** Lines that were dropped for being too many, since this was last asked. */
@@ -319,28 +319,39 @@ class Dispatcher implements UnitDispatcher {
       const slot = this.#slotOf(unit)
       if (slot.quarantined) continue
       // In the spare first: what is wrong with it shows there, where it harms nobody.
-      const problem =
-        (await this.#prepareOn(slot, () => this.#fleet.spare)) ||
-        (await this.#prepareOn(slot, () => this.#laneFor(slot)))
+      let { problem } = await this.#prepareOn(slot, () => this.#fleet.spare)
+      if (problem === '') problem = (await this.#prepareOn(slot, () => this.#laneFor(slot))).problem
       if (problem !== '') problems.push(`${slot.key}: ${problem}`)
     }
     return problems
   }
 
-  async try(unit: UnitVersion): Promise<readonly string[]> {
+  async try(unit: UnitVersion): Promise<TryOutcome> {
     const slot = new UnitSlot(++this.#lastIndex, unit, this.#random, true)
-    const problem = await this.#prepareOn(slot, () => this.#fleet.spare)
+    const { problem, facts } = await this.#prepareOn(slot, () => this.#fleet.spare)
     for (const lane of this.#fleet.lanes) lane.forgetUnit(slot)
-    return problem === '' ? [] : [problem]
+    if (problem !== '') return { problems: [problem] }
+    const module = parseFacts(facts)
+    return module
+      ? { problems: [], module }
+      : { problems: ['its fields are no plain data, or too much of it'] }
   }
 
-  async #prepareOn(slot: UnitSlot, lane: () => Lane): Promise<string> {
+  async #prepareOn(
+    slot: UnitSlot,
+    lane: () => Lane,
+  ): Promise<{ readonly problem: string; readonly facts: string }> {
     for (let tries = 0; tries < PREPARE_TRIES; tries++) {
-      const problem = await new Promise<string | undefined>((resolve) => lane().prepare(slot, resolve))
-      if (problem !== undefined) return problem
-      if (slot.quarantined) return `its top level ended the sandbox (${slot.quarantined})`
+      const prepared = await new Promise<{ problem: string; facts: string } | undefined>((resolve) => {
+        lane().prepare(slot, (problem, facts) =>
+          resolve(problem === undefined ? undefined : { problem, facts }),
+        )
+      })
+      if (prepared) return prepared
+      if (slot.quarantined)
+        return { problem: `its top level ended the sandbox (${slot.quarantined})`, facts: '' }
     }
-    return 'the sandbox died each time it was tried'
+    return { problem: 'the sandbox died each time it was tried', facts: '' }
   }
 
   release(unit: UnitVersion): void {
@@ -418,4 +429,17 @@ class Dispatcher implements UnitDispatcher {
 function phaseName(bit: number, phases: number): Phase {
   for (const phase of PHASES) if (PHASE_BITS[phase] === bit) return phase
   return PHASES.find((phase) => (phases & PHASE_BITS[phase]) !== 0) ?? 'rewrite'
+}
+
+/** The facts come out of a unit's isolate: they may be anything. */
+function parseFacts(json: string): ModuleFacts | undefined {
+  try {
+    const facts = JSON.parse(json) as { phases?: unknown; fields?: unknown } | null
+    const { phases, fields } = facts ?? {}
+    if (!Number.isInteger(phases) || typeof fields !== 'object' || fields === null || Array.isArray(fields))
+      return
+    return { phases: phases as number, fields: fields as Record<string, unknown> }
+  } catch {
+    return undefined
+  }
 }
