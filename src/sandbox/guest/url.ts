@@ -142,7 +142,8 @@ export class URL {
     if (url.isOpaque) return
     let text = until(withoutBreaks(value), isSpecial(url.scheme) ? '/\\?#' : '/?#')
     const bracket = indexOf(text, ']')
-    const colon = indexOf(text, ':', bracket + 1)
+    // A `file:` URL has no port: there the colon is a part of the name, and a wrong one.
+    const colon = url.scheme === 'file' ? -1 : indexOf(text, ':', bracket + 1)
     if (colon !== -1) {
       if (nameOnly || colon === 0) return
       // Like the parser, take the digits that lead the port and let the rest go.
@@ -155,7 +156,7 @@ export class URL {
     if (!setHostAndPort(changed, text)) return
     if (changed.host === '' && (url.username !== '' || url.password !== '' || url.port !== '')) return
     url.host = changed.host
-    if (indexOf(text, ':', bracket + 1) !== -1) url.port = changed.port
+    if (colon !== -1 && text.length > colon) url.port = changed.port
   }
 
   get port(): string {
