@@ -70,7 +70,7 @@ async function onMessage(message: ToWorker): Promise<void> {
   if (node === undefined) return
   switch (message.kind) {
     case 'try':
-      return tell({ kind: 'tried', id: message.id, problems: await node.runner.try(message.unit) })
+      return tell({ kind: 'tried', id: message.id, ...(await node.runner.try(message.unit)) })
     case 'prepare':
       return tell({
         kind: 'prepared',
