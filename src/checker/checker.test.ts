@@ -101,9 +101,11 @@ test('a build that takes too long is ended and refused, and the next one is buil
 })
 
 test('a process that cannot start is told after two tries, not waited for', async () => {
-  const process = checker({ types: '/nowhere' })
+  const deaths: string[] = []
+  const process = checker({ types: '/nowhere', onDeath: (message) => deaths.push(message) })
   const result = await process.build(GOOD)
   assert.ok(!result.ok && /the checker died twice/.test(result.problems[0]!.message), JSON.stringify(result))
+  assert.match(deaths[0]!, /^the checker ended: Error: ENOENT: .*\/nowhere\/orla\.d\.ts/)
   process.close()
 })
 

@@ -18,6 +18,8 @@ export interface CheckerOptions {
 }
 
 const TIMEOUT_MS = 10_000
+/** Of what a process prints, in characters. */
+const PRINTED_MAX = 16_384
 const ENTRY = fileURLToPath(
   new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
 )
@@ -104,15 +106,23 @@ export class Checker {
     const child = fork(ENTRY, [this.#options.types ?? TYPES], {
       serialization: 'advanced',
       execArgv: ['--max-old-space-size=1024'],
-      // Its stdout is not ours: scripts read the first line of that.
-      stdio: ['ignore', 2, 2, 'ipc'],
+      // What it prints is kept for the message of its death: it is no part of our own output.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: withoutSecrets(process.env),
     })
+    let printed = ''
+    child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (printed = (printed + text).slice(0, PRINTED_MAX)))
     this.#child = child
     this.#isReady = false
     child.on('message', (message: FromChecker) => this.#onMessage(child, message))
     child.on('error', (error) => this.#onEnd(child, error.message))
-    child.on('exit', (code, signal) => this.#onEnd(child, signal ?? `exit code ${code}`))
+    // Killed from outside, it has nothing to say; else its error is the reason. `close`: all it printed was read.
+    child.on('exit', (_, signal) => signal && this.#onEnd(child, signal))
+    child.on('close', (code) =>
+      this.#onEnd(child, /^.*Error: .*$/m.exec(printed)?.[0] ?? `exit code ${code}`),
+    )
     return child
   }
 
