@@ -89,7 +89,9 @@ test('what an origin does wrong reaches the client as a clear status or a cut', 
       const received = await client.readAll()
       assert.doesNotMatch(received, /\r\n0\r\n\r\n$/)
       assert.ok(!received.includes('\r\n\r\n') || !/content-length: 3\r\n/.test(received))
-      behave = answerWith(`HTTP/1.1 200 OK\r\n${CACHEABLE}content-length: 5\r\n\r\nwhole`)
+      behave = answerWith(
+        `HTTP/1.1 200 OK\r\n${CACHEABLE}connection: close\r\ncontent-length: 5\r\n\r\nwhole`,
+      )
       const again = await node.request(target)
       assert.equal(again.text, 'whole')
       assert.match(String(again.headers['cache-status']), /fwd=uri-miss/)

@@ -19,7 +19,7 @@ test('an edge without units passes requests on and answers back', async (t) => {
   const big = Buffer.from(Array.from({ length: 5_000_000 }, (_, i) => (i * 7919) % 251))
   let headers: IncomingMessage['headers'] = {}
   const routes: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
-    '/big': (_, response) => response.end(big),
+    '/big': (_, response) => response.setHeader('content-length', big.length).end(big),
     '/chunks': (_, response) => {
       response.setHeader('trailer', 'x-sum')
       response.write('one')
