@@ -119,7 +119,8 @@ export class Endpoint implements ConnectionPool {
   }
 
   private startSweep(): void {
-    this.sweep ??= setInterval(() => this.checkDeadlines(), this.sweepMs).unref()
+    // After a stall of this process, what has arrived meanwhile is read first: it is not the origin that was late.
+    this.sweep ??= setInterval(() => setImmediate(() => this.checkDeadlines()), this.sweepMs).unref()
   }
 
   private stopSweep(): void {
