@@ -1,0 +1,204 @@
+/**
+ * What the author of a unit imports: `import type { Unit } from "orla"`.
+ *
+ * A unit is one module whose default export is an object with handlers, one for each phase of a request that it hooks,
+ * and with fields that say where it runs. Globals (`Response`, `URL`, `crypto`…) are those of the web; see `globals.d.ts`.
+ *
+ * Everything here exists while a unit runs, and what a phase may not do is a type error.
+ */
+
+/** Nothing, now or later: the request goes on. */
+export type Nothing = void | Promise<void>
+/** Nothing, or a `Response` that answers the request; then later phases up to `headerFilter` do not run. */
+export type Answer = void | Response | Promise<void | Response>
+
+/** The default export of a unit. */
+export interface Unit extends Fields, Handlers {}
+
+/** The handlers, in the order of a request's life. At least one is needed. Each may be async. */
+export interface Handlers {
+  /**
+   * First of all: may change the request's method, path, query and headers, and stage headers of the response.
+   * Cache and origin use the request as it is after this.
+   */
+  rewrite?(request: EditableRequest, response: StagedResponse, edge: Edge): Answer
+  /** After `rewrite`, with the same powers: the place to refuse, with a `Response` of status 401 or 403. */
+  access?(request: EditableRequest, response: StagedResponse, edge: Edge): Answer
+  /** Makes the answer, instead of cache and origin. The one phase that can read the request's body. */
+  content?(request: ContentRequest, edge: Edge): Response | Promise<Response>
+  /** Before the head is sent, from the cache or not: may change status and headers. */
+  headerFilter?(request: ReadonlyRequest, response: FilteredResponse, edge: Edge): Nothing
+  /** After the answer has left: for counting and logging. */
+  log?(request: ReadonlyRequest, response: SentResponse, edge: Edge): Nothing
+  /**
+   * `content` in the form of the Fetch API, so that a module written for Workers, or a Hono app, is a unit as it is.
+   * `env` is `edge.env`. Exclusive with `content`.
+   */
+  fetch?(request: Request, env: Env, context: FetchContext): Response | Promise<Response>
+}
+
+/** Where and how a unit runs. What the deploy command says wins over these. */
+export interface Fields {
+  /** Hosts of the request: exact (`tv.example.com`), a wildcard (`*.example.com`), or `*`. Absent: all. */
+  hosts?: string | readonly string[]
+  /** Paths as received: exact, or a prefix that ends in `*`. Absent: all. */
+  paths?: string | readonly string[]
+  /** Methods, in upper case. Absent: all. */
+  methods?: string | readonly string[]
+  /** Edge nodes that run it, by name, or by `group:NAME`. Absent: all. */
+  nodes?: string | readonly string[]
+  /** Within a phase, units of higher priority run first; then by name. Default 0. */
+  priority?: number
+  /**
+   * The share of requests that run the unit, 0 to 1: drawn for each request, or so that a client stays on its side, by
+   * address or by the value of a cookie.
+   */
+  sample?: number | { readonly share?: number; readonly by?: 'random' | 'address' | `cookie:${string}` }
+  /**
+   * What happens to the request when the unit fails. `closed`: 503. `open`: as if the unit were not there. `lastGood`: the
+   * version before runs instead. Default: closed in `rewrite`, `access` and `content`, open elsewhere.
+   *
+   * (A function is no policy: it lets pass the apps of frameworks, which have a method of this name.)
+   */
+  onError?: 'closed' | 'open' | 'lastGood' | ((handler: never) => unknown)
+  limits?: Limits
+  /** `process` (default): in a sandbox process. `inline`: in the worker, for code that the operator trusts. */
+  isolation?: 'process' | 'inline'
+}
+
+/** How much one unit may use. */
+export interface Limits {
+  /** CPU time of one call of a handler, in milliseconds, 1 to 1000. Default 10. */
+  cpuMs?: number
+  /** Time until an async handler has settled, in milliseconds, 1 to 60000. Default 1000. */
+  wallMs?: number
+  /** Memory of the unit's isolate, in MiB, 8 to 512. Default 32. */
+  memoryMb?: number
+}
+
+/** The request as every phase sees it. */
+export interface ReadonlyRequest {
+  /** In upper case: `GET`. */
+  readonly method: string
+  /** As it stands in the request line, percent-encoding untouched, without the query: `/a%20b`. */
+  readonly path: string
+  /** The query's arguments. `get` finds one without taking the rest apart. */
+  readonly query: ReadonlyQuery
+  readonly headers: ReadonlyHeaders
+  /** The cookies that the client sent, values as they came. */
+  readonly cookies: Cookies
+  /** The `Host` header: name, and port where one was given. */
+  readonly host: string
+  /** Scheme, host, path and query together. Making a `URL` of it costs more than `path` and `query`. */
+  readonly url: string
+}
+
+/** The request in `rewrite` and `access`: what is assigned or changed here is what cache and origin see. */
+export interface EditableRequest extends Omit<ReadonlyRequest, 'method' | 'path' | 'query' | 'headers'> {
+  /** A method in upper case. */
+  method: string
+  /** Starts with `/`; percent-encoded; without `?` and `#`. */
+  path: string
+  /** Change it in place (`query.set('a', '1')`), or assign a new one, also as text. */
+  get query(): URLSearchParams
+  set query(query: URLSearchParams | string)
+  readonly headers: Headers
+}
+
+/** The request in `content`. Its body is there whole, and can be read once. */
+export interface ContentRequest extends ReadonlyRequest {
+  text(): Promise<string>
+  json(): Promise<any>
+  bytes(): Promise<Uint8Array<ArrayBuffer>>
+  arrayBuffer(): Promise<ArrayBuffer>
+  readonly bodyUsed: boolean
+}
+
+/** Before there is a response: headers set here are added to whatever is sent, and are never stored in the cache. */
+export interface StagedResponse {
+  readonly headers: Headers
+}
+
+/** The response that is about to be sent. */
+export interface FilteredResponse {
+  /** 200 to 599. */
+  status: number
+  readonly headers: Headers
+}
+
+/** The response that was sent. */
+export interface SentResponse {
+  readonly status: number
+  readonly headers: ReadonlyHeaders
+}
+
+/** Headers that can be looked at. */
+export type ReadonlyHeaders = Omit<Headers, 'append' | 'set' | 'delete'>
+/** A query that can be looked at. */
+export type ReadonlyQuery = Omit<URLSearchParams, 'append' | 'set' | 'delete' | 'sort'>
+
+/** Cookies of a request (`Cookie` headers), not decoded. To set one, append a `set-cookie` header to the response. */
+export interface Cookies extends Iterable<[name: string, value: string]> {
+  /** The value of the first cookie of that name. */
+  get(name: string): string | undefined
+  has(name: string): boolean
+  keys(): IterableIterator<string>
+  entries(): IterableIterator<[name: string, value: string]>
+}
+
+/** What the unit was deployed with: `--env K=V` and `--secret K=V`. Frozen. */
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** What a handler is told besides the request, and what it can ask of the node. */
+export interface Edge {
+  readonly env: Env
+  /** The edge node that runs this: name and groups, from its configuration. */
+  readonly node: { readonly name: string; readonly groups: readonly string[] }
+  /** This unit and its version. */
+  readonly unit: { readonly name: string; readonly version: number }
+  /** Who sent the request. */
+  readonly client: Client
+  /** In `headerFilter` and `log`: how long things took. */
+  readonly timing: Timing
+  /** A line of the unit's log, as `orla tail` shows it: at level info, or at the level in front. */
+  readonly log: Log
+  /** Lets work go on after the answer. Its errors are logged. */
+  waitUntil(work: Promise<unknown>): void
+}
+
+/** The connection's other end. */
+export interface Client {
+  /** IPv4 or IPv6 address, as text. */
+  readonly address: string
+  readonly port: number
+}
+
+/** Times of this request. What did not happen is absent: a hit in the cache asked no origin. */
+export interface Timing {
+  /** Milliseconds since the request's first byte. */
+  readonly requestMs?: number
+  /** Milliseconds to connect to the origin; 0 for a kept connection. */
+  readonly upstreamConnectMs?: number
+  /** Milliseconds until the origin's head had come. */
+  readonly upstreamResponseMs?: number
+  /** Round-trip time of the client's connection as the kernel estimates it, in microseconds. */
+  readonly tcpRttUs?: number
+}
+
+/** Values are printed as `console.log` prints them. */
+export interface Log {
+  (level: 'debug' | 'info' | 'warn' | 'error', value: unknown, ...more: readonly unknown[]): void
+  (...values: readonly unknown[]): void
+  debug(...values: readonly unknown[]): void
+  info(...values: readonly unknown[]): void
+  warn(...values: readonly unknown[]): void
+  error(...values: readonly unknown[]): void
+}
+
+/** The third argument of `fetch`. */
+export interface FetchContext {
+  waitUntil(work: Promise<unknown>): void
+  /** Has no effect: `onError: "open"` says it for the whole unit. */
+  passThroughOnException(): void
+  readonly props: Readonly<Record<string, unknown>>
+}
