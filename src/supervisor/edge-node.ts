@@ -17,7 +17,7 @@ import type { Bundles } from './bundles.ts'
 import { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
 import { MetricSums } from './metric-sums.ts'
-import { nodeControl } from './node-control.ts'
+import { nodeControl, unitStates } from './node-control.ts'
 import { NodeMetrics } from './node-metrics.ts'
 import { ProcessMetrics, type RoleProcess } from './process-metrics.ts'
 import { Pulse } from './pulse.ts'
@@ -185,7 +185,7 @@ export class EdgeNode {
       version: VERSION,
       epoch: this.#epochs.live.epoch,
       position: this.#around.store.position().id,
-      units: this.control.units(),
+      states: unitStates(this.#around.store, this.#quarantines),
       quarantined: this.#quarantines.all(),
       workersReady: this.#pool.ready().length,
       restarts: this.#pool.slots.map(({ index, restarts }) => ({ worker: index, count: restarts })),

@@ -184,15 +184,13 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     if (!record)
       throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version: pointer.live })}`)
     const quarantine = quarantines.of({ name, version: pointer.live })
-    const state: UnitState =
-      pointer.disabled || !unitsEnabled(store) ? 'disabled' : quarantine ? 'quarantined' : 'live'
     const names = (kind: 'plain' | 'sealed') =>
       Object.entries(record.env).flatMap(([key, value]) => (kind in value ? [key] : []))
     const { hosts, paths, methods, nodes, ...manifest } = record.manifest
     return {
       name,
       version: pointer.live,
-      state,
+      state: unitState(name, pointer, unitsEnabled(store), quarantines),
       ...(quarantine && { quarantine }),
       phases: PHASES.filter((phase) => (record.phases & PHASE_BITS[phase]) !== 0),
       manifest: {
@@ -235,6 +233,17 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       })),
     }
   }
+}
+
+/** The state of every unit, from the small pointers alone: metrics are asked for often. */
+export function unitStates(store: SqliteStore, quarantines: Quarantines): UnitState[] {
+  const isOn = unitsEnabled(store)
+  return listPointers(store).map(([name, pointer]) => unitState(name, pointer, isOn, quarantines))
+}
+
+function unitState(name: string, pointer: UnitPointer, isOn: boolean, quarantines: Quarantines): UnitState {
+  if (pointer.disabled || !isOn) return 'disabled'
+  return quarantines.of({ name, version: pointer.live }) ? 'quarantined' : 'live'
 }
 
 /** Before a module was tried nothing is known of it, but what the deploy itself says is checked already. */

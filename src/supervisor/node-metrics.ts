@@ -1,7 +1,6 @@
 /** The metrics that the supervisor itself knows: changes, units, workers, processes. */
-import type { HistogramValue, MetricSample } from '../contract/messages.ts'
-import type { UnitSummary } from '../control/shapes.ts'
-import type { Quarantine } from '../contract/messages.ts'
+import type { HistogramValue, MetricSample, Quarantine } from '../contract/messages.ts'
+import type { UnitState } from '../control/shapes.ts'
 
 /** Upper bounds of the duration of a change, in seconds. The promise is 0.1 at the 99th percentile. */
 const CHANGE_BOUNDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -10,7 +9,8 @@ export interface NodeFacts {
   readonly version: string
   readonly epoch: number
   readonly position: number
-  readonly units: readonly UnitSummary[]
+  /** The state of each unit. */
+  readonly states: readonly UnitState[]
   readonly quarantined: readonly Quarantine[]
   readonly workersReady: number
   readonly restarts: readonly { readonly worker: number; readonly count: number }[]
@@ -43,7 +43,7 @@ export class NodeMetrics {
     add('orla_epoch', facts.epoch)
     add('orla_store_position', facts.position)
     for (const state of ['live', 'disabled', 'quarantined'] as const) {
-      add('orla_units', facts.units.filter((unit) => unit.state === state).length, { state })
+      add('orla_units', facts.states.filter((own) => own === state).length, { state })
     }
     for (const { name, version, reason } of facts.quarantined) {
       add('orla_quarantined', 1, { unit: name, version: String(version), reason })

@@ -10,7 +10,7 @@ import { WorkerSilent, type WorkerProcess } from './worker-process.ts'
 
 const EVERY_MS = 5_000
 /** Far beyond the longest pause of a healthy worker, on a machine with work for ten. */
-const SILENCE_MAX_MS = 30_000
+export const SILENCE_MAX_MS = 30_000
 
 type Metrics = Extract<FromWorker, { kind: 'metrics' }>
 
@@ -18,12 +18,14 @@ export class Pulse {
   readonly #pool: WorkerPool
   readonly #sums: MetricSums
   readonly #log: Log
+  readonly #silenceMaxMs: number
   /** Questions under way, one a worker: a slow one is not asked again and again. */
   readonly #asked = new Map<WorkerProcess, Promise<void>>()
   #id = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(pool: WorkerPool, sums: MetricSums, log: Log) {
+  constructor(pool: WorkerPool, sums: MetricSums, log: Log, silenceMaxMs = SILENCE_MAX_MS) {
+    this.#silenceMaxMs = silenceMaxMs
     this.#pool = pool
     this.#sums = sums
     this.#log = log
@@ -38,7 +40,7 @@ export class Pulse {
   }
 
   /** Asks all, and waits for the answers at most that long: what comes later is there for the next who asks. */
-  async take(withinMs = SILENCE_MAX_MS): Promise<void> {
+  async take(withinMs = this.#silenceMaxMs): Promise<void> {
     const answers = Promise.all(
       this.#pool.ready().map((worker) => this.#asked.get(worker) ?? this.#ask(worker)),
     )
@@ -54,7 +56,7 @@ export class Pulse {
       .ask(
         { kind: 'metrics', id },
         (heard): heard is Metrics => heard.kind === 'metrics' && heard.id === id,
-        SILENCE_MAX_MS,
+        this.#silenceMaxMs,
       )
       .then(
         ({ samples }) => this.#sums.update(worker.pid, samples),

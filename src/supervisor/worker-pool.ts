@@ -126,6 +126,8 @@ export class WorkerPool {
     this.#isEnding = true
     for (const slot of this.#slots) clearTimeout(slot.timer)
     const gone = this.all().map((worker) => {
+      // One that has not started serves nobody, and would not hear it.
+      if (worker.phase === 'starting') worker.kill()
       worker.phase = 'draining'
       worker.send({ kind: 'drain' })
       return worker.ended
