@@ -20,8 +20,8 @@ export function lockDirectory(directory: string): DirectoryLock {
   const path = join(directory, 'orla.lock')
   const pidPath = join(directory, 'orla.pid')
   let lock: DatabaseSync | undefined
+  makeDirectory(directory)
   try {
-    mkdirSync(directory, { recursive: true })
     lock = new DatabaseSync(path, { timeout: 0 })
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
@@ -38,6 +38,18 @@ export function lockDirectory(directory: string): DirectoryLock {
       rmSync(pidPath, { force: true })
       held.close()
     },
+  }
+}
+
+/** Whatever the system calls the reason (ENOENT on a read-only disk), the directory cannot be written. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new EdgeError('store-read-only', `the directory ${path} cannot be made: ${reason}`, {
+      cause: error,
+    })
   }
 }
 

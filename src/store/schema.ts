@@ -31,11 +31,13 @@ export function openFile(path: string): DatabaseSync {
   if (fs.statSync(path).size === 0) throw new EdgeError('store-corrupt', `${path} is empty`)
   // SQLite would open what it may only read, and tell at the first append.
   fs.accessSync(path, fs.constants.W_OK)
+  // Asked before SQLite makes one. While a write-ahead log waits, the file may lag behind.
+  const isWhole = !fs.existsSync(`${path}-wal`)
   const db = new DatabaseSync(path, { timeout: 0 })
   try {
     // No shared-memory file beside it, and no lock to take and leave around each append. Has to be said first.
     db.exec('PRAGMA locking_mode = EXCLUSIVE')
-    check(db, path)
+    check(db, path, isWhole)
     // FULL: the write-ahead log is on the disk before a commit returns.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     return db
@@ -66,7 +68,7 @@ function create(path: string): void {
   syncDirectory(dirname(path))
 }
 
-function check(db: DatabaseSync, path: string): void {
+function check(db: DatabaseSync, path: string, isWhole: boolean): void {
   const application = pragma(db, 'application_id')
   const version = pragma(db, 'user_version')
   if (application !== APPLICATION_ID) {
@@ -77,6 +79,12 @@ function check(db: DatabaseSync, path: string): void {
       'store-newer',
       `${path} has format ${version}; this program knows up to ${SCHEMA_VERSION}`,
     )
+  }
+  // SQLite does not miss the end of the last page.
+  const bytes = Number(pragma(db, 'page_count')) * Number(pragma(db, 'page_size'))
+  const { size } = fs.statSync(path)
+  if (isWhole && size < bytes) {
+    throw new EdgeError('store-corrupt', `${path} was cut: it has ${size} of ${bytes} bytes`)
   }
   const health = pragma(db, 'quick_check')
   if (health !== 'ok') throw new EdgeError('store-corrupt', `${path}: ${health}`)
