@@ -76,7 +76,8 @@ function importsOf(text: string): string[] {
 const isOurs = (specifier: string): boolean => specifier === 'orla' || specifier.startsWith('orla/')
 
 /** What a build tries for `./x`: the path itself, TypeScript behind `.js`, then endings, then a folder's index. */
-const ENDINGS = ['', '.ts', '.tsx', '.mts', '.js', '.mjs', '.json', '/index.ts', '/index.js']
+const KINDS = ['.ts', '.tsx', '.mts', '.js', '.jsx', '.mjs', '.cjs', '.json']
+const ENDINGS = ['', ...KINDS, ...KINDS.map((kind) => `/index${kind}`)]
 
 async function addLocal(path: string, texts: Map<string, string>): Promise<void> {
   const typescript = path.replace(/\.([mc]?)js$/, '.$1ts')

@@ -18,7 +18,8 @@ export async function addPackages(entry: string, texts: Map<string, string>): Pr
     format: 'esm',
     platform: 'neutral',
     mainFields: ['module', 'main'],
-    conditions: ['worker', 'browser'],
+    // As the checker resolves: what a package made for workers comes before what it made for Node.
+    conditions: ['workerd', 'worker', 'browser', 'module'],
     external: ['orla', 'orla/*'],
     logLevel: 'silent',
   }).catch(() => undefined)
