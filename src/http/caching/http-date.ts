@@ -4,6 +4,8 @@
  * Strict, because a date that is not understood means "stale" (RFC 9111 §5.3), which is the safe way to be wrong;
  * `Date.parse` would take `0`, `2030` or a local time for a date.
  */
+import { copyText } from './text.ts'
+
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})'
 /** `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that is sent today. */
@@ -35,7 +37,7 @@ export function parseHttpDate(text: string, nowMs: number): number | undefined {
     const [, day, month, year, hour, minute, second] = imf
     const time = toMs(year!, month!, day!, hour!, minute!, second!)
     if (remembered.size >= REMEMBERED_MAX) remembered.clear()
-    remembered.set(text, time)
+    remembered.set(copyText(text), time)
     return time
   }
   const old = RFC_850.exec(text)

@@ -36,6 +36,6 @@ function sameHostTarget(reference: string, request: RequestHead): string | undef
   if (base === null || url === null) return undefined
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined
   if (url.hostname !== base.hostname) return undefined
-  const samePort = url.port === base.port || url.protocol === 'https:'
-  return samePort ? url.pathname + url.search : undefined
+  const isSamePort = url.port === base.port || (url.protocol === 'https:' && url.port === '')
+  return isSamePort ? url.pathname + url.search : undefined
 }

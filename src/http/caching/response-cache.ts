@@ -244,7 +244,7 @@ export class ResponseCache {
 
   #removeFrom(variants: Variants, response: StoredResponse): void {
     variants.remove(response)
-    this.#cache.delete(response.slot)
+    if (this.#cache.peek(response.slot) === response) this.#cache.delete(response.slot)
   }
 
   #dropIfEmpty(variants: Variants): false {

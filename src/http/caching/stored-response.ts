@@ -36,7 +36,10 @@ const NOT_KEPT = new Set([
 /** The clock may have been set back this much before an entry seems to come from the future, and is not trusted. */
 const CLOCK_SKEW_MS = 60_000
 
-/** What a response weighs beyond its text and body: measured with 100 000 entries, see the bench. */
+/**
+ * What a response weighs beyond its text and body. Together with the sums in `bytes` it came out 3 to 40 % above the memory
+ * that 50 000 entries really took, from a bare one of 2 bytes to one of 4 kB with ten headers.
+ */
 export const RESPONSE_OVERHEAD_BYTES = 1024
 const HEADER_OVERHEAD_BYTES = 64
 

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { parseCacheControl, type CacheControl } from './cache-control.ts'
+import { SECONDS_MAX } from './text.ts'
+
+/** What was said: directives that are set, and nothing else. */
+function said(text: string): Partial<CacheControl> {
+  const entries = Object.entries(parseCacheControl(text))
+  return Object.fromEntries(entries.filter(([, value]) => value !== false && value !== undefined))
+}
+
+describe('parseCacheControl', () => {
+  const table: [title: string, text: string, expected: Partial<CacheControl>][] = [
+    ['reads nothing out of nothing', '', {}],
+    ['reads a list', 'public, max-age=60', { public: true, maxAge: 60 }],
+    ['needs no space after a comma, and takes tabs', 'public,\tmax-age=60', { public: true, maxAge: 60 }],
+    ['does not mind case', 'Public, MAX-AGE=60, No-Store', { public: true, maxAge: 60, noStore: true }],
+    ['passes over empty members', ', ,no-cache,,', { noCache: true }],
+    ['passes over what it does not know', 'immutable, x="no-store", y=1, no-cache', { noCache: true }],
+    ['takes a quoted number (RFC 9111 §5.2)', 'max-age="60"', { maxAge: 60 }],
+    ['takes escapes in a quoted string', 'max-age="6\\0"', { maxAge: 60 }],
+    ['tells quoted commas from those of the list', 'x="a, no-store, b", max-age=1', { maxAge: 1 }],
+    ['does not take a name for part of another', 'xno-store, no-storex, max-age=1', { maxAge: 1 }],
+    [
+      'knows the directives of requests',
+      'max-stale=5, min-fresh=6, only-if-cached',
+      { maxStale: 5, minFresh: 6, onlyIfCached: true },
+    ],
+    ['takes max-stale without a value for any', 'max-stale', { maxStale: SECONDS_MAX }],
+    ['clamps what is larger than 2³¹', 'max-age=99999999999999999999', { maxAge: SECONDS_MAX }],
+    // What names fields speaks for the whole response: the safe reading.
+    ['takes no-cache of fields for all', 'no-cache="set-cookie"', { noCache: true }],
+    ['takes private of fields for all', 'private="x, y", max-age=60', { private: true, maxAge: 60 }],
+    // Broken lifetimes.
+    ['takes a lifetime of words for 0', 'max-age=soon', { maxAge: 0 }],
+    ['takes a negative lifetime for 0', 'max-age=-60', { maxAge: 0 }],
+    ['takes a fraction for 0', 'max-age=1.5', { maxAge: 0 }],
+    ['takes an empty lifetime for 0', 'max-age=', { maxAge: 0 }],
+    ['takes a lifetime without value for 0', 'max-age', { maxAge: 0 }],
+    ['takes a lifetime with a space before = for 0', 'max-age =60', { maxAge: 0 }],
+    ['takes a lifetime with a space after = for 0', 'max-age= 60', { maxAge: 0 }],
+    ['takes the shorter of two lifetimes', 'max-age=60, max-age=10, max-age=100', { maxAge: 10 }],
+    ['takes the shorter of two shared lifetimes', 's-maxage=5, s-maxage=50', { sMaxAge: 5 }],
+    ['takes a broken max-stale for none', 'max-stale=x', { maxStale: 0 }],
+    ['takes a broken min-fresh for ever', 'min-fresh=x', { minFresh: SECONDS_MAX }],
+    // What restricts is heard even out of a broken field, what permits is not.
+    ['hears what follows a semicolon', 'private; max-age=60', { private: true, maxAge: 60 }],
+    ['does not trust a lifetime before a semicolon', 'max-age=60; no-store', { maxAge: 0, noStore: true }],
+    ['hears words that only a space separates', 'no-cache no-store', { noCache: true, noStore: true }],
+    ['hears what an unclosed quote swallows', 'max-age="60, no-store', { maxAge: 0, noStore: true }],
+    ['hears no-store with a value', 'no-store=1, private=x', { noStore: true, private: true }],
+    ['does not hear public with a value', 'public=1', {}],
+    ['does not hear public in a broken field', 'public; x', {}],
+    [
+      'takes must-revalidate with a value for its weaker sister',
+      'must-revalidate=1',
+      { proxyRevalidate: true },
+    ],
+    [
+      'does not choke on bytes beyond ASCII',
+      'no-store\u00e9, \u00ff, no-cache',
+      { noStore: true, noCache: true },
+    ],
+  ]
+  for (const [title, text, expected] of table) {
+    it(title, () => assert.deepEqual(said(text), expected))
+  }
+
+  it('gives the same answer when asked again, and after many other values', () => {
+    const first = parseCacheControl('max-age=1, x=first')
+    for (let i = 0; i < 500; i++) assert.equal(parseCacheControl(`max-age=${i}`).maxAge, i)
+    assert.deepEqual(parseCacheControl('max-age=1, x=first'), first)
+  })
+})
