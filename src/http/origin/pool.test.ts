@@ -156,6 +156,17 @@ test('where nobody listens, the error says where', async () => {
   assert.match(unknown.error.message, /http:\/\/origin\.invalid/)
 })
 
+test('a name is reached at whichever of its addresses answers', async () => {
+  const server = await rawServer(({ socket }) => socket.write(OK))
+  // Mostly [::1] too, where nobody listens.
+  const origin = originOf([`http://localhost:${server.port}`])
+  assert.equal((await ask(origin).over).body, 'ok')
+  assert.equal((await ask(origin).over).body, 'ok')
+  assert.equal(server.connections.length, 1)
+  origin.close()
+  server.close()
+})
+
 test('connections are bounded, and requests beyond them wait their turn', async () => {
   const waiting: RawConnection[] = []
   const server = await rawServer((connection) => waiting.push(connection))

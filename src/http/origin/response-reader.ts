@@ -22,7 +22,7 @@ export interface ResponseSink {
 export type ReaderState = 'idle' | 'head' | 'length' | 'chunked' | 'close'
 
 /** Origins are ours or our customers': generous, but bounded. */
-const LIMITS = { headBytes: 128 * 1024, headerCount: 512 }
+const LIMITS = { headBytes: 64 * 1024, headerCount: 512 }
 
 const UNEXPECTED_UPGRADE: WireProblem = { kind: 'problem', status: 400, reason: '101 that nobody asked for' }
 const NO_TRAILERS: HeaderList = []

@@ -124,6 +124,17 @@ test('the data is handed on where it lies, without a copy', () => {
   assert.equal(decoder.done, true)
 })
 
+test('small chunks that arrive together are handed on together', () => {
+  const small = '1\r\na\r\n'.repeat(5000)
+  const large = `800\r\n${'b'.repeat(2048)}\r\n`
+  const bytes = Buffer.from(`${small}${large}${small}${large}0\r\n\r\n`)
+  const decoder = new ChunkedDecoder(LIMITS)
+  const pieces: string[] = []
+  decoder.feed(bytes, 0, bytes.length, (chunk) => pieces.push(chunk.toString('latin1')))
+  assert.deepEqual(pieces, ['a'.repeat(5000), 'b'.repeat(2048) + 'a'.repeat(5000), 'b'.repeat(2048)])
+  assert.equal(decoder.done, true)
+})
+
 test('what the serialiser writes, the decoder reads', () => {
   const text = `${serialiseChunkSize(26)}abcdefghijklmnopqrstuvwxyz\r\n${serialiseLastChunk(['x', 'y'])}`
   const result = decode(text, 7)

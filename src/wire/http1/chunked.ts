@@ -1,5 +1,6 @@
 /**
- * Chunked bodies (RFC 9112 §7.1), read in whatever pieces they arrive and handed on without copying.
+ * Chunked bodies (RFC 9112 §7.1), read in whatever pieces they arrive and handed on where they lie. Small chunks of one read are moved together
+ * first: a sender of one-byte chunks would otherwise cost a write each.
  *
  * Strict, since a chunk size that two servers read differently is as good as two lengths: hexadecimal digits alone, no space around
  * them, CRLF exactly where it belongs. Extensions are checked, bounded over the whole body, and dropped. Trailers that would change how the
@@ -23,6 +24,10 @@ const TRAILERS_TOO_LARGE = problem(431, 'trailers too large')
 const SIZE_DIGITS_MAX = 13
 /** Of all chunks of a body together: a sender may not make us read much more than it sends. */
 const EXTENSION_BYTES_MAX = 4096
+
+const TRAILER_BYTES_MAX = 8192
+/** A chunk up to this is moved to the end of the one before. */
+const MOVE_BYTES_MAX = 1024
 
 const SEMICOLON = 0x3b
 const EQUALS = 0x3d
@@ -93,16 +98,26 @@ export class ChunkedDecoder {
 
   /**
    * Reads on, telling `sink` each piece of data, valid until it returns. Returns the index of the first byte that is not the body's:
-   * `end`, unless the body is done or has a problem.
+   * `end`, unless the body is done or has a problem. What was read of `bytes` may be overwritten.
    */
   feed(bytes: Buffer, start: number, end: number, sink: (chunk: Buffer) => void): number {
     let at = start
+    // Data that lies together and was not told yet.
+    let from = start
+    let to = start
     while (at < end && this.state !== DONE && this.problem === undefined) {
       if (this.state === DATA) {
         const stop = Math.min(end, at + this.left)
         this.left -= stop - at
         if (this.left === 0) this.state = DATA_CR
-        sink(bytes.subarray(at, stop))
+        if (to > from && stop - at <= MOVE_BYTES_MAX) {
+          bytes.copyWithin(to, at, stop)
+          to += stop - at
+        } else {
+          if (to > from) sink(bytes.subarray(from, to))
+          from = at
+          to = stop
+        }
         at = stop
       } else if (this.state === TRAILERS) {
         at = this.readTrailers(bytes, at, end)
@@ -111,6 +126,7 @@ export class ChunkedDecoder {
         at++
       }
     }
+    if (to > from) sink(bytes.subarray(from, to))
     return at
   }
 
@@ -199,7 +215,7 @@ export class ChunkedDecoder {
       this.problem = next === HEAD_TOO_LARGE ? TRAILERS_TOO_LARGE : next
       return end
     }
-    if ((next === INCOMPLETE ? stop : next) - start > this.limits.headBytes) {
+    if ((next === INCOMPLETE ? stop : next) - start > Math.min(this.limits.headBytes, TRAILER_BYTES_MAX)) {
       this.problem = TRAILERS_TOO_LARGE
       return end
     }
