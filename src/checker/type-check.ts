@@ -60,7 +60,9 @@ export interface Checked {
   readonly isBroken: boolean
 }
 
-/** "Cannot find module": where an import leads nowhere, TypeScript's advice is for projects on a disk, and ours is better. */
+/**
+ * "Cannot find module", or a name of Node: TypeScript's advice to install types is for projects on a disk.
+ */
 const UNRESOLVED: ReadonlySet<number> = new Set([2307, 2580, 2591, 2792, 2882])
 
 interface Version {
@@ -119,8 +121,11 @@ export class TypeCheck {
 
   #messageOf({ code, file, start = 0, length = 0, messageText }: ts.Diagnostic): string {
     if (file && UNRESOLVED.has(code)) {
-      const specifier = file.text.slice(start, start + length).replaceAll(/^['"`]|['"`]$/g, '')
-      const found = resolveImport(this.#files, file.fileName.slice(UNIT.length), specifier, false)
+      const word = file.text.slice(start, start + length)
+      const quoted = /^(['"`])(.*)\1$/.exec(word)?.[2]
+      if (quoted === undefined)
+        return `error TS${code}: ${word} belongs to Node: a unit has the web's globals alone`
+      const found = resolveImport(this.#files, file.fileName.slice(UNIT.length), quoted, false)
       if (found.kind === 'problem') return found.message
     }
     return `error TS${code}: ${ts.flattenDiagnosticMessageText(messageText, '\n').replaceAll(UNIT, '')}`

@@ -220,6 +220,11 @@ const REFUSED: readonly (readonly [what: string, source: string, ...expected: Re
     /^token\.ts:2:16 "os" is a module of Node/,
   ],
   [
+    'globals of Node',
+    'export default { access() { process.exit() } }',
+    /^token\.ts:1:29 error TS2591: process belongs to Node/,
+  ],
+  [
     'a file that is not there',
     'import { x } from "./x"\nexport default { access() { x } }',
     /^token\.ts:1:19 there is no "\.\/x" among the files/,
