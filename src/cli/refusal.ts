@@ -10,14 +10,19 @@ export interface ShownFile {
   readonly text: string | undefined
 }
 
-/** `find` turns the name of a file in a problem into the author's own. */
-export function refusalText(
-  error: EdgeError,
-  find: (file: string) => ShownFile = (path) => ({ path, text: undefined }),
-): string {
-  const { problems = [], laggards = [] } = error instanceof ControlRefusal ? error.details : {}
+/** Turns the name of a file in a problem into the author's own. */
+export type FindFile = (file: string) => ShownFile
+
+const asNamed: FindFile = (path) => ({ path, text: undefined })
+
+/** An error that ended a command; `subject` is the one of several things that it is about. */
+export function refusalText(error: EdgeError, find: FindFile = asNamed, subject?: string): string {
+  const { title, problems = [], laggards = [] } = error instanceof ControlRefusal ? error.details : {}
+  const about = subject === undefined ? '' : `${subject}: `
+  // The detail holds the first problem; all of them follow here.
+  const what = problems.length > 0 && title !== undefined ? title : error.message
   return [
-    `orla: ${error.message}`,
+    `orla: ${about}${what}`,
     ...problems.map((problem) => problemText(problem, find)),
     ...laggards.map(({ who, reason }) => `  ${who}: ${reason}`),
     `  ${error.hint}`,
@@ -25,10 +30,7 @@ export function refusalText(
 }
 
 /** `units/token.ts:7:3: message`, and the line with a mark under the place. */
-export function problemText(
-  { message, file, line, column = 1 }: Problem,
-  find: (file: string) => ShownFile,
-): string {
+export function problemText({ message, file, line, column = 1 }: Problem, find: FindFile): string {
   if (file === undefined) return message
   const { path, text } = find(file)
   if (line === undefined) return `${path}: ${message}`

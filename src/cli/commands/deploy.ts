@@ -15,7 +15,7 @@ import {
 import { ControlClient, ControlRefusal } from '../control-client.ts'
 import { MANIFEST_OPTIONS, manifestFrom } from '../manifest-options.ts'
 import { collectModule, shownFile } from '../module-files.ts'
-import { refusalText } from '../refusal.ts'
+import { type FindFile, problemText, refusalText } from '../refusal.ts'
 import { unitNameOf } from '../unit-name.ts'
 
 export const command: Command = {
@@ -127,13 +127,16 @@ async function deploy(
 ): Promise<ChangeResult | ExitCode> {
   const module = await collectModule(path)
   const { source, language, entry, files } = module
+  const find: FindFile = (file) => shownFile(module, file, terminal.cwd)
   try {
     const body = { source, language, entry, files, ...shared }
     const options = { body, timeoutMs: callTimeoutMs(shared) }
-    return (await control.call('PUT', `/v1/units/${name}`, options)) as ChangeResult
+    const result = (await control.call('PUT', `/v1/units/${name}`, options)) as ChangeResult
+    for (const warning of result.warnings) terminal.note(`warning: ${problemText(warning, find)}`)
+    return result
   } catch (error) {
     if (!(error instanceof ControlRefusal)) throw error
-    terminal.note(refusalText(error, (file) => shownFile(module, file, terminal.cwd)))
+    terminal.note(refusalText(error, find, name))
     return exitOf(error)
   }
 }
