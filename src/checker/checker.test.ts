@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { Checker, type CheckerOptions } from './checker.ts'
-import { fixtureTypesDirectory } from './fixture-types.ts'
+import { fixtureTypesDirectory } from './testing/types.ts'
 import type { BuildRequest } from './protocol.ts'
 
 const types = fixtureTypesDirectory()

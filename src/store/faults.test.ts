@@ -38,7 +38,7 @@ function filled(entries = 60): string {
   return path
 }
 
-const WRITER = fileURLToPath(new URL('fixture-writer.ts', import.meta.url))
+const WRITER = fileURLToPath(new URL('testing/writer.ts', import.meta.url))
 async function writer(
   path: string,
   mode = 'write',
@@ -84,7 +84,7 @@ test('after kill -9 in the middle of appends, every acknowledged entry is there 
 test('a directory in use is refused with the process and its command line', async () => {
   const path = directory()
   const { child } = await writer(path, 'hold')
-  refuses(() => open(path), 'data-in-use', path, `process ${child.pid} (`, 'fixture-writer.ts')
+  refuses(() => open(path), 'data-in-use', path, `process ${child.pid} (`, 'testing/writer.ts')
   await kill(child)
   open(path).close()
 })

@@ -3,8 +3,8 @@
  * each position on stdout once `append` has returned. With `hold` it only holds the store open.
  */
 import { writeSync } from 'node:fs'
-import { systemClock } from '../base/clock.ts'
-import { openStore } from './sqlite-store.ts'
+import { systemClock } from '../../base/clock.ts'
+import { openStore } from '../sqlite-store.ts'
 
 const [directory = '', mode] = process.argv.slice(2)
 const store = openStore(directory, { clock: systemClock })

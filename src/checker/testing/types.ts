@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { UnitTypes } from './type-check.ts'
+import type { UnitTypes } from '../type-check.ts'
 
 export const FIXTURE_TYPES: UnitTypes = {
   orla: `
