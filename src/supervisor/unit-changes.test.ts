@@ -56,7 +56,7 @@ test('a unit that ends the workers that try it is refused, and does not end all 
   const node = await startTestNode(t, { edge: { workers: 3 } })
   const { status, body } = await node.deploy('greeter', '// die-try')
   assert.equal(status, 422)
-  assert.deepEqual(messages(body), ['workers ended while they tried it'])
+  assert.deepEqual(messages(body), ['it could not be tried: worker 1 ended (exit code 9)'])
   assert.equal((await node.deploy('other')).status, 200)
 })
 

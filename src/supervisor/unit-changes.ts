@@ -19,7 +19,6 @@ import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
 import type { Turns } from './turns.ts'
 import type { WorkerPool } from './worker-pool.ts'
-import { WorkerGone } from './worker-process.ts'
 
 /** A change as it is planned in its turn, when the store stands still. */
 export interface Plan {
@@ -56,8 +55,8 @@ export interface ChangesOptions {
 
 type Tried = Extract<FromWorker, { kind: 'tried' }>
 
-/** A unit whose top level takes longer is refused; its sandbox ends it far earlier. */
-const TRY_MAX_MS = 10_000
+/** A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. */
+const TRY_MAX_MS = 5_000
 
 /** A change on its way. */
 interface Progress {
@@ -170,22 +169,26 @@ export class UnitChanges {
     this.#owed = []
   }
 
-  /** Asks a worker. Where it dies over it, another one is asked; not all of them, as each takes connections with it. */
+  /**
+   * Asks a worker; where it dies over it or does not answer, a second one. Not all of them: a death takes connections with it.
+   */
   async #try(unit: UnitVersion): Promise<ModuleFacts | undefined> {
     const workers = this.#options.pool.ready().slice(0, 2)
     if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
+    let failure = ''
     for (const worker of workers) {
       const id = ++this.#tryId
       const isAnswer = (heard: FromWorker): heard is Tried => heard.kind === 'tried' && heard.id === id
-      const answer = await worker
-        .ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
-        .catch((error: Error) => error)
-      if (answer instanceof WorkerGone) continue
-      if (answer instanceof Error) throw refusal(unit, [`it was not loaded within ${TRY_MAX_MS} ms`])
-      if (answer.problems.length > 0) throw refusal(unit, answer.problems)
-      return answer.module
+      try {
+        const { problems, module } = await worker.ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
+        if (problems.length === 0) return module
+        throw refusal(unit, problems)
+      } catch (error) {
+        if (error instanceof Refused) throw error
+        failure = (error as Error).message
+      }
     }
-    throw refusal(unit, ['workers ended while they tried it'])
+    throw refusal(unit, [`it could not be tried: ${failure}`])
   }
 
   /** Waits also for workers that are being replaced: they start with the new set. */
