@@ -171,6 +171,7 @@ export class Fleet {
   /** Ends the processes. */
   async close(): Promise<void> {
     this.#isClosing = true
+    for (const lane of this.lanes) lane.shut()
     await Promise.all(this.lanes.map((lane) => lane.end()))
   }
 }

@@ -30,8 +30,10 @@ export class Invocation implements Sections {
   where: LaneSlot | undefined
   /** Its steps after this one are taken in the sandbox, without coming back in between. */
   isRouted = false
-  /** Monotonic milliseconds when the step was sent first; its wall limit counts from here. */
+  /** Monotonic milliseconds when the step began. */
   startedAt: number
+  /** The lane's `serviceMs` when it was sent there: its wall limit counts from here. */
+  sentAtMs = 0
   /** Second tries after its own unit tripped, and after something else took the process down. */
   retries = 0
   moves = 0

@@ -96,7 +96,12 @@ export abstract class Lane {
   readonly slots = new Map<number, LaneSlot>()
   /** Sent and not answered, oldest first. */
   readonly frames: Frame[] = []
-  isClosed = false
+  /**
+   * Milliseconds in which this lane and its worker got on: it stands still while either is held up. Wall limits are
+   * counted by it, so that a busy machine makes nobody fail.
+   */
+  serviceMs = 0
+  isShut = false
   readonly #node: UnitCode['node']
   #dirty: LaneSlot[] = []
   #ready: Frame[] = []
@@ -192,8 +197,20 @@ export abstract class Lane {
     slot.pending.clear()
   }
 
+  /** How long something has been due without any answer, in milliseconds. */
+  stalledMs(_now: number): number {
+    return 0
+  }
+
+  /** Nothing is sent any more, and no timer runs. */
+  shut(): void {
+    this.isShut = true
+    for (const slot of this.slots.values()) slot.timers.clear()
+  }
+
   /** It is dead: whoever waits for an isolate here is told. */
   abandon(): void {
+    this.shut()
     const frames = [...this.frames, ...this.#ready]
     this.frames.length = 0
     this.#ready = []
@@ -231,7 +248,7 @@ export abstract class Lane {
 
   readonly #flush = (): void => {
     this.#isFlushSet = false
-    if (this.isClosed || this.#sendings >= SENDINGS_MAX) return
+    if (this.isShut || this.#sendings >= SENDINGS_MAX) return
     for (const slot of this.#dirty) this.#seal(slot)
     this.#dirty = []
     const frames = this.#ready

@@ -27,7 +27,9 @@ const NO_NEW_PRIVILEGES = 'no-new-privileges'
 /** Best first. Root keeps two capabilities until the process has used them to become nobody. */
 const AS_ROOT: readonly Wrapper[] = [
   {
-    command: words('unshare --net --ipc -- setpriv --no-new-privs --bounding-set=-all,+setuid,+setgid --'),
+    command: words(
+      'prlimit --core=0:0 unshare --net --ipc -- setpriv --no-new-privs --bounding-set=-all,+setuid,+setgid --',
+    ),
     protections: ['no-network', NO_NEW_PRIVILEGES],
   },
   {
@@ -39,7 +41,7 @@ const AS_ROOT: readonly Wrapper[] = [
 const AS_USER: readonly Wrapper[] = [
   {
     command: words(
-      'unshare --user --map-current-user --net --ipc -- setpriv --no-new-privs --bounding-set=-all --',
+      'prlimit --core=0:0 unshare --user --map-current-user --net --ipc -- setpriv --no-new-privs --bounding-set=-all --',
     ),
     protections: ['no-network', NO_NEW_PRIVILEGES],
   },

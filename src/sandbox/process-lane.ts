@@ -62,12 +62,12 @@ export class ProcessLane extends Lane {
   #socket: Socket | undefined
   /** What was written before the process was started. */
   #early: Buffer[] = []
+  isClosed = false
   isReady = false
   /** Runs as a user without rights. */
   isNobody = false
   #scratch = Buffer.allocUnsafe(64 * 1024)
   #errors = ''
-  #killed: Death['killed']
   #progressAt: number
   #memoryAt = 0
 
@@ -156,6 +156,7 @@ export class ProcessLane extends Lane {
   }
 
   #onData(piece: Buffer): void {
+    // What a killed process still had to say: it was sent elsewhere.
     if (this.isClosed) return
     try {
       this.#reader.push(piece)
@@ -219,14 +220,13 @@ export class ProcessLane extends Lane {
     return entries
   }
 
-  /** How long something has been due without any answer, in milliseconds. */
-  stalledMs(now: number): number {
+  override stalledMs(now: number): number {
     return this.frames.length === 0 ? 0 : now - this.#progressAt
   }
 
   /** Looks whether it gets on. Called every few milliseconds while something is due. */
   check(now: number): void {
-    if (this.isClosed || this.#killed) return
+    if (this.isClosed) return
     const stalledMs = this.stalledMs(now)
     if (!this.isReady) {
       if (stalledMs > BOOT_MS) this.#end(undefined, 'stalled')
@@ -289,9 +289,10 @@ export class ProcessLane extends Lane {
     return isDue ? this.slots.get(mark.slot)?.unit : undefined
   }
 
+  /** Kills it, and does not wait for its memory to be given back: what was in it goes on elsewhere now. */
   #end(unit: UnitSlot | undefined, reason: 'cpu' | 'memory' | 'stalled'): void {
-    this.#killed = { unit, reason }
     this.kill()
+    this.#ended(null, 'SIGKILL', { unit, reason })
   }
 
   kill(): void {
@@ -315,11 +316,11 @@ export class ProcessLane extends Lane {
     })
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null): void {
+  #ended(code: number | null, signal: NodeJS.Signals | null, killed?: Death['killed']): void {
     if (this.isClosed) return
     const entered = this.#entered(readMark(this.#markFd))
     this.isClosed = true
     closeMark(this.#markFd)
-    this.#onDead(this, { signal, code, errors: this.#errors, entered, killed: this.#killed })
+    this.#onDead(this, { signal, code, errors: this.#errors, entered, killed })
   }
 }

@@ -34,8 +34,6 @@ const PATIENCE_MAX = 64
 /** Characters of an answer's body. */
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
-/** A lane that has not answered for so long says nothing about its units' wall time. */
-const STALLED_MS = 50
 
 export class TripEngine implements LaneEvents {
   readonly #events: EngineEvents
@@ -81,6 +79,7 @@ export class TripEngine implements LaneEvents {
     const lane = this.#events.laneFor(unit)
     const slot = lane.slotOf(unit)
     invocation.where = slot
+    invocation.sentAtMs = lane.serviceMs
     invocation.isRouted = step + 1 < end && invocation.patience === 1 && this.#isOneWay(invocation, lane)
     let route = ''
     if (invocation.isRouted) {
@@ -188,8 +187,12 @@ export class TripEngine implements LaneEvents {
     invocation.retries = 0
     invocation.patience = 1
     invocation.startedAt = performance.now()
-    if (invocation.isRouted) invocation.where = lane.slotOf(invocation.unit)
-    else this.#send(invocation)
+    if (!invocation.isRouted) {
+      this.#send(invocation)
+      return
+    }
+    invocation.where = lane.slotOf(invocation.unit)
+    invocation.sentAtMs = lane.serviceMs
   }
 
   #respond(invocation: Invocation): void {
@@ -300,17 +303,14 @@ export class TripEngine implements LaneEvents {
     }
   }
 
-  /** Ends what did not settle in time. */
-  checkWall(lane: Lane, now: number, stalledMs: number): boolean {
+  /** Ends what did not settle in time. True while something awaits. */
+  checkWall(lane: Lane): boolean {
     let isWaiting = false
     for (const slot of lane.slots.values()) {
-      if (slot.pending.size === 0) continue
-      isWaiting = true
       const { wallMs } = slot.unit.unit.manifest.limits
       for (const invocation of slot.pending) {
-        // The first ones came first.
-        if (now - invocation.startedAt <= wallMs) continue
-        if (stalledMs > STALLED_MS) break
+        isWaiting = true
+        if (lane.serviceMs - invocation.sentAtMs <= wallMs) continue
         slot.pending.delete(invocation)
         lane.enqueueForget(slot, invocation.id)
         this.#fail(invocation, 'wall', `it did not settle within ${wallMs} ms`)

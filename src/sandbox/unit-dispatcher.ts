@@ -11,6 +11,7 @@ import { Fleet } from './fleet.ts'
 import { InlineLane } from './inline-lane.ts'
 import { Invocation } from './invocation.ts'
 import { isolatedVmPath, loadIsolatedVm } from './isolated-vm.ts'
+import { ProcessLane } from './process-lane.ts'
 import { LOG_LEVELS } from './protocol.ts'
 import { TripEngine } from './trip-engine.ts'
 import { UnitSlot } from './unit-slot.ts'
@@ -71,6 +72,10 @@ export interface UnitDispatcher extends UnitRunner {
 /** A try that was cut short by the death of a sandbox is made again so often. */
 const PREPARE_TRIES = 3
 const WATCH_MS = 10
+/** More than that between two looks is time in which this worker was held up. */
+const LOOK_MS_MAX = 40
+/** A lane that has not answered for so long is held up. */
+const STALLED_MS = 30
 
 export const createUnitRunner = (options: UnitRunnerOptions): UnitDispatcher => new Dispatcher(options)
 
@@ -100,6 +105,7 @@ class Dispatcher implements UnitDispatcher {
   #dropped = 0
   #replays = 0
   #isWatching = false
+  #lookedAt = 0
   #onIdle: (() => void) | undefined
 
   constructor(options: UnitRunnerOptions) {
@@ -296,20 +302,26 @@ class Dispatcher implements UnitDispatcher {
   #watch(): void {
     if (this.#isWatching) return
     this.#isWatching = true
-    // After the poll for what came in meanwhile: if this worker itself was held up, its sandboxes are not to blame.
-    setTimeout(() => setImmediate(this.#look), WATCH_MS)
+    this.#lookedAt = performance.now()
+    setTimeout(this.#afterPoll, WATCH_MS)
+  }
+
+  /** After the poll for what came in meanwhile: if this worker itself was held up, its sandboxes are not to blame. */
+  readonly #afterPoll = (): void => {
+    setImmediate(this.#look)
   }
 
   readonly #look = (): void => {
-    this.#isWatching = false
     const now = performance.now()
+    const passedMs = Math.min(now - this.#lookedAt, LOOK_MS_MAX)
+    this.#isWatching = false
     let isBusy = false
-    for (const lane of this.#fleet.lanes) {
-      lane.check(now)
-      const isWaiting = this.#engine.checkWall(lane, now, lane.stalledMs(now))
+    for (const lane of this.#inline ? [this.#inline, ...this.#fleet.lanes] : this.#fleet.lanes) {
+      if (lane.stalledMs(now) <= STALLED_MS) lane.serviceMs += passedMs
+      if (lane instanceof ProcessLane) lane.check(now)
+      const isWaiting = this.#engine.checkWall(lane)
       if (isWaiting || lane.isBusy) isBusy = true
     }
-    if (this.#inline && this.#engine.checkWall(this.#inline, now, 0)) isBusy = true
     if (isBusy) this.#watch()
   }
 
@@ -421,6 +433,7 @@ class Dispatcher implements UnitDispatcher {
 
   async close(): Promise<void> {
     if (this.#engine.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    this.#inline?.shut()
     await this.#fleet.close()
   }
 }
