@@ -1,0 +1,95 @@
+/** What a phase may not do is a type error, with its place: `src/unit/types` as the deploy's check uses it. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
+import { readUnitTypes, TypeCheck } from '../src/checker/type-check.ts'
+
+const check = new TypeCheck(readUnitTypes(fileURLToPath(new URL('../src/unit/types/', import.meta.url))))
+
+/** `line:column message` for each problem. */
+const problems = (text: string): string[] =>
+  check
+    .check(new Map([['unit.ts', text]]), 'unit.ts')
+    .problems.map(({ line, column, message }) => `${line}:${column} ${message}`)
+
+test('the ready-made units have no problems', () => {
+  const folder = new URL('.', import.meta.url)
+  const files = readdirSync(folder).filter((name) => /^[a-z-]+\.ts$/.test(name) && name !== 'harness.ts')
+  assert.ok(files.length >= 8)
+  for (const name of files) assert.deepEqual(problems(readFileSync(new URL(name, folder), 'utf8')), [], name)
+})
+
+test('handlers get their types without saying so', () => {
+  const unit = `export default {
+    hosts: ['tv.example.com'], sample: 0.5, limits: { cpuMs: 5 }, onError: 'open',
+    async rewrite(request, response, edge) {
+      request.path = '/x'
+      request.query.set('a', 'b')
+      request.query = 'a=b'
+      request.headers.delete('accept-language')
+      response.headers.append('set-cookie', 'a=b')
+      edge.log.warn(edge.client.address, [...request.cookies].map(([name]) => name), edge.env.KEY ?? '')
+      if (request.method === 'POST') return Response.json({ message: 'no' }, { status: 405 })
+    },
+    content: async (request) => new Response(await request.text()),
+    headerFilter(request, response, edge) {
+      response.status = 404
+      response.headers.set('x-rtt', String(edge.timing.tcpRttUs))
+    },
+    log(request, response, edge) { edge.log('info', request.url, response.status) },
+  }`
+  assert.deepEqual(problems(unit), [])
+})
+
+test('a module in the form of the Fetch API, and an app of a framework, are units', () => {
+  assert.deepEqual(
+    problems(`export default {
+      fetch(request, env, context) {
+        context.waitUntil(Promise.resolve())
+        return new Response(new URL(request.url).pathname + env.NAME)
+      },
+    }`),
+    [],
+  )
+  const app = `class App {
+    onError(handler: (error: Error) => Response) { return this }
+    fetch = (request: Request): Response => new Response(request.url)
+  }
+  export default new App()`
+  assert.deepEqual(problems(app), [])
+})
+
+const REFUSED: readonly (readonly [unit: string, problem: RegExp])[] = [
+  ['{ content() {} }', /Type 'void' is not assignable to type 'Response/],
+  ['{ access() { return 5 } }', /Type 'number' is not assignable to type 'Answer'/],
+  ['{ headerFilter() { return new Response() } }', /Type 'Response' is not assignable to type 'Nothing'/],
+  ["{ headerFilter(request) { request.path = '/x' } }", /'path' because it is a read-only property/],
+  [
+    "{ content(request) { request.method = 'GET'; return new Response() } }",
+    /'method' because it is a read-only/,
+  ],
+  [
+    '{ access(request, response) { response.status = 403 } }',
+    /'status' does not exist on type 'StagedResponse'/,
+  ],
+  [
+    "{ log(request, response) { response.headers.set('a', 'b') } }",
+    /'set' does not exist on type 'ReadonlyHeaders'/,
+  ],
+  ["{ log(request) { request.query.set('a', 'b') } }", /'set' does not exist on type 'ReadonlyQuery'/],
+  ['{ access(request) { request.text() } }', /'text' does not exist on type 'EditableRequest'/],
+  ["{ access() { fetch('http://x') } }", /Cannot find name 'fetch'/],
+  ['{ access() { document.title } }', /Cannot find name 'document'/],
+  ["{ access(request, response, edge) { edge.env.KEY = 'x' } }", /read-only|only permits reading/],
+  ['{ access() {}, host: ["x"] }', /'host' does not exist in type 'Unit'. Did you mean to write 'hosts'/],
+  ['{ access() {}, onError: "shut" }', /Type '"shut"' is not assignable/],
+]
+
+test('what a phase may not do is a type error', () => {
+  for (const [unit, problem] of REFUSED) {
+    const [first = 'nothing'] = problems(`export default ${unit}`)
+    assert.match(first, problem, unit)
+    assert.match(first, /^1:\d+ /)
+  }
+})
