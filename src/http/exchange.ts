@@ -194,7 +194,7 @@ export class Exchange implements InProgress {
 
   private debugField(): string {
     const runs = this.debug!.map((run) => `${run.unit} ${run.phase} ${run.result} ${run.cpuUs}us`)
-    return `orla-units: ${runs.join(', ')}\r\n`
+    return `orla-units: ${runs.join(', ') || 'none'}\r\n`
   }
 
   /** The answer is on its way in full: counts it, and lets the `log` units run. */
