@@ -37,6 +37,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const framing = head.framing
     exchange.flow = this.client
     const headers = endToEndHeaders(exchange.headers, head.nominated)
+    // The client is told to go on when its body is read; the origin is not asked whether it would.
+    const expect = headers.indexOf('expect')
+    if (head.expectContinue && expect >= 0) headers.splice(expect, 2)
     this.call = exchange.site!.origin.send(
       {
         method: exchange.method,

@@ -99,7 +99,11 @@ test('units on the way of a request', async (t) => {
         } }`,
     )
     const miss = await node.request('/kept/f')
-    const hit = await node.request('/kept/f')
+    // Each worker has a cache of its own.
+    const hit = await eventually(async () => {
+      const answer = await node.request('/kept/f')
+      return answer.headers['x-cache'] === 'hit' && answer
+    })
     for (const [answer, expected] of [
       [miss, 'miss'],
       [hit, 'hit'],
