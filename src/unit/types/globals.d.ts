@@ -205,12 +205,14 @@ interface Console {
 declare var console: Console
 
 /** Calls back after so many milliseconds. At most 1000 timers of a unit wait at a time. */
+declare function setTimeout(callback: (nothing: void) => unknown, ms?: number): number
 declare function setTimeout<Args extends readonly unknown[]>(
   callback: (...args: Args) => unknown,
   ms?: number,
   ...args: Args
 ): number
 /** Calls back every so many milliseconds, while the unit's isolate is kept. */
+declare function setInterval(callback: (nothing: void) => unknown, ms?: number): number
 declare function setInterval<Args extends readonly unknown[]>(
   callback: (...args: Args) => unknown,
   ms?: number,
