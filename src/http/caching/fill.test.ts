@@ -21,6 +21,12 @@ describe('a fill', () => {
       assert.ok(body.subarray(i * 1000, i * 1000 + 1000).every((byte) => byte === i))
   })
 
+  it('keeps no slab of memory alive for a small body', () => {
+    const rig = new Rig()
+    rig.fetch(response({ ...FRESH, 'content-length': '4' }))
+    assert.equal(rig.hit().entry.body.buffer.byteLength, 4)
+  })
+
   it('puts nothing into the cache before it is finished', () => {
     const rig = new Rig()
     const fill = rig.lead()

@@ -303,6 +303,22 @@ describe('variants of an address', () => {
     assert.ok(goneToo.kind === 'miss' && goneToo.forward === 'uri-miss')
   })
 
+  it('take the room of each other where there is room for one only', () => {
+    const rig = new Rig(9_000)
+    for (const value of ['a', 'b', 'c']) {
+      assert.equal(rig.fetch(response(inLanguage), language(value), 'x'.repeat(1200)), true)
+      assert.equal(rig.lookup(language(value)).kind, 'hit')
+      assert.equal(rig.cache.counters.entries, 2)
+    }
+  })
+
+  it('leave nothing behind where one is too large', () => {
+    const rig = new Rig(9_000)
+    assert.equal(rig.fetch(response(inLanguage), language('a'), 'x'.repeat(4000)), false)
+    assert.equal(rig.cache.counters.entries, 0)
+    assert.equal(rig.cache.counters.bytes, 0)
+  })
+
   it('go together when their address is invalidated', () => {
     const rig = new Rig()
     for (const value of ['a', 'b', 'c']) rig.fetch(response(inLanguage), language(value))

@@ -221,14 +221,16 @@ export class ResponseCache {
     }
     const variants = stored?.kind === 'variants' ? stored : new Variants(key)
     if (stored !== variants && !this.#cache.set(key, variants, VARIANTS_BYTES)) return false
-    this.#cache.get(key)
     for (const old of variants.replacedBy(fill.head.headers)) this.#removeFrom(variants, old)
     response.slot = variants.nextSlot()
-    if (!this.#cache.set(response.slot, response, response.bytes)) return this.#dropIfEmpty(variants)
-    // Room was made, perhaps at the expense of the set itself: then the response would never be found.
-    if (this.#cache.peek(key) !== variants) return !this.#cache.delete(response.slot)
+    // It joins the set first, and the set is used last: so making room for it empties no set, and evicts this one last of all.
     variants.add(response)
-    if (isVaried) variants.names = response.selecting.filter((_, i) => i % 2 === 0) as string[]
+    this.#cache.get(key)
+    if (!this.#cache.set(response.slot, response, response.bytes)) {
+      this.#remove(key, response)
+      return false
+    }
+    if (isVaried) variants.names = response.selecting.map(({ name }) => name)
     const { surplus } = variants
     if (surplus !== undefined) this.#removeFrom(variants, surplus)
     return true
@@ -247,11 +249,10 @@ export class ResponseCache {
     if (this.#cache.peek(response.slot) === response) this.#cache.delete(response.slot)
   }
 
-  #dropIfEmpty(variants: Variants): false {
+  #dropIfEmpty(variants: Variants): void {
     if (variants.responses.length === 0 && this.#cache.peek(variants.key) === variants) {
       this.#cache.delete(variants.key)
     }
-    return false
   }
 
   #removeAll(variants: Variants): void {

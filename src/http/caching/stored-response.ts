@@ -42,6 +42,7 @@ const CLOCK_SKEW_MS = 60_000
  */
 export const RESPONSE_OVERHEAD_BYTES = 1024
 const HEADER_OVERHEAD_BYTES = 64
+const CHOICE_OVERHEAD_BYTES = 128
 
 /** A response as it came from the origin, or as units made it. */
 export interface IncomingResponse {
@@ -147,7 +148,7 @@ export class StoredResponse {
       (this.headers.length / 2) * HEADER_OVERHEAD_BYTES +
       RESPONSE_OVERHEAD_BYTES
     if (this.body.length <= BODY_TEXT_BYTES_MAX) bytes += this.body.length
-    for (const part of this.selecting) bytes += (part?.length ?? 0) + 32
+    for (const { received } of this.selecting) bytes += 2 * (received?.length ?? 0) + CHOICE_OVERHEAD_BYTES
     return bytes + (this.priorCacheStatus?.length ?? 0)
   }
 }

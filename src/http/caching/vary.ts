@@ -8,8 +8,15 @@
 import { headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { copyText, isToken } from './text.ts'
 
-/** Names in turn with the (normalised) values of the request that was answered; undefined: it had no such header. */
-export type Selecting = readonly (string | undefined)[]
+/** One header that chose, and what it said in the request that was answered; undefined: it was not there. */
+export interface Choice {
+  readonly name: string
+  /** As it was received: mostly the next request says the same to the letter, and nothing has to be normalised. */
+  readonly received: string | undefined
+  readonly normalised: string | undefined
+}
+
+export type Selecting = readonly Choice[]
 
 /** Names in one `Vary`, at most: beyond it nothing would ever match again. */
 const NAMES_MAX = 16
@@ -31,18 +38,21 @@ export function parseVary(headers: HeaderList): readonly string[] | 'any' {
 
 /** What of this request chooses, if these names do. The text is copied: it will be kept. */
 export function selectingOf(names: readonly string[], headers: HeaderList): Selecting {
-  const selecting: (string | undefined)[] = []
-  for (const name of names) {
-    const value = normalised(headers, name)
-    selecting.push(copyText(name), value === undefined ? undefined : copyText(value))
-  }
-  return selecting
+  return names.map((name) => {
+    const value = headerValues(headers, name)
+    if (value === undefined) return { name: copyText(name), received: undefined, normalised: undefined }
+    const received = copyText(value)
+    const normal = normalised(received)
+    return { name: copyText(name), received, normalised: normal === received ? received : normal }
+  })
 }
 
 /** Whether a request with these headers would have been given the same answer. */
 export function isSelectedBy(selecting: Selecting, headers: HeaderList): boolean {
-  for (let i = 0; i < selecting.length; i += 2) {
-    if (normalised(headers, selecting[i]!) !== selecting[i + 1]) return false
+  for (const choice of selecting) {
+    const value = headerValues(headers, choice.name)
+    if (value === choice.received) continue
+    if (value === undefined || normalised(value) !== choice.normalised) return false
   }
   return true
 }
@@ -51,9 +61,9 @@ export function isSelectedBy(selecting: Selecting, headers: HeaderList): boolean
 export function variantKey(names: readonly string[], headers: HeaderList): string {
   let key = ''
   for (const name of names) {
-    const value = normalised(headers, name)
+    const value = headerValues(headers, name)
     // A line break and a NUL cannot occur in a header: so no two variants make the same key.
-    key += value === undefined ? '\n\0' : `\n${value}`
+    key += value === undefined ? '\n\0' : `\n${normalised(value)}`
   }
   return key
 }
@@ -64,9 +74,8 @@ const NEEDS_NORMALISING = /[ \t,]/
  * §4.1 lets us add and remove whitespace where the syntax of lists allows it, and join several fields. Values with quotes
  * are left alone: there a space may mean something.
  */
-function normalised(headers: HeaderList, name: string): string | undefined {
-  const value = headerValues(headers, name)
-  if (value === undefined || !NEEDS_NORMALISING.test(value) || value.includes('"')) return value
+function normalised(value: string): string {
+  if (!NEEDS_NORMALISING.test(value) || value.includes('"')) return value
   return value
     .trim()
     .replace(/[ \t]*,[ \t]*/g, ',')
