@@ -20,6 +20,7 @@ const summary: shapes.UnitSummary = {
   name: 'a',
   version: 1,
   state: 'live',
+  breaker: 'closed',
   phases: ['access'],
   manifest: {
     hosts: [],
@@ -54,13 +55,16 @@ function stand(overrides: Partial<ControlledNode> = {}) {
     setEnabled: noting('setEnabled', Promise.resolve(change)),
     setAllEnabled: noting('setAllEnabled', Promise.resolve(change)),
     setEnv: noting('setEnv', Promise.resolve(change)),
-    units: noting('units', [summary]),
-    unit: noting('unit', {
-      ...summary,
-      envValues: {},
-      versions: [{ version: 1, live: true, at: 0, quarantined: false }],
-      errors: [],
-    }),
+    units: noting('units', Promise.resolve([summary])),
+    unit: noting(
+      'unit',
+      Promise.resolve({
+        ...summary,
+        envValues: {},
+        versions: [{ version: 1, live: true, at: 0, quarantined: false }],
+        errors: [],
+      }),
+    ),
     edges: noting('edges', [
       {
         name: 'n',

@@ -35,7 +35,7 @@ export function controlApp({ node, token, version, onMistake }: AppOptions): Hon
       const name = context.req.param('name') ?? ''
       if (route.path.includes('{name}')) checkName(name)
       const query = new URL(request.url).searchParams
-      const answer = await route.handle({ node, request, name, query })
+      const answer: unknown = await route.handle({ node, request, name, query })
       if (answer instanceof Response) return answer
       return context.json(answer as object, 200, { 'cache-control': 'no-store' })
     })

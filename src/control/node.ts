@@ -74,8 +74,8 @@ export interface ControlledNode {
   setAllEnabled(enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
   setEnv(name: string, change: EnvironmentChange, options: ChangeOptions): Promise<ChangeResult>
 
-  units(): readonly UnitSummary[]
-  unit(name: string): UnitDetail
+  units(): Promise<readonly UnitSummary[]>
+  unit(name: string): Promise<UnitDetail>
   edges(): readonly EdgeStatus[]
   /** Prometheus text. */
   metrics(): Promise<string>

@@ -82,7 +82,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'The versions that are kept, the newest first.',
     answer: [shapes.VersionShape],
     access: 'token',
-    handle: ({ node, name }) => node.unit(name).versions,
+    handle: async ({ node, name }) => (await node.unit(name)).versions,
   },
   {
     method: 'POST',

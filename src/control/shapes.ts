@@ -123,6 +123,8 @@ const SummaryEntries = {
   version: count(),
   state: v.picklist(['live', 'disabled', 'quarantined']),
   quarantine: v.optional(QuarantineShape),
+  /** Of the workers' breakers the one that is furthest from closed. */
+  breaker: v.picklist(['closed', 'half-open', 'open']),
   phases: v.array(v.picklist(Object.keys(PHASE_BITS) as Phase[])),
   manifest: ManifestShape,
   /** Names alone. Values of secrets are never shown. */
@@ -134,6 +136,7 @@ const SummaryEntries = {
 export const UnitSummaryShape = v.strictObject(SummaryEntries)
 export type UnitSummary = v.InferOutput<typeof UnitSummaryShape>
 export type UnitState = UnitSummary['state']
+export type BreakerState = UnitSummary['breaker']
 
 export const VersionShape = v.strictObject({
   version: count(),

@@ -13,6 +13,7 @@ import { versionKey } from '../contract/unit.ts'
 import type { ControlledNode } from '../control/node.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
+import { readBreakers, type Breakers } from './breakers.ts'
 import type { Bundles } from './bundles.ts'
 import { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
@@ -106,6 +107,7 @@ export class EdgeNode {
         onEnd,
       }),
       shareQuarantine: () => this.#shareQuarantine(),
+      breakers: () => this.#breakers(),
       samples: () => this.#samples(),
       isDraining: () => this.#isDraining,
     })
@@ -177,6 +179,11 @@ export class EdgeNode {
 
   #shareQuarantine(): void {
     this.#pool.broadcast({ kind: 'quarantine', quarantined: this.#quarantines.all() })
+  }
+
+  async #breakers(): Promise<Breakers> {
+    await this.#pulse.take(SCRAPE_MAX_MS)
+    return readBreakers(this.#sums.total())
   }
 
   async #samples(): Promise<readonly MetricSample[]> {

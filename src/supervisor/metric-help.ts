@@ -23,5 +23,14 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_http_connections_total: 'Accepted connections of clients.',
   orla_http_sent_bytes_total: 'Bytes sent to clients, heads included.',
   orla_cache_requests_total: 'Look-ups in the cache by result.',
+  orla_unit_runs_total: 'Runs of units by version and phase.',
+  orla_unit_errors_total: 'Failed runs of units by version, phase and reason.',
+  orla_unit_sampled_out_total: 'Requests that a unit was left out of because of its sample.',
+  orla_unit_cpu_seconds:
+    'CPU time of runs; phases that cross into the sandbox together are measured together.',
+  orla_unit_wall_seconds: 'Time from a run asked for to its end, waiting included.',
+  orla_unit_breaker_state: 'The state of a version in a worker: 1 for the one it is in.',
+  orla_unit_replays_total: 'Runs that were sent again because their sandbox died over something else.',
+  orla_sandbox_restarts_total: 'Sandboxes that ended and were replaced.',
   orla_origin_errors_total: 'Requests to origins that failed, by error code.',
 }

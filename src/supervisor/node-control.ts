@@ -43,6 +43,7 @@ import {
   type UnitPointer,
 } from '../unit/records.ts'
 import { parseManifest } from '../unit/manifest.ts'
+import type { Breakers } from './breakers.ts'
 import type { Epochs } from './epochs.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
@@ -65,6 +66,8 @@ export interface NodeParts {
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
+  /** Of all workers, asked now. */
+  readonly breakers: () => Promise<Breakers>
   /** Of all workers and processes, asked now. */
   readonly samples: () => Promise<readonly MetricSample[]>
   readonly isDraining: () => boolean
@@ -147,14 +150,17 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     setEnv: (name, values, options) =>
       change(name, () => planEnv(store, name, envChange(values), context(name)), options),
 
-    units: () => listPointers(store).map(([name, pointer]) => summary(name, pointer)),
+    async units() {
+      const breakers = await parts.breakers()
+      return listPointers(store).map(([name, pointer]) => summary(name, pointer, breakers))
+    },
 
-    unit(name): UnitDetail {
+    async unit(name): Promise<UnitDetail> {
       const pointer = readPointer(store, name)
       if (!pointer) throw new EdgeError('unit-unknown', `there is no unit ${name}`)
       const { env = {} } = readRecord(store, name, pointer.live) ?? {}
       return {
-        ...summary(name, pointer),
+        ...summary(name, pointer, await parts.breakers()),
         envValues: Object.fromEntries(
           Object.entries(env).flatMap(([key, value]) => ('plain' in value ? [[key, value.plain]] : [])),
         ),
@@ -179,7 +185,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     },
   }
 
-  function summary(name: string, pointer: UnitPointer): UnitSummary {
+  function summary(name: string, pointer: UnitPointer, breakers: Breakers): UnitSummary {
     const record = readRecord(store, name, pointer.live)
     if (!record)
       throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version: pointer.live })}`)
@@ -192,6 +198,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       version: pointer.live,
       state: unitState(name, pointer, unitsEnabled(store), quarantines),
       ...(quarantine && { quarantine }),
+      breaker: breakers.get(versionKey({ name, version: pointer.live })) ?? 'closed',
       phases: PHASES.filter((phase) => (record.phases & PHASE_BITS[phase]) !== 0),
       manifest: {
         ...manifest,

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually, startTestNode } from './testing/test-node.ts'
 
@@ -201,4 +203,17 @@ test('a version in quarantine stays so over restarts, is known to all workers, a
     () => again.everyWorker(),
     (workers) => !workers.some(isKnown),
   )
+})
+
+test('without its store a node goes on serving, says what is wrong, and changes nothing', async (t) => {
+  const node = await startTestNode(t)
+  await node.deploy('greeter')
+  rmSync(join(node.directory, 'orla.db'))
+  const { status, body } = await node.deploy('greeter')
+  assert.equal(status, 500)
+  assert.equal(body['code'], 'store-missing')
+  for (const worker of await node.everyWorker()) assert.deepEqual(worker.units, ['greeter@1'])
+  const ready = await node.call('GET', '/readyz')
+  assert.equal(ready.status, 503)
+  assert.match(JSON.stringify(ready.body['problems']), /the store cannot be written/)
 })

@@ -158,3 +158,26 @@ test('a worker that hangs is named when the time is up, and the change is live o
   )
   await eventually(async () => (await node.request('/')).text === '1')
 })
+
+test('a unit that keeps failing is told as such, and every metric of the node is described', async (t) => {
+  const node = await startNode(t, {
+    units: { bad: 'export default { content() { throw new Error("always") } }' },
+  })
+  await eventually(async () => {
+    assert.equal((await node.request('/')).status, 503)
+    const unit = JSON.parse((await node.api('GET', '/v1/units/bad')).text) as {
+      breaker: string
+      errors: { reason: string; message: string; where: string }[]
+    }
+    if (unit.breaker !== 'open') return false
+    const [error] = unit.errors
+    assert.deepEqual([error!.reason, error!.where], ['throw', 'bad.ts:1:36'])
+    assert.match(error!.message, /always/)
+    return true
+  })
+  const { text } = await node.api('GET', '/metrics')
+  for (const line of text.split('\n').filter((one) => one.startsWith('# HELP'))) {
+    const [, , name, ...words] = line.split(' ')
+    assert.notEqual(words.join(' '), name!.replaceAll('_', ' '), `${name} has no description`)
+  }
+})
