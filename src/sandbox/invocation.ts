@@ -11,6 +11,9 @@ import type { StepRun, Trip } from '../contract/unit-runner.ts'
 
 export class Invocation implements Sections {
   readonly id: number
+  /** Counts up with every invocation. */
+  order = 0
+  readonly trip: Trip
   /** Units by the steps of the trip, as far as they may run. */
   readonly units: readonly UnitSlot[]
   readonly phases: readonly number[]
@@ -19,6 +22,8 @@ export class Invocation implements Sections {
   readonly head: string
   readonly response: string
   readonly body: string
+  /** How much of `edits` came with the trip. */
+  readonly editsBefore: number
   /** All changes so far: those before the trip and those of the steps that ran. */
   edits: string
   /** The step that runs or waits. */
@@ -61,12 +66,14 @@ export class Invocation implements Sections {
     this.id = id
     this.units = units
     this.phases = phases
+    this.trip = trip
     this.end = units.length
     this.meta = trip.meta
     this.head = trip.head
     this.response = trip.response
     this.body = trip.body
     this.edits = trip.edits
+    this.editsBefore = trip.edits.length
     this.runs = runs
     this.startedAt = now
     this.onSettled = onSettled

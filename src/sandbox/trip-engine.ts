@@ -7,6 +7,7 @@
  */
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
+import { InvocationTable } from './invocation-table.ts'
 import * as protocol from './protocol.ts'
 import type { CutReason } from './isolate-host.ts'
 import type { Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
@@ -37,9 +38,9 @@ const MESSAGE_MAX = 8192
 
 export class TripEngine implements LaneEvents {
   readonly #events: EngineEvents
-  readonly #running = new Map<number, Invocation>()
+  readonly #running = new InvocationTable()
   readonly #reader = new RecordReader()
-  #lastId = 0
+  #lastOrder = 0
   #isMalformed = false
 
   constructor(events: EngineEvents) {
@@ -51,9 +52,7 @@ export class TripEngine implements LaneEvents {
   }
 
   nextId(): number {
-    do this.#lastId = (this.#lastId % 0x7fff_ffff) + 1
-    while (this.#running.has(this.#lastId))
-    return this.#lastId
+    return this.#running.nextId()
   }
 
   byId(id: number): Invocation | undefined {
@@ -65,7 +64,8 @@ export class TripEngine implements LaneEvents {
   }
 
   submit(invocation: Invocation): void {
-    this.#running.set(invocation.id, invocation)
+    invocation.order = ++this.#lastOrder
+    this.#running.set(invocation)
     for (const unit of invocation.units) unit.users++
     this.#send(invocation)
   }
@@ -295,7 +295,7 @@ export class TripEngine implements LaneEvents {
    */
   moveFrom(lane: Lane, guilty: UnitSlot | undefined, reason: FailureReason, message: string): void {
     for (const slot of lane.slots.values()) lane.markGone(slot)
-    for (const invocation of this.#running.values()) {
+    for (const invocation of this.#running.all()) {
       if (invocation.where?.lane !== lane || invocation.outcome !== 'running') continue
       if (invocation.unit === guilty) this.#fail(invocation, reason, message)
       else if (++invocation.moves > MOVES_MAX) this.#fail(invocation, 'crash', 'sandboxes keep dying')
@@ -327,7 +327,7 @@ export class TripEngine implements LaneEvents {
   }
 
   #settle(invocation: Invocation): void {
-    this.#running.delete(invocation.id)
+    this.#running.delete(invocation)
     invocation.where = undefined
     for (const unit of invocation.units) unit.users--
     invocation.onSettled(invocation)

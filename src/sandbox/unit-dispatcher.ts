@@ -79,15 +79,6 @@ const STALLED_MS = 30
 
 export const createUnitRunner = (options: UnitRunnerOptions): UnitDispatcher => new Dispatcher(options)
 
-/** A trip under way. */
-interface Passage {
-  readonly trip: Trip
-  /** Edits so far are made of those that came with the trip, and more. */
-  readonly editsBefore: number
-  /** The step that may not run, because its breaker is open or it is quarantined. */
-  readonly refused: number
-}
-
 class Dispatcher implements UnitDispatcher {
   readonly #options: UnitRunnerOptions
   readonly #guest: string
@@ -98,7 +89,6 @@ class Dispatcher implements UnitDispatcher {
   readonly #fleet: Fleet
   readonly #slots = new Map<UnitVersion, UnitSlot>()
   readonly #quarantined = new Map<string, FailureReason>()
-  readonly #passages = new Map<Invocation, Passage>()
   #inline: InlineLane | undefined
   #lastIndex = 0
   #isTailOn = false
@@ -142,13 +132,9 @@ class Dispatcher implements UnitDispatcher {
     const now = performance.now()
     const units: UnitSlot[] = []
     const phases: number[] = []
-    let refused = trip.steps.length
     for (const step of trip.steps) {
       const slot = this.#slotOf(step.unit)
-      if (slot.quarantined || !slot.health.breaker.admits(now)) {
-        refused = units.length
-        break
-      }
+      if (slot.quarantined || !slot.health.breaker.admits(now)) break
       units.push(slot)
       phases.push(step.phases)
     }
@@ -158,17 +144,12 @@ class Dispatcher implements UnitDispatcher {
       return
     }
     const id = this.#engine.nextId()
-    const invocation = new Invocation(id, trip, units, phases, now, runs, this.#onSettled)
-    this.#passages.set(invocation, { trip, editsBefore: trip.edits.length, refused })
-    this.#engine.submit(invocation)
+    this.#engine.submit(new Invocation(id, trip, units, phases, now, runs, this.#onSettled))
   }
 
   readonly #onSettled = (invocation: Invocation): void => {
-    const passage = this.#passages.get(invocation)!
-    this.#passages.delete(invocation)
-    const { trip, editsBefore, refused } = passage
-    const { step, runs, phase } = invocation
-    const edits = invocation.edits.slice(editsBefore)
+    const { trip, step, runs, phase, end } = invocation
+    const edits = invocation.edits.slice(invocation.editsBefore)
     switch (invocation.outcome) {
       case 'response': {
         const { status, headers, answer: body } = invocation
@@ -184,7 +165,8 @@ class Dispatcher implements UnitDispatcher {
         break
       }
       default:
-        if (refused < trip.steps.length) this.#refuse(trip, refused, edits, runs)
+        // A unit that may not run now stood in its way.
+        if (end < trip.steps.length) this.#refuse(trip, end, edits, runs)
         else trip.done({ kind: 'next', edits, runs })
     }
     for (const unit of invocation.units) if (unit.isReleased) this.#forget(unit)

@@ -41,9 +41,9 @@ export function startLoad(runner: UnitDispatcher, clients = 8): Load {
   ]
   const failures: string[] = []
   const times: number[] = []
-  let isOn = true
+  const stopping = new AbortController()
   const client = async (of: UnitVersion): Promise<void> => {
-    while (isOn) {
+    while (!stopping.signal.aborted) {
       const start = performance.now()
       const outcome = await go(runner, [step(of, 'access')])
       times.push(performance.now() - start)
@@ -62,7 +62,7 @@ export function startLoad(runner: UnitDispatcher, clients = 8): Load {
       while (times.length < enough) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     },
     async stop() {
-      isOn = false
+      stopping.abort()
       await Promise.all(clientsDone)
       const sorted = times.toSorted((a, b) => a - b)
       return {
