@@ -1,5 +1,7 @@
 /** Runs `bin/orla`, the real one, as a person would. */
 import { spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 export const ORLA = fileURLToPath(new URL('../../bin/orla', import.meta.url))
@@ -15,6 +17,8 @@ export interface CommandOptions {
   /** Added to the environment of the test, from which `ORLA_…` is taken away. */
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
+  /** In a process group of its own, as a shell makes for each command: so that it can be interrupted. */
+  readonly ownGroup?: boolean
 }
 
 export function orla(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
@@ -31,6 +35,81 @@ export function orla(argv: readonly string[], options: CommandOptions = {}): Pro
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+export interface Ending {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface RunningCommand {
+  readonly pid: number
+  /** What it printed when it served: `ready edge=… control=…`. */
+  readonly ready: string
+  readonly edges: readonly string[]
+  readonly control: string
+  /** Everything on standard error so far. */
+  stderr(): string
+  readonly ended: Promise<Ending>
+  kill(signal: NodeJS.Signals): void
+  /** As Ctrl-C in a terminal does: to this process and all that it started. Asks for `ownGroup`. */
+  interrupt(): void
+}
+
+/** A command that goes on until it is told to stop, from the line on that says it serves. Killed with the test. */
+export async function startOrla(
+  t: TestContext,
+  argv: readonly string[],
+  options: CommandOptions = {},
+): Promise<RunningCommand> {
+  const child = spawn(ORLA, argv, {
+    cwd: options.cwd,
+    env: { ...cleanEnvironment(), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.ownGroup ?? false,
+  })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const ended = new Promise<Ending>((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal }))
+  })
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const ready = await readyLine(child.stdout, ended, options.timeoutMs ?? 60_000).catch((error: Error) => {
+    throw new Error(`${error.message}:\n${stderr}`)
+  })
+  const [, edges, control] = /^ready edge=(\S+) control=(\S+)$/.exec(ready) ?? []
+  if (edges === undefined || control === undefined) throw new Error(`not a ready line: ${ready}`)
+  return {
+    pid: child.pid!,
+    ready,
+    edges: edges.split(','),
+    control,
+    stderr: () => stderr,
+    ended,
+    kill: (signal) => void child.kill(signal),
+    interrupt: () => void process.kill(-child.pid!, 'SIGINT'),
+  }
+}
+
+function readyLine(stdout: Readable, ended: Promise<Ending>, withinMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`not ready within ${withinMs} ms`)), withinMs)
+    let text = ''
+    stdout.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece
+      const line = /^ready .*(?=\n)/m.exec(text)?.[0]
+      if (line === undefined) return
+      clearTimeout(timer)
+      resolve(line)
+    })
+    void ended.then(({ code, signal }) => {
+      clearTimeout(timer)
+      reject(new Error(`it ended with ${code ?? signal} before it was ready`))
+    })
   })
 }
 

@@ -8,15 +8,13 @@
  *
  * It ends with the test. What it wrote to standard error is shown when it could not start, and is there to be asked for.
  */
-import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ConfigInput } from '../../src/config/schema.ts'
 import type { ChangeResult } from '../../src/control/shapes.ts'
-import { cleanEnvironment, type CommandResult, ORLA, orla } from './command.ts'
+import { type CommandResult, type Ending, orla, type RunningCommand, startOrla } from './command.ts'
 import { type Answer, type Ask, ask } from './http-client.ts'
 import { type NodeProcesses, processesBelow } from './processes.ts'
 
@@ -55,9 +53,9 @@ export interface TestNode {
   processes(): NodeProcesses
   kill(signal: NodeJS.Signals): void
   /** Resolves when the process has ended. */
-  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  readonly ended: Promise<Ending>
   /** SIGTERM, and waits. */
-  stop(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  stop(): Promise<Ending>
 }
 
 const TOKEN = 'test'
@@ -68,70 +66,22 @@ export async function startNode(t: TestContext, options: NodeOptions = {}): Prom
     ...options.files,
     'orla.config.json': JSON.stringify(configFor(options.config ?? {})),
   })
-  const child = spawn(ORLA, ['start'], {
+  const command = await startOrla(t, ['start'], {
     cwd: folder,
-    env: { ...cleanEnvironment(), ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.env && { env: options.env }),
+    ...(options.readyWithinMs !== undefined && { timeoutMs: options.readyWithinMs }),
+  }).finally(() => {
+    // After the hook that ends the node: hooks run in the order in which they were added.
+    if (options.folder === undefined) t.after(() => rm(folder, { recursive: true, force: true }))
   })
-  let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = new Promise<Awaited<TestNode['ended']>>((resolve) => {
-    child.on('close', (code, signal) => resolve({ code, signal }))
-  })
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await ended
-    if (options.folder === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
-  })
-  const line = await readyLine(child, ended, options.readyWithinMs ?? 60_000).catch((error: Error) => {
-    throw new Error(`${error.message}:\n${stderr}`)
-  })
-  const node = nodeFrom(
-    line,
-    folder,
-    child.pid!,
-    (signal) => child.kill(signal),
-    ended,
-    () => stderr,
-  )
+  const node = nodeFrom(command, folder)
   for (const [name, source] of Object.entries(options.units ?? {})) await node.deploy(name, source)
   return node
 }
 
-/** The one line that a node prints on standard output when it serves. */
-function readyLine(
-  child: { readonly stdout: Readable },
-  ended: TestNode['ended'],
-  withinMs: number,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready within ${withinMs} ms`)), withinMs)
-    let stdout = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text
-      const line = /^ready .*(?=\n)/m.exec(stdout)?.[0]
-      if (line === undefined) return
-      clearTimeout(timer)
-      resolve(line)
-    })
-    void ended.then(({ code, signal }) => {
-      clearTimeout(timer)
-      reject(new Error(`it ended with ${code ?? signal} before it was ready`))
-    })
-  })
-}
-
-function nodeFrom(
-  line: string,
-  folder: string,
-  pid: number,
-  kill: (signal: NodeJS.Signals) => void,
-  ended: TestNode['ended'],
-  stderr: () => string,
-): TestNode {
-  const [, edge, control] = /^ready edge=(\S+) control=(\S+)$/.exec(line) ?? []
-  if (edge === undefined || control === undefined) throw new Error(`not a ready line: ${line}`)
-  const urls = edge.split(',')
+function nodeFrom(command: RunningCommand, folder: string): TestNode {
+  const { pid, control, edges, ended, stderr, kill } = command
+  const url = edges[0]!
   const api: TestNode['api'] = (method, path, body) =>
     ask(new URL(path, control), {
       method,
@@ -142,8 +92,8 @@ function nodeFrom(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
   return {
-    url: urls[0]!,
-    urls,
+    url,
+    urls: edges,
     control,
     token: TOKEN,
     folder,
@@ -152,7 +102,7 @@ function nodeFrom(
     ended,
     kill,
     api,
-    request: (path, ofRequest) => ask(urls[0]! + path, ofRequest),
+    request: (path, options) => ask(url + path, options),
     async deploy(name, source, body = {}) {
       const answer = await api('PUT', `/v1/units/${name}`, { source, ...body })
       if (answer.status !== 200) throw new Error(`${name} was refused (${answer.status}): ${answer.text}`)
@@ -160,7 +110,7 @@ function nodeFrom(
     },
     orla: (...argv) => orla(argv, { cwd: folder, env: { ORLA_CONTROL: control, ORLA_TOKEN: TOKEN } }),
     processes: () => processesBelow(pid),
-    async stop() {
+    stop() {
       kill('SIGTERM')
       return ended
     },
@@ -180,7 +130,7 @@ function configFor(given: ConfigInput): ConfigInput {
 async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     const path = join(folder, name)
-    await mkdir(join(path, '..'), { recursive: true })
+    await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
   }
 }
