@@ -105,6 +105,12 @@ for (const [fields, message] of REFUSED) {
   })
 }
 
+test('lists and paths have an end', () => {
+  const many = Array.from({ length: 1001 }, (_, n) => `h${n}.example`)
+  assert.match(problems({ hosts: many }).join(), /^`hosts`: expected at most 1000, not/)
+  assert.match(problems({ paths: [`/${'x'.repeat(1024)}`] }).join(), /expected a path of at most 1024/)
+})
+
 test('every problem is told at once, and those of the deploy say so', () => {
   const told = problems({ host: 'a', priority: 'x' }, { limit: 1, onError: 2 })
   assert.equal(told.length, 4)

@@ -11,6 +11,9 @@ import { hostPattern, methodName, nodePattern, pathPattern } from './patterns.ts
 
 export type ManifestResult = { readonly manifest: Manifest } | { readonly problems: readonly string[] }
 
+/** In one list: what a unit names is compiled for every worker, at each deploy. */
+const PATTERNS_MAX = 1000
+
 const within = (least: number, most: number, unit: string) =>
   v.pipe(
     v.number(`expected a number of ${unit}`),
@@ -156,6 +159,7 @@ function listOf(parse: (text: string) => { readonly value: string } | { readonly
     v.unknown(),
     v.transform((value) => (typeof value === 'string' ? [value] : value)),
     v.array(item, 'expected a list of texts'),
+    v.maxLength(PATTERNS_MAX, `expected at most ${PATTERNS_MAX}`),
     v.transform((list): readonly string[] => [...new Set(list)]),
   )
 }

@@ -174,24 +174,23 @@ function compilePaths(units: readonly UnitVersion[], indices: Indices, intern: I
   const tables = new Map<string, MethodTable>()
   const tableOf = (indices: Indices): MethodTable =>
     remember(tables, indices, () => compileMethods(units, indices, intern))
-  /** Units of all prefixes of `path` that are at most `most` characters long. */
-  const prefixesOf = (path: string, most: number): Indices[] => {
-    const sets: Indices[] = []
-    for (let length = 1; length <= most; length++) {
-      const found = named.get(`${path.slice(0, length)}*`)
-      if (found) sets.push(found)
-    }
-    return sets
-  }
+  const prefixLengths = [
+    ...new Set([...named.keys()].filter((path) => path.endsWith('*')).map((path) => path.length - 1)),
+  ]
+  /** Units of all prefixes of `path`, itself among them. */
+  const prefixesOf = (path: string): Indices[] =>
+    prefixLengths
+      .filter((length) => length <= path.length)
+      .map((length) => named.get(`${path.slice(0, length)}*`) ?? [])
 
   const exact = new Map<string, MethodTable>()
   const byPrefix = new Map<string, MethodTable>()
   for (const [pattern, own] of named) {
     if (pattern.endsWith('*')) {
       const prefix = pattern.slice(0, -1)
-      byPrefix.set(prefix, tableOf(union([everywhere, ...prefixesOf(prefix, prefix.length)])))
+      byPrefix.set(prefix, tableOf(union([everywhere, ...prefixesOf(prefix)])))
     } else {
-      exact.set(pattern, tableOf(union([everywhere, own, ...prefixesOf(pattern, pattern.length)])))
+      exact.set(pattern, tableOf(union([everywhere, own, ...prefixesOf(pattern)])))
     }
   }
   const prefixes = [...byPrefix].toSorted(([a], [b]) => b.length - a.length)

@@ -6,6 +6,9 @@ import { domainToASCII } from 'node:url'
 
 export type PatternResult = { readonly value: string } | { readonly problem: string }
 
+/** In characters. */
+const PATH_MAX = 1024
+
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const LABELS = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
@@ -30,6 +33,7 @@ export function hostPattern(text: string): PatternResult {
 export function pathPattern(text: string): PatternResult {
   if (!text.startsWith('/')) return { problem: 'expected a path that starts with "/"' }
   if (text.slice(0, -1).includes('*')) return { problem: 'expected "*" at the end alone' }
+  if (text.length > PATH_MAX) return { problem: `expected a path of at most ${PATH_MAX} characters` }
   if (/[?#]/.test(text)) return { problem: 'expected a path without a query or fragment' }
   if (/[^\x21-\x7e]/.test(text)) return { problem: 'expected a path as it is sent, percent-encoded' }
   return { value: text }
