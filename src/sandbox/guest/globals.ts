@@ -3,7 +3,8 @@
  *
  * Taken away is what breaks out of the limits: `WebAssembly` (its memory is not counted), `SharedArrayBuffer` and `Atomics`
  * (`Atomics.wait` stops the thread; a shared counter is a clock to measure others by), and `FinalizationRegistry` (its
- * callbacks would run outside a step, with no deadline). V8's own `console` leads nowhere and is replaced.
+ * callbacks would run outside a step, with no deadline), and `gc`, which is there because the sandbox collects garbage
+ * itself. V8's own `console` leads nowhere and is replaced.
  */
 import { atob, btoa } from './base64.ts'
 import { console } from './console.ts'
@@ -20,7 +21,7 @@ import { structuredClone } from './structured-clone.ts'
 import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts'
 import { URL } from './url.ts'
 
-const REMOVED = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry'] as const
+const REMOVED = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry', 'gc'] as const
 
 export function installGlobals(): void {
   for (const name of REMOVED) delete (globalThis as Record<string, unknown>)[name]
