@@ -1,19 +1,21 @@
 /**
  * What signals mean to a node: the first SIGTERM or SIGINT drains it, a second one ends it at once.
  */
+import { stderrLog, type Log } from './log.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** 128 + the number of the signal, as shells have it. */
 const ENDED_BY = { SIGTERM: 143, SIGINT: 130 } as const
 
 /** Resolves to the exit code once the node has ended: 0 after a drain. */
-export async function untilSignalled(supervisor: Supervisor): Promise<number> {
+export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLog): Promise<number> {
   const ended = Promise.withResolvers<number>()
   let isDraining = false
   let code = 0
   const onSignal = (signal: keyof typeof ENDED_BY) => {
     // The second one also ends the wait of the first.
     if (isDraining) code = ENDED_BY[signal]
+    else log.info(`${signal}: draining, requests in progress are answered; a second signal ends at once`)
     const end = isDraining ? supervisor.stop() : supervisor.drain()
     isDraining = true
     end.then(() => ended.resolve(code), ended.reject)

@@ -1,0 +1,116 @@
+/** Clients that are many, slow, or there when the node ends. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { eventually } from '../harness/eventually.ts'
+import { startNode } from '../harness/node.ts'
+import { startOrigin, startRawOrigin } from '../harness/origin.ts'
+import { RawClient } from '../harness/raw-client.ts'
+
+const GET = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`
+
+test('a thousand connections are served, beside slow ones that are ended in time', async (t) => {
+  const origin = await startOrigin(t)
+  const node = await startNode(t, {
+    config: { edge: { workers: 2, limits: { head: '700ms', idle: '20s' } }, sites: [{ origin: origin.url }] },
+  })
+  const slow = await Promise.all(Array.from({ length: 200 }, () => RawClient.connect(node.url)))
+  for (const client of slow) client.send('GET / HTTP/1.1\r\nHo')
+  const clients = await Promise.all(Array.from({ length: 1000 }, () => RawClient.connect(node.url)))
+  for (const [i, client] of clients.entries()) client.send(GET(`/${i}`))
+  for (const [i, client] of clients.entries())
+    assert.ok((await client.readResponse()).endsWith(`origin /${i}`))
+  for (const client of slow) assert.match(await client.readAll(), /^HTTP\/1\.1 408 /)
+  for (const client of clients) client.close()
+})
+
+test('SIGTERM cuts no request: what runs is answered, kept connections close with their next answer, exit 0', async (t) => {
+  let release: (() => void) | undefined
+  const origin = await startOrigin(t, (request, response) => {
+    if (request.url === '/slow') release = () => response.end('slow')
+    else response.end('fast')
+  })
+  const node = await startNode(t, {
+    config: { edge: { workers: 2 }, sites: [{ origin: origin.url }] },
+    units: { guard: `export default { access(request, response) { response.headers.set('x-guard', '1') } }` },
+  })
+  const slow = await RawClient.connect(node.url)
+  slow.send(GET('/slow'))
+  const kept = await RawClient.connect(node.url)
+  kept.send(GET('/first'))
+  await kept.readResponse()
+  await eventually(() => release !== undefined)
+  node.kill('SIGTERM')
+  await eventually(async () => {
+    const client = await RawClient.connect(node.url).catch(() => undefined)
+    client?.close()
+    return client === undefined
+  })
+  release!()
+  assert.match(await slow.readAll(), /x-guard: 1\r\n.*connection: close\r\n.*slow/s)
+  assert.deepEqual(await node.ended, { code: 0, signal: null })
+})
+
+test('under load, SIGTERM fails no request that was sent before the connection was told to close', async (t) => {
+  const origin = await startOrigin(t)
+  const node = await startNode(t, { config: { edge: { workers: 2 }, sites: [{ origin: origin.url }] } })
+  let answers = 0
+  const run = async (): Promise<string> => {
+    for (;;) {
+      const client = await RawClient.connect(node.url).catch(() => undefined)
+      if (client === undefined) return 'refused'
+      for (;;) {
+        client.send(GET('/x'))
+        const answer = await client.readResponse().catch((error: Error) => error.message)
+        if (!answer.startsWith('HTTP/1.1 200 ')) return answer
+        answers += 1
+        if (/connection: close/.test(answer)) break
+      }
+    }
+  }
+  const runs = Array.from({ length: 16 }, run)
+  await eventually(() => answers > 200)
+  node.kill('SIGTERM')
+  const ends = await Promise.all(runs)
+  // A connection that the kernel had taken, and no worker yet, is the only one that may be reset.
+  assert.deepEqual(
+    [...new Set(ends)].filter((end) => end !== 'refused' && !/ECONNRESET|the connection closed/.test(end)),
+    [],
+  )
+  assert.deepEqual(await node.ended, { code: 0, signal: null })
+})
+
+test('a second SIGTERM ends at once', async (t) => {
+  const origin = await startRawOrigin(t, () => {})
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url }] } })
+  const client = await RawClient.connect(node.url)
+  client.send(GET('/never'))
+  await eventually(() => origin.connections() > 0)
+  node.kill('SIGTERM')
+  await eventually(() => /drain|stopp|SIGTERM/i.test(node.stderr()))
+  node.kill('SIGTERM')
+  const { code } = await node.ended
+  assert.notEqual(code, 0)
+})
+
+test('an upload that nobody reads is held back, and the others go on', async (t) => {
+  const origin = await startRawOrigin(t, (socket) => {
+    socket.once('data', (head) => {
+      if (head.toString('latin1').startsWith('POST')) socket.pause()
+      else socket.write('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok')
+    })
+  })
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url }] } })
+  const client = await RawClient.connect(node.url)
+  client.send(`POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: ${200 * 1024 * 1024}\r\n\r\n`)
+  const piece = Buffer.alloc(1024 * 1024)
+  let sent = 0
+  while (sent < 200 && client.socket.writableLength < 8 * 1024 * 1024) {
+    client.socket.write(piece)
+    sent += 1
+    await new Promise((later) => setImmediate(later))
+  }
+  // The kernel's buffers hold a few MiB on each of the two connections; the worker holds next to nothing.
+  assert.ok(sent < 100, `${sent} MiB were taken`)
+  assert.equal((await node.request('/other')).text, 'ok')
+  client.close()
+})
