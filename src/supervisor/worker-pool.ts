@@ -47,6 +47,8 @@ export class WorkerPool {
   readonly #slots: Slot[]
   #addresses: readonly string[] | undefined
   #isEnding = false
+  /** Slots whose worker is to be started in the next turn. */
+  readonly #due: Slot[] = []
   readonly #waiters = new Set<() => void>()
 
   constructor(options: PoolOptions) {
@@ -178,11 +180,18 @@ export class WorkerPool {
     slot.timer = setTimeout(() => void this.#replace(slot), slot.waitMs)
   }
 
+  /** Starts all that are due by the time it is their turn: several that died together start together. */
   async #replace(slot: Slot): Promise<void> {
+    this.#due.push(slot)
+    await this.#options.turns.take(async () => {
+      await Promise.all(this.#due.splice(0).map((due) => this.#relaunch(due)))
+    })
+  }
+
+  async #relaunch(slot: Slot): Promise<void> {
+    if (this.#isEnding) return
     try {
-      await this.#options.turns.take(async () => {
-        if (!this.#isEnding) await this.#launch(slot)
-      })
+      await this.#launch(slot)
     } catch (error) {
       // It has ended or is killed, and `#gone` goes on from there.
       this.#options.log.warn(`worker ${slot.index} did not start: ${(error as Error).message}`)
