@@ -4,8 +4,8 @@
  * The caller says what a value weighs; the cache adds its own overhead, so that a million tiny values are not free. One
  * value may take a share of the room at most: otherwise a single download would empty the cache of everything else.
  *
- * Room is made before a value goes in, never after, so `bytes` is under the bound at every moment, also while `onEvict` runs.
- * `onEvict` may call back into the cache.
+ * Room is made before a value goes in, never after, so `bytes` is under the bound at every moment, also while
+ * `onEvict` runs. `onEvict` may call back into the cache.
  */
 import type { ReplacementPolicy } from '../contract/replacement-policy.ts'
 import { Lru, type LruLinks } from './lru.ts'

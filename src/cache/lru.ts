@@ -1,8 +1,8 @@
 /**
  * Least recently used: a doubly linked list through the entries themselves, newest at one end, victim at the other.
  *
- * Chosen for the first version because everyone can predict it. The price is list surgery on a hit (skipped for the entry
- * that is newest already, which is the common case under a hot key) and no resistance to scans.
+ * Chosen for the first version because everyone can predict it. The price is list surgery on a hit (skipped for the
+ * entry that is newest already, which is the common case under a hot key) and no resistance to scans.
  */
 import type { ReplacementPolicy } from '../contract/replacement-policy.ts'
 

@@ -1,9 +1,9 @@
 /**
  * `Cache-Control`, of requests and responses (RFC 9111 §5.2), read the safe way.
  *
- * Where a field can be read in two ways, the one that caches less wins: what restricts is heard even out of a broken field
- * (`private; max-age=60`, an unclosed quote), what permits is heard only when it is well formed. A lifetime that is no number
- * counts as 0, two lifetimes as the shorter (§4.2.1 asks that such responses be considered stale).
+ * Where a field can be read in two ways, the one that caches less wins: what restricts is heard even out of a broken
+ * field (`private; max-age=60`, an unclosed quote), what permits is heard only when it is well formed. A lifetime
+ * that is no number counts as 0, two lifetimes as the shorter (§4.2.1 asks that such responses be considered stale).
  */
 import { copyText, isTokenChar, parseDeltaSeconds, SECONDS_MAX } from './text.ts'
 

@@ -1,10 +1,10 @@
 /**
- * Conditions on a GET (RFC 9110 §13, RFC 9111 §4.3): the client's, which a stored response answers, and our own, which ask
- * the origin whether a stored response is still good.
+ * Conditions on a GET (RFC 9110 §13, RFC 9111 §4.3): the client's, which a stored response answers, and our own,
+ * which ask the origin whether a stored response is still good.
  *
- * A client's condition never reaches the origin on a request whose answer might be kept: the origin would answer `304` with
- * no body, and there would be nothing to keep and nothing for those who wait. So the request goes unconditional, and the
- * client's condition is judged here against what came (`isNotModified`).
+ * A client's condition never reaches the origin on a request whose answer might be kept: the origin would answer
+ * `304` with no body, and there would be nothing to keep and nothing for those who wait. So the request goes
+ * unconditional, and the client's condition is judged here against what came (`isNotModified`).
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { parseHttpDate } from './http-date.ts'
@@ -63,8 +63,8 @@ const REPRESENTATION = new Set([
 ])
 
 /**
- * The headers of a `304` for this stored response: all but those that describe the body. `Last-Modified` goes along only
- * where there is no `ETag` to recognise the response by.
+ * The headers of a `304` for this stored response: all but those that describe the body. `Last-Modified` goes along
+ * only where there is no `ETag` to recognise the response by.
  */
 export function notModifiedHeaders(headers: HeaderList): HeaderList {
   const hasTag = headerValue(headers, 'etag') !== undefined
@@ -78,8 +78,8 @@ export function notModifiedHeaders(headers: HeaderList): HeaderList {
 }
 
 /**
- * The request's headers as they go to the origin when the answer may be kept: without the client's condition, and with ours
- * where there is a stale response to ask about.
+ * The request's headers as they go to the origin when the answer may be kept: without the client's condition, and
+ * with ours where there is a stale response to ask about.
  */
 export function forwardedHeaders(headers: HeaderList, stale?: Validators): HeaderList {
   const forwarded: string[] = []

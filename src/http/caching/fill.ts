@@ -1,10 +1,10 @@
 /**
  * A response on its way from the origin into the cache.
  *
- * It is made before the request is sent, and ends in exactly one of `finish`, `refresh`, `abandon` and `fail`. Nothing is in the
- * cache before `finish`, which is called when the origin has ended the body properly: so a body that was cut is never stored, whatever
- * else goes wrong. After the cache has lost interest (`refused`) all calls are harmless, so the one who
- * streams the body need not ask.
+ * It is made before the request is sent, and ends in exactly one of `finish`, `refresh`, `abandon` and `fail`.
+ * Nothing is in the cache before `finish`, which is called when the origin has ended the body properly: so a body
+ * that was cut is never stored, whatever else goes wrong. After the cache has lost interest (`refused`) all calls are
+ * harmless, so the one who streams the body need not ask.
  *
  * Those who wait for the same answer hear of it from here.
  */
@@ -156,7 +156,10 @@ export class CacheFill {
     return { kind: 'refreshed', entry: response, stored: false }
   }
 
-  /** Given up: the client went away and nobody else waits, or the body was cut short. One of those who wait tries next. */
+  /**
+   * Given up: the client went away and nobody else waits, or the body was cut short. One of those who wait tries
+   * next.
+   */
   abandon(): void {
     this.#giveUp('incomplete')
   }

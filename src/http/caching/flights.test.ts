@@ -258,8 +258,8 @@ describe('one flight a variant', () => {
   it('ends the waits of a flight that nobody can join any more', () => {
     const rig = new Rig()
     const [first, follower] = crowd(rig, 2, language('pt'))
-    // A reload, which fetches for itself, brings to light what the answers vary by. So another flight takes the place that
-    // the first would move to.
+    // A reload, which fetches for itself, brings to light what the answers vary by. So another flight takes the place
+    // that the first would move to.
     const reload = rig.lead(request({ 'accept-language': 'en', 'cache-control': 'no-cache' }))
     reload.begin(response(inLanguage), rig.nowMs)
     reload.finish(rig.nowMs)

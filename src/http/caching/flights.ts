@@ -1,10 +1,11 @@
 /**
  * One flight a key: while a response is being fetched, those who would fetch the same wait for it.
  *
- * The danger of waiting is that everyone queues for something that then cannot be shared, one after the other. Two memories
- * prevent it: addresses whose answers were not for sharing are remembered for some seconds, and nobody waits for them
- * (hit-for-miss); and the headers by which answers differ are remembered, so that only those wait for each other who will be
- * given the same answer. When a leader gives up, all are woken: the first to come back leads, the others wait for it.
+ * The danger of waiting is that everyone queues for something that then cannot be shared, one after the other. Two
+ * memories prevent it: addresses whose answers were not for sharing are remembered for some seconds, and nobody waits
+ * for them (hit-for-miss); and the headers by which answers differ are remembered, so that only those wait for each
+ * other who will be given the same answer. When a leader gives up, all are woken: the first to come back leads, the
+ * others wait for it.
  */
 import type { EdgeError } from '../../base/errors.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
@@ -18,8 +19,9 @@ const VARY_MS = 60_000
 const REMEMBERED_MAX = 4096
 
 /**
- * Told once, unless cancelled. Without an error: look up again, and join again if that is no hit. With one: the origin could
- * not be asked, and this is why; asking again at once would most likely end the same way. Must not throw.
+ * Told once, unless cancelled. Without an error: look up again, and join again if that is no hit. With one: the
+ * origin could not be asked, and this is why; asking again at once would most likely end the same way. Must not
+ * throw.
  */
 export type OnSettled = (error: EdgeError | undefined) => void
 
@@ -73,7 +75,8 @@ export class Flights {
   }
 
   /**
-   * A flight to lead, one to wait for, or undefined: go alone. `storedVary`: the names by which what is stored varies, if known.
+   * A flight to lead, one to wait for, or undefined: go alone. `storedVary`: the names by which what is stored
+   * varies, if known.
    */
   join(
     address: string,
@@ -99,7 +102,9 @@ export class Flights {
     return waiting
   }
 
-  /** The head has come, and says by what the answer varies: those who will be given another one are sent to fetch it. */
+  /**
+   * The head has come, and says by what the answer varies: those who will be given another one are sent to fetch it.
+   */
   learnVary(flight: Flight, names: readonly string[], nowMs: number): void {
     this.#vary.set(flight.address, names, nowMs)
     const variant = variantKey(names, flight.leader)

@@ -69,6 +69,18 @@ describe('freshnessLifetime (RFC 9111 §4.2.1)', () => {
     ['is 0 for a change in the future', { 'last-modified': at(NOW + DAY * SECOND) }, 0, 'heuristic'],
     ['is not guessed from what is no date', { 'last-modified': 'yesterday' }, 0, 'none'],
     ['is not guessed from nothing', {}, 0, 'none'],
+    [
+      'is not guessed beside Pragma',
+      { 'last-modified': at(NOW - 1000 * SECOND), pragma: 'no-cache' },
+      0,
+      'none',
+    ],
+    [
+      'does not mind Pragma where it was told',
+      { 'cache-control': 'max-age=60', pragma: 'no-cache' },
+      60,
+      'max-age',
+    ],
   ]
   for (const [title, fields, seconds, source] of table) {
     it(title, () => assert.deepEqual(lifetime(fields), [seconds, source]))

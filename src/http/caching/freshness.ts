@@ -1,6 +1,6 @@
 /**
- * How long a response may be used without asking again (RFC 9111 §4.2.1), and how old it already was when it came (§4.2.3),
- * as a cache sees it that many people share.
+ * How long a response may be used without asking again (RFC 9111 §4.2.1), and how old it already was when it came
+ * (§4.2.3), as a cache sees it that many people share.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import type { CacheControl } from './cache-control.ts'
@@ -17,8 +17,8 @@ export interface Lifetime {
 }
 
 /**
- * Statuses that may be kept although the origin gave no lifetime (RFC 9110 §15.1), errors left out: a 404 of a page that
- * is about to be published should not outlive it by guess.
+ * Statuses that may be kept although the origin gave no lifetime (RFC 9110 §15.1), errors left out: a 404 of a page
+ * that is about to be published should not outlive it by guess.
  */
 const HEURISTIC_STATUSES = new Set([200, 203, 204, 300, 301, 308])
 /** A guess is this part of the time since the last change (§4.2.2), and a day at most. */
@@ -42,7 +42,9 @@ export function freshnessLifetime(
     return { seconds: clampSeconds((expiresMs - dateMs) / 1000), source: 'expires' }
   }
   const lastModified = headerValue(headers, 'last-modified')
-  if (lastModified !== undefined && HEURISTIC_STATUSES.has(status)) {
+  // §5.4: `Pragma` means nothing in a response; but who sends it hopes that it does, so nothing is guessed against it.
+  const mayGuess = HEURISTIC_STATUSES.has(status) && headerValue(headers, 'pragma') === undefined
+  if (lastModified !== undefined && mayGuess) {
     const modifiedMs = parseHttpDate(lastModified, responseTimeMs)
     if (modifiedMs !== undefined) {
       const guess = Math.floor(((dateMs - modifiedMs) / 1000) * HEURISTIC_PART)
@@ -55,8 +57,8 @@ export function freshnessLifetime(
 /**
  * The age of a response at the moment it was received, in milliseconds: `corrected_initial_age` of §4.2.3.
  *
- * `Date` counts whole seconds, so the comparison with it does too: otherwise a response of `max-age=1` would be half used
- * up on arrival, on average.
+ * `Date` counts whole seconds, so the comparison with it does too: otherwise a response of `max-age=1` would be half
+ * used up on arrival, on average.
  */
 export function initialAgeMs(headers: HeaderList, requestTimeMs: number, responseTimeMs: number): number {
   const dateMs = responseDateMs(headers, responseTimeMs)

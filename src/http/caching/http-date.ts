@@ -26,8 +26,8 @@ const remembered = new Map<string, number | undefined>()
 const REMEMBERED_MAX = 64
 
 /**
- * Milliseconds since 1970, or undefined where the text is not a date. `nowMs` decides the century of the two-digit form:
- * one that seems more than 50 years ahead is in the past.
+ * Milliseconds since 1970, or undefined where the text is not a date. `nowMs` decides the century of the two-digit
+ * form: one that seems more than 50 years ahead is in the past.
  */
 export function parseHttpDate(text: string, nowMs: number): number | undefined {
   const known = remembered.get(text)

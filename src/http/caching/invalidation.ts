@@ -1,7 +1,7 @@
 /**
- * What a write makes out of date (RFC 9111 §4.4): after a request that may have changed something, what is stored of its address
- * goes, and of the addresses that the answer names, where they are of the same host: otherwise one site could empty
- * another's cache.
+ * What a write makes out of date (RFC 9111 §4.4): after a request that may have changed something, what is stored of
+ * its address goes, and of the addresses that the answer names, where they are of the same host: otherwise one site
+ * could empty another's cache.
  */
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 
@@ -9,8 +9,8 @@ import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 /**
- * Targets in origin form, of the request's own authority, whose stored responses are to go; empty where nothing is. Call it
- * with the answer of every request whose method is not GET or HEAD.
+ * Targets in origin form, of the request's own authority, whose stored responses are to go; empty where nothing is.
+ * Call it with the answer of every request whose method is not GET or HEAD.
  */
 export function targetsToInvalidate(
   request: RequestHead,

@@ -1,6 +1,12 @@
-/** What the cache says to a request. */
+/**
+ * What the cache says to a request: by what is stored, and by the request's own terms (RFC 9111 §4, §5.2.1).
+ *
+ * The client's terms are obeyed, also those that make work for the origin (`no-cache`, `max-age=0`): the RFC asks for
+ * it, and a unit can take the header away where that is not wanted.
+ */
+import type { RequestHead } from '../../wire/http1/message.ts'
 import type { ForwardReason } from './cache-status.ts'
-import type { Unkeyed } from './request-terms.ts'
+import type { RequestTerms, Unkeyed } from './request-terms.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Answer with this. The object belongs to the entry: it is good until the next lookup. */
@@ -15,7 +21,10 @@ export interface Hit {
   isNotModified: boolean
 }
 
-/** There is a response, but the origin has to be asked whether it is still good: `join`, `forwardedHeaders(…, entry)`, `fill.refresh`. */
+/**
+ * There is a response, but the origin has to be asked whether it is still good: `join`, `forwardedHeaders(…, entry)`,
+ * `fill.refresh`.
+ */
 export interface Stale {
   readonly kind: 'stale'
   readonly entry: StoredResponse
@@ -54,7 +63,7 @@ export interface Unsatisfiable {
 
 export type Lookup = Hit | Stale | Miss | Bypass | Unsatisfiable
 
-export const UNSATISFIABLE: Unsatisfiable = { kind: 'unsatisfiable', status: 504 }
+const UNSATISFIABLE: Unsatisfiable = { kind: 'unsatisfiable', status: 504 }
 
 // Results without an entry are made once: a miss costs nothing but the way to the origin.
 const bypass = (reason: BypassReason, forward: ForwardReason): Bypass => ({ kind: 'bypass', reason, forward })
@@ -65,7 +74,7 @@ export const BYPASS = {
   body: bypass('body', 'bypass'),
   'no-store': bypass('no-store', 'request'),
 } as const
-export const BYPASS_HEAD = {
+const BYPASS_HEAD = {
   'uri-miss': bypass('head', 'uri-miss'),
   'vary-miss': bypass('head', 'vary-miss'),
   stale: bypass('head', 'stale'),
@@ -73,8 +82,48 @@ export const BYPASS_HEAD = {
 } as const
 
 const miss = (forward: Miss['forward'], shared: boolean): Miss => ({ kind: 'miss', forward, shared })
-export const MISS = { 'uri-miss': miss('uri-miss', true), 'vary-miss': miss('vary-miss', true) } as const
-export const MISS_ALONE = {
+const MISS = { 'uri-miss': miss('uri-miss', true), 'vary-miss': miss('vary-miss', true) } as const
+const MISS_ALONE = {
   'uri-miss': miss('uri-miss', false),
   'vary-miss': miss('vary-miss', false),
 } as const
+
+/** What a request with terms of its own gets, and any request for which there is no fresh response. */
+export function judge(
+  entry: StoredResponse | undefined,
+  isVaryMiss: boolean,
+  head: RequestHead,
+  terms: RequestTerms,
+  nowMs: number,
+): Lookup {
+  const { control, unkeyed } = terms
+  if (unkeyed !== undefined) return control.onlyIfCached ? UNSATISFIABLE : BYPASS[unkeyed]
+  if (control.noStore) return control.onlyIfCached ? UNSATISFIABLE : BYPASS['no-store']
+  const forward = entry === undefined ? (isVaryMiss ? 'vary-miss' : 'uri-miss') : whyNot(entry, terms, nowMs)
+  if (forward === undefined) return entry!.hit
+  if (control.onlyIfCached) return UNSATISFIABLE
+  if (head.method === 'HEAD') return BYPASS_HEAD[forward]
+  // Who asks for something fresher than the cache would give must not be given what was asked for before they came.
+  const shared = !control.noCache && control.maxAge === undefined && control.minFresh === undefined
+  if (forward === 'stale' || forward === 'request') return { kind: 'stale', entry: entry!, forward, shared }
+  return (shared ? MISS : MISS_ALONE)[forward]
+}
+
+/** Why this response does not do for this request (RFC 9111 §4, §5.2.1); undefined: it does. */
+function whyNot(entry: StoredResponse, terms: RequestTerms, nowMs: number): 'stale' | 'request' | undefined {
+  const { control } = terms
+  const isFresh = entry.isFresh(nowMs)
+  if (control.noCache) return isFresh ? 'request' : 'stale'
+  const staleSeconds = (nowMs - entry.freshUntilMs) / 1000
+  if (!isFresh) {
+    const isGoodEnough =
+      control.maxStale !== undefined &&
+      entry.staleAllowed &&
+      nowMs >= entry.notBeforeMs &&
+      staleSeconds <= control.maxStale
+    if (!isGoodEnough) return 'stale'
+  }
+  if (control.maxAge !== undefined && (nowMs - entry.bornMs) / 1000 > control.maxAge) return 'request'
+  if (control.minFresh !== undefined && -staleSeconds < control.minFresh) return 'request'
+  return undefined
+}

@@ -1,4 +1,7 @@
-/** A small memory for what was learnt a moment ago: each thing for so long, and so many things at most, the oldest going first. */
+/**
+ * A small memory for what was learnt a moment ago: each thing for so long, and so many things at most, the oldest
+ * going first.
+ */
 export class Recent<V> {
   readonly #things = new Map<string, { readonly value: V; readonly untilMs: number }>()
   readonly #keepMs: number

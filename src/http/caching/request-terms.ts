@@ -1,8 +1,8 @@
 /**
  * What a request says that matters to the cache, found in one pass over its headers.
  *
- * Nearly all requests say nothing of the kind, and they are the ones that have to be fast: so the pass compares the length of each name
- * first, takes no string apart, and the answer is then one shared object.
+ * Nearly all requests say nothing of the kind, and they are the ones that have to be fast: so the pass compares the
+ * length of each name first, takes no string apart, and the answer is then one shared object.
  */
 import { headerValues, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import { parseCacheControl, type CacheControl } from './cache-control.ts'
@@ -13,7 +13,10 @@ export type Unkeyed =
   | 'body' // a GET with content: whatever it means, it is not in the key
 
 export interface RequestTerms {
-  /** What the answer depends on and the key does not hold: such a request goes to the origin as it is, and its answer is not kept. */
+  /**
+   * What the answer depends on and the key does not hold: such a request goes to the origin as it is, and its answer
+   * is not kept.
+   */
   readonly unkeyed: Unkeyed | undefined
   readonly hasAuthorization: boolean
   /** `If-None-Match` or `If-Modified-Since`, which a stored response can answer. */

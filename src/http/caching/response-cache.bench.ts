@@ -3,8 +3,8 @@
  *
  *     node --expose-gc src/http/caching/response-cache.bench.ts
  *
- * The floor is a `Map.get` of the same key: what is above it is the cache's own. Times are the best of several rounds, since other
- * work on the machine only ever adds.
+ * The floor is a `Map.get` of the same key: what is above it is the cache's own. Times are the best of several
+ * rounds, since other work on the machine only ever adds.
  */
 import type { RequestHead } from '../../wire/http1/message.ts'
 import { KEY, NOW, request, response, Rig, SECOND, type Fields } from './caching.fixture.ts'

@@ -1,5 +1,6 @@
 /**
- * A shared HTTP cache in memory (RFC 9111): what a request gets from it, how responses come into it, and who waits for whom.
+ * A shared HTTP cache in memory (RFC 9111): what a request gets from it, how responses come into it, and who waits
+ * for whom.
  *
  *     const found = cache.lookup(key, head, now)
  *     hit            answer with found.entry
@@ -9,29 +10,17 @@
  *                      fill     ask the origin with forwardedHeaders(…), tell the fill what comes
  *                      waiting  onSettled will say when to look again
  *
- * The key is the caller's: host and target, or what units made of them. It holds no line break. It does not hold the method: only answers to GET are
- * kept. All times are given, in milliseconds since 1970.
+ * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
+ * only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
-import { ByteCache } from '../../cache/index.ts'
 import type { RequestHead } from '../../wire/http1/message.ts'
-import { CacheFill, type FillTarget } from './fill.ts'
 import { isNotModified } from './conditional.ts'
+import { CacheFill, type FillTarget } from './fill.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
-import {
-  BYPASS,
-  BYPASS_HEAD,
-  MISS,
-  MISS_ALONE,
-  UNSATISFIABLE,
-  type Hit,
-  type Lookup,
-  type Miss,
-  type Stale,
-} from './lookup.ts'
-import { PLAIN_TERMS, readTerms, type RequestTerms } from './request-terms.ts'
+import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
+import { PLAIN_TERMS, readTerms } from './request-terms.ts'
+import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { Variants, VARIANTS_BYTES } from './variants.ts'
-import { copyText } from './text.ts'
 
 export interface ResponseCacheOptions {
   /** Memory for what is stored. Bodies on their way in may take half as much again. */
@@ -60,7 +49,7 @@ export interface ResponseCacheCounters {
 }
 
 export class ResponseCache {
-  readonly #cache: ByteCache<StoredResponse | Variants>
+  readonly #shelf: Shelf
   readonly #flights = new Flights()
   /** Fills under way by key: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
@@ -69,10 +58,10 @@ export class ResponseCache {
   #counts = { hit: 0, stale: 0, miss: 0, bypass: 0, joined: 0, stored: 0, refreshed: 0, invalidated: 0 }
 
   constructor(options: ResponseCacheOptions) {
-    this.#cache = new ByteCache({ bytesMax: options.bytesMax, onEvict: (value) => this.#onEvict(value) })
+    this.#shelf = new Shelf(options.bytesMax)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
-      objectBytesMax: Math.min(options.objectBytesMax, this.#cache.entryBytesMax),
+      objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       reserve: (bytes) => {
         if (this.#fillingBytes + bytes > fillingBytesMax) return false
         this.#fillingBytes += bytes
@@ -82,11 +71,11 @@ export class ResponseCache {
         this.#fillingBytes -= bytes
       },
       keep: (fill, response, as) => {
-        const isKept = this.#keep(fill, response)
+        const isKept = this.#shelf.keep(fill.key, fill.head.headers, response)
         if (isKept) this.#counts[as]++
         return isKept
       },
-      drop: (fill, response) => this.#remove(fill.key, response),
+      drop: (fill, response) => this.#shelf.remove(fill.key, response),
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
@@ -108,9 +97,9 @@ export class ResponseCache {
       return BYPASS.method
     }
     const terms = readTerms(head)
-    const entry = this.#select(key, head, nowMs)
+    const entry = this.#shelf.find(key, head.headers, nowMs)
     if (terms === PLAIN_TERMS && entry !== undefined && entry.isFresh(nowMs)) return this.#hit(entry, nowMs)
-    const isVaryMiss = entry === undefined && this.#cache.peek(key) !== undefined
+    const isVaryMiss = entry === undefined && this.#shelf.has(key)
     const result = judge(entry, isVaryMiss, head, terms, nowMs)
     if (result.kind === 'hit') {
       this.#hit(result.entry, nowMs).isNotModified =
@@ -122,8 +111,8 @@ export class ResponseCache {
   }
 
   /**
-   * To be asked after `stale` and `miss`: fetch, or wait for one who does. Waiting ends at `deadlineMs`, if `sweep` is called now and
-   * then; joining after it never waits. A fill must be ended: see there.
+   * To be asked after `stale` and `miss`: fetch, or wait for one who does. Waiting ends at `deadlineMs`, if `sweep`
+   * is called now and then; joining after it never waits. A fill must be ended: see there.
    */
   join(
     key: string,
@@ -134,33 +123,30 @@ export class ResponseCache {
     onSettled: OnSettled,
   ): CacheFill | Waiting {
     if (!found.shared) return this.#openFill(key, head, nowMs, undefined)
-    const stored = this.#cache.peek(key)
-    const names = stored?.kind === 'variants' ? stored.names : undefined
     const address = flightAddress(key, head)
-    const seat = this.#flights.join(address, head.headers, names, nowMs, deadlineMs, onSettled)
+    const vary = this.#shelf.varyOf(key)
+    const seat = this.#flights.join(address, head.headers, vary, nowMs, deadlineMs, onSettled)
     if (seat === undefined || seat instanceof Flight) return this.#openFill(key, head, nowMs, seat)
     this.#counts.joined++
     return seat
   }
 
   /**
-   * What is stored of this key goes, and what is being fetched for it will not be stored: it may be from before the change.
-   * True where something was stored.
+   * What is stored of this key goes, and what is being fetched for it will not be stored: it may be from before the
+   * change. True where something was stored.
    */
   invalidate(key: string): boolean {
-    const stored = this.#cache.peek(key)
-    if (stored?.kind === 'variants') this.#removeAll(stored)
-    else this.#cache.delete(key)
-    if (stored !== undefined) this.#counts.invalidated++
+    const wasStored = this.#shelf.removeAll(key)
+    if (wasStored) this.#counts.invalidated++
     // Those who waited come back at once and open fills of their own: these are not meant.
     const before = Array.from(this.#fills.get(key) ?? [])
     for (const fill of before) fill.invalidate()
-    return stored !== undefined
+    return wasStored
   }
 
   /** Everything goes, as if each key had been invalidated. */
   clear(): void {
-    this.#cache.clear()
+    this.#shelf.clear()
     const before = Array.from(this.#fills.values(), (fills) => Array.from(fills)).flat()
     for (const fill of before) fill.invalidate()
   }
@@ -173,9 +159,7 @@ export class ResponseCache {
   get counters(): ResponseCacheCounters {
     return {
       ...this.#counts,
-      evicted: this.#cache.counters.evicted,
-      entries: this.#cache.size,
-      bytes: this.#cache.bytes,
+      ...this.#shelf.counters,
       flights: this.#flights.size,
     }
   }
@@ -187,14 +171,6 @@ export class ResponseCache {
     hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
     hit.isNotModified = false
     return hit
-  }
-
-  #select(key: string, head: RequestHead, nowMs: number): StoredResponse | undefined {
-    const stored = this.#cache.get(key)
-    if (stored === undefined || stored.kind === 'response') return stored
-    const chosen = stored.choose(head.headers, nowMs)
-    if (chosen !== undefined) this.#cache.get(chosen.slot)
-    return chosen
   }
 
   #openFill(key: string, head: RequestHead, nowMs: number, flight: Flight | undefined): CacheFill {
@@ -210,113 +186,12 @@ export class ResponseCache {
     fills?.delete(fill)
     if (fills?.size === 0) this.#fills.delete(fill.key)
   }
-
-  #keep(fill: CacheFill, response: StoredResponse): boolean {
-    const key = copyText(fill.key)
-    const stored = this.#cache.peek(key)
-    const isVaried = response.selecting.length > 0
-    if (!isVaried && stored?.kind !== 'variants') {
-      response.slot = key
-      return this.#cache.set(key, response, response.bytes)
-    }
-    const variants = stored?.kind === 'variants' ? stored : new Variants(key)
-    if (stored !== variants && !this.#cache.set(key, variants, VARIANTS_BYTES)) return false
-    for (const old of variants.replacedBy(fill.head.headers)) this.#removeFrom(variants, old)
-    response.slot = variants.nextSlot()
-    // It joins the set first, and the set is used last: so making room for it empties no set, and evicts this one last of all.
-    variants.add(response)
-    this.#cache.get(key)
-    if (!this.#cache.set(response.slot, response, response.bytes)) {
-      this.#remove(key, response)
-      return false
-    }
-    if (isVaried) variants.names = response.selecting.map(({ name }) => name)
-    const { surplus } = variants
-    if (surplus !== undefined) this.#removeFrom(variants, surplus)
-    return true
-  }
-
-  #remove(key: string, response: StoredResponse): void {
-    const { owner } = response
-    if (owner !== undefined) {
-      this.#removeFrom(owner, response)
-      this.#dropIfEmpty(owner)
-    } else if (this.#cache.peek(key) === response) this.#cache.delete(key)
-  }
-
-  #removeFrom(variants: Variants, response: StoredResponse): void {
-    variants.remove(response)
-    if (this.#cache.peek(response.slot) === response) this.#cache.delete(response.slot)
-  }
-
-  #dropIfEmpty(variants: Variants): void {
-    if (variants.responses.length === 0 && this.#cache.peek(variants.key) === variants) {
-      this.#cache.delete(variants.key)
-    }
-  }
-
-  #removeAll(variants: Variants): void {
-    this.#cache.delete(variants.key)
-    for (let first = variants.responses[0]; first !== undefined; first = variants.responses[0]) {
-      this.#removeFrom(variants, first)
-    }
-  }
-
-  /** A set takes its responses along; the last response takes its set along. */
-  #onEvict(evicted: StoredResponse | Variants): void {
-    if (evicted.kind === 'variants') this.#removeAll(evicted)
-    else if (evicted.owner !== undefined) {
-      const { owner } = evicted
-      owner.remove(evicted)
-      this.#dropIfEmpty(owner)
-    }
-  }
 }
 
 /**
- * Requests with credentials wait only for each other: the answer that one of them is given is mostly not for sharing, and
- * those without need not find out by waiting.
+ * Requests with credentials wait only for each other: the answer that one of them is given is mostly not for sharing,
+ * and those without need not find out by waiting.
  */
 function flightAddress(key: string, head: RequestHead): string {
   return readTerms(head).hasAuthorization ? `${key}\n+authorization` : key
-}
-
-/** What a request with terms of its own gets, and any request for which there is no fresh response. */
-function judge(
-  entry: StoredResponse | undefined,
-  isVaryMiss: boolean,
-  head: RequestHead,
-  terms: RequestTerms,
-  nowMs: number,
-): Lookup {
-  const { control, unkeyed } = terms
-  if (unkeyed !== undefined) return control.onlyIfCached ? UNSATISFIABLE : BYPASS[unkeyed]
-  if (control.noStore) return control.onlyIfCached ? UNSATISFIABLE : BYPASS['no-store']
-  const forward = entry === undefined ? (isVaryMiss ? 'vary-miss' : 'uri-miss') : whyNot(entry, terms, nowMs)
-  if (forward === undefined) return entry!.hit
-  if (control.onlyIfCached) return UNSATISFIABLE
-  if (head.method === 'HEAD') return BYPASS_HEAD[forward]
-  // Who asks for something fresher than the cache would give must not be given what was asked for before they came.
-  const shared = !control.noCache && control.maxAge === undefined && control.minFresh === undefined
-  if (forward === 'stale' || forward === 'request') return { kind: 'stale', entry: entry!, forward, shared }
-  return (shared ? MISS : MISS_ALONE)[forward]
-}
-
-/** Why this response does not do for this request (RFC 9111 §4, §5.2.1); undefined: it does. */
-function whyNot(entry: StoredResponse, terms: RequestTerms, nowMs: number): 'stale' | 'request' | undefined {
-  const { control } = terms
-  const isFresh = entry.isFresh(nowMs)
-  if (control.noCache) return isFresh ? 'request' : 'stale'
-  const staleSeconds = (nowMs - entry.freshUntilMs) / 1000
-  if (!isFresh) {
-    const isGoodEnough =
-      control.maxStale !== undefined &&
-      entry.staleAllowed &&
-      nowMs >= entry.notBeforeMs &&
-      staleSeconds <= control.maxStale
-    if (!isGoodEnough) return 'stale'
-  }
-  if (control.maxAge !== undefined && (nowMs - entry.bornMs) / 1000 > control.maxAge) return 'request'
-  if (control.minFresh !== undefined && -staleSeconds < control.minFresh) return 'request'
-  return undefined
 }

@@ -1,8 +1,8 @@
 /**
  * A response in the cache: whole, immutable, and with everything that a hit needs made ready beforehand.
  *
- * A hit is written as one string: `headPrefix`, the few lines that change from second to second, and `bodyText`. That is why a
- * small body is kept as text beside its bytes.
+ * A hit is written as one string: `headPrefix`, the few lines that change from second to second, and `bodyText`. That
+ * is why a small body is kept as text beside its bytes.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { formatHttpDate } from './http-date.ts'
@@ -16,7 +16,9 @@ import type { Selecting } from './vary.ts'
 /** Bodies up to this size are also had as text: with the head they make one write. */
 export const BODY_TEXT_BYTES_MAX = 4096
 
-/** Headers of one connection or one moment, which are not kept (RFC 9111 §3.1); ours take the place of the last four. */
+/**
+ * Headers of one connection or one moment, which are not kept (RFC 9111 §3.1); ours take the place of the last four.
+ */
 const NOT_KEPT = new Set([
   'connection',
   'keep-alive',
@@ -37,8 +39,8 @@ const NOT_KEPT = new Set([
 const CLOCK_SKEW_MS = 60_000
 
 /**
- * What a response weighs beyond its text and body. Together with the sums in `bytes` it came out 3 to 40 % above the memory
- * that 50 000 entries really took, from a bare one of 2 bytes to one of 4 kB with ten headers.
+ * What a response weighs beyond its text and body. Together with the sums in `bytes` it came out 3 to 40 % above the
+ * memory that 50 000 entries really took, from a bare one of 2 bytes to one of 4 kB with ten headers.
  */
 export const RESPONSE_OVERHEAD_BYTES = 1024
 const HEADER_OVERHEAD_BYTES = 64
@@ -73,8 +75,9 @@ export class StoredResponse {
   readonly staleAllowed: boolean
   readonly selecting: Selecting
   /**
-   * The status line and the headers, each line with its end; `age`, `cache-status`, `connection` and the empty line are for
-   * the one who sends it. `date` is the origin's (RFC 9110 §6.6.1: when the message was made, so it is not rewritten).
+   * The status line and the headers, each line with its end; `age`, `cache-status`, `connection` and the empty line
+   * are for the one who sends it. `date` is the origin's (RFC 9110 §6.6.1: when the message was made, so it is not
+   * rewritten).
    */
   readonly headPrefix: string
 
@@ -138,7 +141,10 @@ export class StoredResponse {
     return Math.max(0, Math.floor((nowMs - this.bornMs) / 1000))
   }
 
-  /** What it takes in memory, with all that is made later, to within some tens of percent; never too little for its body. */
+  /**
+   * What it takes in memory, with all that is made later, to within some tens of percent; never too little for its
+   * body.
+   */
   get bytes(): number {
     const text = this.headPrefix.length
     // Three heads: the prefix, the one of the 304, and the one last sent.

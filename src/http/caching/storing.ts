@@ -1,8 +1,8 @@
 /**
  * Whether a response may be kept, and for how long it is fresh (RFC 9111 §3), as a value: no clock, no cache.
  *
- * Where the RFC leaves a choice, the one that cannot hand one person's answer to another is taken: a response that sets a
- * cookie is not kept, nor one that depends on parts of the request that the key does not hold.
+ * Where the RFC leaves a choice, the one that cannot hand one person's answer to another is taken: a response that
+ * sets a cookie is not kept, nor one that depends on parts of the request that the key does not hold.
  */
 import { headerValue, headerValues, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import { parseCacheControl } from './cache-control.ts'
@@ -60,8 +60,8 @@ const UNDERSTOOD = new Set([
 const refuse = (reason: RefusalReason): StoreDecision => ({ store: false, reason })
 
 /**
- * `request` is the request that the client made. Times are milliseconds since 1970: when the request was sent, and when the
- * head of the response was there.
+ * `request` is the request that the client made. Times are milliseconds since 1970: when the request was sent, and
+ * when the head of the response was there.
  */
 export function planStore(
   request: RequestHead,

@@ -7,9 +7,9 @@ import type { Waiting } from './flights.ts'
 import { ResponseCache } from './response-cache.ts'
 
 /**
- * Random traffic on a few addresses, with an origin that knows the truth: readers in several languages, writers, clients that
- * leave, bodies that break off. After each step: what the cache hands out is whole, of the right address and language, made
- * after the last write, and not older than its lifetime; and in the end nobody is left waiting.
+ * Random traffic on a few addresses, with an origin that knows the truth: readers in several languages, writers,
+ * clients that leave, bodies that break off. After each step: what the cache hands out is whole, of the right address
+ * and language, made after the last write, and not older than its lifetime; and in the end nobody is left waiting.
  */
 const BYTES_MAX = 30_000
 const LIFETIME_SECONDS = 10

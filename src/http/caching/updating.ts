@@ -16,8 +16,8 @@ const NOT_UPDATED = new Set([
 ])
 
 /**
- * Whether the `304` speaks of this response. We asked with its validators, so one that names none means it; one that names
- * others means that the origin and we have lost each other, and that the body has to come again.
+ * Whether the `304` speaks of this response. We asked with its validators, so one that names none means it; one that
+ * names others means that the origin and we have lost each other, and that the body has to come again.
  */
 export function speaksOf(stored: Validators, headers: HeaderList): boolean {
   const etag = headerValue(headers, 'etag')

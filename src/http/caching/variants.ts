@@ -1,8 +1,8 @@
 /**
  * The responses of one address that differ by request headers, newest first, one without `Vary` last.
  *
- * The set stands in the cache under the address itself, and each response under a slot of its own: so they age and leave one by
- * one. Their number is bounded: `Vary: User-Agent` would otherwise fill the cache with one page.
+ * The set stands in the cache under the address itself, and each response under a slot of its own: so they age and
+ * leave one by one. Their number is bounded: `Vary: User-Agent` would otherwise fill the cache with one page.
  */
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -31,8 +31,8 @@ export class Variants {
   }
 
   /**
-   * The response for a request with these headers: the newest that is fresh, else the newest. RFC 9111 §4.1: one without
-   * `Vary` only where no other matches, since it was most likely forgotten there.
+   * The response for a request with these headers: the newest that is fresh, else the newest. RFC 9111 §4.1: one
+   * without `Vary` only where no other matches, since it was most likely forgotten there.
    */
   choose(headers: HeaderList, nowMs: number): StoredResponse | undefined {
     let stale: StoredResponse | undefined
@@ -45,8 +45,8 @@ export class Variants {
   }
 
   /**
-   * The responses that a new one, fetched for a request with these headers, takes the place of. That something varies is
-   * newer knowledge than that it does not, so one without `Vary` goes as well.
+   * The responses that a new one, fetched for a request with these headers, takes the place of. That something varies
+   * is newer knowledge than that it does not, so one without `Vary` goes as well.
    */
   replacedBy(headers: HeaderList): StoredResponse[] {
     return this.responses.filter((response) => isSelectedBy(response.selecting, headers))

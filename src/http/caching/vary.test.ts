@@ -52,4 +52,14 @@ describe('variants (RFC 9111 §4.1)', () => {
       assert.equal(variantKey(names, one) === variantKey(names, two), same)
     })
   }
+
+  it('are told apart in time in proportion to the length, whatever a client sends', () => {
+    const start = performance.now()
+    for (const piece of [' ', '\t', ',', ' ,', ', ', '"']) {
+      const value = `a${piece.repeat(300_000)}b`
+      assert.equal(isSelectedBy(selectingOf(names, ['accept', value]), ['accept', `${value}c`]), false)
+    }
+    // By the square of the length it would be minutes.
+    assert.ok(performance.now() - start < 5_000)
+  })
 })
