@@ -5,8 +5,7 @@
  * mark as 4. It gives up its user id before it meets any unit. When its worker is gone, the socket ends, and so does it.
  */
 import { Socket } from 'node:net'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { minorCollector } from './collector.ts'
 import { Executor, type ExecutorSink } from './executor.ts'
 import * as frame from './frames.ts'
 import { CUT_REASONS, FRAME_HEAD, FrameReader, writeHead } from './frames.ts'
@@ -27,9 +26,21 @@ const FLUSH_BYTES = 256 * 1024
 
 const ivm = loadIsolatedVm(process.argv[2] ?? '')
 const isNobody = becomeNobody()
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as (options: { type: 'minor' }) => void
-const socket = new Socket({ fd: SOCKET_FD, readable: true, writable: true })
+const collectGarbage = minorCollector()
+/** One buffer for all that comes in: a fresh one a read costs more than the read. */
+const socket = new Socket({
+  fd: SOCKET_FD,
+  readable: true,
+  writable: true,
+  onread: {
+    buffer: Buffer.allocUnsafe(64 * 1024),
+    callback(length, buffer) {
+      reader.push((buffer as Buffer).subarray(0, length))
+      run()
+      return true
+    },
+  },
+})
 const mark = new MarkWriter(MARK_FD)
 
 let executor: Executor | undefined
@@ -126,9 +137,7 @@ function flushOld(): void {
 const reader = new FrameReader((head, bytes, start, end) => {
   const { kind, seq, slot, patience, a } = head
   if (kind === frame.START) {
-    executor = new Executor(ivm, bytes.toString('utf8', start, end), sink, () =>
-      collectGarbage({ type: 'minor' }),
-    )
+    executor = new Executor(ivm, bytes.toString('utf8', start, end), sink, collectGarbage)
     return
   }
   const run = executor
@@ -159,10 +168,6 @@ const reader = new FrameReader((head, bytes, start, end) => {
   }
 })
 
-socket.on('data', (piece: Buffer) => {
-  reader.push(piece)
-  run()
-})
 socket.on('end', () => process.exit(0))
 socket.on('error', () => process.exit(0))
 mark.idle()

@@ -49,6 +49,6 @@ export class InvocationTable {
   /** All of them, in the order in which they came. */
   all(): Invocation[] {
     const found = this.#places.filter((place) => typeof place === 'object')
-    return found.sort((a, b) => a.order - b.order)
+    return found.toSorted((a, b) => a.order - b.order)
   }
 }

@@ -32,7 +32,7 @@ function cpuUs(pid: number): number {
   return ns / 1000
 }
 
-const { runner, close } = await startRunner()
+const { runner, lines, close } = await startRunner()
 const steps = [step(unit(TOKEN, { manifest: { isolation } }), 'rewrite', 'access')]
 
 /** Keeps `inFlight` trips under way; each turn of the event loop sends what was answered, as a server would. */
@@ -67,3 +67,4 @@ for (const inFlight of process.env.ONLY ? [Number(process.env.ONLY)] : [1, 8, 32
   )
 }
 await close()
+if (lines.length > 0) throw new Error(`units failed: ${JSON.stringify(lines.slice(0, 3))}`)

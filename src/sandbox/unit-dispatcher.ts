@@ -5,8 +5,7 @@
  * is what lasts longer than a process: breakers, quarantine, metrics, log lines.
  */
 import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { minorCollector } from './collector.ts'
 import { Fleet } from './fleet.ts'
 import { InlineLane } from './inline-lane.ts'
 import { Invocation } from './invocation.ts'
@@ -200,16 +199,8 @@ class Dispatcher implements UnitDispatcher {
 
   #inlineLane(): InlineLane {
     if (!this.#inline) {
-      setFlagsFromString('--expose-gc')
-      const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void
       const ivm = loadIsolatedVm(this.#isolatedVm)
-      this.#inline = new InlineLane(
-        ivm,
-        this.#guest,
-        () => collect({ type: 'minor' }),
-        this.#engine,
-        this.#node,
-      )
+      this.#inline = new InlineLane(ivm, this.#guest, minorCollector(), this.#engine, this.#node)
     }
     return this.#inline
   }
