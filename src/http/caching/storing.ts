@@ -42,20 +42,18 @@ export interface StorePlan {
 
 export type StoreDecision = StorePlan | { readonly store: false; readonly reason: RefusalReason }
 
-/** Statuses that say something about the requester or this one request, so that the next one must ask for itself. */
-const NEVER_STORED = new Set([
-  206, // parts are not kept in this version
-  304, // an answer to a condition
-  401, 407, // ask for credentials
-  412, 416, // answer a precondition, a range
-  425, // sent too early (RFC 8470)
-  428, 429, 431, 511, // RFC 6585: must not be stored
-]) // prettier-ignore
+/**
+ * Statuses that say something about the requester or this one request, so that the next one must ask for itself: parts,
+ * which are not kept in this version (206), answers to conditions and ranges (304, 412, 416), to missing credentials
+ * (401, 407), to what came too early (425, RFC 8470), and those that RFC 6585 forbids to store.
+ */
+const NEVER_STORED = new Set([206, 304, 401, 407, 412, 416, 425, 428, 429, 431, 511])
 
 /** What `must-understand` asks (RFC 9111 §5.2.2.3): statuses whose caching rules are followed here. */
 const UNDERSTOOD = new Set([
-  200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 403, 404, 405, 410, 414, 421, 451, 500, 501, 502, 503, 504,
-]) // prettier-ignore
+  200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 403, 404, 405, 410, 414, 421, 451, 500, 501, 502, 503,
+  504,
+])
 
 const refuse = (reason: RefusalReason): StoreDecision => ({ store: false, reason })
 
