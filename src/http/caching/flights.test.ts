@@ -110,6 +110,16 @@ describe('one flight a key', () => {
     assert.equal(other!.state, 'fetching')
   })
 
+  it('remembers that an answer grew too large from the moment it did, however long the body took', () => {
+    const rig = new Rig(1_000_000, 100)
+    const [leader, ...others] = crowd(rig, 3)
+    leader!.fill!.begin(response(FRESH), rig.nowMs)
+    rig.nowMs += 9 * SECOND
+    rig.cache.sweep(rig.nowMs)
+    leader!.fill!.append(Buffer.alloc(101))
+    assert.deepEqual(states(others), ['fetching', 'fetching'])
+  })
+
   it('lets exactly one try next when the leader gives up, the others wait for it', () => {
     const rig = new Rig()
     const [leader, ...others] = crowd(rig, 10)

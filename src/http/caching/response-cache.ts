@@ -55,6 +55,8 @@ export class ResponseCache {
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
   #fillingBytes = 0
+  /** The latest moment that was told: a fill that ends in the middle of a body only knows when its head came. */
+  #nowMs = 0
   #counts = { hit: 0, stale: 0, miss: 0, bypass: 0, joined: 0, stored: 0, refreshed: 0, invalidated: 0 }
 
   constructor(options: ResponseCacheOptions) {
@@ -82,7 +84,7 @@ export class ResponseCache {
       settled: (fill, sharing, nowMs, error) => {
         this.#forgetFill(fill)
         const address = flightAddress(fill.key, fill.head)
-        if (sharing === 'unshared') this.#flights.markUnshared(address, nowMs)
+        if (sharing === 'unshared') this.#flights.markUnshared(address, Math.max(nowMs, this.#nowMs))
         if (sharing === 'shared') this.#flights.markShared(address)
         if (fill.flight !== undefined) this.#flights.settle(fill.flight, error)
       },
@@ -122,6 +124,7 @@ export class ResponseCache {
     deadlineMs: number,
     onSettled: OnSettled,
   ): CacheFill | Waiting {
+    this.#nowMs = nowMs
     if (!found.shared) return this.#openFill(key, head, nowMs, undefined)
     const address = flightAddress(key, head)
     const vary = this.#shelf.varyOf(key)
@@ -153,6 +156,7 @@ export class ResponseCache {
 
   /** Ends the waits whose deadline has passed. Call it several times a second while `counters.flights` is not 0. */
   sweep(nowMs: number): void {
+    this.#nowMs = nowMs
     this.#flights.sweep(nowMs)
   }
 
