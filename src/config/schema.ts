@@ -42,6 +42,7 @@ const Timeouts = v.strictObject({
 })
 
 const OriginObject = v.strictObject({
+  /** Servers that hold the same, `http://HOST:PORT` or `https://HOST:PORT`, asked in turn; where one cannot be reached, the next. */
   endpoints: v.pipe(
     v.array(EndpointUrl, 'expected a list such as ["http://127.0.0.1:9000"]'),
     v.minLength(1, 'expected at least one endpoint'),
@@ -79,6 +80,7 @@ const Host = v.pipe(
 )
 
 const Site = v.strictObject({
+  /** Names, `*.example.com` for all names below one, or `*` for the rest. A host belongs to one site. */
   hosts: v.optional(
     v.pipe(
       v.array(Host, 'expected a list such as ["tv.example.com"]'),
@@ -98,7 +100,9 @@ const Site = v.strictObject({
 })
 
 const Edge = v.strictObject({
+  /** Where clients connect. */
   listen: v.optional(ListenList, '127.0.0.1:8080'),
+  /** Processes that share the addresses, each with its own cache and sandboxes. */
   workers: v.optional(count(256), 1),
   limits: v.optional(
     v.strictObject({
@@ -106,6 +110,7 @@ const Edge = v.strictObject({
       headBytes: v.optional(size(), '32kb'),
       /** The request target alone; longer is 414. */
       targetBytes: v.optional(size(), '8kb'),
+      /** Header fields of a request; more is 431. */
       headerCount: v.optional(count(), 100),
       /** Body of a request; longer is 413. */
       bodyBytes: v.optional(size(), '1gb'),
@@ -131,6 +136,7 @@ const Edge = v.strictObject({
 })
 
 const Control = v.strictObject({
+  /** Where the admin API and `/metrics` are. Not for the open network: it speaks HTTP without TLS. */
   listen: v.optional(Listen, '127.0.0.1:8081'),
   /** The bearer token; one is made and printed where none is given. */
   token: v.optional(
@@ -139,6 +145,7 @@ const Control = v.strictObject({
 })
 
 const StoreConfig = v.strictObject({
+  /** What keeps the log: SQLite in this program. */
   kind: v.optional(v.picklist(['embedded'], 'expected "embedded"'), 'embedded'),
   /** A directory, from the configuration file's own. Holds the log, the last good set of units and the lock. */
   path: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a directory')), './data'),
@@ -147,6 +154,7 @@ const StoreConfig = v.strictObject({
 const NodeConfig = v.strictObject({
   /** Tells this node from others; the machine's name where none is given. */
   name: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a name')), () => hostname()),
+  /** Groups that this node is in: units name them as `group:NAME`. */
   groups: v.optional(v.array(v.string()), []),
 })
 

@@ -1,0 +1,133 @@
+/**
+ * The page of the configuration, from the text of `src/config/schema.ts`: the schema knows keys and defaults, the comments
+ * in it know what they mean, and only the source has both.
+ */
+import ts from 'typescript'
+import { markdownTable, pageHead } from './page.ts'
+import { docOf, parseSource } from './typescript.ts'
+
+const PATH = 'src/config/schema.ts'
+
+interface Key {
+  readonly path: string
+  readonly takes: string
+  readonly fallback: string
+  readonly doc: string
+}
+
+/** What a leaf takes, by how it is written in the schema. */
+const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
+  [/^size\(\)$/, 'size'],
+  [/^duration\(\)$/, 'time'],
+  [/^count\((\d*)\)$/, 'whole number'],
+  [/^ListenList$/, 'address, or a list of them'],
+  [/^Listen$/, 'address'],
+  [/^v\.boolean\(\)$/, '`true` or `false`'],
+  [/^v\.pipe\(\s*v\.array\(EndpointUrl/, 'list of URLs'],
+  [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
+  [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
+  [/^v\.picklist\(\['embedded'\]/, '`embedded`'],
+  [/^v\.(?:string\(|pipe\(v\.string\()/, 'text'],
+]
+
+export function configurationPage(): string {
+  const source = parseSource(PATH)
+  const constants = new Map<string, ts.Expression>()
+  for (const statement of source.statements) {
+    if (!ts.isVariableStatement(statement)) continue
+    for (const { name, initializer } of statement.declarationList.declarations) {
+      if (initializer) constants.set(name.getText(), initializer)
+    }
+  }
+  const keys = keysOf(constants.get('ConfigSchema')!, '', constants)
+  const groups = [...Map.groupBy(keys, ({ path }) => /^\w+/.exec(path)![0])]
+  return `${[
+    pageHead('Configuration', `\`${PATH}\``).trimEnd(),
+    '`orla start` reads `orla.config.ts` or `orla.config.json` in the folder where it runs, or the file given with `--config`. A file in\nTypeScript exports `defineConfig({…})` from `orla` as its default. Every key may be left out but `sites[].origin`. An unknown key is an\nerror that names the nearest known one. Paths count from the folder of the file.',
+    'Sizes and times are texts with a suffix: `"64mb"` (b, kb, mb, gb, tb; kb is 1024) and `"5s"` (ms, s, m, h, d).',
+    ...groups.map(
+      ([group, own]) =>
+        `## ${group}\n\n${markdownTable(
+          ['key', 'takes', 'default', ''],
+          own.map(({ path, takes, fallback, doc }) => [`\`${path}\``, takes, fallback, doc]),
+        )}`,
+    ),
+    '`"origin": "http://127.0.0.1:9000"` is short for `"origin": { "endpoints": ["http://127.0.0.1:9000"] }`. A site without `cache` keeps nothing.',
+  ].join('\n\n')}\n`
+}
+
+/** The keys below an expression of the schema, those of objects in it by their full path. */
+function keysOf(
+  expression: ts.Expression,
+  path: string,
+  constants: ReadonlyMap<string, ts.Expression>,
+): Key[] {
+  const object = strictObject(expression, constants)
+  if (!object) return []
+  return object.properties.filter(ts.isPropertyAssignment).flatMap((property) => {
+    const { value, fallback } = unwrap(property.initializer)
+    const isList = isListOf(value, constants)
+    const own = `${path === '' ? '' : `${path}.`}${property.name.getText()}`
+    const below = keysOf(value, isList ? `${own}[]` : own, constants)
+    if (below.length > 0) return [...describedGroup(own, property, path), ...below]
+    return [{ path: own, takes: kindOf(value), fallback, doc: docOf(property) }]
+  })
+}
+
+/** A key that holds others has a row of its own only where something is said about it. */
+function describedGroup(path: string, property: ts.PropertyAssignment, above: string): Key[] {
+  const doc = docOf(property)
+  return doc === '' || above === '' ? [] : [{ path, takes: 'object', fallback: '', doc }]
+}
+
+/** `v.optional(VALUE, DEFAULT)` taken apart. */
+function unwrap(expression: ts.Expression): { value: ts.Expression; fallback: string } {
+  if (!ts.isCallExpression(expression)) return { value: expression, fallback: 'needed' }
+  if (expression.expression.getText() !== 'v.optional') return { value: expression, fallback: 'needed' }
+  const [value, fallback] = expression.arguments
+  return { value: value!, fallback: fallback === undefined ? '' : fallbackText(fallback) }
+}
+
+function fallbackText(expression: ts.Expression): string {
+  if (ts.isArrowFunction(expression)) return `\`${expression.body.getText()}\``
+  return `\`${expression.getText().replaceAll("'", '"')}\``
+}
+
+/** The object that an expression stands for: itself, a constant, or behind `pipe`, `array`, `union` or `optional`. */
+function strictObject(
+  expression: ts.Expression,
+  constants: ReadonlyMap<string, ts.Expression>,
+): ts.ObjectLiteralExpression | undefined {
+  if (ts.isIdentifier(expression)) {
+    const constant = constants.get(expression.text)
+    return constant && strictObject(constant, constants)
+  }
+  if (ts.isArrayLiteralExpression(expression)) return firstObject(expression.elements, constants)
+  if (!ts.isCallExpression(expression)) return undefined
+  const [first] = expression.arguments
+  if (expression.expression.getText() === 'v.strictObject' && first && ts.isObjectLiteralExpression(first))
+    return first
+  return firstObject(expression.arguments, constants)
+}
+
+function firstObject(
+  expressions: readonly ts.Expression[],
+  constants: ReadonlyMap<string, ts.Expression>,
+): ts.ObjectLiteralExpression | undefined {
+  for (const expression of expressions) {
+    const found = strictObject(expression, constants)
+    if (found) return found
+  }
+  return undefined
+}
+
+const isListOf = (expression: ts.Expression, constants: ReadonlyMap<string, ts.Expression>): boolean =>
+  /^v\.array\(/.test(expression.getText()) && strictObject(expression, constants) !== undefined
+
+function kindOf(expression: ts.Expression): string {
+  const text = expression.getText()
+  const found = KINDS.find(([pattern]) => pattern.test(text))
+  if (!found) throw new Error(`scripts/docs/configuration.ts has no words for \`${text}\` of ${PATH}`)
+  const most = /^count\((\d+)\)$/.exec(text)?.[1]
+  return most === undefined ? found[1] : `${found[1]}, 1 to ${most}`
+}
