@@ -4,8 +4,10 @@
  * Streams do not exist in units. `body` is an opaque value that another `Response` or `Request` takes over, which is
  * what frameworks use it for.
  */
+import { URLSearchParams } from './search-params.ts'
 import { charCodeAt, parseJson, slice, toStringTagSymbol, viewBuffer } from './primordials.ts'
 import { bytesOfSource } from './buffer-source.ts'
+import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import { bytesOfLatin1, decodeUtf8, encodeUtf8, latin1OfBytes } from './utf8.ts'
 
 export const NO_BODY = 0
@@ -31,7 +33,8 @@ let bodyBehind: (value: object) => Body | null
 export class BodyContent {
   readonly #of: Body
 
-  constructor(of: Body) {
+  constructor(maker: unknown, of: Body) {
+    checkMaker(maker)
     this.#of = of
   }
 
@@ -44,11 +47,27 @@ export class BodyContent {
   }
 }
 
+/** The content type that a body brings along, or null. */
+export function typeOfBody(init: unknown): string | null {
+  const isText =
+    typeof init !== 'object' ||
+    init === null ||
+    !(init instanceof RawBody || bodyBehind(init) !== null || bytesOfSource(init) !== null)
+  if (!isText) return null
+  return init instanceof URLSearchParams
+    ? 'application/x-www-form-urlencoded;charset=UTF-8'
+    : 'text/plain;charset=UTF-8'
+}
+
 export let bodyKind: (body: Body) => number
 /** The content, marked as read; throws where it was read before. */
 export let takeBody: (body: Body) => string
 /** A body with the same content; throws where it was read. */
 export let cloneBody: (body: Body) => RawBody
+
+/** The whole body, marked as read. Not async, so that nothing waits on a `then` that the unit may have replaced. */
+export let readText: (body: Body) => string
+export let readBytes: (body: Body) => Uint8Array<ArrayBuffer>
 
 export class Body {
   #content = ''
@@ -70,6 +89,15 @@ export class Body {
       if (body.#used) throw new TypeError('the body was already read')
       body.#used = body.#kind !== NO_BODY
       return body.#content
+    }
+    readText = (body) => {
+      const content = takeBody(body)
+      const text = body.#kind === BYTES_BODY ? decodeUtf8(content) : content
+      return charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text
+    }
+    readBytes = (body) => {
+      const content = takeBody(body)
+      return body.#kind === BYTES_BODY ? bytesOfLatin1(content) : encodeUtf8(content)
     }
     cloneBody = (body) => {
       if (body.#used) throw new TypeError('the body was already read')
@@ -106,33 +134,22 @@ export class Body {
   }
 
   get body(): BodyContent | null {
-    return this.#kind === NO_BODY ? null : new BodyContent(this)
+    return this.#kind === NO_BODY ? null : new BodyContent(FROM_GUEST, this)
   }
 
   async text(): Promise<string> {
-    return this.#text()
+    return readText(this)
   }
 
   async json(): Promise<unknown> {
-    return parseJson(this.#text())
+    return parseJson(readText(this))
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#bytes()
+    return readBytes(this)
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return viewBuffer(this.#bytes())
-  }
-
-  #text(): string {
-    const content = takeBody(this)
-    const text = this.#kind === BYTES_BODY ? decodeUtf8(content) : content
-    return charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text
-  }
-
-  #bytes(): Uint8Array<ArrayBuffer> {
-    const content = takeBody(this)
-    return this.#kind === BYTES_BODY ? bytesOfLatin1(content) : encodeUtf8(content)
+    return viewBuffer(readBytes(this))
   }
 }

@@ -5,13 +5,15 @@
  * to it.
  */
 import { getHeader, type HeaderStore } from './header-store.ts'
+import { checkMaker } from './illegal-constructor.ts'
 import { iterateEntries, iterateNames, type PairNode } from './iteration.ts'
 import { charCodeAt, indexOf, iteratorSymbol, slice, startsWith, toStringTagSymbol } from './primordials.ts'
 
 export class Cookies {
   readonly #headers: HeaderStore
 
-  constructor(headers: HeaderStore) {
+  constructor(maker: unknown, headers: HeaderStore) {
+    checkMaker(maker)
     this.#headers = headers
   }
 

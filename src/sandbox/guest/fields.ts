@@ -117,7 +117,7 @@ export function checkQuery(query: string): string {
 /** A status that can end a request: 200 to 599. */
 export function checkStatus(status: unknown): number {
   if (typeof status !== 'number' || !(status >= 200 && status <= 599) || status % 1 !== 0) {
-    throw new TypeError(`${describe(status)} is not a status from 200 to 599`)
+    throw new RangeError(`${describe(status)} is not a status from 200 to 599`)
   }
   return status
 }

@@ -86,6 +86,18 @@ export function parseRecords(answer: string): GuestRecord[] {
   return records
 }
 
+function splitEntries(batch: string): string[] {
+  const entries: string[] = []
+  for (let at = 0; at < batch.length;) {
+    const lineEnd = batch.indexOf('\n', at) + 1
+    const [kind, , , ...lengths] = batch.slice(at, lineEnd).trim().split(' ').map(Number)
+    const end = lineEnd + (kind === INVOKE ? lengths.reduce((sum, length) => sum + length, 0) : 0)
+    entries.push(batch.slice(at, end))
+    at = end
+  }
+  return entries
+}
+
 export class GuestIsolate {
   readonly installed: Installed
   readonly progress: Int32Array
@@ -127,8 +139,21 @@ export class GuestIsolate {
     this.installed = JSON.parse(answer) as Installed
   }
 
-  /** One entry, as the host's rules for lost answers have it. */
+  /** The batch's records, as the host gets them: what a used slice left over is sent again, what was lost is asked for. */
   step(batch: string): GuestRecord[] {
+    const entries = splitEntries(batch)
+    const all: GuestRecord[] = []
+    for (let from = 0; ;) {
+      const records = this.stepOnce(entries.slice(from).join(''))
+      const last = records.at(-1)
+      if (last?.kind !== 'more') return [...all, ...records]
+      all.push(...records.slice(0, -1))
+      from += last.id
+    }
+  }
+
+  /** One crossing. */
+  stepOnce(batch: string): GuestRecord[] {
     let answer: string
     try {
       answer = this.enter(batch)
@@ -143,6 +168,15 @@ export class GuestIsolate {
       else if (record.kind === 'clear') this.timers.delete(record.id)
     }
     return records
+  }
+
+  /** What a step with a deadline throws. */
+  stepWithin(batch: string, timeoutMs: number): unknown {
+    try {
+      return this.#step.applySync(undefined, [batch], { timeout: timeoutMs })
+    } catch (error) {
+      return error
+    }
   }
 
   enter(batch: string): string {

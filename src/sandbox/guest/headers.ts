@@ -9,12 +9,9 @@ import {
   setHeader,
   sortedHeaders,
 } from './header-store.ts'
+import { FROM_GUEST } from './illegal-constructor.ts'
 import { iterateEntries, iterateNames, iterateValues } from './iteration.ts'
 import { iteratorSymbol, objectKeys, reflectApply, toStringTagSymbol } from './primordials.ts'
-
-/** Only this module's helpers make a `Headers` over an existing store. */
-const OVER_STORE = {}
-let handOver: HeaderStore | null = null
 
 /** The store inside, or null where the value is no `Headers`. */
 export let storeOfHeaders: (value: object) => HeaderStore | null
@@ -22,9 +19,9 @@ export let storeOfHeaders: (value: object) => HeaderStore | null
 export class Headers {
   #store: HeaderStore
 
-  constructor(init?: unknown) {
-    if (init === OVER_STORE) {
-      this.#store = handOver!
+  constructor(init?: unknown, store?: HeaderStore) {
+    if (init === FROM_GUEST) {
+      this.#store = store!
       return
     }
     this.#store = new HeaderStore()
@@ -92,10 +89,7 @@ export class Headers {
   }
 }
 
-export function headersOver(store: HeaderStore): Headers {
-  handOver = store
-  return new Headers(OVER_STORE)
-}
+export const headersOver = (store: HeaderStore): Headers => new Headers(FROM_GUEST, store)
 
 /** Appends what `new Headers(init)` takes: other headers, pairs, or an object. */
 export function fillHeaders(into: HeaderStore, init: unknown): void {

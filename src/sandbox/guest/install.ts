@@ -25,6 +25,8 @@ export const install: Guest['install'] = (define, json, shared) => {
 const refused = (message: string, stack = ''): string =>
   `{"ok":false,"reason":"syntax","message":${stringifyJson(message)},"stack":${stringifyJson(stack)}}`
 
+const NO_HANDLER = `the unit exports no handler (${PHASES.join(', ')} or fetch)`
+
 /** Takes over the handlers of what the module exports. */
 function readUnit(exports: object): string {
   const unit = (exports as { default?: unknown }).default ?? exports
@@ -33,7 +35,8 @@ function readUnit(exports: object): string {
   }
   const found = unit as Record<string, unknown>
   let phases = 0
-  for (const name of PHASES) {
+  for (let i = 0; i < PHASES.length; i++) {
+    const name = PHASES[i]!
     const handler = found[name]
     if (handler === undefined) continue
     if (typeof handler !== 'function')
@@ -47,7 +50,7 @@ function readUnit(exports: object): string {
     handlers.fetch = found.fetch as Handler
     phases |= PHASE_BITS.content
   }
-  if (phases === 0) return refused(`the unit exports no handler (${PHASES.join(', ')} or fetch)`)
+  if (phases === 0) return refused(NO_HANDLER)
   handlers.self = unit
   return `{"ok":true,"phases":${phases},"fields":${fieldsJson(found)}}`
 }

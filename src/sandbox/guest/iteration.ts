@@ -4,6 +4,7 @@
  * Their own small class instead of generators: a generator's prototype chain is the unit's to change, and these
  * are also cheaper.
  */
+import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import { getPrototypeOf, iteratorSymbol } from './primordials.ts'
 
 /** A list of pairs: what collections hand to iterators and `forEach`. */
@@ -23,7 +24,8 @@ class PairIterator {
   #at: PairNode | null
   readonly #kind: PairKind
 
-  constructor(first: PairNode | null, kind: PairKind) {
+  constructor(maker: unknown, first: PairNode | null, kind: PairKind) {
+    checkMaker(maker)
     this.#at = first
     this.#kind = kind
   }
@@ -42,7 +44,8 @@ class PairIterator {
 
 Object.setPrototypeOf(PairIterator.prototype, IteratorPrototype)
 
-const iterator = (first: PairNode | null, kind: PairKind): never => new PairIterator(first, kind) as never
+const iterator = (first: PairNode | null, kind: PairKind): never =>
+  new PairIterator(FROM_GUEST, first, kind) as never
 
 export const iterateNames = (first: PairNode | null): IteratorObject<string> => iterator(first, 'names')
 export const iterateValues = (first: PairNode | null): IteratorObject<string> => iterator(first, 'values')

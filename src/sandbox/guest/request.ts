@@ -1,10 +1,9 @@
 /** `Request` of the Fetch standard, with a buffered body: what a `fetch` handler gets, and what frameworks make. */
-import { Body, bodyKind, cloneBody, NO_BODY, RawBody } from './body.ts'
+import { Body, bodyKind, cloneBody, NO_BODY, RawBody, typeOfBody } from './body.ts'
 import { describe, isToken, quoted } from './fields.ts'
 import { appendHeader, getHeader, HeaderStore } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
 import { toStringTagSymbol, toUpperCase } from './primordials.ts'
-import { URLSearchParams } from './search-params.ts'
 import { URL } from './url.ts'
 
 export interface RequestInit {
@@ -55,12 +54,7 @@ export class Request extends Body {
     if (bodyKind(this) === NO_BODY) return
     if (this.#method === 'GET' || this.#method === 'HEAD')
       throw new TypeError(`a ${this.#method} request has no body`)
-    const type =
-      typeof body === 'string'
-        ? 'text/plain;charset=UTF-8'
-        : body instanceof URLSearchParams
-          ? 'application/x-www-form-urlencoded;charset=UTF-8'
-          : null
+    const type = body === undefined || body === null ? null : typeOfBody(body)
     if (type !== null && getHeader(this.#store, 'content-type') === null)
       appendHeader(this.#store, 'content-type', type)
   }

@@ -1,10 +1,9 @@
 /** `Response` of the Fetch standard, with a buffered body. */
-import { Body, cloneBody, RawBody, TEXT_BODY } from './body.ts'
+import { Body, cloneBody, RawBody, TEXT_BODY, typeOfBody } from './body.ts'
 import { checkStatus, describe, headerValue } from './fields.ts'
 import { appendHeader, getHeader, headerText, HeaderStore, setHeader } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
 import { charCodeAt, stringifyJson, toStringTagSymbol } from './primordials.ts'
-import { URLSearchParams } from './search-params.ts'
 import { URL } from './url.ts'
 
 export interface ResponseInit {
@@ -13,6 +12,7 @@ export interface ResponseInit {
   readonly headers?: unknown
 }
 
+/** As `init`: makes what `Response.error()` gives. */
 const NETWORK_ERROR = {}
 
 /** Is the value a `Response`? */
@@ -34,12 +34,7 @@ export class Response extends Body {
     if (this.#status === 204 || this.#status === 205 || this.#status === 304) {
       throw new TypeError(`a response with status ${this.#status} has no body`)
     }
-    const type =
-      typeof body === 'string'
-        ? 'text/plain;charset=UTF-8'
-        : body instanceof URLSearchParams
-          ? 'application/x-www-form-urlencoded;charset=UTF-8'
-          : null
+    const type = typeOfBody(body)
     if (type !== null && getHeader(this.#store, 'content-type') === null)
       appendHeader(this.#store, 'content-type', type)
   }

@@ -16,6 +16,7 @@ import { PHASE_BITS } from '../../contract/unit.ts'
 import { bodyKind, BYTES_BODY, RawBody, takeBody } from './body.ts'
 import { errorJson } from './errors.ts'
 import { describe } from './fields.ts'
+import { FROM_GUEST } from './illegal-constructor.ts'
 import { type Invocation, phaseName } from './invocation.ts'
 import { running } from './logging.ts'
 import { writeInvocation } from './output.ts'
@@ -49,7 +50,11 @@ const pending = new MapIntrinsic<number, Invocation>()
 
 export function start(run: Invocation): void {
   running.id = run.id
-  advance(run, { request: new UnitRequest(run), response: new UnitResponse(run), edge: new Edge(run) })
+  advance(run, {
+    request: new UnitRequest(FROM_GUEST, run),
+    response: new UnitResponse(FROM_GUEST, run),
+    edge: new Edge(FROM_GUEST, run),
+  })
   running.id = 0
 }
 

@@ -16,6 +16,7 @@ import {
   toWellFormed,
 } from './primordials.ts'
 import { formDecode, formEncode } from './form.ts'
+import { FROM_GUEST } from './illegal-constructor.ts'
 import { iterateEntries, iterateNames, iterateValues } from './iteration.ts'
 
 class Param {
@@ -35,9 +36,6 @@ export interface ParamsOwner {
   queryChanged(params: URLSearchParams): void
 }
 
-const OWNED = {}
-let ownerOfNext: ParamsOwner | null = null
-
 /** Replaces the whole content by a query, without telling the owner. */
 export let resetParams: (params: URLSearchParams, query: string) => void
 
@@ -48,11 +46,11 @@ export class URLSearchParams {
   #last: Param | null = null
   #owner: ParamsOwner | null = null
 
-  constructor(init?: unknown, query?: string) {
-    if (init === OWNED) {
+  constructor(init?: unknown, query?: string, owner?: ParamsOwner) {
+    if (init === FROM_GUEST) {
       this.#query = query!
       this.#listed = false
-      this.#owner = ownerOfNext
+      this.#owner = owner!
       return
     }
     this.#query = ''
@@ -289,7 +287,5 @@ function scanQuery(query: string, name: string): string | null {
 }
 
 /** A `URLSearchParams` over the query of a request or URL, that tells its owner of changes. */
-export function paramsOf(owner: ParamsOwner, query: string): URLSearchParams {
-  ownerOfNext = owner
-  return new URLSearchParams(OWNED, query)
-}
+export const paramsOf = (owner: ParamsOwner, query: string): URLSearchParams =>
+  new URLSearchParams(FROM_GUEST, query, owner)

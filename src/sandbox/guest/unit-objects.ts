@@ -5,12 +5,13 @@
  * decided in `Invocation`, so it holds however the unit got at an object.
  */
 import type { InvocationMeta } from '../protocol.ts'
-import { Body, BYTES_BODY, RawBody } from './body.ts'
+import { Body, BYTES_BODY, RawBody, readBytes, readText } from './body.ts'
 import { Cookies } from './cookies.ts'
 import { type Headers, headersOver } from './headers.ts'
+import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import type { Invocation } from './invocation.ts'
 import { logFunction, type LogFunction, logRejection } from './logging.ts'
-import { freeze, toStringTagSymbol } from './primordials.ts'
+import { freeze, parseJson, toStringTagSymbol, viewBuffer } from './primordials.ts'
 import type { URLSearchParams } from './search-params.ts'
 import { setup } from './setup.ts'
 
@@ -20,7 +21,8 @@ export class UnitRequest {
   #cookies: Cookies | null = null
   #body: Body | null = null
 
-  constructor(run: Invocation) {
+  constructor(maker: unknown, run: Invocation) {
+    checkMaker(maker)
     this.#run = run
   }
 
@@ -61,7 +63,7 @@ export class UnitRequest {
   }
 
   get cookies(): Cookies {
-    return (this.#cookies ??= new Cookies(this.#run.requestHeaders))
+    return (this.#cookies ??= new Cookies(FROM_GUEST, this.#run.requestHeaders))
   }
 
   get bodyUsed(): boolean {
@@ -69,19 +71,19 @@ export class UnitRequest {
   }
 
   async text(): Promise<string> {
-    return this.#readable().text()
+    return readText(this.#readable())
   }
 
   async json(): Promise<unknown> {
-    return this.#readable().json()
+    return parseJson(readText(this.#readable()))
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#readable().bytes()
+    return readBytes(this.#readable())
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#readable().arrayBuffer()
+    return viewBuffer(readBytes(this.#readable()))
   }
 
   #readable(): Body {
@@ -99,7 +101,8 @@ export class UnitResponse {
   readonly #run: Invocation
   #headers: Headers | null = null
 
-  constructor(run: Invocation) {
+  constructor(maker: unknown, run: Invocation) {
+    checkMaker(maker)
     this.#run = run
   }
 
@@ -125,7 +128,8 @@ export class Edge {
   readonly #run: Invocation
   #log: LogFunction | null = null
 
-  constructor(run: Invocation) {
+  constructor(maker: unknown, run: Invocation) {
+    checkMaker(maker)
     this.#run = run
   }
 

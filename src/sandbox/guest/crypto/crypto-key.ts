@@ -1,8 +1,7 @@
 /** `CryptoKey`: a secret for HMAC. Its bytes leave through `exportKey` alone, and only where it is extractable. */
+import { checkMaker, FROM_GUEST } from '../illegal-constructor.ts'
 import { freeze, toStringTagSymbol, viewLength } from '../primordials.ts'
 import type { HashCore } from './hash.ts'
-
-const MADE_HERE = {}
 
 export interface KeyMaterial {
   readonly core: HashCore
@@ -17,8 +16,8 @@ export class CryptoKey {
   readonly #extractable: boolean
   readonly #usages: readonly string[]
 
-  constructor(made: unknown, material?: KeyMaterial, extractable?: boolean, usages?: readonly string[]) {
-    if (made !== MADE_HERE) throw new TypeError('keys are made by crypto.subtle')
+  constructor(maker: unknown, material?: KeyMaterial, extractable?: boolean, usages?: readonly string[]) {
+    checkMaker(maker)
     this.#material = material!
     this.#extractable = extractable!
     this.#usages = usages!
@@ -51,4 +50,4 @@ export class CryptoKey {
 }
 
 export const makeKey = (material: KeyMaterial, extractable: boolean, usages: readonly string[]): CryptoKey =>
-  new CryptoKey(MADE_HERE, material, extractable, freeze(usages))
+  new CryptoKey(FROM_GUEST, material, extractable, freeze(usages))
