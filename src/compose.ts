@@ -56,6 +56,7 @@ export function composeWorker(
     worker: start.worker,
     bundles: start.bundles,
     sandboxMemory: config.edge.sandboxMemory,
+    node,
     clock,
     locate: locateInSource,
     ...events,
