@@ -1,11 +1,12 @@
 /**
- * What signals mean to a node: the first SIGTERM or SIGINT drains it, a second one ends it at once.
+ * What signals mean to a node: the first SIGTERM, SIGINT or SIGHUP drains it, a second one ends it at once.
  */
 import { stderrLog, type Log } from './log.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** 128 + the number of the signal, as shells have it. */
-const ENDED_BY = { SIGTERM: 143, SIGINT: 130 } as const
+const ENDED_BY = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const
+const SIGNALS = Object.keys(ENDED_BY) as (keyof typeof ENDED_BY)[]
 
 /** Resolves to the exit code once the node has ended: 0 after a drain. */
 export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLog): Promise<number> {
@@ -20,12 +21,10 @@ export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLo
     isDraining = true
     end.then(() => ended.resolve(code), ended.reject)
   }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
+  for (const signal of SIGNALS) process.on(signal, onSignal)
   try {
     return await ended.promise
   } finally {
-    process.off('SIGTERM', onSignal)
-    process.off('SIGINT', onSignal)
+    for (const signal of SIGNALS) process.off(signal, onSignal)
   }
 }

@@ -33,7 +33,7 @@ function runs({ manifest }: UnitVersion, host: string, path: string, method: str
   return (
     (hosts.length === 0 || hosts.some(isHost)) &&
     (paths.length === 0 || paths.some(isPath)) &&
-    (methods.length === 0 || methods.includes(method))
+    (methods.length === 0 || methods.includes(method) || (method === 'HEAD' && methods.includes('GET')))
   )
 }
 
@@ -52,11 +52,14 @@ const CASES: readonly (readonly [Partial<Manifest>, string, string, string, bool
   [{ paths: ['/hls/*'] }, 'a.example', '/hls', 'GET', false],
   [{ paths: ['/hls*'] }, 'a.example', '/hls', 'GET', true],
   [{ paths: ['/x'] }, 'a.example', '/x', 'GET', true],
+  [{ paths: ['/hls/*'] }, 'a.example', '/%68ls//x', 'GET', true],
+  [{ paths: ['/hls/*'] }, 'a.example', '/hls/../x', 'GET', false],
+  [{ paths: ['/a%20b/*'] }, 'a.example', '/a b/%63'.replace(' ', '%20'), 'GET', true],
   [{ paths: ['/x'] }, 'a.example', '/x/', 'GET', false],
   [{ paths: ['/*'] }, 'a.example', '/', 'GET', true],
   [{ paths: ['/*'] }, 'a.example', '*', 'OPTIONS', true],
   [{ methods: ['GET', 'POST'] }, 'a.example', '/', 'POST', true],
-  [{ methods: ['GET'] }, 'a.example', '/', 'HEAD', false],
+  [{ methods: ['GET'] }, 'a.example', '/', 'HEAD', true],
 ]
 for (const [manifest, host, path, method, expected] of CASES) {
   test(`${JSON.stringify(manifest)} ${expected ? 'runs' : 'does not run'} for ${method} ${host}${path}`, () => {

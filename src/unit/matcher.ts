@@ -10,6 +10,7 @@
  */
 import type { UnitSet } from '../contract/messages.ts'
 import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
+import { matchPath } from './match-path.ts'
 
 export interface NodeIdentity {
   readonly name: string
@@ -44,7 +45,9 @@ export function compileUnits(set: UnitSet, node: NodeIdentity): UnitMatcher {
   const units = here.toSorted(byPriority)
   const intern = internCombinations(units)
   const hosts = compileHosts(units, intern)
-  return { match: (host, path, method) => chooseMethod(choosePath(chooseHost(hosts, host), path), method) }
+  return {
+    match: (host, path, method) => chooseMethod(choosePath(chooseHost(hosts, host), matchPath(path)), method),
+  }
 }
 
 function runsOn(unit: UnitVersion, node: NodeIdentity): boolean {
@@ -170,7 +173,7 @@ function compileHosts(units: readonly UnitVersion[], intern: Intern): HostTable 
 }
 
 function compilePaths(units: readonly UnitVersion[], indices: Indices, intern: Intern): PathTable {
-  const { everywhere, named } = collect(units, indices, (unit) => unit.manifest.paths, '/*')
+  const { everywhere, named } = collect(units, indices, (unit) => unit.manifest.paths.map(matchPattern), '/*')
   const tables = new Map<string, MethodTable>()
   const tableOf = (indices: Indices): MethodTable =>
     remember(tables, indices, () => compileMethods(units, indices, intern))
@@ -199,10 +202,18 @@ function compilePaths(units: readonly UnitVersion[], indices: Indices, intern: I
 }
 
 function compileMethods(units: readonly UnitVersion[], indices: Indices, intern: Intern): MethodTable {
-  const { everywhere, named } = collect(units, indices, (unit) => unit.manifest.methods, undefined)
+  const { everywhere, named } = collect(units, indices, (unit) => withHead(unit.manifest.methods), undefined)
   const exact = new Map([...named].map(([method, own]) => [method, intern(union([everywhere, own]))]))
   return { exact: namesOf(exact), rest: intern(everywhere) }
 }
+
+/** Patterns are brought to the form that paths are compared in; the star stays. */
+const matchPattern = (pattern: string): string =>
+  pattern.endsWith('*') ? `${matchPath(pattern.slice(0, -1))}*` : matchPath(pattern)
+
+/** RFC 9110 §9.3.2: HEAD asks what GET would say; a guard of GET must not be passed by with it. */
+const withHead = (methods: readonly string[]): readonly string[] =>
+  methods.includes('GET') && !methods.includes('HEAD') ? [...methods, 'HEAD'] : methods
 
 /** Units by pattern; `everywhere` are those without one, or with the pattern `all`. */
 function collect(

@@ -48,12 +48,9 @@ const ATTACKS: Record<string, { readonly code: string; readonly reasons: readonl
 }
 
 /** Asks the innocent units without pause on a few kept connections, and notes how that went. */
-function steadyLoad(node: TestNode): {
-  stop(): Promise<{ answers: number; worstMs: number; failures: string[] }>
-} {
+function steadyLoad(node: TestNode) {
   let isOver = false
   let answers = 0
-  let worstMs = 0
   const failures: string[] = []
   const one = async (path: string, expected: string): Promise<void> => {
     const client = await RawClient.connect(node.url)

@@ -11,6 +11,7 @@ const AUTHORITY = /^([a-z0-9._~!$&'()*+;=-]+|\[[0-9a-f:.]{2,45}\])(?::(\d{0,5}))
 export interface Authority {
   /** Lower case, with the port if one was given. */
   readonly authority: string
+  /** Without port, and without the dot that may end a name: `example.org.` is `example.org`. */
   readonly host: string
 }
 
@@ -22,10 +23,10 @@ export function parseAuthority(text: string): Authority | undefined {
   const authority = text.toLowerCase()
   const match = AUTHORITY.exec(authority)
   if (match === null) return undefined
-  const host = match[1]!
+  const host = match[1]!.replace(/(?<=.)\.$/, '')
   const port = match[2]
   if (host.startsWith('[') && !isIpv6(host.slice(1, -1))) return undefined
-  if (port === undefined || port === '') return { authority: host, host }
+  if (port === undefined || port === '') return { authority: match[1]!, host }
   return Number(port) < 65_536 ? { authority, host } : undefined
 }
 

@@ -207,7 +207,7 @@ test('what is unusual and clear is accepted', () => {
     [withFields('Host: [::1]:80'), { host: '[::1]', authority: '[::1]:80' }],
     [withFields('Host: [2001:DB8::192.0.2.1]'), { host: '[2001:db8::192.0.2.1]' }],
     [withFields('Host: [1:2:3:4:5:6:7:8]'), { host: '[1:2:3:4:5:6:7:8]' }],
-    [withFields('Host: a_b.example.org.'), { host: 'a_b.example.org.' }],
+    [withFields('Host: a_b.example.org.'), { host: 'a_b.example.org', authority: 'a_b.example.org.' }],
     [withLine('GET /?a?b HTTP/1.1'), { path: '/', query: 'a?b' }],
     [withLine("GET /a|b[c]{d}^`~!$&'()*+,;=:@%20?\\d HTTP/1.1"), { query: '\\d' }],
     [withLine('GET //a//b/../c HTTP/1.1'), { path: '//a//b/../c' }],
