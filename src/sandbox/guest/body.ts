@@ -5,7 +5,7 @@
  * what frameworks use it for.
  */
 import { URLSearchParams } from './search-params.ts'
-import { charCodeAt, parseJson, slice, toStringTagSymbol, viewBuffer } from './primordials.ts'
+import { charCodeAt, detached, parseJson, slice, toStringTagSymbol, viewBuffer } from './primordials.ts'
 import { bytesOfSource } from './buffer-source.ts'
 import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import { bytesOfLatin1, decodeUtf8, encodeUtf8, latin1OfBytes } from './utf8.ts'
@@ -92,7 +92,7 @@ export class Body {
     }
     readText = (body) => {
       const content = takeBody(body)
-      const text = body.#kind === BYTES_BODY ? decodeUtf8(content) : content
+      const text = body.#kind === BYTES_BODY ? detached(decodeUtf8(content)) : content
       return charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text
     }
     readBytes = (body) => {

@@ -7,7 +7,15 @@
 import { getHeader, type HeaderStore } from './header-store.ts'
 import { checkMaker } from './illegal-constructor.ts'
 import { iterateEntries, iterateNames, type PairNode } from './iteration.ts'
-import { charCodeAt, indexOf, iteratorSymbol, slice, startsWith, toStringTagSymbol } from './primordials.ts'
+import {
+  charCodeAt,
+  detached,
+  indexOf,
+  iteratorSymbol,
+  slice,
+  startsWith,
+  toStringTagSymbol,
+} from './primordials.ts'
 
 export class Cookies {
   readonly #headers: HeaderStore
@@ -67,7 +75,7 @@ function findCookie(text: string, name: string): string | undefined {
 
 function withoutBlanksBehind(text: string, from: number, to: number): string {
   while (to > from && charCodeAt(text, to - 1) <= 32) to--
-  return slice(text, from, to)
+  return detached(slice(text, from, to))
 }
 
 function listCookies(headers: HeaderStore): PairNode | null {
@@ -83,7 +91,7 @@ function listCookies(headers: HeaderStore): PairNode | null {
     const equals = indexOf(text, '=', at)
     if (equals > at && equals < end) {
       const node: { name: string; value: string; next: PairNode | null } = {
-        name: slice(text, at, equals),
+        name: detached(slice(text, at, equals)),
         value: withoutBlanksBehind(text, equals + 1, end),
         next: null,
       }

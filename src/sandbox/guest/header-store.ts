@@ -4,7 +4,7 @@
  * Most units ask a request for one or two headers, so `get` scans the text. The list is made when headers are walked
  * over or changed. Names in the list are in lower case; values have no blanks around them.
  */
-import { charCodeAt, indexOf, slice, toLowerCase } from './primordials.ts'
+import { charCodeAt, detached, indexOf, slice, toLowerCase } from './primordials.ts'
 
 export class HeaderNode {
   readonly name: string
@@ -84,7 +84,7 @@ function sameName(text: string, at: number, name: string): boolean {
 function trimmed(text: string, from: number, to: number): string {
   while (from < to && (charCodeAt(text, from) === 32 || charCodeAt(text, from) === 9)) from++
   while (to > from && (charCodeAt(text, to - 1) === 32 || charCodeAt(text, to - 1) === 9)) to--
-  return slice(text, from, to)
+  return detached(slice(text, from, to))
 }
 
 /** Takes the text apart, once. */
@@ -97,7 +97,7 @@ export function listHeaders(store: HeaderStore): HeaderNode | null {
       const end = lineEnd(text, at)
       const colon = indexOf(text, ':', at)
       if (colon > at && colon < end) {
-        addNode(store, toLowerCase(slice(text, at, colon)), trimmed(text, colon + 1, end))
+        addNode(store, toLowerCase(detached(slice(text, at, colon))), trimmed(text, colon + 1, end))
       }
       at = end + 2
     }

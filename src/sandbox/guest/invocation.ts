@@ -15,7 +15,7 @@ import {
   HeaderStore,
   setHeader,
 } from './header-store.ts'
-import { charCodeAt, indexOf, parseJson, slice, startsWith } from './primordials.ts'
+import { charCodeAt, detached, indexOf, parseJson, slice, startsWith } from './primordials.ts'
 import { type ParamsOwner, paramsOf, resetParams, type URLSearchParams } from './search-params.ts'
 
 const { rewrite, access, content, headerFilter } = PHASE_BITS
@@ -126,7 +126,7 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   get url(): string {
     const query = this.queryString
     const scheme = this.metaJson.scheme ?? 'http'
-    return `${scheme}://${this.host}${this.path}${query === '' ? '' : `?${query}`}`
+    return detached(`${scheme}://${this.host}${this.path}${query === '' ? '' : `?${query}`}`)
   }
 
   get metaJson(): InvocationMeta {
@@ -210,15 +210,15 @@ export class Invocation implements HeaderOwner, ParamsOwner {
     const mark = indexOf(head, '?', space + 1)
     this.methodText = slice(head, 0, space)
     if (mark === -1 || mark > end) {
-      this.pathText = slice(head, space + 1, end)
+      this.pathText = detached(slice(head, space + 1, end))
     } else {
-      this.pathText = slice(head, space + 1, mark)
+      this.pathText = detached(slice(head, space + 1, mark))
       this.queryText = slice(head, mark + 1, end)
     }
     if (this.earlier === '') return
     eachEdit(this.earlier, (letter, rest) => {
       if (letter === 'm') this.methodText = rest
-      else if (letter === 'p') this.pathText = rest
+      else if (letter === 'p') this.pathText = detached(rest)
       else if (letter === 'q') this.queryText = rest
     })
   }
@@ -231,9 +231,9 @@ export class Invocation implements HeaderOwner, ParamsOwner {
         const colon = indexOf(rest, ': ')
         if (letter === 'd' || letter === 'D') deleteHeader(store, rest)
         else if (letter === 'h' || letter === 'H')
-          setHeader(store, slice(rest, 0, colon), slice(rest, colon + 2))
+          setHeader(store, detached(slice(rest, 0, colon)), detached(slice(rest, colon + 2)))
         else if (letter === 'a' || letter === 'A')
-          appendHeader(store, slice(rest, 0, colon), slice(rest, colon + 2))
+          appendHeader(store, detached(slice(rest, 0, colon)), detached(slice(rest, colon + 2)))
       })
     }
     store.owner = this

@@ -6,6 +6,7 @@
  */
 import {
   charCodeAt,
+  detached,
   indexOf,
   iteratorSymbol,
   objectKeys,
@@ -230,7 +231,10 @@ export class URLSearchParams {
         if (end > at) {
           const equals = indexOf(query, '=', at)
           const nameEnd = equals === -1 || equals > end ? end : equals
-          this.#add(formDecode(slice(query, at, nameEnd)), formDecode(slice(query, nameEnd + 1, end)))
+          this.#add(
+            formDecode(detached(slice(query, at, nameEnd))),
+            formDecode(detached(slice(query, nameEnd + 1, end))),
+          )
         }
         at = end + 1
       }
@@ -278,7 +282,7 @@ function scanQuery(query: string, name: string): string | null {
       if (nameEnd === end) {
         if (indexOf(name, '=') === -1) return ''
       } else if (indexOf(query, '=', at) === nameEnd) {
-        return slice(query, nameEnd + 1, end)
+        return detached(slice(query, nameEnd + 1, end))
       }
     }
     at = end + 1

@@ -474,3 +474,20 @@ test('what the top level logs leads the first answer', async (t) => {
     text: 'loaded',
   })
 })
+
+test('a unit that remembers a part of a request does not keep the whole of it', async (t) => {
+  const guest = await open(
+    t,
+    `(() => { const kept = []; return { rewrite(request) {
+      kept.push(request.path, request.url.slice(0, 60), request.query.get('q'), request.headers.get('x-token'), request.cookies.get('session'))
+    } } })()`,
+  )
+  // 3000 requests of 32 KB: three times the memory of the isolate.
+  const filler = 'x'.repeat(32_000)
+  for (let id = 1; id <= 3000; id++) {
+    const long = `${id}`.padStart(30, 'v')
+    const head = `GET /${long}?q=${long} HTTP/1.1\r\nHost: example.org\r\nFiller: ${filler}\r\nX-Token: ${long}\r\nCookie: session=${long}\r\n`
+    guest.stepOnce(invokeEntry(id, ['rewrite'], { head }))
+  }
+  assert.equal(guest.isolate.isDisposed, false)
+})
