@@ -20,8 +20,8 @@ const TYPES = '/orla/'
 const LIBRARIES = dirname(ts.getDefaultLibFilePath({}))
 
 const OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2024,
-  lib: ['lib.es2024.d.ts'],
+  target: ts.ScriptTarget.ESNext,
+  lib: ['lib.esnext.d.ts'],
   module: ts.ModuleKind.ESNext,
   moduleResolution: ts.ModuleResolutionKind.Bundler,
   customConditions: ['workerd', 'worker', 'browser'],
@@ -31,6 +31,7 @@ const OPTIONS: ts.CompilerOptions = {
   strict: true,
   // Handlers get their types from `Unit`; a helper without annotations should not stop a deploy.
   noImplicitAny: false,
+  useUnknownInCatchVariables: false,
   noEmit: true,
   allowJs: true,
   checkJs: false,
@@ -71,6 +72,10 @@ interface Version {
 }
 
 export class TypeCheck {
+  readonly #declarations: UnitTypes
+  readonly #nullChecks: boolean
+  /** Reads a unit again without null checks; made with the first unit that has errors. */
+  #lenient: TypeCheck | undefined
   readonly #types: ReadonlyMap<string, string>
   readonly #service: ts.LanguageService
   /** The text of each path that was ever asked for, and a number that changes with it. */
@@ -80,7 +85,13 @@ export class TypeCheck {
   #entry = ''
   #view: EntryView = viewEntry('', '')
 
-  constructor(types: UnitTypes) {
+  /**
+   * An error that only null checks see ("possibly null") is told as a warning: it may be a slip, and much code that works has
+   * it.
+   */
+  constructor(types: UnitTypes, nullChecks = true) {
+    this.#declarations = types
+    this.#nullChecks = nullChecks
     this.#types = new Map([
       [`${TYPES}orla.d.ts`, types.orla],
       [`${TYPES}globals.d.ts`, types.globals],
@@ -103,10 +114,23 @@ export class TypeCheck {
 
     const broken = own.flatMap((path) => this.#service.getSyntacticDiagnostics(path))
     if (broken.length > 0) return { problems: this.#problemsOf(broken), isBroken: true }
-    const problems = this.#problemsOf(own.flatMap((path) => this.#service.getSemanticDiagnostics(path)))
-    if (problems.length > 0) return { problems, isBroken: false }
+    const found = this.#problemsOf(own.flatMap((path) => this.#service.getSemanticDiagnostics(path)))
+    const problems = found.length > 0 && this.#nullChecks ? this.#withWarnings(found, files, entry) : found
+    if (problems.some(({ severity }) => severity === 'error')) return { problems, isBroken: false }
     const placeOf = (offset: number) => this.#placeOf(this.#entry, offset)
-    return { problems: shapeProblems(program, this.#entry, placeOf), isBroken: false }
+    return { problems: [...problems, ...shapeProblems(program, this.#entry, placeOf)], isBroken: false }
+  }
+
+  /** What is no error any more without null checks is a warning. */
+  #withWarnings(problems: readonly Problem[], files: Files, entry: string): Problem[] {
+    this.#lenient ??= new TypeCheck(this.#declarations, false)
+    const place = ({ file, line, column }: Problem) => `${file}:${line}:${column}`
+    const errors = new Set(this.#lenient.check(files, entry).problems.map(place))
+    return problems.map((problem) =>
+      errors.has(place(problem))
+        ? problem
+        : { ...problem, message: problem.message.replace(/^error /, ''), severity: 'warning' },
+    )
   }
 
   #problemsOf(diagnostics: readonly ts.Diagnostic[]): Problem[] {
@@ -163,7 +187,7 @@ export class TypeCheck {
   #host(): ts.LanguageServiceHost {
     const snapshots = new Map<string, ts.IScriptSnapshot>()
     return {
-      getCompilationSettings: () => OPTIONS,
+      getCompilationSettings: () => ({ ...OPTIONS, strictNullChecks: this.#nullChecks }),
       getCurrentDirectory: () => UNIT,
       getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
       getScriptFileNames: () => [...this.#types.keys(), ...(this.#entry === '' ? [] : [this.#entry])],

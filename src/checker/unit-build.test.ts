@@ -316,3 +316,25 @@ test('one unit leaves nothing behind for the next', async () => {
   assert.match((await problems('export default { access() { LEAK } }')).join(), /Cannot find name 'LEAK'/)
   assert.match((await problems('import "./x"\nexport default { access() {} }')).join(), /there is no "\.\/x"/)
 })
+
+test('what only null checks see is a warning; a real error beside it still refuses', async () => {
+  const source = (more: string) => `export default { access(request) {
+  const first = request.query.get("a").length
+  ${more}
+} }`
+  const result = await build(source('void first'))
+  assert.ok(result.ok, JSON.stringify(result))
+  assert.deepEqual(
+    result.warnings.map(({ line, severity }) => [line, severity]),
+    [[2, 'warning']],
+  )
+  const refused = await build(source('request.pathh = first'))
+  assert.ok(!refused.ok)
+  assert.deepEqual(
+    refused.problems.map(({ line, severity }) => [line, severity]),
+    [
+      [2, 'warning'],
+      [3, 'error'],
+    ],
+  )
+})

@@ -14,7 +14,9 @@ export async function buildUnit(check: TypeCheck, request: BuildRequest): Promis
   const found = check.check(files, entry)
   const times = { buildMs: built - start, checkMs: performance.now() - built }
 
-  if (bundled.ok && found.problems.length === 0) return { ...bundled, ...times }
+  const isSound = found.problems.every(({ severity }) => severity === 'warning')
+  if (bundled.ok && isSound)
+    return { ...bundled, warnings: [...bundled.warnings, ...found.problems], ...times }
   return { ok: false, problems: merged(found, bundled.ok ? [] : bundled.problems), ...times }
 }
 
