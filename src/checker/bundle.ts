@@ -30,7 +30,11 @@ const LOADERS: Readonly<Record<string, Loader>> = {
 
 export async function bundle(files: Files, entry: string, language: 'ts' | 'js'): Promise<Bundled> {
   try {
-    const result = await build({ ...OPTIONS, entryPoints: [entry], plugins: [filesOf(files, language)] })
+    const result = await build({
+      ...OPTIONS,
+      entryPoints: [entry],
+      plugins: [filesOf(files, entry, language)],
+    })
     const text = (ending: string) => result.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ''
     const code = text('.js')
     const bytes = Buffer.byteLength(code)
@@ -63,12 +67,13 @@ const OPTIONS = {
 } as const satisfies BuildOptions
 
 /** Serves every path from the files that were sent. */
-function filesOf(files: Files, language: 'ts' | 'js'): Plugin {
+function filesOf(files: Files, entry: string, language: 'ts' | 'js'): Plugin {
   return {
     name: 'files',
     setup(build) {
       build.onResolve({ filter: /.*/ }, ({ path, importer, kind }) => {
-        if (kind === 'entry-point') return { path, namespace: NAMESPACE }
+        // Not `path`: where a file of that name happens to lie in the working directory, esbuild puts `./` before it.
+        if (kind === 'entry-point') return { path: entry, namespace: NAMESPACE }
         const found = resolveImport(files, importer, path, kind.startsWith('require'))
         if (found.kind === 'file') return { path: found.path, namespace: NAMESPACE }
         if (found.kind === 'orla') return { path: 'orla', namespace: 'orla' }
