@@ -122,6 +122,7 @@ export abstract class Lane {
   protected abstract drop(slot: number): void
 
   get isBusy(): boolean {
+    if (this.isShut) return false
     return this.frames.length > 0 || this.#dirty.length > 0 || this.#ready.length > 0
   }
 

@@ -176,11 +176,15 @@ export class ProcessLane extends Lane {
       this.#onReady(this)
       return
     }
-    const slot = this.slots.get(head.slot)
+    const isAnswer = kind === frames.ANSWERED || kind === frames.CUT
+    if (!isAnswer && kind !== frames.PREPARED) throw new frames.FrameError(`a frame of kind ${kind}`)
     const frame = seq > 0 ? this.take(seq) : undefined
-    this.#progressAt = performance.now()
-    const isDue = seq > 0 ? frame !== undefined : kind !== frames.PREPARED
+    // What a route brought has no frame of ours, and no number.
+    const isDue = frame
+      ? kind === frames.PREPARED || head.slot === frame.slot.unit.index
+      : isAnswer && seq === 0
     if (!isDue) throw new frames.FrameError('an answer that was not due')
+    this.#progressAt = performance.now()
     if (frame?.onPrepared) {
       if (kind !== frames.PREPARED) throw new frames.FrameError('not what was asked for')
       const text = bytes.toString('utf8', start, end)
@@ -189,15 +193,16 @@ export class ProcessLane extends Lane {
       frame.onPrepared(hasProblem ? text : '', hasProblem ? '' : text)
       return
     }
-    const at = frame?.slot ?? slot
+    const at = frame?.slot ?? this.slots.get(head.slot)
     // An answer for a unit that was taken away meanwhile.
     if (!at) return
+    if (!isAnswer) throw new frames.FrameError('not what was asked for')
     if (kind === frames.ANSWERED) {
       if (start + b > end) throw new frames.FrameError('a list longer than its frame')
       const entries =
         frame?.entries ?? this.#entries(at, bytes.toString('latin1', start, start + b).split(' '))
       this.events.answered(at, entries, a, bytes.toString('utf8', start + b, end))
-    } else if (kind === frames.CUT) {
+    } else {
       const text = bytes.toString('utf8', start, end)
       const line = text.indexOf('\n')
       const reason = CUT_REASONS[patience]
@@ -206,7 +211,7 @@ export class ProcessLane extends Lane {
       const entries = frame?.entries ?? this.#entries(at, ids)
       const message = text.slice(line + 1)
       this.events.cut(at, entries, reason, a, b - 1, Number(runningId), message, frame?.patience ?? 1)
-    } else throw new frames.FrameError(`a frame of kind ${kind}`)
+    }
   }
 
   /** The invocations of a frame that a route made. */

@@ -22,7 +22,11 @@ export interface TestRunner {
 
 let bundles: Promise<readonly [sandbox: string, guest: string]> | undefined
 
-export async function startRunner(options: Partial<UnitRunnerOptions> = {}): Promise<TestRunner> {
+/** `change` may put other files in the place of the bundles, before anything runs. */
+export async function startRunner(
+  options: Partial<UnitRunnerOptions> = {},
+  change: (paths: UnitRunnerOptions['bundles']) => void = () => {},
+): Promise<TestRunner> {
   bundles ??= Promise.all([bundleSandbox(), bundleGuest()])
   const [sandbox, guest] = await bundles
   const folder = mkdtempSync(join(tmpdir(), 'orla-sandbox-'))
@@ -30,6 +34,7 @@ export async function startRunner(options: Partial<UnitRunnerOptions> = {}): Pro
   writeFileSync(paths.sandbox, sandbox)
   writeFileSync(paths.guest, guest)
   chmodSync(folder, 0o755)
+  change(paths)
   const lines: TailLine[] = []
   const quarantined: Quarantine[] = []
   const runner = createUnitRunner({
