@@ -40,13 +40,32 @@ test('no file names this machine or the registry that packages come from', () =>
   assert.deepEqual(found, [])
 })
 
+interface Locked {
+  readonly resolved?: string
+  readonly integrity?: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, Locked> }
+
 test('the lock file pins contents and not the place they come from', () => {
-  const { packages } = JSON.parse(textOf('package-lock.json')) as {
-    packages: Record<string, { resolved?: string; integrity?: string }>
-  }
   const installed = Object.entries(packages).filter(([path]) => path !== '')
   assert.deepEqual(
     installed.filter(([, { resolved, integrity }]) => resolved !== undefined || integrity === undefined),
+    [],
+  )
+})
+
+test('the lock file holds every package that it names, also those of other platforms: else npm ci fails', () => {
+  const held = new Set(
+    Object.keys(packages).map((path) => path.slice(path.lastIndexOf('node_modules/') + 13)),
+  )
+  const named = Object.values(packages).flatMap(({ dependencies = {}, optionalDependencies = {} }) =>
+    Object.keys({ ...dependencies, ...optionalDependencies }),
+  )
+  assert.deepEqual(
+    named.filter((name) => !held.has(name)),
     [],
   )
 })
