@@ -173,6 +173,10 @@ let load: Load
 let quietP99Ms = 0
 before(async () => {
   target = await startRunner()
+  // The first trips wait for processes to start.
+  const warm = startLoad(target.runner)
+  await warm.answered(200)
+  await warm.stop()
   const quiet = startLoad(target.runner)
   await quiet.answered(500)
   quietP99Ms = (await quiet.stop()).p99Ms
@@ -226,3 +230,50 @@ test('over all attacks, nobody else failed, was blamed or waited long', async (c
   assert.deepEqual(load.failures, [])
   assert.ok(p99Ms < P99_MS + 10 * quietP99Ms, `p99 ${p99Ms} ms`)
 })
+
+/** With time enough, what a short limit of CPU stops early goes all its way: V8 ends the isolate or the whole process. */
+const WITH_TIME: readonly Attack[] = [
+  {
+    name: 'a growing array of small arrays of doubles',
+    code: `access() { const x = []; for (;;) x.push(new Array(1000).fill(1.5)) }`,
+    reasons: ['crash', 'memory'],
+  },
+  {
+    name: 'a split of the longest string',
+    code: `access() { 'x'.repeat(2 ** 29 - 24).split('') }`,
+    reasons: ['crash', 'memory'],
+  },
+  {
+    name: 'a growing map',
+    code: `access() { const m = new Map(); for (let i = 0; ; i++) m.set(i, { i }) }`,
+    reasons: ['crash', 'memory'],
+  },
+  {
+    name: 'memory kept from request to request',
+    top: 'const kept = []',
+    code: `access() { for (let i = 0; i < 100000; i++) kept.push({ i, a: [i] }) }`,
+    reasons: ['memory'],
+  },
+]
+
+for (const { name, code, top = '', reasons } of WITH_TIME) {
+  test(`${name}, with a second of CPU, ends no more than its own runs`, async (context) => {
+    const { runner, quarantined } = target
+    const others = startLoad(runner)
+    const guilty = unit(code, { name: `attack: ${name}, with time`, limits: { cpuMs: 1000, wallMs: 5000 } })
+    const attacker = { ...guilty, code: `${top}\n${guilty.code}` }
+    const seen = new Set<string>()
+    for (let attempt = 0; attempt < ATTEMPTS_MAX && runner.breakerState(attacker) === 'closed'; attempt++) {
+      const outcome = await go(runner, [step(attacker, 'access')])
+      if (outcome.kind !== 'failed') continue
+      seen.add(outcome.reason)
+      assert.ok(reasons.includes(outcome.reason), `${outcome.reason}: ${outcome.message}`)
+    }
+    context.diagnostic(`${[...seen].join(' ')}, ${runner.breakerState(attacker)}`)
+    assert.equal(runner.breakerState(attacker), 'quarantined')
+    await others.answered(TRIPS_BETWEEN)
+    await others.stop()
+    assert.deepEqual(others.failures, [])
+    assert.ok(quarantined.every((found) => found.name.startsWith('attack')))
+  })
+}

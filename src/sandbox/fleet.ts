@@ -137,7 +137,9 @@ export class Fleet {
     const how = signal ?? `exit ${death.code}`
     if (killed) {
       const reason = killed.reason === 'stalled' ? 'crash' : killed.reason
-      const { unit } = killed
+      // Memory ran out while one was in there: it may have been that one.
+      const unit = killed.unit ?? (isAlone ? entered : undefined)
+      if (!unit && entered && reason === 'memory') this.#suspect(entered)
       const cpuMs = unit?.unit.manifest.limits.cpuMs
       const message =
         reason === 'memory'

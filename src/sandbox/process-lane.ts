@@ -49,6 +49,8 @@ const END_MS = 500
 const MEMORY_EVERY_MS = 50
 const ERRORS_KEPT = 16 * 1024
 const PAGE_BYTES = 4096
+/** Of the memory that a sandbox may have: who takes so much in one crossing is to blame when it runs out. */
+const GUILTY_SHARE = 0.1
 /** Isolates dropped at a time when memory is short. */
 const EVICTED_AT_ONCE = 4
 
@@ -70,6 +72,8 @@ export class ProcessLane extends Lane {
   #errors = ''
   #progressAt: number
   #memoryAt = 0
+  /** Memory when the crossing that goes on was first seen. */
+  #growth = { crossingUs: -1, bytes: 0 }
 
   /** Starts the process after `delayMs`; what is sent meanwhile waits. */
   constructor(
@@ -279,13 +283,15 @@ export class ProcessLane extends Lane {
     }
     const { memoryMax } = this.#options
     if (bytes > memoryMax * 0.8) this.evictIdle(EVICTED_AT_ONCE)
-    if (bytes <= memoryMax) return
     const mark = readMark(this.#markFd)
     const unit = this.#entered(mark)
-    // It is the one that grows only if it has been in there for a while; else it may be the sum of many.
-    const isStuck =
-      unit !== undefined && !mark.isInstall && this.#cpuMsSince(mark) > unit.unit.manifest.limits.cpuMs
-    this.#end(isStuck ? unit : undefined, 'memory')
+    // No two crossings begin at the same CPU time.
+    if (mark.cpuUs !== this.#growth.crossingUs) this.#growth = { crossingUs: mark.cpuUs, bytes }
+    if (bytes <= memoryMax) return
+    const grownBy = bytes - this.#growth.bytes
+    if (unit && grownBy > memoryMax * GUILTY_SHARE) this.#end(unit, 'memory')
+    // Not yet clear whose: the next look tells, if there is room for it.
+    else if (!unit || bytes > memoryMax * 1.5) this.#end(undefined, 'memory')
   }
 
   #entered(mark: Mark): UnitSlot | undefined {
