@@ -57,7 +57,8 @@ const sources = filesBelow('src').filter((path) => path.endsWith('.ts'))
 const partOf = (path: string): string => path.split('/')[1]!
 
 /** Tests and benches may bring the real neighbours along. */
-const isProgram = (path: string): boolean => !/\.(?:test|bench|fuzz|contract)\.ts$|\/testing\//.test(path)
+const isProgram = (path: string): boolean =>
+  !/\.(?:test|bench|fuzz|contract|support)\.ts$|\/testing\//.test(path)
 
 const imports: readonly Import[] = sources
   .filter(isProgram)
