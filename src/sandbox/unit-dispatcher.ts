@@ -11,9 +11,10 @@ import { InlineLane } from './inline-lane.ts'
 import { Invocation } from './invocation.ts'
 import { isolatedVmPath, loadIsolatedVm } from './isolated-vm.ts'
 import { ProcessLane } from './process-lane.ts'
-import { LOG_LEVELS } from './protocol.ts'
 import { TripEngine } from './trip-engine.ts'
+import { UnitLog, type UnitLogOptions } from './unit-log.ts'
 import { UnitSlot } from './unit-slot.ts'
+import { prepareOn, tryOutcome } from './unit-trial.ts'
 import {
   PHASES,
   PHASE_BITS,
@@ -24,30 +25,22 @@ import {
 } from '../contract/unit.ts'
 import type { BreakerState } from './breaker.ts'
 import type { Lane } from './lane.ts'
-import type { Clock } from '../base/clock.ts'
-import type { MetricSample, Quarantine, TailLine } from '../contract/messages.ts'
-import type { ModuleFacts, StepRun, Trip, TryOutcome, UnitRunner } from '../contract/unit-runner.ts'
+import type { MetricSample, Quarantine } from '../contract/messages.ts'
+import type { StepRun, Trip, TryOutcome, UnitRunner } from '../contract/unit-runner.ts'
 
-export interface UnitRunnerOptions {
-  /** Number of this worker, for log lines. */
-  readonly worker: number
+export interface UnitRunnerOptions extends UnitLogOptions {
   /** Paths of the bundles: `bundleSandbox()` and `bundleGuest()` made their texts. */
   readonly bundles: { readonly sandbox: string; readonly guest: string }
   /** `config.edge.sandboxMemory`: resident memory of one sandbox, in bytes. */
   readonly sandboxMemory: number
   /** `edge.node`. */
   readonly node?: { readonly name: string; readonly groups: readonly string[] }
-  readonly clock: Clock
   /** 0 to 1: spreads the probes of workers in time. */
   readonly random?: () => number
   /** A version is quarantined by what happened here. */
   onQuarantine(quarantine: Quarantine): void
-  /** A failure of a unit, or a line that it logged while the tail is on. */
-  onLine(line: TailLine): void
   /** The sandbox processes changed. */
   onSandboxes?(pids: readonly number[]): void
-  /** The author's file and line for a stack in terms of the bundled code: `token.ts:7:3`. */
-  locate?(unit: UnitVersion, stack: string): string | undefined
 }
 
 export interface UnitDispatcher extends UnitRunner {
@@ -68,8 +61,6 @@ export interface UnitDispatcher extends UnitRunner {
   readonly sandboxPids: readonly number[]
 }
 
-/** A try that was cut short by the death of a sandbox is made again so often. */
-const PREPARE_TRIES = 3
 const WATCH_MS = 10
 /** More than that between two looks is time in which this worker was held up. */
 const LOOK_MS_MAX = 40
@@ -80,6 +71,7 @@ export const createUnitRunner = (options: UnitRunnerOptions): UnitDispatcher => 
 
 class Dispatcher implements UnitDispatcher {
   readonly #options: UnitRunnerOptions
+  readonly #log: UnitLog
   readonly #guest: string
   readonly #node: { readonly name: string; readonly groups: readonly string[] }
   readonly #random: () => number
@@ -90,8 +82,6 @@ class Dispatcher implements UnitDispatcher {
   readonly #quarantined = new Map<string, FailureReason>()
   #inline: InlineLane | undefined
   #lastIndex = 0
-  #isTailOn = false
-  #dropped = 0
   #replays = 0
   #isWatching = false
   #lookedAt = 0
@@ -99,6 +89,7 @@ class Dispatcher implements UnitDispatcher {
 
   constructor(options: UnitRunnerOptions) {
     this.#options = options
+    this.#log = new UnitLog(options)
     this.#node = options.node ?? { name: '', groups: [] }
     this.#random = options.random ?? Math.random
     this.#guest = readFileSync(options.bundles.guest, 'utf8')
@@ -106,7 +97,7 @@ class Dispatcher implements UnitDispatcher {
       laneFor: (unit) => this.#laneFor(unit),
       ran: (invocation, cpuUs, hasThrown) => this.#ran(invocation, cpuUs, hasThrown),
       blamed: (unit, reason) => this.#blamed(unit, reason),
-      logged: (unit, level, text) => this.#logged(unit, level, text),
+      logged: (unit, level, text) => this.#log.logged(unit, level, text),
       replayed: () => this.#replays++,
       active: () => this.#watch(),
     })
@@ -215,31 +206,7 @@ class Dispatcher implements UnitDispatcher {
     const now = performance.now()
     unit.metrics.failed(phase, reason)
     unit.health.breaker.failed(reason, now)
-    if (!unit.lines.admits(now)) this.#dropped++
-    else this.#line(unit, 'error', message, reason)
-  }
-
-  #line(unit: UnitSlot, level: TailLine['level'], message: string, reason?: FailureReason): void {
-    const { worker, clock, locate, onLine } = this.#options
-    const where = reason === undefined ? undefined : locate?.(unit.unit, message)
-    const { name, version } = unit.unit
-    const line: TailLine = {
-      at: clock.now(),
-      unit: name,
-      version,
-      level,
-      message,
-      worker,
-      ...(reason === undefined ? {} : { reason }),
-      ...(where === undefined ? {} : { where }),
-    }
-    onLine(line)
-  }
-
-  #logged(unit: UnitSlot, level: number, text: string): void {
-    if (!this.#isTailOn) return
-    if (unit.lines.admits(performance.now())) this.#line(unit, LOG_LEVELS[level] ?? 'info', text)
-    else this.#dropped++
+    this.#log.failed(unit, reason, message)
   }
 
   #blamed(unit: UnitSlot, reason: FailureReason): void {
@@ -252,7 +219,7 @@ class Dispatcher implements UnitDispatcher {
     if (unit.isTrial) return
     const { name, version } = unit.unit
     this.#quarantined.set(unit.key, reason)
-    this.#line(unit, 'error', 'quarantined until a new version comes', reason)
+    this.#log.quarantined(unit, reason)
     this.#options.onQuarantine({ name, version, reason, at: this.#options.clock.now() })
   }
 
@@ -304,8 +271,8 @@ class Dispatcher implements UnitDispatcher {
       const slot = this.#slotOf(unit)
       if (slot.quarantined) continue
       // In the spare first: what is wrong with it shows there, where it harms nobody.
-      let { problem } = await this.#prepareOn(slot, () => this.#fleet.spare)
-      if (problem === '') problem = (await this.#prepareOn(slot, () => this.#laneFor(slot))).problem
+      let { problem } = await prepareOn(slot, () => this.#fleet.spare)
+      if (problem === '') problem = (await prepareOn(slot, () => this.#laneFor(slot))).problem
       if (problem !== '') problems.push(`${slot.key}: ${problem}`)
     }
     return problems
@@ -313,30 +280,9 @@ class Dispatcher implements UnitDispatcher {
 
   async try(unit: UnitVersion): Promise<TryOutcome> {
     const slot = new UnitSlot(++this.#lastIndex, unit, this.#random, true)
-    const { problem, facts } = await this.#prepareOn(slot, () => this.#fleet.spare)
+    const prepared = await prepareOn(slot, () => this.#fleet.spare)
     for (const lane of this.#fleet.lanes) lane.forgetUnit(slot)
-    if (problem !== '') return { problems: [problem] }
-    const module = parseFacts(facts)
-    return module
-      ? { problems: [], module }
-      : { problems: ['its fields are no plain data, or too much of it'] }
-  }
-
-  async #prepareOn(
-    slot: UnitSlot,
-    lane: () => Lane,
-  ): Promise<{ readonly problem: string; readonly facts: string }> {
-    for (let tries = 0; tries < PREPARE_TRIES; tries++) {
-      const prepared = await new Promise<{ problem: string; facts: string } | undefined>((resolve) => {
-        lane().prepare(slot, (problem, facts) =>
-          resolve(problem === undefined ? undefined : { problem, facts }),
-        )
-      })
-      if (prepared) return prepared
-      if (slot.quarantined)
-        return { problem: `its top level ended the sandbox (${slot.quarantined})`, facts: '' }
-    }
-    return { problem: 'the sandbox died each time it was tried', facts: '' }
+    return tryOutcome(prepared)
   }
 
   release(unit: UnitVersion): void {
@@ -362,13 +308,11 @@ class Dispatcher implements UnitDispatcher {
   }
 
   setTail(on: boolean): void {
-    this.#isTailOn = on
+    this.#log.isTailOn = on
   }
 
   takeDropped(): number {
-    const dropped = this.#dropped
-    this.#dropped = 0
-    return dropped
+    return this.#log.takeDropped()
   }
 
   sampledOut(unit: UnitVersion, phases: number): void {
@@ -415,17 +359,4 @@ class Dispatcher implements UnitDispatcher {
 function phaseName(bit: number, phases: number): Phase {
   for (const phase of PHASES) if (PHASE_BITS[phase] === bit) return phase
   return PHASES.find((phase) => (phases & PHASE_BITS[phase]) !== 0) ?? 'rewrite'
-}
-
-/** The facts come out of a unit's isolate: they may be anything. */
-function parseFacts(json: string): ModuleFacts | undefined {
-  try {
-    const facts = JSON.parse(json) as { phases?: unknown; fields?: unknown } | null
-    const { phases, fields } = facts ?? {}
-    if (!Number.isInteger(phases) || typeof fields !== 'object' || fields === null || Array.isArray(fields))
-      return
-    return { phases: phases as number, fields: fields as Record<string, unknown> }
-  } catch {
-    return undefined
-  }
 }
