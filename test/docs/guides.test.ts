@@ -66,7 +66,7 @@ async function deploy(node: TestNode, name: string, { text, language }: Block, o
 async function followTail(t: TestContext, node: TestNode): Promise<() => string> {
   const child = spawn(ORLA, ['tail'], {
     env: { ...cleanEnvironment(), ORLA_CONTROL: node.control, ORLA_TOKEN: node.token },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece))
