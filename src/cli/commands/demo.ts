@@ -1,4 +1,5 @@
 /** `orla demo` (`npm start`): an origin, an edge in front of it, and what to try with them. */
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,6 +29,7 @@ export const command: Command = {
   exits: { 1: 'it could not start, as when a port is taken' },
   run: async (args, terminal) => {
     const folder = resolve(terminal.cwd, args.text('folder') ?? '.orla-demo')
+    const isKnown = existsSync(join(folder, 'data'))
     await mkdir(folder, { recursive: true })
     for (const [name, text] of Object.entries(DEMO_FILES)) await writeFile(join(folder, name), text)
     const origin = await startDemoOrigin()
@@ -35,6 +37,8 @@ export const command: Command = {
       return await runNode(configFrom(args, folder, origin.url), terminal, (ready) => {
         terminal.print(`ready edge=${ready.edge.join(',')} control=${ready.control}`)
         for (const line of introduction(ready, folder, origin.url, terminal)) terminal.note(line)
+        if (isKnown)
+          terminal.note(`Units of the last time are still deployed; remove ${folder} to begin anew.`)
       })
     } finally {
       await origin.close()
