@@ -3,7 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import { nearest } from '../base/nearest.ts'
-import { parseDuration } from '../config/units.ts'
+import { parseDuration } from '../base/quantity.ts'
 import type { Command, Option } from './command.ts'
 
 /** The command line is wrong: exit code 64. */

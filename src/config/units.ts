@@ -1,32 +1,6 @@
-/** Sizes and times as people write them: a number with a suffix, `"64mb"`, `"5s"`. */
+/** The shapes of sizes, times and counts in a configuration. */
 import * as v from 'valibot'
-
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  b: 1,
-  kb: 1024,
-  mb: 1024 ** 2,
-  gb: 1024 ** 3,
-  tb: 1024 ** 4,
-}
-const TIME_UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-}
-
-function parseSuffixed(text: string, units: Readonly<Record<string, number>>): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text.trim())
-  const factor = match ? units[match[2]!.toLowerCase()] : undefined
-  return factor === undefined ? undefined : Math.round(Number(match![1]) * factor)
-}
-
-/** Bytes from `"64mb"`; kb is 1024. Undefined where it is not a size. */
-export const parseSize = (text: string): number | undefined => parseSuffixed(text, SIZE_UNITS)
-
-/** Milliseconds from `"5s"`. Undefined where it is not a time. */
-export const parseDuration = (text: string): number | undefined => parseSuffixed(text, TIME_UNITS)
+import { parseDuration, parseSize } from '../base/quantity.ts'
 
 const SIZE_EXPECTED = 'expected a size such as "64mb" (b, kb, mb, gb, tb)'
 const TIME_EXPECTED = 'expected a time such as "5s" (ms, s, m, h, d)'
