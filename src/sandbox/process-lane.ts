@@ -242,7 +242,8 @@ export class ProcessLane extends Lane {
       return
     }
     if (stalledMs > GRACE_MS) this.#checkProgress(stalledMs)
-    if (now - this.#memoryAt >= MEMORY_EVERY_MS) {
+    // It may have been ended just now, and its mark is closed.
+    if (!this.isClosed && now - this.#memoryAt >= MEMORY_EVERY_MS) {
       this.#memoryAt = now
       this.#checkMemory()
     }
