@@ -60,18 +60,32 @@ async function followPage(
   assert.ok(sessions >= 3, `${path} has only ${sessions} sessions`)
 }
 
-/** A program that goes on: it serves when its address, which stands in the marker, answers. */
+/**
+ * A program that goes on. It serves when it has printed what the page shows below its line, or when the address in the
+ * marker answers.
+ */
 async function startBehind(t: TestContext, { text, marker }: Block, session: Session): Promise<void> {
   const { cwd, env } = session
-  const [program, ...argv] = /^\$ (.*)$/m.exec(text)![1]!.split(' ')
-  const child = spawn(program!, argv, { cwd, env: { ...cleanEnvironment(), ...env }, stdio: 'ignore' })
+  const [, command = '', shown = ''] = /^\$ (.*)\n([^]*)$/.exec(text) ?? []
+  const [program, ...argv] = command.split(' ')
+  const child = spawn(program!, argv, {
+    cwd,
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let printed = ''
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => (printed += piece))
   const ended = new Promise((resolve) => child.on('close', resolve))
   t.after(async () => {
     child.kill('SIGTERM')
     await ended
   })
-  const url = inPlace(marker[0]!.split(' ')[1]!, session)
-  await eventually(async () => (await ask(url)).status === 200, { what: `${url} did not answer` })
+  const url = marker[0]!.split(' ')[1]
+  const serves = async () =>
+    url === undefined
+      ? printed === inPlace(shown, session)
+      : (await ask(inPlace(url, session))).status === 200
+  await eventually(serves, { what: `"${command}" did not serve; it printed "${printed}"` })
 }
 
 async function folderFor(t: TestContext): Promise<string> {
