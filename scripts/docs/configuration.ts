@@ -122,7 +122,7 @@ function firstObject(
 }
 
 const isListOf = (expression: ts.Expression, constants: ReadonlyMap<string, ts.Expression>): boolean =>
-  /^v\.array\(/.test(expression.getText()) && strictObject(expression, constants) !== undefined
+  expression.getText().startsWith('v.array(') && strictObject(expression, constants) !== undefined
 
 function kindOf(expression: ts.Expression): string {
   const text = expression.getText()
