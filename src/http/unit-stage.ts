@@ -152,8 +152,9 @@ export function filterHeaders(
 ): void {
   const { node, plan } = exchange
   const response = `${status}\n${fields}`
+  const before = requestEdits(exchange.edits)
   node.runner.run(
-    new UnitTrip(exchange, plan.headerFilter, '', response, '', clientMeta(exchange, true), {
+    new UnitTrip(exchange, plan.headerFilter, before, response, '', clientMeta(exchange, true), {
       onNext(text) {
         const edits = parseEdits(text)
         if (edits === undefined) exchange.failUnit(plan.headerFilter[0]!.unit.name, 'throw')
@@ -167,11 +168,25 @@ export function filterHeaders(
 export function logExchange(exchange: Exchange): void {
   const { node, plan } = exchange
   const response = `${exchange.answered!.status}\n${exchange.finalFields}`
+  const edits = requestEdits(exchange.edits)
   node.runner.run(
-    new UnitTrip(exchange, plan.log, exchange.edits, response, '', clientMeta(exchange, true), {
+    new UnitTrip(exchange, plan.log, edits, response, '', clientMeta(exchange, true), {
       onNext() {},
     }),
   )
+}
+
+/**
+ * What units changed on the request, for those that run once there is a response: what was staged for that is in its
+ * fields by then, and would count twice. See `edits.ts`: letters in lower case are the request's.
+ */
+function requestEdits(edits: string): string {
+  if (edits === '') return ''
+  return edits
+    .split('\n')
+    .filter((line) => line.charCodeAt(0) >= 97)
+    .map((line) => `${line}\n`)
+    .join('')
 }
 
 let lastHeaders = '\0'
