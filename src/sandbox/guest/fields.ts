@@ -53,6 +53,27 @@ export function headerName(name: unknown): string {
   return upper ? toLowerCase(text) : text
 }
 
+/**
+ * Headers that say how a message is framed or routed: the edge writes them by itself, and refuses edits of them
+ * (`http/edits.ts`), so the author is told where it happens.
+ */
+export function isFraming(name: string): boolean {
+  switch (name) {
+    case 'connection':
+    case 'content-length':
+    case 'host':
+    case 'keep-alive':
+    case 'proxy-connection':
+    case 'te':
+    case 'trailer':
+    case 'transfer-encoding':
+    case 'upgrade':
+      return true
+    default:
+      return false
+  }
+}
+
 const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13
 
 /** The value without blanks around it. Latin-1 and no control characters but tab (RFC 9110 §5.5). */

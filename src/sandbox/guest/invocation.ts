@@ -6,7 +6,7 @@
  */
 import type { InvocationMeta } from '../protocol.ts'
 import { PHASE_BITS } from '../../contract/unit.ts'
-import { checkMethod, checkPath, checkQuery, checkStatus } from './fields.ts'
+import { checkMethod, checkPath, checkQuery, checkStatus, isFraming } from './fields.ts'
 import {
   appendHeader,
   deleteHeader,
@@ -175,6 +175,7 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   headerChanges(ofRequest: boolean, kind: 'h' | 'a' | 'd', name: string, value: string): void {
     if (ofRequest) this.allow(REQUEST_PHASES, 'request.headers')
     else this.allow(RESPONSE_PHASES, 'response.headers')
+    if (isFraming(name)) throw new TypeError(`the header ${name} cannot be changed: it is the edge's own`)
     const letter = ofRequest ? kind : kind === 'a' ? 'A' : kind === 'h' ? 'H' : 'D'
     this.edits += kind === 'd' ? `${letter} ${name}\n` : `${letter} ${name}: ${value}\n`
   }
