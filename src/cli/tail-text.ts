@@ -3,12 +3,16 @@ import type { UnitDetail } from '../control/shapes.ts'
 
 type Line = UnitDetail['errors'][number]
 
-/** `12:30:01.250 token-auth@3 error cpu: took more than 10 ms (token-auth.ts:7:3)`, in local time. */
+/** `12:30:01.250 token-auth@3 error throw: Error: no (token-auth.ts:7:3)` and the stack below it, in local time. */
 export function tailText({ at, unit, version, level, reason, message, where }: Line): string {
   const because = reason === undefined ? '' : `${reason}: `
   const place = where === undefined ? '' : ` (${where})`
-  return `${clockText(at)} ${unit}@${version} ${level} ${because}${printable(message)}${place}`
+  const [first = '', ...rest] = withoutGuest(printable(message)).split('\n')
+  return [`${clockText(at)} ${unit}@${version} ${level} ${because}${first}${place}`, ...rest].join('\n')
 }
+
+/** Frames of what runs around a unit in its isolate: its author cannot do anything about them. */
+const withoutGuest = (stack: string): string => stack.replaceAll(/\n\s+at [^\n]*\borla-guest\.js:[^\n]*/g, '')
 
 function clockText(ms: number): string {
   const at = new Date(ms)

@@ -33,7 +33,7 @@ export const command: Command = {
     env: {
       value: 'K=V',
       many: true,
-      text: 'a value of `edge.env`; without any, those of the version before stay',
+      text: 'a value of `edge.env`; what is not named stays as the version before had it',
     },
     secret: { value: 'K=V', many: true, text: 'the same, but encrypted in the store and never shown' },
     ...MANIFEST_OPTIONS,
