@@ -15,6 +15,7 @@ import type { Effect, Store } from '../contract/store.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
 import type { ModuleFacts } from '../contract/unit-runner.ts'
 import { pointerKey, type UnitPointer } from '../unit/records.ts'
+import { locateInSource } from '../unit/source-map.ts'
 import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
 import type { Turns } from './turns.ts'
@@ -182,7 +183,7 @@ export class UnitChanges {
       try {
         const { problems, module } = await worker.ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
         if (problems.length === 0) return module
-        throw refusal(unit, problems)
+        throw refusalOfTry(unit, problems)
       } catch (error) {
         if (error instanceof Refused) throw error
         failure = (error as Error).message
@@ -238,6 +239,19 @@ function refusal(
     `${unit.name} does not run: ${problems.join('; ')}`,
     problems.map((message) => ({ message })),
   )
+}
+
+/** What went wrong when its top level ran, with the author's place where the stack names one. */
+function refusalOfTry(unit: UnitVersion, problems: readonly string[]): Refused {
+  const found = problems.map((text): Problem => {
+    const [message = ''] = text.split('\n')
+    const place = locateInSource(unit, text)
+    const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(place ?? '') ?? []
+    return file === undefined
+      ? { message: text }
+      : { message, file, line: Number(line), column: Number(column) }
+  })
+  return new Refused(`${unit.name} does not run: ${problems.join('; ')}`, found)
 }
 
 /** What brings the store back to how it stands now; but a number that was given is not given again. */
