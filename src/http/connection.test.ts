@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { RequestHead } from '../wire/http1/message.ts'
-import type { BodyConsumer, ServerConnection } from './connection.ts'
+import type { ServerConnection } from './connection.ts'
+import type { BodyConsumer } from './incoming-body.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { HttpServer } from './server.ts'
 
@@ -88,7 +89,7 @@ describe('requests on one connection', () => {
 
   test('a head that comes byte by byte is read', async () => {
     onRequest = (connection, head) => ok(connection, head.path)
-    assert.match(await talk(...[...last]), /\/last$/)
+    assert.match(await talk(...last), /\/last$/)
   })
 
   test('HTTP/1.0 closes by default and stays when asked to', async () => {

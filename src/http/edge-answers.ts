@@ -7,6 +7,16 @@ export function edgeErrorText(status: number, detail: string): string {
   return `${status} ${statusText(status)}: ${detail}\n`
 }
 
+/** The whole message that refuses what could not be read as a request. The connection closes after it. */
+export function refusalMessage(status: number, reason: string, withBody: boolean): string {
+  const text = edgeErrorText(status, reason)
+  return (
+    `HTTP/1.1 ${status} ${statusText(status)}\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+    `content-length: ${text.length}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n` +
+    (withBody ? text : '')
+  )
+}
+
 /** The error types of RFC 9209 §2.3 for what goes wrong with origins; the client learns what, but no address. */
 const PROXY_ERRORS: Partial<Record<ErrorCode, string>> = {
   'origin-refused': 'connection_refused',

@@ -6,7 +6,8 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { RequestHead } from '../wire/http1/message.ts'
-import { ServerConnection, type ConnectionHost, type ConnectionLimits } from './connection.ts'
+import { ServerConnection } from './connection.ts'
+import type { ConnectionHost, ConnectionLimits } from './connection-host.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { acceptInto, type ReadInto } from './shared-reads.ts'
 
@@ -27,6 +28,7 @@ const BACKLOG = 4096
 export class HttpServer implements ConnectionHost {
   readonly limits: ConnectionLimits
   draining = false
+  nowMs: number
   private readonly options: HttpServerOptions
   private readonly servers: Server[] = []
   private readonly connections = new Set<ServerConnection>()
@@ -36,6 +38,7 @@ export class HttpServer implements ConnectionHost {
   constructor(options: HttpServerOptions) {
     this.options = options
     this.limits = options.limits
+    this.nowMs = options.monotonic()
     this.sweep = setInterval(() => this.checkDeadlines(), SWEEP_MS)
     this.sweep.unref()
   }
@@ -75,10 +78,6 @@ export class HttpServer implements ConnectionHost {
     read((bytes) => connection.onData(bytes))
   }
 
-  now(): number {
-    return this.options.monotonic()
-  }
-
   onRequest(connection: ServerConnection, head: RequestHead): void {
     this.options.onRequest(connection, head)
   }
@@ -96,8 +95,8 @@ export class HttpServer implements ConnectionHost {
   }
 
   private checkDeadlines(): void {
-    const now = this.now()
-    for (const connection of this.connections) connection.checkDeadline(now)
+    this.nowMs = this.options.monotonic()
+    for (const connection of this.connections) connection.checkDeadline(this.nowMs)
     this.options.onSweep?.()
   }
 

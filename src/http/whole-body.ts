@@ -1,5 +1,5 @@
 /** Collects the body of a request, for a unit that reads it whole. */
-import type { BodyConsumer } from './connection.ts'
+import type { BodyConsumer } from './incoming-body.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Calls `then` with the body as Latin-1 text, a character a byte; answers 413 where it is longer than `bytesMax`. */

@@ -1,0 +1,89 @@
+/**
+ * Puts an answer on the wire: whole, or as a stream whose head leaves with its first piece.
+ *
+ * A stream of unknown length goes out chunked, or to an HTTP/1.0 client by closing. Each piece is one write.
+ */
+import type { Socket } from 'node:net'
+import type { HeaderList } from '../wire/http1/message.ts'
+import { serialiseChunkSize, serialiseLastChunk } from '../wire/http1/serialise.ts'
+
+/** How the body ends, on the wire. */
+type Framing = 'nothing' | 'length' | 'chunked' | 'close'
+
+/** Up to this a head and a piece of body are joined into one string: one write, no copy of our own. */
+const JOIN_MAX = 16 * 1024
+
+export class AnswerWriter {
+  bytesOut = 0
+  private readonly socket: Socket
+  private framing: Framing = 'nothing'
+  /** The head of a stream, until its first piece has come. */
+  private pendingHead = ''
+
+  constructor(socket: Socket) {
+    this.socket = socket
+  }
+
+  /** The end of the connection is the end of the body: the only case in which an orderly end would look complete. */
+  get endsByClosing(): boolean {
+    return this.framing === 'close'
+  }
+
+  /** `head` holds the empty line. */
+  sendWhole(head: string, body: string | Buffer): void {
+    if (typeof body === 'string') {
+      this.write(head + body)
+    } else if (body.length === 0) {
+      this.write(head)
+    } else {
+      const { socket } = this
+      socket.cork()
+      socket.write(head, 'latin1')
+      socket.write(body)
+      socket.uncork()
+      this.bytesOut += head.length + body.length
+    }
+  }
+
+  /** `head` holds the empty line and the header that `framing` needs. */
+  startStream(head: string, framing: Framing): void {
+    this.framing = framing
+    this.pendingHead = head
+  }
+
+  /** Sends the head of a stream whose body lets wait. */
+  flushHead(): void {
+    if (this.pendingHead !== '') this.write(this.takeHead())
+  }
+
+  /** Copies the piece. False: the client is slow. */
+  sendChunk(chunk: Buffer): boolean {
+    if (this.framing === 'nothing' || chunk.length === 0) return true
+    const isChunked = this.framing === 'chunked'
+    const before = this.takeHead() + (isChunked ? serialiseChunkSize(chunk.length) : '')
+    const after = isChunked ? '\r\n' : ''
+    if (before.length + chunk.length <= JOIN_MAX) return this.write(before + chunk.toString('latin1') + after)
+    const whole = Buffer.allocUnsafeSlow(before.length + chunk.length + after.length)
+    whole.write(before, 0, 'latin1')
+    whole.set(chunk, before.length)
+    whole.write(after, before.length + chunk.length, 'latin1')
+    this.bytesOut += whole.length
+    return this.socket.write(whole)
+  }
+
+  endStream(trailers: HeaderList): void {
+    if (this.framing === 'chunked') this.write(this.takeHead() + serialiseLastChunk(trailers))
+    else this.flushHead()
+  }
+
+  write(text: string): boolean {
+    this.bytesOut += text.length
+    return this.socket.write(text, 'latin1')
+  }
+
+  private takeHead(): string {
+    const head = this.pendingHead
+    this.pendingHead = ''
+    return head
+  }
+}
