@@ -18,7 +18,7 @@ import { SiteTable, type Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
-import { locateInSource } from './unit/source-map.ts'
+import { locateInSource, mapStack } from './unit/source-map.ts'
 
 export interface Platform {
   readonly clock: Clock
@@ -59,9 +59,11 @@ export function composeWorker(
     node,
     clock,
     locate: locateInSource,
+    mapStack,
     ...events,
   })
   runner.quarantine(start.quarantined)
+  if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
   const units = new LiveUnits(start.units, node, runner, openSharedWords(start.shared))
   const sites = new SiteTable(config.sites, (site) => buildSite(site, config, clock))
   const httpNode = {
@@ -104,6 +106,17 @@ export function composeWorker(
       await runner.close()
     },
   }
+}
+
+/** Around a sandbox there are several walls. Where this machine lacks the means for one, the operator is told. */
+function warnOfWeakWalls(protections: readonly string[], platform: Platform): void {
+  const missing = ['no-network', 'no-new-privileges'].filter((wall) => !protections.includes(wall))
+  if (missing.length === 0) return
+  platform.log(
+    'warn',
+    `sandboxes run without ${missing.join(' and ')}: that needs unshare and setpriv (util-linux), and root or user namespaces; ` +
+      "Node's permission model still refuses units files, children and network",
+  )
 }
 
 function buildSite(site: SiteConfig, config: Config, clock: Clock): Site {

@@ -21,6 +21,9 @@ export async function addPackages(entry: string, texts: Map<string, string>): Pr
     // As the checker resolves: what a package made for workers comes before what it made for Node.
     conditions: ['workerd', 'worker', 'browser', 'module'],
     external: ['orla', 'orla/*'],
+    jsx: 'automatic',
+    // A package keeps the name it is imported by, also where its files lie elsewhere (pnpm, npm link).
+    preserveSymlinks: true,
     logLevel: 'silent',
   }).catch(() => undefined)
   for (const input of Object.keys(result?.metafile.inputs ?? {})) {
