@@ -7,12 +7,9 @@ type Line = UnitDetail['errors'][number]
 export function tailText({ at, unit, version, level, reason, message, where }: Line): string {
   const because = reason === undefined ? '' : `${reason}: `
   const place = where === undefined ? '' : ` (${where})`
-  const [first = '', ...rest] = withoutGuest(printable(message)).split('\n')
+  const [first = '', ...rest] = printable(message).split('\n')
   return [`${clockText(at)} ${unit}@${version} ${level} ${because}${first}${place}`, ...rest].join('\n')
 }
-
-/** Frames of what runs around a unit in its isolate: its author cannot do anything about them. */
-const withoutGuest = (stack: string): string => stack.replaceAll(/\n\s+at [^\n]*\borla-guest\.js:[^\n]*/g, '')
 
 function clockText(ms: number): string {
   const at = new Date(ms)

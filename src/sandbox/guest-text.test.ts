@@ -4,7 +4,7 @@ import { eachInvocation, invokeEntry, logRecord, RecordReader } from './guest-te
 
 test('records are read one after the other', () => {
   const reader = new RecordReader()
-  reader.reset('1 7 1 2 3 6 2 0 \na\nb403\nx:ok2 0 3 2 \nhi3 5 250 \n4 5 \n5 2 \n')
+  reader.reset('1 7 1 2 3 6 2 0 \na\nb403\nx:ok2 0 3 7 2 \nu.js:12hi3 5 250 \n4 5 \n5 2 \n')
   assert.ok(reader.next())
   const { id, outcome, phase, edits, head, body, bodyKind } = reader
   assert.deepEqual(
@@ -12,7 +12,7 @@ test('records are read one after the other', () => {
     { id: 7, outcome: 1, phase: 2, edits: 'a\nb', head: '403\nx:', body: 'ok', bodyKind: 0 },
   )
   assert.ok(reader.next())
-  assert.deepEqual([reader.kind, reader.value, reader.body], [2, 3, 'hi'])
+  assert.deepEqual([reader.kind, reader.value, reader.head, reader.body], [2, 3, 'u.js:12', 'hi'])
   assert.ok(reader.next())
   assert.deepEqual([reader.kind, reader.id, reader.value], [3, 5, 250])
   assert.ok(reader.next())
@@ -33,7 +33,7 @@ for (const text of [
   '1 -1 0 0 0 0 0 0 \n',
   '1  1 0 0 0 0 0 \n',
   '1 1 0 0 0 0 0 0\n',
-  '2 1 0 9 \nx',
+  '2 1 0 0 9 \nx',
   '3 1 \n',
   '１ 1 0 0 0 0 0 0 \n',
   '1 1234567890123456789 0 0 0 0 0 0 \n',

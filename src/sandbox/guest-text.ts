@@ -90,6 +90,7 @@ export class RecordReader {
   outcome = 0
   phase = 0
   edits = ''
+  /** Of an answer; of a log line: where it was logged. */
   head = ''
   body = ''
   bodyKind = 0
@@ -132,10 +133,15 @@ export class RecordReader {
       }
       case RECORD_LOG: {
         this.value = cursor.number()
+        const whereLength = cursor.number()
         const length = cursor.number()
         cursor.lineEnd()
-        if (this.#isSkimming) cursor.skip(length)
-        else this.body = cursor.section(length)
+        if (this.#isSkimming) {
+          cursor.skip(whereLength + length)
+          return true
+        }
+        this.head = cursor.section(whereLength)
+        this.body = cursor.section(length)
         return true
       }
       case RECORD_TIMER:
@@ -175,4 +181,4 @@ export function eachInvocation(batch: string, visit: (id: number, sections: Sect
 
 /** A line of a unit's log that the unit did not write itself. */
 export const logRecord = (level: number, text: string): string =>
-  `${RECORD_LOG} 0 ${level} ${text.length} \n${text}`
+  `${RECORD_LOG} 0 ${level} 0 ${text.length} \n${text}`

@@ -32,7 +32,8 @@
  *         OUTCOME 0: next. 1: a response: HEAD is `STATUS\nname: value\r\n…`, BODYKIND 0 text (UTF-16, to be sent
  *         as UTF-8), 1 bytes (Latin-1). 2: threw: HEAD is JSON {name, message, stack}. 3: pending: awaits; its record
  *         comes with a later step. PHASE is the phase bit where it ended (0 for next).
- *     2 ID LEVEL LENGTH \n  then the text           a log line (ID 0: from the top level). LEVEL 0 debug 1 info 2 warn 3 error
+ *     2 ID LEVEL WHERE TEXT \n  then where, text     a log line (ID 0: from the top level). LEVEL 0 debug 1 info 2 warn 3 error.
+ *         WHERE is `FILE:LINE:COLUMN` of the unit's script, or empty. It comes from the unit's isolate: not to be trusted.
  *     3 TIMER MS \n                                 start a timer
  *     4 TIMER \n                                    clear a timer
  *     5 INDEX \n                                    the step used its slice: entries from INDEX on were not started

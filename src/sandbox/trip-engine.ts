@@ -21,7 +21,7 @@ export interface EngineEvents {
   ran(invocation: Invocation, cpuUs: number, hasThrown: boolean): void
   /** A run was cut off, and its unit is to blame. Before the invocation is settled. */
   blamed(unit: UnitSlot, reason: FailureReason): void
-  logged(unit: UnitSlot, level: number, text: string): void
+  logged(unit: UnitSlot, level: number, text: string, where: string): void
   replayed(): void
   /** Something was sent: watch. */
   active(): void
@@ -35,6 +35,7 @@ const PATIENCE_MAX = 64
 /** Characters of an answer's body. */
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
+const WHERE_MAX = 256
 
 export class TripEngine implements LaneEvents {
   readonly #events: EngineEvents
@@ -115,7 +116,7 @@ export class TripEngine implements LaneEvents {
           if (this.#record(slot, share)) expected--
           break
         case protocol.RECORD_LOG:
-          this.#events.logged(slot.unit, reader.value, reader.body.slice(0, MESSAGE_MAX))
+          this.#logged(slot)
           break
         case protocol.RECORD_TIMER:
           slot.timers.start(reader.id, reader.value)
@@ -140,6 +141,11 @@ export class TripEngine implements LaneEvents {
       const message = 'it gave no answer'
       for (const entry of this.#unanswered(slot, entries)) this.#fail(entry, 'throw', message)
     }
+  }
+
+  #logged(slot: LaneSlot): void {
+    const { value: level, body: text, head: where } = this.#reader
+    this.#events.logged(slot.unit, level, text.slice(0, MESSAGE_MAX), where.slice(0, WHERE_MAX))
   }
 
   /** A text that is not in form is the unit's doing; an error out of a callback is not: so only this is caught. */

@@ -97,7 +97,7 @@ class Dispatcher implements UnitDispatcher {
       laneFor: (unit) => this.#laneFor(unit),
       ran: (invocation, cpuUs, hasThrown) => this.#ran(invocation, cpuUs, hasThrown),
       blamed: (unit, reason) => this.#blamed(unit, reason),
-      logged: (unit, level, text) => this.#log.logged(unit, level, text),
+      logged: (unit, level, text, where) => this.#log.logged(unit, level, text, where),
       replayed: () => this.#replays++,
       active: () => this.#watch(),
     })

@@ -13,6 +13,8 @@ export interface UnitLogOptions {
   onLine(line: TailLine): void
   /** The author's file and line for a stack in terms of the bundled code: `token.ts:7:3`. */
   locate?(unit: UnitVersion, stack: string): string | undefined
+  /** The same stack in terms of the author's files. */
+  mapStack?(unit: UnitVersion, stack: string): string
 }
 
 export class UnitLog {
@@ -31,16 +33,18 @@ export class UnitLog {
     return dropped
   }
 
-  logged(unit: UnitSlot, level: number, text: string): void {
-    if (this.isTailOn && this.#admits(unit)) this.#write(unit, LOG_LEVELS[level] ?? 'info', text)
+  /** `frame` is where it was logged, in terms of the bundled code; empty where only a stack in the text may tell. */
+  logged(unit: UnitSlot, level: number, text: string, frame: string): void {
+    if (this.isTailOn && this.#admits(unit))
+      this.#write(unit, LOG_LEVELS[level] ?? 'info', text, frame || text)
   }
 
   failed(unit: UnitSlot, reason: FailureReason, message: string): void {
-    if (this.#admits(unit)) this.#write(unit, 'error', message, reason)
+    if (this.#admits(unit)) this.#write(unit, 'error', message, message, reason)
   }
 
   quarantined(unit: UnitSlot, reason: FailureReason): void {
-    this.#write(unit, 'error', 'quarantined until a new version comes', reason)
+    this.#write(unit, 'error', 'quarantined until a new version comes', '', reason)
   }
 
   #admits(unit: UnitSlot): boolean {
@@ -49,16 +53,16 @@ export class UnitLog {
     return isAdmitted
   }
 
-  #write(of: UnitSlot, level: TailLine['level'], message: string, reason?: FailureReason): void {
-    const { worker, clock, locate, onLine } = this.#options
-    const where = reason === undefined ? undefined : locate?.(of.unit, message)
+  #write(of: UnitSlot, level: TailLine['level'], text: string, stack: string, reason?: FailureReason): void {
+    const { worker, clock, locate, mapStack, onLine } = this.#options
+    const where = locate?.(of.unit, stack)
     const { name: unit, version } = of.unit
     onLine({
       at: clock.now(),
       unit,
       version,
       level,
-      message,
+      message: mapStack?.(of.unit, text) ?? text,
       worker,
       ...(reason === undefined ? {} : { reason }),
       ...(where === undefined ? {} : { where }),

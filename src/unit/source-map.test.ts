@@ -56,10 +56,23 @@ test('a stack is rewritten frame by frame, and frames of others stay', async () 
   assert.match(rewritten[3]!, /source-map\.test\.ts:\d+:\d+/)
 })
 
-test('frames of the guest above the unit are passed over', async () => {
+test('frames of the guest around the unit are passed over, and left out of a stack', async () => {
   const { unit, stack } = await failing()
   const under = stack.replace('\n', '\n    at check (orla-guest.js:20:5)\n')
   assert.equal(locateInSource(unit, under), 'dir/token.ts:7:13')
+  assert.equal(mapStack(unit, `${under}\n    at async settle (orla-guest.js:3475:22)`), mapStack(unit, stack))
+})
+
+test('a text made to be slow to search is searched in time', async () => {
+  const { unit } = await failing()
+  const long = 8192
+  for (const text of ['a'.repeat(long), 'a:1'.repeat(long / 3), '\n    at '.repeat(long / 8)]) {
+    const start = process.cpuUsage()
+    mapStack(unit, `.js:${text}`)
+    locateInSource(unit, text)
+    const { user } = process.cpuUsage(start)
+    assert.ok(user < 50_000, `${user} µs`)
+  }
 })
 
 test('where there is no map, no frame or no sense, there is no place', async () => {

@@ -9,8 +9,15 @@ import { versionKey, type UnitVersion } from '../contract/unit.ts'
 const MAPS_KEPT = 32
 const maps = new Map<string, SourceMap | null>()
 
-/** A frame of V8's stack text ends in `FILE:LINE:COLUMN`, with or without a parenthesis. FILE has no blanks. */
-const FRAME = /([^\s()]+):(\d+):(\d+)(?=\)?$)/gm
+/**
+ * A frame of V8's stack text ends in `FILE:LINE:COLUMN`, with or without a parenthesis. FILE has no blanks.
+ *
+ * A unit writes these texts as it likes, so lengths are bounded: unbounded ones took 130 ms for a message of 8 KB.
+ */
+const FRAME = /([^\s()]{1,200}):(\d{1,9}):(\d{1,9})(?=\)?$)/gm
+
+/** Frames of what runs around a unit in its isolate: its author cannot do anything about them. */
+const GUEST_FRAME = /\n +at [^\n]{0,200}\borla-guest\.js:\d{1,9}:\d{1,9}\)?(?=\n|$)/g
 
 /** The script that a unit's code is compiled as, so that its frames are told from those of the guest around it. */
 export const scriptName = (unit: { readonly name: string; readonly version: number }): string =>
@@ -31,12 +38,16 @@ export function authorPosition(sourceMap: string, stack: string, script?: string
   return undefined
 }
 
-/** The stack with every frame of the unit rewritten to the author's position; other lines stay as they are. */
+/** The stack with every frame of the unit rewritten to the author's position, and without frames of the guest. */
 export function mapStack(unit: UnitVersion, stack: string): string {
   const script = scriptName(unit)
-  return stack.replace(FRAME, (frame: string, file: string, line: string, column: string) =>
-    file === script ? (mapped(unit.sourceMap, Number(line), Number(column)) ?? frame) : frame,
-  )
+  // Most lines of a log hold no frame.
+  if (!stack.includes('.js:')) return stack
+  return stack
+    .replace(GUEST_FRAME, '')
+    .replace(FRAME, (frame: string, file: string, line: string, column: string) =>
+      file === script ? (mapped(unit.sourceMap, Number(line), Number(column)) ?? frame) : frame,
+    )
 }
 
 /** `line` and `column` count from 1, as in stacks. */

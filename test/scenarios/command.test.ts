@@ -28,11 +28,22 @@ const BAD = `export default {
 const IMPORTING = `import { greeting } from './lib/greeting.ts'
 export default { paths: ['/importing'], content: () => new Response(greeting) }
 `
-const THROWING = `export default {
+const THROWING = `import type { Unit } from 'orla'
+
+interface Channel {
+  readonly name: string
+}
+
+export default {
   paths: ['/throwing'],
-  content() {
-    throw new Error('no such channel')
+  content(request) {
+    const channel: Channel = { name: request.path }
+    return play(channel)
   },
+} satisfies Unit
+
+function play(channel: Channel): never {
+  throw new Error('no such channel')
 }
 `
 const FILES = {
@@ -220,13 +231,15 @@ describe('tail', () => {
       await node.request('/hello', { headers: { 'user-agent': 'tester' } })
       return all.stdout() !== '' && one.stdout() !== ''
     })
-    assert.match(
-      all.stdout(),
-      /^\d\d:\d\d:\d\d\.\d{3} hello@1 info asked by tester(?: \(hello\.ts:5:\d+\))?$/m,
-    )
+    assert.match(all.stdout(), /^\d\d:\d\d:\d\d\.\d{3} hello@1 info asked by tester \(hello\.ts:5:13\)$/m)
     await node.request('/throwing')
     await eventually(() => all.stdout().includes('throwing@1'))
-    assert.match(all.stdout(), /^\S+ throwing@1 error throw: [^]*no such channel[^]*\(throwing\.ts:4:\d+\)$/m)
+    // The place twice, for who looks for it and for who reads the stack; and nothing of what runs around the unit.
+    assert.match(
+      all.stdout(),
+      /^\S+ throwing@1 error throw: Error: no such channel \(throwing\.ts:16:9\)\n +at play \(throwing\.ts:16:9\)\n +at Object\.content \(throwing\.ts:11:12\)$/m,
+    )
+    assert.doesNotMatch(all.stdout(), /orla-guest/)
     const [line] = one.stdout().split('\n')
     assert.equal((JSON.parse(line!) as { unit: string }).unit, 'hello')
     assert.doesNotMatch(one.stdout(), /throwing/)

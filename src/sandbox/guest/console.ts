@@ -1,27 +1,28 @@
 /** `console`: its lines are the unit's log. */
+import { callSite } from './call-site.ts'
 import { inspect } from './inspect.ts'
-import { DEBUG, ERROR, format, INFO, running, WARN } from './logging.ts'
+import { DEBUG, ERROR, format, INFO, running, runningId, sayAt, WARN } from './logging.ts'
 import { writeLog } from './output.ts'
 import { slice } from './primordials.ts'
 
-const say =
-  (level: number) =>
-  (...args: readonly unknown[]): void =>
-    writeLog(running.id, level, format(args))
-
 export const console = {
-  debug: say(DEBUG),
-  log: say(INFO),
-  info: say(INFO),
-  warn: say(WARN),
-  error: say(ERROR),
-  dir: (value: unknown): void => writeLog(running.id, INFO, inspect(value)),
-  /** With the stack of the call. */
-  trace: (...args: readonly unknown[]): void => {
-    const { stack } = new Error(format(args))
-    writeLog(running.id, DEBUG, `Trace${typeof stack === 'string' ? slice(stack, 5) : ''}`)
+  debug: sayAt(DEBUG, runningId),
+  log: sayAt(INFO, runningId),
+  info: sayAt(INFO, runningId),
+  warn: sayAt(WARN, runningId),
+  error: sayAt(ERROR, runningId),
+  dir: function dir(value: unknown): void {
+    writeLog(running.id, INFO, inspect(value), callSite(dir))
   },
-  assert: (holds: unknown, ...args: readonly unknown[]): void => {
-    if (!holds) writeLog(running.id, ERROR, `Assertion failed${args.length === 0 ? '' : `: ${format(args)}`}`)
+  /** With the stack of the call. */
+  trace: function trace(...args: readonly unknown[]): void {
+    const { stack } = new Error(format(args))
+    const text = `Trace${typeof stack === 'string' ? slice(stack, 5) : ''}`
+    writeLog(running.id, DEBUG, text, callSite(trace))
+  },
+  assert: function assert(holds: unknown, ...args: readonly unknown[]): void {
+    if (holds) return
+    const text = `Assertion failed${args.length === 0 ? '' : `: ${format(args)}`}`
+    writeLog(running.id, ERROR, text, callSite(assert))
   },
 }

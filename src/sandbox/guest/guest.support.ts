@@ -56,7 +56,13 @@ export type GuestRecord =
       readonly body: string
       readonly bodyKind: number
     }
-  | { readonly kind: 'log'; readonly id: number; readonly level: number; readonly text: string }
+  | {
+      readonly kind: 'log'
+      readonly id: number
+      readonly level: number
+      readonly where: string
+      readonly text: string
+    }
   | { readonly kind: 'timer' | 'clear' | 'more'; readonly id: number; readonly ms: number }
 
 export function parseRecords(answer: string): GuestRecord[] {
@@ -74,7 +80,7 @@ export function parseRecords(answer: string): GuestRecord[] {
       const [edits, head, body] = [section(c), section(d), section(e)]
       records.push({ kind: 'invocation', id, outcome: a, phase: b, edits, head, body, bodyKind: f })
     } else if (type === RECORD_LOG) {
-      records.push({ kind: 'log', id, level: a, text: section(b) })
+      records.push({ kind: 'log', id, level: a, where: section(b), text: section(c) })
     } else {
       records.push({
         kind: type === RECORD_TIMER ? 'timer' : type === RECORD_TIMER_CLEAR ? 'clear' : 'more',
@@ -119,7 +125,9 @@ export class GuestIsolate {
     const install = guest.getSync('install', { reference: true }) as ivm.Reference<Guest['install']>
     this.#step = guest.getSync('step', { reference: true }) as ivm.Reference<Guest['step']>
     const define = isolate
-      .compileScriptSync(`(function (exports, module) {${code}\n})`, { filename: 'unit.js' })
+      .compileScriptSync(`(function (exports, module) {${code}\n})`, {
+        filename: `${setup.name ?? 'test'}@${setup.version ?? 1}.js`,
+      })
       .runSync(context, { reference: true })
     const shared = new SharedArrayBuffer(8)
     this.progress = new Int32Array(shared)

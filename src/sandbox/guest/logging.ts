@@ -4,6 +4,7 @@
  * A line is the arguments as Node prints them, in short. `console` does not know which request it is called for once
  * a handler has awaited; `edge.log` always does.
  */
+import { callSite } from './call-site.ts'
 import { inspect } from './inspect.ts'
 import { type LogLevel, writeLog } from './output.ts'
 import { defineProperty, freeze } from './primordials.ts'
@@ -15,6 +16,7 @@ export const ERROR = 3
 
 /** The invocation whose handler runs right now, before its first `await`; 0 for none. */
 export const running = { id: 0 }
+export const runningId = (): number => running.id
 
 /** The arguments from `from` on, as one text. */
 export function format(args: readonly unknown[], from = 0): string {
@@ -30,21 +32,25 @@ type Say = (...args: readonly unknown[]) => void
 
 export interface LogFunction extends Say, Readonly<Record<LogLevel, Say>> {}
 
+/** A function that logs its arguments; `id` tells the invocation at the time of the call. */
+export function sayAt(level: number, id: () => number): Say {
+  const say: Say = (...args) => writeLog(id(), level, format(args), callSite(say))
+  return say
+}
+
 /** `log(…)` at level info, `log('warn', …)`, `log.warn(…)`. */
 export function logFunction(id: number): LogFunction {
-  const at =
-    (level: number): Say =>
-    (...args) =>
-      writeLog(id, level, format(args))
   const log = (...args: readonly unknown[]): void => {
     const level = args.length > 1 ? levelOf(args[0]) : -1
-    if (level === -1) writeLog(id, INFO, format(args))
-    else writeLog(id, level, format(args, 1))
+    const where = callSite(log)
+    if (level === -1) writeLog(id, INFO, format(args), where)
+    else writeLog(id, level, format(args, 1), where)
   }
-  define(log, 'debug', at(DEBUG))
-  define(log, 'info', at(INFO))
-  define(log, 'warn', at(WARN))
-  define(log, 'error', at(ERROR))
+  const ownId = (): number => id
+  define(log, 'debug', sayAt(DEBUG, ownId))
+  define(log, 'info', sayAt(INFO, ownId))
+  define(log, 'warn', sayAt(WARN, ownId))
+  define(log, 'error', sayAt(ERROR, ownId))
   return freeze(log) as LogFunction
 }
 

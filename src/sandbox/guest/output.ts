@@ -38,15 +38,15 @@ export function writeInvocation(
   out += edits + head + body
 }
 
-/** A line of the unit's log. `id` is 0 where no invocation is known to be behind it. */
-export function writeLog(id: number, level: number, text: string): void {
+/** A line of the unit's log. `id` is 0 where no invocation is known to be behind it; `where` is from `callSite`. */
+export function writeLog(id: number, level: number, text: string, where = ''): void {
   if (logged >= LOG_STEP_MAX) {
     dropped++
     return
   }
   const line = text.length > LOG_LINE_MAX ? `${slice(text, 0, LOG_LINE_MAX)}…` : text
   logged += line.length + 32
-  out += `${RECORD_LOG} ${id} ${level} ${line.length} \n${line}`
+  out += `${RECORD_LOG} ${id} ${level} ${where.length} ${line.length} \n${where}${line}`
 }
 
 export function writeTimer(timer: number, ms: number): void {
@@ -70,7 +70,7 @@ export function sayAgain(): void {
 export function takeOutput(): string {
   if (dropped > 0) {
     const line = `${dropped} log lines dropped: more than ${LOG_STEP_MAX} characters in one step`
-    out += `${RECORD_LOG} 0 2 ${line.length} \n${line}`
+    out += `${RECORD_LOG} 0 2 0 ${line.length} \n${line}`
     dropped = 0
   }
   logged = 0

@@ -47,7 +47,13 @@ export const fromCodePoint = String.fromCodePoint
 export const numberToString: (value: number, radix?: number) => string = uncurry(Number.prototype.toString)
 export const toFixed: (value: number, digits: number) => string = uncurry(Number.prototype.toFixed)
 
-export const { apply: reflectApply, ownKeys, getOwnPropertyDescriptor, getPrototypeOf } = Reflect
+export const {
+  apply: reflectApply,
+  ownKeys,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  deleteProperty,
+} = Reflect
 export const { defineProperty, freeze, keys: objectKeys, create: createObject } = Object
 export const objectToString: (value: unknown) => string = uncurry(Object.prototype.toString)
 export const ObjectPrototype = Object.prototype

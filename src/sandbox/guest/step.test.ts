@@ -171,7 +171,7 @@ test('a thrown error travels with its name, message and the unit’s own place',
   const failed = thrown(guest.settle(invokeEntry(1, ['access'])))
   assert.equal(failed.name, 'TypeError')
   assert.match(failed.message!, /Cannot read properties of null/)
-  assert.match(failed.stack!, /unit\.js:1:\d+/)
+  assert.match(failed.stack!, /test@1\.js:1:\d+/)
   assert.deepEqual(thrown(guest.step(invokeEntry(2, ['content']))), {
     name: 'Error',
     message: 'text',
@@ -332,11 +332,11 @@ test('an interval fires until it is cleared', async (t) => {
   )
   assert.deepEqual(guest.step(invokeEntry(1, ['access']))[0], { kind: 'timer', id: 1, ms: 20 })
   assert.deepEqual(guest.step('2 1 \n'), [
-    { kind: 'log', id: 1, level: 1, text: '1' },
+    { kind: 'log', id: 1, level: 1, where: 'test@1.js:1:141', text: '1' },
     { kind: 'timer', id: 1, ms: 20 },
   ])
   assert.deepEqual(guest.step('2 1 \n'), [
-    { kind: 'log', id: 1, level: 1, text: '2' },
+    { kind: 'log', id: 1, level: 1, where: 'test@1.js:1:141', text: '2' },
     { kind: 'clear', id: 1, ms: 0 },
   ])
   assert.deepEqual(guest.step('2 1 \n'), [])
@@ -346,6 +346,58 @@ test('timers are bounded', async (t) => {
   const guest = await open(t, '{ access() { for (;;) setTimeout(() => {}, 1000) } }')
   const record = invocation(guest.step(invokeEntry(1, ['access'])))
   assert.match(record.head, /RangeError.*more than 1000 timers/)
+})
+
+/** Where each line was logged, of a unit whose lines begin at 2. */
+const places = (records: readonly GuestRecord[]) =>
+  records.flatMap((record) => (record.kind === 'log' ? [record.where] : []))
+
+test('a line tells where in the unit it was logged, whichever way', async (t) => {
+  const guest = await open(
+    t,
+    `{ async access(request, response, edge) {
+console.log('a'); edge.log('b')
+edge.log.warn('c')
+;[1].forEach(console.log)
+console.dir({}); console.trace(); console.assert(false)
+await null
+console.error('after an await')
+} }`,
+  )
+  assert.deepEqual(places(guest.settle(invokeEntry(1, ['access']))), [
+    'test@1.js:2:9',
+    'test@1.js:2:24',
+    'test@1.js:3:10',
+    'test@1.js:4:6',
+    'test@1.js:5:9',
+    'test@1.js:5:26',
+    'test@1.js:5:43',
+    'test@1.js:7:9',
+  ])
+})
+
+test('where a line was logged is asked without running code of the unit, and leaves no trace', async (t) => {
+  const guest = await open(
+    t,
+    `{ access() {
+let ran = 0
+Error.prepareStackTrace = () => { ran++; return 'test@1.js:99:99' }
+Error.stackTraceLimit = 0
+Object.defineProperty(Error.prototype, 'name', { get() { ran++; return 'test@1.js:98:98' } })
+Object.prototype.get = () => { ran++ }
+console.log('set')
+Function.prototype.prepareStackTrace = Error.prepareStackTrace
+delete Error.prepareStackTrace
+console.log('inherited')
+delete Object.prototype.get
+console.log(ran, Error.stackTraceLimit, Object.hasOwn(Error, 'prepareStackTrace'))
+Object.freeze(Error)
+console.log('frozen')
+} }`,
+  )
+  const records = guest.step(invokeEntry(1, ['access']))
+  assert.deepEqual(logs(records), ['1 1 set', '1 1 inherited', '1 1 0 0 false', '1 1 frozen'])
+  assert.deepEqual(places(records), ['test@1.js:7:9', 'test@1.js:10:9', 'test@1.js:12:9', ''])
 })
 
 test('logs are bounded, and say how many lines were dropped', async (t) => {
@@ -471,6 +523,7 @@ test('what the top level logs leads the first answer', async (t) => {
     kind: 'log',
     id: 0,
     level: 2,
+    where: 'test@1.js:1:38',
     text: 'loaded',
   })
 })
