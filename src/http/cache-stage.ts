@@ -3,6 +3,7 @@
  */
 import type { EdgeError } from '../base/errors.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
+import { hasNoBody, withLength } from './body-fit.ts'
 import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
 import type { Hit } from './caching/lookup.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
@@ -122,8 +123,10 @@ export function answerStored(
   const status = isNotModified ? 304 : entry.status
   const reason = isNotModified ? 'Not Modified' : entry.reason
   const body = isNotModified || exchange.head.method === 'HEAD' ? '' : (entry.bodyText ?? entry.body)
-  exchange.finishHead({ status, reason, fields, source: 'cache' }, (fields, status, reason) => {
-    exchange.connection.sendWhole(`HTTP/1.1 ${status} ${reason}\r\n${fields}`, body)
+  exchange.finishHead({ status, reason, fields, source: 'cache' }, (fields, final, reason) => {
+    const fits = hasNoBody(final) === hasNoBody(status)
+    const head = fits ? fields : withLength(fields, final, 0)
+    exchange.connection.sendWhole(`HTTP/1.1 ${final} ${reason}\r\n${head}`, fits ? body : '')
     exchange.done()
   })
 }

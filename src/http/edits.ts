@@ -162,8 +162,8 @@ export function parseFields(text: string): HeaderList | undefined {
     const name = text.slice(at, colon).toLowerCase()
     const value = text.slice(colon + 2, end)
     if (!isToken(name) || !isFieldValue(value)) return undefined
-    // A unit that builds a Response from another one carries its framing along: ours is what counts.
-    if (!RESERVED.has(name)) list.push(name, value)
+    // A unit that builds a Response from another one carries its framing and its date along: ours are what counts.
+    if (!RESERVED.has(name) && name !== 'date') list.push(name, value)
     at = end + 2
   }
   return list

@@ -10,6 +10,7 @@ import type { FailureReason, UnitVersion } from '../contract/unit.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
+import { hasNoBody } from './body-fit.ts'
 import { notModifiedHeaders } from './caching/conditional.ts'
 import type { ServerConnection } from './connection.ts'
 import type { InProgress } from './connection-host.ts'
@@ -111,8 +112,8 @@ export class Exchange implements InProgress {
 
   /** Answers with a body that is at hand. */
   answerWhole(answer: Answer, body: string | Buffer): void {
-    const isEmpty = answer.status === 204 || answer.status === 304
     this.finishHead(answer, (fields, status, reason) => {
+      const isEmpty = hasNoBody(status)
       const length = isEmpty ? '' : `content-length: ${body.length}\r\n`
       const head = `HTTP/1.1 ${status} ${reason}\r\n${fields}${length}`
       this.connection.sendWhole(head, isEmpty || this.head.method === 'HEAD' ? '' : body)

@@ -12,6 +12,7 @@ import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import type { Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
+import { hasNoBody, withLength } from './body-fit.ts'
 import type { CacheJob } from './cache-job.ts'
 
 export class OriginFlow implements OriginHandler, BodyConsumer {
@@ -131,8 +132,19 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
     exchange.finishHead(
       { status: head.status, reason: head.reason, fields, source: 'origin' },
-      (fields, status, reason) => this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${fields}`),
+      (fields, status, reason) =>
+        this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(fields, status)}`),
     )
+  }
+
+  /** The status and method the client goes by may not be those the origin answered with. */
+  private fitFraming(fields: string, status: number): string {
+    const asksForHead = this.exchange.head.method === 'HEAD'
+    const expectsBody = !hasNoBody(status) && !asksForHead
+    const isFit = asksForHead || expectsBody === (this.framing !== 'none')
+    if (isFit && status !== 204) return fields
+    this.framing = 'none'
+    return withLength(fields, status, 0)
   }
 
   private startStream(head: string): void {

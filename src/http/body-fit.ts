@@ -1,0 +1,16 @@
+/**
+ * Keeps head and body of one mind where units changed the status or the method.
+ *
+ * A `headerFilter` may turn 200 into 204, or 304 into 200, and `rewrite` may turn GET into HEAD. A client finds the end of the answer
+ * by the status it reads (RFC 9112 §6.3): with a body where it expects none, it would take that body for the next answer; with no
+ * length where it expects one, it would wait for ever.
+ */
+
+/** RFC 9110 §6.4.1: whatever the headers say, answers with these statuses end with their head. */
+export const hasNoBody = (status: number): boolean => status === 204 || status === 304
+
+/** The header lines, saying that this many bytes follow; without a length where the status allows no body. */
+export function withLength(fields: string, status: number, bytes: number): string {
+  const rest = fields.replace(/^content-length: .*\r\n/m, '')
+  return hasNoBody(status) ? rest : `${rest}content-length: ${bytes}\r\n`
+}
