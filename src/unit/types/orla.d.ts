@@ -41,9 +41,9 @@ export interface Handlers {
 export interface Fields {
   /** Hosts of the request: exact (`tv.example.com`), a wildcard (`*.example.com`), or `*`. Absent: all. */
   hosts?: string | readonly string[]
-  /** Paths as received: exact, or a prefix that ends in `*`. Absent: all. */
+  /** Paths: exact, or a prefix that ends in `*`. Compared decoded: `/hls/*` meets `/%68ls/a` too. Absent: all. */
   paths?: string | readonly string[]
-  /** Methods, in upper case. Absent: all. */
+  /** Methods, in upper case; `GET` stands for `HEAD` too. Absent: all. */
   methods?: string | readonly string[]
   /** Edge nodes that run it, by name, or by `group:NAME`. Absent: all. */
   nodes?: string | readonly string[]
