@@ -38,10 +38,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const { connection, head } = exchange
     const framing = head.framing
     exchange.flow = this.client
-    const headers = endToEndHeaders(exchange.headers, head.nominated)
-    // The client is told to go on when its body is read; the origin is not asked whether it would.
-    const expect = headers.indexOf('expect')
-    if (head.expectContinue && expect >= 0) headers.splice(expect, 2)
+    const headers = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated))
     this.call = exchange.site!.origin.send(
       {
         method: exchange.method,
@@ -205,4 +202,15 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (exchange.connection.hasSentHead) exchange.connection.cut()
     else exchange.answerOriginError(error)
   }
+}
+
+/**
+ * Without what is between the client and the edge alone: the client is told to go on when its body is read, so the origin is not asked
+ * whether it would; and the debug token is nobody else's.
+ */
+function forTheOrigin(headers: string[]): string[] {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (headers[i] === 'expect' || headers[i] === 'orla-debug') headers.splice(i, 2)
+  }
+  return headers
 }

@@ -89,6 +89,23 @@ test('an edge without units passes requests on and answers back', async (t) => {
     }
   })
 
+  await t.test(
+    'what is between client and edge alone stays there, and takes no other header along',
+    async () => {
+      const client = await RawClient.connect(node.url)
+      client.send(
+        'POST /h HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Wish: expect\r\nX-Other: orla-debug\r\nX-Last: 3\r\n' +
+          'Orla-Debug: secret\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n1',
+      )
+      await client.readAll()
+      assert.equal(headers['x-wish'], 'expect')
+      assert.equal(headers['x-other'], 'orla-debug')
+      assert.equal(headers['x-last'], '3')
+      assert.equal(headers.expect, undefined)
+      assert.equal(headers['orla-debug'], undefined)
+    },
+  )
+
   await t.test('the target in absolute form names the host', async () => {
     const client = await RawClient.connect(node.url)
     client.send('GET http://tv.example.org/a?b=c HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n')
