@@ -47,6 +47,8 @@ const OriginObject = v.strictObject({
     v.array(EndpointUrl, 'expected a list such as ["http://127.0.0.1:9000"]'),
     v.minLength(1, 'expected at least one endpoint'),
   ),
+  /** How endpoints take turns. */
+  balance: v.optional(v.picklist(['round-robin'], 'expected "round-robin"'), 'round-robin'),
   timeouts: v.optional(Timeouts, {}),
   /** Connections to one endpoint from one worker, at most. */
   connectionsMax: v.optional(count(), 1024),
@@ -76,7 +78,8 @@ const HOST_EXPECTED = 'expected a host such as "tv.example.com", "*.example.com"
 const Host = v.pipe(
   v.string(HOST_EXPECTED),
   v.regex(/^(?:\*|(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])$/, HOST_EXPECTED),
-  v.transform((host) => host.toLowerCase()),
+  // As requests have it: `example.org.` is `example.org`.
+  v.transform((host) => host.toLowerCase().replace(/(?<=.)\.$/, '')),
 )
 
 const Site = v.strictObject({
