@@ -27,6 +27,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
   [/^v\.picklist\(\['embedded'\]/, '`embedded`'],
+  [/^v\.picklist\(\['round-robin'\]/, '`round-robin`'],
   [/^v\.(?:string\(|pipe\(v\.string\()/, 'text'],
 ]
 

@@ -18,6 +18,7 @@ export function originOf(endpoints: readonly string[], options: OriginOptions = 
   const { timeouts, tls, ...rest } = options
   const config: OriginConfig = {
     connectionsMax: 16,
+    balance: 'round-robin',
     ...rest,
     endpoints: [...endpoints],
     timeouts: { ...TIMEOUTS, ...timeouts },
