@@ -109,6 +109,8 @@ export class Checker {
       // What it prints is kept for the message of its death: it is no part of our own output.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: withoutSecrets(process.env),
+      // Out of the node's process group: a Ctrl-C reaches all of that, and the bundler's service does not ignore it.
+      detached: true,
     })
     let printed = ''
     child.stderr

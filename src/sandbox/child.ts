@@ -168,6 +168,8 @@ const reader = new FrameReader((head, bytes, start, end) => {
   }
 })
 
+// Whoever stops a service may signal all its processes at once: units are still at work on what is being drained.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 socket.on('end', () => process.exit(0))
 socket.on('error', () => process.exit(0))
 mark.idle()

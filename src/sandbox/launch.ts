@@ -88,6 +88,8 @@ export function launchSandbox({ bundle, isolatedVm, markFd }: LaunchOptions): Ch
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', markFd],
     env: {},
     cwd: '/',
+    // Out of the node's process group: a Ctrl-C reaches all of that, also a process that cannot ignore it yet.
+    detached: true,
   })
   try {
     // When memory runs out, a sandbox goes first.

@@ -53,8 +53,8 @@ export interface RunningCommand {
   stderr(): string
   readonly ended: Promise<Ending>
   kill(signal: NodeJS.Signals): void
-  /** As Ctrl-C in a terminal does: to this process and all that it started. Asks for `ownGroup`. */
-  interrupt(): void
+  /** To this process and all of its group, as Ctrl-C in a terminal does it with SIGINT. Asks for `ownGroup`. */
+  interrupt(signal?: NodeJS.Signals): void
 }
 
 /** A command that goes on until it is told to stop, from the line on that says it serves. Killed with the test. */
@@ -91,7 +91,7 @@ export async function startOrla(
     stderr: () => stderr,
     ended,
     kill: (signal) => void child.kill(signal),
-    interrupt: () => void process.kill(-child.pid!, 'SIGINT'),
+    interrupt: (signal = 'SIGINT') => void process.kill(-child.pid!, signal),
   }
 }
 

@@ -29,6 +29,8 @@ export interface NodeOptions {
   readonly folder?: string
   readonly env?: Readonly<Record<string, string>>
   readonly readyWithinMs?: number
+  /** In a process group of its own, for `interrupt`. */
+  readonly ownGroup?: boolean
 }
 
 export interface TestNode {
@@ -52,6 +54,8 @@ export interface TestNode {
   orla(...argv: string[]): Promise<CommandResult>
   processes(): NodeProcesses
   kill(signal: NodeJS.Signals): void
+  /** To the whole process group. Asks for `ownGroup`. */
+  interrupt(signal: NodeJS.Signals): void
   /** Resolves when the process has ended. */
   readonly ended: Promise<Ending>
   /** SIGTERM, and waits. */
@@ -69,6 +73,7 @@ export async function startNode(t: TestContext, options: NodeOptions = {}): Prom
   const command = await startOrla(t, ['start'], {
     cwd: folder,
     ...(options.env && { env: options.env }),
+    ownGroup: options.ownGroup ?? false,
     ...(options.readyWithinMs !== undefined && { timeoutMs: options.readyWithinMs }),
   }).finally(() => {
     // After the hook that ends the node: hooks run in the order in which they were added.
@@ -80,7 +85,7 @@ export async function startNode(t: TestContext, options: NodeOptions = {}): Prom
 }
 
 function nodeFrom(command: RunningCommand, folder: string): TestNode {
-  const { pid, control, edges, ended, stderr, kill } = command
+  const { pid, control, edges, ended, stderr, kill, interrupt } = command
   const url = edges[0]!
   const api: TestNode['api'] = (method, path, body) =>
     ask(new URL(path, control), {
@@ -101,6 +106,7 @@ function nodeFrom(command: RunningCommand, folder: string): TestNode {
     stderr,
     ended,
     kill,
+    interrupt,
     api,
     request: (path, options) => ask(url + path, options),
     async deploy(name, source, body = {}) {
