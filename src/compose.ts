@@ -25,7 +25,7 @@ export interface Platform {
   /** 0 to 1. */
   readonly random: () => number
   /** Tells the operator. */
-  readonly log: (level: 'info' | 'warn', message: string) => void
+  readonly warn: (line: string) => void
 }
 
 export interface WorkerEvents {
@@ -70,7 +70,7 @@ export function composeWorker(
     sites,
     runner,
     metrics,
-    log: platform.log,
+    warn: platform.warn,
     unitBodyBytes: config.edge.limits.unitBodyBytes,
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
@@ -112,8 +112,7 @@ export function composeWorker(
 function warnOfWeakWalls(protections: readonly string[], platform: Platform): void {
   const missing = ['no-network', 'no-new-privileges'].filter((wall) => !protections.includes(wall))
   if (missing.length === 0) return
-  platform.log(
-    'warn',
+  platform.warn(
     `sandboxes run without ${missing.join(' and ')}: that needs unshare and setpriv (util-linux), and root or user namespaces; ` +
       "Node's permission model still refuses units files, children and network",
   )

@@ -8,6 +8,7 @@ import { systemClock } from './base/clock.ts'
 import { EdgeError } from './base/errors.ts'
 import type { FromWorker, TailLine, ToWorker } from './contract/messages.ts'
 import { composeWorker, type WorkerNode } from './compose.ts'
+import { WorkerLog } from './worker-log.ts'
 
 /** Lines for `orla tail` that wait for the next message; more are counted and dropped. */
 const TAIL_LINES_MAX = 500
@@ -22,13 +23,11 @@ let lines: TailLine[] = []
 let dropped = 0
 let tailTimer: NodeJS.Timeout | undefined
 
-const log = (level: 'info' | 'warn', message: string): void => {
-  process.stderr.write(`${level === 'warn' ? 'warning: ' : ''}${message}\n`)
-}
-
 const tell = (message: FromWorker): void => {
   if (process.connected) process.send!(message)
 }
+
+const log = new WorkerLog((lines) => tell({ kind: 'log', ...lines }))
 
 function onLine(line: TailLine): void {
   // What a unit says is for those who listen; how it fails is always told.
@@ -50,7 +49,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
   try {
     node = composeWorker(
       message,
-      { clock: systemClock, random: Math.random, log },
+      { clock: systemClock, random: Math.random, warn: (line) => log.warn(line) },
       {
         onLine,
         onQuarantine: (quarantine) => tell({ kind: 'quarantine', quarantine }),
@@ -94,6 +93,7 @@ async function onMessage(message: ToWorker): Promise<void> {
     case 'drain':
       await node.drain()
       if (tailTimer !== undefined) sendLines()
+      log.flush()
       process.send?.({ kind: 'drained' } satisfies FromWorker, () => process.exit(0))
   }
 }

@@ -64,6 +64,8 @@ export type FromWorker =
   | { readonly kind: 'quarantine'; readonly quarantine: Quarantine }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
+  /** For the operator: a worker does not write to standard error itself, since a pipe that nobody reads would block it. */
+  | { readonly kind: 'log'; readonly warnings: readonly string[]; readonly dropped: number }
   /** The sandbox processes of this worker, whenever they change: the supervisor watches their memory. */
   | { readonly kind: 'sandboxes'; readonly pids: readonly number[] }
   | { readonly kind: 'drained' }

@@ -12,7 +12,7 @@ export interface HttpNode extends Clock {
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
   /** Tells the operator. */
-  log(level: 'info' | 'warn', message: string): void
+  warn(line: string): void
   /** Bytes of a request's body that a `content` unit reads at most. */
   readonly unitBodyBytes: number
 }

@@ -192,10 +192,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.isOver = true
     const { exchange } = this
     exchange.node.metrics.countOriginError(error.code)
-    exchange.node.log(
-      'warn',
-      `${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`,
-    )
+    exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
     this.job?.fail(error)
     if (this.isDetached) return
     exchange.flow = undefined

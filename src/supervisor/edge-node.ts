@@ -171,6 +171,11 @@ export class EdgeNode {
       case 'tail':
         this.#own.countTailDropped(message.dropped)
         return this.#tailHub.publish(message.lines, message.dropped)
+      case 'log':
+        for (const line of message.warnings) this.#around.log.warn(line)
+        if (message.dropped > 0)
+          this.#around.log.warn(`${message.dropped} more lines of worker ${worker.index} were left out`)
+        return
       case 'sandboxes':
         return this.#sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.
