@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
+import { eventually } from '../harness/eventually.ts'
 import { answerWith, startOrigin, startRawOrigin } from '../harness/origin.ts'
 import { startNode } from '../harness/node.ts'
 import { RawClient } from '../harness/raw-client.ts'
@@ -167,5 +168,5 @@ test('an origin that is down is a 502 that names the reason and no address', asy
   assert.equal(answer.status, 502)
   assert.match(answer.text, /the origin refused the connection/)
   assert.ok(!answer.text.includes(String(gone.port)))
-  assert.match(node.stderr(), new RegExp(`:${gone.port}`))
+  await eventually(() => node.stderr().includes(`:${gone.port}`))
 })
