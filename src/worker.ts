@@ -8,7 +8,7 @@ import { systemClock } from './base/clock.ts'
 import { EdgeError } from './base/errors.ts'
 import type { FromWorker, TailLine, ToWorker } from './contract/messages.ts'
 import { composeWorker, type WorkerNode } from './compose.ts'
-import { WorkerLog } from './worker-log.ts'
+import { WorkerLog } from './base/worker-log.ts'
 
 /** Lines for `orla tail` that wait for the next message; more are counted and dropped. */
 const TAIL_LINES_MAX = 500
