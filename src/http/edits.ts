@@ -16,7 +16,10 @@ export interface RequestEdits {
 
 export interface HeaderEdit {
   readonly kind: 'set' | 'append' | 'delete'
+  /** In lower case. */
   readonly name: string
+  /** The name as it goes out: on a response as the unit wrote it, since there are clients that look for that. */
+  readonly spelling: string
   readonly value: string
 }
 
@@ -115,7 +118,9 @@ function parseLines(text: string): Edits | undefined {
     request: touchesRequest ? { method, path, query, headers: onRequest } : undefined,
     status,
     headers: onResponse,
-    appended: appendsOnly ? onResponse.map((edit) => `${edit.name}: ${edit.value}\r\n`).join('') : undefined,
+    appended: appendsOnly
+      ? onResponse.map((edit) => `${edit.spelling}: ${edit.value}\r\n`).join('')
+      : undefined,
   }
 }
 
@@ -128,30 +133,34 @@ function parseHeaderEdit(operation: string, text: string): HeaderEdit | undefine
         : 'delete'
   const colon = kind === 'delete' ? text.length : text.indexOf(': ')
   if (colon < 0) return undefined
-  const name = text.slice(0, colon).toLowerCase()
+  const written = text.slice(0, colon)
+  const name = written.toLowerCase()
   const value = text.slice(colon + 2)
   if (!isToken(name) || !isFieldValue(value) || RESERVED.has(name)) return undefined
-  return { kind, name, value }
+  // Cache and origin look for the headers of a request by their names in lower case.
+  const spelling = operation >= 'a' ? name : written
+  return { kind, name, spelling, value }
 }
 
-/** The header list with the edits applied; the same list where there are none. */
+/** The header list, in any case, with the edits applied; the same list where there are none. */
 export function editHeaders(headers: HeaderList, edits: readonly HeaderEdit[]): HeaderList {
   if (edits.length === 0) return headers
   let list = [...headers]
-  for (const { kind, name, value } of edits) {
+  for (const { kind, name, spelling, value } of edits) {
     if (kind !== 'append') list = withoutHeader(list, name)
-    if (kind !== 'delete') list.push(name, value)
+    if (kind !== 'delete') list.push(spelling, value)
   }
   return list
 }
 
 function withoutHeader(list: readonly string[], name: string): string[] {
   const kept: string[] = []
-  for (let i = 0; i < list.length; i += 2) if (list[i] !== name) kept.push(list[i]!, list[i + 1]!)
+  for (let i = 0; i < list.length; i += 2)
+    if (list[i]!.toLowerCase() !== name) kept.push(list[i]!, list[i + 1]!)
   return kept
 }
 
-/** Checks and cleans the `name: value\r\n` lines of a unit's response; undefined where they are not valid. */
+/** Checks and cleans the `Name: value\r\n` lines of a unit's response, spelled as they are; undefined where they are not valid. */
 export function parseFields(text: string): HeaderList | undefined {
   const list: string[] = []
   let at = 0
@@ -159,11 +168,12 @@ export function parseFields(text: string): HeaderList | undefined {
     const end = text.indexOf('\r\n', at)
     const colon = text.indexOf(': ', at)
     if (end < 0 || colon < 0 || colon > end) return undefined
-    const name = text.slice(at, colon).toLowerCase()
+    const spelling = text.slice(at, colon)
+    const name = spelling.toLowerCase()
     const value = text.slice(colon + 2, end)
     if (!isToken(name) || !isFieldValue(value)) return undefined
     // A unit that builds a Response from another one carries its framing and its date along: ours are what counts.
-    if (!RESERVED.has(name) && name !== 'date') list.push(name, value)
+    if (!RESERVED.has(name) && name !== 'date') list.push(spelling, value)
     at = end + 2
   }
   return list

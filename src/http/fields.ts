@@ -1,4 +1,4 @@
-/** Header lines that we wrote ourselves (`name: value\r\n`), back to a list. */
+/** Header lines that we wrote ourselves (`name: value\r\n`), back to a list. Names that units set are spelled as they wrote them. */
 import type { HeaderList } from '../wire/http1/message.ts'
 
 export function parseHeaderLines(fields: string): HeaderList {

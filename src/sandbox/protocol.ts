@@ -40,7 +40,8 @@
  *
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
- * or present: `H`, `A`, `D` likewise, and `S 404` its status. Names in edits are lower case.
+ * or present: `H`, `A`, `D` likewise, and `S 404` its status. Names are spelled as
+ * the unit wrote them; which ones are the same is decided without regard to case.
  */
 
 /** How long `step` starts further entries, in milliseconds of wall time: then it hands back what is finished. */

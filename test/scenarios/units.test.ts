@@ -118,6 +118,36 @@ test('units on the way of a request', async (t) => {
     await remove('filter')
   })
 
+  await t.test('headers go out in the spelling of the unit, and count as the same in any', async () => {
+    const raw = async (path: string) => {
+      const client = await RawClient.connect(node.url)
+      client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+      const answer = await client.readResponse()
+      client.close()
+      return answer
+    }
+    await node.deploy(
+      'speller',
+      `export default { paths: ['/kept/spelled', '/spelled'],
+        access(request, response) {
+          response.headers.append('X-Metrics-upstream_response_time', '0.1')
+          if (request.path === '/spelled') return new Response('a', { headers: { 'X-Why': 'unit', 'Cache-Control': 'no-store' } })
+        },
+        headerFilter(request, response) {
+          response.headers.set('Cache-control', 'private')
+          response.headers.set('x-WHY', 'filter')
+        } }`,
+    )
+    for (const path of ['/spelled', '/kept/spelled', '/kept/spelled']) {
+      const answer = await raw(path)
+      assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/)
+      assert.match(answer, /\r\nX-Metrics-upstream_response_time: 0\.1\r\n/)
+      assert.deepEqual(answer.match(/^cache-control:.*$/gim), ['Cache-control: private'])
+      assert.deepEqual(answer.match(/^x-why:.*$/gim), ['x-WHY: filter'])
+    }
+    await remove('speller')
+  })
+
   await t.test('log sees what was answered, and what it logs reaches the tail', async () => {
     await node.deploy(
       'logger',

@@ -39,9 +39,11 @@ export const quoted = (text: string): string =>
 const shown = (code: number): string =>
   code > 32 && code < 127 ? '' : ` (U+${padStart(numberToString(code, 16), 4, '0')})`
 
-/** The name in lower case. */
-export function headerName(name: unknown): string {
-  const text = typeof name === 'string' ? name : `${name as string}`
+/** What was given for a name, as text: read once, since an object may answer differently each time. */
+export const nameText = (name: unknown): string => (typeof name === 'string' ? name : `${name as string}`)
+
+/** The name in lower case. Throws where it is none. */
+export function headerName(text: string): string {
   let upper = false
   for (let i = 0; i < text.length; i++) {
     const code = charCodeAt(text, i)

@@ -2,25 +2,35 @@
  * The headers of one message: the wire's text until somebody needs more.
  *
  * Most units ask a request for one or two headers, so `get` scans the text. The list is made when headers are walked
- * over or changed. Names in the list are in lower case; values have no blanks around them.
+ * over or changed. Names in the list are in lower case, beside the spelling that goes out; values have no blanks around
+ * them.
  */
 import { charCodeAt, detached, indexOf, slice, toLowerCase } from './primordials.ts'
 
 export class HeaderNode {
   readonly name: string
   value: string
+  /** The name as whoever set it wrote it. */
+  spelling: string
   next: HeaderNode | null = null
 
-  constructor(name: string, value: string) {
+  constructor(name: string, value: string, spelling: string) {
     this.name = name
     this.value = value
+    this.spelling = spelling
   }
 }
 
 /** Is asked before headers of a request or response change, and told of it. May throw: then nothing changes. */
 export interface HeaderOwner {
   /** `kind` is the letter of the edit, as for requests: `h` set, `a` append, `d` delete. */
-  headerChanges(ofRequest: boolean, kind: 'h' | 'a' | 'd', name: string, value: string): void
+  headerChanges(
+    ofRequest: boolean,
+    kind: 'h' | 'a' | 'd',
+    name: string,
+    value: string,
+    spelling: string,
+  ): void
 }
 
 export class HeaderStore {
@@ -97,7 +107,8 @@ export function listHeaders(store: HeaderStore): HeaderNode | null {
       const end = lineEnd(text, at)
       const colon = indexOf(text, ':', at)
       if (colon > at && colon < end) {
-        addNode(store, toLowerCase(detached(slice(text, at, colon))), trimmed(text, colon + 1, end))
+        const spelling = detached(slice(text, at, colon))
+        addNode(store, toLowerCase(spelling), trimmed(text, colon + 1, end), spelling)
       }
       at = end + 2
     }
@@ -106,33 +117,34 @@ export function listHeaders(store: HeaderStore): HeaderNode | null {
   return store.first
 }
 
-function addNode(store: HeaderStore, name: string, value: string): void {
-  const node = new HeaderNode(name, value)
+function addNode(store: HeaderStore, name: string, value: string, spelling: string): void {
+  const node = new HeaderNode(name, value, spelling)
   if (store.last === null) store.first = node
   else store.last.next = node
   store.last = node
 }
 
 /** Name and value were checked, here and below. */
-export function appendHeader(store: HeaderStore, name: string, value: string): void {
-  if (store.owner !== null) store.owner.headerChanges(store.ofRequest, 'a', name, value)
+export function appendHeader(store: HeaderStore, name: string, value: string, spelling = name): void {
+  if (store.owner !== null) store.owner.headerChanges(store.ofRequest, 'a', name, value, spelling)
   if (!store.listed) listHeaders(store)
-  addNode(store, name, value)
+  addNode(store, name, value, spelling)
 }
 
-export function setHeader(store: HeaderStore, name: string, value: string): void {
-  if (store.owner !== null) store.owner.headerChanges(store.ofRequest, 'h', name, value)
+export function setHeader(store: HeaderStore, name: string, value: string, spelling = name): void {
+  if (store.owner !== null) store.owner.headerChanges(store.ofRequest, 'h', name, value, spelling)
   for (let node = listHeaders(store); node !== null; node = node.next) {
     if (node.name !== name) continue
     node.value = value
+    node.spelling = spelling
     dropAfter(store, node, name)
     return
   }
-  addNode(store, name, value)
+  addNode(store, name, value, spelling)
 }
 
 export function deleteHeader(store: HeaderStore, name: string): void {
-  if (store.owner !== null) store.owner.headerChanges(store.ofRequest, 'd', name, '')
+  if (store.owner !== null) store.owner.headerChanges(store.ofRequest, 'd', name, '', name)
   listHeaders(store)
   while (store.first !== null && store.first.name === name) store.first = store.first.next
   if (store.first === null) store.last = null
@@ -149,11 +161,11 @@ function dropAfter(store: HeaderStore, node: HeaderNode, name: string): void {
   store.last = before
 }
 
-/** The wire's form: `name: value\r\n` for each. */
+/** The wire's form: `Name: value\r\n` for each, spelled as they were set. */
 export function headerText(store: HeaderStore): string {
   if (!store.listed) return store.from === 0 ? store.text : slice(store.text, store.from)
   let text = ''
-  for (let node = store.first; node !== null; node = node.next) text += `${node.name}: ${node.value}\r\n`
+  for (let node = store.first; node !== null; node = node.next) text += `${node.spelling}: ${node.value}\r\n`
   return text
 }
 
@@ -182,7 +194,7 @@ function insertSorted(first: HeaderNode | null, name: string, value: string): He
     at.value = `${at.value}, ${value}`
     return first!
   }
-  const node = new HeaderNode(name, value)
+  const node = new HeaderNode(name, value, name)
   node.next = at
   if (before === null) return node
   before.next = node

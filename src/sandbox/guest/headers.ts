@@ -1,5 +1,5 @@
 /** `Headers` of the Fetch standard, over a `HeaderStore`. */
-import { headerName, headerValue } from './fields.ts'
+import { headerName, headerValue, nameText } from './fields.ts'
 import {
   appendHeader,
   deleteHeader,
@@ -33,25 +33,27 @@ export class Headers {
   }
 
   append(name: string, value: string): void {
-    const checked = headerName(name)
-    appendHeader(this.#store, checked, headerValue(value, checked))
+    const spelling = nameText(name)
+    const lower = headerName(spelling)
+    appendHeader(this.#store, lower, headerValue(value, lower), spelling)
   }
 
   set(name: string, value: string): void {
-    const checked = headerName(name)
-    setHeader(this.#store, checked, headerValue(value, checked))
+    const spelling = nameText(name)
+    const lower = headerName(spelling)
+    setHeader(this.#store, lower, headerValue(value, lower), spelling)
   }
 
   get(name: string): string | null {
-    return getHeader(this.#store, headerName(name))
+    return getHeader(this.#store, headerName(nameText(name)))
   }
 
   has(name: string): boolean {
-    return getHeader(this.#store, headerName(name)) !== null
+    return getHeader(this.#store, headerName(nameText(name))) !== null
   }
 
   delete(name: string): void {
-    deleteHeader(this.#store, headerName(name))
+    deleteHeader(this.#store, headerName(nameText(name)))
   }
 
   getSetCookie(): string[] {
@@ -99,7 +101,7 @@ export function fillHeaders(into: HeaderStore, init: unknown): void {
   const other = storeOfHeaders(init)
   if (other !== null) {
     for (let node = listHeaders(other); node !== null; node = node.next)
-      appendHeader(into, node.name, node.value)
+      appendHeader(into, node.name, node.value, node.spelling)
     return
   }
   if (iteratorSymbol in init) {
@@ -107,14 +109,16 @@ export function fillHeaders(into: HeaderStore, init: unknown): void {
       if (typeof pair !== 'object' || pair === null || pair.length !== 2) {
         throw new TypeError('a header in a list is a pair of name and value')
       }
-      const name = headerName(pair[0])
-      appendHeader(into, name, headerValue(pair[1], name))
+      const spelling = nameText(pair[0])
+      const name = headerName(spelling)
+      appendHeader(into, name, headerValue(pair[1], name), spelling)
     }
     return
   }
   const names = objectKeys(init)
   for (let i = 0; i < names.length; i++) {
-    const name = headerName(names[i])
-    appendHeader(into, name, headerValue((init as Record<string, unknown>)[names[i]!], name))
+    const spelling = names[i]!
+    const name = headerName(spelling)
+    appendHeader(into, name, headerValue((init as Record<string, unknown>)[spelling], name), spelling)
   }
 }

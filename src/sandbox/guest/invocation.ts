@@ -15,7 +15,7 @@ import {
   HeaderStore,
   setHeader,
 } from './header-store.ts'
-import { charCodeAt, detached, indexOf, parseJson, slice, startsWith } from './primordials.ts'
+import { charCodeAt, detached, indexOf, parseJson, slice, startsWith, toLowerCase } from './primordials.ts'
 import { type ParamsOwner, paramsOf, resetParams, type URLSearchParams } from './search-params.ts'
 
 const { rewrite, access, content, headerFilter } = PHASE_BITS
@@ -172,12 +172,18 @@ export class Invocation implements HeaderOwner, ParamsOwner {
     return this.phase === content
   }
 
-  headerChanges(ofRequest: boolean, kind: 'h' | 'a' | 'd', name: string, value: string): void {
+  headerChanges(
+    ofRequest: boolean,
+    kind: 'h' | 'a' | 'd',
+    name: string,
+    value: string,
+    spelling: string,
+  ): void {
     if (ofRequest) this.allow(REQUEST_PHASES, 'request.headers')
     else this.allow(RESPONSE_PHASES, 'response.headers')
     if (isFraming(name)) throw new TypeError(`the header ${name} cannot be changed: it is the edge's own`)
     const letter = ofRequest ? kind : kind === 'a' ? 'A' : kind === 'h' ? 'H' : 'D'
-    this.edits += kind === 'd' ? `${letter} ${name}\n` : `${letter} ${name}: ${value}\n`
+    this.edits += kind === 'd' ? `${letter} ${name}\n` : `${letter} ${spelling}: ${value}\n`
   }
 
   queryChanges(): void {
@@ -229,12 +235,17 @@ export class Invocation implements HeaderOwner, ParamsOwner {
       eachEdit(this.earlier, (letter, rest) => {
         const ofRequest = charCodeAt(letter, 0) >= 97
         if (ofRequest !== store.ofRequest) return
+        if (letter === 'd' || letter === 'D') {
+          deleteHeader(store, rest)
+          return
+        }
+        const isSet = letter === 'h' || letter === 'H'
+        if (!isSet && letter !== 'a' && letter !== 'A') return
         const colon = indexOf(rest, ': ')
-        if (letter === 'd' || letter === 'D') deleteHeader(store, rest)
-        else if (letter === 'h' || letter === 'H')
-          setHeader(store, detached(slice(rest, 0, colon)), detached(slice(rest, colon + 2)))
-        else if (letter === 'a' || letter === 'A')
-          appendHeader(store, detached(slice(rest, 0, colon)), detached(slice(rest, colon + 2)))
+        const spelling = detached(slice(rest, 0, colon))
+        const value = detached(slice(rest, colon + 2))
+        if (isSet) setHeader(store, toLowerCase(spelling), value, spelling)
+        else appendHeader(store, toLowerCase(spelling), value, spelling)
       })
     }
     store.owner = this

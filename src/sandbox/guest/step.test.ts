@@ -81,7 +81,7 @@ test('what is changed travels as edits, and reads back as changed', async (t) =>
   ])
   assert.equal(
     invocation(records).edits,
-    'm PUT\np /p\nh x-one: 1\na x-one: 2\nd accept\nH x-out: a\nA x-out: b\nD server\nq a=b&c=d+e\n',
+    'm PUT\np /p\nh X-One: 1\na x-one: 2\nd accept\nH X-Out: a\nA x-out: b\nD server\nq a=b&c=d+e\n',
   )
 })
 
@@ -346,6 +346,32 @@ test('timers are bounded', async (t) => {
   const guest = await open(t, '{ access() { for (;;) setTimeout(() => {}, 1000) } }')
   const record = invocation(guest.step(invokeEntry(1, ['access'])))
   assert.match(record.head, /RangeError.*more than 1000 timers/)
+})
+
+test('headers go out as they were spelled last, and are the same in any case', async (t) => {
+  const guest = await open(
+    t,
+    `{ access(request, response) {
+      request.headers.set('X-Request', '1')
+      response.headers.append('X-Metrics-upstream_response_time', '0.1')
+      response.headers.set('x-b', 'old')
+      response.headers.set('X-B', 'new')
+      response.headers.delete('X-Gone')
+      console.log(...response.headers.keys(), response.headers.get('X-METRICS-UPSTREAM_RESPONSE_TIME'))
+    }, content(request, edge) {
+      const headers = new Headers([['X-A', '1'], ['x-a', '2']])
+      headers.set('CONTENT-type', 'text/html')
+      return new Response('x', { headers }).clone()
+    } }`,
+  )
+  const edits = 'A X-Early: 1\nA x-GONE: 1\n'
+  const records = guest.step(invokeEntry(1, ['access', 'content'], { edits }))
+  assert.deepEqual(logs(records), ['1 1 x-b x-early x-metrics-upstream_response_time 0.1'])
+  assert.equal(
+    invocation(records).edits,
+    'h X-Request: 1\nA X-Metrics-upstream_response_time: 0.1\nH x-b: old\nH X-B: new\nD x-gone\n',
+  )
+  assert.equal(invocation(records).head, '200\nX-A: 1\r\nx-a: 2\r\nCONTENT-type: text/html\r\n')
 })
 
 /** Where each line was logged, of a unit whose lines begin at 2. */
