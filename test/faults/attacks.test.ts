@@ -125,7 +125,7 @@ test('units that attack harm nobody else', async (t) => {
       assert.doesNotMatch(text, new RegExp(`orla_unit_errors_total\\{[^}]*unit="${unit}"[^}]*\\} [1-9]`))
     }
     const units = JSON.parse((await node.api('GET', '/v1/units')).text) as { name: string; state: string }[]
-    assert.deepEqual(units.map(({ name, state }) => [name, state]).sort(), [
+    assert.deepEqual(units.map(({ name, state }) => [name, state]).toSorted(), [
       ['guard', 'live'],
       ['hello', 'live'],
     ])

@@ -11,8 +11,10 @@ test('the next answer on the connection begins where the client expects it, what
     if (url.startsWith('/kept')) response.setHeader('cache-control', 'max-age=60').setHeader('etag', '"1"')
     const status = /\/(204|304)/.exec(url)?.[1]
     if (status !== undefined) response.writeHead(Number(status)).end()
-    else if (url.startsWith('/chunks')) response.write('one ') && response.end('two')
-    else response.end('HTTP/1.1 200 OK\r\nforged: yes\r\ncontent-length: 0\r\n\r\n')
+    else if (url.startsWith('/chunks')) {
+      response.write('one ')
+      response.end('two')
+    } else response.end('HTTP/1.1 200 OK\r\nforged: yes\r\ncontent-length: 0\r\n\r\n')
   })
   const node = await startNode(t, {
     config: { sites: [{ hosts: ['cached.test'], origin: origin.url, cache: {} }, { origin: origin.url }] },
