@@ -131,6 +131,11 @@ test('what is not HTTP/1.1 is refused with the reason, and its connection is not
     [`HTTP/1.1 200 OK\r\nX: ${'a'.repeat(200_000)}\r\n\r\n`, ['error'], /head too large/],
     ['HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n', ['error'], /101/],
     [
+      'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(33),
+      [...Array<string>(32).fill('103'), 'error'],
+      /too many interim/,
+    ],
+    [
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nxx\r\n',
       ['head', 'data', 'error'],
       /chunk/,

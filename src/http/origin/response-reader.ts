@@ -24,7 +24,11 @@ export type ReaderState = 'idle' | 'head' | 'length' | 'chunked' | 'close'
 /** Origins are ours or our customers': generous, but bounded. */
 const LIMITS = { headBytes: 64 * 1024, headerCount: 512 }
 
+/** Interim answers before one answer: a few hints, not a stream that nobody can hold back. */
+const INTERIM_MAX = 32
+
 const UNEXPECTED_UPGRADE: WireProblem = { kind: 'problem', status: 400, reason: '101 that nobody asked for' }
+const TOO_MANY_INTERIM: WireProblem = { kind: 'problem', status: 400, reason: 'too many interim answers' }
 const NO_TRAILERS: HeaderList = []
 
 export class ResponseReader {
@@ -37,6 +41,7 @@ export class ResponseReader {
   private method = ''
   private leftover: Buffer | undefined = undefined
   private scanned = 0
+  private interim = 0
   private decoder: ChunkedDecoder | undefined = undefined
 
   constructor(sink: ResponseSink) {
@@ -47,6 +52,7 @@ export class ResponseReader {
   begin(method: string): void {
     this.state = 'head'
     this.isUntouched = true
+    this.interim = 0
     this.method = method
   }
 
@@ -107,6 +113,7 @@ export class ResponseReader {
     const { head, next } = result
     if (head.status === 101) return this.fail(UNEXPECTED_UPGRADE, end)
     if (head.status < 200) {
+      if (++this.interim > INTERIM_MAX) return this.fail(TOO_MANY_INTERIM, end)
       this.sink.onInformational(head)
       return next
     }
