@@ -90,6 +90,16 @@ test('a worker that does not answer in time is named, nothing is flipped, and th
   for (const worker of await node.everyWorker()) assert.deepEqual(worker.units, ['greeter@1'])
 })
 
+test('a worker that does not answer while it tries a unit is named', async (t) => {
+  const node = await startTestNode(t)
+  const { status, body } = await node.deploy('greeter', '// hang-try', { timeoutMs: 300 })
+  assert.equal(status, 504, JSON.stringify(body))
+  const [{ pid }] = (await node.everyWorker()) as [{ pid: number }]
+  assert.deepEqual(body['laggards'], [
+    { who: 'worker 0', reason: `pid ${pid} has not said yet whether it runs in a sandbox` },
+  ])
+})
+
 test('with wait "stored" the answer comes before workers have prepared it', async (t) => {
   const node = await startTestNode(t)
   const { status, body } = await node.deploy('greeter', '// hang-prepare', { wait: 'stored' })

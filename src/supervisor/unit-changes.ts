@@ -20,6 +20,7 @@ import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
 import type { Turns } from './turns.ts'
 import type { WorkerPool } from './worker-pool.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** A change as it is planned in its turn, when the store stands still. */
 export interface Plan {
@@ -64,6 +65,8 @@ interface Progress {
   readonly startedAt: number
   /** What it is doing, for those who ask why it is not done. */
   step: string
+  /** The worker that tries it now. */
+  trying: WorkerProcess | undefined
   timings: ChangeTimings
   warnings: readonly Problem[]
   version: number
@@ -85,6 +88,7 @@ export class UnitChanges {
     const progress: Progress = {
       startedAt: performance.now(),
       step: 'it is built and checked',
+      trying: undefined,
       timings: {},
       warnings: [],
       version: 0,
@@ -135,7 +139,7 @@ export class UnitChanges {
     if (planned.unit) {
       progress.step = 'it is tried in a sandbox'
       const { unit } = planned
-      progress.timings.tryMs = await timed(async () => (planned = plan(await this.#try(unit))))
+      progress.timings.tryMs = await timed(async () => (planned = plan(await this.#try(unit, progress))))
     }
     if (planned.effects.length > 0) {
       progress.step = 'it is written to the store'
@@ -173,13 +177,14 @@ export class UnitChanges {
   /**
    * Asks a worker; where it dies over it or does not answer, a second one. Not all of them: a death takes connections with it.
    */
-  async #try(unit: UnitVersion): Promise<ModuleFacts | undefined> {
+  async #try(unit: UnitVersion, progress: Progress): Promise<ModuleFacts | undefined> {
     const workers = this.#options.pool.ready().slice(0, 2)
     if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
     let failure = ''
     for (const worker of workers) {
       const id = ++this.#tryId
       const isAnswer = (heard: FromWorker): heard is Tried => heard.kind === 'tried' && heard.id === id
+      progress.trying = worker
       try {
         const { problems, module } = await worker.ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
         if (problems.length === 0) return module
@@ -187,6 +192,8 @@ export class UnitChanges {
       } catch (error) {
         if (error instanceof Refused) throw error
         failure = (error as Error).message
+      } finally {
+        progress.trying = undefined
       }
     }
     throw refusal(unit, [`it could not be tried: ${failure}`])
@@ -217,8 +224,12 @@ export class UnitChanges {
     ])
   }
 
-  #laggards({ step }: Progress): readonly Laggard[] {
+  #laggards({ step, trying }: Progress): readonly Laggard[] {
     const { pool, epochs } = this.#options
+    if (trying) {
+      const reason = `pid ${trying.pid} has not said yet whether it runs in a sandbox`
+      return [{ who: `worker ${trying.index}`, reason }]
+    }
     const preparing = epochs.waitingFor.map(({ index, pid }) => ({
       who: `worker ${index}`,
       reason: `pid ${pid} has not prepared the new set yet`,

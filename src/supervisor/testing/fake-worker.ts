@@ -4,6 +4,7 @@
  *
  *     // refuse-try, refuse-prepare   says that the unit does not run
  *     // unknown-field               the module has a field `path`
+ *     // hang-try                     worker 0 never answers
  *     // die-try, die-prepare         ends while it is asked (prepare: worker 0 alone)
  *     // hang-prepare                 worker 0 does not answer until it is sent SIGUSR2
  */
@@ -101,6 +102,7 @@ process.on('message', (message: ToWorker) => {
     case 'try': {
       const { code } = message.unit
       if (code.includes('die-try')) process.exit(9)
+      if (start.worker === 0 && code.includes('hang-try')) return
       if (code.includes('refuse-try')) {
         return tell({ kind: 'tried', id: message.id, problems: ['it was told to refuse'] })
       }
