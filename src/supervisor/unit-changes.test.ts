@@ -94,9 +94,9 @@ test('a worker that does not answer while it tries a unit is named', async (t) =
   const node = await startTestNode(t)
   const { status, body } = await node.deploy('greeter', '// hang-try', { timeoutMs: 300 })
   assert.equal(status, 504, JSON.stringify(body))
-  const [{ pid }] = (await node.everyWorker()) as [{ pid: number }]
+  const [first] = await node.everyWorker()
   assert.deepEqual(body['laggards'], [
-    { who: 'worker 0', reason: `pid ${pid} has not said yet whether it runs in a sandbox` },
+    { who: 'worker 0', reason: `pid ${first!.pid} has not said yet whether it runs in a sandbox` },
   ])
 })
 
