@@ -71,10 +71,17 @@ export function launchProtections(): readonly string[] {
   return ['no-files', 'no-children', ...wrapper().protections]
 }
 
+/**
+ * Isolates as small as a unit's get so small a young generation that it is collected four times a millisecond under load.
+ * Measured with the token unit: a fifth of the sandbox's CPU time. Collections this small are not worth more threads.
+ */
+const V8_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge']
+
 /** Descriptor 3 of the child is a socket: `stdio[3]` here. */
 export function launchSandbox({ bundle, isolatedVm, markFd }: LaunchOptions): ChildProcess {
   const node = [
     process.execPath,
+    ...V8_FLAGS,
     '--permission',
     '--allow-addons',
     `--allow-fs-read=${bundle}`,
