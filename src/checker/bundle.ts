@@ -80,7 +80,8 @@ function filesOf(files: Files, entry: string, language: 'ts' | 'js'): Plugin {
         return { errors: [{ text: found.message }] }
       })
       build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => ({
-        contents: files.get(path) ?? '',
+        // A line for the shell would no longer be the first one in a bundle.
+        contents: (files.get(path) ?? '').replace(/^#!/, '//'),
         loader: LOADERS[path.slice(path.lastIndexOf('.') + 1)] ?? language,
       }))
       build.onLoad({ filter: /.*/, namespace: 'orla' }, () => ({ contents: '', loader: 'js' }))

@@ -59,6 +59,11 @@ export default { hosts: ["a.example"], access(request) { request.path = "/x" } }
   assert.deepEqual([unit.hosts, request.path], [['a.example'], '/x'])
 })
 
+test('a first line for the shell is no part of the unit', async () => {
+  const { exports } = await load('#!/usr/bin/env orla\nexport default { content: () => new Response("hi") }')
+  assert.deepEqual(Object.keys(exports['default'] as object), ['content'])
+})
+
 test('the source map names the author’s file, line and column', async () => {
   const { exports, result } = await load(
     '\nexport default {\n  access() {\n    throw new Error("x")\n  },\n}\n',

@@ -5,7 +5,7 @@
  * directory is open to all for reading, and lies outside of the data directory, which is not.
  */
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 
@@ -41,11 +41,11 @@ function writeOnce(directory: string, name: string, extension: string, text: str
   return path
 }
 
-/** A directory of this user's in the one for temporary files. Another user's is not trusted: it could hold another program. */
-function runtimeDirectory(): string {
-  const directory = join(tmpdir(), `orla-runtime-${userInfo().uid}`)
+/** A directory of this user's in the one for temporary files. Another user's is not trusted, and no link: it could hold another program. */
+export function runtimeDirectory(parent = tmpdir()): string {
+  const directory = join(parent, `orla-runtime-${userInfo().uid}`)
   mkdirSync(directory, { recursive: true, mode: 0o755 })
-  const { uid, mode } = statSync(directory)
+  const { uid, mode } = lstatSync(directory)
   if (uid !== userInfo().uid || (mode & 0o022) !== 0) {
     throw new Error(`${directory} belongs to another user or can be written by others: remove it`)
   }
