@@ -102,8 +102,11 @@ function describeIssue(issue: v.BaseIssue<unknown>, above: Path): Problem[] {
   const inner = (issue.issues ?? []).filter((sub) => sub.path !== undefined)
   if (inner.length > 0) return inner.flatMap((sub) => describeIssue(sub, path))
   const said = issue.message.startsWith('expected') ? issue.message : `expected ${kindWord(issue.expected)}`
-  return [{ path: pathText(path), message: `${said}, got ${valueText(issue.input)}` }]
+  return [{ path: pathText(path), message: isSecret(path) ? said : `${said}, got ${valueText(issue.input)}` }]
 }
+
+/** A token that is nearly right must not stand in a log. */
+const isSecret = (path: Path): boolean => /token$/i.test(String(path.at(-1)))
 
 /** What the schema says about the value at a path, for one that is missing. */
 function expectation(path: Path): string {

@@ -227,6 +227,8 @@ test('a path that is a file, or lies under one, is refused', () => {
   fs.writeFileSync(path, '')
   refuses(() => open(path), 'store-read-only', path)
   refuses(() => open(join(path, 'data')), 'store-read-only', path)
+  // Where nothing can be made at all.
+  refuses(() => open('/proc/orla/data'), 'store-read-only', '/proc/orla')
 })
 
 test('a change refused for its content leaves nothing behind', () => {

@@ -6,8 +6,8 @@
  * means in the process that holds it: POSIX drops a process's locks on a file when it closes any handle of it.
  */
 import { DatabaseSync } from 'node:sqlite'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { EdgeError } from '../base/errors.ts'
 import { storeError } from './failure.ts'
 
@@ -44,13 +44,20 @@ export function lockDirectory(directory: string): DirectoryLock {
 /** Whatever the system calls the reason (ENOENT on a read-only disk), the directory cannot be written. */
 function makeDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true })
+    makeWithParents(resolve(path))
   } catch (error) {
     const reason = (error as Error).message
     throw new EdgeError('store-read-only', `the directory ${path} cannot be made: ${reason}`, {
       cause: error,
     })
   }
+}
+
+/** Node's own `recursive` tries for ever where the kernel says that the parent is missing, as below `/proc`. */
+function makeWithParents(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  if (path !== dirname(path)) makeWithParents(dirname(path))
+  mkdirSync(path)
 }
 
 /** On a full disk the message will be poorer; that is no reason not to start. */
