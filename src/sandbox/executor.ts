@@ -59,8 +59,6 @@ interface Route {
 interface Slot {
   readonly unit: UnitCode
   isolate: UnitIsolate | undefined
-  /** Invocations that await something in there. */
-  readonly pending: Set<number>
   /** Invocations in this unit that go on elsewhere. */
   readonly routes: Map<number, Route>
   /** What came from other units, to cross in one frame. */
@@ -96,7 +94,6 @@ export class Executor {
     this.#slots.set(slot, {
       unit,
       isolate: undefined,
-      pending: new Set(),
       routes: new Map(),
       derived: undefined,
     })
@@ -114,7 +111,6 @@ export class Executor {
     known.isolate?.dispose()
     known.isolate = undefined
     known.routes.clear()
-    known.pending.clear()
   }
 
   /** Makes the isolate of a slot, ahead of its first use. */
@@ -171,13 +167,9 @@ export class Executor {
       this.#sink.entering(frame.seq, frame.slot, false, cpuStart)
       const timeoutMs = (slot.unit.cpuMs + SLICE_MS) * frame.patience + TRIP_MARGIN_MS
       text = slot.isolate.step(frame.batch, timeoutMs)
-      this.#follow(slot, text)
-      if (slot.pending.size > 0) {
-        // What an await finished meanwhile is told by a second step.
-        const more = slot.isolate.step(GO_ON_ENTRY, timeoutMs)
-        this.#follow(slot, more)
-        text += more
-      }
+      // What an await finished meanwhile is told by a second step.
+      if (slot.isolate.isAwaiting) text += slot.isolate.step(GO_ON_ENTRY, timeoutMs)
+      if (slot.routes.size > 0) this.#follow(slot, text)
     } catch (error) {
       // A text that is not in form, met while following routes, is as broken as a step that threw.
       const cut = error instanceof CutError ? error : new CutError('broken', String(error))
@@ -205,10 +197,7 @@ export class Executor {
       const [id, ...rest] = line.split(' ').map(Number)
       if (line === '' || id === undefined) continue
       if (rest.length > 0) routes.set(id, rest)
-      else {
-        slot.routes.delete(id)
-        slot.pending.delete(id)
-      }
+      else slot.routes.delete(id)
     }
     eachInvocation(frame.batch, (id, sections) => {
       const rest = routes.get(id)
@@ -216,17 +205,12 @@ export class Executor {
     })
   }
 
-  /** Sees which invocations await, and takes those that this unit let pass on to their next units. */
+  /** Takes the invocations that this unit let pass on to their next units. */
   #follow(slot: Slot, text: string): void {
     const reader = this.#reader
-    reader.reset(text, slot.routes.size === 0)
+    reader.reset(text)
     while (reader.next()) {
-      if (reader.kind !== RECORD_INVOCATION) continue
-      if (reader.outcome === OUTCOME_PENDING) {
-        slot.pending.add(reader.id)
-        continue
-      }
-      if (slot.pending.size > 0) slot.pending.delete(reader.id)
+      if (reader.kind !== RECORD_INVOCATION || reader.outcome === OUTCOME_PENDING) continue
       const route = slot.routes.get(reader.id)
       if (!route) continue
       slot.routes.delete(reader.id)

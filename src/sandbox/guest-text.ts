@@ -67,11 +67,6 @@ class TextCursor {
     if (this.text.charCodeAt(this.at++) !== NEWLINE) throw new Error('a line end was expected')
   }
 
-  skip(length: number): void {
-    this.at += length
-    if (this.at > this.text.length) throw new Error('a section is cut short')
-  }
-
   section(length: number): string {
     if (length === 0) return ''
     const end = this.at + length
@@ -97,13 +92,10 @@ export class RecordReader {
   /** Of a log line: its level. Of a timer: its milliseconds. */
   value = 0
   readonly #cursor = new TextCursor()
-  #isSkimming = false
 
-  /** `isSkimming` leaves sections out: for who wants to know ids and outcomes alone. */
-  reset(text: string, isSkimming = false): void {
+  reset(text: string): void {
     this.#cursor.text = text
     this.#cursor.at = 0
-    this.#isSkimming = isSkimming
   }
 
   /** Steps to the next record; false at the end. Throws where the text is not in form. */
@@ -122,10 +114,6 @@ export class RecordReader {
         this.bodyKind = cursor.number()
         cursor.lineEnd()
         if (this.outcome > OUTCOME_PENDING) throw new Error('an unknown outcome')
-        if (this.#isSkimming) {
-          cursor.skip(editsLength + headLength + bodyLength)
-          return true
-        }
         this.edits = cursor.section(editsLength)
         this.head = cursor.section(headLength)
         this.body = cursor.section(bodyLength)
@@ -136,10 +124,6 @@ export class RecordReader {
         const whereLength = cursor.number()
         const length = cursor.number()
         cursor.lineEnd()
-        if (this.#isSkimming) {
-          cursor.skip(whereLength + length)
-          return true
-        }
         this.head = cursor.section(whereLength)
         this.body = cursor.section(length)
         return true

@@ -92,7 +92,7 @@ export class IsolateHost {
       filename: `${unit.name}@${unit.version}.js`,
     })
     const define = script.runSync(context, { reference: true, timeout }) as ivm.Reference
-    const shared = new SharedArrayBuffer(8)
+    const shared = new SharedArrayBuffer(12)
     const { name, version, env, node } = unit
     const setup: GuestSetup = { name, version, env, node, entropy: entropy() }
     const answer = install.applySync(
@@ -138,6 +138,11 @@ export class UnitIsolate {
   get runningId(): number {
     const id = this.#progress[1]!
     return id > 0 ? id : 0
+  }
+
+  /** Invocations await something in there, so the guest says: what it gets by lying is a step for nothing, or none. */
+  get isAwaiting(): boolean {
+    return this.#progress[2]! > 0
   }
 
   /** Throws `CutError`; the isolate is useless then, and disposed. */

@@ -75,11 +75,12 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export interface Guest {
   /**
    * Once, before the first step: runs the unit's top level and reads its handlers. `define` is the unit's code as a
-   * function, compiled in the same context. `setup` is JSON, `GuestSetup`. `progress` is eight bytes of shared memory, two
+   * function, compiled in the same context. `setup` is JSON, `GuestSetup`. `progress` is twelve bytes of shared memory, three
    * Int32, so that the host knows whose run was cut off even when the isolate is gone. Word 0: `step` writes the index
    * of the entry it is about to run (0 for the first of the batch), and -1 before it returns; what runs then are
    * continuations of awaiting invocations (to learn whose, replay them one by one). Word 1: the id of the invocation
-   * that runs, the one that set the timer that fires, or 0. Four bytes are word 0 alone.
+   * that runs, the one that set the timer that fires, or 0. Word 2: how many invocations await when `step` returns. Of
+   * shorter memory it writes the words that there are.
    * Returns `Installed` as JSON. Does not throw, unless by a rejection that nobody handles (see above).
    */
   install(

@@ -129,7 +129,7 @@ export class GuestIsolate {
         filename: `${setup.name ?? 'test'}@${setup.version ?? 1}.js`,
       })
       .runSync(context, { reference: true })
-    const shared = new SharedArrayBuffer(8)
+    const shared = new SharedArrayBuffer(12)
     this.progress = new Int32Array(shared)
     const given: GuestSetup = {
       name: 'test',

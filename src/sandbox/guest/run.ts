@@ -47,6 +47,8 @@ export const handlers: Record<keyof typeof PHASE_BITS, Handler | null> & {
 
 /** Invocations whose handler awaits, by id. */
 const pending = new MapIntrinsic<number, Invocation>()
+/** How many those are. */
+export const awaiting = { count: 0 }
 
 export function start(run: Invocation): void {
   running.id = run.id
@@ -64,6 +66,7 @@ export function forget(id: number): void {
   if (run === undefined) return
   run.isClosed = true
   mapDelete(pending, id)
+  awaiting.count--
 }
 
 /** What the handlers of one invocation are given, the same for all its phases. */
@@ -129,6 +132,7 @@ async function settle(run: Invocation, handed: Handed, promise: unknown): Promis
   if (!run.isPending) {
     run.isPending = true
     mapSet(pending, run.id, run)
+    awaiting.count++
     writeInvocation(run.id, OUTCOME_PENDING, run.phase, '', '', '', BODY_TEXT)
   }
   try {
@@ -187,5 +191,7 @@ function end(
 ): void {
   writeInvocation(run.id, outcome, phase, run.takeEdits(), head, body, kind)
   run.isClosed = true
-  if (run.isPending) mapDelete(pending, run.id)
+  if (!run.isPending) return
+  mapDelete(pending, run.id)
+  awaiting.count--
 }

@@ -367,7 +367,22 @@ test('the host sees whose entry runs', async (t) => {
   let limited: unknown = ''
   while (typeof limited === 'string') limited = guest.stepWithin(batch, 50)
   assert.match(String(limited), /timed out/)
-  assert.deepEqual([...guest.progress], [1, 42])
+  assert.deepEqual([...guest.progress], [1, 42, 0])
+})
+
+test('the host sees how many invocations await', async (t) => {
+  const guest = await open(
+    t,
+    `{ async access(request) { if (request.path === '/wait') await new Promise(() => {}); else await 1 } }`,
+  )
+  const entry = (id: number, path: string) =>
+    invokeEntry(id, ['access'], { head: `GET ${path} HTTP/1.1\r\n` })
+  guest.enter(entry(41, '/wait') + entry(42, '/'))
+  assert.equal(guest.progress[2], 2)
+  guest.enter('3 \n')
+  assert.equal(guest.progress[2], 1)
+  guest.enter('4 41 \n')
+  assert.equal(guest.progress[2], 0)
 })
 
 test('edge tells of the node, the unit, the client and the environment', async (t) => {

@@ -3,11 +3,11 @@ import { FORGET, GO_ON, INVOKE, SAY_AGAIN, SLICE_MS, TIMER_FIRED } from '../prot
 import { Invocation } from './invocation.ts'
 import { sayAgain, takeOutput, writeMore } from './output.ts'
 import { charCodeAt, now, slice } from './primordials.ts'
-import { forget, start } from './run.ts'
+import { awaiting, forget, start } from './run.ts'
 import { fireTimer, setterOf } from './timers.ts'
 
-/** Two words that the host sees too, or fewer: the index of the entry that runs, and the invocation's id. */
-let progress: Int32Array = new Int32Array(2)
+/** Words that the host sees too, three or fewer: see `Guest.install` in `protocol.ts`. */
+let progress: Int32Array = new Int32Array(3)
 
 export function shareProgress(words: Int32Array): void {
   progress = words
@@ -31,6 +31,7 @@ export function step(input: string): string {
   }
   progress[0] = -1
   progress[1] = 0
+  progress[2] = awaiting.count
   batch = ''
   return takeOutput()
 }
