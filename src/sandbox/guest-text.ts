@@ -24,16 +24,28 @@ export interface Sections {
   readonly body: string
 }
 
+/** The numbers of the last entry but its id, and their text: requests are much alike, and to compare is cheaper than to print. */
+const last = { phases: 0, meta: 0, head: 0, response: 0, edits: 0, body: 0, text: '' }
+
 export function invokeEntry(id: number, phases: number, of: Sections, edits: string): string {
   const { meta, head, response, body } = of
-  return (
-    `${INVOKE} ${id} ${phases} ${meta.length} ${head.length} ${response.length} ${edits.length} ${body.length} \n` +
-    meta +
-    head +
-    response +
-    edits +
-    body
-  )
+  if (
+    head.length !== last.head ||
+    meta.length !== last.meta ||
+    phases !== last.phases ||
+    response.length !== last.response ||
+    edits.length !== last.edits ||
+    body.length !== last.body
+  ) {
+    last.phases = phases
+    last.meta = meta.length
+    last.head = head.length
+    last.response = response.length
+    last.edits = edits.length
+    last.body = body.length
+    last.text = ` ${phases} ${meta.length} ${head.length} ${response.length} ${edits.length} ${body.length} \n`
+  }
+  return `${INVOKE} ${id}${last.text}` + meta + head + response + edits + body
 }
 
 const SPACE = 32

@@ -23,6 +23,9 @@ let last = ''
 let logged = 0
 let dropped = 0
 
+/** The numbers of the last record but its id, and their text: answers are much alike, and to compare is cheaper than to print. */
+const lastNumbers = { outcome: -1, phase: 0, edits: 0, head: 0, body: 0, bodyKind: 0, text: '' }
+
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export function writeInvocation(
@@ -34,8 +37,23 @@ export function writeInvocation(
   body: string,
   bodyKind: number,
 ): void {
-  out += `${RECORD_INVOCATION} ${id} ${outcome} ${phase} ${edits.length} ${head.length} ${body.length} ${bodyKind} \n`
-  out += edits + head + body
+  if (
+    outcome !== lastNumbers.outcome ||
+    phase !== lastNumbers.phase ||
+    edits.length !== lastNumbers.edits ||
+    head.length !== lastNumbers.head ||
+    body.length !== lastNumbers.body ||
+    bodyKind !== lastNumbers.bodyKind
+  ) {
+    lastNumbers.outcome = outcome
+    lastNumbers.phase = phase
+    lastNumbers.edits = edits.length
+    lastNumbers.head = head.length
+    lastNumbers.body = body.length
+    lastNumbers.bodyKind = bodyKind
+    lastNumbers.text = ` ${outcome} ${phase} ${edits.length} ${head.length} ${body.length} ${bodyKind} \n`
+  }
+  out += `${RECORD_INVOCATION} ${id}${lastNumbers.text}` + edits + head + body
 }
 
 /** A line of the unit's log. `id` is 0 where no invocation is known to be behind it; `where` is from `callSite`. */
