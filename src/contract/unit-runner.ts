@@ -45,6 +45,8 @@ export type TripOutcome =
       /** `name: value\r\n` for each header. Comes from untrusted code: check before sending. */
       readonly headers: string
       readonly body: string | Uint8Array
+      /** The body is a text with as many bytes as characters. False where it was not looked at. */
+      readonly isAscii?: boolean
       readonly runs: readonly StepRun[]
     }
   /** The unit of `step` failed in `phase`; later steps did not run. `edits` hold what the steps before it changed. */

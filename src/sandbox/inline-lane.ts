@@ -25,7 +25,7 @@ export class InlineLane extends Lane {
       answered: (seq, slot, cpuUs, ids, text) => {
         const at = this.slots.get(slot)!
         const entries = this.take(seq)?.entries ?? this.#entries(ids)
-        events.answered(at, entries, cpuUs, text)
+        events.answered(at, entries, cpuUs, text, Buffer.byteLength(text) === text.length)
       },
       cut: (seq, slot, reason, cpuUs, progress, runningId, ids, message) => {
         const at = this.slots.get(slot)!

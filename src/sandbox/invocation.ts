@@ -14,9 +14,10 @@ export class Invocation implements Sections {
   /** Counts up with every invocation. */
   order = 0
   readonly trip: Trip
-  /** Units by the steps of the trip, as far as they may run. */
+  /** By the steps of the trip. */
   readonly units: readonly UnitSlot[]
   readonly phases: readonly number[]
+  /** The steps from here on may not run. */
   readonly end: number
   readonly meta: string
   readonly head: string
@@ -28,7 +29,7 @@ export class Invocation implements Sections {
   edits: string
   /** The step that runs or waits. */
   step = 0
-  readonly runs: StepRun[]
+  readonly runs: StepRun[] = []
   readonly onSettled: (invocation: Invocation) => void
 
   /** Where it is: its unit on a lane. */
@@ -51,6 +52,7 @@ export class Invocation implements Sections {
   status = 0
   headers = ''
   answer: string | Uint8Array = ''
+  isAscii = false
   reason: FailureReason = 'throw'
   message = ''
 
@@ -59,22 +61,21 @@ export class Invocation implements Sections {
     trip: Trip,
     units: readonly UnitSlot[],
     phases: readonly number[],
+    end: number,
     now: number,
-    runs: StepRun[],
     onSettled: (invocation: Invocation) => void,
   ) {
     this.id = id
     this.units = units
     this.phases = phases
     this.trip = trip
-    this.end = units.length
+    this.end = end
     this.meta = trip.meta
     this.head = trip.head
     this.response = trip.response
     this.body = trip.body
     this.edits = trip.edits
     this.editsBefore = trip.edits.length
-    this.runs = runs
     this.startedAt = now
     this.onSettled = onSettled
   }

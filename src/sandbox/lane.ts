@@ -34,7 +34,8 @@ export type OnPrepared = (problem: string | undefined, facts: string) => void
 
 /** Told by a lane, never while it is being told something itself. */
 export interface LaneEvents {
-  answered(slot: LaneSlot, entries: readonly Entry[], cpuUs: number, text: string): void
+  /** `isAscii`: the text has as many bytes as characters. */
+  answered(slot: LaneSlot, entries: readonly Entry[], cpuUs: number, text: string, isAscii: boolean): void
   /**
    * The isolate is gone. `entries` went down with it; `progress` is the index of the one that ran, or -1; `runningId` the
    * id of the invocation that ran, where the guest knew, or 0.

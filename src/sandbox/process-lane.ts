@@ -205,7 +205,8 @@ export class ProcessLane extends Lane {
       if (start + b > end) throw new frames.FrameError('a list longer than its frame')
       const entries =
         frame?.entries ?? this.#entries(at, bytes.toString('latin1', start, start + b).split(' '))
-      this.events.answered(at, entries, a, bytes.toString('utf8', start + b, end))
+      const text = bytes.toString('utf8', start + b, end)
+      this.events.answered(at, entries, a, text, text.length === end - start - b)
     } else {
       const text = bytes.toString('utf8', start, end)
       const line = text.indexOf('\n')

@@ -18,7 +18,7 @@ export interface EngineEvents {
   /** Where a unit runs now. */
   laneFor(unit: UnitSlot): Lane
   /** A run of one unit ended with an answer, good or bad. */
-  ran(invocation: Invocation, cpuUs: number, hasThrown: boolean): void
+  ran(invocation: Invocation, cpuUs: number, now: number, hasThrown: boolean): void
   /** A run was cut off, and its unit is to blame. Before the invocation is settled. */
   blamed(unit: UnitSlot, reason: FailureReason): void
   logged(unit: UnitSlot, level: number, text: string, where: string): void
@@ -43,6 +43,9 @@ export class TripEngine implements LaneEvents {
   readonly #reader = new RecordReader()
   #lastOrder = 0
   #isMalformed = false
+  /** Of the answer that is read: when it came, and whether it is all ASCII. */
+  #now = 0
+  #isAscii = false
 
   constructor(events: EngineEvents) {
     this.#events = events
@@ -102,8 +105,10 @@ export class TripEngine implements LaneEvents {
     return true
   }
 
-  answered(slot: LaneSlot, entries: readonly Entry[], cpuUs: number, text: string): void {
+  answered(slot: LaneSlot, entries: readonly Entry[], cpuUs: number, text: string, isAscii: boolean): void {
     const reader = this.#reader
+    this.#now = performance.now()
+    this.#isAscii = isAscii
     const share = entries.length > 1 ? cpuUs / entries.length : cpuUs
     let expected = 0
     for (const entry of entries) if (typeof entry !== 'number') expected++
@@ -169,9 +174,9 @@ export class TripEngine implements LaneEvents {
       slot.pending.add(invocation)
       return isNew
     }
-    const wasEntry = !slot.pending.delete(invocation)
+    const wasEntry = slot.pending.size === 0 || !slot.pending.delete(invocation)
     invocation.runs.push({ step: invocation.step, cpuUs })
-    this.#events.ran(invocation, cpuUs, reader.outcome === protocol.OUTCOME_THREW)
+    this.#events.ran(invocation, cpuUs, this.#now, reader.outcome === protocol.OUTCOME_THREW)
     if (reader.outcome === protocol.OUTCOME_THREW) {
       invocation.phase = reader.phase
       this.#fail(invocation, 'throw', thrownText(reader.head))
@@ -192,7 +197,7 @@ export class TripEngine implements LaneEvents {
     }
     invocation.retries = 0
     invocation.patience = 1
-    invocation.startedAt = performance.now()
+    invocation.startedAt = this.#now
     if (!invocation.isRouted) {
       this.#send(invocation)
       return
@@ -216,6 +221,7 @@ export class TripEngine implements LaneEvents {
     invocation.phase = phase
     invocation.status = status
     invocation.headers = head.slice(4)
+    invocation.isAscii = this.#isAscii
     invocation.answer = bodyKind === protocol.BODY_BYTES ? Buffer.from(body, 'latin1') : body
     this.#settle(invocation)
   }

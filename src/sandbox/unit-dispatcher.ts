@@ -15,6 +15,7 @@ import { TripEngine } from './trip-engine.ts'
 import { UnitLog, type UnitLogOptions } from './unit-log.ts'
 import { UnitSlot } from './unit-slot.ts'
 import { prepareOn, tryOutcome } from './unit-trial.ts'
+import { TurnClock } from '../base/turn-clock.ts'
 import {
   PHASES,
   PHASE_BITS,
@@ -26,7 +27,7 @@ import {
 import type { BreakerState } from './breaker.ts'
 import type { Lane } from './lane.ts'
 import type { MetricSample, Quarantine } from '../contract/messages.ts'
-import type { StepRun, Trip, TryOutcome, UnitRunner } from '../contract/unit-runner.ts'
+import type { StepRun, Trip, TripStep, TryOutcome, UnitRunner } from '../contract/unit-runner.ts'
 
 export interface UnitRunnerOptions extends UnitLogOptions {
   /** Paths of the bundles: `bundleSandbox()` and `bundleGuest()` made their texts. */
@@ -79,6 +80,9 @@ class Dispatcher implements UnitDispatcher {
   readonly #engine: TripEngine
   readonly #fleet: Fleet
   readonly #slots = new Map<UnitVersion, UnitSlot>()
+  /** Plans of the pipeline use the same steps again and again. */
+  #ways = new WeakMap<readonly TripStep[], Way>()
+  readonly #clock = new TurnClock()
   readonly #quarantined = new Map<string, FailureReason>()
   #inline: InlineLane | undefined
   #lastIndex = 0
@@ -95,7 +99,7 @@ class Dispatcher implements UnitDispatcher {
     this.#guest = readFileSync(options.bundles.guest, 'utf8')
     this.#engine = new TripEngine({
       laneFor: (unit) => this.#laneFor(unit),
-      ran: (invocation, cpuUs, hasThrown) => this.#ran(invocation, cpuUs, hasThrown),
+      ran: (invocation, cpuUs, now, hasThrown) => this.#ran(invocation, cpuUs, now, hasThrown),
       blamed: (unit, reason) => this.#blamed(unit, reason),
       logged: (unit, level, text, where) => this.#log.logged(unit, level, text, where),
       replayed: () => this.#replays++,
@@ -119,22 +123,28 @@ class Dispatcher implements UnitDispatcher {
   }
 
   run(trip: Trip): void {
-    const now = performance.now()
-    const units: UnitSlot[] = []
-    const phases: number[] = []
-    for (const step of trip.steps) {
-      const slot = this.#slotOf(step.unit)
-      if (slot.quarantined || !slot.health.breaker.admits(now)) break
-      units.push(slot)
-      phases.push(step.phases)
-    }
-    const runs: StepRun[] = []
-    if (units.length === 0) {
-      setImmediate(() => this.#refuse(trip, 0, '', runs))
+    const now = this.#clock.now()
+    const { units, phases } = this.#wayOf(trip.steps)
+    let end = 0
+    while (end < units.length && mayRun(units[end]!, now)) end++
+    if (end === 0) {
+      setImmediate(() => this.#refuse(trip, 0, '', []))
       return
     }
     const id = this.#engine.nextId()
-    this.#engine.submit(new Invocation(id, trip, units, phases, now, runs, this.#onSettled))
+    this.#engine.submit(new Invocation(id, trip, units, phases, end, now, this.#onSettled))
+  }
+
+  #wayOf(steps: readonly TripStep[]): Way {
+    let way = this.#ways.get(steps)
+    if (!way) {
+      way = {
+        units: steps.map(({ unit }) => this.#slotOf(unit)),
+        phases: steps.map(({ phases }) => phases),
+      }
+      this.#ways.set(steps, way)
+    }
+    return way
   }
 
   readonly #onSettled = (invocation: Invocation): void => {
@@ -142,9 +152,9 @@ class Dispatcher implements UnitDispatcher {
     const edits = invocation.edits.slice(invocation.editsBefore)
     switch (invocation.outcome) {
       case 'response': {
-        const { status, headers, answer: body } = invocation
+        const { status, headers, answer: body, isAscii } = invocation
         const at = phaseName(phase, invocation.phases[step]!)
-        trip.done({ kind: 'response', step, phase: at, edits, status, headers, body, runs })
+        trip.done({ kind: 'response', step, phase: at, edits, status, headers, body, isAscii, runs })
         break
       }
       case 'failed': {
@@ -196,9 +206,9 @@ class Dispatcher implements UnitDispatcher {
     return this.#inline
   }
 
-  #ran(invocation: Invocation, cpuUs: number, hasThrown: boolean): void {
+  #ran(invocation: Invocation, cpuUs: number, now: number, hasThrown: boolean): void {
     const { unit, step, phases, startedAt } = invocation
-    unit.metrics.ran(phases[step]!, cpuUs, performance.now() - startedAt)
+    unit.metrics.ran(phases[step]!, cpuUs, now - startedAt)
     if (!hasThrown) unit.health.breaker.succeeded()
   }
 
@@ -295,6 +305,7 @@ class Dispatcher implements UnitDispatcher {
   #forget(slot: UnitSlot): void {
     if (slot.users > 0) return
     this.#slots.delete(slot.unit)
+    this.#ways = new WeakMap()
     for (const lane of this.#fleet.lanes) lane.forgetUnit(slot)
     this.#inline?.forgetUnit(slot)
   }
@@ -355,8 +366,22 @@ class Dispatcher implements UnitDispatcher {
   }
 }
 
+/** The slots and phases of a trip's steps. */
+interface Way {
+  readonly units: readonly UnitSlot[]
+  readonly phases: readonly number[]
+}
+
+const mayRun = (unit: UnitSlot, now: number): boolean =>
+  unit.quarantined === undefined && unit.health.breaker.admits(now)
+
+const PHASE_OF_BIT: readonly (Phase | undefined)[] = Array.from({ length: 33 }, (_, bit) =>
+  PHASES.find((phase) => PHASE_BITS[phase] === bit),
+)
+
 /** The phase of a bit; where it is none, the first of those that ran. */
 function phaseName(bit: number, phases: number): Phase {
-  for (const phase of PHASES) if (PHASE_BITS[phase] === bit) return phase
+  const phase = PHASE_OF_BIT[bit]
+  if (phase !== undefined) return phase
   return PHASES.find((phase) => (phases & PHASE_BITS[phase]) !== 0) ?? 'rewrite'
 }
