@@ -57,7 +57,10 @@ export interface Terminal {
 /** The options of every command that talks to a control plane. */
 export const CONTROL_OPTIONS = {
   control: { value: 'URL', text: 'the control plane; $ORLA_CONTROL, else http://127.0.0.1:8081' },
-  token: { value: 'TOKEN', text: 'its bearer token; $ORLA_TOKEN' },
+  token: {
+    value: 'TOKEN',
+    text: 'its bearer token; $ORLA_TOKEN, else the one that a node started here keeps in data/control.token',
+  },
 } as const satisfies Record<string, Option>
 
 /** The options of every command that changes what is live. */

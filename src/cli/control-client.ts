@@ -3,8 +3,10 @@
  *
  * On `node:http` and not on `fetch`, which takes tens of milliseconds to load: a deploy is meant to be felt as instant.
  */
+import { readFileSync } from 'node:fs'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { join } from 'node:path'
 import { EdgeError } from '../base/errors.ts'
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts'
 import type { ProblemDetails } from '../control/shapes.ts'
@@ -49,7 +51,8 @@ export class ControlClient {
     if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
       throw new UsageError(`--control takes a URL such as ${DEFAULT_URL}, not "${given}"`)
     }
-    return new ControlClient(url, args.text('token') ?? nonEmpty(terminal.env['ORLA_TOKEN']))
+    const token = args.text('token') ?? nonEmpty(terminal.env['ORLA_TOKEN'])
+    return new ControlClient(url, token ?? (isOnThisMachine(url) ? keptToken(terminal.cwd) : undefined))
   }
 
   /** The JSON of a success. Whatever else comes is thrown as an `EdgeError`. */
@@ -105,7 +108,7 @@ export class ControlClient {
         'unauthorized',
         `the control plane at ${this.#url.origin} asks for a valid token`,
         {
-          hint: 'give the one that `orla start` printed or was configured with: --token, or $ORLA_TOKEN',
+          hint: 'give the one that `orla start` was configured with, or says where it keeps: --token, or $ORLA_TOKEN',
         },
       )
     }
@@ -147,6 +150,19 @@ const nonEmpty = (text: string | undefined): string | undefined => (text === '' 
 function codeOf(problem: Refusal, status: number): ErrorCode {
   if (problem.code !== undefined && Object.hasOwn(ERROR_CODES, problem.code)) return problem.code as ErrorCode
   return status === 504 ? 'not-finished' : 'request-invalid'
+}
+
+/** No other machine is sent what lies in a folder here. */
+const isOnThisMachine = ({ hostname }: URL): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname)
+
+/** The token of a node that was started in this folder with the data directory that is the default. */
+function keptToken(cwd: string): string | undefined {
+  try {
+    return nonEmpty(readFileSync(join(cwd, 'data', 'control.token'), 'utf8').trim())
+  } catch {
+    return undefined
+  }
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

@@ -9,6 +9,8 @@ export interface NodeReady {
   readonly edge: readonly string[]
   readonly control: string
   readonly token: string
+  /** Where the token is kept, and whether it was made just now; undefined where the configuration gives it. */
+  readonly keptToken: { readonly path: string; readonly isNew: boolean } | undefined
 }
 
 /**
@@ -27,6 +29,7 @@ export async function runNode(
     edge: supervisor.addresses.map((address) => `http://${address}`),
     control: `http://${supervisor.controlAddress}`,
     token: supervisor.token,
+    keptToken: supervisor.keptToken,
   })
   return ended
 }

@@ -141,7 +141,7 @@ const Edge = v.strictObject({
 const Control = v.strictObject({
   /** Where the admin API and `/metrics` are. Not for the open network: it speaks HTTP without TLS. */
   listen: v.optional(Listen, '127.0.0.1:8081'),
-  /** The bearer token; one is made and printed where none is given. */
+  /** The bearer token; where none is given, one is made and kept in `control.token` in the data directory. */
   token: v.optional(
     v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/, 'expected visible ASCII characters without spaces')),
   ),

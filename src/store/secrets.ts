@@ -5,10 +5,10 @@
  * made when the first secret is sealed. Keep a copy of it apart from backups of the store: without it the secrets are lost.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EdgeError } from '../base/errors.ts'
-import { storeError } from './failure.ts'
+import { writeSecretFile } from './secret-file.ts'
 
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
@@ -82,15 +82,8 @@ function readKey(path: string): Buffer {
   return parseKey(text, path)
 }
 
-/** Written whole under another name first: half a key would lock everybody out. The directory's lock keeps others away. */
 function makeKey(path: string): Buffer {
   const key = randomBytes(KEY_BYTES)
-  try {
-    writeFileSync(`${path}.new`, `${key.toString('base64')}\n`, { mode: 0o600, flush: true })
-    renameSync(`${path}.new`, path)
-  } catch (error) {
-    rmSync(`${path}.new`, { force: true })
-    throw storeError(path, error)
-  }
+  writeSecretFile(path, key.toString('base64'))
   return key
 }

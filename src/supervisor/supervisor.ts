@@ -6,7 +6,6 @@
  * It serves no request itself: whatever happens here, workers go on with the units they have. Where it dies, they end, and so
  * does everything they started; the next start finds the last set in the store.
  */
-import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { systemClock, type Clock } from '../base/clock.ts'
@@ -14,6 +13,7 @@ import { createSharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import { startControl } from '../control/server.ts'
+import { openControlToken, type ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
 import { makeBundles, type Bundles } from './bundles.ts'
@@ -38,8 +38,10 @@ export interface Supervisor {
   readonly addresses: readonly string[]
   /** Where the admin API listens: `127.0.0.1:8081`. */
   readonly controlAddress: string
-  /** The bearer token: the configured one, or one that was made. */
+  /** The bearer token: the configured one, or the one that is kept in the data directory. */
   readonly token: string
+  /** Where it is kept, where the configuration gives none. */
+  readonly keptToken: ControlToken | undefined
   /** Takes nothing new, finishes what is in flight (at most `edge.limits.drain`), and ends all processes. */
   drain(): Promise<void>
   /** Ends all processes at once. What was acknowledged is safe. */
@@ -53,7 +55,6 @@ const WORD_COUNT = 16
 export async function startSupervisor(given: Config, options: SupervisorOptions = {}): Promise<Supervisor> {
   const { clock = systemClock, log = stderrLog } = options
   const config = { ...given, node: { ...given.node, name: given.node.name ?? hostname() } }
-  const token = config.control.token ?? randomBytes(24).toString('base64url')
   const directory = resolve(config.store.path)
 
   /** What was made, to be ended in the opposite order; each of them, even where one fails. */
@@ -71,6 +72,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
   try {
     const store = openStore(directory, { clock })
     made.push(() => store.close())
+    const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
+    const token = config.control.token ?? keptToken!.token
     for (const address of [...config.edge.listen, config.control.listen]) await probeAddress(address)
     const shared = createSharedWords(WORD_COUNT)
     made.push(() => shared.unlink())
@@ -107,6 +110,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       addresses: node.addresses,
       controlAddress: control.address,
       token,
+      keptToken,
       async drain() {
         await node.drain()
         await close()

@@ -367,10 +367,29 @@ describe('start', () => {
     })
     const node = await startOrla(t, ['start'], { cwd })
     assert.equal(node.edges.length, 2)
-    const token = /no control\.token is configured; for this run it is (\S+)/.exec(node.stderr())?.[1]
-    assert.equal((await orla(['units', '--control', node.control, '--token', token!])).code, 0)
     node.kill('SIGTERM')
     assert.deepEqual(await node.ended, { code: 0, signal: null })
+  })
+
+  test('makes a token where none is configured, and keeps it for the next start and for the command beside it', async (t) => {
+    const cwd = await folderWith(t, {
+      'orla.config.json': '{"edge": {"listen": "127.0.0.1:0"}, "control": {"listen": "127.0.0.1:0"}}',
+      'elsewhere/empty': '',
+    })
+    const first = await startOrla(t, ['start'], { cwd })
+    const made = /: (\S+) was made, and is kept in \S+\/data\/control\.token$/m.exec(first.stderr())
+    const [, token = ''] = made ?? assert.fail(first.stderr())
+    first.kill('SIGTERM')
+    await first.ended
+
+    const second = await startOrla(t, ['start'], { cwd })
+    assert.match(second.stderr(), /the one in \S+\/data\/control\.token is used/)
+    assert.ok(!second.stderr().includes(token))
+    const units = (folder: string, ...argv: string[]) =>
+      orla(['units', '--control', second.control, ...argv], { cwd: folder })
+    assert.equal((await units(join(cwd, 'elsewhere'), '--token', token)).code, 0)
+    assert.equal((await units(cwd)).code, 0)
+    assert.match((await units(join(cwd, 'elsewhere'))).stderr, /asks for a valid token/)
   })
 
   test('a bad configuration is told whole, and nothing is started', async (t) => {

@@ -32,9 +32,11 @@ export const command: Command = {
       const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
       terminal.note(`${where}: the edge answers only what units answer`)
     }
-    return runNode(config, terminal, ({ edge, control, token }) => {
-      if (config.control.token === undefined) {
-        terminal.note(`no control.token is configured; for this run it is ${token}`)
+    return runNode(config, terminal, ({ edge, control, token, keptToken }) => {
+      if (keptToken?.isNew) {
+        terminal.note(`no control.token is configured: ${token} was made, and is kept in ${keptToken.path}`)
+      } else if (keptToken) {
+        terminal.note(`no control.token is configured: the one in ${keptToken.path} is used`)
       }
       terminal.print(`ready edge=${edge.join(',')} control=${control}`)
     })

@@ -1,0 +1,14 @@
+/** Small files that only their owner may read: the key of secrets, the token of the control plane. */
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { storeError } from './failure.ts'
+
+/** Written whole under another name first: half a key would lock everybody out. The directory's lock keeps others away. */
+export function writeSecretFile(path: string, text: string): void {
+  try {
+    writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600, flush: true })
+    renameSync(`${path}.new`, path)
+  } catch (error) {
+    rmSync(`${path}.new`, { force: true })
+    throw storeError(path, error)
+  }
+}
