@@ -8,6 +8,7 @@ import { openSharedWords } from './base/shared-words.ts'
 import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
 import type { UnitVersion } from './contract/unit.ts'
 import type { Config, SiteConfig } from './config/schema.ts'
+import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { Exchange } from './http/exchange.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
@@ -99,7 +100,7 @@ export function composeWorker(
     runner,
     units,
     listen: (addresses) => Promise.all(addresses.map((address) => server.listen(address))),
-    metrics: () => [...metrics.samples(), ...runner.metrics()],
+    metrics: () => [...metrics.samples(), ...cacheSamples(sites.sites), ...runner.metrics()],
     async drain() {
       await server.drain(config.edge.limits.drain)
       for (const site of sites.sites) site.origin.close()

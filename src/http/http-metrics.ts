@@ -1,19 +1,16 @@
 /** Counts of the HTTP plane, as plain numbers: the hot path adds, a scrape reads. */
 import type { HistogramValue, MetricSample } from '../contract/messages.ts'
+import { DurationHistogram } from './duration-histogram.ts'
 import type { AnswerSource } from './exchange.ts'
-
-/** Upper bounds of the request duration, in seconds. */
-const DURATION_BOUNDS = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-] as const
 
 const SOURCES: readonly AnswerSource[] = ['cache', 'origin', 'unit', 'edge']
 
 export class HttpMetrics {
   /** By source, then by status class 1 to 5. */
   private readonly requests = new Float64Array(SOURCES.length * 6)
-  private readonly durationCounts = new Float64Array(DURATION_BOUNDS.length + 1)
-  private durationSum = 0
+  private readonly durations = new DurationHistogram()
+  private readonly originDurations = new DurationHistogram()
+  private readonly connectDurations = new DurationHistogram()
   private readonly cache = new Map<string, number>()
   private readonly originErrors = new Map<string, number>()
   private readonly refused = new Map<number, number>()
@@ -25,11 +22,13 @@ export class HttpMetrics {
   countRequest(status: number, source: AnswerSource, durationMs: number): void {
     const at = SOURCES.indexOf(source) * 6 + Math.floor(status / 100)
     this.requests[at] = this.requests[at]! + 1
-    const seconds = durationMs / 1000
-    let bucket = 0
-    while (bucket < DURATION_BOUNDS.length && seconds > DURATION_BOUNDS[bucket]!) bucket += 1
-    this.durationCounts[bucket] = this.durationCounts[bucket]! + 1
-    this.durationSum += seconds
+    this.durations.add(durationMs)
+  }
+
+  /** An origin has sent its head. `connectMs` is 0 on a connection that was kept. */
+  countOrigin(connectMs: number, responseMs: number): void {
+    if (connectMs > 0) this.connectDurations.add(connectMs)
+    this.originDurations.add(responseMs)
   }
 
   /** A result of the look-up: `hit`, `uri-miss`, `vary-miss`, `stale`, `bypass`, `collapsed`… */
@@ -59,15 +58,9 @@ export class HttpMetrics {
         if (count > 0) add('orla_http_requests_total', { source, status: `${group}xx` }, count)
       }
     })
-    add(
-      'orla_http_request_duration_seconds',
-      {},
-      {
-        bounds: DURATION_BOUNDS,
-        counts: [...this.durationCounts],
-        sum: this.durationSum,
-      },
-    )
+    add('orla_http_request_duration_seconds', {}, this.durations.value)
+    add('orla_origin_request_duration_seconds', {}, this.originDurations.value)
+    add('orla_origin_connect_duration_seconds', {}, this.connectDurations.value)
     for (const [result, count] of this.cache) add('orla_cache_requests_total', { result }, count)
     for (const [code, count] of this.originErrors) add('orla_origin_errors_total', { code }, count)
     for (const [status, count] of this.refused)

@@ -108,7 +108,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   onHead(head: ResponseHead): void {
     const { exchange, job } = this
-    exchange.timing = { upstreamConnectMs: this.call!.connectMs, upstreamResponseMs: this.call!.responseMs }
+    const { connectMs, responseMs } = this.call!
+    exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
+    exchange.node.metrics.countOrigin(connectMs, responseMs)
     let headers: HeaderList = endToEndHeaders(head.headers, head.nominated)
     // RFC 9110 §6.6.1: a recipient with a clock adds the date that is missing.
     if (headerValue(headers, 'date') === undefined)

@@ -1,0 +1,26 @@
+/** What the caches of this worker hold and did, by site. Read at a scrape; nothing is counted twice for it. */
+import type { MetricSample } from '../contract/messages.ts'
+import type { ResponseCacheCounters } from './caching/response-cache.ts'
+import type { Site } from './sites.ts'
+
+const METRICS = {
+  entries: 'orla_cache_entries',
+  bytes: 'orla_cache_bytes',
+  flights: 'orla_cache_flights',
+  stored: 'orla_cache_stored_total',
+  refreshed: 'orla_cache_refreshed_total',
+  evicted: 'orla_cache_evicted_total',
+  invalidated: 'orla_cache_invalidated_total',
+} as const satisfies Partial<Record<keyof ResponseCacheCounters, string>>
+
+export function cacheSamples(sites: readonly Pick<Site, 'name' | 'cache'>[]): MetricSample[] {
+  return sites.flatMap(({ name: site, cache }) => {
+    if (cache === undefined) return []
+    const { counters } = cache
+    return Object.entries(METRICS).map(([counter, name]) => ({
+      name,
+      labels: { site },
+      value: counters[counter as keyof typeof METRICS],
+    }))
+  })
+}
