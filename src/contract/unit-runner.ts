@@ -91,6 +91,11 @@ export interface UnitRunner {
    * in words, or to nothing. Called before the flip; the versions that run are not touched.
    */
   prepare(units: readonly UnitVersion[]): Promise<readonly string[]>
+  /**
+   * From now on requests meet these versions. Of others only what is in flight finishes: timers that nobody awaits end, so that
+   * what is switched off or removed is off.
+   */
+  setLive(units: readonly UnitVersion[]): void
   /** Forgets a version: no trip will name it again. Trips in flight finish. */
   release(unit: UnitVersion): void
   /** Lets what is in flight finish, then ends the processes. */

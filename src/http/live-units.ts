@@ -37,6 +37,7 @@ export class LiveUnits {
     this.words = words
     this.current = this.compile(this.intern(set))
     this.currentEpoch = set.epoch
+    this.tellLive()
   }
 
   /**
@@ -101,6 +102,12 @@ export class LiveUnits {
     this.currentEpoch = epoch
     for (const known of this.prepared.keys()) if (known <= epoch) this.prepared.delete(known)
     this.retire(before, next.set)
+    this.tellLive()
+  }
+
+  private tellLive(): void {
+    const { enabled, units } = this.current.set
+    this.runner.setLive(enabled ? units : [])
   }
 
   private retire(before: UnitSet, now: UnitSet): void {

@@ -157,9 +157,20 @@ export abstract class Lane {
   }
 
   enqueueTimer(slot: LaneSlot, timer: number): void {
+    const { unit } = slot
+    if (slot.pending.size === 0 && (unit.isOff || unit.quarantined)) {
+      this.#endTimers(slot)
+      return
+    }
     this.#touch(slot)
     slot.entries.push(timer)
     slot.batch += `${TIMER_FIRED} ${timer} \n`
+  }
+
+  /** Nothing of a unit that is off runs on by itself. Without its timers an isolate is not what its top level made: it goes too. */
+  #endTimers(slot: LaneSlot): void {
+    if (slot.frames === 0 && slot.batch === '') this.discard(slot)
+    else slot.timers.clear()
   }
 
   enqueueForget(slot: LaneSlot, id: number): void {

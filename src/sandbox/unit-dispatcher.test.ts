@@ -50,6 +50,32 @@ for (const isolation of ['process', 'inline'] as const) {
     )
   })
 
+  test(`${isolation}: of a version that is off nothing runs on by itself; what is awaited finishes`, async () => {
+    const manifest = { isolation }
+    const ticking = moduleUnit(
+      `let runs = 0
+      setInterval(() => {}, 1)
+      module.exports = { default: { access: () => new Response(String(++runs)) } }`,
+      { manifest },
+    )
+    const waiting = of(
+      `async access() { for (let i = 0; i < 5; i++) await new Promise((go) => setTimeout(go, 2)) }`,
+    )
+    const runs = async (): Promise<unknown> => {
+      const outcome = await go(test0.runner, [step(ticking, 'access')])
+      return outcome.kind === 'response' ? outcome.body : outcome
+    }
+    test0.runner.setLive([ticking, waiting])
+    assert.equal(await runs(), '1')
+    assert.equal(await runs(), '2')
+    const awaited = go(test0.runner, [step(waiting, 'access')])
+    test0.runner.setLive([])
+    assert.equal((await awaited).kind, 'next')
+    // With its timer the isolate went, and what it counted.
+    const deadline = performance.now() + 30_000
+    while ((await runs()) !== '1') assert.ok(performance.now() < deadline, 'its timer still runs')
+  })
+
   test(`${isolation}: the same unit may come twice in a trip`, async () => {
     const first = of(`rewrite(request) { request.headers.set('x-a', '1') },
       access(request, response) { response.headers.set('x-c', request.headers.get('x-a')) }`)

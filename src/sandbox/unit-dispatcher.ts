@@ -295,6 +295,11 @@ class Dispatcher implements UnitDispatcher {
     return tryOutcome(prepared)
   }
 
+  setLive(units: readonly UnitVersion[]): void {
+    const live = new Set(units)
+    for (const slot of this.#slots.values()) slot.isOff = !live.has(slot.unit)
+  }
+
   release(unit: UnitVersion): void {
     const slot = this.#slots.get(unit)
     if (!slot) return

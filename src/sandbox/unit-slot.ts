@@ -24,6 +24,8 @@ export class UnitSlot {
   /** Invocations under way that pass through it. */
   users = 0
   isReleased = false
+  /** Requests that start now do not meet it. */
+  isOff = false
   /** Only tried: not live, so nobody else needs to know how it fares. */
   readonly isTrial: boolean
 
