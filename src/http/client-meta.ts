@@ -3,27 +3,21 @@ import { tcpRoundTripUs } from '../base/tcp-info.ts'
 import type { ServerConnection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 
-/** The part that stays the same for a connection. */
-const bases = new WeakMap<ServerConnection, string>()
-
-function clientBase(connection: ServerConnection): string {
-  let base = bases.get(connection)
-  if (base === undefined) {
+/** The same text for all requests of a connection. */
+export function clientMeta(connection: ServerConnection): string {
+  if (connection.clientMeta === '') {
     const client = { address: connection.address, port: connection.port }
-    base = `{"client":${JSON.stringify(client)},"scheme":"http"`
-    bases.set(connection, base)
+    connection.clientMeta = JSON.stringify({ client, scheme: 'http' })
   }
-  return base
+  return connection.clientMeta
 }
 
-/** `withTiming` adds what is known once there is an answer. Times in milliseconds; absent where nothing was asked. */
-export function clientMeta(exchange: Exchange, withTiming: boolean): string {
-  const base = clientBase(exchange.connection)
-  if (!withTiming) return `${base}}`
+/** With what is known once there is an answer. Times in milliseconds; absent where nothing was asked. */
+export function timedMeta(exchange: Exchange): string {
   const timing = {
     requestMs: exchange.node.monotonic() - exchange.startedMs,
     tcpRttUs: tcpRoundTripUs(exchange.connection.socket),
     ...exchange.timing,
   }
-  return `${base},"timing":${JSON.stringify(timing)}}`
+  return `${clientMeta(exchange.connection).slice(0, -1)},"timing":${JSON.stringify(timing)}}`
 }

@@ -44,6 +44,8 @@ export class ServerConnection {
   private hasClientEnded = false
   private deadline: number
   private addressText: string | undefined
+  /** Kept for `client-meta.ts`. */
+  clientMeta = ''
 
   constructor(socket: Socket, host: ConnectionHost) {
     this.socket = socket

@@ -34,6 +34,9 @@ export interface Answer {
   readonly source: AnswerSource
 }
 
+/** Sends an answer whose head is settled. */
+type Deliver = (fields: string, status: number, reason: string) => void
+
 /** What a unit did to this request, for the debug header. */
 export interface DebugRun {
   readonly unit: string
@@ -162,30 +165,25 @@ export class Exchange implements InProgress {
    * Puts the head together: the answer's fields, what units staged, what `headerFilter` makes of it. Calls `deliver`
    * once, at once where no unit is asked; never if the client has gone.
    */
-  finishHead(answer: Answer, deliver: (fields: string, status: number, reason: string) => void): void {
-    this.answered = answer
-    let fields = this.withEdits(answer.fields, this.staged)
-    let status = answer.status
-    let reason = answer.reason
-    const finish = (): void => {
-      if (this.gone) return
-      if (this.debug !== undefined) fields += this.debugField()
-      this.finalFields = fields
-      if (status !== answer.status) this.answered = { ...answer, status }
-      deliver(fields, status, reason)
-    }
+  finishHead(answer: Answer, deliver: Deliver): void {
+    const fields = this.withEdits(answer.fields, this.staged)
     if (this.plan.headerFilter.length === 0) {
-      finish()
+      this.finish(fields, answer, deliver)
       return
     }
-    filterHeaders(this, status, fields, (edits) => {
-      fields = this.withEdits(fields, edits)
-      if (edits.status !== undefined && edits.status !== status) {
-        status = edits.status
-        reason = statusText(status)
-      }
-      if (!this.gone) finish()
+    filterHeaders(this, answer.status, fields, (edits) => {
+      const status = edits.status ?? answer.status
+      const isOther = status !== answer.status
+      const filtered = isOther ? { ...answer, status, reason: statusText(status) } : answer
+      this.finish(this.withEdits(fields, edits), filtered, deliver)
     })
+  }
+
+  private finish(fields: string, answer: Answer, deliver: Deliver): void {
+    if (this.gone) return
+    this.answered = answer
+    this.finalFields = this.debug === undefined ? fields : fields + this.debugField()
+    deliver(this.finalFields, answer.status, answer.reason)
   }
 
   private withEdits(fields: string, edits: Edits): string {

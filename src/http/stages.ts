@@ -62,15 +62,14 @@ function chooseSite(exchange: Exchange): StageVerdict {
 
 function runIncomingUnits(exchange: Exchange): StageVerdict {
   if (exchange.plan.incoming.length === 0) return 'next'
-  runIncoming(exchange, () => advance(exchange))
+  runIncoming(exchange, advance)
   return 'taken'
 }
 
 function runContentUnit(exchange: Exchange): StageVerdict {
   if (exchange.plan.content.length === 0) return 'next'
-  const goOn = () => advance(exchange)
-  if (!exchange.connection.hasBody) runContent(exchange, '', goOn)
-  else readWhole(exchange, exchange.node.unitBodyBytes, (body) => runContent(exchange, body, goOn))
+  if (!exchange.connection.hasBody) runContent(exchange, '', advance)
+  else readWhole(exchange, exchange.node.unitBodyBytes, (body) => runContent(exchange, body, advance))
   return 'taken'
 }
 

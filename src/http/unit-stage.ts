@@ -5,9 +5,9 @@ import { PHASE_BITS, failurePolicy, type Phase } from '../contract/unit.ts'
 import type { Trip, TripOutcome, TripStep } from '../contract/unit-runner.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseEdits, parseFields, type Edits } from './edits.ts'
-import type { Exchange } from './exchange.ts'
+import type { Answer, Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
-import { clientMeta } from './client-meta.ts'
+import { clientMeta, timedMeta } from './client-meta.ts'
 
 /** How long the parts of a request took, for `edge.timing`. */
 export interface UnitTiming {
@@ -18,11 +18,17 @@ export interface UnitTiming {
 type Answered = Extract<TripOutcome, { kind: 'response' }>
 type Failed = Extract<TripOutcome, { kind: 'failed' }>
 
-/** What to do after a trip: go on, take the unit's answer, or nothing (an error was answered, or the client is gone). */
+/**
+ * What to do after a trip: go on, take the unit's answer, or nothing (an error was answered, or the client is gone). `edits`
+ * are those of the whole trip, also where it took several attempts.
+ */
 interface Continuation {
-  onNext(edits: string): void
-  onAnswer?(answer: Answered): void
+  onNext(trip: UnitTrip, edits: string): void
+  onAnswer?(trip: UnitTrip, answer: Answered, edits: string): void
 }
+
+/** Moves a request on to its next stage. */
+type Next = (exchange: Exchange) => void
 
 const phaseOf = (bits: number): Phase =>
   (Object.keys(PHASE_BITS) as Phase[]).find((phase) => (PHASE_BITS[phase] & bits) !== 0)!
@@ -34,8 +40,11 @@ class UnitTrip implements Trip {
   readonly response: string
   readonly edits: string
   readonly body: string
-  private readonly exchange: Exchange
+  readonly exchange: Exchange
+  readonly next: Next
   private readonly continuation: Continuation
+  /** What units changed before one of them failed, and the rest went on without it. */
+  private readonly gathered: string
 
   constructor(
     exchange: Exchange,
@@ -45,6 +54,8 @@ class UnitTrip implements Trip {
     body: string,
     meta: string,
     continuation: Continuation,
+    next: Next = nothingNext,
+    gathered = '',
   ) {
     this.exchange = exchange
     this.steps = steps
@@ -54,15 +65,17 @@ class UnitTrip implements Trip {
     this.edits = edits
     this.body = body
     this.continuation = continuation
+    this.next = next
+    this.gathered = gathered
   }
 
   done(outcome: TripOutcome): void {
-    const { exchange } = this
+    const { exchange, gathered, continuation } = this
     if (exchange.debug !== undefined) this.note(outcome)
     if (exchange.gone && this.response === '') return
-    if (outcome.kind === 'next') this.continuation.onNext(outcome.edits)
-    else if (outcome.kind === 'response') this.continuation.onAnswer!(outcome)
-    else this.onFailed(outcome)
+    if (outcome.kind === 'failed') this.onFailed(outcome)
+    else if (outcome.kind === 'next') continuation.onNext(this, gathered + outcome.edits)
+    else continuation.onAnswer!(this, outcome, gathered + outcome.edits)
   }
 
   private onFailed(failed: Failed): void {
@@ -88,16 +101,14 @@ class UnitTrip implements Trip {
 
   /** Goes on with what is left of the trip, keeping what its first part changed. */
   private again(steps: readonly TripStep[], edits: string): void {
-    const { exchange, continuation } = this
+    const { exchange, response, body, meta, continuation, next } = this
+    const all = this.gathered + edits
     if (steps.length === 0) {
-      continuation.onNext(edits)
+      continuation.onNext(this, all)
       return
     }
     exchange.node.runner.run(
-      new UnitTrip(exchange, steps, this.edits + edits, this.response, this.body, this.meta, {
-        onNext: (more) => continuation.onNext(edits + more),
-        onAnswer: (answer) => continuation.onAnswer!({ ...answer, edits: edits + answer.edits }),
-      }),
+      new UnitTrip(exchange, steps, this.edits + edits, response, body, meta, continuation, next, all),
     )
   }
 
@@ -116,31 +127,34 @@ class UnitTrip implements Trip {
   }
 }
 
+function nothingNext(): void {}
+
+const INCOMING: Continuation = {
+  onNext({ exchange, steps, next }, edits) {
+    if (exchange.applyEdits(edits)) next(exchange)
+    else exchange.failUnit(steps[0]!.unit.name, 'throw')
+  },
+  onAnswer: answerFromUnit,
+}
+
 /** `rewrite` and `access`. Then `next`, unless a unit answered. */
-export function runIncoming(exchange: Exchange, next: () => void): void {
+export function runIncoming(exchange: Exchange, next: Next): void {
   const { node, plan } = exchange
-  node.runner.run(
-    new UnitTrip(exchange, plan.incoming, '', '', '', clientMeta(exchange, false), {
-      onNext(edits) {
-        if (exchange.applyEdits(edits)) next()
-        else exchange.failUnit(plan.incoming[0]!.unit.name, 'throw')
-      },
-      onAnswer: (answer) => answerFromUnit(exchange, answer, plan.incoming[answer.step]!.unit.name),
-    }),
-  )
+  const meta = clientMeta(exchange.connection)
+  node.runner.run(new UnitTrip(exchange, plan.incoming, '', '', '', meta, INCOMING, next))
+}
+
+const CONTENT: Continuation = {
+  // Only a unit that failed open leaves content unanswered.
+  onNext: ({ exchange, next }) => next(exchange),
+  onAnswer: answerFromUnit,
 }
 
 /** The unit that answers instead of cache and origin, with the request's body whole. */
-export function runContent(exchange: Exchange, body: string, next: () => void): void {
-  const { node, plan } = exchange
-  const name = plan.content[0]!.unit.name
-  node.runner.run(
-    new UnitTrip(exchange, plan.content, exchange.edits, '', body, clientMeta(exchange, false), {
-      // Only a unit that failed open leaves content unanswered.
-      onNext: next,
-      onAnswer: (answer) => answerFromUnit(exchange, answer, name),
-    }),
-  )
+export function runContent(exchange: Exchange, body: string, next: Next): void {
+  const { node, plan, edits } = exchange
+  const meta = clientMeta(exchange.connection)
+  node.runner.run(new UnitTrip(exchange, plan.content, edits, '', body, meta, CONTENT, next))
 }
 
 /** Asks `headerFilter`, and hands over what it changed. */
@@ -154,8 +168,8 @@ export function filterHeaders(
   const response = `${status}\n${fields}`
   const before = requestEdits(exchange.edits)
   node.runner.run(
-    new UnitTrip(exchange, plan.headerFilter, before, response, '', clientMeta(exchange, true), {
-      onNext(text) {
+    new UnitTrip(exchange, plan.headerFilter, before, response, '', timedMeta(exchange), {
+      onNext(_trip, text) {
         const edits = parseEdits(text)
         if (edits === undefined) exchange.failUnit(plan.headerFilter[0]!.unit.name, 'throw')
         else then(edits)
@@ -164,16 +178,14 @@ export function filterHeaders(
   )
 }
 
+const LOG: Continuation = { onNext() {} }
+
 /** Lets `log` units see what was answered. Nothing waits for them. */
 export function logExchange(exchange: Exchange): void {
   const { node, plan } = exchange
   const response = `${exchange.answered!.status}\n${exchange.finalFields}`
   const edits = requestEdits(exchange.edits)
-  node.runner.run(
-    new UnitTrip(exchange, plan.log, edits, response, '', clientMeta(exchange, true), {
-      onNext() {},
-    }),
-  )
+  node.runner.run(new UnitTrip(exchange, plan.log, edits, response, '', timedMeta(exchange), LOG))
 }
 
 /**
@@ -189,35 +201,39 @@ function requestEdits(edits: string): string {
     .join('')
 }
 
-let lastHeaders = '\0'
-let lastFields: string | undefined
+/** The head of the last answer, and what it was made from: a unit mostly answers with the same one. */
+let lastHeaders = ''
+let lastDate = ''
+let lastAnswer: Answer | undefined
 
-/** Header lines of a unit's answer, checked; a unit mostly answers with the same ones. */
-function checkedFields(headers: string): string | undefined {
-  if (headers !== lastHeaders) {
-    const list = parseFields(headers)
-    lastFields = list === undefined ? undefined : serialiseHeaders(list)
-    lastHeaders = headers
-  }
-  return lastFields
+/** The head of a unit's answer, checked and dated; undefined where it is not valid. */
+function headOf({ status, headers }: Answered, date: string): Answer | undefined {
+  if (headers === lastHeaders && date === lastDate && status === lastAnswer?.status) return lastAnswer
+  const list = parseFields(headers)
+  if (list === undefined || status < 200 || status > 599) return undefined
+  const fields = flat(`${serialiseHeaders(list)}date: ${date}\r\n`)
+  lastHeaders = flat(headers)
+  lastDate = date
+  lastAnswer = { status, reason: statusText(status), fields, source: 'unit' }
+  return lastAnswer
 }
 
-function answerFromUnit(exchange: Exchange, answer: Answered, name: string): void {
-  const fields = checkedFields(answer.headers)
-  const isStatus = answer.status >= 200 && answer.status <= 599
-  if (fields === undefined || !isStatus || !exchange.applyEdits(answer.edits)) {
-    exchange.failUnit(name, 'throw')
+/** The same Latin-1 text in one piece and in memory of its own: what is kept shall not keep a batch, nor be put together again. */
+const flat = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
+
+function answerFromUnit(trip: UnitTrip, answered: Answered, edits: string): void {
+  const { exchange, steps } = trip
+  const answer = headOf(answered, httpDate(exchange.node.now()))
+  if (answer === undefined || !exchange.applyEdits(edits)) {
+    exchange.failUnit(steps[answered.step]!.unit.name, 'throw')
     return
   }
-  const dated = `${fields}date: ${httpDate(exchange.node.now())}\r\n`
-  exchange.answerWhole(
-    { status: answer.status, reason: statusText(answer.status), fields: dated, source: 'unit' },
-    bodyOnWire(answer.body),
-  )
+  exchange.answerWhole(answer, bodyOnWire(answered))
 }
 
 /** A text that is all ASCII goes out in one write with the head; the rest as UTF-8 bytes. */
-function bodyOnWire(body: string | Uint8Array): string | Buffer {
+function bodyOnWire({ body, isAscii }: Answered): string | Buffer {
   if (typeof body !== 'string') return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  return Buffer.byteLength(body, 'utf8') === body.length ? body : Buffer.from(body, 'utf8')
+  if (isAscii === true || Buffer.byteLength(body, 'utf8') === body.length) return body
+  return Buffer.from(body, 'utf8')
 }
