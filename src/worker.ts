@@ -101,4 +101,4 @@ async function onMessage(message: ToWorker): Promise<void> {
 process.on('message', (message: ToWorker) => void onMessage(message))
 process.on('disconnect', () => process.exit(0))
 // The supervisor decides when a worker ends: a Ctrl-C reaches the whole group at once.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})

@@ -105,7 +105,7 @@ export class Checker {
     if (this.#child) return this.#child
     const child = fork(ENTRY, [this.#options.types ?? TYPES], {
       serialization: 'advanced',
-      execArgv: ['--max-old-space-size=1024'],
+      execArgv: ['--max-old-space-size=1024', '--disable-sigusr1'],
       // What it prints is kept for the message of its death: it is no part of our own output.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: withoutSecrets(process.env),

@@ -21,7 +21,7 @@ async function warmUp(): Promise<void> {
 }
 
 // Whoever stops a service may signal all its processes at once; the supervisor decides when this one ends.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit(0))
 
 // What is thrown here (the bundler's service was killed, the compiler met its own bug) ends the process: its state is in

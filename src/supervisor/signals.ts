@@ -8,6 +8,9 @@ import type { Supervisor } from './supervisor.ts'
 const ENDED_BY = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const
 const SIGNALS = Object.keys(ENDED_BY) as (keyof typeof ENDED_BY)[]
 
+/** Some send it to whatever writes a log. It would end a process that does not listen. */
+const ignore = () => {}
+
 /** Resolves to the exit code once the node has ended: 0 after a drain. */
 export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLog): Promise<number> {
   const ended = Promise.withResolvers<number>()
@@ -22,9 +25,11 @@ export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLo
     end.then(() => ended.resolve(code), ended.reject)
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
+  process.on('SIGUSR2', ignore)
   try {
     return await ended.promise
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal)
+    process.off('SIGUSR2', ignore)
   }
 }

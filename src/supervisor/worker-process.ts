@@ -112,7 +112,8 @@ export class WorkerProcess {
   }
 }
 
-const WORKER_FLAGS: readonly string[] = []
+/** SIGUSR1 would make Node open its debugger to everybody on this machine. */
+const WORKER_FLAGS: readonly string[] = ['--disable-sigusr1']
 
 /** What a process needs from its surroundings to run at all. */
 function workerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

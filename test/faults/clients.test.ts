@@ -92,6 +92,25 @@ test('a second SIGTERM ends at once', async (t) => {
   assert.notEqual(code, 0)
 })
 
+test('signals that mean nothing to a node neither end it nor open a debugger', async (t) => {
+  const origin = await startOrigin(t)
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url }] } })
+  const { supervisor, workers, checkers } = node.processes()
+  for (const pid of [supervisor, ...workers, ...checkers]) {
+    process.kill(pid, 'SIGUSR1')
+    process.kill(pid, 'SIGUSR2')
+  }
+  // Three deploys and requests later each of them has long seen its signals.
+  for (let i = 0; i < 3; i++) {
+    await node.deploy('hello', `export default { paths: ['/hello'], content: () => new Response('${i}') }`)
+    assert.equal((await node.request('/hello')).text, String(i))
+  }
+  const after = node.processes()
+  assert.deepEqual([after.supervisor, after.workers, after.checkers], [supervisor, workers, checkers])
+  assert.doesNotMatch(node.stderr(), /debugger/i)
+  assert.deepEqual(await node.stop(), { code: 0, signal: null })
+})
+
 test('an upload that nobody reads is held back, and the others go on', async (t) => {
   const origin = await startRawOrigin(t, (socket) => {
     socket.once('data', (head) => {
