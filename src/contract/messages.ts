@@ -20,6 +20,18 @@ export interface UnitSet {
   readonly lastGood: Readonly<Record<string, UnitVersion>>
 }
 
+/** A version whose receiver holds it already: one that is live. */
+export interface HeldVersion {
+  readonly name: string
+  readonly version: number
+}
+
+/** A set for a worker, without the code of what is live: see `unit/abridged-set.ts`. */
+export interface AbridgedSet extends Omit<UnitSet, 'units' | 'lastGood'> {
+  readonly units: readonly (UnitVersion | HeldVersion)[]
+  readonly lastGood: Readonly<Record<string, UnitVersion | HeldVersion>>
+}
+
 /** A unit that is not run until a new version of it comes. */
 export interface Quarantine {
   readonly name: string
@@ -44,7 +56,7 @@ export type ToWorker =
     }
   /** Compile and run the top level of a version that is not live yet, in the spare sandbox. */
   | { readonly kind: 'try'; readonly id: number; readonly unit: UnitVersion }
-  | { readonly kind: 'prepare'; readonly units: UnitSet }
+  | { readonly kind: 'prepare'; readonly units: AbridgedSet }
   /** The shared word was flipped to this epoch. */
   | { readonly kind: 'committed'; readonly epoch: number }
   /** A prepared set will not come: forget it. */

@@ -4,9 +4,11 @@
  * The supervisor writes the new epoch into a word that all workers share; each reads it at the start of every request, so
  * the node flips at one moment. A request keeps what it started with: it holds its units, not the epoch.
  */
-import type { UnitSet } from '../contract/messages.ts'
+import assert from 'node:assert/strict'
+import type { AbridgedSet, UnitSet } from '../contract/messages.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
+import { restore } from '../unit/abridged-set.ts'
 import { compileUnits, type NodeIdentity, type UnitMatcher } from '../unit/matcher.ts'
 
 /** A request in flight may still need an old version; after this it is over, or lives without it. */
@@ -41,20 +43,16 @@ export class LiveUnits {
   }
 
   /**
-   * The set with the versions that this worker knows already in place of their copies: a message brings a copy of every
-   * version, and what is loaded, its breaker and its metrics belong to the one that runs.
+   * The set with the versions that this worker knows already in place of their names or copies: what is loaded, its
+   * breaker and its metrics belong to the one that runs.
    */
-  private intern(set: UnitSet): UnitSet {
-    const known = (unit: UnitVersion): UnitVersion => {
-      const key = versionKey(unit)
-      const before = this.versions.get(key)
-      if (before === undefined) this.versions.set(key, unit)
-      return before ?? unit
-    }
-    const lastGood = Object.fromEntries(
-      Object.entries(set.lastGood).map(([name, unit]) => [name, known(unit)]),
-    )
-    return { ...set, units: set.units.map(known), lastGood }
+  private intern(set: AbridgedSet): UnitSet {
+    return restore(set, (key, sent) => {
+      const unit = this.versions.get(key) ?? sent
+      assert(unit, `${key} is not known here and came without its code`)
+      this.versions.set(key, unit)
+      return unit
+    })
   }
 
   private compile(set: UnitSet): Epoch {
@@ -77,7 +75,7 @@ export class LiveUnits {
   }
 
   /** Makes a set ready beside the live one. Resolves to what was wrong with it. */
-  async prepare(received: UnitSet): Promise<readonly string[]> {
+  async prepare(received: AbridgedSet): Promise<readonly string[]> {
     const set = this.intern(received)
     const live = new Set(this.current.set.units.map(versionKey))
     const fresh = set.units.filter((unit) => !live.has(versionKey(unit)))

@@ -9,7 +9,8 @@
  * its replacement starts with whatever is live by then. One that does not answer holds up the change; it is the pulse
  * (`pulse.ts`) that ends a worker which answers nothing at all.
  */
-import type { FromWorker, UnitSet } from '../contract/messages.ts'
+import type { AbridgedSet, FromWorker, UnitSet } from '../contract/messages.ts'
+import { abridge } from '../unit/abridged-set.ts'
 import type { WorkerPool } from './worker-pool.ts'
 import { WorkerGone, type WorkerProcess } from './worker-process.ts'
 
@@ -51,7 +52,9 @@ export class Epochs {
 
   /** To be called in its turn: two flips at once would mix. */
   async flip(set: UnitSet): Promise<FlipOutcome> {
-    const answers = await Promise.all(this.#pool.ready().map((worker) => this.#prepare(worker, set)))
+    // A worker that is ready runs the set that is live: it started with it, or prepared it.
+    const units = abridge(set, this.#live)
+    const answers = await Promise.all(this.#pool.ready().map((worker) => this.#prepare(worker, units)))
     const prepared = answers.filter((answer) => answer !== undefined)
     const problems = [...new Set(prepared.flatMap((answer) => answer.problems))]
     if (problems.length > 0) {
@@ -64,12 +67,12 @@ export class Epochs {
     return { kind: 'live', workers: prepared.length }
   }
 
-  async #prepare(worker: WorkerProcess, set: UnitSet): Promise<Prepared | undefined> {
+  async #prepare(worker: WorkerProcess, units: AbridgedSet): Promise<Prepared | undefined> {
     this.#waitingFor.add(worker)
     try {
       return await worker.ask(
-        { kind: 'prepare', units: set },
-        (heard): heard is Prepared => heard.kind === 'prepared' && heard.epoch === set.epoch,
+        { kind: 'prepare', units },
+        (heard): heard is Prepared => heard.kind === 'prepared' && heard.epoch === units.epoch,
         PREPARE_MAX_MS,
       )
     } catch (error) {

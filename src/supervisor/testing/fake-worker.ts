@@ -13,6 +13,7 @@ import type { AddressInfo } from 'node:net'
 import { openSharedWords } from '../../base/shared-words.ts'
 import type { FromWorker, Quarantine, TailLine, ToWorker, UnitSet } from '../../contract/messages.ts'
 import { PHASE_BITS, versionKey } from '../../contract/unit.ts'
+import { restore } from '../../unit/abridged-set.ts'
 
 type Start = Extract<ToWorker, { kind: 'start' }>
 
@@ -88,6 +89,8 @@ async function listen(): Promise<void> {
   )
 }
 
+const allOf = ({ units, lastGood }: UnitSet) => [...units, ...Object.values(lastGood)]
+
 /** Whether a unit that is not live yet carries the mark. */
 function isNewWith(set: UnitSet, mark: string): boolean {
   const live = new Set(sets.get(Atomics.load(words, 0))?.units.map(versionKey))
@@ -115,7 +118,8 @@ process.on('message', (message: ToWorker) => {
       })
     }
     case 'prepare': {
-      const { units } = message
+      const held = new Map(allOf(sets.get(Atomics.load(words, 0))!).map((unit) => [versionKey(unit), unit]))
+      const units = restore(message.units, (key, sent) => sent ?? held.get(key)!)
       if (start.worker === 0 && isNewWith(units, 'die-prepare')) process.exit(9)
       const done = () => {
         const problems = isNewWith(units, 'refuse-prepare') ? ['it was told to refuse'] : []
