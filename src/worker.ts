@@ -39,9 +39,13 @@ function onLine(line: TailLine): void {
 
 function sendLines(): void {
   tailTimer = undefined
-  tell({ kind: 'tail', lines, dropped })
+  const lost = dropped + (node?.runner.takeDropped() ?? 0)
+  if (lines.length === 0 && lost === 0) return
+  tell({ kind: 'tail', lines, dropped: lost })
   lines = []
   dropped = 0
+  // What is dropped from now on brings no line that would tell: it is looked for once more.
+  tailTimer = setTimeout(sendLines, TAIL_EVERY_MS)
 }
 
 async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<void> {

@@ -249,6 +249,33 @@ describe('tail', () => {
     }
   })
 
+  test('of a unit that talks too much it shows some lines, and says how many it left out', async (t) => {
+    const node = await startNode(t, {
+      units: {
+        chat: `export default { paths: ['/chat'],
+          content(request, edge) { for (let i = 0; i < 100; i++) edge.log('line', i); return new Response('') } }`,
+      },
+    })
+    const all = follow(node, '--json')
+    t.after(() => all.child.kill('SIGKILL'))
+    await eventually(async () => {
+      await node.request('/chat')
+      return all.stdout() !== ''
+    })
+    for (let i = 0; i < 20; i++) await node.request('/chat')
+    // Together they are what was said since the tail began: nothing is lost in silence.
+    await eventually(() => {
+      const events = all
+        .stdout()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { dropped?: number })
+      const left = events.reduce((sum, { dropped = 0 }) => sum + dropped, 0)
+      const shown = events.filter(({ dropped }) => dropped === undefined).length
+      return left > 0 && left + shown >= 2000 && (left + shown) % 100 === 0
+    })
+  })
+
   test('ends with 1 and says so when the node goes away', async (t) => {
     const node = await startNode(t, { units: { hello: HELLO } })
     const { ended, stderr, stdout, child } = follow(node)
