@@ -21,6 +21,13 @@ export const INSTALL_MS = 200
 
 /** An answer that was lost to an unhandled rejection is asked for again so often. */
 const LOST_ANSWERS_MAX = 4
+/**
+ * isolated-vm hands over longer texts as memory outside of the heap that only a full collection frees. It counts against the
+ * isolate's limit, and each full collection throws the unit's optimised code away: twice a second under load, measured. So
+ * a batch crosses in pieces below that length, unless it is so long that it is mostly one body.
+ */
+const PIECE_LENGTH = 1000
+const PIECES_MAX = 64
 const WARN = LOG_LEVELS.indexOf('warn')
 
 /** How a step ended that did not end well. */
@@ -119,7 +126,7 @@ export class UnitIsolate {
   readonly facts: string
   /** Kept, since a fresh one a call costs. */
   readonly #options = { timeout: 0 }
-  readonly #arguments = ['']
+  readonly #pieces: string[] = []
 
   constructor(isolate: ivm.Isolate, step: ivm.Reference<Guest['step']>, progress: Int32Array, facts: string) {
     this.#isolate = isolate
@@ -171,8 +178,11 @@ export class UnitIsolate {
   }
 
   #enter(entry: string): string {
-    this.#arguments[0] = entry
-    const answer: unknown = this.#step.applySync(undefined, this.#arguments as [string], this.#options)
+    const pieces = this.#pieces
+    pieces.length = 0
+    const length = entry.length > PIECE_LENGTH * PIECES_MAX ? entry.length : PIECE_LENGTH
+    for (let at = 0; at < entry.length; at += length) pieces.push(entry.slice(at, at + length))
+    const answer: unknown = this.#step.applySync(undefined, pieces, this.#options)
     if (typeof answer !== 'string') throw new CutError('broken', 'the step answered with what is no text')
     return answer
   }

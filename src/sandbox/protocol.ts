@@ -88,8 +88,11 @@ export interface Guest {
     setup: string,
     progress?: SharedArrayBuffer,
   ): string
-  /** Records of the log and of timers that the top level made come with the first step's answer. */
-  step(batch: string): string
+  /**
+   * Takes a batch, whole or in pieces (see `isolate-host.ts`). Records of the log and of timers that the top level made come
+   * with the first step's answer.
+   */
+  step(...pieces: string[]): string
 }
 
 export interface GuestSetup {

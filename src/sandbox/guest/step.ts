@@ -17,7 +17,9 @@ export function shareProgress(words: Int32Array): void {
 let batch = ''
 let at = 0
 
-export function step(input: string): string {
+export function step(...pieces: string[]): string {
+  let input = pieces[0]!
+  for (let i = 1; i < pieces.length; i++) input += pieces[i]!
   batch = input
   at = 0
   const started = now()
