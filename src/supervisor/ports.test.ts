@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { EdgeError } from '../base/errors.ts'
-import { joinAddress, portHolder, probeAddress, splitAddress } from './ports.ts'
+import { describeProcess, joinAddress, portHolder, probeAddress, splitAddress } from './ports.ts'
+import { eventually } from './testing/test-node.ts'
 
 const listening = async (options: { reusePort?: boolean }) => {
   const server = createServer()
@@ -42,6 +44,20 @@ test('a port that somebody shares willingly is still refused, and the holder is 
 
 test('an address of another machine is an error in words', async () => {
   await assert.rejects(probeAddress('192.0.2.1:8080'), /192\.0\.2\.1:8080 is not an address of this machine/)
+})
+
+test('a command of several lines is told in one', async () => {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {},\n\n1000)'], { stdio: 'ignore' })
+  try {
+    // The new process is still this program until it has become its own.
+    const told = await eventually(
+      () => describeProcess(child.pid!),
+      (text) => text.includes('setInterval'),
+    )
+    assert.match(told, /setInterval\(\(\) => \{\}, 1000\)\)$/)
+  } finally {
+    child.kill('SIGKILL')
+  }
 })
 
 test('nobody holds a port that is free', () => {

@@ -66,7 +66,9 @@ export function portHolder(port: number): string | undefined {
 
 /** `pid 4711 (node server.js)`; the command line is cut at 80 characters. */
 export function describeProcess(pid: number): string {
-  const command = readOrEmpty(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
+  const command = readOrEmpty(`/proc/${pid}/cmdline`)
+    .replaceAll(/[\0\s]+/g, ' ')
+    .trim()
   return command === '' ? `pid ${pid}` : `pid ${pid} (${command.slice(0, 80)})`
 }
 

@@ -142,12 +142,18 @@ test('units are switched off one by one or all at once, and on again', async (t)
   assert.equal((await node.call('GET', '/v1/units/a')).body['state'], 'disabled')
   await node.call('POST', '/v1/disable')
   assert.deepEqual(await units(), [])
+  // A deploy is taken, and says why nothing changes.
+  assert.match(
+    JSON.stringify((await node.deploy('b', '// 2')).body['warnings']),
+    /all units are switched off/,
+  )
+  assert.deepEqual(await units(), [])
   const again = await node.call('POST', '/v1/disable')
   assert.equal(again.status, 200, 'asked twice, done once')
   await node.call('POST', '/v1/enable')
-  assert.deepEqual(await units(), ['b@1'])
+  assert.deepEqual(await units(), ['b@2'])
   await node.call('POST', '/v1/units/a/enable')
-  assert.deepEqual(await units(), ['a@1', 'b@1'])
+  assert.deepEqual(await units(), ['a@1', 'b@2'])
 })
 
 test('a removed unit is gone, and one that does not exist is said so', async (t) => {

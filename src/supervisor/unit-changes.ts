@@ -60,6 +60,8 @@ type Tried = Extract<FromWorker, { kind: 'tried' }>
 /** A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. */
 const TRY_MAX_MS = 5_000
 
+const ALL_OFF: Problem = { message: 'all units are switched off: it runs once they are on again' }
+
 /** A change on its way. */
 interface Progress {
   readonly startedAt: number
@@ -151,6 +153,7 @@ export class UnitChanges {
     }
     progress.epoch = epochs.live.epoch
     progress.workers = this.#options.pool.ready().length
+    if (planned.unit && !epochs.live.enabled) progress.warnings = [...progress.warnings, ALL_OFF]
     onLive?.(planned, epochs.live)
   }
 
