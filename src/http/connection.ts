@@ -94,7 +94,8 @@ export class ServerConnection {
         at = this.consumeBody(this.body, this.consumer, bytes, at, end)
         continue
       }
-      if (this.request !== undefined) break
+      // A client that does not read its answers gets no more of them: they would pile up here.
+      if (this.request !== undefined || this.socket.writableNeedDrain) break
       const result = parseRequestHead(bytes, at, end, this.host.limits, this.memo, this.scanned)
       if (result.kind === 'head') {
         at = result.next
@@ -111,7 +112,8 @@ export class ServerConnection {
     this.isConsuming = false
     if (at < end && !this.isLingering && !this.socket.destroyed) {
       this.leftover = Buffer.from(bytes.subarray(at, end))
-      if (this.request !== undefined && this.leftover.length > LEFTOVER_MAX) this.pauseReading()
+      const waits = this.request !== undefined || this.socket.writableNeedDrain
+      if (waits && this.leftover.length > LEFTOVER_MAX) this.pauseReading()
     }
   }
 
@@ -299,7 +301,7 @@ export class ServerConnection {
       this.readBody({
         onBody: () => true,
         onBodyEnd: () => this.next(),
-        onBodyProblem: () => this.socket.destroy(),
+        onBodyProblem: () => this.linger(),
       })
     } else {
       this.next()
@@ -309,9 +311,10 @@ export class ServerConnection {
   private next(): void {
     this.request = undefined
     const { limits, nowMs } = this.host
-    this.deadline = nowMs + (this.socket.writableNeedDrain ? limits.body : limits.idle)
-    if (!this.isConsuming && (this.leftover !== undefined || this.isPaused || this.hasClientEnded))
-      this.consumeLeftover()
+    const isFull = this.socket.writableNeedDrain
+    this.deadline = nowMs + (isFull ? limits.body : limits.idle)
+    if (isFull || this.isConsuming) return
+    if (this.leftover !== undefined || this.isPaused || this.hasClientEnded) this.consumeLeftover()
   }
 
   /** Ends in order: what was written leaves, and a client that still sends is read for a while, lest a reset eat the answer. */
@@ -338,7 +341,9 @@ export class ServerConnection {
   /** Called by the server's sweep. */
   checkDeadline(nowMs: number): void {
     if (nowMs < this.deadline) return
-    if (this.request === undefined && this.leftover !== undefined && !this.isLingering) {
+    if (this.socket.writableNeedDrain && this.body === undefined) {
+      this.socket.destroy()
+    } else if (this.request === undefined && this.leftover !== undefined && !this.isLingering) {
       this.refuse(408, 'the head of the request did not arrive in time')
     } else if (this.body !== undefined && this.consumer !== undefined) {
       this.deadline = nowMs + this.host.limits.body
@@ -357,22 +362,26 @@ export class ServerConnection {
 
   private onDrain(): void {
     const { limits, nowMs } = this.host
-    if (this.request !== undefined) this.deadline = Number.POSITIVE_INFINITY
-    else this.deadline = nowMs + (this.isLingering ? LINGER_MS : limits.idle)
-    this.inProgress?.onDrain()
+    if (this.request !== undefined) {
+      this.deadline = Number.POSITIVE_INFINITY
+      this.inProgress?.onDrain()
+      return
+    }
+    this.deadline = nowMs + (this.isLingering ? LINGER_MS : limits.idle)
+    if (!this.isLingering) this.consumeLeftover()
   }
 
-  /** The client sends no more. It may still read: what is in progress is answered. */
+  /** The client sends no more. It may still read: what it has asked for is answered. */
   private onClientEnd(): void {
     this.hasClientEnded = true
     if (this.request !== undefined) {
-      this.closesAfter = true
+      if (this.leftover === undefined) this.closesAfter = true
       if (this.body !== undefined && this.consumer !== undefined) {
         this.failBody(400, 'the request ended in the middle of its body')
       }
     } else if (this.leftover === undefined || this.isLingering) {
       this.socket.destroySoon()
-    } else {
+    } else if (!this.socket.writableNeedDrain) {
       this.refuse(400, 'the request ended in the middle of its head')
     }
   }
