@@ -125,7 +125,7 @@ export class UnitIsolate {
   /** JSON of `ModuleFacts`: what the module said of itself. */
   readonly facts: string
   /** Kept, since a fresh one a call costs. */
-  readonly #options = { timeout: 0 }
+  readonly #options = { timeout: 0, result: { copy: true as const } }
   readonly #pieces: string[] = []
 
   constructor(isolate: ivm.Isolate, step: ivm.Reference<Guest['step']>, progress: Int32Array, facts: string) {
@@ -182,7 +182,8 @@ export class UnitIsolate {
     pieces.length = 0
     const length = entry.length > PIECE_LENGTH * PIECES_MAX ? entry.length : PIECE_LENGTH
     for (let at = 0; at < entry.length; at += length) pieces.push(entry.slice(at, at + length))
-    const answer: unknown = this.#step.applySync(undefined, pieces, this.#options)
+    const answers: unknown = this.#step.applySync(undefined, pieces, this.#options)
+    const answer: unknown = Array.isArray(answers) ? answers[0] : undefined
     if (typeof answer !== 'string') throw new CutError('broken', 'the step answered with what is no text')
     return answer
   }

@@ -90,9 +90,9 @@ export interface Guest {
   ): string
   /**
    * Takes a batch, whole or in pieces (see `isolate-host.ts`). Records of the log and of timers that the top level made come
-   * with the first step's answer.
+   * with the first step's answer. In a list, since lists are copied: a text by itself crosses as memory outside of the heap.
    */
-  step(...pieces: string[]): string
+  step(...pieces: string[]): [answer: string]
 }
 
 export interface GuestSetup {

@@ -181,14 +181,18 @@ export class GuestIsolate {
   /** What a step with a deadline throws. */
   stepWithin(batch: string, timeoutMs: number): unknown {
     try {
-      return this.#step.applySync(undefined, [batch], { timeout: timeoutMs })
+      return this.#enter(batch, timeoutMs)
     } catch (error) {
       return error
     }
   }
 
   enter(batch: string): string {
-    return this.#step.applySync(undefined, [batch], { timeout: 5000 })
+    return this.#enter(batch, 5000)
+  }
+
+  #enter(batch: string, timeout: number): string {
+    return this.#step.applySync(undefined, [batch], { timeout, result: { copy: true } })[0]
   }
 
   /** Steps until nothing is pending or nothing moves any more: goes on, and lets timers fire in their order. */

@@ -17,7 +17,7 @@ export function shareProgress(words: Int32Array): void {
 let batch = ''
 let at = 0
 
-export function step(...pieces: string[]): string {
+export function step(...pieces: string[]): [answer: string] {
   let input = pieces[0]!
   for (let i = 1; i < pieces.length; i++) input += pieces[i]!
   batch = input
@@ -35,7 +35,7 @@ export function step(...pieces: string[]): string {
   progress[1] = 0
   progress[2] = awaiting.count
   batch = ''
-  return takeOutput()
+  return [takeOutput()]
 }
 
 /** The next decimal number, with the space behind it. */
