@@ -55,7 +55,9 @@ test('a process that is killed at rest is replaced, and the next build does not 
   const result = await shared.build(GOOD)
   assert.equal(result.ok, true)
   assert.notEqual(shared.pid, pid)
-  assert.deepEqual(deaths, ['the checker ended: SIGKILL'])
+  // Whether its end or its closed channel is noticed first is the kernel's choice.
+  assert.equal(deaths.length, 1)
+  assert.match(deaths[0]!, /^the checker ended: (?:SIGKILL|write EPIPE)$/)
 })
 
 test('a build whose process is killed under it is done by the next one, and so are those in line', async () => {
