@@ -5,7 +5,6 @@
  * mark as 4. It gives up its user id before it meets any unit. When its worker is gone, the socket ends, and so does it.
  */
 import { Socket } from 'node:net'
-import { minorCollector } from './collector.ts'
 import { Executor, type ExecutorSink } from './executor.ts'
 import * as frame from './frames.ts'
 import { CUT_REASONS, FRAME_HEAD, FrameReader, writeHead } from './frames.ts'
@@ -26,7 +25,6 @@ const FLUSH_BYTES = 256 * 1024
 
 const ivm = loadIsolatedVm(process.argv[2] ?? '')
 const isNobody = becomeNobody()
-const collectGarbage = minorCollector()
 /** One buffer for all that comes in: a fresh one a read costs more than the read. */
 const socket = new Socket({
   fd: SOCKET_FD,
@@ -137,7 +135,7 @@ function flushOld(): void {
 const reader = new FrameReader((head, bytes, start, end) => {
   const { kind, seq, slot, patience, a } = head
   if (kind === frame.START) {
-    executor = new Executor(ivm, bytes.toString('utf8', start, end), sink, collectGarbage)
+    executor = new Executor(ivm, bytes.toString('utf8', start, end), sink)
     return
   }
   const run = executor

@@ -65,9 +65,6 @@ interface Slot {
   derived: { readonly ids: number[]; batch: string } | undefined
 }
 
-/** Strings out of an isolate are memory that the collector of this isolate does not see: it is called after so many characters. */
-const COLLECT_AFTER = 8 * 1024 * 1024
-
 /** How long past CPU limit and slice the trip wire is, in milliseconds: so that time spent in crossing is not the unit's. */
 const TRIP_MARGIN_MS = 1
 
@@ -77,16 +74,13 @@ const NO_IDS: readonly number[] = []
 export class Executor {
   readonly #host: IsolateHost
   readonly #sink: ExecutorSink
-  readonly #collect: () => void
   readonly #slots = new Map<number, Slot>()
   readonly #reader = new RecordReader()
   readonly #derivedSlots: number[] = []
-  #uncollected = 0
 
-  constructor(ivm: IsolatedVm, guestSource: string, sink: ExecutorSink, collect: () => void) {
+  constructor(ivm: IsolatedVm, guestSource: string, sink: ExecutorSink) {
     this.#host = new IsolateHost(ivm, guestSource)
     this.#sink = sink
-    this.#collect = collect
   }
 
   load(slot: number, unit: UnitCode): void {
@@ -184,11 +178,6 @@ export class Executor {
       return
     }
     this.#sink.answered(frame.seq, frame.slot, threadCpuUs() - cpuStart, ids, text)
-    this.#uncollected += text.length
-    if (this.#uncollected > COLLECT_AFTER) {
-      this.#uncollected = 0
-      this.#collect()
-    }
   }
 
   #keepRoutes(slot: Slot, frame: StepFrame): void {

@@ -12,13 +12,7 @@ import type { IsolatedVm } from './isolated-vm.ts'
 export class InlineLane extends Lane {
   readonly #executor: Executor
 
-  constructor(
-    ivm: IsolatedVm,
-    guest: string,
-    collect: () => void,
-    events: LaneEvents,
-    node: UnitCode['node'],
-  ) {
+  constructor(ivm: IsolatedVm, guest: string, events: LaneEvents, node: UnitCode['node']) {
     super(events, node)
     const sink: ExecutorSink = {
       entering: () => {},
@@ -39,7 +33,7 @@ export class InlineLane extends Lane {
         frame?.onPrepared?.(problem, facts)
       },
     }
-    this.#executor = new Executor(ivm, guest, sink, collect)
+    this.#executor = new Executor(ivm, guest, sink)
   }
 
   protected send(frames: readonly Frame[]): void {

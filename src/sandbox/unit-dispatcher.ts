@@ -5,7 +5,6 @@
  * is what lasts longer than a process: breakers, quarantine, metrics, log lines.
  */
 import { readFileSync } from 'node:fs'
-import { minorCollector } from './collector.ts'
 import { Fleet } from './fleet.ts'
 import { InlineLane } from './inline-lane.ts'
 import { Invocation } from './invocation.ts'
@@ -201,7 +200,7 @@ class Dispatcher implements UnitDispatcher {
   #inlineLane(): InlineLane {
     if (!this.#inline) {
       const ivm = loadIsolatedVm(this.#isolatedVm)
-      this.#inline = new InlineLane(ivm, this.#guest, minorCollector(), this.#engine, this.#node)
+      this.#inline = new InlineLane(ivm, this.#guest, this.#engine, this.#node)
     }
     return this.#inline
   }
