@@ -1,8 +1,8 @@
 /**
  * A way to isolates: queues entries by unit, sends them in frames, and keeps what is sent until it is answered.
  *
- * What arrives in one turn of the event loop goes over together. At most two sendings are under way; what comes
- * meanwhile queues, so that batches grow under load and nobody is woken for one request. A lane leads to a
+ * What arrives in one turn of the event loop goes over together. One sending is under way, or two where the first takes
+ * its time; what comes meanwhile queues, so that batches grow under load and nobody is woken for one request. A lane leads to a
  * sandbox process (`process-lane.ts`) or to isolates in this one (`inline-lane.ts`).
  */
 import { invokeEntry } from './guest-text.ts'
@@ -88,6 +88,8 @@ const ISOLATES_MAX = 64
 
 /** Sendings under way: one that runs and one that waits, so that the sandbox does not wait for the worker. */
 const SENDINGS_MAX = 2
+/** A first sending that is younger than this is waited for: to be woken for few costs more than they do. */
+const ALONE_MS = 1
 
 /** Characters in a frame above which another is begun, so that one crossing stays short. */
 const FRAME_CHARACTERS = 256 * 1024
@@ -107,6 +109,7 @@ export abstract class Lane {
   #dirty: LaneSlot[] = []
   #ready: Frame[] = []
   #sendings = 0
+  #sentAt = 0
   #isFlushSet = false
   #liveCount = 0
   #tick = 0
@@ -262,6 +265,8 @@ export abstract class Lane {
   readonly #flush = (): void => {
     this.#isFlushSet = false
     if (this.isShut || this.#sendings >= SENDINGS_MAX) return
+    const now = performance.now()
+    if (this.#sendings > 0 && now - this.#sentAt < ALONE_MS) return
     for (const slot of this.#dirty) this.#seal(slot)
     this.#dirty = []
     const frames = this.#ready
@@ -270,6 +275,7 @@ export abstract class Lane {
     this.#ready = []
     last.isLast = true
     this.#sendings++
+    this.#sentAt = now
     for (const frame of frames) this.frames.push(frame)
     this.send(frames)
     this.events.active()
