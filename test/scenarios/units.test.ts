@@ -307,3 +307,41 @@ test('units on the way of a request', async (t) => {
     await remove('switched')
   })
 })
+
+test('work that goes on after the answer logs as it happens', async (t) => {
+  const node = await startNode(t)
+  await node.deploy(
+    'later',
+    `const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+    export default {
+      content(request, edge) {
+        const work = async () => {
+          await null
+          edge.log('zero')
+          await sleep(5)
+          edge.log('one')
+          await sleep(5)
+          edge.log('two')
+        }
+        edge.waitUntil(work())
+        return new Response('answered')
+      },
+    }`,
+  )
+  const controller = new AbortController()
+  const tail = await fetch(`${node.control}/v1/tail?unit=later`, {
+    headers: { authorization: `Bearer ${node.token}` },
+    signal: controller.signal,
+  })
+  let text = ''
+  void (async () => {
+    for await (const piece of tail.body!.pipeThrough(new TextDecoderStream())) text += piece
+  })().catch(() => {})
+  await eventually(async () => {
+    if (!/"message":"zero"/.test(text)) await node.request('/')
+    return /"message":"zero"/.test(text)
+  })
+  // No further request: what is still to come leaves by itself.
+  await eventually(() => /"message":"one"/.test(text) && /"message":"two"/.test(text))
+  controller.abort()
+})

@@ -4,6 +4,7 @@
  * A line is the arguments as Node prints them, in short. `console` does not know which request it is called for once
  * a handler has awaited; `edge.log` always does.
  */
+import { awaiting } from './awaiting.ts'
 import { callSite } from './call-site.ts'
 import { inspect } from './inspect.ts'
 import { type LogLevel, writeLog } from './output.ts'
@@ -62,9 +63,11 @@ const levelOf = (word: unknown): number =>
 
 /** Logs the error of a promise that nobody waits for. */
 export async function logRejection(id: number, work: unknown): Promise<void> {
+  awaiting.count++
   try {
     await work
   } catch (error) {
     writeLog(id, ERROR, inspect(error))
   }
+  awaiting.count--
 }

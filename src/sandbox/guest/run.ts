@@ -4,6 +4,7 @@
  * A handler that returns a promise is awaited by `settle`, whose continuations run when the step's call returns; their
  * records leave with the next step.
  */
+import { awaiting } from './awaiting.ts'
 import {
   OUTCOME_NEXT,
   OUTCOME_PENDING,
@@ -47,8 +48,6 @@ export const handlers: Record<keyof typeof PHASE_BITS, Handler | null> & {
 
 /** Invocations whose handler awaits, by id. */
 const pending = new MapIntrinsic<number, Invocation>()
-/** How many those are. */
-export const awaiting = { count: 0 }
 
 export function start(run: Invocation): void {
   running.id = run.id

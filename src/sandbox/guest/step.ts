@@ -3,7 +3,8 @@ import { FORGET, GO_ON, INVOKE, SAY_AGAIN, SLICE_MS, TIMER_FIRED } from '../prot
 import { Invocation } from './invocation.ts'
 import { sayAgain, takeOutput, writeMore } from './output.ts'
 import { charCodeAt, now, slice } from './primordials.ts'
-import { awaiting, forget, start } from './run.ts'
+import { awaiting } from './awaiting.ts'
+import { forget, start } from './run.ts'
 import { fireTimer, setterOf } from './timers.ts'
 
 /** Words that the host sees too, three or fewer: see `Guest.install` in `protocol.ts`. */
