@@ -23,7 +23,7 @@ export const INSTALL_MS = 200
 const LOST_ANSWERS_MAX = 4
 /**
  * isolated-vm hands over longer texts as memory outside of the heap that only a full collection frees. It counts against the
- * isolate's limit, and each full collection throws the unit's optimised code away: twice a second under load, measured. So
+ * isolate's limit, and each full collection throws the unit's optimised code away: every few seconds under load, measured. So
  * a batch crosses in pieces below that length, unless it is so long that it is mostly one body.
  */
 const PIECE_LENGTH = 1000
