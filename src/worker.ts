@@ -14,7 +14,7 @@ import { WorkerLog } from './base/worker-log.ts'
 const TAIL_LINES_MAX = 500
 const TAIL_EVERY_MS = 50
 
-// A worker's long-lived memory is its cache, which is not on the heap: keep the heap itself small.
+// Read when an isolate is made: it reaches those of inline units, whose young generation need not be large.
 setFlagsFromString('--max-semi-space-size=4')
 
 let node: WorkerNode | undefined
