@@ -2,9 +2,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
-import { startNode } from '../harness/node.ts'
+import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
+
+/** Follows what a unit logs, from now on. */
+async function listen(node: TestNode, unit: string): Promise<{ text(): string; close(): void }> {
+  const controller = new AbortController()
+  const tail = await fetch(`${node.control}/v1/tail?unit=${unit}`, {
+    headers: { authorization: `Bearer ${node.token}` },
+    signal: controller.signal,
+  })
+  let text = ''
+  void (async () => {
+    for await (const piece of tail.body!.pipeThrough(new TextDecoderStream())) text += piece
+  })().catch(() => {})
+  return { text: () => text, close: () => controller.abort() }
+}
 
 test('units on the way of a request', async (t) => {
   const seen: { url: string; headers: Record<string, unknown>; method: string }[] = []
@@ -154,20 +168,12 @@ test('units on the way of a request', async (t) => {
       `export default { paths: ['/logged'],
         log(request, response, edge) { edge.log.warn('saw', request.path, response.status, edge.client.address) } }`,
     )
-    const controller = new AbortController()
-    const tail = await fetch(`${node.control}/v1/tail?unit=logger`, {
-      headers: { authorization: `Bearer ${node.token}` },
-      signal: controller.signal,
-    })
-    let text = ''
-    void (async () => {
-      for await (const piece of tail.body!.pipeThrough(new TextDecoderStream())) text += piece
-    })().catch(() => {})
+    const tail = await listen(node, 'logger')
     await eventually(async () => {
       await node.request('/logged')
-      return text.includes('saw /logged 200 127.0.0.1')
+      return tail.text().includes('saw /logged 200 127.0.0.1')
     })
-    controller.abort()
+    tail.close()
     await remove('logger')
   })
 
@@ -328,20 +334,12 @@ test('work that goes on after the answer logs as it happens', async (t) => {
       },
     }`,
   )
-  const controller = new AbortController()
-  const tail = await fetch(`${node.control}/v1/tail?unit=later`, {
-    headers: { authorization: `Bearer ${node.token}` },
-    signal: controller.signal,
-  })
-  let text = ''
-  void (async () => {
-    for await (const piece of tail.body!.pipeThrough(new TextDecoderStream())) text += piece
-  })().catch(() => {})
+  const tail = await listen(node, 'later')
   await eventually(async () => {
-    if (!/"message":"zero"/.test(text)) await node.request('/')
-    return /"message":"zero"/.test(text)
+    if (!/"message":"zero"/.test(tail.text())) await node.request('/')
+    return /"message":"zero"/.test(tail.text())
   })
   // No further request: what is still to come leaves by itself.
-  await eventually(() => /"message":"one"/.test(text) && /"message":"two"/.test(text))
-  controller.abort()
+  await eventually(() => /"message":"one"/.test(tail.text()) && /"message":"two"/.test(tail.text()))
+  tail.close()
 })
