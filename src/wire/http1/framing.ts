@@ -79,7 +79,8 @@ export function connectionOptions(value: string | undefined, minor: 0 | 1): Conn
   let keep = false
   const nominated: string[] = []
   for (const part of value.toLowerCase().split(',')) {
-    const option = part.trim()
+    // Blanks of HTTP alone: `trim` would take a no-break space (byte A0) for one, which others do not.
+    const option = part.replace(/^[\t ]+|[\t ]+$/g, '')
     if (option === 'close') close = true
     else if (option === 'keep-alive') keep = true
     else if (option === '') continue // RFC 9110 §5.6.1.2: empty elements of a list mean nothing.

@@ -187,6 +187,7 @@ test('what two servers could read differently is refused, with a reason', () => 
     [withHost('Expect: 100-continue, 100-continue'), 417, /Expect/],
     [withHost('Connection: a b'), 400, /Connection/],
     [withHost('Connection: "close"'), 400, /Connection/],
+    [withHost('Connection: \xa0 keep-alive'), 400, /Connection/],
   ]
   for (const [text, status, reason] of refused) {
     const result = parse(text)
