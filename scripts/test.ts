@@ -5,8 +5,11 @@
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const COMPILE_CACHE = 'node_modules/.cache/orla'
 const ALL = ['src/**/*.test.ts', 'units/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts']
 
 const given = process.argv.slice(2)
@@ -26,13 +29,10 @@ const { status, signal } = spawnSync(
     ...(hasFiles ? [] : ALL),
   ],
   {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    cwd: ROOT,
     stdio: 'inherit',
-    // Each test file is a process: what it compiles is kept for the next.
-    env: {
-      ...process.env,
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? 'node_modules/.cache/orla',
-    },
+    // Each test file is a process, and starts others in folders of their own: what one compiles is kept for the next.
+    env: { ...process.env, NODE_COMPILE_CACHE: resolve(ROOT, process.env['NODE_COMPILE_CACHE'] ?? COMPILE_CACHE) },
   },
 )
 if (signal) process.kill(process.pid, signal)

@@ -95,6 +95,8 @@ test('a second SIGTERM ends at once', async (t) => {
 test('signals that mean nothing to a node neither end it nor open a debugger', async (t) => {
   const origin = await startOrigin(t)
   const node = await startNode(t, { config: { sites: [{ origin: origin.url }] } })
+  // A process hears signals once it runs: the checker does when it has checked something.
+  await node.deploy('hello', `export default { paths: ['/hello'], content: () => new Response('first') }`)
   const { supervisor, workers, checkers } = node.processes()
   for (const pid of [supervisor, ...workers, ...checkers]) {
     process.kill(pid, 'SIGUSR1')
