@@ -32,7 +32,10 @@ const { status, signal } = spawnSync(
     cwd: ROOT,
     stdio: 'inherit',
     // Each test file is a process, and starts others in folders of their own: what one compiles is kept for the next.
-    env: { ...process.env, NODE_COMPILE_CACHE: resolve(ROOT, process.env['NODE_COMPILE_CACHE'] ?? COMPILE_CACHE) },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: resolve(ROOT, process.env['NODE_COMPILE_CACHE'] ?? COMPILE_CACHE),
+    },
   },
 )
 if (signal) process.kill(process.pid, signal)

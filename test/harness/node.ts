@@ -77,7 +77,8 @@ export async function startNode(t: TestContext, options: NodeOptions = {}): Prom
     ...(options.readyWithinMs !== undefined && { timeoutMs: options.readyWithinMs }),
   }).finally(() => {
     // After the hook that ends the node: hooks run in the order in which they were added.
-    if (options.folder === undefined) t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+    if (options.folder === undefined)
+      t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   })
   const node = nodeFrom(command, folder)
   for (const [name, source] of Object.entries(options.units ?? {})) await node.deploy(name, source)
