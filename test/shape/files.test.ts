@@ -9,7 +9,10 @@ const LINES_MAX = 400
 const TEST_LINES_MAX = 500
 
 /** Longer files, each with the reason why it is one story. */
-const LONGER: Readonly<Record<string, string>> = {}
+const LONGER: Readonly<Record<string, string>> = {
+  'src/unit/types/globals.d.ts':
+    'the global names of units, one after the other: an editor is pointed at one file',
+}
 
 const files = filesBelow()
 

@@ -42,7 +42,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'isolated-vm': ['sandbox'],
   koffi: ['base'],
   typescript: ['checker'],
+  'urlpattern-polyfill': ['sandbox'],
   valibot: ['config', 'control', 'supervisor', 'unit'],
+  'web-streams-polyfill': ['sandbox'],
 }
 
 interface Import {

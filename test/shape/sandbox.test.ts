@@ -17,6 +17,9 @@ const SANDBOX_MAY = [
   'isolated-vm',
 ]
 
+/** Libraries that run in a unit's isolate alone, and reach nothing themselves: see `sandbox/guest/streams.ts`. */
+const GUEST_MAY = ['web-streams-polyfill', 'urlpattern-polyfill/urlpattern']
+
 test('the sandbox process reaches no module that starts processes, opens connections or calls libc', () => {
   const reached = reachedFrom(['src/sandbox/child.ts'])
   assert.deepEqual(
@@ -28,5 +31,8 @@ test('the sandbox process reaches no module that starts processes, opens connect
 test('the guest reaches nothing but itself: there is nothing else in an isolate', () => {
   const guest = filesBelow('src/sandbox/guest').filter((path) => /^[a-z0-9-]+\.ts$/.test(basename(path)))
   assert.notEqual(guest.length, 0)
-  assert.deepEqual([...reachedFrom(guest)], [])
+  assert.deepEqual(
+    [...reachedFrom(guest)].filter(([specifier]) => !GUEST_MAY.includes(specifier)),
+    [],
+  )
 })

@@ -1,13 +1,25 @@
 /**
- * Bodies of `Request` and `Response`: buffered, in whichever shape they came, converted when read.
+ * Bodies of `Request` and `Response`: buffered, in whichever shape they came, and converted when read; or a stream that the unit made.
  *
- * Streams do not exist in units. `body` is an opaque value that another `Response` or `Request` takes over, which is
- * what frameworks use it for.
+ * `body` of a buffered one is a stream too, made when it is asked for. Handed to another `Response` or `Request` unread, which
+ * is what frameworks do with it, its content goes over as it is, and nothing is streamed.
  */
-import { URLSearchParams } from './search-params.ts'
-import { charCodeAt, detached, parseJson, slice, toStringTagSymbol, viewBuffer } from './primordials.ts'
+import { blobContent, Blob, BlobBytes, isBlob } from './blob.ts'
 import { bytesOfSource } from './buffer-source.ts'
-import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
+import { type FormData, isFormData } from './form-data.ts'
+import { decodeForm, encodeForm } from './multipart.ts'
+import {
+  charCodeAt,
+  detached,
+  parseJson,
+  slice,
+  viewBuffer,
+  weakMapGet,
+  WeakMapIntrinsic,
+  weakMapSet,
+} from './primordials.ts'
+import { URLSearchParams } from './search-params.ts'
+import { byteStream, type ByteStream, drain, isStream } from './streams.ts'
 import { bytesOfLatin1, decodeUtf8, encodeUtf8, latin1OfBytes } from './utf8.ts'
 
 export const NO_BODY = 0
@@ -15,6 +27,11 @@ export const NO_BODY = 0
 export const TEXT_BODY = 1
 /** Latin-1: a character a byte. */
 export const BYTES_BODY = 2
+/** A stream of the unit's own. */
+export const STREAM_BODY = 3
+
+/** Bytes of a stream that are gathered where a body is read whole. */
+export const STREAM_BYTES_MAX = 16 * 1024 * 1024
 
 /** A body in our own shape: what crossed, or what another body holds. */
 export class RawBody {
@@ -27,57 +44,40 @@ export class RawBody {
   }
 }
 
-let bodyBehind: (value: object) => Body | null
-
-/** What stands for a stream. */
-export class BodyContent {
-  readonly #of: Body
-
-  constructor(maker: unknown, of: Body) {
-    checkMaker(maker)
-    this.#of = of
-  }
-
-  static {
-    bodyBehind = (value) => (#of in value ? value.#of : null)
-  }
-
-  get [toStringTagSymbol](): string {
-    return 'ReadableStream'
-  }
-}
-
-/** The content type that a body brings along, or null. */
-export function typeOfBody(init: unknown): string | null {
-  const isText =
-    typeof init !== 'object' ||
-    init === null ||
-    !(init instanceof RawBody || bodyBehind(init) !== null || bytesOfSource(init) !== null)
-  if (!isText) return null
-  return init instanceof URLSearchParams
-    ? 'application/x-www-form-urlencoded;charset=UTF-8'
-    : 'text/plain;charset=UTF-8'
-}
+/** Whose content a stream stands for: those that `body` of a buffered one gave. */
+const owners = new WeakMapIntrinsic<object, Body>()
 
 export let bodyKind: (body: Body) => number
-/** The content, marked as read; throws where it was read before. */
+/** The content type that the body brings along, or null. */
+export let bodyType: (body: Body) => string | null
+/** The content, for another body to take over: marked as read here; throws where it was read before. */
+export let moveBody: (body: Body) => RawBody | ByteStream | null
+/** The content of a buffered body, marked as read; throws where it was read before. */
 export let takeBody: (body: Body) => string
+/** The stream of a body that is one, marked as read. */
+export let takeStream: (body: Body) => ByteStream
 /** A body with the same content; throws where it was read. */
-export let cloneBody: (body: Body) => RawBody
+export let cloneBody: (body: Body) => RawBody | ByteStream | null
 
-/** The whole body, marked as read. Not async, so that nothing waits on a `then` that the unit may have replaced. */
+/** The whole of a buffered body, marked as read. Not async, so that nothing waits on a `then` that the unit may have replaced. */
 export let readText: (body: Body) => string
 export let readBytes: (body: Body) => Uint8Array<ArrayBuffer>
+
+const WAS_READ = 'the body was already read'
 
 export class Body {
   #content = ''
   #kind = NO_BODY
   #used = false
+  #type: string | null = null
+  /** What `body` gave, or what the unit made. */
+  #stream: ByteStream | null = null
 
   constructor(init: unknown) {
     if (typeof init === 'string') {
       this.#content = init
       this.#kind = TEXT_BODY
+      this.#type = 'text/plain;charset=UTF-8'
     } else if (init !== null && init !== undefined) {
       this.#take(init)
     }
@@ -85,23 +85,31 @@ export class Body {
 
   static {
     bodyKind = (body) => body.#kind
+    bodyType = (body) => body.#type
     takeBody = (body) => {
-      if (body.#used) throw new TypeError('the body was already read')
+      if (body.#used || body.#stream?.locked === true) throw new TypeError(WAS_READ)
       body.#used = body.#kind !== NO_BODY
       return body.#content
     }
-    readText = (body) => {
-      const content = takeBody(body)
-      const text = body.#kind === BYTES_BODY ? detached(decodeUtf8(content)) : content
-      return charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text
+    takeStream = (body) => {
+      const stream = body.#stream!
+      if (body.#used || stream.locked) throw new TypeError(WAS_READ)
+      body.#used = true
+      return stream
     }
-    readBytes = (body) => {
-      const content = takeBody(body)
-      return body.#kind === BYTES_BODY ? bytesOfLatin1(content) : encodeUtf8(content)
+    moveBody = (body) => {
+      if (body.#kind === NO_BODY) return null
+      return body.#kind === STREAM_BODY ? takeStream(body) : new RawBody(takeBody(body), body.#kind)
     }
+    readText = (body) => textOf(takeBody(body), body.#kind)
+    readBytes = (body) => bytesOf(takeBody(body), body.#kind)
     cloneBody = (body) => {
-      if (body.#used) throw new TypeError('the body was already read')
-      return new RawBody(body.#content, body.#kind)
+      if (body.bodyUsed || body.#stream?.locked === true) throw new TypeError(WAS_READ)
+      if (body.#kind === NO_BODY) return null
+      if (body.#kind !== STREAM_BODY) return new RawBody(body.#content, body.#kind)
+      const [ours, theirs] = body.#stream!.tee() as [ByteStream, ByteStream]
+      body.#stream = ours
+      return theirs
     }
   }
 
@@ -111,45 +119,115 @@ export class Body {
       this.#kind = init.kind
       return
     }
-    if (typeof init === 'object' && init !== null) {
-      const other = bodyBehind(init)
-      if (other !== null) {
-        this.#content = takeBody(other)
-        this.#kind = other.#kind
-        return
-      }
-      const bytes = bytesOfSource(init)
-      if (bytes !== null) {
-        this.#content = latin1OfBytes(bytes)
-        this.#kind = BYTES_BODY
-        return
-      }
-    }
+    if (typeof init === 'object' && init !== null && this.#takeObject(init)) return
     this.#content = `${init as string}`
     this.#kind = TEXT_BODY
+    this.#type =
+      init instanceof URLSearchParams
+        ? 'application/x-www-form-urlencoded;charset=UTF-8'
+        : 'text/plain;charset=UTF-8'
+  }
+
+  /** False where it is nothing that a body is made of, but by its text. */
+  #takeObject(init: object): boolean {
+    const bytes = bytesOfSource(init)
+    if (bytes !== null) {
+      this.#content = latin1OfBytes(bytes)
+    } else if (isBlob(init)) {
+      this.#content = blobContent(init)
+      this.#type = init.type === '' ? null : init.type
+    } else if (isFormData(init)) {
+      const { latin1, contentType } = encodeForm(init)
+      this.#content = latin1
+      this.#type = contentType
+    } else if (isStream(init)) {
+      this.#takeStream(init)
+      return true
+    } else {
+      return false
+    }
+    this.#kind = BYTES_BODY
+    return true
+  }
+
+  #takeStream(stream: ByteStream): void {
+    const owner = weakMapGet(owners, stream)
+    if (owner !== undefined && owner.#kind !== STREAM_BODY) {
+      this.#content = takeBody(owner)
+      this.#kind = owner.#kind
+      return
+    }
+    if (stream.locked) throw new TypeError('the stream is being read by somebody else')
+    this.#kind = STREAM_BODY
+    this.#stream = stream
   }
 
   get bodyUsed(): boolean {
     return this.#used
   }
 
-  get body(): BodyContent | null {
-    return this.#kind === NO_BODY ? null : new BodyContent(FROM_GUEST, this)
+  get body(): ByteStream | null {
+    if (this.#kind === NO_BODY) return null
+    return (this.#stream ??= this.#asStream())
+  }
+
+  #asStream(): ByteStream {
+    const latin1 = this.#kind === BYTES_BODY ? this.#content : latin1OfBytes(encodeUtf8(this.#content))
+    const stream = byteStream(latin1, () => {
+      if (this.#used) throw new TypeError(WAS_READ)
+      this.#used = true
+    })
+    weakMapSet(owners, stream, this)
+    return stream
+  }
+
+  /** The content, whole, as Latin-1 bytes; of a stream when it has ended. */
+  async #drain(): Promise<string> {
+    return drain(takeStream(this), STREAM_BYTES_MAX)
   }
 
   async text(): Promise<string> {
-    return readText(this)
+    return this.#kind === STREAM_BODY ? textOf(await this.#drain(), BYTES_BODY) : readText(this)
   }
 
   async json(): Promise<unknown> {
-    return parseJson(readText(this))
+    return parseJson(this.#kind === STREAM_BODY ? textOf(await this.#drain(), BYTES_BODY) : readText(this))
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return readBytes(this)
+    return this.#bytes()
+  }
+
+  async #bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#kind === STREAM_BODY ? bytesOfLatin1(await this.#drain()) : readBytes(this)
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return viewBuffer(readBytes(this))
+    return viewBuffer(await this.#bytes())
+  }
+
+  async blob(): Promise<Blob> {
+    const type = this.contentType() ?? ''
+    const bytes = await this.#bytes()
+    return new Blob(new BlobBytes(latin1OfBytes(bytes)), { type })
+  }
+
+  async formData(): Promise<FormData> {
+    const type = this.contentType() ?? ''
+    const bytes = await this.#bytes()
+    return decodeForm(latin1OfBytes(bytes), type)
+  }
+
+  /** As the headers of a subclass have it. */
+  protected contentType(): string | null {
+    return this.#type
   }
 }
+
+function textOf(content: string, kind: number): string {
+  const text = kind === BYTES_BODY ? detached(decodeUtf8(content)) : content
+  return charCodeAt(text, 0) === 0xfeff ? slice(text, 1) : text
+}
+
+const bytesOf = (content: string, kind: number): Uint8Array<ArrayBuffer> =>
+  kind === BYTES_BODY ? bytesOfLatin1(content) : encodeUtf8(content)

@@ -4,9 +4,12 @@ import { toStringTagSymbol } from './primordials.ts'
 const CODES: Readonly<Record<string, number>> = {
   InvalidCharacterError: 5,
   NotSupportedError: 9,
+  InvalidStateError: 11,
   SyntaxError: 12,
   InvalidAccessError: 15,
+  AbortError: 20,
   QuotaExceededError: 22,
+  TimeoutError: 23,
   DataCloneError: 25,
 }
 

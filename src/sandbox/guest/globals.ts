@@ -6,18 +6,24 @@
  * callbacks would run outside a step, with no deadline), and `gc`, which is there because the sandbox collects garbage
  * itself. V8's own `console` leads nowhere and is replaced.
  */
+import { AbortController, AbortSignal } from './abort.ts'
 import { atob, btoa } from './base64.ts'
+import { Blob, File } from './blob.ts'
 import { console } from './console.ts'
 import { Crypto } from './crypto/crypto.ts'
 import { CryptoKey } from './crypto/crypto-key.ts'
 import { DOMException } from './dom-exception.ts'
 import { TextDecoder, TextEncoder } from './encoding.ts'
+import { Event, EventTarget } from './events.ts'
+import { FormData } from './form-data.ts'
 import { Headers } from './headers.ts'
 import { defineProperty, now } from './primordials.ts'
 import { Request } from './request.ts'
 import { Response } from './response.ts'
 import { URLSearchParams } from './search-params.ts'
+import { defineLazily, lazyGlobals } from './streams.ts'
 import { structuredClone } from './structured-clone.ts'
+import { TextDecoderStream, TextEncoderStream } from './text-streams.ts'
 import { clearTimeout, queueMicrotask, setInterval, setTimeout } from './timers.ts'
 import { URL } from './url.ts'
 
@@ -27,14 +33,23 @@ export function installGlobals(): void {
   for (const name of REMOVED) delete (globalThis as Record<string, unknown>)[name]
   const startedAt = now()
   const globals: Record<string, unknown> = {
+    AbortController,
+    AbortSignal,
+    Blob,
     CryptoKey,
     DOMException,
+    Event,
+    EventTarget,
+    File,
+    FormData,
     Headers,
     Request,
     Response,
     URL,
     TextDecoder,
+    TextDecoderStream,
     TextEncoder,
+    TextEncoderStream,
     URLSearchParams,
     atob,
     btoa,
@@ -57,4 +72,5 @@ export function installGlobals(): void {
       enumerable: false,
     })
   }
+  lazyGlobals(defineLazily)
 }

@@ -131,7 +131,7 @@ test('a unit cannot make the objects that the guest makes', async (t) => {
   const found = await probe(
     t,
     `const forged = { id: '1 2 0 0 0 0 0 0 \\n', phase: 1, requestHeaders: { listed: true, first: null } }
-     return [request, response, edge, request.cookies, new Response('x').body, request.headers.entries()].map((value) => {
+     return [request, response, edge, request.cookies, new AbortController().signal, request.headers.entries()].map((value) => {
        try { new CryptoKey(forged, forged); return 'key' } catch {}
        try { new (Object.getPrototypeOf(value).constructor)(forged, forged); return 'made' } catch (error) { return error.message }
      })`,
@@ -193,7 +193,8 @@ test('what is answered does not depend on the built-ins that a unit has replaced
     const batch = calls.map(([phases, method], i) =>
       invokeEntry(i + 1, phases, { head: head(method), body: 'body', response: '200\nserver: x\r\n' }),
     )
-    return guest.settle(batch.join(''))
+    // Which of them come before the first that awaits depends on how much of a slice was used.
+    return guest.settle(batch.join('')).toSorted((a, b) => a.id - b.id)
   }
   assert.deepEqual(answers(poisoned), answers(clean))
 })

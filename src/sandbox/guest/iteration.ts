@@ -10,7 +10,7 @@ import { getPrototypeOf, iteratorSymbol } from './primordials.ts'
 /** A list of pairs: what collections hand to iterators and `forEach`. */
 export interface PairNode {
   readonly name: string
-  readonly value: string
+  readonly value: unknown
   readonly next: PairNode | null
 }
 
@@ -48,6 +48,5 @@ const iterator = (first: PairNode | null, kind: PairKind): never =>
   new PairIterator(FROM_GUEST, first, kind) as never
 
 export const iterateNames = (first: PairNode | null): IteratorObject<string> => iterator(first, 'names')
-export const iterateValues = (first: PairNode | null): IteratorObject<string> => iterator(first, 'values')
-export const iterateEntries = (first: PairNode | null): IteratorObject<[string, string]> =>
-  iterator(first, 'entries')
+export const iterateValues = (first: PairNode | null): IteratorObject<never> => iterator(first, 'values')
+export const iterateEntries = (first: PairNode | null): IteratorObject<never> => iterator(first, 'entries')

@@ -84,6 +84,14 @@ export const setAdd: <T>(set: Set<T>, value: T) => void = uncurry(Set.prototype.
 export const setSize: (set: Set<unknown>) => number = getter(Set.prototype, 'size')
 export const setForEach: <T>(set: Set<T>, each: (value: T) => void) => void = uncurry(Set.prototype.forEach)
 
+export const WeakMapIntrinsic = WeakMap
+export const weakMapGet: <K extends object, V>(map: WeakMap<K, V>, key: K) => V | undefined = uncurry(
+  WeakMap.prototype.get,
+)
+export const weakMapSet: <K extends object, V>(map: WeakMap<K, V>, key: K, value: V) => void = uncurry(
+  WeakMap.prototype.set,
+)
+
 export const DateIntrinsic = Date
 export const dateTime: (date: Date) => number = uncurry(Date.prototype.getTime)
 export const dateToIso: (date: Date) => string = uncurry(Date.prototype.toISOString)

@@ -1,15 +1,19 @@
-/** `Request` of the Fetch standard, with a buffered body: what a `fetch` handler gets, and what frameworks make. */
-import { Body, bodyKind, cloneBody, NO_BODY, RawBody, typeOfBody } from './body.ts'
+/** `Request` of the Fetch standard, what a `fetch` handler gets, and what frameworks make. */
+import { abortSignal, AbortSignal, isSignal, onAbort } from './abort.ts'
+import { Body, bodyKind, bodyType, cloneBody, moveBody, NO_BODY, type RawBody } from './body.ts'
 import { describe, isToken, quoted } from './fields.ts'
 import { appendHeader, getHeader, HeaderStore } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
+import { FROM_GUEST } from './illegal-constructor.ts'
 import { toStringTagSymbol, toUpperCase } from './primordials.ts'
+import type { ByteStream } from './streams.ts'
 import { URL } from './url.ts'
 
 export interface RequestInit {
   readonly method?: string
   readonly headers?: unknown
   readonly body?: unknown
+  readonly signal?: unknown
 }
 
 /** What the edge received, for `new Request(received)`: the text of headers is taken over as it is. */
@@ -17,9 +21,9 @@ export class ReceivedRequest {
   readonly method: string
   readonly url: string
   readonly headers: HeaderStore
-  readonly body: RawBody | null
+  readonly body: RawBody | ByteStream | null
 
-  constructor(method: string, url: string, headers: HeaderStore, body: RawBody | null) {
+  constructor(method: string, url: string, headers: HeaderStore, body: RawBody | ByteStream | null) {
     this.method = method
     this.url = url
     this.headers = headers
@@ -32,6 +36,8 @@ export class Request extends Body {
   #url = ''
   #store: HeaderStore
   #headers: Headers | null = null
+  /** Made when it is asked for, where none was given. */
+  #signal: AbortSignal | null = null
 
   constructor(input: unknown, init?: RequestInit) {
     if (input instanceof ReceivedRequest) {
@@ -43,18 +49,19 @@ export class Request extends Body {
     }
     const other = typeof input === 'object' && input !== null && #store in input ? input : null
     const body = init?.body
-    super(body ?? (other === null ? null : other.body))
+    super(body ?? (other === null ? null : moveBody(other)))
     this.#store = new HeaderStore()
     this.#url = other === null ? absolute(input) : other.#url
     const method = init?.method
     this.#method = method !== undefined ? normalMethod(method) : other === null ? 'GET' : other.#method
+    this.#signal = signalOf(init?.signal ?? (other === null ? null : other.#signal))
     const headers = init?.headers
     if (headers !== undefined) fillHeaders(this.#store, headers)
     else if (other !== null) fillHeaders(this.#store, other.headers)
     if (bodyKind(this) === NO_BODY) return
     if (this.#method === 'GET' || this.#method === 'HEAD')
       throw new TypeError(`a ${this.#method} request has no body`)
-    const type = body === undefined || body === null ? null : typeOfBody(body)
+    const type = bodyType(this)
     if (type !== null && getHeader(this.#store, 'content-type') === null)
       appendHeader(this.#store, 'content-type', type)
   }
@@ -71,15 +78,38 @@ export class Request extends Body {
     return (this.#headers ??= headersOver(this.#store))
   }
 
+  get signal(): AbortSignal {
+    return (this.#signal ??= new AbortSignal(FROM_GUEST))
+  }
+
+  protected override contentType(): string | null {
+    return getHeader(this.#store, 'content-type')
+  }
+
   clone(): Request {
     const copy = new Request(new ReceivedRequest(this.#method, this.#url, new HeaderStore(), cloneBody(this)))
     fillHeaders(copy.#store, this.headers)
+    if (this.#signal !== null) copy.#signal = following(this.#signal)
     return copy
   }
 
   get [toStringTagSymbol](): string {
     return 'Request'
   }
+}
+
+function signalOf(signal: unknown): AbortSignal | null {
+  if (signal === undefined || signal === null) return null
+  if (!isSignal(signal)) throw new TypeError(`signal is an AbortSignal, not ${describe(signal)}`)
+  return following(signal)
+}
+
+/** A signal of its own, which is aborted with the other: nobody who holds the request reaches the one that was given. */
+function following(signal: AbortSignal): AbortSignal {
+  const own = new AbortSignal(FROM_GUEST)
+  if (signal.aborted) abortSignal(own, signal.reason)
+  else onAbort(signal, () => abortSignal(own, signal.reason))
+  return own
 }
 
 function absolute(input: unknown): string {

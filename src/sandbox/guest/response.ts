@@ -1,5 +1,5 @@
-/** `Response` of the Fetch standard, with a buffered body. */
-import { Body, cloneBody, RawBody, TEXT_BODY, typeOfBody } from './body.ts'
+/** `Response` of the Fetch standard. */
+import { Body, bodyType, cloneBody, RawBody, TEXT_BODY } from './body.ts'
 import { checkStatus, describe, headerValue } from './fields.ts'
 import { appendHeader, getHeader, headerText, HeaderStore, setHeader } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
@@ -34,7 +34,7 @@ export class Response extends Body {
     if (this.#status === 204 || this.#status === 205 || this.#status === 304) {
       throw new TypeError(`a response with status ${this.#status} has no body`)
     }
-    const type = typeOfBody(body)
+    const type = bodyType(this)
     if (type !== null && getHeader(this.#store, 'content-type') === null)
       appendHeader(this.#store, 'content-type', type)
   }
@@ -109,6 +109,10 @@ export class Response extends Body {
 
   get redirected(): boolean {
     return false
+  }
+
+  protected override contentType(): string | null {
+    return getHeader(this.#store, 'content-type')
   }
 
   clone(): Response {

@@ -14,7 +14,7 @@ import {
   BODY_TEXT,
 } from '../protocol.ts'
 import { PHASE_BITS } from '../../contract/unit.ts'
-import { bodyKind, BYTES_BODY, RawBody, takeBody } from './body.ts'
+import { bodyKind, BYTES_BODY, RawBody, STREAM_BODY, STREAM_BYTES_MAX, takeBody, takeStream } from './body.ts'
 import { errorJson } from './errors.ts'
 import { describe } from './fields.ts'
 import { FROM_GUEST } from './illegal-constructor.ts'
@@ -24,6 +24,7 @@ import { writeInvocation } from './output.ts'
 import { mapDelete, mapGet, MapIntrinsic, mapSet, reflectApply } from './primordials.ts'
 import { ReceivedRequest, Request } from './request.ts'
 import { isResponse, type Response, responseHead } from './response.ts'
+import { type ByteStream, drain } from './streams.ts'
 import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
 
 const { rewrite, access, content, headerFilter } = PHASE_BITS
@@ -127,13 +128,17 @@ function fetchArguments(run: Invocation, edge: Edge): [Request, unknown, object]
 
 const isThenable = (value: object): boolean => typeof (value as { then?: unknown }).then === 'function'
 
+/** Tells the host that the invocation's record comes later. */
+function wait(run: Invocation): void {
+  if (run.isPending) return
+  run.isPending = true
+  mapSet(pending, run.id, run)
+  awaiting.count++
+  writeInvocation(run.id, OUTCOME_PENDING, run.phase, '', '', '', BODY_TEXT)
+}
+
 async function settle(run: Invocation, handed: Handed, promise: unknown): Promise<void> {
-  if (!run.isPending) {
-    run.isPending = true
-    mapSet(pending, run.id, run)
-    awaiting.count++
-    writeInvocation(run.id, OUTCOME_PENDING, run.phase, '', '', '', BODY_TEXT)
-  }
+  wait(run)
   try {
     const result = await promise
     if (run.isClosed || conclude(run, result)) return
@@ -167,6 +172,10 @@ function answer(run: Invocation, response: Response): void {
   let body: string
   try {
     head = responseHead(response)
+    if (bodyKind(response) === STREAM_BODY) {
+      void answerStream(run, head, takeStream(response))
+      return
+    }
     body = takeBody(response)
   } catch (error) {
     threw(run, error)
@@ -174,6 +183,17 @@ function answer(run: Invocation, response: Response): void {
   }
   const kind = bodyKind(response) === BYTES_BODY ? BODY_BYTES : BODY_TEXT
   end(run, OUTCOME_RESPONSE, run.phase, head, body, kind)
+}
+
+/** An answer whose body is a stream: it goes out when the stream has ended. */
+async function answerStream(run: Invocation, head: string, stream: ByteStream): Promise<void> {
+  wait(run)
+  try {
+    const body = await drain(stream, STREAM_BYTES_MAX)
+    if (!run.isClosed) end(run, OUTCOME_RESPONSE, run.phase, head, body, BODY_BYTES)
+  } catch (error) {
+    if (!run.isClosed) threw(run, error)
+  }
 }
 
 function threw(run: Invocation, error: unknown): void {

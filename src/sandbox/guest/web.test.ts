@@ -1,5 +1,6 @@
 /** The guest's web interfaces, beside Node's own where both follow the same standard. */
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { atob as guestAtob, btoa as guestBtoa } from './base64.ts'
 import { TextDecoder as GuestDecoder, TextEncoder as GuestEncoder } from './encoding.ts'
@@ -8,6 +9,9 @@ import { Request as GuestRequest } from './request.ts'
 import { Response as GuestResponse } from './response.ts'
 import { structuredClone as guestClone } from './structured-clone.ts'
 import { URLSearchParams as GuestParams } from './search-params.ts'
+
+// As the bundle has it: see `streams.ts`.
+Object.assign(globalThis, { require: createRequire(import.meta.url) })
 
 /** What a call gives, or the kind of error it throws. */
 function outcome(call: () => unknown): unknown {

@@ -1,6 +1,6 @@
 /**
  * The global names of a unit, besides those of ECMAScript: a part of the web's, and nothing else. There is no DOM, no
- * Node, no `fetch`, no streams, and no `WebAssembly`, `SharedArrayBuffer`, `Atomics` or `FinalizationRegistry`.
+ * Node, no `fetch`, and no `WebAssembly`, `SharedArrayBuffer`, `Atomics` or `FinalizationRegistry`.
  */
 
 /** What `new Headers(…)` and the `headers` of requests and responses take. */
@@ -34,21 +34,20 @@ declare var Headers: {
 /** A buffer, or a view of a part of one. */
 type BufferSource = ArrayBuffer | ArrayBufferView<ArrayBuffer>
 
-/** The content of a body that was not read. It is no stream: it can be given to one `Response` or `Request`, no more. */
-interface BodyContent {
-  readonly [Symbol.toStringTag]: string
-}
+type BodyInit = string | BufferSource | URLSearchParams | Blob | FormData | ReadableStream<Uint8Array>
 
-type BodyInit = string | BufferSource | URLSearchParams | BodyContent
-
-/** What requests and responses share: a body that is read once, whole. */
+/** What requests and responses share: a body that is read once. */
 interface Body {
-  readonly body: BodyContent | null
+  /** Handed to another `Response` or `Request` unread, its content goes over as it is. */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null
   readonly bodyUsed: boolean
   text(): Promise<string>
   json(): Promise<any>
   arrayBuffer(): Promise<ArrayBuffer>
   bytes(): Promise<Uint8Array<ArrayBuffer>>
+  blob(): Promise<Blob>
+  /** Of `multipart/form-data` and `application/x-www-form-urlencoded`. Rejects with a `TypeError` where the body is no form. */
+  formData(): Promise<FormData>
 }
 
 interface ResponseInit {
@@ -59,7 +58,7 @@ interface ResponseInit {
   headers?: HeadersInit
 }
 
-/** An answer. Its body is buffered. */
+/** An answer. */
 interface Response extends Body {
   readonly status: number
   readonly statusText: string
@@ -85,13 +84,17 @@ interface RequestInit {
   method?: string
   headers?: HeadersInit
   body?: BodyInit | null
+  signal?: AbortSignal | null
+  /** As browsers want it for a body that is a stream; without effect here. */
+  duplex?: 'half'
 }
 
-/** A request as `fetch` handlers get it. Its body is buffered. */
+/** A request as `fetch` handlers get it. */
 interface Request extends Body {
   readonly method: string
   readonly url: string
   readonly headers: Headers
+  readonly signal: AbortSignal
   clone(): Request
 }
 declare var Request: {
@@ -313,3 +316,327 @@ declare var crypto: Crypto
 
 /** The global object. */
 declare var self: typeof globalThis
+
+interface EventInit {
+  bubbles?: boolean
+  cancelable?: boolean
+  composed?: boolean
+}
+
+/** Something that happened. There is no tree here: no capture, and nothing bubbles. */
+interface Event {
+  readonly type: string
+  readonly target: EventTarget | null
+  readonly currentTarget: EventTarget | null
+  readonly bubbles: boolean
+  readonly cancelable: boolean
+  readonly composed: boolean
+  readonly defaultPrevented: boolean
+  readonly timeStamp: number
+  preventDefault(): void
+  stopPropagation(): void
+  stopImmediatePropagation(): void
+}
+declare var Event: {
+  prototype: Event
+  new (type: string, init?: EventInit): Event
+}
+
+type EventListener = ((event: Event) => unknown) | { handleEvent(event: Event): unknown }
+
+interface EventTarget {
+  addEventListener(
+    type: string,
+    listener: EventListener | null,
+    options?: boolean | { once?: boolean; capture?: boolean; passive?: boolean; signal?: AbortSignal },
+  ): void
+  removeEventListener(type: string, listener: EventListener | null, options?: boolean | object): void
+  /** False where a listener called `preventDefault`. What listeners throw is logged. */
+  dispatchEvent(event: Event): boolean
+}
+declare var EventTarget: {
+  prototype: EventTarget
+  new (): EventTarget
+}
+
+/** Tells work that awaits to stop. */
+interface AbortSignal extends EventTarget {
+  readonly aborted: boolean
+  readonly reason: any
+  onabort: ((event: Event) => unknown) | null
+  throwIfAborted(): void
+}
+declare var AbortSignal: {
+  prototype: AbortSignal
+  /** One that is aborted already. */
+  abort(reason?: unknown): AbortSignal
+  /** Aborted after so many milliseconds, with a `TimeoutError`. */
+  timeout(ms: number): AbortSignal
+  /** Aborted with the first of these. */
+  any(signals: Iterable<AbortSignal>): AbortSignal
+}
+
+interface AbortController {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+}
+declare var AbortController: {
+  prototype: AbortController
+  new (): AbortController
+}
+
+type BlobPart = string | BufferSource | Blob
+
+interface BlobInit {
+  type?: string
+  endings?: 'transparent' | 'native'
+}
+
+/** Bytes with a type, which do not change. */
+interface Blob {
+  readonly size: number
+  readonly type: string
+  slice(start?: number, end?: number, type?: string): Blob
+  text(): Promise<string>
+  bytes(): Promise<Uint8Array<ArrayBuffer>>
+  arrayBuffer(): Promise<ArrayBuffer>
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>>
+}
+declare var Blob: {
+  prototype: Blob
+  new (parts?: Iterable<BlobPart>, init?: BlobInit): Blob
+}
+
+/** A blob with a name. */
+interface File extends Blob {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly lastModified: number
+}
+declare var File: {
+  prototype: File
+  new (parts: Iterable<BlobPart>, name: string, init?: BlobInit & { lastModified?: number }): File
+}
+
+/** What a form brings: names with texts or files, in order. */
+interface FormData {
+  append(name: string, value: string | Blob, filename?: string): void
+  set(name: string, value: string | Blob, filename?: string): void
+  get(name: string): string | File | null
+  getAll(name: string): (string | File)[]
+  has(name: string): boolean
+  delete(name: string): void
+  forEach(each: (value: string | File, name: string, form: FormData) => void, thisArg?: unknown): void
+  keys(): IteratorObject<string>
+  values(): IteratorObject<string | File>
+  entries(): IteratorObject<[name: string, value: string | File]>
+  [Symbol.iterator](): IteratorObject<[name: string, value: string | File]>
+}
+declare var FormData: {
+  prototype: FormData
+  new (): FormData
+}
+
+interface QueuingStrategy<T = any> {
+  highWaterMark?: number
+  size?: (chunk: T) => number
+}
+declare var CountQueuingStrategy: { new (init: { highWaterMark: number }): QueuingStrategy }
+declare var ByteLengthQueuingStrategy: {
+  new (init: { highWaterMark: number }): QueuingStrategy<ArrayBufferView>
+}
+
+interface StreamPipeOptions {
+  preventClose?: boolean
+  preventAbort?: boolean
+  preventCancel?: boolean
+  signal?: AbortSignal
+}
+
+interface ReadableStreamDefaultController<T = any> {
+  readonly desiredSize: number | null
+  enqueue(chunk?: T): void
+  close(): void
+  error(reason?: unknown): void
+}
+
+interface UnderlyingSource<T = any> {
+  start?(controller: ReadableStreamDefaultController<T>): unknown
+  pull?(controller: ReadableStreamDefaultController<T>): unknown
+  cancel?(reason?: unknown): unknown
+}
+
+interface ReadableByteStreamController {
+  readonly desiredSize: number | null
+  readonly byobRequest: { readonly view: Uint8Array | null; respond(bytes: number): void } | null
+  enqueue(chunk: ArrayBufferView): void
+  close(): void
+  error(reason?: unknown): void
+}
+
+interface UnderlyingByteSource {
+  type: 'bytes'
+  autoAllocateChunkSize?: number
+  start?(controller: ReadableByteStreamController): unknown
+  pull?(controller: ReadableByteStreamController): unknown
+  cancel?(reason?: unknown): unknown
+}
+
+type ReadResult<T> =
+  | { readonly done: false; readonly value: T }
+  | { readonly done: true; readonly value: undefined }
+
+interface ReadableStreamDefaultReader<T = any> {
+  readonly closed: Promise<void>
+  read(): Promise<ReadResult<T>>
+  cancel(reason?: unknown): Promise<void>
+  releaseLock(): void
+}
+
+/** Pieces that come one after the other. */
+interface ReadableStream<T = any> extends AsyncIterable<T> {
+  readonly locked: boolean
+  cancel(reason?: unknown): Promise<void>
+  getReader(): ReadableStreamDefaultReader<T>
+  pipeThrough<Out>(
+    transform: { readonly writable: WritableStream<T>; readonly readable: ReadableStream<Out> },
+    options?: StreamPipeOptions,
+  ): ReadableStream<Out>
+  pipeTo(into: WritableStream<T>, options?: StreamPipeOptions): Promise<void>
+  tee(): [ReadableStream<T>, ReadableStream<T>]
+  values(options?: { preventCancel?: boolean }): AsyncIterableIterator<T>
+}
+declare var ReadableStream: {
+  prototype: ReadableStream
+  new (source: UnderlyingByteSource, strategy?: QueuingStrategy): ReadableStream<Uint8Array<ArrayBuffer>>
+  new <T = any>(source?: UnderlyingSource<T>, strategy?: QueuingStrategy<T>): ReadableStream<T>
+  from<T>(pieces: Iterable<T> | AsyncIterable<T>): ReadableStream<T>
+}
+
+interface WritableStreamDefaultWriter<T = any> {
+  readonly closed: Promise<void>
+  readonly ready: Promise<void>
+  readonly desiredSize: number | null
+  write(chunk?: T): Promise<void>
+  close(): Promise<void>
+  abort(reason?: unknown): Promise<void>
+  releaseLock(): void
+}
+
+interface UnderlyingSink<T = any> {
+  start?(controller: { error(reason?: unknown): void }): unknown
+  write?(chunk: T, controller: { error(reason?: unknown): void }): unknown
+  close?(): unknown
+  abort?(reason?: unknown): unknown
+}
+
+/** Where pieces go. */
+interface WritableStream<T = any> {
+  readonly locked: boolean
+  getWriter(): WritableStreamDefaultWriter<T>
+  close(): Promise<void>
+  abort(reason?: unknown): Promise<void>
+}
+declare var WritableStream: {
+  prototype: WritableStream
+  new <T = any>(sink?: UnderlyingSink<T>, strategy?: QueuingStrategy<T>): WritableStream<T>
+}
+
+interface TransformStreamDefaultController<Out = any> {
+  readonly desiredSize: number | null
+  enqueue(chunk?: Out): void
+  error(reason?: unknown): void
+  terminate(): void
+}
+
+interface Transformer<In = any, Out = any> {
+  start?(controller: TransformStreamDefaultController<Out>): unknown
+  transform?(chunk: In, controller: TransformStreamDefaultController<Out>): unknown
+  flush?(controller: TransformStreamDefaultController<Out>): unknown
+}
+
+/** What is written goes in at one end and comes out changed at the other. */
+interface TransformStream<In = any, Out = any> {
+  readonly writable: WritableStream<In>
+  readonly readable: ReadableStream<Out>
+}
+declare var TransformStream: {
+  prototype: TransformStream
+  new <In = any, Out = any>(
+    transformer?: Transformer<In, Out>,
+    writableStrategy?: QueuingStrategy<In>,
+    readableStrategy?: QueuingStrategy<Out>,
+  ): TransformStream<In, Out>
+}
+
+/** Text to UTF-8, piece by piece. */
+interface TextEncoderStream extends TransformStream<string, Uint8Array<ArrayBuffer>> {
+  readonly encoding: string
+}
+declare var TextEncoderStream: {
+  prototype: TextEncoderStream
+  new (): TextEncoderStream
+}
+
+/** Bytes to text, piece by piece: a character may begin in one and end in the next. */
+interface TextDecoderStream extends TransformStream<Uint8Array, string> {
+  readonly encoding: string
+  readonly fatal: boolean
+  readonly ignoreBOM: boolean
+}
+declare var TextDecoderStream: {
+  prototype: TextDecoderStream
+  new (label?: string, options?: TextDecoderOptions): TextDecoderStream
+}
+
+interface URLPatternInit {
+  protocol?: string
+  username?: string
+  password?: string
+  hostname?: string
+  port?: string
+  pathname?: string
+  search?: string
+  hash?: string
+  baseURL?: string
+}
+
+interface URLPatternComponentResult {
+  readonly input: string
+  readonly groups: Readonly<Record<string, string | undefined>>
+}
+
+interface URLPatternResult {
+  readonly inputs: readonly (string | URLPatternInit)[]
+  readonly protocol: URLPatternComponentResult
+  readonly username: URLPatternComponentResult
+  readonly password: URLPatternComponentResult
+  readonly hostname: URLPatternComponentResult
+  readonly port: URLPatternComponentResult
+  readonly pathname: URLPatternComponentResult
+  readonly search: URLPatternComponentResult
+  readonly hash: URLPatternComponentResult
+}
+
+/** Matches URLs by part: `new URLPattern({ pathname: '/videos/:id' })`. */
+interface URLPattern {
+  readonly protocol: string
+  readonly username: string
+  readonly password: string
+  readonly hostname: string
+  readonly port: string
+  readonly pathname: string
+  readonly search: string
+  readonly hash: string
+  readonly hasRegExpGroups: boolean
+  test(input?: string | URL | URLPatternInit, base?: string | URL): boolean
+  exec(input?: string | URL | URLPatternInit, base?: string | URL): URLPatternResult | null
+}
+declare var URLPattern: {
+  prototype: URLPattern
+  new (
+    input?: string | URLPatternInit,
+    base?: string | { ignoreCase?: boolean },
+    options?: { ignoreCase?: boolean },
+  ): URLPattern
+}
