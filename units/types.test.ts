@@ -33,6 +33,16 @@ test('handlers get their types without saying so', () => {
       if (request.method === 'POST') return Response.json({ message: 'no' }, { status: 405 })
     },
     content: async (request) => new Response(await request.text()),
+    origin(request, edge) {
+      request.endpoint = request.endpoints.find((url) => url.startsWith('https:')) ?? request.endpoints[0]!
+      request.headers.set('host', 'bucket.example.com')
+      if (request.path === '/none') return new Response('none', { status: 404 })
+    },
+    originResponse(request, response) {
+      response.ttl = Math.max(response.ttl ?? 0, 60)
+      response.tags = [...response.tags, request.path.slice(1)]
+      response.headers.delete('set-cookie')
+    },
     headerFilter(request, response, edge) {
       response.status = 404
       response.headers.set('x-rtt', String(edge.timing.tcpRttUs))
@@ -61,6 +71,16 @@ test('a module in the form of the Fetch API, and an app of a framework, are unit
 })
 
 const REFUSED: readonly (readonly [unit: string, problem: RegExp])[] = [
+  ['{ originResponse() { return new Response() } }', /Type 'Response' is not assignable to type 'Nothing'/],
+  ["{ originResponse(request) { request.path = '/x' } }", /'path' because it is a read-only property/],
+  [
+    '{ headerFilter(request, response) { response.ttl = 5 } }',
+    /'ttl' does not exist on type 'FilteredResponse'/,
+  ],
+  [
+    "{ access(request) { request.endpoint = 'http://x' } }",
+    /'endpoint' does not exist on type 'EditableRequest'/,
+  ],
   ['{ content() {} }', /Type 'void' is not assignable to type 'Response/],
   ['{ access() { return 5 } }', /Type 'number' is not assignable to type 'Answer'/],
   ['{ headerFilter() { return new Response() } }', /Type 'Response' is not assignable to type 'Nothing'/],

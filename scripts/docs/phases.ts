@@ -68,7 +68,7 @@ function drawing(): string {
   const way = STAGES.map((stage) => stage.name).join(' → ')
   const first = STAGES[0]!.name.length
   const line = `└${'─'.repeat(way.length - first - 2)}┘`
-  const out = PHASES.slice(PHASES.indexOf('content') + 1)
+  const out = PHASES.slice(PHASES.indexOf('headerFilter'))
   const last = ['answer', 'staged headers', ...out.slice(0, -1), 'to the client', ...out.slice(-1)]
   return [way, `${' '.repeat(first)}${line}`, `${' '.repeat(first)}  any of them → ${last.join(' → ')}`].join(
     '\n',

@@ -25,6 +25,7 @@ export const ERROR_CODES = {
     'config',
     400,
   ),
+  'unit-failed': row('a unit failed', '`orla tail NAME` tells why', 'unit', 503),
   'config-missing': row(
     'the configuration file cannot be read',
     'check the path given to --config',

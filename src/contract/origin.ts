@@ -14,6 +14,8 @@ export interface OriginRequest {
   readonly headers: HeaderList
   /** What follows: nothing, a body of that many bytes, or one of unknown length (sent chunked). */
   readonly body: 'none' | 'chunked' | number
+  /** One of the origin's `endpoints`: it alone is asked. Absent: the origin chooses, and moves on where one fails. */
+  readonly endpoint?: string | undefined
 }
 
 /** Told in this order: `onHead` (after any number of `onInformational`), `onData`…, then `onEnd`; or `onError` at any point, once, and then nothing. */
@@ -49,6 +51,8 @@ export interface OriginCall {
 
 /** The origin of one site: its endpoints and their kept connections. */
 export interface Origin {
+  /** What its endpoints are called: their URLs. */
+  readonly endpoints: readonly string[]
   send(request: OriginRequest, handler: OriginHandler): OriginCall
   /** Closes idle connections; those in use close when they are done. */
   close(): void

@@ -5,11 +5,16 @@
  * `unit/types/orla.d.ts`; this file is the operator's view, after the module was built and its fields were read.
  */
 
-/** The phases a unit may hook, in the order of a request's life. The bit is how a set of them travels. */
+/**
+ * The phases a unit may hook, in the order of a request's life. The bit is how a set of them travels, and how it lies in
+ * the store: it stays what it is, so later phases have higher ones.
+ */
 export const PHASE_BITS = {
   rewrite: 1,
   access: 2,
   content: 4,
+  origin: 32,
+  originResponse: 64,
   headerFilter: 8,
   log: 16,
 } as const
@@ -104,7 +109,10 @@ export const DEFAULT_MANIFEST: Manifest = {
   isolation: 'process',
 }
 
+/** What guards or answers a request: without it the request must not go on. */
+const CLOSED_PHASES: ReadonlySet<Phase> = new Set(['rewrite', 'access', 'content'])
+
 /** The policy of a unit for a phase, with the default where its author chose none. */
 export function failurePolicy(manifest: Manifest, phase: Phase): FailurePolicy {
-  return manifest.onError ?? (phase === 'headerFilter' || phase === 'log' ? 'open' : 'closed')
+  return manifest.onError ?? (CLOSED_PHASES.has(phase) ? 'closed' : 'open')
 }

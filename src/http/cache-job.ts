@@ -10,8 +10,10 @@ import type { CacheFill } from './caching/fill.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
 import type { Bypass, Miss, Stale } from './caching/lookup.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
+import { speaksOf } from './caching/updating.ts'
 import { answerStored, cacheKey } from './cache-stage.ts'
 import type { Exchange } from './exchange.ts'
+import type { Review } from './origin-units.ts'
 
 /** What becomes of the head of an answer. */
 export type HeadVerdict =
@@ -22,10 +24,22 @@ export type HeadVerdict =
   /** It says nothing: ask again, without the condition. */
   | { readonly kind: 'again' }
 
+export interface ResponseView {
+  readonly status: number
+  readonly reason: string
+  readonly headers: HeaderList
+}
+
 export interface CacheJob {
   /** The request's headers as the origin should see them. */
   requestHeaders(headers: HeaderList): HeaderList
-  onHead(head: ResponseHead, headers: HeaderList): HeadVerdict
+  /**
+   * What `originResponse` units are to look at: the response as it would be stored. Undefined where there is nothing to look
+   * at, since it has to be asked for again.
+   */
+  toReview(head: ResponseHead, headers: HeaderList): ResponseView | undefined
+  /** `review` is what they made of it. */
+  onHead(head: ResponseHead, headers: HeaderList, review?: Review): HeadVerdict
   append(chunk: Buffer): void
   /** The body is whole. */
   finish(): void
@@ -52,6 +66,10 @@ export class PassJob implements CacheJob {
 
   requestHeaders(headers: HeaderList): HeaderList {
     return headers
+  }
+
+  toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView {
+    return { status, reason, headers }
   }
 
   onHead(head: ResponseHead): HeadVerdict {
@@ -88,11 +106,19 @@ export class FillJob implements CacheJob {
     return forwardedHeaders(headers, this.askedAbout)
   }
 
-  onHead(head: ResponseHead, headers: HeaderList): HeadVerdict {
+  toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView | undefined {
+    const { askedAbout } = this
+    if (status !== 304 || askedAbout === undefined) return { status, reason, headers }
+    // Units see what a 304 makes of the stored response, as they saw it when it came: so they say the same of it.
+    return speaksOf(askedAbout, headers) ? askedAbout.updatedBy(headers) : undefined
+  }
+
+  onHead(head: ResponseHead, headers: HeaderList, review?: Review): HeadVerdict {
     const nowMs = this.exchange.node.now()
     if (head.status === 304 && this.askedAbout !== undefined)
-      return this.onNotModified(this.askedAbout, headers, nowMs)
-    const decision = this.fill.begin({ status: head.status, reason: head.reason, headers }, nowMs)
+      return this.onNotModified(this.askedAbout, headers, nowMs, review)
+    const response = review ?? { status: head.status, reason: head.reason, headers }
+    const decision = this.fill.begin(response, nowMs)
     const status = {
       forward: this.found.forward,
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
@@ -100,15 +126,20 @@ export class FillJob implements CacheJob {
         ? { stored: true, ttlSeconds: Math.max(0, Math.floor((decision.freshUntilMs - nowMs) / 1000)) }
         : { detail: decision.reason }),
     }
-    if (decision.store && this.clientHasIt(head, headers, nowMs)) {
-      this.exchange.answerNotModified(headers, forwardStatus({ ...status, status: head.status }))
+    if (decision.store && this.clientHasIt(response, nowMs)) {
+      this.exchange.answerNotModified(response.headers, forwardStatus({ ...status, status: head.status }))
       return { kind: 'answered' }
     }
     return { kind: 'pass', cacheStatus: forwardStatus(status) }
   }
 
-  private onNotModified(entry: Stale['entry'], headers: HeaderList, nowMs: number): HeadVerdict {
-    const refreshed = this.fill.refresh(entry, headers, nowMs)
+  private onNotModified(
+    entry: Stale['entry'],
+    headers: HeaderList,
+    nowMs: number,
+    review: Review | undefined,
+  ): HeadVerdict {
+    const refreshed = this.fill.refresh(entry, headers, nowMs, review)
     if (refreshed.kind === 'mismatch') {
       this.askedAbout = undefined
       return { kind: 'again' }
@@ -127,9 +158,9 @@ export class FillJob implements CacheJob {
   }
 
   /** The client's condition did not go to the origin, so that there is a body to keep; it is judged here. */
-  private clientHasIt(head: ResponseHead, headers: HeaderList, nowMs: number): boolean {
+  private clientHasIt({ status, headers }: ResponseView, nowMs: number): boolean {
     const validators = {
-      status: head.status,
+      status,
       etag: headerValue(headers, 'etag'),
       lastModified: headerValue(headers, 'last-modified'),
       date: headerValue(headers, 'date'),

@@ -124,9 +124,13 @@ export function answerStored(
   const reason = isNotModified ? 'Not Modified' : entry.reason
   const body = isNotModified || exchange.head.method === 'HEAD' ? '' : (entry.bodyText ?? entry.body)
   exchange.finishHead({ status, reason, fields, source: 'cache' }, (fields, final, reason) => {
+    // A unit may have kept a body under a status that allows none.
     const fits = hasNoBody(final) === hasNoBody(status)
     const head = fits ? fields : withLength(fields, final, 0)
-    exchange.connection.sendWhole(`HTTP/1.1 ${final} ${reason}\r\n${head}`, fits ? body : '')
+    exchange.connection.sendWhole(
+      `HTTP/1.1 ${final} ${reason}\r\n${head}`,
+      fits && !hasNoBody(final) ? body : '',
+    )
     exchange.done()
   })
 }

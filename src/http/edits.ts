@@ -12,6 +12,8 @@ export interface RequestEdits {
   readonly path: string | undefined
   readonly query: string | undefined
   readonly headers: readonly HeaderEdit[]
+  /** In `origin`: the endpoint to ask. */
+  readonly endpoint: string | undefined
 }
 
 export interface HeaderEdit {
@@ -27,6 +29,8 @@ export interface Edits {
   readonly request: RequestEdits | undefined
   /** On the response. */
   readonly status: number | undefined
+  /** In `originResponse`: for how many seconds the response is fresh. */
+  readonly ttlSeconds: number | undefined
   readonly headers: readonly HeaderEdit[]
   /** The header lines to add where all that is asked is to append: the common case, without touching what is there. */
   readonly appended: string | undefined
@@ -49,6 +53,7 @@ const NO_HEADERS: readonly HeaderEdit[] = []
 export const NO_EDITS: Edits = {
   request: undefined,
   status: undefined,
+  ttlSeconds: undefined,
   headers: NO_HEADERS,
   appended: undefined,
 }
@@ -60,17 +65,24 @@ let lastEdits: Edits | undefined = NO_EDITS
 export function parseEdits(text: string): Edits | undefined {
   if (text === '') return NO_EDITS
   if (text !== lastText) {
-    lastEdits = parseLines(text)
+    lastEdits = parseLines(text, undefined)
     lastText = text
   }
   return lastEdits
 }
 
-function parseLines(text: string): Edits | undefined {
+/** Those of the phases around the origin, where more may be said than elsewhere. */
+export function parseOriginEdits(text: string, phase: 'origin' | 'originResponse'): Edits | undefined {
+  return text === '' ? NO_EDITS : parseLines(text, phase)
+}
+
+function parseLines(text: string, phase: 'origin' | 'originResponse' | undefined): Edits | undefined {
   let method: string | undefined
   let path: string | undefined
   let query: string | undefined
   let status: number | undefined
+  let endpoint: string | undefined
+  let ttlSeconds: number | undefined
   const onRequest: HeaderEdit[] = []
   const onResponse: HeaderEdit[] = []
   if (!text.endsWith('\n')) return undefined
@@ -96,13 +108,22 @@ function parseLines(text: string): Edits | undefined {
         if (!Number.isInteger(status) || status < 200 || status > 599) return undefined
         break
       }
+      case 'e':
+        if (phase !== 'origin') return undefined
+        endpoint = rest
+        break
+      case 'T':
+        ttlSeconds = Number(rest)
+        if (phase !== 'originResponse' || !/^\d+(?:\.\d+)?$/.test(rest) || ttlSeconds > 2 ** 31)
+          return undefined
+        break
       case 'h':
       case 'a':
       case 'd':
       case 'H':
       case 'A':
       case 'D': {
-        const edit = parseHeaderEdit(line[0], rest)
+        const edit = parseHeaderEdit(line[0], rest, phase === 'origin')
         if (edit === undefined) return undefined
         ;(line[0] >= 'a' ? onRequest : onResponse).push(edit)
         break
@@ -112,11 +133,17 @@ function parseLines(text: string): Edits | undefined {
     }
   }
   const touchesRequest =
-    method !== undefined || path !== undefined || query !== undefined || onRequest.length > 0
-  const appendsOnly = status === undefined && onResponse.every((edit) => edit.kind === 'append')
+    method !== undefined ||
+    path !== undefined ||
+    query !== undefined ||
+    endpoint !== undefined ||
+    onRequest.length > 0
+  const appendsOnly =
+    status === undefined && ttlSeconds === undefined && onResponse.every((edit) => edit.kind === 'append')
   return {
-    request: touchesRequest ? { method, path, query, headers: onRequest } : undefined,
+    request: touchesRequest ? { method, path, query, headers: onRequest, endpoint } : undefined,
     status,
+    ttlSeconds,
     headers: onResponse,
     appended: appendsOnly
       ? onResponse.map((edit) => `${edit.spelling}: ${edit.value}\r\n`).join('')
@@ -124,7 +151,8 @@ function parseLines(text: string): Edits | undefined {
   }
 }
 
-function parseHeaderEdit(operation: string, text: string): HeaderEdit | undefined {
+/** `mayNameHost`: the origin may be told another host than the client asked for. */
+function parseHeaderEdit(operation: string, text: string, mayNameHost: boolean): HeaderEdit | undefined {
   const kind =
     operation === 'h' || operation === 'H'
       ? 'set'
@@ -136,7 +164,12 @@ function parseHeaderEdit(operation: string, text: string): HeaderEdit | undefine
   const written = text.slice(0, colon)
   const name = written.toLowerCase()
   const value = text.slice(colon + 2)
-  if (!isToken(name) || !isFieldValue(value) || RESERVED.has(name)) return undefined
+  if (!isToken(name) || !isFieldValue(value)) return undefined
+  if (mayNameHost && name === 'host' && operation !== 'A' && operation !== 'H' && operation !== 'D') {
+    const isHost = kind === 'delete' || (kind === 'set' && /^[!#$%&'*+\-.^_`|~\w:[\]]+$/.test(value))
+    return isHost ? { kind, name, spelling: name, value } : undefined
+  }
+  if (RESERVED.has(name)) return undefined
   // Cache and origin look for the headers of a request by their names in lower case.
   const spelling = operation >= 'a' ? name : written
   return { kind, name, spelling, value }

@@ -20,6 +20,7 @@ import { httpDate } from './http-date.ts'
 import type { HttpNode } from './http-node.ts'
 import type { Site } from './sites.ts'
 import type { UnitPlan } from './unit-plan.ts'
+import { UnitFailure } from './unit-failure.ts'
 import { filterHeaders, logExchange, type UnitTiming } from './unit-stage.ts'
 
 /** Where an answer came from: the word in metrics. */
@@ -140,6 +141,10 @@ export class Exchange implements InProgress {
 
   /** No answer came from the origin: 502 or 504, and what happened. The log has the address. */
   answerOriginError(error: EdgeError): void {
+    if (error instanceof UnitFailure) {
+      this.failUnit(error.unit, error.reason)
+      return
+    }
     this.answerError(error.status, ERROR_CODES[error.code].title, proxyStatusField(error.code))
   }
 

@@ -6,14 +6,25 @@
  */
 import type { EdgeError } from '../base/errors.ts'
 import type { OriginCall, OriginHandler } from '../contract/origin.ts'
+import type { FailureReason } from '../contract/unit.ts'
 import { headerValue, type HeaderList, type ResponseHead, type WireProblem } from '../wire/http1/message.ts'
 import { endToEndHeaders, serialiseHeaders } from '../wire/http1/serialise.ts'
 import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
+import { editHeaders, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import type { CacheJob } from './cache-job.ts'
+import {
+  askOriginUnits,
+  NOTHING_CHANGED,
+  reviewResponse,
+  type OriginAsk,
+  type Review,
+} from './origin-units.ts'
+import { StandIn } from './stand-in.ts'
+import { UnitFailure } from './unit-failure.ts'
 
 export class OriginFlow implements OriginHandler, BodyConsumer {
   private readonly exchange: Exchange
@@ -27,6 +38,14 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private ended: HeaderList | undefined
   private isDetached = false
   private isOver = false
+  /** What came while `originResponse` units look at the head: the cache has seen none of it. */
+  private early: Buffer[] | undefined
+  private earlyEnd: HeaderList | undefined
+  private ask = NOTHING_CHANGED
+  /** A unit answers in the origin's place. */
+  private isStandIn = false
+  /** The answer has a status that allows no body, because a unit says so. */
+  private dropsBody = false
 
   constructor(exchange: Exchange, job: CacheJob | undefined) {
     this.exchange = exchange
@@ -35,20 +54,64 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   start(): void {
     const { exchange } = this
-    const { connection, head } = exchange
-    const framing = head.framing
     exchange.flow = this.client
-    const headers = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated))
+    if (exchange.plan.origin.length === 0) {
+      this.send(NOTHING_CHANGED)
+      return
+    }
+    askOriginUnits(exchange, {
+      ask: (ask) => {
+        if (!this.isOver) this.send(ask)
+      },
+      answer: (answer, ask) => {
+        if (this.isOver) return
+        this.ask = ask
+        this.isStandIn = true
+        const standIn = new StandIn(answer, this)
+        this.call = standIn
+        standIn.start((ask.edits?.method ?? exchange.method) !== 'HEAD' && !hasNoBody(answer.status))
+      },
+      failed: this.onUnitFailed,
+    })
+  }
+
+  private send(ask: OriginAsk): void {
+    const { exchange } = this
+    const { connection, head } = exchange
+    const { edits } = ask
+    const framing = head.framing
+    this.ask = ask
+    const endToEnd = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated))
+    const headers = this.job?.requestHeaders(endToEnd) ?? endToEnd
     this.call = exchange.site!.origin.send(
       {
-        method: exchange.method,
-        target: exchange.target,
-        headers: this.job?.requestHeaders(headers) ?? headers,
+        method: edits?.method ?? exchange.method,
+        target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),
+        headers: edits === undefined ? headers : editHeaders(headers, edits.headers),
         body: !connection.hasBody ? 'none' : framing.kind === 'length' ? framing.bytes : 'chunked',
+        endpoint: edits?.endpoint,
       },
       this,
     )
     if (connection.hasBody && !this.isOver) connection.readBody(this)
+  }
+
+  /** A unit around the origin failed, and its policy is `closed`: for all that wait for this answer. */
+  private readonly onUnitFailed = (unit: string, reason: FailureReason): void => {
+    if (this.isOver) return
+    this.isOver = true
+    const { exchange } = this
+    this.call?.abort()
+    this.job?.fail(new UnitFailure(unit, reason))
+    if (this.isDetached) return
+    exchange.flow = undefined
+    exchange.failUnit(unit, reason)
+  }
+
+  /** As it was asked before: `origin` units have been heard. */
+  again(ask: OriginAsk): void {
+    this.exchange.flow = this.client
+    this.send(ask)
   }
 
   /** What the client does while the answer is under way. */
@@ -108,29 +171,67 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   onHead(head: ResponseHead): void {
     const { exchange, job } = this
-    const { connectMs, responseMs } = this.call!
-    exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
-    exchange.node.metrics.countOrigin(connectMs, responseMs)
+    if (!this.isStandIn) {
+      const { connectMs, responseMs } = this.call!
+      exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
+      exchange.node.metrics.countOrigin(connectMs, responseMs)
+    }
     let headers: HeaderList = endToEndHeaders(head.headers, head.nominated)
     // RFC 9110 §6.6.1: a recipient with a clock adds the date that is missing.
     if (headerValue(headers, 'date') === undefined)
       headers = [...headers, 'date', httpDate(exchange.node.now())]
-    const verdict = job?.onHead(head, headers)
+    if (exchange.plan.originResponse.length === 0) {
+      this.onHeaders(head, headers, undefined)
+      return
+    }
+    const came = job === undefined ? { ...head, headers } : job.toReview(head, headers)
+    if (came === undefined) {
+      this.onHeaders(head, headers, undefined)
+      return
+    }
+    this.early = []
+    reviewResponse(exchange, this.ask, came, {
+      reviewed: (review) => {
+        if (!this.isOver) this.onReviewed(head, headers, review)
+      },
+      failed: this.onUnitFailed,
+    })
+  }
+
+  /** What came meanwhile comes now. */
+  private onReviewed(head: ResponseHead, headers: HeaderList, review: Review): void {
+    const early = this.early!
+    this.early = undefined
+    this.onHeaders(head, headers, review)
+    for (const chunk of early) this.onData(chunk)
+    if (this.earlyEnd !== undefined) this.onEnd(this.earlyEnd)
+  }
+
+  /** The head as the origin sent it, and as units left it. */
+  private onHeaders(head: ResponseHead, cameHeaders: HeaderList, review: Review | undefined): void {
+    const { exchange, job } = this
+    const { status, reason, headers } = review ?? {
+      status: head.status,
+      reason: head.reason,
+      headers: cameHeaders,
+    }
+    const verdict = job?.onHead(head, cameHeaders, review)
     if (verdict?.kind === 'answered') {
       this.detach()
       return
     }
     if (verdict?.kind === 'again') {
       this.isOver = true
-      new OriginFlow(exchange, job).start()
+      new OriginFlow(exchange, job).again(this.ask)
       return
     }
     this.framing =
       head.framing.kind === 'length' || head.framing.kind === 'none' ? head.framing.kind : 'unknown'
+    this.dropsBody = hasNoBody(status)
     const fields =
       serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
     exchange.finishHead(
-      { status: head.status, reason: head.reason, fields, source: 'origin' },
+      { status, reason, fields, source: this.isStandIn ? 'unit' : 'origin' },
       (fields, status, reason) =>
         this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(fields, status)}`),
     )
@@ -165,7 +266,11 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.isOver) return true
+    if (this.isOver || this.dropsBody) return true
+    if (this.early !== undefined) {
+      this.early.push(Buffer.from(chunk))
+      return false
+    }
     this.job?.append(chunk)
     if (this.isDetached) return true
     if (this.isStreaming) return this.exchange.connection.sendChunk(chunk)
@@ -175,6 +280,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   onEnd(trailers: HeaderList): void {
     if (this.isOver) return
+    if (this.early !== undefined) {
+      this.earlyEnd = trailers
+      return
+    }
     this.job?.finish()
     if (this.isDetached) this.isOver = true
     else if (this.isStreaming) this.finish(trailers)
@@ -201,6 +310,14 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (exchange.connection.hasSentHead) exchange.connection.cut()
     else exchange.answerOriginError(error)
   }
+}
+
+/** Path and query, with what is changed of them. */
+function editTarget(target: string, { path, query }: RequestEdits): string {
+  const mark = target.indexOf('?')
+  const before = mark < 0 ? target : target.slice(0, mark)
+  const asked = query ?? (mark < 0 ? '' : target.slice(mark + 1))
+  return asked === '' ? (path ?? before) : `${path ?? before}?${asked}`
 }
 
 /**

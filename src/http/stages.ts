@@ -1,7 +1,7 @@
 /**
  * The way of a request, as a table and one short loop.
  *
- *     site → rewrite, access → content → cache → origin
+ *     site → rewrite, access → content → cache → origin, originResponse
  *
  * Each stage lets the request go on, or has taken it over: then it answers, or calls `advance` when it is done waiting.
  * A stage whose phase no unit hooks costs one comparison. From an answer the way out is in `exchange.ts`.
@@ -28,7 +28,11 @@ export const STAGES: readonly Stage[] = [
   { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
   { name: 'content', does: 'a unit answers instead of cache and origin', run: runContentUnit },
   { name: 'cache', does: 'a fresh answer ends here; one request a key goes on', run: lookUp },
-  { name: 'origin', does: 'asks the origin, stores what may be stored', run: askOrigin },
+  {
+    name: 'origin, originResponse',
+    does: 'units say what is asked, or answer instead; the origin is asked; units see its answer before it is stored',
+    run: askOrigin,
+  },
 ]
 
 /** Moves a request on, from the stage it stands before. */

@@ -15,13 +15,23 @@ export interface UnitPlan {
   readonly incoming: readonly TripStep[]
   /** The unit that answers instead of cache and origin. */
   readonly content: readonly TripStep[]
+  readonly origin: readonly TripStep[]
+  readonly originResponse: readonly TripStep[]
   readonly headerFilter: readonly TripStep[]
   readonly log: readonly TripStep[]
   /** Units that run for a share of requests: who is in is drawn per request. */
   readonly sampled: readonly UnitVersion[]
 }
 
-export const NO_UNITS: UnitPlan = { incoming: [], content: [], headerFilter: [], log: [], sampled: [] }
+export const NO_UNITS: UnitPlan = {
+  incoming: [],
+  content: [],
+  origin: [],
+  originResponse: [],
+  headerFilter: [],
+  log: [],
+  sampled: [],
+}
 
 const plans = new WeakMap<MatchedUnits, UnitPlan>()
 
@@ -85,6 +95,8 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPla
   return {
     incoming: joinNeighbours([...steps(PHASE_BITS.rewrite), ...steps(PHASE_BITS.access)]),
     content: steps(PHASE_BITS.content).slice(0, 1),
+    origin: steps(PHASE_BITS.origin),
+    originResponse: steps(PHASE_BITS.originResponse),
     headerFilter: steps(PHASE_BITS.headerFilter),
     log: steps(PHASE_BITS.log),
     sampled: matched.units.filter((unit) => unit.manifest.sample.share < 1),

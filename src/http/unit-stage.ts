@@ -1,7 +1,7 @@
 /**
  * Sends a request through its units, and lives with what comes back: edits, an answer, or a failure and its policy.
  */
-import { PHASE_BITS, failurePolicy, type Phase } from '../contract/unit.ts'
+import { PHASE_BITS, failurePolicy, type FailureReason, type Phase } from '../contract/unit.ts'
 import type { Trip, TripOutcome, TripStep } from '../contract/unit-runner.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseEdits, parseFields, type Edits } from './edits.ts'
@@ -25,6 +25,10 @@ type Failed = Extract<TripOutcome, { kind: 'failed' }>
 interface Continuation {
   onNext(trip: UnitTrip, edits: string): void
   onAnswer?(trip: UnitTrip, answer: Answered, edits: string): void
+  /** A unit failed and its policy is `closed`. Absent: the request is answered with that. */
+  onClosed?(unit: string, reason: FailureReason): void
+  /** It is awaited by others than the client, who may have gone. */
+  readonly outlivesClient?: boolean
 }
 
 /** Moves a request on to its next stage. */
@@ -33,7 +37,7 @@ type Next = (exchange: Exchange) => void
 const phaseOf = (bits: number): Phase =>
   (Object.keys(PHASE_BITS) as Phase[]).find((phase) => (PHASE_BITS[phase] & bits) !== 0)!
 
-class UnitTrip implements Trip {
+export class UnitTrip implements Trip {
   readonly steps: readonly TripStep[]
   readonly meta: string
   readonly head: string
@@ -72,7 +76,7 @@ class UnitTrip implements Trip {
   done(outcome: TripOutcome): void {
     const { exchange, gathered, continuation } = this
     if (exchange.debug !== undefined) this.note(outcome)
-    if (exchange.gone && this.response === '') return
+    if (exchange.gone && this.response === '' && continuation.outlivesClient !== true) return
     if (outcome.kind === 'failed') this.onFailed(outcome)
     else if (outcome.kind === 'next') continuation.onNext(this, gathered + outcome.edits)
     else continuation.onAnswer!(this, outcome, gathered + outcome.edits)
@@ -94,6 +98,8 @@ class UnitTrip implements Trip {
         rest.filter((later) => later.unit !== unit),
         failed.edits,
       )
+    } else if (this.continuation.onClosed !== undefined) {
+      this.continuation.onClosed(unit.name, failed.reason)
     } else {
       this.exchange.failUnit(unit.name, failed.reason)
     }
@@ -192,7 +198,7 @@ export function logExchange(exchange: Exchange): void {
  * What units changed on the request, for those that run once there is a response: what was staged for that is in its
  * fields by then, and would count twice. See `edits.ts`: letters in lower case are the request's.
  */
-function requestEdits(edits: string): string {
+export function requestEdits(edits: string): string {
   if (edits === '') return ''
   return edits
     .split('\n')

@@ -40,7 +40,8 @@
  *
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
- * or present: `H`, `A`, `D` likewise, and `S 404` its status. Names are spelled as
+ * or present: `H`, `A`, `D` likewise, and `S 404` its status. In `origin`, `e URL` is the endpoint to ask; in
+ * `originResponse`, `T 60` is for how many seconds the response is fresh. Names are spelled as
  * the unit wrote them; which ones are the same is decided without regard to case.
  */
 
@@ -121,6 +122,10 @@ export type Installed =
 export interface InvocationMeta {
   readonly client?: { readonly address: string; readonly port: number }
   readonly scheme?: 'http' | 'https'
+  /** In `origin`: the URLs of the site's endpoints. */
+  readonly endpoints?: readonly string[]
+  /** In `originResponse`: seconds for which the response is fresh by its headers. */
+  readonly ttl?: number
   /** For `headerFilter` and `log`, as `edge.timing`. Milliseconds, but the RTT of the client's connection in µs. */
   readonly timing?: {
     readonly requestMs?: number

@@ -379,13 +379,11 @@ interface Way {
 const mayRun = (unit: UnitSlot, now: number): boolean =>
   unit.quarantined === undefined && unit.health.breaker.admits(now)
 
-const PHASE_OF_BIT: readonly (Phase | undefined)[] = Array.from({ length: 33 }, (_, bit) =>
-  PHASES.find((phase) => PHASE_BITS[phase] === bit),
-)
+const PHASE_OF_BIT: ReadonlyMap<number, Phase> = new Map(PHASES.map((phase) => [PHASE_BITS[phase], phase]))
 
 /** The phase of a bit; where it is none, the first of those that ran. */
 function phaseName(bit: number, phases: number): Phase {
-  const phase = PHASE_OF_BIT[bit]
+  const phase = PHASE_OF_BIT.get(bit)
   if (phase !== undefined) return phase
   return PHASES.find((phase) => (phases & PHASE_BITS[phase]) !== 0) ?? 'rewrite'
 }

@@ -14,7 +14,7 @@ import type { Flight } from './flights.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
 import { planStore, type RefusalReason, type StoreDecision, type StorePlan } from './storing.ts'
 import { parseDeltaSeconds } from './text.ts'
-import { speaksOf, updatedHeaders } from './updating.ts'
+import { speaksOf } from './updating.ts'
 import { selectingOf } from './vary.ts'
 
 /** What a fill needs of its cache. */
@@ -126,23 +126,27 @@ export class CacheFill {
     return this.#keep(response, nowMs, 'stored') ? response : undefined
   }
 
-  /** The origin answered our condition with 304: `entry`, which we asked about, is good. */
-  refresh(entry: StoredResponse, headers: HeaderList, responseTimeMs: number): Refreshed {
+  /**
+   * The origin answered our condition with 304: `entry`, which we asked about, is good. `reviewed` is what units made of it
+   * with the headers of the 304.
+   */
+  refresh(
+    entry: StoredResponse,
+    headers: HeaderList,
+    responseTimeMs: number,
+    reviewed?: IncomingResponse,
+  ): Refreshed {
     if (!speaksOf(entry, headers)) {
       this.#target.drop(this, entry)
       return { kind: 'mismatch' }
     }
-    const merged: IncomingResponse = {
-      status: entry.status,
-      reason: entry.reason,
-      headers: updatedHeaders(entry.headers, headers),
-    }
+    const merged = reviewed ?? entry.updatedBy(headers)
     const plan = planStore(this.head, merged, this.requestTimeMs, responseTimeMs)
     const names = plan.store ? plan.vary : []
     const selecting = selectingOf(names, this.head.headers)
     const response = new StoredResponse(
       merged,
-      entry.body,
+      merged.status === 204 ? NO_BYTES : entry.body,
       plan.store ? plan : stalePlan(responseTimeMs),
       selecting,
       responseTimeMs,

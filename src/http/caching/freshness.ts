@@ -8,7 +8,7 @@ import { parseHttpDate } from './http-date.ts'
 import { parseDeltaSeconds, SECONDS_MAX } from './text.ts'
 
 /** Where the lifetime came from; `none`: nobody said anything. */
-export type LifetimeSource = 's-maxage' | 'max-age' | 'expires' | 'heuristic' | 'none'
+export type LifetimeSource = 'unit' | 's-maxage' | 'max-age' | 'expires' | 'heuristic' | 'none'
 
 export interface Lifetime {
   /** From 0 to 2³¹. */

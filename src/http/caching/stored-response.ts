@@ -9,7 +9,9 @@ import { formatHttpDate } from './http-date.ts'
 import { notModifiedHeaders } from './conditional.ts'
 import type { Hit } from './lookup.ts'
 import type { StorePlan } from './storing.ts'
+import { parseHeaderLines } from '../fields.ts'
 import { copyText } from './text.ts'
+import { updatedHeaders } from './updating.ts'
 import type { Variants } from './variants.ts'
 import type { Selecting } from './vary.ts'
 
@@ -53,6 +55,10 @@ export interface IncomingResponse {
   readonly headers: HeaderList
   /** Names that `Connection` gave. */
   readonly nominated?: readonly string[]
+  /** The headers as the origin sent them, where units changed them since. */
+  readonly before?: HeaderList | undefined
+  /** Seconds for which it is fresh, whatever its headers say. */
+  readonly ttlSeconds?: number | undefined
 }
 
 export class StoredResponse {
@@ -74,6 +80,10 @@ export class StoredResponse {
   readonly notBeforeMs: number
   readonly staleAllowed: boolean
   readonly selecting: Selecting
+  /** The members of `Cache-Tag`. */
+  readonly tags: readonly string[]
+  /** The header lines as the origin sent them, where units changed them: what a 304 is about. */
+  readonly #beforeLines: string | undefined
   /**
    * The status line and the headers, each line with its end; `age`, `cache-status`, `connection` and the empty line
    * are for the one who sends it. `date` is the origin's (RFC 9110 §6.6.1: when the message was made, so it is not
@@ -116,6 +126,12 @@ export class StoredResponse {
     this.notBeforeMs = responseTimeMs - CLOCK_SKEW_MS
     this.staleAllowed = plan.staleAllowed
     this.selecting = selecting
+    this.tags = tagsOf(headerValues(this.headers, 'cache-tag'))
+    this.#beforeLines =
+      response.before &&
+      copyText(
+        headerLines(keptHeaders({ ...response, headers: response.before }, body.length, responseTimeMs)),
+      )
     this.hit = { kind: 'hit', entry: this, ageSeconds: 0, ttlSeconds: 0, isNotModified: false }
   }
 
@@ -130,6 +146,12 @@ export class StoredResponse {
     return (this.#notModifiedPrefix ??= copyText(
       `HTTP/1.1 304 Not Modified\r\n${headerLines(notModifiedHeaders(this.headers))}`,
     ))
+  }
+
+  /** What a 304 with these headers makes of it, before units have looked at it. */
+  updatedBy(headers: HeaderList): IncomingResponse {
+    const stored = this.#beforeLines === undefined ? this.headers : parseHeaderLines(this.#beforeLines)
+    return { status: this.status, reason: this.reason, headers: updatedHeaders(stored, headers) }
   }
 
   isFresh(nowMs: number): boolean {
@@ -155,8 +177,19 @@ export class StoredResponse {
       RESPONSE_OVERHEAD_BYTES
     if (this.body.length <= BODY_TEXT_BYTES_MAX) bytes += this.body.length
     for (const { received } of this.selecting) bytes += 2 * (received?.length ?? 0) + CHOICE_OVERHEAD_BYTES
-    return bytes + (this.priorCacheStatus?.length ?? 0)
+    return bytes + (this.priorCacheStatus?.length ?? 0) + (this.#beforeLines?.length ?? 0)
   }
+}
+
+const NO_TAGS: readonly string[] = []
+
+/** Pieces of the header, so they keep no other text alive. */
+function tagsOf(field: string | undefined): readonly string[] {
+  if (field === undefined) return NO_TAGS
+  return field
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '')
 }
 
 function keptHeaders(response: IncomingResponse, bodyBytes: number, responseTimeMs: number): HeaderList {

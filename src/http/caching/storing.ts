@@ -5,7 +5,7 @@
  * sets a cookie is not kept, nor one that depends on parts of the request that the key does not hold.
  */
 import { headerValue, headerValues, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
-import { parseCacheControl } from './cache-control.ts'
+import { parseCacheControl, type CacheControl } from './cache-control.ts'
 import { freshnessLifetime, initialAgeMs, type LifetimeSource } from './freshness.ts'
 import { readTerms } from './request-terms.ts'
 import { parseVary } from './vary.ts'
@@ -22,6 +22,7 @@ export type RefusalReason =
   | 'vary' // no later request could be known to match
   | 'no-lifetime' // nobody said how long it is good for, and it cannot be guessed
   | 'expired' // stale on arrival, and there is no validator to ask again with
+  | 'ttl' // a unit said that it is good for no time at all
   | 'too-large' // larger than one entry may be
   | 'no-room' // too many bodies are being received at once
   | 'invalidated' // a write passed by while it was being fetched
@@ -63,20 +64,26 @@ const refuse = (reason: RefusalReason): StoreDecision => ({ store: false, reason
  */
 export function planStore(
   request: RequestHead,
-  response: { readonly status: number; readonly headers: HeaderList },
+  response: {
+    readonly status: number
+    readonly headers: HeaderList
+    /** What a unit says of its lifetime: it wins over what headers say of freshness, not over whom it is for. */
+    readonly ttlSeconds?: number | undefined
+  },
   requestTimeMs: number,
   responseTimeMs: number,
 ): StoreDecision {
-  const { status, headers } = response
+  const { status, headers, ttlSeconds } = response
   if (request.method !== 'GET') return refuse('method')
   const terms = readTerms(request)
   if (terms.unkeyed !== undefined || terms.control.noStore) return refuse('request')
   if (status < 200 || status > 599 || NEVER_STORED.has(status)) return refuse('status')
 
   const control = parseCacheControl(headerValues(headers, 'cache-control'))
+  if (ttlSeconds === 0) return refuse('ttl')
   if (control.mustUnderstand && !UNDERSTOOD.has(status)) return refuse('status')
   // §5.2.2.3: beside must-understand, no-store is for caches that do not know must-understand.
-  if (control.noStore && !control.mustUnderstand) return refuse('no-store')
+  if (control.noStore && !control.mustUnderstand && ttlSeconds === undefined) return refuse('no-store')
   if (control.private) return refuse('private')
   // §3.5: only with a word that says the response is for all.
   const forAll = control.public || control.mustRevalidate || control.sMaxAge !== undefined
@@ -85,6 +92,8 @@ export function planStore(
   const vary = parseVary(headers)
   if (vary === 'any') return refuse('vary')
 
+  if (ttlSeconds !== undefined)
+    return ttlPlan(ttlSeconds, control, headers, vary, requestTimeMs, responseTimeMs)
   const lifetime = freshnessLifetime(status, headers, control, responseTimeMs)
   if (lifetime.source === 'none' && !control.noCache) return refuse('no-lifetime')
   const bornMs = responseTimeMs - initialAgeMs(headers, requestTimeMs, responseTimeMs)
@@ -105,6 +114,25 @@ export function planStore(
       control.sMaxAge !== undefined
     ),
     lifetimeSource: lifetime.source,
+    vary,
+  }
+}
+
+/** Fresh from now for as long as a unit says, however old it came. */
+function ttlPlan(
+  ttlSeconds: number,
+  control: CacheControl,
+  headers: HeaderList,
+  vary: readonly string[],
+  requestTimeMs: number,
+  responseTimeMs: number,
+): StorePlan {
+  return {
+    store: true,
+    bornMs: responseTimeMs - initialAgeMs(headers, requestTimeMs, responseTimeMs),
+    freshUntilMs: responseTimeMs + ttlSeconds * 1000,
+    staleAllowed: !(control.mustRevalidate || control.proxyRevalidate),
+    lifetimeSource: 'unit',
     vary,
   }
 }

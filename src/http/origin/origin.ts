@@ -21,36 +21,42 @@ export function createOrigin(config: OriginConfig, deps: OriginDeps): Origin {
 }
 
 class BalancedOrigin implements Origin, Attempts {
-  private readonly endpoints: readonly Endpoint[]
+  private readonly pool: readonly Endpoint[]
   private readonly clock: Clock
   private turn = 0
+  readonly endpoints: readonly string[]
 
   constructor(endpoints: readonly Endpoint[], clock: Clock) {
-    this.endpoints = endpoints
+    this.pool = endpoints
+    this.endpoints = endpoints.map(({ address }) => address.name)
     this.clock = clock
   }
 
   send(request: OriginRequest, handler: OriginHandler): OriginCall {
     const call = new Call(request, handler, this, this.clock)
-    this.turn = (this.turn + 1) % this.endpoints.length
-    call.endpointIndex = this.turn
-    this.endpoints[this.turn]!.take(call, false)
+    if (request.endpoint === undefined) {
+      this.turn = (this.turn + 1) % this.pool.length
+      call.endpointIndex = this.turn
+    } else {
+      call.endpointIndex = this.endpoints.indexOf(request.endpoint)
+    }
+    this.pool[call.endpointIndex]!.take(call, false)
     return call
   }
 
   retry(call: Call): void {
-    this.endpoints[call.endpointIndex]!.take(call, true)
+    this.pool[call.endpointIndex]!.take(call, true)
   }
 
   failOver(call: Call): boolean {
-    if (call.attempts >= this.endpoints.length) return false
+    if (call.request.endpoint !== undefined || call.attempts >= this.pool.length) return false
     call.attempts++
-    call.endpointIndex = (call.endpointIndex + 1) % this.endpoints.length
-    this.endpoints[call.endpointIndex]!.take(call, false)
+    call.endpointIndex = (call.endpointIndex + 1) % this.pool.length
+    this.pool[call.endpointIndex]!.take(call, false)
     return true
   }
 
   close(): void {
-    for (const endpoint of this.endpoints) endpoint.close()
+    for (const endpoint of this.pool) endpoint.close()
   }
 }

@@ -6,10 +6,12 @@
  */
 import {
   charCodeAt,
+  indexOf,
   numberToString,
   padStart,
   slice,
   stringifyJson,
+  toFixed,
   toLowerCase,
   toUpperCase,
 } from './primordials.ts'
@@ -143,6 +145,43 @@ export function checkStatus(status: unknown): number {
     throw new RangeError(`${describe(status)} is not a status from 200 to 599`)
   }
   return status
+}
+
+/** Seconds that a response may be kept: 0 to 2³¹, whole or not. */
+export function checkTtl(ttl: unknown): number {
+  if (typeof ttl !== 'number' || !(ttl >= 0 && ttl <= 2 ** 31)) {
+    throw new RangeError(`${describe(ttl)} is no ttl: a number of seconds, 0 or more`)
+  }
+  // Milliseconds, and no exponent on the line of edits.
+  return +toFixed(ttl, 3)
+}
+
+/** The `Host` that an origin is to see: set or deleted, never a second one. */
+export function checkHost(kind: 'h' | 'a' | 'd', value: string): void {
+  if (kind === 'd') return
+  if (kind === 'a') throw new TypeError('the header host is there once: set it')
+  for (let i = 0; i < value.length; i++) {
+    const code = charCodeAt(value, i)
+    const isName = isToken(slice(value, i, i + 1)) || code === 58 || code === 91 || code === 93
+    if (!isName) throw new TypeError(`${quoted(value)} is no host${shown(code)}`)
+  }
+  if (value === '') throw new TypeError("the header host is empty: delete it to send the endpoint's own")
+}
+
+/** One of these, by its URL or by `HOST:PORT`; returns its URL. */
+export function checkEndpoint(endpoint: unknown, known: readonly string[]): string {
+  let list = ''
+  if (typeof endpoint === 'string') {
+    for (let i = 0; i < known.length; i++) {
+      const url = known[i]!
+      const authority = slice(url, indexOf(url, '://') + 3)
+      if (endpoint === url || endpoint === `${url}/` || endpoint === authority) return url
+      list += i === 0 ? url : `, ${url}`
+    }
+  }
+  throw new TypeError(
+    `${describe(endpoint)} is no endpoint of this site: its endpoints are ${list || 'none'}`,
+  )
 }
 
 /** What a value is, in words: `a number`, `null`, `the text "x"`. */

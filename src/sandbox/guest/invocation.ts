@@ -6,7 +6,16 @@
  */
 import type { InvocationMeta } from '../protocol.ts'
 import { PHASE_BITS } from '../../contract/unit.ts'
-import { checkMethod, checkPath, checkQuery, checkStatus, isFraming } from './fields.ts'
+import {
+  checkEndpoint,
+  checkHost,
+  checkMethod,
+  checkPath,
+  checkQuery,
+  checkStatus,
+  checkTtl,
+  isFraming,
+} from './fields.ts'
 import {
   appendHeader,
   deleteHeader,
@@ -18,10 +27,10 @@ import {
 import { charCodeAt, detached, indexOf, parseJson, slice, startsWith, toLowerCase } from './primordials.ts'
 import { type ParamsOwner, paramsOf, resetParams, type URLSearchParams } from './search-params.ts'
 
-const { rewrite, access, content, headerFilter } = PHASE_BITS
+const { rewrite, access, content, origin, originResponse, headerFilter } = PHASE_BITS
 /** The phases in which the request may be changed, and those in which headers of the response may. */
-const REQUEST_PHASES = rewrite | access
-const RESPONSE_PHASES = rewrite | access | headerFilter
+const REQUEST_PHASES = rewrite | access | origin
+const RESPONSE_PHASES = rewrite | access | originResponse | headerFilter
 
 export class Invocation implements HeaderOwner, ParamsOwner {
   readonly id: number
@@ -52,6 +61,8 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   private requestStore: HeaderStore | null = null
   private responseStore: HeaderStore | null = null
   private statusCode = 0
+  private chosenEndpoint: string | undefined = undefined
+  private chosenTtl: number | undefined = undefined
   private metaValue: InvocationMeta | null = null
 
   constructor(
@@ -162,9 +173,42 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   }
 
   set status(status: unknown) {
-    this.allow(headerFilter, 'response.status')
+    this.allow(originResponse | headerFilter, 'response.status')
     this.statusCode = checkStatus(status)
     this.edits += `S ${this.statusCode}\n`
+  }
+
+  /** The endpoint that is to be asked; undefined where the edge chooses. */
+  get endpoint(): string | undefined {
+    if (this.chosenEndpoint === undefined) {
+      eachEdit(this.earlier, (letter, rest) => {
+        if (letter === 'e') this.chosenEndpoint = rest
+      })
+    }
+    return this.chosenEndpoint
+  }
+
+  set endpoint(endpoint: unknown) {
+    this.allow(origin, 'request.endpoint')
+    this.chosenEndpoint = checkEndpoint(endpoint, this.metaJson.endpoints ?? [])
+    this.edits += `e ${this.chosenEndpoint}\n`
+  }
+
+  /** Seconds for which the response will be fresh: as set, else as its headers say. */
+  get ttl(): number | undefined {
+    if (this.chosenTtl === undefined) {
+      this.chosenTtl = this.metaJson.ttl
+      eachEdit(this.earlier, (letter, rest) => {
+        if (letter === 'T') this.chosenTtl = +rest
+      })
+    }
+    return this.chosenTtl
+  }
+
+  set ttl(ttl: unknown) {
+    this.allow(originResponse, 'response.ttl')
+    this.chosenTtl = checkTtl(ttl)
+    this.edits += `T ${this.chosenTtl}\n`
   }
 
   /** Whether handlers of the phase that runs may read the body. */
@@ -181,7 +225,9 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   ): void {
     if (ofRequest) this.allow(REQUEST_PHASES, 'request.headers')
     else this.allow(RESPONSE_PHASES, 'response.headers')
-    if (isFraming(name)) throw new TypeError(`the header ${name} cannot be changed: it is the edge's own`)
+    if (name === 'host' && this.phase === origin) checkHost(kind, value)
+    else if (isFraming(name))
+      throw new TypeError(`the header ${name} cannot be changed: it is the edge's own`)
     const letter = ofRequest ? kind : kind === 'a' ? 'A' : kind === 'h' ? 'H' : 'D'
     this.edits += kind === 'd' ? `${letter} ${name}\n` : `${letter} ${spelling}: ${value}\n`
   }

@@ -27,9 +27,9 @@ import { isResponse, type Response, responseHead } from './response.ts'
 import { type ByteStream, drain } from './streams.ts'
 import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
 
-const { rewrite, access, content, headerFilter } = PHASE_BITS
+const { rewrite, access, content, origin, originResponse, headerFilter } = PHASE_BITS
 /** The phases whose handler may answer the request. */
-const ANSWERING = rewrite | access | content
+const ANSWERING = rewrite | access | content | origin
 
 export type Handler = (...args: readonly unknown[]) => unknown
 
@@ -42,6 +42,8 @@ export const handlers: Record<keyof typeof PHASE_BITS, Handler | null> & {
   rewrite: null,
   access: null,
   content: null,
+  origin: null,
+  originResponse: null,
   headerFilter: null,
   log: null,
   fetch: null,
@@ -107,6 +109,10 @@ function call(run: Invocation, { request, response, edge }: Handed): unknown {
       return handlers.content === null
         ? reflectApply(handlers.fetch!, self, fetchArguments(run, edge))
         : reflectApply(handlers.content, self, [request, edge])
+    case origin:
+      return reflectApply(handlers.origin!, self, [request, edge])
+    case originResponse:
+      return reflectApply(handlers.originResponse!, self, [request, response, edge])
     case headerFilter:
       return reflectApply(handlers.headerFilter!, self, [request, response, edge])
     default:

@@ -6,7 +6,9 @@
  */
 import type { InvocationMeta } from '../protocol.ts'
 import { Body, BYTES_BODY, RawBody, readBytes, readText } from './body.ts'
+import { tagsOf, tagsText } from './cache-tags.ts'
 import { Cookies } from './cookies.ts'
+import { deleteHeader, getHeader, setHeader } from './header-store.ts'
 import { type Headers, headersOver } from './headers.ts'
 import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import type { Invocation } from './invocation.ts'
@@ -66,6 +68,20 @@ export class UnitRequest {
     return (this.#cookies ??= new Cookies(FROM_GUEST, this.#run.requestHeaders))
   }
 
+  /** In `origin`: who will be asked. */
+  get endpoint(): string | undefined {
+    return this.#run.endpoint
+  }
+
+  set endpoint(endpoint: string | undefined) {
+    this.#run.endpoint = endpoint
+  }
+
+  /** In `origin`: the URLs of the endpoints that there are. */
+  get endpoints(): readonly string[] {
+    return freeze(this.#run.metaJson.endpoints ?? [])
+  }
+
   get bodyUsed(): boolean {
     return this.#body !== null && this.#body.bodyUsed
   }
@@ -117,6 +133,26 @@ export class UnitResponse {
 
   set status(status: number) {
     this.#run.status = status
+  }
+
+  get ttl(): number | undefined {
+    return this.#run.ttl
+  }
+
+  set ttl(ttl: number | undefined) {
+    this.#run.ttl = ttl
+  }
+
+  /** The members of `Cache-Tag`. */
+  get tags(): readonly string[] {
+    return tagsOf(getHeader(this.#run.responseHeaders, 'cache-tag'))
+  }
+
+  set tags(tags: readonly string[]) {
+    const text = tagsText(tags)
+    const store = this.#run.responseHeaders
+    if (text === '') deleteHeader(store, 'cache-tag')
+    else setHeader(store, 'cache-tag', text)
   }
 
   get [toStringTagSymbol](): string {

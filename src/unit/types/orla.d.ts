@@ -26,6 +26,16 @@ export interface Handlers {
   access?(request: EditableRequest, response: StagedResponse, edge: Edge): Answer
   /** Makes the answer, instead of cache and origin. The one phase that can read the request's body. */
   content?(request: ContentRequest, edge: Edge): Response | Promise<Response>
+  /**
+   * Before the origin is asked, where the cache has no answer: may choose the endpoint, and change what is sent; or return a
+   * `Response` that stands in for the origin's, and is stored as it would be. The cache's key is not touched.
+   */
+  origin?(request: OriginRequest, edge: Edge): Answer
+  /**
+   * When the head of the origin's answer has come, before it is stored: may change status and headers, and say for how long
+   * it is kept (`response.ttl`) and under which tags (`response.tags`).
+   */
+  originResponse?(request: ReadonlyRequest, response: StorableResponse, edge: Edge): Nothing
   /** Before the head is sent, from the cache or not: may change status and headers. */
   headerFilter?(request: ReadonlyRequest, response: FilteredResponse, edge: Edge): Nothing
   /** After the answer has left: for counting and logging. */
@@ -105,6 +115,20 @@ export interface EditableRequest extends Omit<ReadonlyRequest, 'method' | 'path'
   readonly headers: Headers
 }
 
+/** The request in `origin`: what is assigned or changed here is what the origin is sent, and nobody else sees. */
+export interface OriginRequest extends EditableRequest {
+  /**
+   * The endpoint to ask, and no other: its URL or `HOST:PORT`, one of `endpoints`. Undefined: the edge chooses, and moves
+   * on where one cannot be reached.
+   */
+  get endpoint(): string | undefined
+  set endpoint(endpoint: string)
+  /** The URLs of the site's endpoints. */
+  readonly endpoints: readonly string[]
+  /** `host` too may be set here, for the origin's eyes; without it, the endpoint's own is sent. */
+  readonly headers: Headers
+}
+
 /** The request in `content`. Its body is there whole, and can be read once. */
 export interface ContentRequest extends ReadonlyRequest {
   text(): Promise<string>
@@ -117,6 +141,24 @@ export interface ContentRequest extends ReadonlyRequest {
 /** Before there is a response: headers set here are added to whatever is sent, and are never stored in the cache. */
 export interface StagedResponse {
   readonly headers: Headers
+}
+
+/** The response of the origin, before it is stored. */
+export interface StorableResponse {
+  /** 200 to 599. */
+  status: number
+  /** What is changed here decides whether it is stored: `cache-control` above all. */
+  readonly headers: Headers
+  /**
+   * For how many seconds the cache may answer with it. Assigned, it wins over `expires`, `cache-control` and `age`, `no-store` and
+   * `no-cache` included; 0 keeps it out. What is for one person (`private`, `set-cookie`, `authorization`) is not stored all the
+   * same. Undefined: the headers say nothing.
+   */
+  get ttl(): number | undefined
+  set ttl(ttl: number)
+  /** The members of `cache-tag`, kept with what is stored. Assign a list to set them. */
+  get tags(): readonly string[]
+  set tags(tags: readonly string[])
 }
 
 /** The response that is about to be sent. */
@@ -158,7 +200,7 @@ export interface Edge {
   readonly unit: { readonly name: string; readonly version: number }
   /** Who sent the request. */
   readonly client: Client
-  /** In `headerFilter` and `log`: how long things took. */
+  /** From `originResponse` on: how long things took. */
   readonly timing: Timing
   /** A line of the unit's log, as `orla tail` shows it: at level info, or at the level in front. */
   readonly log: Log
