@@ -38,7 +38,7 @@ test('others are asked', async (t) => {
     basic(''),
   ]) {
     const answer = visit(wrong)
-    assert.equal(answer.status, 401, wrong)
+    assert.equal(answer.status, 401, String(wrong))
     assert.equal(answer.headers.get('www-authenticate'), 'Basic realm="the site", charset="UTF-8"')
   }
 })
