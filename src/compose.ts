@@ -3,6 +3,7 @@
  *
  * The outside world comes in as `platform`; everything else is made here, and nowhere else.
  */
+import { CidrSet } from './base/cidr.ts'
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
@@ -11,6 +12,8 @@ import type { Config, SiteConfig } from './config/schema.ts'
 import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { Exchange } from './http/exchange.ts'
+import { loopMark } from './http/forwarding/hop.ts'
+import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
 import { LiveUnits } from './http/live-units.ts'
 import { createOrigin } from './http/origin/origin.ts'
@@ -71,6 +74,7 @@ export function composeWorker(
     sites,
     runner,
     metrics,
+    loopMark: loopMark(start.identity),
     warn: platform.warn,
     unitBodyBytes: config.edge.limits.unitBodyBytes,
     now: () => clock.now(),
@@ -80,14 +84,18 @@ export function composeWorker(
     },
   }
   const { debugToken } = config.edge
+  const trust = { trusted: CidrSet.of(config.edge.trustedProxies), from: config.edge.forwardedFrom }
   const chance = { random, onSampledOut: (unit: UnitVersion) => runner.sampledOut(unit, unit.phases) }
   const server = new HttpServer({
     limits: config.edge.limits,
     metrics,
     monotonic: () => clock.monotonic(),
-    onRequest(connection, head) {
-      const plan = choosePlan(units.matcher(), head, connection, chance)
-      const exchange = new Exchange(httpNode, connection, head, plan)
+    onRequest(connection, received) {
+      const peer = (connection.peer ??= new Peer(connection.ends, trust))
+      const head = received.hasForwarding ? peer.believed(received) : received
+      const client = received.hasForwarding ? peer.clientOf(received) : peer.client
+      const plan = choosePlan(units.matcher(), head, client, chance)
+      const exchange = new Exchange(httpNode, connection, head, client, plan)
       if (debugToken !== undefined) exchange.enableDebug(debugToken)
       connection.attach(exchange)
       advance(exchange)
@@ -122,6 +130,7 @@ function warnOfWeakWalls(protections: readonly string[], platform: Platform): vo
 function buildSite(site: SiteConfig, config: Config, clock: Clock): Site {
   return {
     name: site.hosts[0] ?? '*',
+    forwarded: site.forwarded,
     origin: createOrigin(site.origin, { clock }),
     // Each worker has a cache of its own: together they hold what the site was given.
     cache:

@@ -65,13 +65,14 @@ export class TestUnit {
     const { url, method = 'GET', headers = {}, body = '', address = '192.0.2.1', response } = call
     const { protocol, host, pathname, search } = new URL(url)
     const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+    const scheme = protocol === 'https:' ? 'https' : 'http'
     const id = ++this.#lastId
     const phases = typeof call.phase === 'string' ? [call.phase] : call.phase
     const entry = invokeEntry(id, phases, {
       head: `${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}`,
       meta: {
-        client: { address, port: 50_000 },
-        scheme: protocol === 'https:' ? 'https' : 'http',
+        client: { address, port: 50_000, scheme },
+        scheme,
         ...(call.timing ? { timing: call.timing } : {}),
       },
       response: response ? `${response.status}\n${headerLines(response.headers ?? {})}` : '',

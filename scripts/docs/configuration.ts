@@ -26,8 +26,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.pipe\(\s*v\.array\(EndpointUrl/, 'list of URLs'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
-  [/^v\.picklist\(\['embedded'\]/, '`embedded`'],
-  [/^v\.picklist\(\['round-robin'\]/, '`round-robin`'],
+  [/^v\.array\(network\(\)/, 'list of addresses and prefixes'],
   [/^v\.(?:string\(|pipe\(v\.string\()/, 'text'],
 ]
 
@@ -127,6 +126,8 @@ const isListOf = (expression: ts.Expression, constants: ReadonlyMap<string, ts.E
 
 function kindOf(expression: ts.Expression): string {
   const text = expression.getText()
+  const options = /^v\.picklist\(\s*\[([^\]]*)\]/.exec(text)?.[1]
+  if (options !== undefined) return options.replaceAll("'", '`').trim()
   const found = KINDS.find(([pattern]) => pattern.test(text))
   if (!found) throw new Error(`scripts/docs/configuration.ts has no words for \`${text}\` of ${PATH}`)
   const most = /^count\((\d+)\)$/.exec(text)?.[1]

@@ -151,6 +151,12 @@ export const ERROR_CODES = {
     503,
     true,
   ),
+  'loop-detected': row(
+    'the request has come back to a node that it passed before',
+    'an origin leads back to the edge: see `origin.endpoints`',
+    'config',
+    508,
+  ),
   'origin-tls': row('the TLS handshake with the origin failed', 'check its certificate', 'origin', 502),
 } as const satisfies Record<string, ErrorRow>
 

@@ -16,7 +16,9 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
   [
     'a misspelt key is named once, with the nearest known one and the list of known ones',
     { sites: [{ orgin: ORIGIN }] },
-    ['sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `hosts`, `origin`, `cache`)'],
+    [
+      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `hosts`, `origin`, `forwarded`, `cache`)',
+    ],
   ],
   [
     'an unknown key far from all known ones gets the list alone',

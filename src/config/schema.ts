@@ -5,7 +5,7 @@
  */
 import { hostname } from 'node:os'
 import * as v from 'valibot'
-import { count, duration, size } from './units.ts'
+import { count, duration, network, size } from './units.ts'
 
 const LISTEN_EXPECTED = 'expected "ADDRESS:PORT", such as "127.0.0.1:8080"'
 
@@ -92,6 +92,17 @@ const Site = v.strictObject({
     ['*'],
   ),
   origin: Origin,
+  /**
+   * Which fields tell the origin about the client: `x-forwarded` (`X-Forwarded-For`, `-Proto`, `-Host`, `-Port`), `rfc7239`
+   * (`Forwarded`), `both` or `none`.
+   */
+  forwarded: v.optional(
+    v.picklist(
+      ['x-forwarded', 'rfc7239', 'both', 'none'],
+      'expected "x-forwarded", "rfc7239", "both" or "none"',
+    ),
+    'x-forwarded',
+  ),
   cache: v.optional(
     v.strictObject({
       /** Memory for bodies and heads, over all workers of the node. */
@@ -131,6 +142,19 @@ const Edge = v.strictObject({
       connections: v.optional(count(), 50_000),
     }),
     {},
+  ),
+  /**
+   * Proxies before this node, by address or prefix: from them `X-Forwarded-For` (or `Forwarded`) is read, from right to left. What others say
+   * there is taken out of their requests.
+   */
+  trustedProxies: v.optional(v.array(network(), 'expected a list such as ["10.0.0.0/8"]'), []),
+  /**
+   * What those proxies write: `x-forwarded`, `rfc7239`, or `either`: `X-Forwarded-For` where it is there, else `Forwarded`. Name the one if
+   * they pass on the other as clients sent it.
+   */
+  forwardedFrom: v.optional(
+    v.picklist(['either', 'x-forwarded', 'rfc7239'], 'expected "either", "x-forwarded" or "rfc7239"'),
+    'either',
   ),
   /** Memory of one sandbox process, at most. */
   sandboxMemory: v.optional(size(), '512mb'),

@@ -1,5 +1,6 @@
 /** The shapes of sizes, times and counts in a configuration. */
 import * as v from 'valibot'
+import { parseCidr } from '../base/cidr.ts'
 import { parseDuration, parseSize } from '../base/quantity.ts'
 
 const SIZE_EXPECTED = 'expected a size such as "64mb" (b, kb, mb, gb, tb)'
@@ -26,3 +27,12 @@ export const count = (max: number = Number.MAX_SAFE_INTEGER) => {
   const expected = `expected a whole number ${max === Number.MAX_SAFE_INTEGER ? 'from 1' : `from 1 to ${max}`}`
   return v.pipe(v.number(expected), v.integer(expected), v.minValue(1, expected), v.maxValue(max, expected))
 }
+
+const NETWORK_EXPECTED = 'expected an address or a prefix such as "10.0.0.0/8" or "2001:db8::/32"'
+
+/** An address or a prefix, as text. */
+export const network = () =>
+  v.pipe(
+    v.string(NETWORK_EXPECTED),
+    v.check((text) => parseCidr(text) !== undefined, NETWORK_EXPECTED),
+  )

@@ -45,6 +45,8 @@ export type ToWorker =
       readonly kind: 'start'
       readonly worker: number
       readonly config: Config
+      /** Random, and the same for all workers of a node as long as it runs: by it the node knows what it sent itself. */
+      readonly identity: string
       /** The address to listen on for each of `config.edge.listen`, with the port filled in where it was 0. */
       readonly listen: readonly string[]
       readonly units: UnitSet

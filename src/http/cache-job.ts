@@ -9,7 +9,6 @@ import { forwardedHeaders, isNotModified } from './caching/conditional.ts'
 import type { CacheFill } from './caching/fill.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
 import type { Bypass, Miss, Stale } from './caching/lookup.ts'
-import type { ResponseCache } from './caching/response-cache.ts'
 import { speaksOf } from './caching/updating.ts'
 import { answerStored, cacheKey } from './cache-stage.ts'
 import type { Exchange } from './exchange.ts'
@@ -54,12 +53,12 @@ export interface CacheJob {
 /** A request that the cache has no part in. */
 export class PassJob implements CacheJob {
   readonly isWanted = false
-  private readonly cache: ResponseCache
+  private readonly exchange: Exchange
   private readonly head: RequestHead
   private readonly found: Bypass
 
-  constructor(cache: ResponseCache, head: RequestHead, found: Bypass) {
-    this.cache = cache
+  constructor(exchange: Exchange, head: RequestHead, found: Bypass) {
+    this.exchange = exchange
     this.head = head
     this.found = found
   }
@@ -73,8 +72,9 @@ export class PassJob implements CacheJob {
   }
 
   onHead(head: ResponseHead): HeadVerdict {
+    const { client, site } = this.exchange
     for (const target of targetsToInvalidate(this.head, head))
-      this.cache.invalidate(cacheKey(this.head, target))
+      site!.cache!.invalidate(cacheKey(client, this.head, target))
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }

@@ -7,6 +7,7 @@ import { hasNoBody, withLength } from './body-fit.ts'
 import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
 import type { Hit } from './caching/lookup.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
+import type { Client } from './client.ts'
 import { FillJob, PassJob } from './cache-job.ts'
 import type { Exchange } from './exchange.ts'
 import { OriginFlow } from './origin-flow.ts'
@@ -32,7 +33,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   const cache = exchange.site!.cache!
   const nowMs = node.now()
   const head = exchange.requestAsRewritten()
-  const key = cacheKey(head)
+  const key = cacheKey(exchange.client, head)
   const found = cache.lookup(key, head, nowMs)
   if (found.kind === 'hit') {
     node.metrics.countCache(collapsed === true ? 'collapsed' : 'hit')
@@ -51,7 +52,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   }
   if (found.kind === 'bypass') {
     node.metrics.countCache(found.reason)
-    new OriginFlow(exchange, new PassJob(cache, head, found)).start()
+    new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
     return
   }
   const seat = cache.join(key, head, found, nowMs, deadlineMs, (error) =>
@@ -75,8 +76,8 @@ function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | un
 }
 
 /** What answers are kept under: who was asked, and for what. */
-export function cacheKey(head: RequestHead, target = head.target): string {
-  return `http://${head.authority}${target}`
+export function cacheKey(client: Client, head: RequestHead, target = head.target): string {
+  return `${client.keyPrefix}${head.authority}${target}`
 }
 
 function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean | undefined): void {

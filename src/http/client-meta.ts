@@ -1,15 +1,15 @@
 /** What a unit may know of the client and the time a request took: the JSON behind `edge.client` and `edge.timing`. */
 import { tcpRoundTripUs } from '../base/tcp-info.ts'
-import type { ServerConnection } from './connection.ts'
+import type { Client } from './client.ts'
 import type { Exchange } from './exchange.ts'
 
-/** The same text for all requests of a connection. */
-export function clientMeta(connection: ServerConnection): string {
-  if (connection.clientMeta === '') {
-    const client = { address: connection.address, port: connection.port }
-    connection.clientMeta = JSON.stringify({ client, scheme: 'http' })
+/** The same text for all requests of a client on a connection. */
+export function clientMeta(client: Client): string {
+  if (client.meta === '') {
+    const { address, port, scheme } = client
+    client.meta = JSON.stringify({ client: { address, port, scheme }, scheme })
   }
-  return connection.clientMeta
+  return client.meta
 }
 
 /** With what is known once there is an answer. Times in milliseconds; absent where nothing was asked. */
@@ -19,5 +19,5 @@ export function timedMeta(exchange: Exchange): string {
     tcpRttUs: tcpRoundTripUs(exchange.connection.socket),
     ...exchange.timing,
   }
-  return `${clientMeta(exchange.connection).slice(0, -1)},"timing":${JSON.stringify(timing)}}`
+  return `${clientMeta(exchange.client).slice(0, -1)},"timing":${JSON.stringify(timing)}}`
 }

@@ -13,6 +13,7 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { ConnectionHost, InProgress } from './connection-host.ts'
 import { refusalMessage } from './edge-answers.ts'
+import type { Peer, PeerFacts } from './forwarding/peer.ts'
 import { IncomingBody, type BodyConsumer } from './incoming-body.ts'
 
 /** Bytes that may wait for a busy connection before reading pauses. */
@@ -43,9 +44,8 @@ export class ServerConnection {
   private isLingering = false
   private hasClientEnded = false
   private deadline: number
-  private addressText: string | undefined
-  /** Kept for `client-meta.ts`. */
-  clientMeta = ''
+  /** Who is at its other end; set with the first request. */
+  peer: Peer | undefined
 
   constructor(socket: Socket, host: ConnectionHost) {
     this.socket = socket
@@ -59,14 +59,10 @@ export class ServerConnection {
     socket.on('close', () => this.onClose())
   }
 
-  /** The client's address, IPv4 in its own form even on a dual-stack socket. */
-  get address(): string {
-    this.addressText ??= (this.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
-    return this.addressText
-  }
-
-  get port(): number {
-    return this.socket.remotePort ?? 0
+  /** The ends of the connection, for `Peer`. */
+  get ends(): PeerFacts {
+    const { remoteAddress = '', remotePort = 0, localPort = 0 } = this.socket
+    return { address: remoteAddress, port: remotePort, scheme: 'http', localPort }
   }
 
   get bytesOut(): number {

@@ -26,6 +26,7 @@ const PROXY_ERRORS: Partial<Record<ErrorCode, string>> = {
   'origin-timeout-connect': 'connection_timeout',
   'origin-timeout-response': 'http_response_timeout',
   'origin-tls': 'tls_protocol_error',
+  'loop-detected': 'proxy_loop_detected',
 }
 
 /** `Proxy-Status: orla; error=connection_refused`. */

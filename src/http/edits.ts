@@ -38,6 +38,8 @@ export interface Edits {
 
 /** Headers that say how the message is framed or routed: ours alone. */
 const RESERVED: ReadonlySet<string> = new Set([
+  // RFC 8586 §2: whoever could take it out could hide a loop.
+  'cdn-loop',
   'connection',
   'content-length',
   'host',

@@ -12,6 +12,7 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
 import { notModifiedHeaders } from './caching/conditional.ts'
+import type { Client } from './client.ts'
 import type { ServerConnection } from './connection.ts'
 import type { InProgress } from './connection-host.ts'
 import { editHeaders, NO_EDITS, parseEdits, type Edits } from './edits.ts'
@@ -50,6 +51,8 @@ export class Exchange implements InProgress {
   readonly node: HttpNode
   readonly connection: ServerConnection
   readonly head: RequestHead
+  /** Who asks: the peer, or whom it names where it is trusted. */
+  readonly client: Client
   readonly startedMs: number
   /** The units that run; none any more once one of them failed closed. */
   plan: UnitPlan
@@ -75,10 +78,17 @@ export class Exchange implements InProgress {
   finalFields = ''
   gone = false
 
-  constructor(node: HttpNode, connection: ServerConnection, head: RequestHead, plan: UnitPlan) {
+  constructor(
+    node: HttpNode,
+    connection: ServerConnection,
+    head: RequestHead,
+    client: Client,
+    plan: UnitPlan,
+  ) {
     this.node = node
     this.connection = connection
     this.head = head
+    this.client = client
     this.plan = plan
     this.lastGood = node.lastGood
     this.startedMs = node.monotonic()

@@ -11,6 +11,8 @@ export interface HttpNode extends Clock {
   readonly metrics: HttpMetrics
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
+  /** This node in `CDN-Loop`. */
+  readonly loopMark: string
   /** Tells the operator. */
   warn(line: string): void
   /** Bytes of a request's body that a `content` unit reads at most. */

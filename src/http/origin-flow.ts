@@ -13,6 +13,7 @@ import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import { editHeaders, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
+import { addHopFields, viaMember } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import type { CacheJob } from './cache-job.ts'
@@ -81,9 +82,17 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const { edits } = ask
     const framing = head.framing
     this.ask = ask
-    const endToEnd = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated))
+    const site = exchange.site!
+    const endToEnd = addHopFields(forTheOrigin(endToEndHeaders(exchange.headers, head.nominated)), {
+      head,
+      peer: connection.peer!,
+      client: exchange.client,
+      mode: site.forwarded,
+      loopMark: exchange.node.loopMark,
+      isEdited: exchange.staged.request !== undefined,
+    })
     const headers = this.job?.requestHeaders(endToEnd) ?? endToEnd
-    this.call = exchange.site!.origin.send(
+    this.call = site.origin.send(
       {
         method: edits?.method ?? exchange.method,
         target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),
@@ -176,10 +185,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
       exchange.node.metrics.countOrigin(connectMs, responseMs)
     }
-    let headers: HeaderList = endToEndHeaders(head.headers, head.nominated)
+    const headers = endToEndHeaders(head.headers, head.nominated)
     // RFC 9110 §6.6.1: a recipient with a clock adds the date that is missing.
-    if (headerValue(headers, 'date') === undefined)
-      headers = [...headers, 'date', httpDate(exchange.node.now())]
+    if (headerValue(headers, 'date') === undefined) headers.push('date', httpDate(exchange.node.now()))
+    if (!this.isStandIn) headers.push('via', viaMember(head.minor))
     if (exchange.plan.originResponse.length === 0) {
       this.onHeaders(head, headers, undefined)
       return

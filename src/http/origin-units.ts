@@ -55,7 +55,7 @@ export function askOriginUnits(
     if (endpoint !== undefined && !endpoints.includes(endpoint)) return undefined
     return { edits: edits.request, text }
   }
-  const meta = `${clientMeta(exchange.connection).slice(0, -1)},"endpoints":${JSON.stringify(endpoints)}}`
+  const meta = `${clientMeta(exchange.client).slice(0, -1)},"endpoints":${JSON.stringify(endpoints)}}`
   const trip = new UnitTrip(exchange, steps, requestEdits(exchange.edits), '', '', meta, {
     outlivesClient: true,
     onNext(_trip, text) {

@@ -2,12 +2,15 @@
 import type { SiteConfig } from '../config/schema.ts'
 import type { Origin } from '../contract/origin.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
+import type { ForwardedMode } from './forwarding/hop.ts'
 
 export interface Site {
   /** The first of its hosts: how it is called in logs and metrics. */
   readonly name: string
   readonly origin: Origin
   readonly cache: ResponseCache | undefined
+  /** What its origin is told of clients. */
+  readonly forwarded: ForwardedMode
 }
 
 export class SiteTable {

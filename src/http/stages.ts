@@ -6,9 +6,11 @@
  * Each stage lets the request go on, or has taken it over: then it answers, or calls `advance` when it is done waiting.
  * A stage whose phase no unit hooks costs one comparison. From an answer the way out is in `exchange.ts`.
  */
+import { EdgeError } from '../base/errors.ts'
 import { runContent, runIncoming } from './unit-stage.ts'
 import type { Exchange } from './exchange.ts'
 import { lookUp } from './cache-stage.ts'
+import { isLoop } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
 import { OriginFlow } from './origin-flow.ts'
 import { readWhole } from './whole-body.ts'
@@ -24,7 +26,11 @@ export interface Stage {
 }
 
 export const STAGES: readonly Stage[] = [
-  { name: 'site', does: 'finds the site by the host as received; 404 where there is none', run: chooseSite },
+  {
+    name: 'site',
+    does: 'finds the site by the host as received; 404 where there is none, 508 where it has been here before',
+    run: chooseSite,
+  },
   { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
   { name: 'content', does: 'a unit answers instead of cache and origin', run: runContentUnit },
   { name: 'cache', does: 'a fresh answer ends here; one request a key goes on', run: lookUp },
@@ -59,6 +65,12 @@ function chooseSite(exchange: Exchange): StageVerdict {
       'TRACE is not passed on',
       'allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n',
     )
+    return 'taken'
+  }
+  if (head.hasForwarding && isLoop(head.headers, exchange.node.loopMark)) {
+    const error = new EdgeError('loop-detected', 'it came back to this node')
+    exchange.node.warn(`${head.method} ${head.authority}${head.target}: ${error.message}`)
+    exchange.answerOriginError(error)
     return 'taken'
   }
   return 'next'

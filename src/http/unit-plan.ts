@@ -8,7 +8,7 @@ import type { TripStep } from '../contract/unit-runner.ts'
 import { isSampled, type SampleClient } from '../unit/sample.ts'
 import type { MatchedUnits, UnitMatcher } from '../unit/matcher.ts'
 import { headerValues, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
-import type { ServerConnection } from './connection.ts'
+import type { Client } from './client.ts'
 
 export interface UnitPlan {
   /** `rewrite`, then `access`: one trip. */
@@ -54,19 +54,19 @@ export interface Chance {
 export function choosePlan(
   matcher: UnitMatcher,
   head: RequestHead,
-  connection: ServerConnection,
+  client: Client,
   chance: Chance,
 ): UnitPlan {
   const matched = matcher.match(head.host, head.path, head.method)
   if (matched.isEmpty) return NO_UNITS
   const plan = planOf(matched)
   if (plan.sampled.length === 0) return plan
-  const client: SampleClient = {
+  const sampled: SampleClient = {
     random: chance.random(),
-    address: connection.address,
+    address: client.address,
     cookie: (name) => cookieValue(head.headers, name),
   }
-  const left = plan.sampled.filter((unit) => !isSampled(unit, client))
+  const left = plan.sampled.filter((unit) => !isSampled(unit, sampled))
   for (const unit of left) chance.onSampledOut(unit)
   return left.length === 0 ? plan : planWithout(matched, new Set(left))
 }

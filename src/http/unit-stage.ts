@@ -146,7 +146,7 @@ const INCOMING: Continuation = {
 /** `rewrite` and `access`. Then `next`, unless a unit answered. */
 export function runIncoming(exchange: Exchange, next: Next): void {
   const { node, plan } = exchange
-  const meta = clientMeta(exchange.connection)
+  const meta = clientMeta(exchange.client)
   node.runner.run(new UnitTrip(exchange, plan.incoming, '', '', '', meta, INCOMING, next))
 }
 
@@ -159,7 +159,7 @@ const CONTENT: Continuation = {
 /** The unit that answers instead of cache and origin, with the request's body whole. */
 export function runContent(exchange: Exchange, body: string, next: Next): void {
   const { node, plan, edits } = exchange
-  const meta = clientMeta(exchange.connection)
+  const meta = clientMeta(exchange.client)
   node.runner.run(new UnitTrip(exchange, plan.content, edits, '', body, meta, CONTENT, next))
 }
 

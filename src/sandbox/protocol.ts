@@ -120,7 +120,7 @@ export type Installed =
 
 /** META of an invocation, as JSON: parsed in the guest, and only if the unit looks. Every part may be absent. */
 export interface InvocationMeta {
-  readonly client?: { readonly address: string; readonly port: number }
+  readonly client?: { readonly address: string; readonly port: number; readonly scheme: 'http' | 'https' }
   readonly scheme?: 'http' | 'https'
   /** In `origin`: the URLs of the site's endpoints. */
   readonly endpoints?: readonly string[]

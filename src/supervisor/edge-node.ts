@@ -2,6 +2,7 @@
  * The parts of a running node and how they are wired: what a worker says goes to whom it concerns, what the control plane
  * asks becomes changes, and what everybody counts becomes one page of metrics.
  */
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../base/clock.ts'
@@ -67,6 +68,7 @@ export class EdgeNode {
   readonly #processes = new ProcessMetrics()
   readonly #sandboxes: SandboxWatch
   readonly #pulse: Pulse
+  readonly #identity = randomBytes(8).toString('hex')
   #isDraining = false
 
   constructor(around: NodeSurroundings) {
@@ -146,6 +148,7 @@ export class EdgeNode {
       kind: 'start',
       worker,
       config,
+      identity: this.#identity,
       listen: config.edge.listen,
       units: this.#epochs.live,
       quarantined: this.#quarantines.all(),

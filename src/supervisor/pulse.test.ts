@@ -21,6 +21,7 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
     log,
     startMessage: (worker) => ({
       kind: 'start',
+      identity: 'node',
       worker,
       config: v.parse(ConfigSchema, {}),
       listen: ['127.0.0.1:0'],

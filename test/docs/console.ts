@@ -2,7 +2,8 @@
  * The console sessions of a page: what stands after `$ ` is run by a shell, and what it prints is compared with what the
  * page shows.
  *
- * Numbers differ from run to run, and with them the width of columns: every number counts as 0, every run of blanks as one.
+ * Numbers differ from run to run, and with them the width of columns: every number counts as 0, every run of blanks as one, and
+ * long random names in hexadecimal are all the same.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -52,6 +53,7 @@ const normal = (text: string): string =>
   text
     .replaceAll('\r', '')
     .replaceAll(DATE, 'DATE ')
+    .replaceAll(/\b[0-9a-f]{16,}\b/g, 'ID')
     .replaceAll(/\d+/g, '0')
     .replaceAll(/[ \t]+/g, ' ')
     .trim()

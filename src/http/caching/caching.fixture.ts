@@ -35,6 +35,8 @@ export function request(fields: Fields = {}, method = 'GET', target = '/x'): Req
     keepAlive: true,
     expectContinue: false,
     nominated: [],
+    hasForwarding: false,
+    upgrade: undefined,
   }
 }
 

@@ -63,6 +63,7 @@ export function headerName(text: string): string {
  */
 export function isFraming(name: string): boolean {
   switch (name) {
+    case 'cdn-loop':
     case 'connection':
     case 'content-length':
     case 'host':

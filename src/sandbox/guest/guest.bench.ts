@@ -11,7 +11,7 @@ import type { Phase } from '../../contract/unit.ts'
 const head = (target: string) =>
   `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:19002\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nCookie: a=b; superstition=token\r\n`
 
-const META = { client: { address: '127.0.0.1', port: 40_000 }, scheme: 'http' } as const
+const META = { client: { address: '127.0.0.1', port: 40_000, scheme: 'http' }, scheme: 'http' } as const
 
 interface Case {
   readonly name: string

@@ -395,9 +395,9 @@ test('edge tells of the node, the unit, the client and the environment', async (
     } }`,
     { name: 'who', version: 3, env: { KEY: 'value' }, node: { name: 'gru1', groups: ['sa'] } },
   )
-  const meta = { client: { address: '192.0.2.1', port: 5 } }
+  const meta = { client: { address: '192.0.2.1', port: 5, scheme: 'https' } } as const
   assert.deepEqual(logs(guest.step(invokeEntry(1, ['access'], { meta }))), [
-    '1 1 value { name: "gru1", groups: ["sa"] } { name: "who", version: 3 } { address: "192.0.2.1", port: 5 } example.org',
+    '1 1 value { name: "gru1", groups: ["sa"] } { name: "who", version: 3 } { address: "192.0.2.1", port: 5, scheme: "https" } example.org',
     '1 3 e',
     '1 2 w 1',
     '1 0 d',
@@ -461,7 +461,10 @@ test('install tells handlers and fields', async (t) => {
 
 test('install refuses what is no unit, with the reason', async (t) => {
   const refusals: readonly (readonly [code: string, message: RegExp])[] = [
-    ['module.exports = {}', /exports no handler \(rewrite, access, content, origin, originResponse, headerFilter, log or fetch\)/],
+    [
+      'module.exports = {}',
+      /exports no handler \(rewrite, access, content, origin, originResponse, headerFilter, log or fetch\)/,
+    ],
     ['exports.default = 5', /the default export is the number 5/],
     ['exports.default = { access: 5 }', /access is the number 5; a handler is a function/],
     ['exports.default = { content() {}, fetch() {} }', /both content and fetch/],

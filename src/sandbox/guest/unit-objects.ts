@@ -182,7 +182,7 @@ export class Edge {
   }
 
   get client(): NonNullable<InvocationMeta['client']> {
-    return freeze(this.#run.metaJson.client ?? { address: '', port: 0 })
+    return freeze(this.#run.metaJson.client ?? { address: '', port: 0, scheme: 'http' })
   }
 
   get timing(): NonNullable<InvocationMeta['timing']> {

@@ -208,11 +208,14 @@ export interface Edge {
   waitUntil(work: Promise<unknown>): void
 }
 
-/** The connection's other end. */
+/** The connection's other end; behind a proxy in `edge.trustedProxies`, the client that it names. */
 export interface Client {
   /** IPv4 or IPv6 address, as text. */
   readonly address: string
+  /** 0 where a proxy does not tell it. */
   readonly port: number
+  /** What the client speaks, with this node or with the proxy before it. */
+  readonly scheme: 'http' | 'https'
 }
 
 /** Times of this request. What did not happen is absent: a hit in the cache asked no origin. */

@@ -58,7 +58,7 @@ const FORBIDDEN_TRAILERS = new Set(
   `age authorization cache-control content-encoding content-location content-range content-type cookie date
   expect expires forwarded host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive location max-forwards pragma
   proxy-authenticate proxy-authentication-info proxy-authorization proxy-connection range retry-after set-cookie te trailer
-  upgrade vary via warning www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip`.split(
+  upgrade vary via warning www-authenticate x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip`.split(
     /\s+/,
   ),
 )

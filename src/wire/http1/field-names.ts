@@ -11,6 +11,9 @@ export const TRANSFER_ENCODING = 3
 export const CONNECTION = 4
 export const EXPECT = 5
 export const IMPOSTOR = 6
+// From here on, fields that say nothing of the message itself.
+export const FORWARDING = 7
+export const UPGRADE = 8
 
 export interface FieldName {
   /** In lower case. */
@@ -24,6 +27,15 @@ const ROLES: Readonly<Record<string, number>> = {
   'transfer-encoding': TRANSFER_ENCODING,
   connection: CONNECTION,
   expect: EXPECT,
+  upgrade: UPGRADE,
+  // What hops before us say of where a request came from and over whom.
+  forwarded: FORWARDING,
+  'x-forwarded-for': FORWARDING,
+  'x-forwarded-host': FORWARDING,
+  'x-forwarded-port': FORWARDING,
+  'x-forwarded-proto': FORWARDING,
+  'x-real-ip': FORWARDING,
+  'cdn-loop': FORWARDING,
   // Servers that hand fields over as environment variables (CGI, WSGI) cannot tell these from the real ones.
   content_length: IMPOSTOR,
   transfer_encoding: IMPOSTOR,
@@ -34,13 +46,13 @@ const COMMON =
   access-control-allow-headers access-control-allow-methods access-control-allow-origin access-control-expose-headers
   access-control-max-age access-control-request-headers access-control-request-method age allow alt-svc authorization cache-control
   cache-status content-disposition content-encoding content-language content-location content-range
-  content-security-policy content-type cookie cross-origin-opener-policy cross-origin-resource-policy date dnt etag expires forwarded from
+  content-security-policy content-type cookie cross-origin-opener-policy cross-origin-resource-policy date dnt etag expires from
   if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive last-modified link location max-forwards
   origin permissions-policy pragma priority proxy-connection range referer referrer-policy retry-after sec-ch-ua sec-ch-ua-mobile
   sec-ch-ua-platform sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc sec-websocket-key sec-websocket-version server
-  server-timing set-cookie strict-transport-security te trailer upgrade upgrade-insecure-requests user-agent vary via warning
-  www-authenticate x-content-type-options x-forwarded-for x-forwarded-host x-forwarded-proto x-frame-options x-powered-by
-  x-real-ip x-request-id x-requested-with x-xss-protection`.split(/\s+/)
+  server-timing set-cookie strict-transport-security te trailer upgrade-insecure-requests user-agent vary via warning
+  www-authenticate x-content-type-options x-frame-options x-powered-by
+  x-request-id x-requested-with x-xss-protection`.split(/\s+/)
 
 const known = new Map<string, FieldName>()
 for (const name of [...Object.keys(ROLES), ...COMMON]) {
@@ -60,5 +72,5 @@ export function fieldName(received: string): FieldName {
   const entry = known.get(received)
   if (entry !== undefined) return entry
   const name = received.toLowerCase()
-  return known.get(name) ?? { name, role: PLAIN }
+  return known.get(name) ?? { name, role: name.startsWith('x-forwarded-') ? FORWARDING : PLAIN }
 }

@@ -11,9 +11,11 @@ import {
   CONTENT_LENGTH,
   EXPECT,
   fieldName,
+  FORWARDING,
   HOST,
   IMPOSTOR,
   TRANSFER_ENCODING,
+  UPGRADE,
 } from './field-names.ts'
 import type { WireProblem } from './message.ts'
 import { BARE_CR, BARE_LF, problem, TOO_MANY_FIELDS } from './problems.ts'
@@ -93,6 +95,9 @@ export class Fields {
   transferEncoding: string | undefined = undefined
   connection: string | undefined = undefined
   expect: string | undefined = undefined
+  upgrade: string | undefined = undefined
+  /** There is one that says where the message came from, or over whom. */
+  hasForwarding = false
   /** Why servers may disagree whether a field is about framing. */
   doubt: string | undefined = undefined
 }
@@ -106,6 +111,9 @@ export function readFields(text: string, textStart: number): Fields {
     const value = text.substring(spans[i + 2]! - textStart, spans[i + 3]! - textStart)
     headers.push(name, value)
     if (role === 0) continue
+    if (role === FORWARDING) fields.hasForwarding = true
+    else if (role === UPGRADE) fields.upgrade = joined(fields.upgrade, value)
+    if (role >= FORWARDING) continue
     note(fields, role, name, value)
     if (endsInTab(text, spans[i + 3]! - textStart)) fields.doubt = `${name} that ends in a tab`
   }

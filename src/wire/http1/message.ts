@@ -41,6 +41,10 @@ export interface RequestHead {
   readonly expectContinue: boolean
   /** Lower-case names that `Connection` nominates, to be removed with the hop-by-hop ones. Mostly empty. */
   readonly nominated: readonly string[]
+  /** A field says where the request came from or over whom: `forwarded`, `x-forwarded-…`, `x-real-ip`, `cdn-loop`. */
+  readonly hasForwarding: boolean
+  /** The protocols that the client would rather speak on this connection; undefined where it asks for none. */
+  readonly upgrade: string | undefined
 }
 
 export interface ResponseHead {

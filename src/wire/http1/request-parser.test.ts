@@ -43,6 +43,8 @@ test('a request is read as it was sent', () => {
       keepAlive: true,
       expectContinue: false,
       nominated: [],
+      hasForwarding: false,
+      upgrade: undefined,
     },
   })
 })

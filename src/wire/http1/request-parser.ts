@@ -199,6 +199,8 @@ function parseRepeated(
     keepAlive: before.keepAlive,
     expectContinue: before.expectContinue,
     nominated: before.nominated,
+    hasForwarding: before.hasForwarding,
+    upgrade: before.upgrade,
   }
   return { kind: 'head', head, next: blockEnd + 2 }
 }
@@ -250,6 +252,9 @@ function buildHead(received: string, start: number, fields: Fields): RequestHead
     // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored; without a body there is nothing to wait for.
     expectContinue: fields.expect !== undefined && minor === 1 && framing.kind !== 'none',
     nominated: options.nominated,
+    hasForwarding: fields.hasForwarding,
+    // RFC 9110 §7.8: it counts where `Connection` names it, and not in HTTP/1.0.
+    upgrade: minor === 1 && options.nominated.includes('upgrade') ? fields.upgrade : undefined,
   }
 }
 

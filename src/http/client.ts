@@ -1,0 +1,37 @@
+/**
+ * Who asks, as the edge believes it: the other end of the connection, or whom a trusted proxy names.
+ *
+ * One object for all requests of a connection where it is the same, so that what is made of it is made once.
+ */
+export interface ClientFacts {
+  /** IPv4 or IPv6, in the one way to write it. Empty where it is not known. */
+  readonly address: string
+  /** 0 where it is not known. */
+  readonly port: number
+  /** What the client speaks, to us or to the trusted proxy before us. */
+  readonly scheme: 'http' | 'https'
+  /** The host that a trusted proxy was asked for. */
+  readonly forwardedHost?: string | undefined
+}
+
+export class Client implements ClientFacts {
+  readonly address: string
+  readonly port: number
+  readonly scheme: 'http' | 'https'
+  readonly forwardedHost: string | undefined
+  /**
+   * What stands before host and target where answers are kept: an answer may depend on what the origin is told of the scheme and
+   * the host, so those who would be told otherwise share nothing.
+   */
+  readonly keyPrefix: string
+  /** Kept for `client-meta.ts`. */
+  meta = ''
+
+  constructor({ address, port, scheme, forwardedHost }: ClientFacts) {
+    this.address = address
+    this.port = port
+    this.scheme = scheme
+    this.forwardedHost = forwardedHost
+    this.keyPrefix = forwardedHost === undefined ? `${scheme}://` : `${scheme}://${forwardedHost} `
+  }
+}

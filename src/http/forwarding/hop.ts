@@ -1,0 +1,113 @@
+/**
+ * What this hop says of itself: to the origin, where the request came from and over whom; to the client, over whom the answer came.
+ */
+import { forwardedAddress, forwardedPair } from '../../wire/forwarded.ts'
+import { headerValues, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
+import type { Client } from '../client.ts'
+import type { Peer } from './peer.ts'
+
+/** Which fields tell the origin about the client. */
+export type ForwardedMode = 'x-forwarded' | 'rfc7239' | 'both' | 'none'
+
+/** How this program is called in `Via` and `CDN-Loop`. */
+const PSEUDONYM = 'orla'
+
+/** RFC 8586: the same for all workers of a node, and another one on every node, so that chains of nodes are no loops. */
+export const loopMark = (nodeIdentity: string): string => `${PSEUDONYM}; node=${nodeIdentity}`
+
+/** It has been here before. Call it where the head has forwarding fields. */
+export function isLoop(headers: HeaderList, mark: string): boolean {
+  return headerValues(headers, 'cdn-loop')?.includes(mark) ?? false
+}
+
+/** RFC 9110 §7.6.3: the version that the message came in, and by whom it was received. */
+export const viaMember = (minor: 0 | 1): string => `1.${minor} ${PSEUDONYM}`
+
+/** What is known where a request goes on to its origin. */
+export interface Onward {
+  readonly head: RequestHead
+  readonly peer: Peer
+  readonly client: Client
+  readonly mode: ForwardedMode
+  readonly loopMark: string
+  /** Units changed the request's fields, so that there may be some among them that the client did not send. */
+  readonly isEdited: boolean
+}
+
+/** Adds the fields of this hop to those of the request, in lower case, that end-to-end ones are left of. */
+export function addHopFields(headers: string[], onward: Onward): string[] {
+  const { head, mode } = onward
+  const hasMore = head.hasForwarding || onward.isEdited
+  const list = hasMore ? withoutOurs(headers) : headers
+  const chain = hasMore ? chainOf(headers) : NO_CHAIN
+  if (mode === 'x-forwarded' || mode === 'both') addXForwarded(list, onward, chain)
+  if (mode === 'rfc7239' || mode === 'both') list.push('forwarded', forwardedValue(onward, chain))
+  list.push('via', viaMember(head.minor), 'cdn-loop', onward.loopMark)
+  return list
+}
+
+/** What trusted proxies, or units, said already. */
+interface Chain {
+  readonly for?: string | undefined
+  readonly proto?: string | undefined
+  readonly host?: string | undefined
+  readonly port?: string | undefined
+  readonly forwarded?: string | undefined
+}
+
+const NO_CHAIN: Chain = {}
+
+const chainOf = (headers: HeaderList): Chain => ({
+  for: headerValues(headers, 'x-forwarded-for'),
+  proto: headerValues(headers, 'x-forwarded-proto'),
+  host: headerValues(headers, 'x-forwarded-host'),
+  port: headerValues(headers, 'x-forwarded-port'),
+  forwarded: headerValues(headers, 'forwarded'),
+})
+
+/** Fields that are written anew, or not at all: of the two families only what the site chose reaches its origin. */
+const OURS = new Set([
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'forwarded',
+])
+
+function withoutOurs(headers: HeaderList): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2)
+    if (!OURS.has(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
+  return kept
+}
+
+function addXForwarded(list: string[], { head, peer, client }: Onward, chain: Chain): void {
+  const { address } = peer.client
+  const before = chain.for ?? (client === peer.client ? undefined : client.address)
+  list.push('x-forwarded-for', before === undefined ? address : `${before}, ${address}`)
+  list.push('x-forwarded-proto', chain.proto ?? client.scheme)
+  const host = chain.host ?? client.forwardedHost ?? head.authority
+  if (host !== '') list.push('x-forwarded-host', host)
+  list.push('x-forwarded-port', chain.port ?? askedPort(head, peer, client))
+}
+
+/** The port that the client connected to; where a proxy took the connection, the one that host and scheme tell. */
+function askedPort(head: RequestHead, peer: Peer, client: Client): string {
+  if (client.scheme === peer.client.scheme) return String(peer.localPort)
+  const named = /:(\d+)$/.exec(client.forwardedHost ?? head.authority)?.[1]
+  return named ?? (client.scheme === 'https' ? '443' : '80')
+}
+
+function forwardedValue({ head, peer, client }: Onward, chain: Chain): string {
+  const own = forwardedElement(peer.client, head.authority)
+  // A proxy that speaks the other family told us of the client: the chain begins with him.
+  const before =
+    chain.forwarded ??
+    (client === peer.client ? undefined : forwardedElement(client, client.forwardedHost ?? ''))
+  return before === undefined ? own : `${before}, ${own}`
+}
+
+function forwardedElement({ address, scheme }: Client, host: string): string {
+  const of = forwardedPair('for', forwardedAddress(address))
+  return `${of}${host === '' ? '' : `;${forwardedPair('host', host)}`};proto=${scheme}`
+}

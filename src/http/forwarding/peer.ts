@@ -1,0 +1,90 @@
+/**
+ * The other end of a connection, and what it may say of those behind it.
+ *
+ * A peer in `edge.trustedProxies` is a proxy of ours: it names the client. What any other peer says (`X-Forwarded-For`, `Forwarded`,
+ * `X-Real-IP`…) is taken out of its requests before anybody reads them, units included.
+ */
+import type { CidrSet } from '../../base/cidr.ts'
+import { formatIp, parseIp } from '../../base/ip-address.ts'
+import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
+import { Client } from '../client.ts'
+import { claimedClient, type ForwardedFrom } from './claims.ts'
+
+/** Whom the edge believes. */
+export interface ProxyTrust {
+  readonly trusted: CidrSet
+  readonly from: ForwardedFrom
+}
+
+export interface PeerFacts {
+  /** As the socket has it. */
+  readonly address: string
+  readonly port: number
+  readonly scheme: 'http' | 'https'
+  /** The port it connected to. */
+  readonly localPort: number
+}
+
+export class Peer {
+  readonly client: Client
+  readonly localPort: number
+  readonly isTrusted: boolean
+  private readonly trust: ProxyTrust
+  // A client on a kept connection repeats its fields: the parser then hands out the same list.
+  private lastHeaders: HeaderList | undefined
+  private lastClient: Client
+  private lastStripped: { readonly headers: HeaderList; readonly block: string } | undefined
+
+  constructor(facts: PeerFacts, trust: ProxyTrust) {
+    // A link-local address has the interface with it, which means nothing elsewhere.
+    const ip = parseIp(facts.address.replace(/%.*/, ''))
+    const address = ip === undefined ? facts.address : formatIp(ip)
+    this.client = new Client({ address, port: facts.port, scheme: facts.scheme })
+    this.localPort = facts.localPort
+    this.trust = trust
+    this.isTrusted = ip !== undefined && trust.trusted.has(ip)
+    this.lastClient = this.client
+  }
+
+  /** Who asks. Call it where the head has forwarding fields; without them it is the peer itself. */
+  clientOf(head: RequestHead): Client {
+    if (!this.isTrusted) return this.client
+    if (head.headers !== this.lastHeaders) {
+      this.lastHeaders = head.headers
+      this.lastClient = claimedClient(head.headers, this.client, this.trust.trusted, this.trust.from)
+    }
+    return this.lastClient
+  }
+
+  /** The head without what this peer has no right to say. */
+  believed(head: RequestHead): RequestHead {
+    if (this.isTrusted) return head
+    if (head.headers !== this.lastHeaders || this.lastStripped === undefined) {
+      this.lastHeaders = head.headers
+      this.lastStripped = { headers: withoutClaims(head.headers), block: withoutClaimLines(head.raw) }
+    }
+    const { headers, block } = this.lastStripped
+    return { ...head, headers, raw: head.raw.slice(0, head.raw.indexOf('\r\n') + 2) + block }
+  }
+}
+
+/** `CDN-Loop` stays: whoever lies there only gets himself refused. */
+const isClaim = (name: string): boolean =>
+  name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-')
+
+function withoutClaims(headers: HeaderList): HeaderList {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2)
+    if (!isClaim(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
+  return kept
+}
+
+/** The field lines of a head as received. */
+function withoutClaimLines(raw: string): string {
+  return raw
+    .split('\r\n')
+    .slice(1, -1)
+    .filter((line) => !isClaim(line.slice(0, line.indexOf(':')).toLowerCase()))
+    .map((line) => `${line}\r\n`)
+    .join('')
+}
