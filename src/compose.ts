@@ -6,9 +6,11 @@
 import { CidrSet } from './base/cidr.ts'
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
+import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
 import type { UnitVersion } from './contract/unit.ts'
 import type { Config, SiteConfig } from './config/schema.ts'
+import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { Exchange } from './http/exchange.ts'
@@ -36,11 +38,13 @@ export interface WorkerEvents {
   onQuarantine(quarantine: Quarantine): void
   onLine(line: TailLine): void
   onSandboxes(pids: readonly number[]): void
+  onKvBatch(batch: KvBatch): void
 }
 
 export interface WorkerNode {
   readonly runner: ReturnType<typeof createUnitRunner>
   readonly units: LiveUnits
+  readonly calls: WorkerCalls
   /** Listens on each address; resolves to them with their real ports. */
   listen(addresses: readonly string[]): Promise<string[]>
   metrics(): MetricSample[]
@@ -56,19 +60,22 @@ export function composeWorker(
   const { clock, random } = platform
   const metrics = new HttpMetrics()
   const node = { name: config.node.name ?? '', groups: config.node.groups }
+  const words = openSharedWords(start.shared)
+  const calls = createHostCalls({ stores: start.kv, clock, words, send: events.onKvBatch })
   const runner = createUnitRunner({
     worker: start.worker,
     bundles: start.bundles,
     sandboxMemory: config.edge.sandboxMemory,
     node,
     clock,
+    calls,
     locate: locateInSource,
     mapStack,
     ...events,
   })
   runner.quarantine(start.quarantined)
   if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
-  const units = new LiveUnits(start.units, node, runner, openSharedWords(start.shared))
+  const units = new LiveUnits(start.units, node, runner, words)
   const sites = new SiteTable(config.sites, (site) => buildSite(site, config, clock))
   const httpNode = {
     sites,
@@ -107,6 +114,7 @@ export function composeWorker(
   return {
     runner,
     units,
+    calls,
     listen: (addresses) => Promise.all(addresses.map((address) => server.listen(address))),
     metrics: () => [...metrics.samples(), ...cacheSamples(sites.sites), ...runner.metrics()],
     async drain() {

@@ -58,6 +58,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
         onLine,
         onQuarantine: (quarantine) => tell({ kind: 'quarantine', quarantine }),
         onSandboxes: (pids) => tell({ kind: 'sandboxes', pids }),
+        onKvBatch: (batch) => tell({ kind: 'kv', batch }),
       },
     )
     tell({ kind: 'ready', addresses: await node.listen(message.listen) })
@@ -88,6 +89,8 @@ async function onMessage(message: ToWorker): Promise<void> {
       return node.units.abort(message.epoch)
     case 'quarantine':
       return node.runner.quarantine(message.quarantined)
+    case 'kv':
+      return node.calls.kv.done(message.store, message.id, message.results)
     case 'metrics':
       return tell({ kind: 'metrics', id: message.id, samples: node.metrics() })
     case 'tail':

@@ -73,6 +73,21 @@ export const ERROR_CODES = {
     500,
     true,
   ),
+  'kv-corrupt': row(
+    'the file of key/value data is damaged',
+    'restore `kv.db` from a backup, or move it away to start empty, and restart; the edge serves on without it',
+    'internal',
+    500,
+  ),
+  'kv-unavailable': row(
+    'key/value data cannot be read or written',
+    'see the log of the node; the edge serves on without it',
+    'internal',
+    503,
+    true,
+  ),
+  'kv-refused': row('the key/value change was refused', 'see the quotas under `edge.kv`', 'client', 422),
+  'kv-unknown': row('there is no such key', '`orla kv list NAMESPACE` lists them', 'client', 404),
   'secret-unreadable': row(
     'a secret cannot be read with this key',
     'bring back ORLA_SECRET_KEY or the key file it was written with, or set the secret anew',

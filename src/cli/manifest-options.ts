@@ -14,6 +14,7 @@ export const MANIFEST_OPTIONS = {
   },
   'on-error': { value: 'closed|open|lastGood', text: 'what happens to the request when the unit fails' },
   isolation: { value: 'process|inline', text: 'inline runs trusted code in the worker itself' },
+  kv: { value: 'NAME', text: 'the namespace of edge.kv, shared by all units that name it' },
   'cpu-ms': { value: 'MS', text: 'CPU time of one call, at most' },
   'wall-ms': { value: 'MS', text: 'time until an async handler settles, at most' },
   'memory-mb': { value: 'MB', text: 'heap of the unit, at most' },
@@ -31,6 +32,7 @@ export function manifestFrom(args: Arguments): Readonly<Record<string, unknown>>
     sample: sampleFrom(args),
     onError: args.choice('on-error', ['closed', 'open', 'lastGood']),
     isolation: args.choice('isolation', ['process', 'inline']),
+    kv: args.text('kv'),
   }
   const base = baseFrom(args)
   const baseLimits = typeof base['limits'] === 'object' ? base['limits'] : {}

@@ -158,6 +158,34 @@ const Edge = v.strictObject({
   ),
   /** Memory of one sandbox process, at most. */
   sandboxMemory: v.optional(size(), '512mb'),
+  /** What one namespace of `edge.kv` may hold; more is refused. */
+  kv: v.optional(
+    v.strictObject({
+      /** Keys, at most. */
+      keysMax: v.optional(count(), 100_000),
+      /** Bytes of keys and values together, at most. */
+      bytesMax: v.optional(size(), '64mb'),
+      /** One key, in UTF-8. */
+      keyBytesMax: v.optional(size(), '512b'),
+      /** One value. */
+      valueBytesMax: v.optional(size(), '1mb'),
+    }),
+    {},
+  ),
+  /** What one unit may keep in `edge.cache`; what was written longest ago makes room. */
+  unitCache: v.optional(
+    v.strictObject({
+      /** Keys, at most. */
+      keysMax: v.optional(count(), 10_000),
+      /** Bytes of keys and values together, at most. */
+      bytesMax: v.optional(size(), '16mb'),
+      /** One key, in UTF-8. */
+      keyBytesMax: v.optional(size(), '512b'),
+      /** One value. */
+      valueBytesMax: v.optional(size(), '1mb'),
+    }),
+    {},
+  ),
   /** A request whose `orla-debug` header holds this gets the list of what ran. */
   debugToken: v.optional(v.string()),
 })

@@ -5,6 +5,7 @@
  * A change of units goes in two phases: `prepare` to all, `prepared` from all, then the supervisor writes the new epoch
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
+import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
 import type { FailureReason, UnitVersion } from './unit.ts'
 import type { TryOutcome } from './unit-runner.ts'
 import type { Config } from '../config/schema.ts'
@@ -55,6 +56,8 @@ export type ToWorker =
       readonly shared: string
       /** Paths of the bundles that a sandbox runs. */
       readonly bundles: { readonly sandbox: string; readonly guest: string }
+      /** Paths of the key/value files, to be read. */
+      readonly kv: Readonly<Record<KvStoreName, string>>
     }
   /** Compile and run the top level of a version that is not live yet, in the spare sandbox. */
   | { readonly kind: 'try'; readonly id: number; readonly unit: UnitVersion }
@@ -67,6 +70,13 @@ export type ToWorker =
   | { readonly kind: 'metrics'; readonly id: number }
   /** Send log lines of units (all, or of one name) or stop. Errors of units are always sent. */
   | { readonly kind: 'tail'; readonly on: boolean }
+  /** What became of a batch of changes, in its order. */
+  | {
+      readonly kind: 'kv'
+      readonly store: KvStoreName
+      readonly id: number
+      readonly results: readonly KvResult[]
+    }
   | { readonly kind: 'drain' }
 
 export type FromWorker =
@@ -82,6 +92,8 @@ export type FromWorker =
   | { readonly kind: 'log'; readonly warnings: readonly string[]; readonly dropped: number }
   /** The sandbox processes of this worker, whenever they change: the supervisor watches their memory. */
   | { readonly kind: 'sandboxes'; readonly pids: readonly number[] }
+  /** Changes of key/value data. */
+  | { readonly kind: 'kv'; readonly batch: KvBatch }
   | { readonly kind: 'drained' }
 
 /** One value of one series. Counters and histogram buckets are summed over workers, gauges too unless `worker` is a label. */

@@ -2,6 +2,7 @@
  * Runs units for one worker. The HTTP pipeline sends trips in; what is behind (a sandbox process, or an isolate in the
  * worker for `isolation: "inline"`) is not its business.
  */
+import type { CallTrace } from './host-calls.ts'
 import type { FailureReason, Phase, UnitVersion } from './unit.ts'
 
 /** A unit that runs on a trip, with the phases it runs there (an OR of `PHASE_BITS`, run in the order of phases). */
@@ -28,6 +29,9 @@ export interface Trip {
   readonly edits: string
   /** The request's body, for `content` alone. Empty otherwise. */
   readonly body: string
+  /** Its calls of the host are listed, and told by `traced`, before `done`. */
+  readonly isTraced?: boolean
+  traced?(calls: readonly CallTrace[]): void
   /** Called exactly once, never from within `run`. */
   done(outcome: TripOutcome): void
 }

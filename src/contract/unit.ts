@@ -71,6 +71,8 @@ export interface Manifest {
   readonly onError?: FailurePolicy
   readonly limits: UnitLimits
   readonly isolation: 'process' | 'inline'
+  /** The namespace of `edge.kv`, where it is not the unit's own name: units that name the same one share it. */
+  readonly kv?: string
 }
 
 /** One version of a unit, ready to run. Immutable: a change of code, manifest or environment is a new version. */

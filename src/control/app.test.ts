@@ -65,6 +65,12 @@ function stand(overrides: Partial<ControlledNode> = {}) {
         errors: [],
       }),
     ),
+    kv: {
+      namespaces: noting('namespaces', [{ namespace: 'u', keys: 1, bytes: 4 }]),
+      get: noting('kvGet', Buffer.from('value')),
+      list: noting('kvList', { keys: [{ name: 'a/b' }], complete: true }),
+      change: noting('kvChange', Promise.resolve(1)),
+    },
     edges: noting('edges', [
       {
         name: 'n',

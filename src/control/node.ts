@@ -6,6 +6,7 @@
 import { EdgeError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
+import type { KvPage, KvWrite } from '../contract/kv.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
 import type { ChangeResult, EdgeStatus, Laggard, Problem, UnitDetail, UnitSummary } from './shapes.ts'
 
@@ -64,6 +65,15 @@ export interface TailListener {
   onDropped(count: number): void
 }
 
+export interface ControlledKv {
+  namespaces(): readonly { readonly namespace: string; readonly keys: number; readonly bytes: number }[]
+  /** Undefined where there is no such key. */
+  get(namespace: string, key: string): Uint8Array | undefined
+  list(namespace: string, prefix: string, limit: number, cursor: string): KvPage
+  /** Resolves when every worker sees it; with `durable`, when it is on the disk. Throws where it is refused. */
+  change(write: KvWrite, durable: boolean): Promise<number>
+}
+
 export interface ControlledNode {
   deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>
   /** Without a version: to the one before the live one. */
@@ -80,6 +90,8 @@ export interface ControlledNode {
   /** Prometheus text. */
   metrics(): Promise<string>
   /** Until the returned function is called. `unit` undefined: all. */
+  /** Key/value data of units. */
+  readonly kv: ControlledKv
   tail(unit: string | undefined, listener: TailListener): () => void
   logEntries(after: number, limit: number): readonly LogEntry[]
   snapshot(): Snapshot

@@ -115,6 +115,7 @@ const ManifestShape = v.strictObject({
   onError: v.optional(v.picklist(['closed', 'open', 'lastGood'])),
   limits: v.strictObject({ cpuMs: v.number(), wallMs: v.number(), memoryMb: v.number() }),
   isolation: v.picklist(['process', 'inline']),
+  kv: v.optional(text()),
 })
 
 const SummaryEntries = {

@@ -6,8 +6,12 @@
  * there. A text that is not in form throws; whose fault that is, the caller knows.
  */
 import {
+  ANSWER,
   INVOKE,
   OUTCOME_PENDING,
+  RECORD_BACKGROUND,
+  RECORD_CALL,
+  RECORD_CALL_DROPPED,
   RECORD_INVOCATION,
   RECORD_LOG,
   RECORD_MORE,
@@ -23,6 +27,10 @@ export interface Sections {
   readonly edits: string
   readonly body: string
 }
+
+/** The answer to a call; both texts are Latin-1. */
+export const answerEntry = (call: number, isOk: boolean, head: string, body: string): string =>
+  `${ANSWER} ${call} ${isOk ? 0 : 1} ${head.length} ${body.length} \n${head}${body}`
 
 /** The numbers of the last entry but its id, and their text: requests are much alike, and to compare is cheaper than to print. */
 const last = { phases: 0, meta: 0, head: 0, response: 0, edits: 0, body: 0, text: '' }
@@ -92,7 +100,7 @@ class TextCursor {
 /** Reads the answer of a step, record by record, into its own fields: no object is made for a record. */
 export class RecordReader {
   kind = 0
-  /** Of the invocation; of the timer; the index for RECORD_MORE. */
+  /** Of the invocation; of the timer; of the call; the index for RECORD_MORE. */
   id = 0
   outcome = 0
   phase = 0
@@ -101,8 +109,10 @@ export class RecordReader {
   head = ''
   body = ''
   bodyKind = 0
-  /** Of a log line: its level. Of a timer: its milliseconds. */
+  /** Of a log line: its level. Of a timer: its milliseconds. Of work in the background: 1 where it begins. Of a call: its kind. */
   value = 0
+  /** Of a call: the invocation, or 0. */
+  caller = 0
   readonly #cursor = new TextCursor()
 
   reset(text: string): void {
@@ -140,11 +150,24 @@ export class RecordReader {
         this.body = cursor.section(length)
         return true
       }
+      case RECORD_CALL: {
+        this.caller = cursor.number()
+        this.value = cursor.number()
+        const headLength = cursor.number()
+        const bodyLength = cursor.number()
+        this.bodyKind = cursor.number()
+        cursor.lineEnd()
+        this.head = cursor.section(headLength)
+        this.body = cursor.section(bodyLength)
+        return true
+      }
       case RECORD_TIMER:
+      case RECORD_BACKGROUND:
         this.value = cursor.number()
         cursor.lineEnd()
         return true
       case RECORD_TIMER_CLEAR:
+      case RECORD_CALL_DROPPED:
       case RECORD_MORE:
         cursor.lineEnd()
         return true
@@ -160,6 +183,14 @@ export function eachInvocation(batch: string, visit: (id: number, sections: Sect
   cursor.text = batch
   while (cursor.at < batch.length) {
     const kind = cursor.number()
+    if (kind === ANSWER) {
+      cursor.number()
+      cursor.number()
+      const length = cursor.number() + cursor.number()
+      cursor.lineEnd()
+      cursor.section(length)
+      continue
+    }
     if (kind !== INVOKE) {
       // Timers, forgets and go-ons are a line each.
       cursor.at = batch.indexOf('\n', cursor.at) + 1

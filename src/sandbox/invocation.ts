@@ -6,6 +6,7 @@
 import type { Sections } from './guest-text.ts'
 import type { LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
+import type { CallAccount } from '../contract/host-calls.ts'
 import type { FailureReason } from '../contract/unit.ts'
 import type { StepRun, Trip } from '../contract/unit-runner.ts'
 
@@ -45,6 +46,11 @@ export class Invocation implements Sections {
   moves = 0
   /** By how much its time-out is longer; above 1 it crosses alone. */
   patience = 1
+
+  /** What its calls of the host have used up; undefined before the first. */
+  account: CallAccount | undefined = undefined
+  /** It did what cannot be taken back: it is not run a second time. */
+  hasEffects = false
 
   outcome: 'running' | 'next' | 'response' | 'failed' = 'running'
   /** Phase bit where it ended. */

@@ -6,14 +6,15 @@
  * sandbox process (`process-lane.ts`) or to isolates in this one (`inline-lane.ts`).
  */
 import { invokeEntry } from './guest-text.ts'
+import { abandonCalls, type AnswerEntry, type Background, type OpenCall } from './call-desk.ts'
 import { FORGET, TIMER_FIRED } from './protocol.ts'
 import { TimerSet } from './timer-set.ts'
 import type { CutReason, UnitCode } from './isolate-host.ts'
 import type { Invocation } from './invocation.ts'
 import type { UnitSlot } from './unit-slot.ts'
 
-/** An invocation; a timer, by its id; or an invocation that is forgotten, by its negative id. */
-export type Entry = Invocation | number
+/** An invocation; the answer to a call; a timer, by its id; or an invocation that is forgotten, by its negative id. */
+export type Entry = Invocation | AnswerEntry | number
 
 /** What was sent together for one unit. Answered whole, and in the order of sending. */
 export interface Frame {
@@ -63,6 +64,11 @@ export class LaneSlot {
   /** Invocations that await something in there: lost with the isolate. */
   readonly pending = new Set<Invocation>()
   readonly timers: TimerSet
+  /** Calls of the unit that are not answered, by their number, and the bytes that they carry. */
+  readonly calls = new Map<number, OpenCall>()
+  callBytes = 0
+  /** What goes on after an answer, by the invocation's id. */
+  readonly background = new Map<number, Background>()
   entries: Entry[] = []
   batch = ''
   routes = ''
@@ -79,7 +85,8 @@ export class LaneSlot {
   }
 
   get isIdle(): boolean {
-    return this.frames === 0 && this.batch === '' && this.pending.size === 0 && this.timers.size === 0
+    if (this.frames > 0 || this.batch !== '' || this.pending.size > 0 || this.timers.size > 0) return false
+    return this.calls.size === 0 && this.background.size === 0
   }
 }
 
@@ -161,7 +168,8 @@ export abstract class Lane {
 
   enqueueTimer(slot: LaneSlot, timer: number): void {
     const { unit } = slot
-    if (slot.pending.size === 0 && (unit.isOff || unit.quarantined)) {
+    const isAwaited = slot.pending.size > 0 || slot.background.size > 0
+    if (!isAwaited && (unit.isOff || unit.quarantined)) {
       this.#endTimers(slot)
       return
     }
@@ -174,6 +182,13 @@ export abstract class Lane {
   #endTimers(slot: LaneSlot): void {
     if (slot.frames === 0 && slot.batch === '') this.discard(slot)
     else slot.timers.clear()
+  }
+
+  enqueueAnswer(slot: LaneSlot, answer: AnswerEntry): void {
+    if (slot.batch.length > FRAME_CHARACTERS) this.#seal(slot)
+    this.#touch(slot)
+    slot.entries.push(answer)
+    slot.batch += answer.text
   }
 
   enqueueForget(slot: LaneSlot, id: number): void {
@@ -211,6 +226,7 @@ export abstract class Lane {
     slot.isLive = false
     slot.timers.clear()
     slot.pending.clear()
+    abandonCalls(slot)
   }
 
   /** How long something has been due without any answer, in milliseconds. */
@@ -221,7 +237,10 @@ export abstract class Lane {
   /** Nothing is sent any more, and no timer runs. */
   shut(): void {
     this.isShut = true
-    for (const slot of this.slots.values()) slot.timers.clear()
+    for (const slot of this.slots.values()) {
+      slot.timers.clear()
+      abandonCalls(slot)
+    }
   }
 
   /** It is dead: whoever waits for an isolate here is told. */

@@ -13,8 +13,11 @@
  *     3 \n                                                                                               go on
  *     4 ID \n                                                                     forget an invocation (it timed out)
  *     5 \n                                                                                     say the last answer again
+ *     6 CALL STATUS HEAD BODY \n  then head, body                                      the answer to a call of the unit
  *
  * Fields are decimal numbers, each followed by one space. Ids are 1 to 2^31-1. HEAD may end with or without its last CRLF.
+ * STATUS of a call is 0 where it was done; else 1, and HEAD is JSON {name, message, code}. Calls are numbered by the guest, from a
+ * random number on, so that an answer that comes late for an isolate that is gone meets nobody in the next one.
  *
  * Three rules for the host:
  * - Microtasks run when the outermost call returns, after the answer was made. So after each step while invocations of
@@ -37,6 +40,9 @@
  *     3 TIMER MS \n                                 start a timer
  *     4 TIMER \n                                    clear a timer
  *     5 INDEX \n                                    the step used its slice: entries from INDEX on were not started
+ *     6 CALL ID KIND HEAD BODY BODYKIND \n  then head, body    a call of the host, for invocation ID or 0 where that is not known
+ *     7 CALL \n                                     the unit does not wait for the call any more
+ *     8 ID ON \n                                    ON 1: work of the invocation goes on after its answer (`waitUntil`); 0: no more
  *
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
@@ -53,12 +59,16 @@ export const TIMER_FIRED = 2
 export const GO_ON = 3
 export const FORGET = 4
 export const SAY_AGAIN = 5
+export const ANSWER = 6
 
 export const RECORD_INVOCATION = 1
 export const RECORD_LOG = 2
 export const RECORD_TIMER = 3
 export const RECORD_TIMER_CLEAR = 4
 export const RECORD_MORE = 5
+export const RECORD_CALL = 6
+export const RECORD_CALL_DROPPED = 7
+export const RECORD_BACKGROUND = 8
 
 export const OUTCOME_NEXT = 0
 export const OUTCOME_RESPONSE = 1
@@ -79,8 +89,9 @@ export interface Guest {
    * function, compiled in the same context. `setup` is JSON, `GuestSetup`. `progress` is twelve bytes of shared memory, three
    * Int32, so that the host knows whose run was cut off even when the isolate is gone. Word 0: `step` writes the index
    * of the entry it is about to run (0 for the first of the batch), and -1 before it returns; what runs then are
-   * continuations of awaiting invocations (to learn whose, replay them one by one). Word 1: the id of the invocation
-   * that runs, the one that set the timer that fires, or 0. Word 2: how many invocations await when `step` returns. Of
+   * continuations of awaiting invocations. Word 1: the id of the invocation that runs, the one that set the timer that
+   * fires or made the call that is answered, or 0; when `step` returns, the one whose entries were all it held, or 0 (to learn
+   * whose a continuation is then, replay them one by one). Word 2: how much awaits when `step` returns. Of
    * shorter memory it writes the words that there are.
    * Returns `Installed` as JSON. Does not throw, unless by a rejection that nobody handles (see above).
    */

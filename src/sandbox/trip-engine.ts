@@ -5,13 +5,16 @@
  * cut off, the entry that ran is judged by the CPU time it used, and all else that was lost is sent again; when a whole
  * process dies, what was in it moves to another lane. Which lane a unit runs on is the fleet's business.
  */
+import { CallDesk } from './call-desk.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
+import { culprit, thrownText } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
 import * as protocol from './protocol.ts'
 import type { CutReason } from './isolate-host.ts'
 import type { Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
+import type { HostCalls } from '../contract/host-calls.ts'
 import type { FailureReason } from '../contract/unit.ts'
 
 export interface EngineEvents {
@@ -36,19 +39,24 @@ const PATIENCE_MAX = 64
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
 const WHERE_MAX = 256
+const WARN = protocol.LOG_LEVELS.indexOf('warn')
+const BUSY = 'the machine was too busy to run it'
+const ONCE_ONLY = 'it was cut off after a fetch or a write to kv, so it is not run again: '
 
 export class TripEngine implements LaneEvents {
   readonly #events: EngineEvents
   readonly #running = new InvocationTable()
   readonly #reader = new RecordReader()
+  readonly #desk: CallDesk
   #lastOrder = 0
   #isMalformed = false
   /** Of the answer that is read: when it came, and whether it is all ASCII. */
   #now = 0
   #isAscii = false
 
-  constructor(events: EngineEvents) {
+  constructor(events: EngineEvents, calls?: HostCalls) {
     this.#events = events
+    this.#desk = new CallDesk(calls)
   }
 
   get size(): number {
@@ -111,7 +119,7 @@ export class TripEngine implements LaneEvents {
     this.#isAscii = isAscii
     const share = entries.length > 1 ? cpuUs / entries.length : cpuUs
     let expected = 0
-    for (const entry of entries) if (typeof entry !== 'number') expected++
+    for (const entry of entries) if (entry instanceof Invocation) expected++
     let more = entries.length
     reader.reset(text)
     this.#isMalformed = false
@@ -128,6 +136,15 @@ export class TripEngine implements LaneEvents {
           break
         case protocol.RECORD_TIMER_CLEAR:
           slot.timers.stop(reader.id)
+          break
+        case protocol.RECORD_CALL:
+          this.#desk.take(slot, reader, this.#runningAt(slot, reader.caller))
+          break
+        case protocol.RECORD_CALL_DROPPED:
+          this.#desk.drop(slot, reader.id)
+          break
+        case protocol.RECORD_BACKGROUND:
+          this.#desk.background(slot, reader.id, reader.value === 1, this.#runningAt(slot, reader.id))
           break
         case protocol.RECORD_MORE:
           more = Math.min(more, reader.id)
@@ -146,6 +163,11 @@ export class TripEngine implements LaneEvents {
       const message = 'it gave no answer'
       for (const entry of this.#unanswered(slot, entries)) this.#fail(entry, 'throw', message)
     }
+  }
+
+  #runningAt(slot: LaneSlot, id: number): Invocation | undefined {
+    const invocation = id > 0 ? this.#running.get(id) : undefined
+    return invocation?.where === slot ? invocation : undefined
   }
 
   #logged(slot: LaneSlot): void {
@@ -264,7 +286,7 @@ export class TripEngine implements LaneEvents {
       if (invocation === ran) continue
       // Where it cannot be said which, each is tried alone, and not for ever.
       if (!ran && ++invocation.retries > RETRIES_MAX) this.#fail(invocation, why, text)
-      else this.#replay(invocation, 2)
+      else this.#replay(invocation, 2, `another run of it failed (${why})`)
     }
   }
 
@@ -272,9 +294,9 @@ export class TripEngine implements LaneEvents {
   #sendAgainWithPatience(lost: readonly Invocation[], ran: Invocation | undefined, patience: number): void {
     for (const invocation of lost) {
       const mayBeIt = ran === undefined || invocation === ran
-      if (!mayBeIt) this.#replay(invocation, 1)
-      else if (patience < PATIENCE_MAX) this.#replay(invocation, patience * 2)
-      else this.#fail(invocation, 'wall', 'the machine was too busy to run it')
+      if (!mayBeIt) this.#replay(invocation, 1, BUSY)
+      else if (patience < PATIENCE_MAX) this.#replay(invocation, patience * 2, BUSY)
+      else this.#fail(invocation, 'wall', BUSY)
     }
   }
 
@@ -282,7 +304,7 @@ export class TripEngine implements LaneEvents {
   #unanswered(slot: LaneSlot, entries: readonly Entry[]): Invocation[] {
     const left: Invocation[] = []
     for (const entry of entries) {
-      if (typeof entry === 'number' || entry.outcome !== 'running') continue
+      if (!(entry instanceof Invocation) || entry.outcome !== 'running') continue
       if (entry.where === slot && !slot.pending.has(entry)) left.push(entry)
     }
     return left
@@ -291,11 +313,17 @@ export class TripEngine implements LaneEvents {
   #again(slot: LaneSlot, entry: Entry): void {
     if (entry instanceof Invocation) {
       if (entry.outcome === 'running' && entry.where === slot) this.#send(entry)
-    } else if (entry >= 0) slot.lane.enqueueTimer(slot, entry)
+    } else if (typeof entry !== 'number') slot.lane.enqueueAnswer(slot, entry)
+    else if (entry >= 0) slot.lane.enqueueTimer(slot, entry)
     else slot.lane.enqueueForget(slot, -entry)
   }
 
-  #replay(invocation: Invocation, patience: number): void {
+  /** Sends it again, unless it did what cannot be done twice. `why` is what happened to it. */
+  #replay(invocation: Invocation, patience: number, why: string): void {
+    if (invocation.hasEffects) {
+      this.#fail(invocation, 'crash', ONCE_ONLY + why)
+      return
+    }
     invocation.patience = Math.max(patience, 1)
     this.#events.replayed()
     this.#send(invocation)
@@ -311,7 +339,7 @@ export class TripEngine implements LaneEvents {
       if (invocation.where?.lane !== lane || invocation.outcome !== 'running') continue
       if (invocation.unit === guilty) this.#fail(invocation, reason, message)
       else if (++invocation.moves > MOVES_MAX) this.#fail(invocation, 'crash', 'sandboxes keep dying')
-      else this.#replay(invocation, invocation.patience)
+      else this.#replay(invocation, invocation.patience, message)
     }
   }
 
@@ -325,7 +353,14 @@ export class TripEngine implements LaneEvents {
         if (lane.serviceMs - invocation.sentAtMs <= wallMs) continue
         slot.pending.delete(invocation)
         lane.enqueueForget(slot, invocation.id)
+        this.#desk.dropOf(slot, invocation.account)
+        slot.background.delete(invocation.id)
         this.#fail(invocation, 'wall', `it did not settle within ${wallMs} ms`)
+      }
+      if (slot.background.size === 0) continue
+      isWaiting = true
+      for (const text of this.#desk.endBackground(slot, (id) => this.#runningAt(slot, id) !== undefined)) {
+        this.#events.logged(slot.unit, WARN, text, '')
       }
     }
     return isWaiting
@@ -343,30 +378,5 @@ export class TripEngine implements LaneEvents {
     invocation.where = undefined
     for (const unit of invocation.units) unit.users--
     invocation.onSettled(invocation)
-  }
-}
-
-/**
- * Which of those that were lost ran when the isolate was cut off: by the entry, by what the guest said, or because there
- * is but one. Undefined where that is unknown: what awaited goes on after the step, and nobody can tell them apart.
- */
-function culprit(
-  entry: Entry | undefined,
-  runningId: number,
-  lost: readonly Invocation[],
-): Invocation | undefined {
-  if (entry instanceof Invocation) return lost.includes(entry) ? entry : undefined
-  if (runningId > 0) return lost.find((invocation) => invocation.id === runningId)
-  return lost.length === 1 ? lost[0] : undefined
-}
-
-/** What was thrown, as its stack where there is one. The guest's JSON may be anything. */
-function thrownText(json: string): string {
-  try {
-    const thrown = JSON.parse(json) as { name?: unknown; message?: unknown; stack?: unknown } | null
-    if (typeof thrown?.stack === 'string' && thrown.stack !== '') return thrown.stack
-    return `${String(thrown?.name ?? 'Error')}: ${String(thrown?.message ?? '')}`
-  } catch {
-    return 'it threw'
   }
 }

@@ -25,6 +25,7 @@ import {
 } from '../contract/unit.ts'
 import type { BreakerState } from './breaker.ts'
 import type { Lane } from './lane.ts'
+import type { HostCalls } from '../contract/host-calls.ts'
 import type { MetricSample, Quarantine } from '../contract/messages.ts'
 import type { StepRun, Trip, TripStep, TryOutcome, UnitRunner } from '../contract/unit-runner.ts'
 
@@ -35,6 +36,8 @@ export interface UnitRunnerOptions extends UnitLogOptions {
   readonly sandboxMemory: number
   /** `edge.node`. */
   readonly node?: { readonly name: string; readonly groups: readonly string[] }
+  /** Does what units ask of the node. Without it, every call is refused. */
+  readonly calls?: HostCalls
   /** 0 to 1: spreads the probes of workers in time. */
   readonly random?: () => number
   /** A version is quarantined by what happened here. */
@@ -96,14 +99,17 @@ class Dispatcher implements UnitDispatcher {
     this.#node = options.node ?? { name: '', groups: [] }
     this.#random = options.random ?? Math.random
     this.#guest = readFileSync(options.bundles.guest, 'utf8')
-    this.#engine = new TripEngine({
-      laneFor: (unit) => this.#laneFor(unit),
-      ran: (invocation, cpuUs, now, hasThrown) => this.#ran(invocation, cpuUs, now, hasThrown),
-      blamed: (unit, reason) => this.#blamed(unit, reason),
-      logged: (unit, level, text, where) => this.#log.logged(unit, level, text, where),
-      replayed: () => this.#replays++,
-      active: () => this.#watch(),
-    })
+    this.#engine = new TripEngine(
+      {
+        laneFor: (unit) => this.#laneFor(unit),
+        ran: (invocation, cpuUs, now, hasThrown) => this.#ran(invocation, cpuUs, now, hasThrown),
+        blamed: (unit, reason) => this.#blamed(unit, reason),
+        logged: (unit, level, text, where) => this.#log.logged(unit, level, text, where),
+        replayed: () => this.#replays++,
+        active: () => this.#watch(),
+      },
+      options.calls,
+    )
     this.#fleet = new Fleet(
       {
         bundle: options.bundles.sandbox,
@@ -147,7 +153,8 @@ class Dispatcher implements UnitDispatcher {
   }
 
   readonly #onSettled = (invocation: Invocation): void => {
-    const { trip, step, runs, phase, end } = invocation
+    const { trip, step, runs, phase, end, account } = invocation
+    if (account?.trace) trip.traced?.(account.trace)
     const edits = invocation.edits.slice(invocation.editsBefore)
     switch (invocation.outcome) {
       case 'response': {

@@ -1,5 +1,6 @@
 /** What is counted of one version: plain numbers, since they are touched with every run. */
 import { PHASES, PHASE_BITS, type FailureReason, type UnitVersion } from '../contract/unit.ts'
+import type { CallKind } from '../contract/host-calls.ts'
 import type { HistogramValue, MetricSample } from '../contract/messages.ts'
 
 /** Upper bounds in seconds: 1-2-5 from ten microseconds to five seconds. */
@@ -35,6 +36,8 @@ export class UnitMetrics {
   readonly #sets = new Map<number, PhaseSet>()
   readonly #errors = new Map<string, number>()
   readonly #sampledOut = new Map<number, number>()
+  /** Calls of the host by kind and how they ended. */
+  readonly #calls = new Map<CallKind, { ok: number; failed: number }>()
 
   ran(phases: number, cpuUs: number, wallMs: number): void {
     let set = this.#sets.get(phases)
@@ -51,6 +54,13 @@ export class UnitMetrics {
 
   sampledOut(phases: number): void {
     this.#sampledOut.set(phases, (this.#sampledOut.get(phases) ?? 0) + 1)
+  }
+
+  called(kind: CallKind, isOk: boolean): void {
+    let counts = this.#calls.get(kind)
+    if (!counts) this.#calls.set(kind, (counts = { ok: 0, failed: 0 }))
+    if (isOk) counts.ok++
+    else counts.failed++
   }
 
   samples(unit: UnitVersion): MetricSample[] {
@@ -70,6 +80,13 @@ export class UnitMetrics {
       const [phase, reason] = key.split(' ')
       const of = { ...labels, phase: phase!, reason: reason! }
       samples.push({ name: 'orla_unit_errors_total', labels: of, value })
+    }
+    for (const [kind, counts] of this.#calls) {
+      for (const result of ['ok', 'failed'] as const) {
+        const of = { ...labels, kind, result }
+        if (counts[result] > 0)
+          samples.push({ name: 'orla_unit_calls_total', labels: of, value: counts[result] })
+      }
     }
     for (const [phases, value] of this.#sampledOut) {
       for (const phase of phaseNames(phases)) {

@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { EdgeError } from '../base/errors.ts'
-import { storeError } from './failure.ts'
+import { storeError } from '../base/sqlite-failure.ts'
 
 export interface DirectoryLock {
   release(): void

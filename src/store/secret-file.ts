@@ -1,6 +1,6 @@
 /** Small files that only their owner may read: the key of secrets, the token of the control plane. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { storeError } from './failure.ts'
+import { storeError } from '../base/sqlite-failure.ts'
 
 /** Written whole under another name first: half a key would lock everybody out. The directory's lock keeps others away. */
 export function writeSecretFile(path: string, text: string): void {

@@ -18,6 +18,7 @@ import { readBreakers, type Breakers } from './breakers.ts'
 import type { Bundles } from './bundles.ts'
 import { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
+import { KvService } from './kv-service.ts'
 import { MetricSums } from './metric-sums.ts'
 import { nodeControl, unitStates } from './node-control.ts'
 import { NodeMetrics } from './node-metrics.ts'
@@ -61,6 +62,7 @@ export class EdgeNode {
   readonly #pool: WorkerPool
   readonly #epochs: Epochs
   readonly #quarantines: Quarantines
+  readonly #kv: KvService
   readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
   readonly #turns = new Turns()
   readonly #sums = new MetricSums()
@@ -76,6 +78,11 @@ export class EdgeNode {
     const cache: VersionCache = new Map()
     const readSet = () => readUnits(store, secrets, cache)
     this.#around = around
+    this.#kv = new KvService({
+      ...around,
+      words: shared.words,
+      limits: { kv: config.edge.kv, cache: config.edge.unitCache },
+    })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
     this.#pool = new WorkerPool({
@@ -99,6 +106,7 @@ export class EdgeNode {
       pool: this.#pool,
       epochs: this.#epochs,
       quarantines: this.#quarantines,
+      kv: this.#kv,
       tailHub: this.#tailHub,
       changes: new UnitChanges({
         ...around,
@@ -140,6 +148,7 @@ export class EdgeNode {
     this.#pulse.stop()
     this.#sandboxes.stop()
     await this.#pool.kill()
+    this.#kv.close()
   }
 
   #startMessage(worker: number): StartMessage {
@@ -154,6 +163,7 @@ export class EdgeNode {
       quarantined: this.#quarantines.all(),
       shared: shared.path,
       bundles,
+      kv: this.#kv.paths,
     }
   }
 
@@ -179,6 +189,10 @@ export class EdgeNode {
         if (message.dropped > 0)
           this.#around.log.warn(`${message.dropped} more lines of worker ${worker.index} were left out`)
         return
+      case 'kv': {
+        const { store, id } = message.batch
+        return this.#kv.apply(message.batch, (results) => worker.send({ kind: 'kv', store, id, results }))
+      }
       case 'sandboxes':
         return this.#sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.
@@ -208,6 +222,7 @@ export class EdgeNode {
     return [
       ...this.#own.samples(facts),
       ...this.#processes.samples(this.#processList()),
+      ...this.#kv.metrics(),
       ...this.#sums.total(),
     ]
   }

@@ -45,6 +45,7 @@ import {
 import { parseManifest } from '../unit/manifest.ts'
 import type { Breakers } from './breakers.ts'
 import type { Epochs } from './epochs.ts'
+import type { KvService } from './kv-service.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
 import type { Quarantines } from './quarantine.ts'
@@ -63,6 +64,7 @@ export interface NodeParts {
   readonly pool: WorkerPool
   readonly epochs: Epochs
   readonly quarantines: Quarantines
+  readonly kv: KvService
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
@@ -171,6 +173,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 
     edges: () => [edgeStatus()],
     metrics: async () => formatPrometheus(await parts.samples(), METRIC_HELP),
+    kv: parts.kv,
     tail: (unit: string | undefined, listener: TailListener) => tailHub.subscribe(unit, listener),
     logEntries: (after, limit) => store.read(after, limit),
     snapshot: () => store.snapshot(),

@@ -29,6 +29,7 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
       quarantined: [],
       shared: shared.path,
       bundles: { sandbox: '', guest: '' },
+      kv: { kv: '', cache: '' },
     }),
     onMessage() {},
     onReady() {},

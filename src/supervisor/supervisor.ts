@@ -13,6 +13,7 @@ import { createSharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import { startControl } from '../control/server.ts'
+import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
 import { openControlToken, type ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
@@ -48,8 +49,8 @@ export interface Supervisor {
   stop(): Promise<void>
 }
 
-/** Word 0 is the epoch; the others are free. */
-const WORD_COUNT = 16
+/** Word 0 is the epoch; those after it are free; then come those of key/value data. */
+const WORD_COUNT = KV_WORDS_FROM + KV_WORDS
 
 /** Starts a node, and resolves when it serves. Throws `EdgeError` where it cannot; nothing is left running then. */
 export async function startSupervisor(given: Config, options: SupervisorOptions = {}): Promise<Supervisor> {

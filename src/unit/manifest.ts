@@ -20,6 +20,9 @@ const within = (least: number, most: number, unit: string) =>
     v.check((n) => n >= least && n <= most, `expected ${least} to ${most} ${unit}`),
   )
 
+/** As units are named: a unit's own namespace is its name. */
+export const KV_NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/
+
 const Share = v.pipe(
   v.number('expected a share of requests, 0 to 1'),
   v.check((n) => n >= 0 && n <= 1, 'expected a share of requests, 0 to 1'),
@@ -62,6 +65,12 @@ const FIELDS = {
   ),
   onError: v.optional(v.picklist(['closed', 'open', 'lastGood'], 'expected "closed", "open" or "lastGood"')),
   limits: v.optional(v.object(LIMITS, 'expected an object')),
+  kv: v.optional(
+    v.pipe(
+      v.string('expected the name of a namespace'),
+      v.regex(KV_NAMESPACE, 'expected 1 to 63 of a-z, 0-9 and "-", the first not "-"'),
+    ),
+  ),
   isolation: v.optional(v.picklist(['process', 'inline'], 'expected "process" or "inline"')),
 }
 

@@ -19,6 +19,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // `contract/origin.ts` speaks of heads and header lists.
   contract: ['base', 'config', 'wire'],
   cache: ['base', 'config', 'contract'],
+  kv: ['base', 'config', 'contract'],
   limit: ['base', 'config', 'contract'],
   store: ['base', 'config', 'contract'],
   unit: ['base', 'config', 'contract'],
@@ -26,10 +27,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // A process of its own around the building and checking of units.
   checker: ['base', 'config', 'contract', 'unit'],
   http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit'],
+  // What units ask of their worker: key/value data, `fetch`.
+  host: ['base', 'config', 'contract', 'wire', 'kv', 'http'],
   control: ['base', 'config', 'contract', 'store', 'unit'],
-  'compose.ts': ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit', 'sandbox', 'http'],
+  'compose.ts': ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit', 'sandbox', 'http', 'host'],
   'worker.ts': ['base', 'config', 'contract', 'compose.ts'],
-  supervisor: ['base', 'config', 'contract', 'store', 'unit', 'sandbox', 'checker', 'control'],
+  supervisor: ['base', 'config', 'contract', 'kv', 'store', 'unit', 'sandbox', 'checker', 'control'],
   cli: ['base', 'config', 'contract', 'unit', 'checker', 'control', 'supervisor'],
   'index.ts': ['config', 'unit'],
 }

@@ -56,7 +56,18 @@ function readUnit(exports: object): string {
 }
 
 /** Fields of a manifest: all that a framework's app, which has methods of many names, can be asked for. */
-const FIELDS = ['hosts', 'paths', 'methods', 'nodes', 'priority', 'sample', 'onError', 'limits', 'isolation']
+const FIELDS = [
+  'hosts',
+  'paths',
+  'methods',
+  'nodes',
+  'priority',
+  'sample',
+  'onError',
+  'limits',
+  'isolation',
+  'kv',
+]
 
 /** Everything that is no handler. What is no JSON is null, so that the manifest's check names it. */
 function fieldsJson(unit: Record<string, unknown>): string {

@@ -6,6 +6,9 @@
  */
 import {
   LOG_LEVELS,
+  RECORD_BACKGROUND,
+  RECORD_CALL,
+  RECORD_CALL_DROPPED,
   RECORD_INVOCATION,
   RECORD_LOG,
   RECORD_MORE,
@@ -73,6 +76,25 @@ export function writeTimer(timer: number, ms: number): void {
 
 export function writeTimerClear(timer: number): void {
   out += `${RECORD_TIMER_CLEAR} ${timer} \n`
+}
+
+export function writeCall(
+  call: number,
+  id: number,
+  kind: number,
+  head: string,
+  body: string,
+  bodyKind: number,
+): void {
+  out += `${RECORD_CALL} ${call} ${id} ${kind} ${head.length} ${body.length} ${bodyKind} \n` + head + body
+}
+
+export function writeCallDropped(call: number): void {
+  out += `${RECORD_CALL_DROPPED} ${call} \n`
+}
+
+export function writeBackground(id: number, isOn: boolean): void {
+  out += `${RECORD_BACKGROUND} ${id} ${isOn ? 1 : 0} \n`
 }
 
 export function writeMore(index: number): void {

@@ -14,6 +14,7 @@ import {
   BODY_TEXT,
 } from '../protocol.ts'
 import { PHASE_BITS } from '../../contract/unit.ts'
+import { endBackground } from './background.ts'
 import { bodyKind, BYTES_BODY, RawBody, STREAM_BODY, STREAM_BYTES_MAX, takeBody, takeStream } from './body.ts'
 import { errorJson } from './errors.ts'
 import { describe } from './fields.ts'
@@ -64,6 +65,7 @@ export function start(run: Invocation): void {
 
 /** It timed out: its handler goes on, but nobody listens. */
 export function forget(id: number): void {
+  endBackground(id)
   const run = mapGet(pending, id)
   if (run === undefined) return
   run.isClosed = true
@@ -128,6 +130,7 @@ function fetchArguments(run: Invocation, edge: Edge): [Request, unknown, object]
     waitUntil: (work: unknown) => edge.waitUntil(work),
     passThroughOnException() {},
     props: {},
+    edge,
   }
   return [request, edge.env, context]
 }
@@ -152,9 +155,10 @@ async function settle(run: Invocation, handed: Handed, promise: unknown): Promis
     if (!run.isClosed) threw(run, error)
     return
   }
+  const before = running.id
   running.id = run.id
   advance(run, handed)
-  running.id = 0
+  running.id = before
 }
 
 /** Looks at what a handler returned. True: the invocation is over, and its record written. */

@@ -1,9 +1,11 @@
 /** `step`: reads a batch, runs its entries, hands back the records (see `protocol.ts`). */
-import { FORGET, GO_ON, INVOKE, SAY_AGAIN, SLICE_MS, TIMER_FIRED } from '../protocol.ts'
+import { ANSWER, FORGET, GO_ON, INVOKE, SAY_AGAIN, SLICE_MS, TIMER_FIRED } from '../protocol.ts'
 import { Invocation } from './invocation.ts'
 import { sayAgain, takeOutput, writeMore } from './output.ts'
 import { charCodeAt, now, slice } from './primordials.ts'
 import { awaiting } from './awaiting.ts'
+import { callerOf, settleCall } from './calls.ts'
+import { running } from './logging.ts'
 import { forget, start } from './run.ts'
 import { fireTimer, setterOf } from './timers.ts'
 
@@ -17,12 +19,17 @@ export function shareProgress(words: Int32Array): void {
 
 let batch = ''
 let at = 0
+/** Answers to calls in this step: what waits for them goes on when it has returned. */
+let answers = 0
 
 export function step(...pieces: string[]): [answer: string] {
   let input = pieces[0]!
   for (let i = 1; i < pieces.length; i++) input += pieces[i]!
   batch = input
   at = 0
+  answers = 0
+  // What goes on when this step has returned was caused by its entries: where those are of one invocation, it is known whose it is.
+  let owner = -1
   const started = now()
   for (let index = 0; at < input.length; index++) {
     if (index > 0 && now() - started >= SLICE_MS) {
@@ -31,10 +38,12 @@ export function step(...pieces: string[]): [answer: string] {
     }
     progress[0] = index
     runEntry()
+    owner = owner === -1 || owner === progress[1] ? progress[1]! : 0
   }
   progress[0] = -1
-  progress[1] = 0
-  progress[2] = awaiting.count
+  running.id = owner > 0 ? owner : 0
+  progress[1] = running.id
+  progress[2] = awaiting.count + answers
   batch = ''
   return [takeOutput()]
 }
@@ -62,6 +71,7 @@ function section(length: number): string {
 }
 
 function runEntry(): void {
+  progress[1] = 0
   switch (readNumber()) {
     case INVOKE:
       return runInvoke()
@@ -79,11 +89,26 @@ function runEntry(): void {
     case SAY_AGAIN:
       readLineEnd()
       return sayAgain()
+    case ANSWER:
+      return runAnswer()
     case GO_ON:
       return readLineEnd()
     default:
       throw new Error(`malformed batch at ${at}`)
   }
+}
+
+function runAnswer(): void {
+  const call = readNumber()
+  const status = readNumber()
+  const headLength = readNumber()
+  const bodyLength = readNumber()
+  readLineEnd()
+  const head = section(headLength)
+  const body = section(bodyLength)
+  progress[1] = callerOf(call)
+  answers++
+  settleCall(call, status, head, body)
 }
 
 function runInvoke(): void {

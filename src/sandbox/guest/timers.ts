@@ -78,11 +78,12 @@ export function fireTimer(id: number): void {
 }
 
 function runGuarded(callback: Timer['callback'], args: readonly unknown[], id: number): void {
+  const before = running.id
   running.id = id
   try {
     reflectApply(callback, undefined, args)
   } catch (error) {
     writeLog(id, ERROR, inspect(error))
   }
-  running.id = 0
+  running.id = before
 }

@@ -5,6 +5,7 @@
  * decided in `Invocation`, so it holds however the unit got at an object.
  */
 import type { InvocationMeta } from '../protocol.ts'
+import { goOnInBackground } from './background.ts'
 import { Body, BYTES_BODY, RawBody, readBytes, readText } from './body.ts'
 import { tagsOf, tagsText } from './cache-tags.ts'
 import { Cookies } from './cookies.ts'
@@ -12,7 +13,8 @@ import { deleteHeader, getHeader, setHeader } from './header-store.ts'
 import { type Headers, headersOver } from './headers.ts'
 import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import type { Invocation } from './invocation.ts'
-import { logFunction, type LogFunction, logRejection } from './logging.ts'
+import { EdgeCache, Kv } from './kv.ts'
+import { logFunction, type LogFunction } from './logging.ts'
 import { freeze, parseJson, toStringTagSymbol, viewBuffer } from './primordials.ts'
 import type { URLSearchParams } from './search-params.ts'
 import { setup } from './setup.ts'
@@ -163,6 +165,8 @@ export class UnitResponse {
 export class Edge {
   readonly #run: Invocation
   #log: LogFunction | null = null
+  #kv: Kv | null = null
+  #cache: EdgeCache | null = null
 
   constructor(maker: unknown, run: Invocation) {
     checkMaker(maker)
@@ -193,9 +197,19 @@ export class Edge {
     return (this.#log ??= logFunction(this.#run.id))
   }
 
+  /** Keys and values of this unit, on the node's disk. */
+  get kv(): Kv {
+    return (this.#kv ??= new Kv(FROM_GUEST, this.#run.id))
+  }
+
+  /** Values that can be made again, for all workers of the node. */
+  get cache(): EdgeCache {
+    return (this.#cache ??= new EdgeCache(FROM_GUEST, this.#run.id))
+  }
+
   /** Work that goes on after the answer. Its errors are logged. */
   waitUntil(work: unknown): void {
-    logRejection(this.#run.id, work)
+    void goOnInBackground(this.#run.id, work)
   }
 
   get [toStringTagSymbol](): string {

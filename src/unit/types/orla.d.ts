@@ -74,6 +74,8 @@ export interface Fields {
   limits?: Limits
   /** `process` (default): in a sandbox process. `inline`: in the worker, for code that the operator trusts. */
   isolation?: 'process' | 'inline'
+  /** The namespace of `edge.kv`, shared by all units that name it. Absent: the unit's own, which is its name. */
+  kv?: string
 }
 
 /** How much one unit may use. */
@@ -204,8 +206,72 @@ export interface Edge {
   readonly timing: Timing
   /** A line of the unit's log, as `orla tail` shows it: at level info, or at the level in front. */
   readonly log: Log
-  /** Lets work go on after the answer. Its errors are logged. */
+  /**
+   * Keys and values of this unit, kept on the node's disk and seen by all its workers. Units that name the same namespace in
+   * their field `kv` share it.
+   */
+  readonly kv: Kv
+  /** Values that can be made again, for all workers of the node: bounded, and empty after a start. */
+  readonly cache: EdgeCache
+  /** Lets work go on after the answer, for 30 seconds at most. Its errors are logged. */
   waitUntil(work: Promise<unknown>): void
+}
+
+/** Seconds above 0, or a text such as `"90s"`, `"10m"`, `"1d"`. */
+export type Ttl = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+
+/** What can be kept: text, bytes, or anything that is JSON, which is kept as its text. */
+export type KvValue = string | BufferSource | number | boolean | null | object
+
+export interface KvWriteOptions {
+  /** The key goes away after so long. Absent: it stays. */
+  readonly ttl?: Ttl
+  /** Wait until it is on the disk, so that it outlives the machine. Without it, what was awaited outlives every process. */
+  readonly durable?: boolean
+}
+
+type Reads = {
+  /** The value, or null where there is no such key. */
+  get(key: string, options?: 'text' | { readonly type?: 'text' }): Promise<string | null>
+  get<T = any>(key: string, options: 'json' | { readonly type: 'json' }): Promise<T | null>
+  get(key: string, options: 'bytes' | { readonly type: 'bytes' }): Promise<Uint8Array<ArrayBuffer> | null>
+  get(key: string, options: 'arrayBuffer' | { readonly type: 'arrayBuffer' }): Promise<ArrayBuffer | null>
+}
+
+/**
+ * Key/value data. What was awaited is seen by every read that starts later on this node, in any worker. What the quotas do
+ * not allow is thrown, as an Error whose `code` is `kv-quota`, `kv-value` or `kv-key`.
+ */
+export interface Kv extends Reads {
+  put(key: string, value: KvValue, options?: KvWriteOptions): Promise<void>
+  delete(key: string, options?: { readonly durable?: boolean }): Promise<void>
+  /** Keys in the order of their bytes, at most 1000 at a time. */
+  list(options?: KvListOptions): Promise<KvPage>
+  /**
+   * Adds to a counter, and returns what it holds then: nobody comes in between. A counter that is not there starts from 0, and
+   * its `ttl` counts from then on. `by` is a whole number, 1 if absent.
+   */
+  increment(key: string, by?: number, options?: KvWriteOptions): Promise<number>
+}
+
+export interface KvListOptions {
+  readonly prefix?: string
+  /** 1 to 1000. Default 1000. */
+  readonly limit?: number
+  /** From the page before. */
+  readonly cursor?: string | undefined
+}
+
+export interface KvPage {
+  readonly keys: readonly { readonly name: string; readonly expiresAt?: number }[]
+  /** For the next page; absent on the last one. */
+  readonly cursor?: string
+  readonly complete: boolean
+}
+
+export interface EdgeCache extends Reads {
+  put(key: string, value: KvValue, options?: { readonly ttl?: Ttl }): Promise<void>
+  delete(key: string): Promise<void>
 }
 
 /** The connection's other end; behind a proxy in `edge.trustedProxies`, the client that it names. */
@@ -246,4 +312,6 @@ export interface FetchContext {
   /** Has no effect: `onError: "open"` says it for the whole unit. */
   passThroughOnException(): void
   readonly props: Readonly<Record<string, unknown>>
+  /** What the other handlers are given: `edge.kv`, `edge.cache`, `edge.log`… */
+  readonly edge: Edge
 }

@@ -1,8 +1,8 @@
 /**
  * What SQLite and the file system say, put into the words of an operator: which file, what is wrong, what to do.
  */
-import { EdgeError } from '../base/errors.ts'
-import type { ErrorCode } from '../base/error-codes.ts'
+import { EdgeError } from './errors.ts'
+import type { ErrorCode } from './error-codes.ts'
 
 /** Primary result codes of SQLite (the low byte of the extended one), https://www.sqlite.org/rescode.html */
 const SQLITE: Readonly<Record<number, ErrorCode>> = {

@@ -1,0 +1,109 @@
+/**
+ * What a unit can ask of its worker: `edge.kv`, `edge.cache`, `fetch`. A call leaves the sandbox as a record and comes back
+ * as an entry; in between lies a `HostCalls`, which does it.
+ *
+ * When am I called? Once for each call of a unit, with what the sandbox sent, unchecked: heads and bodies come from untrusted
+ * code. What may I touch? Everything but the sandbox. What does my return mean? How to give the call up. Without any, every
+ * call is refused.
+ */
+import type { UnitVersion } from './unit.ts'
+
+/** The kinds of calls, by the number under which they travel. */
+export const CALL_KINDS = {
+  'kv.get': 1,
+  'kv.list': 2,
+  'kv.put': 3,
+  'kv.delete': 4,
+  'kv.increment': 5,
+  fetch: 6,
+  'cache.get': 7,
+  'cache.put': 8,
+  'cache.delete': 9,
+} as const
+
+export type CallKind = keyof typeof CALL_KINDS
+
+const NAMES = new Map<number, CallKind>(
+  Object.entries(CALL_KINDS).map(([name, number]) => [number, name as CallKind]),
+)
+
+export const callKindOf = (number: number): CallKind | undefined => NAMES.get(number)
+
+/** What cannot be taken back: an invocation that did it is not run a second time. */
+export const isEffect = (kind: CallKind): boolean =>
+  kind === 'fetch' || kind === 'kv.put' || kind === 'kv.delete' || kind === 'kv.increment'
+
+/** What one invocation has used up. Shared by all its calls, also those that go on after its answer. */
+export interface CallAccount {
+  fetches: number
+  /** Of bodies that went out and came in by `fetch`. */
+  fetchedBytes: number
+  /** The head of the request that the invocation is for, or empty. */
+  readonly requestHead: string
+  /** Where its calls are listed; undefined where nobody looks. */
+  readonly trace: CallTrace[] | undefined
+}
+
+/** One call as the author sees it afterwards. */
+export interface CallTrace {
+  readonly kind: CallKind
+  /** The key, or method and URL. */
+  readonly target: string
+  readonly ms: number
+  /** `hit`, `miss`, `ok`, a status, or the code of an error. */
+  readonly result: string
+}
+
+export interface HostCall {
+  readonly unit: UnitVersion
+  readonly kind: CallKind
+  /** JSON, as the guest wrote it: may be anything. */
+  readonly head: string
+  /** Text in UTF-16, or bytes as Latin-1. */
+  readonly body: string
+  readonly isBytes: boolean
+  readonly account: CallAccount
+}
+
+/** An answer: texts with a character a byte. */
+export interface HostAnswer {
+  readonly ok: boolean
+  /** Where it is not ok: JSON of `HostError`, in ASCII. */
+  readonly head: string
+  readonly body: string
+  /** For the trace and the metrics: a word. */
+  readonly result: string
+  /** For the trace. */
+  readonly target: string
+}
+
+/** What the unit gets thrown. */
+export interface HostError {
+  /** `TypeError`, `RangeError`, `AbortError`…: as the web's interfaces throw. */
+  readonly name: string
+  readonly message: string
+  /** One word for programs: `kv-quota`. */
+  readonly code: string
+}
+
+export interface HostCalls {
+  /** Answers once, now or later, unless it was given up before. */
+  start(call: HostCall, answer: (answer: HostAnswer) => void): (() => void) | undefined
+}
+
+/** Text with a character a byte, for JSON that may hold any character. */
+export const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replaceAll(
+    /[\u0080-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+export function refusal(code: string, message: string, name = 'Error', target = ''): HostAnswer {
+  return {
+    ok: false,
+    head: asciiJson({ name, message, code } satisfies HostError),
+    body: '',
+    result: code,
+    target,
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Key/value data of units, between the workers that ask for changes and the supervisor, who alone writes.
+ *
+ * A change is an effect that its writer works out: `increment` becomes the value that it leads to. So what is written could be
+ * written again, on another machine, with the same result.
+ */
+
+/** `kv` lies on the disk and lasts; `cache` holds what can be made again, and is empty after a start. */
+export type KvStoreName = 'kv' | 'cache'
+
+export type KvWrite =
+  | {
+      readonly op: 'put'
+      readonly namespace: string
+      readonly key: string
+      readonly value: Uint8Array
+      /** 0: it stays. */
+      readonly ttlMs: number
+    }
+  | { readonly op: 'delete'; readonly namespace: string; readonly key: string }
+  | {
+      readonly op: 'increment'
+      readonly namespace: string
+      readonly key: string
+      readonly by: number
+      /** Counts from when the counter comes to be. 0: it stays. */
+      readonly ttlMs: number
+    }
+
+/** Why a change was refused. */
+export type KvRefusal =
+  | 'kv-key' // the key is too long
+  | 'kv-value' // the value is too large
+  | 'kv-quota' // the namespace holds as many keys or bytes as it may
+  | 'kv-number' // what is to be incremented is no whole number, or would be none any more
+  | 'kv-unavailable' // the file cannot be read or written
+
+/** What became of one change: the counter's value, or why not. */
+export type KvResult = { readonly value: number } | { readonly code: KvRefusal; readonly message: string }
+
+/** Changes of one worker that go together, in order. */
+export interface KvBatch {
+  readonly id: number
+  readonly store: KvStoreName
+  readonly writes: readonly KvWrite[]
+  /** On the disk before it is answered, not only visible. */
+  readonly durable: boolean
+}
+
+export interface KvLimits {
+  readonly keysMax: number
+  readonly bytesMax: number
+  readonly keyBytesMax: number
+  readonly valueBytesMax: number
+}
+
+export const KV_KEY_BYTES_MAX = 512
+export const KV_VALUE_BYTES_MAX = 1024 * 1024
+
+/** Keys of one answer of `list`. */
+export const KV_LIST_MAX = 1000
+
+export interface KvKey {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt?: number
+}
+
+export interface KvPage {
+  readonly keys: readonly KvKey[]
+  /** Where the next page begins; absent on the last one. */
+  readonly cursor?: string
+  readonly complete: boolean
+}

@@ -1,0 +1,28 @@
+/** Who was it, and what did it throw: read out of what an untrusted isolate left behind. */
+import { Invocation } from './invocation.ts'
+import type { Entry } from './lane.ts'
+
+/**
+ * Which of those that were lost ran when the isolate was cut off: by the entry, by what the guest said, or because there
+ * is but one. Undefined where that is unknown: what awaited goes on after the step, and nobody can tell them apart.
+ */
+export function culprit(
+  entry: Entry | undefined,
+  runningId: number,
+  lost: readonly Invocation[],
+): Invocation | undefined {
+  if (entry instanceof Invocation) return lost.includes(entry) ? entry : undefined
+  if (runningId > 0) return lost.find((invocation) => invocation.id === runningId)
+  return lost.length === 1 ? lost[0] : undefined
+}
+
+/** What was thrown, as its stack where there is one. The guest's JSON may be anything. */
+export function thrownText(json: string): string {
+  try {
+    const thrown = JSON.parse(json) as { name?: unknown; message?: unknown; stack?: unknown } | null
+    if (typeof thrown?.stack === 'string' && thrown.stack !== '') return thrown.stack
+    return `${String(thrown?.name ?? 'Error')}: ${String(thrown?.message ?? '')}`
+  } catch {
+    return 'it threw'
+  }
+}

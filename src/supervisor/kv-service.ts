@@ -1,0 +1,175 @@
+/**
+ * Key/value data of the node: the one place that writes it.
+ *
+ * What workers ask for in one turn of the event loop is one transaction. A file that cannot be opened takes nothing down: whoever asks
+ * is told why, and everything else goes on.
+ */
+import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
+import type { KvBatch, KvLimits, KvPage, KvResult, KvStoreName, KvWrite } from '../contract/kv.ts'
+import type { MetricSample } from '../contract/messages.ts'
+import { KvReader } from '../kv/reader.ts'
+import { KvWriter, type NamespaceUsage } from '../kv/writer.ts'
+import type { Log } from './log.ts'
+
+export interface KvServiceOptions {
+  /** The data directory. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly words: Int32Array
+  readonly limits: Readonly<Record<KvStoreName, KvLimits>>
+  readonly log: Log
+}
+
+interface Waiting {
+  readonly batch: Pick<KvBatch, 'store' | 'writes' | 'durable'>
+  readonly onDone: (results: readonly KvResult[]) => void
+}
+
+const SWEEP_MS = 5000
+/** Between two parts of a long sweep, so that changes get in between. */
+const SWEEP_PAUSE_MS = 20
+/** The same trouble is told again after this. */
+const WARN_EVERY_MS = 60_000
+
+export const KV_FILES: Readonly<Record<KvStoreName, string>> = { kv: 'kv.db', cache: 'kv-cache.db' }
+
+export class KvService {
+  /** Paths of the files, for workers. */
+  readonly paths: Readonly<Record<KvStoreName, string>>
+  readonly #options: KvServiceOptions
+  readonly #writers: Partial<Record<KvStoreName, KvWriter>> = {}
+  readonly #problems: Partial<Record<KvStoreName, EdgeError>> = {}
+  readonly #reader: KvReader
+  #waiting: Waiting[] = []
+  #sweepTimer: NodeJS.Timeout | undefined
+  #warnedAt = -Infinity
+
+  constructor(options: KvServiceOptions) {
+    this.#options = options
+    const { directory, clock, words } = options
+    this.paths = { kv: join(directory, KV_FILES.kv), cache: join(directory, KV_FILES.cache) }
+    for (const name of ['kv', 'cache'] as const) this.#open(name)
+    this.#reader = new KvReader({ name: 'kv', path: this.paths.kv, clock, words })
+    this.#sweepTimer = setTimeout(() => this.#sweep(), SWEEP_MS)
+  }
+
+  #open(name: KvStoreName): void {
+    const { clock, words, limits, log } = this.#options
+    try {
+      this.#writers[name] = new KvWriter({ name, path: this.paths[name], clock, words, limits: limits[name] })
+    } catch (error) {
+      if (!(error instanceof EdgeError)) throw error
+      this.#problems[name] = error
+      log.warn(`units have no edge.${name}: ${error.message}; ${error.hint}`)
+    }
+  }
+
+  /** Changes that a worker asks for. */
+  apply(batch: Waiting['batch'], onDone: Waiting['onDone']): void {
+    if (this.#waiting.push({ batch, onDone }) === 1) setImmediate(() => this.#commit())
+  }
+
+  #commit(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const store of ['kv', 'cache'] as const) {
+      const mine = waiting.filter(({ batch }) => batch.store === store)
+      if (mine.length === 0) continue
+      const results = this.#write(
+        store,
+        mine.flatMap(({ batch }) => batch.writes),
+        mine.some(({ batch }) => batch.durable),
+      )
+      let from = 0
+      for (const { batch, onDone } of mine) onDone(results.slice(from, (from += batch.writes.length)))
+    }
+  }
+
+  #write(store: KvStoreName, writes: readonly KvWrite[], durable: boolean): readonly KvResult[] {
+    const writer = this.#writers[store]
+    if (!writer) {
+      const message = this.#problems[store]?.message ?? 'it is closed'
+      return writes.map(() => ({ code: 'kv-unavailable', message }))
+    }
+    const results = writer.apply(writes, durable)
+    const failed = results.find((result) => 'code' in result && result.code === 'kv-unavailable')
+    if (failed && 'code' in failed && performance.now() - this.#warnedAt > WARN_EVERY_MS) {
+      this.#warnedAt = performance.now()
+      this.#options.log.warn(`edge.${store} cannot be written: ${failed.message}`)
+    }
+    return results
+  }
+
+  #sweep(): void {
+    let isMore = false
+    for (const writer of Object.values(this.#writers)) {
+      try {
+        isMore = writer.sweep() || isMore
+      } catch {
+        // A disk that refuses is told to whoever writes; what has expired is not read all the same.
+      }
+    }
+    this.#sweepTimer = setTimeout(() => this.#sweep(), isMore ? SWEEP_PAUSE_MS : SWEEP_MS)
+  }
+
+  // ── for the admin API ─────────────────────────────────────────────────────────────────────────────────────────
+
+  namespaces(): readonly NamespaceUsage[] {
+    return this.#writer().usage
+  }
+
+  /** Undefined where there is no such key. */
+  get(namespace: string, key: string): Uint8Array | undefined {
+    this.#writer()
+    const value = this.#reader.get(namespace, key)
+    return value === undefined ? undefined : Buffer.from(value, 'latin1')
+  }
+
+  list(namespace: string, prefix: string, limit: number, cursor: string): KvPage {
+    this.#writer()
+    return this.#reader.list(namespace, prefix, limit, cursor)
+  }
+
+  /** Throws an `EdgeError` where it is refused. */
+  async change(write: KvWrite, durable: boolean): Promise<number> {
+    const [result] = await new Promise<readonly KvResult[]>((resolve) => {
+      this.apply({ store: 'kv', writes: [write], durable }, resolve)
+    })
+    if (result && 'value' in result) return result.value
+    const { code = 'kv-unavailable', message = 'no answer came' } = result ?? {}
+    throw new EdgeError(code === 'kv-unavailable' ? code : 'kv-refused', message)
+  }
+
+  #writer(): KvWriter {
+    const writer = this.#writers.kv
+    if (writer) return writer
+    throw this.#problems.kv ?? new EdgeError('kv-unavailable', 'it is closed')
+  }
+
+  metrics(): MetricSample[] {
+    const samples: MetricSample[] = []
+    for (const [store, writer] of Object.entries(this.#writers)) {
+      for (const { namespace, keys, bytes } of writer.usage) {
+        samples.push({ name: 'orla_kv_keys', labels: { store, namespace }, value: keys })
+        samples.push({ name: 'orla_kv_bytes', labels: { store, namespace }, value: bytes })
+      }
+      samples.push({ name: 'orla_kv_writes_total', labels: { store }, value: writer.writes })
+      samples.push({ name: 'orla_kv_expired_total', labels: { store }, value: writer.expired })
+      if (writer.evicted > 0)
+        samples.push({ name: 'orla_kv_evicted_total', labels: { store }, value: writer.evicted })
+    }
+    return samples
+  }
+
+  close(): void {
+    clearTimeout(this.#sweepTimer)
+    this.#commit()
+    this.#reader.close()
+    for (const name of ['kv', 'cache'] as const) {
+      this.#writers[name]?.close()
+      delete this.#writers[name]
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/** Key/value data of units on a real node: seen by every worker, kept over death, bounded by quotas. */
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { eventually } from '../harness/eventually.ts'
+import { startNode } from '../harness/node.ts'
+
+const STORE = `
+export default {
+  paths: ['/kv/*'],
+  async content(request, edge) {
+    const key = request.path.slice(4)
+    switch (request.method) {
+      case 'PUT':
+        await edge.kv.put(key, await request.text(), { durable: request.query.has('durable') })
+        return new Response('put')
+      case 'DELETE':
+        await edge.kv.delete(key)
+        return new Response('deleted')
+      case 'POST':
+        return new Response(String(await edge.kv.increment(key)))
+      default:
+        return new Response((await edge.kv.get(key)) ?? 'none')
+    }
+  },
+}`
+
+const method = (name: string, body?: string) => ({ method: name, ...(body !== undefined && { body }) })
+
+test('what a unit awaited is seen by every worker of the node', async (t) => {
+  const node = await startNode(t, { config: { edge: { workers: 2 } }, units: { store: STORE } })
+  for (let i = 0; i < 60; i++) {
+    const value = `value ${i} ã`
+    assert.equal((await node.request('/kv/a', method('PUT', value))).text, 'put')
+    // Each request opens a connection, which either worker may take.
+    const read = await Promise.all([1, 2, 3, 4].map(async () => (await node.request('/kv/a')).text))
+    assert.deepEqual(read, [value, value, value, value])
+  }
+  await node.request('/kv/a', method('DELETE'))
+  assert.equal((await node.request('/kv/a')).text, 'none')
+})
+
+test('increments from all workers at once lose none, and each is told its own number', async (t) => {
+  const node = await startNode(t, { config: { edge: { workers: 2 } }, units: { store: STORE } })
+  const counts = await Promise.all(
+    Array.from({ length: 300 }, async () => Number((await node.request('/kv/n', method('POST'))).text)),
+  )
+  assert.deepEqual(
+    counts.toSorted((a, b) => a - b),
+    Array.from({ length: 300 }, (_, i) => i + 1),
+  )
+  assert.equal((await node.request('/kv/n')).text, '300')
+})
+
+test('data outlives kill -9 of the node, and a restart', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'orla-kv-node-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const first = await startNode(t, { folder, units: { store: STORE } })
+  await first.request('/kv/a', method('PUT', 'kept'))
+  await first.request('/kv/b?durable', method('PUT', 'on the disk'))
+  first.kill('SIGKILL')
+  await first.ended
+  const second = await startNode(t, { folder })
+  assert.equal((await second.request('/kv/a')).text, 'kept')
+  assert.equal((await second.request('/kv/b')).text, 'on the disk')
+  await second.request('/kv/c', method('POST'))
+  await second.stop()
+  const third = await startNode(t, { folder })
+  assert.equal((await third.request('/kv/c')).text, '1')
+})
+
+test('a damaged file costs kv alone: the edge serves, and says what is wrong', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'orla-kv-node-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const first = await startNode(t, {
+    folder,
+    units: {
+      store: STORE,
+      plain: `export default { paths: ['/plain'], content: () => new Response('plain') }`,
+    },
+  })
+  await first.stop()
+  await writeFile(join(folder, 'data/kv.db'), 'this was a database'.repeat(500))
+  const node = await startNode(t, { folder })
+  assert.match(node.stderr(), /units have no edge\.kv: .*kv\.db: file is not a database; restore/)
+  assert.equal((await node.request('/plain')).text, 'plain')
+  const answer = await node.request('/kv/a')
+  assert.equal(answer.headers['orla-unit-error'], 'store throw')
+  const unit = await eventually(async () => {
+    const detail = JSON.parse((await node.api('GET', '/v1/units/store')).text) as {
+      errors: { message: string; where?: string }[]
+    }
+    return detail.errors.length > 0 && detail
+  })
+  assert.match(unit.errors[0]!.message, /kv\.get: .*kv\.db: file is not a database/)
+  assert.match(unit.errors[0]!.where ?? '', /^store\.ts:16:/)
+})
+
+test('a unit that writes without end is refused by its quota, and harms nobody', async (t) => {
+  const node = await startNode(t, {
+    config: { edge: { kv: { keysMax: 500, bytesMax: '1mb' } } },
+    units: {
+      store: STORE,
+      greedy: `
+        export default {
+          paths: ['/greedy'],
+          limits: { wallMs: 20000, cpuMs: 1000 },
+          async content(request, edge) {
+            for (let i = 0; ; i++) {
+              try {
+                await edge.kv.put('key' + i, 'x'.repeat(1000))
+              } catch (error) {
+                return new Response(i + ' ' + error.code + ' ' + error.message)
+              }
+            }
+          },
+        }`,
+    },
+  })
+  const greedy = node.request('/greedy')
+  for (let i = 1; i <= 20; i++) {
+    assert.equal((await node.request('/kv/n', method('POST'))).text, String(i))
+  }
+  assert.match((await greedy).text, /^500 kv-quota kv\.put: greedy holds 500 keys; 500 are allowed/)
+  const metrics = (await node.api('GET', '/metrics')).text
+  assert.match(metrics, /orla_kv_keys\{store="kv",namespace="greedy"\} 500/)
+})
