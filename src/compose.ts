@@ -76,7 +76,7 @@ export function composeWorker(
   runner.quarantine(start.quarantined)
   if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
   const units = new LiveUnits(start.units, node, runner, words)
-  const sites = new SiteTable(config.sites, (site) => buildSite(site, config, clock))
+  const sites = new SiteTable(config.sites, (site) => buildSite(site, config, platform))
   const httpNode = {
     sites,
     runner,
@@ -116,7 +116,12 @@ export function composeWorker(
     units,
     calls,
     listen: (addresses) => Promise.all(addresses.map((address) => server.listen(address))),
-    metrics: () => [...metrics.samples(), ...cacheSamples(sites.sites), ...runner.metrics()],
+    metrics: () => [
+      ...metrics.samples(),
+      ...cacheSamples(sites.sites),
+      ...sites.sites.flatMap(({ name, origin }) => origin.samples(name)),
+      ...runner.metrics(),
+    ],
     async drain() {
       await server.drain(config.edge.limits.drain)
       for (const site of sites.sites) site.origin.close()
@@ -135,11 +140,11 @@ function warnOfWeakWalls(protections: readonly string[], platform: Platform): vo
   )
 }
 
-function buildSite(site: SiteConfig, config: Config, clock: Clock): Site {
+function buildSite(site: SiteConfig, config: Config, platform: Platform): Site {
   return {
     name: site.hosts[0] ?? '*',
     forwarded: site.forwarded,
-    origin: createOrigin(site.origin, { clock }),
+    origin: createOrigin(site.origin, platform),
     // Each worker has a cache of its own: together they hold what the site was given.
     cache:
       site.cache &&

@@ -7,6 +7,8 @@ import { markdownTable, pageHead } from './page.ts'
 import { docOf, parseSource } from './typescript.ts'
 
 const PATH = 'src/config/schema.ts'
+/** The schema, and the parts of it that have a file of their own. */
+const PATHS = [PATH, 'src/config/origin-schema.ts']
 
 interface Key {
   readonly path: string
@@ -19,21 +21,24 @@ interface Key {
 const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^size\(\)$/, 'size'],
   [/^duration\(\)$/, 'time'],
-  [/^count\((\d*)\)$/, 'whole number'],
+  [/^count\([^)]*\)$/, 'whole number'],
+  [/^share\(\)$/, '0 to 1'],
+  [/^statuses\(\)$/, 'list of statuses'],
+  [/^HashOn$/, 'text'],
+  [/^EndpointUrl$/, 'URL'],
   [/^ListenList$/, 'address, or a list of them'],
   [/^Listen$/, 'address'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
-  [/^v\.pipe\(\s*v\.array\(EndpointUrl/, 'list of URLs'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
   [/^v\.array\(network\(\)/, 'list of addresses and prefixes'],
-  [/^v\.(?:string\(|pipe\(v\.string\()/, 'text'],
+  [/^v\.array\(\s*v\.union\(\s*\[\s*v\.picklist\(\['connect'/, 'list'],
+  [/^v\.(?:string\(|pipe\(\s*v\.string\()/, 'text'],
 ]
 
 export function configurationPage(): string {
-  const source = parseSource(PATH)
   const constants = new Map<string, ts.Expression>()
-  for (const statement of source.statements) {
+  for (const statement of PATHS.flatMap((path) => [...parseSource(path).statements])) {
     if (!ts.isVariableStatement(statement)) continue
     for (const { name, initializer } of statement.declarationList.declarations) {
       if (initializer) constants.set(name.getText(), initializer)
@@ -69,15 +74,22 @@ function keysOf(
     const isList = isListOf(value, constants)
     const own = `${path === '' ? '' : `${path}.`}${property.name.getText()}`
     const below = keysOf(value, isList ? `${own}[]` : own, constants)
-    if (below.length > 0) return [...describedGroup(own, property, path), ...below]
+    if (below.length > 0) return [...describedGroup(own, property, path, isList, fallback), ...below]
     return [{ path: own, takes: kindOf(value), fallback, doc: docOf(property) }]
   })
 }
 
 /** A key that holds others has a row of its own only where something is said about it. */
-function describedGroup(path: string, property: ts.PropertyAssignment, above: string): Key[] {
+function describedGroup(
+  path: string,
+  property: ts.PropertyAssignment,
+  above: string,
+  isList: boolean,
+  fallback: string,
+): Key[] {
   const doc = docOf(property)
-  return doc === '' || above === '' ? [] : [{ path, takes: 'object', fallback: '', doc }]
+  if (doc === '' || above === '') return []
+  return [{ path, takes: isList ? 'list' : 'object', fallback: fallback === '`{}`' ? '' : fallback, doc }]
 }
 
 /** `v.optional(VALUE, DEFAULT)` taken apart. */
@@ -122,7 +134,8 @@ function firstObject(
 }
 
 const isListOf = (expression: ts.Expression, constants: ReadonlyMap<string, ts.Expression>): boolean =>
-  expression.getText().startsWith('v.array(') && strictObject(expression, constants) !== undefined
+  /^(?:v\.pipe\(\s*)?v\.array\(/.test(expression.getText()) &&
+  strictObject(expression, constants) !== undefined
 
 function kindOf(expression: ts.Expression): string {
   const text = expression.getText()
@@ -130,6 +143,7 @@ function kindOf(expression: ts.Expression): string {
   if (options !== undefined) return options.replaceAll("'", '`').trim()
   const found = KINDS.find(([pattern]) => pattern.test(text))
   if (!found) throw new Error(`scripts/docs/configuration.ts has no words for \`${text}\` of ${PATH}`)
-  const most = /^count\((\d+)\)$/.exec(text)?.[1]
-  return most === undefined ? found[1] : `${found[1]}, 1 to ${most}`
+  const [, most, least = '1'] = /^count\((\d+|Number\.MAX_SAFE_INTEGER)(?:, (\d+))?\)$/.exec(text) ?? []
+  if (most === undefined) return found[1]
+  return most.startsWith('N') ? `${found[1]} from ${least}` : `${found[1]}, ${least} to ${most}`
 }

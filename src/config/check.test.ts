@@ -68,7 +68,7 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     { sites: [{ origin: { endpoints: [ORIGIN, 'ftp://b', 7] } }] },
     [
       `sites[0].origin.endpoints[1]: ${ENDPOINT}, got "ftp://b"`,
-      `sites[0].origin.endpoints[2]: ${ENDPOINT}, got 7`,
+      `sites[0].origin.endpoints[2]: ${ENDPOINT}, or an object with \`url\`, got 7`,
     ],
   ],
   [
@@ -197,7 +197,7 @@ test('an origin in short is one endpoint with the defaults of the long form', ()
   assert.equal(result.kind, 'config')
   const [site] = result.config.sites
   assert.deepEqual(site!.hosts, ['*'])
-  assert.deepEqual(site!.origin.endpoints, [ORIGIN])
+  assert.deepEqual(site!.origin.endpoints, [{ url: ORIGIN, name: ORIGIN, weight: 1, backup: false }])
   assert.equal(site!.origin.timeouts.connect, 2000)
 })
 

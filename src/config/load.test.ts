@@ -33,7 +33,7 @@ export default defineConfig({ sites: [{ origin }] })`
 test('a file in TypeScript is imported, with its own imports and types, and "orla" resolves', async (t) => {
   const cwd = await folder(t, { 'orla.config.ts': TS, 'port.ts': 'export const port: number = 9000' })
   const { config, source } = await loadConfig(undefined, cwd)
-  assert.deepEqual(config.sites[0]!.origin.endpoints, ['http://127.0.0.1:9000'])
+  assert.equal(config.sites[0]!.origin.endpoints[0]!.url, 'http://127.0.0.1:9000')
   assert.equal(source, join(cwd, 'orla.config.ts'))
 })
 

@@ -5,6 +5,7 @@
  */
 import { hostname } from 'node:os'
 import * as v from 'valibot'
+import { Origin } from './origin-schema.ts'
 import { count, duration, network, size } from './units.ts'
 
 const LISTEN_EXPECTED = 'expected "ADDRESS:PORT", such as "127.0.0.1:8080"'
@@ -23,53 +24,6 @@ const ListenList = v.pipe(
     `${LISTEN_EXPECTED}, or a list of them`,
   ),
   v.transform((value): readonly string[] => (typeof value === 'string' ? [value] : value)),
-)
-
-const ENDPOINT_EXPECTED = 'expected "http://HOST:PORT" or "https://HOST:PORT", without a path'
-
-const EndpointUrl = v.pipe(
-  v.string(ENDPOINT_EXPECTED),
-  v.check((text) => /^https?:\/\/[^/\s@?#]+\/?$/.test(text) && URL.canParse(text), ENDPOINT_EXPECTED),
-)
-
-const Timeouts = v.strictObject({
-  /** Time to connect, TLS handshake included. */
-  connect: v.optional(duration(), '2s'),
-  /** Time from the request sent to the head of the answer, and between two pieces of its body. */
-  response: v.optional(duration(), '30s'),
-  /** How long an unused connection is kept. */
-  idle: v.optional(duration(), '30s'),
-})
-
-const OriginObject = v.strictObject({
-  /** Servers that hold the same, `http://HOST:PORT` or `https://HOST:PORT`, asked in turn; where one cannot be reached, the next. */
-  endpoints: v.pipe(
-    v.array(EndpointUrl, 'expected a list such as ["http://127.0.0.1:9000"]'),
-    v.minLength(1, 'expected at least one endpoint'),
-  ),
-  /** How endpoints take turns. */
-  balance: v.optional(v.picklist(['round-robin'], 'expected "round-robin"'), 'round-robin'),
-  timeouts: v.optional(Timeouts, {}),
-  /** Connections to one endpoint from one worker, at most. */
-  connectionsMax: v.optional(count(), 1024),
-  tls: v.optional(
-    v.strictObject({
-      /** Path of a PEM file with the authorities to trust instead of the system's. */
-      ca: v.optional(v.string()),
-      /** Name to ask for and check, where it is not the endpoint's. */
-      serverName: v.optional(v.string()),
-      /** False accepts any certificate. For tests alone. */
-      verify: v.optional(v.boolean(), true),
-    }),
-    {},
-  ),
-})
-
-const Origin = v.pipe(
-  v.union([EndpointUrl, OriginObject], 'expected "http://HOST:PORT", or an object with `endpoints`'),
-  v.transform((origin) =>
-    typeof origin === 'string' ? v.parse(OriginObject, { endpoints: [origin] }) : origin,
-  ),
 )
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
@@ -226,4 +180,4 @@ export type ConfigInput = v.InferInput<typeof ConfigSchema>
 /** What the program reads: checked, defaults filled in, times in milliseconds, sizes in bytes. */
 export type Config = v.InferOutput<typeof ConfigSchema>
 export type SiteConfig = Config['sites'][number]
-export type OriginConfig = SiteConfig['origin']
+export type { EndpointConfig, OriginConfig } from './origin-schema.ts'

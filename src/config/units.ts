@@ -22,10 +22,38 @@ export const duration = () =>
     v.transform((text) => parseDuration(text)!),
   )
 
-/** A whole number from 1 to `max`, which may be left open. */
-export const count = (max: number = Number.MAX_SAFE_INTEGER) => {
-  const expected = `expected a whole number ${max === Number.MAX_SAFE_INTEGER ? 'from 1' : `from 1 to ${max}`}`
-  return v.pipe(v.number(expected), v.integer(expected), v.minValue(1, expected), v.maxValue(max, expected))
+/** A whole number from 1, or from `min`, to `max`, which may be left open. */
+export const count = (max: number = Number.MAX_SAFE_INTEGER, min = 1) => {
+  const range = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`
+  const expected = `expected a whole number ${range}`
+  return v.pipe(v.number(expected), v.integer(expected), v.minValue(min, expected), v.maxValue(max, expected))
+}
+
+/** A part of a whole: 0.2 is a fifth. */
+export const share = () => {
+  const expected = 'expected a share from 0 to 1, such as 0.2'
+  return v.pipe(v.number(expected), v.minValue(0, expected), v.maxValue(1, expected))
+}
+
+const STATUSES_EXPECTED = 'expected a list of statuses such as [200, "300-399"]'
+const isStatus = (status: number) => status >= 100 && status <= 599
+
+/** HTTP statuses, one by one or as ranges: `[200, "300-399"]` in, a list of every one out. */
+export const statuses = () =>
+  v.pipe(
+    v.array(v.union([v.number(), v.string()], STATUSES_EXPECTED), STATUSES_EXPECTED),
+    v.check(
+      (list) => list.length > 0 && list.every((item) => statusesOf(item).length > 0),
+      STATUSES_EXPECTED,
+    ),
+    v.transform((list): readonly number[] => list.flatMap(statusesOf)),
+  )
+
+function statusesOf(item: number | string): number[] {
+  const range = typeof item === 'number' ? [item, item] : /^(\d{3})-(\d{3})$/.exec(item)?.slice(1).map(Number)
+  const [from, to] = range ?? []
+  if (from === undefined || to === undefined || from > to || !isStatus(from) || !isStatus(to)) return []
+  return Number.isInteger(from) ? Array.from({ length: to - from + 1 }, (_, i) => from + i) : []
 }
 
 const NETWORK_EXPECTED = 'expected an address or a prefix such as "10.0.0.0/8" or "2001:db8::/32"'

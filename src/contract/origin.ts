@@ -5,6 +5,7 @@
  */
 import type { HeaderList, ResponseHead } from '../wire/http1/message.ts'
 import type { EdgeError } from '../base/errors.ts'
+import type { MetricSample } from './messages.ts'
 
 export interface OriginRequest {
   readonly method: string
@@ -14,6 +15,8 @@ export interface OriginRequest {
   readonly headers: HeaderList
   /** What follows: nothing, a body of that many bytes, or one of unknown length (sent chunked). */
   readonly body: 'none' | 'chunked' | number
+  /** Who asks; `consistent-hash` may go by it. */
+  readonly client?: { readonly address: string }
   /** One of the origin's `endpoints`: it alone is asked. Absent: the origin chooses, and moves on where one fails. */
   readonly endpoint?: string | undefined
 }
@@ -51,9 +54,45 @@ export interface OriginCall {
 
 /** The origin of one site: its endpoints and their kept connections. */
 export interface Origin {
-  /** What its endpoints are called: their URLs. */
+  /** What its endpoints are called in the configuration: their names, or URLs where they have none. */
   readonly endpoints: readonly string[]
   send(request: OriginRequest, handler: OriginHandler): OriginCall
+  /** How its endpoints do, as this worker sees them: for people. */
+  state(): OriginState
+  /** The same in numbers, for a scrape. */
+  samples(site: string): MetricSample[]
   /** Closes idle connections; those in use close when they are done. */
   close(): void
+}
+
+/**
+ * `up`: takes requests. `down`: its checks fail. `ejected`: left out for a while because requests failed.
+ * `leaving`: its name has this address no more; what is under way there is finished.
+ */
+export type EndpointHealth = 'up' | 'down' | 'ejected' | 'leaving'
+
+export interface EndpointState {
+  /** As configured: its name, or URL. */
+  readonly endpoint: string
+  /** `10.0.0.1:9000`: several endpoints may stand behind one name. */
+  readonly address: string
+  readonly state: EndpointHealth
+  readonly weight: number
+  readonly backup: boolean
+  /** Requests under way. */
+  readonly active: number
+  readonly connections: number
+  readonly waiting: number
+  readonly requests: number
+  readonly errors: number
+  readonly ejections: number
+  /** Why it is not up, or what went wrong last. */
+  readonly reason?: string
+}
+
+export interface OriginState {
+  readonly balance: string
+  readonly endpoints: readonly EndpointState[]
+  /** Names whose addresses could not be learnt the last time, with the reason. */
+  readonly unresolved: readonly { readonly name: string; readonly reason: string }[]
 }

@@ -27,6 +27,9 @@ const PROXY_ERRORS: Partial<Record<ErrorCode, string>> = {
   'origin-timeout-response': 'http_response_timeout',
   'origin-tls': 'tls_protocol_error',
   'loop-detected': 'proxy_loop_detected',
+  'origin-down': 'destination_unavailable',
+  'origin-unresolved': 'dns_error',
+  'origin-busy': 'connection_limit_reached',
 }
 
 /** `Proxy-Status: orla; error=connection_refused`. */

@@ -48,4 +48,25 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_origin_request_duration_seconds: 'Time from a request to an origin to the head of its answer.',
   orla_origin_connect_duration_seconds: 'Time to connect to an origin, where no connection was kept.',
   orla_origin_errors_total: 'Requests to origins that failed, by error code.',
+  orla_origin_retries_total: 'Requests that were tried again, by site and what had gone wrong.',
+  orla_origin_retries_refused_total: 'Requests that were not tried again because the budget was used up.',
+  orla_origin_panic: 'Workers in which too few endpoints are left, so that ejections are ignored.',
+  orla_origin_unresolved_names: 'Names of endpoints whose addresses could not be learnt the last time.',
+  orla_origin_endpoint_requests_total: 'Requests that were sent to an endpoint, those tried again included.',
+  orla_origin_endpoint_answers_total: 'Answers of an endpoint by class of status.',
+  orla_origin_endpoint_errors_total: 'Requests that failed at an endpoint, by reason.',
+  orla_origin_endpoint_connect_duration_seconds: 'Time to connect to an endpoint, TLS included.',
+  orla_origin_endpoint_response_duration_seconds:
+    'Time from a request to an endpoint to the head of its answer.',
+  orla_origin_endpoint_active:
+    'Requests under way at an endpoint, those that wait for a connection included.',
+  orla_origin_endpoint_connections: 'Connections to an endpoint, open or being opened.',
+  orla_origin_endpoint_connections_idle: 'Connections to an endpoint that carry no request.',
+  orla_origin_endpoint_waiting: 'Requests that wait for a connection to an endpoint.',
+  orla_origin_endpoint_state:
+    'Workers that see an endpoint so: up, down by its checks, or ejected for its failures.',
+  orla_origin_endpoint_ejections_total: 'Times that an endpoint was left out because requests to it failed.',
+  orla_origin_endpoint_overflows_total:
+    'Requests that found an endpoint full, by the bound that was reached.',
+  orla_origin_endpoint_checks_total: 'Health checks of an endpoint by result.',
 }

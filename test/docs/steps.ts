@@ -57,6 +57,6 @@ function headerOf(part: string): [name: string, value: string] {
 /** The text between quotes; escapes as in JSON. */
 const textIn = (quoted: string): string => JSON.parse(quoted) as string
 
-const pattern = (text: string): RegExp => new RegExp(text.split('…').map(escaped).join('[^]*'))
+export const pattern = (text: string): RegExp => new RegExp(text.split('…').map(escaped).join('[^]*'))
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -1,15 +1,16 @@
 /** Where an endpoint is and how it is spoken to, worked out once from its URL. */
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { EdgeError } from '../../base/errors.ts'
-import type { OriginConfig } from '../../config/schema.ts'
+import type { EndpointConfig, OriginConfig } from '../../config/schema.ts'
 
 export interface Address {
-  /** As configured, without a trailing slash: `http://127.0.0.1:9000`. For messages and metrics. */
+  /** As configured: its name, or URL without a trailing slash. For messages and metrics. */
   readonly name: string
-  /** `127.0.0.1:9000`: the `Host` of requests that bring none. */
+  /** `example.org:9000`: the `Host` of requests that bring none. */
   readonly authority: string
+  /** Of a name, one of its addresses. */
   readonly host: string
   readonly port: number
   /** Absent for plain HTTP. */
@@ -23,27 +24,35 @@ export interface TlsSettings {
   readonly verify: boolean
 }
 
-export function endpointAddresses(config: OriginConfig): Address[] {
-  const secure = config.endpoints.some((endpoint) => endpoint.startsWith('https:'))
-  // Made once for all connections: reading the authorities costs milliseconds.
-  const context = secure
-    ? createSecureContext(config.tls.ca === undefined ? {} : { ca: readCa(config.tls.ca) })
-    : undefined
-  return config.endpoints.map((endpoint) => {
-    const url = new URL(endpoint)
-    const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-    const isTls = url.protocol === 'https:'
-    return {
-      name: endpoint.replace(/\/$/, ''),
-      authority: url.host,
-      host,
-      port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
-      tls: isTls
-        ? { context: context!, serverName: config.tls.serverName ?? host, verify: config.tls.verify }
-        : undefined,
-    }
-  })
+/** Made once for all connections of an origin: reading the authorities costs milliseconds. */
+export function secureContextOf(config: OriginConfig): SecureContext | undefined {
+  if (!config.endpoints.some(({ url }) => url.startsWith('https:'))) return undefined
+  return createSecureContext(config.tls.ca === undefined ? {} : { ca: readCa(config.tls.ca) })
 }
+
+/** The host is still as configured: a name, or an address. */
+export function addressOf(
+  endpoint: EndpointConfig,
+  config: OriginConfig,
+  context: SecureContext | undefined,
+): Address {
+  const url = new URL(endpoint.url)
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const isTls = url.protocol === 'https:'
+  return {
+    name: endpoint.name,
+    authority: url.host,
+    host,
+    port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
+    tls: isTls
+      ? { context: context!, serverName: config.tls.serverName ?? host, verify: config.tls.verify }
+      : undefined,
+  }
+}
+
+/** `10.0.0.1:9000`, `[::1]:9000`. */
+export const hostAndPort = ({ host, port }: Address): string =>
+  isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 
 /** RFC 6066 §3: SNI carries names, never addresses. */
 export function sniOf(settings: TlsSettings): string {

@@ -1,37 +1,42 @@
 /**
  * One request to the origin, from `send` to its last callback, over however many attempts it takes.
  *
- * A request is tried again in two cases, and in no other: no connection could be made, so nothing was sent; or a kept connection was closed
- * under it before any byte of an answer, the method is idempotent and no body was sent. Pieces of the body that come before there is
- * a connection wait here, so that they do not stand in the way of the first case.
+ * A request is tried again where that can do no harm, and in no other case: no connection could be made, so nothing was sent; or
+ * the method is idempotent, no body was sent, and a kept connection was closed under it, or `retries.on` names what went wrong. Pieces
+ * of the body that come before there is a connection wait here, so that they do not stand in the way of the first case.
  */
 import assert from 'node:assert/strict'
 import type { Clock } from '../../base/clock.ts'
 import type { EdgeError } from '../../base/errors.ts'
 import type { OriginCall, OriginHandler, OriginRequest } from '../../contract/origin.ts'
 import type { HeaderList, ResponseHead } from '../../wire/http1/message.ts'
+import type { Member } from './member.ts'
 import type { OriginConnection } from './origin-connection.ts'
 import { bodyEnd, bodyPiece } from './request-text.ts'
 
 /** Chooses where the next attempt goes. */
 export interface Attempts {
-  /** At the same endpoint, on a new connection: the kept ones are doubtful. */
-  retry(call: Call): void
-  /** Another endpoint that was not tried; false where there is none. */
-  failOver(call: Call): boolean
+  /** Elsewhere, after this error; false where the request may not or cannot be tried again. */
+  failOver(call: Call, error: EdgeError): boolean
+  /** Elsewhere, after an answer with this status; false: this answer is passed on. */
+  onStatus(call: Call, status: number): boolean
 }
 
 /** RFC 9110 §9.2.2: sending them twice does what sending them once does. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+const NOBODY: readonly Member[] = []
 
 export class Call implements OriginCall {
   readonly request: OriginRequest
   endpoint = ''
   connectMs = 0
   responseMs = 0
-  /** Which endpoint it is at, and how many were tried. The owner's to keep. */
-  endpointIndex = 0
-  attempts = 1
+  /** The endpoint it is at. Set by `goTo`. */
+  member: Member | undefined = undefined
+  /** Those that failed it before; none for nearly all calls. */
+  tried: readonly Member[] = NOBODY
+  /** How often it was tried again. */
+  retries = 0
   /** When it gives up waiting for a connection. */
   waitDeadline = 0
   /** The request has left whole. */
@@ -41,9 +46,11 @@ export class Call implements OriginCall {
   private readonly handler: OriginHandler
   private readonly owner: Attempts
   private readonly clock: Clock
-  private readonly startedAt: number
+  readonly startedAt: number
+  /** When it went to the endpoint where it is. */
+  private wentAt: number
   private connection: OriginConnection | undefined = undefined
-  private wasRetried = false
+  private wasRenewed = false
   private bodyStarted = false
   /** The origin answered before it had the body, and it does not want the rest. */
   private isRefusingBody = false
@@ -60,8 +67,33 @@ export class Call implements OriginCall {
     this.owner = owner
     this.clock = clock
     this.startedAt = clock.monotonic()
+    this.wentAt = this.startedAt
     this.isSent = request.body === 'none' || request.body === 0
     this.bodyLeft = typeof request.body === 'number' ? request.body : 0
+  }
+
+  // ── the owner's side ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** RFC 9110 §9.2.2, and nothing of a body has left. */
+  get isSafeToRepeat(): boolean {
+    return !this.bodyStarted && IDEMPOTENT.has(this.request.method)
+  }
+
+  goTo(member: Member): void {
+    if (this.member !== undefined) {
+      this.tried = [...this.tried, this.member]
+      this.wentAt = this.clock.monotonic()
+    }
+    this.member = member
+    member.take(this, false)
+  }
+
+  /** The attempt is over. */
+  private leave(error?: EdgeError): void {
+    const { member } = this
+    if (member === undefined) return
+    member.onLeave()
+    if (error !== undefined) member.onError(error, this.clock.monotonic())
   }
 
   // ── the pipeline's side ───────────────────────────────────────────────────────────────────────────────────────
@@ -96,6 +128,7 @@ export class Call implements OriginCall {
     this.cancel?.()
     this.connection?.destroy()
     this.connection = undefined
+    this.leave()
   }
 
   private put(piece: string | Buffer): boolean {
@@ -116,7 +149,7 @@ export class Call implements OriginCall {
   onConnection(connection: OriginConnection, isKept: boolean): void {
     this.cancel = undefined
     this.connection = connection
-    this.connectMs = isKept ? 0 : this.clock.monotonic() - this.startedAt
+    this.connectMs = isKept ? 0 : this.clock.monotonic() - this.wentAt
     if (this.held.length === 0) return
     const held = this.held
     this.held = []
@@ -137,7 +170,10 @@ export class Call implements OriginCall {
   }
 
   onHead(head: ResponseHead): void {
-    this.responseMs = this.clock.monotonic() - this.startedAt
+    const now = this.clock.monotonic()
+    this.responseMs = now - this.startedAt
+    this.member?.onAnswer(head.status, this.connectMs, now - this.wentAt, now)
+    if (head.status >= 400 && this.isSafeToRepeat && this.owner.onStatus(this, head.status)) return
     // RFC 9112 §9.3: who is told no stops sending. A 2xx may be an origin that answers while it reads, so that goes on.
     if (!this.isSent && head.status >= 300) this.refuseBody()
     if (!this.isOver) this.handler.onHead(head)
@@ -153,6 +189,7 @@ export class Call implements OriginCall {
     this.refuseBody()
     this.isOver = true
     this.connection = undefined
+    this.leave()
     this.handler.onEnd(trailers)
   }
 
@@ -167,28 +204,53 @@ export class Call implements OriginCall {
   onConnectFailure(error: EdgeError): void {
     this.cancel = undefined
     if (this.isOver) return
-    const isElsewhereWorthIt = error.code === 'origin-refused' || error.code === 'origin-unreachable'
-    if (isElsewhereWorthIt && this.owner.failOver(this)) return
-    this.fail(error)
+    this.failOver(error)
   }
 
   /** The connection ended before the answer did. */
   onEarlyEnd(error: EdgeError, isKept: boolean, isUntouched: boolean): void {
     this.connection = undefined
     if (this.isOver) return
-    const isSafe = IDEMPOTENT.has(this.request.method) && !this.bodyStarted
-    if (isKept && isUntouched && isSafe && !this.wasRetried) {
-      this.wasRetried = true
-      this.owner.retry(this)
-      return
+    if (!isUntouched || !this.isSafeToRepeat) {
+      this.fail(error)
+    } else if (isKept && !this.wasRenewed && this.member !== undefined) {
+      // The kept ones are doubtful: once more, on a new one.
+      this.wasRenewed = true
+      this.member.endpoint.take(this, true)
+    } else {
+      this.failOver(error)
     }
-    this.fail(error)
+  }
+
+  /** No head came in time. */
+  onNoAnswer(error: EdgeError): void {
+    this.connection = undefined
+    if (this.isOver) return
+    if (this.isSafeToRepeat) this.failOver(error)
+    else this.fail(error)
+  }
+
+  /** Lets go of an answer that is not passed on. */
+  dropAnswer(): void {
+    this.connection?.destroy()
+    this.connection = undefined
+    this.leave()
+  }
+
+  private failOver(error: EdgeError): void {
+    this.leave(error)
+    if (!this.owner.failOver(this, error)) this.tell(error)
   }
 
   fail(error: EdgeError): void {
+    if (this.isOver) return
+    this.leave(error)
+    this.tell(error)
+  }
+
+  private tell(error: EdgeError): void {
     this.connection = undefined
     this.cancel = undefined
-    if (this.isOver) return
     this.isOver = true
     this.handler.onError(error)
   }

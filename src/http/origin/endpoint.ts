@@ -13,19 +13,19 @@ export interface EndpointOptions {
   readonly address: Address
   readonly timeouts: ConnectionPool['timeouts']
   readonly connectionsMax: number
+  /** Calls that may wait for a connection. */
+  readonly pendingMax: number
   readonly clock: Clock
 }
 
 /** Deadlines are looked at this often, or oftener where a timeout is short. */
 const SWEEP_MS = 250
-/** Calls that may wait, for each connection allowed. */
-const WAITING_PER_CONNECTION = 4
-
 export class Endpoint implements ConnectionPool {
   readonly address: Address
   readonly timeouts: ConnectionPool['timeouts']
   session: Buffer | undefined = undefined
   private readonly connectionsMax: number
+  private readonly pendingMax: number
   private readonly clock: Clock
   private readonly all = new Set<OriginConnection>()
   private readonly idle: OriginConnection[] = []
@@ -38,6 +38,7 @@ export class Endpoint implements ConnectionPool {
     this.address = options.address
     this.timeouts = options.timeouts
     this.connectionsMax = options.connectionsMax
+    this.pendingMax = options.pendingMax
     this.clock = options.clock
     const { connect, response, idle } = options.timeouts
     this.sweepMs = Math.max(5, Math.min(SWEEP_MS, connect / 4, response / 4, idle / 4))
@@ -50,6 +51,13 @@ export class Endpoint implements ConnectionPool {
   /** Connections open or being opened, and those of them that are idle. */
   get counts(): { readonly open: number; readonly idle: number; readonly waiting: number } {
     return { open: this.all.size, idle: this.idle.length, waiting: this.waiting.size }
+  }
+
+  /** Why one more call would be refused; undefined where it would not. */
+  get overflow(): 'connections' | 'pending' | undefined {
+    const isFree = this.idle.length > 0 || this.all.size < this.connectionsMax
+    if (isFree || this.waiting.size < this.pendingMax) return undefined
+    return this.pendingMax === 0 ? 'connections' : 'pending'
   }
 
   /** Gives the call a connection, now or later. */
@@ -74,7 +82,7 @@ export class Endpoint implements ConnectionPool {
   }
 
   private wait(call: Call): void {
-    if (this.waiting.size >= this.connectionsMax * WAITING_PER_CONNECTION) {
+    if (this.waiting.size >= this.pendingMax) {
       const error = new EdgeError(
         'origin-busy',
         `all ${this.connectionsMax} connections to ${this.address.name} are in use, and ${this.waiting.size} requests wait`,

@@ -218,7 +218,9 @@ export class OriginConnection implements ResponseSink {
       )
     } else {
       const what = hasHead ? 'sent nothing more of its answer' : 'did not answer'
-      call?.fail(new EdgeError('origin-timeout-response', `${name} ${what} within ${response} ms`))
+      const error = new EdgeError('origin-timeout-response', `${name} ${what} within ${response} ms`)
+      if (hasHead) call?.fail(error)
+      else call?.onNoAnswer(error)
     }
   }
 

@@ -108,7 +108,7 @@ test('connections that the origin closed while they waited are not used', async 
 
 test('an idle connection is closed after its time, or sooner where the origin says so', async () => {
   const server = await rawServer(({ socket }) => socket.write(OK))
-  const origin = originOf([server.url], { timeouts: { idle: 40 } })
+  const origin = originOf([server.url], { times: { idle: 40 } })
   await ask(origin).over
   await until('it is closed', () => server.connections[0]!.isClosed)
   server.close()
@@ -116,7 +116,7 @@ test('an idle connection is closed after its time, or sooner where the origin sa
   const hasty = await rawServer(({ socket }) =>
     socket.write(OK.replace('\r\n\r\n', '\r\nKeep-Alive: timeout=1, max=9\r\n\r\n')),
   )
-  const patient = originOf([hasty.url], { timeouts: { idle: 60_000 } })
+  const patient = originOf([hasty.url], { times: { idle: 60_000 } })
   const started = performance.now()
   await ask(patient).over
   await until('it is closed', () => hasty.connections[0]!.isClosed)
@@ -152,7 +152,7 @@ test('where nobody listens, the error says where', async () => {
   assert.equal(answer.error?.code, 'origin-refused')
   assert.match(answer.error.message, /127\.0\.0\.1:\d+ refused/)
   const unknown = await ask(originOf(['http://origin.invalid'])).over
-  assert.equal(unknown.error?.code, 'origin-unreachable')
+  assert.equal(unknown.error?.code, 'origin-unresolved')
   assert.match(unknown.error.message, /http:\/\/origin\.invalid/)
 })
 
@@ -186,7 +186,7 @@ test('connections are bounded, and requests beyond them wait their turn', async 
 
 test('a queue that is full, or does not move, is an error of its own', async () => {
   const server = await rawServer(() => {})
-  const origin = originOf([server.url], { connectionsMax: 1, timeouts: { connect: 60 } })
+  const origin = originOf([server.url], { connectionsMax: 1, times: { connect: 60 } })
   const first = ask(origin)
   const queued = Array.from({ length: 5 }, () => ask(origin))
   const refused = await queued[4]!.over

@@ -5,7 +5,7 @@ import { rawServer, until } from './testing/raw-server.ts'
 
 test('an origin that does not answer in time is given up', async () => {
   const server = await rawServer(() => {})
-  const origin = originOf([server.url], { timeouts: { response: 50 } })
+  const origin = originOf([server.url], { times: { response: 50 } })
   const answer = await ask(origin).over
   assert.equal(answer.error?.code, 'origin-timeout-response')
   assert.equal(answer.error.status, 504)
@@ -18,7 +18,7 @@ test('an origin that stops in the middle of its answer is given up', async () =>
   const server = await rawServer(({ socket }) =>
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart'),
   )
-  const origin = originOf([server.url], { timeouts: { response: 50 } })
+  const origin = originOf([server.url], { times: { response: 50 } })
   const answer = await ask(origin).over
   assert.deepEqual(answer.told, ['head', 'data', 'error'])
   assert.match(answer.error!.message, /sent nothing more of its answer within 50 ms/)
@@ -30,7 +30,7 @@ test('interim answers do not buy time', async () => {
     const timer = setInterval(() => socket.write('HTTP/1.1 102 Processing\r\n\r\n'), 10)
     socket.on('close', () => clearInterval(timer))
   })
-  const origin = originOf([server.url], { timeouts: { response: 100 } })
+  const origin = originOf([server.url], { times: { response: 100 } })
   assert.equal((await ask(origin).over).error?.code, 'origin-timeout-response')
   server.close()
 })
@@ -45,7 +45,7 @@ test('an answer that keeps coming may take longer than the time between two piec
     }, 20)
     socket.on('close', () => clearInterval(timer))
   })
-  const origin = originOf([server.url], { timeouts: { response: 400 } })
+  const origin = originOf([server.url], { times: { response: 400 } })
   const started = performance.now()
   const answer = await ask(origin).over
   assert.equal(answer.error, undefined)
@@ -59,7 +59,7 @@ test('the time of a slow client is not the time of the origin', async () => {
   const server = await rawServer(({ socket, received }) => {
     if (received.endsWith('body')) socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone`)
   })
-  const origin = originOf([server.url], { timeouts: { response: 50 } })
+  const origin = originOf([server.url], { times: { response: 50 } })
   let isPaused = false
   const answer = ask(origin, {
     method: 'POST',
@@ -86,7 +86,7 @@ test('a handler that pauses is not held against the origin', async () => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf')
     setTimeout(() => socket.write('rest'), 20)
   })
-  const origin = originOf([server.url], { timeouts: { response: 60 } })
+  const origin = originOf([server.url], { times: { response: 60 } })
   let pauses = 0
   const answer = ask(origin, { onData: () => pauses++ > 0 })
   await until('it is paused', () => pauses === 1)

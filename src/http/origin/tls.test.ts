@@ -81,7 +81,7 @@ test('an origin that does not speak TLS is told apart from one that is slow', as
   closing.close()
 
   const silent = await rawServer(() => {})
-  const slow = await ask(originOf([silent.url.replace('http', 'https')], { timeouts: { connect: 50 } })).over
+  const slow = await ask(originOf([silent.url.replace('http', 'https')], { times: { connect: 50 } })).over
   assert.equal(slow.error?.code, 'origin-timeout-connect')
   assert.match(slow.error.message, /did not finish the TLS handshake within 50 ms/)
   silent.close()

@@ -169,13 +169,14 @@ export function checkHost(kind: 'h' | 'a' | 'd', value: string): void {
   if (value === '') throw new TypeError("the header host is empty: delete it to send the endpoint's own")
 }
 
-/** One of these, by its URL or by `HOST:PORT`; returns its URL. */
+/** One of these, by what it is called or, of a URL, by `HOST:PORT`; returns what it is called. */
 export function checkEndpoint(endpoint: unknown, known: readonly string[]): string {
   let list = ''
   if (typeof endpoint === 'string') {
     for (let i = 0; i < known.length; i++) {
       const url = known[i]!
-      const authority = slice(url, indexOf(url, '://') + 3)
+      const scheme = indexOf(url, '://')
+      const authority = scheme < 0 ? url : slice(url, scheme + 3)
       if (endpoint === url || endpoint === `${url}/` || endpoint === authority) return url
       list += i === 0 ? url : `, ${url}`
     }

@@ -120,12 +120,12 @@ export interface EditableRequest extends Omit<ReadonlyRequest, 'method' | 'path'
 /** The request in `origin`: what is assigned or changed here is what the origin is sent, and nobody else sees. */
 export interface OriginRequest extends EditableRequest {
   /**
-   * The endpoint to ask, and no other: its URL or `HOST:PORT`, one of `endpoints`. Undefined: the edge chooses, and moves
+   * The endpoint to ask, and no other: one of `endpoints`, or its `HOST:PORT`. Undefined: the edge chooses, and moves
    * on where one cannot be reached.
    */
   get endpoint(): string | undefined
   set endpoint(endpoint: string)
-  /** The URLs of the site's endpoints. */
+  /** What the site's endpoints are called: the `name` in the configuration, else the URL. */
   readonly endpoints: readonly string[]
   /** `host` too may be set here, for the origin's eyes; without it, the endpoint's own is sent. */
   readonly headers: Headers

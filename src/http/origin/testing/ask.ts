@@ -1,30 +1,30 @@
 /** Sends one request through an origin and gathers what the handler is told. */
 import { systemClock } from '../../../base/clock.ts'
 import type { EdgeError } from '../../../base/errors.ts'
-import type { OriginConfig } from '../../../config/schema.ts'
+import { checkConfig } from '../../../config/check.ts'
+import type { ConfigInput } from '../../../config/schema.ts'
 import type { Origin, OriginCall, OriginRequest } from '../../../contract/origin.ts'
 import type { HeaderList, ResponseHead } from '../../../wire/http1/message.ts'
-import { createOrigin } from '../origin.ts'
+import { createOrigin, type OriginDeps } from '../origin.ts'
 
 /** Long enough that they never pass where a test does not want them to. */
 const TIMEOUTS = { connect: 20_000, response: 20_000, idle: 20_000 }
 
-export type OriginOptions = Partial<Omit<OriginConfig, 'timeouts' | 'tls'>> & {
-  readonly timeouts?: Partial<OriginConfig['timeouts']>
-  readonly tls?: Partial<OriginConfig['tls']>
+export type OriginOptions = Partial<Exclude<SiteInput['origin'], string>> & {
+  readonly times?: Partial<typeof TIMEOUTS>
 }
+type SiteInput = NonNullable<ConfigInput['sites']>[number]
 
-export function originOf(endpoints: readonly string[], options: OriginOptions = {}): Origin {
-  const { timeouts, tls, ...rest } = options
-  const config: OriginConfig = {
-    connectionsMax: 16,
-    balance: 'round-robin',
-    ...rest,
-    endpoints: [...endpoints],
-    timeouts: { ...TIMEOUTS, ...timeouts },
-    tls: { verify: true, ...tls },
-  }
-  return createOrigin(config, { clock: systemClock })
+/** The origin that a configuration describes; `times` are its timeouts, in milliseconds. */
+export function originOf(
+  endpoints: Exclude<SiteInput['origin'], string>['endpoints'],
+  { times, ...options }: OriginOptions = {},
+  deps: Partial<OriginDeps> = {},
+): Origin {
+  const checked = checkConfig({ sites: [{ origin: { ...options, endpoints } }] })
+  if (checked.kind === 'problems') throw new Error(JSON.stringify(checked.problems))
+  const config = checked.config.sites[0]!.origin
+  return createOrigin({ ...config, timeouts: { ...TIMEOUTS, ...times } }, { clock: systemClock, ...deps })
 }
 
 /** What the handler was told, in the order of `told`. */

@@ -21,6 +21,7 @@ export interface RawServer {
 /** `onData` is called with each piece that arrives. */
 export async function rawServer(
   onData: (connection: RawConnection, text: string) => void,
+  at: { readonly host?: string; readonly port?: number } = {},
 ): Promise<RawServer> {
   const connections: RawConnection[] = []
   const server = createServer((socket) => {
@@ -34,17 +35,21 @@ export async function rawServer(
     socket.on('error', () => {})
     socket.on('close', () => (connection.isClosed = true))
   })
-  const port = await listen(server)
+  const { host = '127.0.0.1' } = at
+  const port = await listen(server, host, at.port)
   const close = () => {
     server.close()
     for (const { socket } of connections) socket.destroy()
   }
-  return { url: `http://127.0.0.1:${port}`, port, connections, close }
+  return { url: `http://${host}:${port}`, port, connections, close }
 }
 
-/** Starts a server on a free port of 127.0.0.1. */
-export async function listen(server: Server): Promise<number> {
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+/** Starts a server, on a free port of 127.0.0.1 where nothing else is said. */
+export async function listen(server: Server, host = '127.0.0.1', port = 0): Promise<number> {
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail)
+    server.listen(port, host, done)
+  })
   return (server.address() as AddressInfo).port
 }
 
