@@ -45,7 +45,7 @@ const HashOn = v.pipe(
   v.check((text) => /^(?:path|url|client|(?:header|cookie):[!#$%&'*+.^_`|~\w-]+)$/.test(text), HASH_EXPECTED),
 )
 
-/** Each worker makes its own: see docs/decisions. */
+/** Each worker makes its own: see docs/decisions/0010-each-worker-checks.md. */
 const Health = v.strictObject({
   /** What is asked for with GET. */
   path: v.optional(

@@ -98,7 +98,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
         target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),
         headers: edits === undefined ? headers : editHeaders(headers, edits.headers),
         body: !connection.hasBody ? 'none' : framing.kind === 'length' ? framing.bytes : 'chunked',
-        client: connection,
+        client: exchange.client,
         endpoint: edits?.endpoint,
       },
       this,

@@ -35,6 +35,7 @@ interface Stage {
 interface GuideServer {
   readonly server: Server
   behaves: number | 'silent'
+  requests: number
 }
 
 test('the examples of the guide to origins do what the page says', async (t) => {
@@ -60,7 +61,9 @@ async function startServers(t: TestContext): Promise<{ servers: Map<string, Guid
   let port = 0
   for (const name of NAMES) {
     const answer: RequestListener = (_, response) => {
-      const { behaves } = servers.get(name)!
+      const own = servers.get(name)!
+      own.requests += 1
+      const { behaves } = own
       if (behaves === 'silent') return
       response.statusCode = behaves
       response.end(`${name}\n`)
@@ -71,7 +74,7 @@ async function startServers(t: TestContext): Promise<{ servers: Map<string, Guid
       server.listen(port, here(name), resolve)
     })
     port = (server.address() as AddressInfo).port
-    servers.set(name, { server, behaves: 200 })
+    servers.set(name, { server, behaves: 200, requests: 0 })
     t.after(() => stop(server))
   }
   return { servers, port }
@@ -99,8 +102,12 @@ async function run(step: string, stage: Stage): Promise<void> {
     }
     await eventually(again)
   } else if (first === 'dns') setZone(dns, step)
-  else if (first === 'start') ask(node.url + rest[1]!).catch(() => {})
-  else if (first === 'metric') await eventually(() => showsMetric(node, rest.join(' ')), { what: step })
+  else if (first === 'start') {
+    const count = () => [...servers.values()].reduce((sum, { requests }) => sum + requests, 0)
+    const before = count()
+    ask(node.url + rest[1]!).catch(() => {})
+    await eventually(() => count() > before)
+  } else if (first === 'metric') await eventually(() => showsMetric(node, rest.join(' ')), { what: step })
   else if (NAMES.includes(first)) {
     const { server } = servers.get(first)!
     if (rest[0] === 'stops') stop(server)
