@@ -23,6 +23,8 @@ export interface ByteCacheOptions<V> {
   readonly shareMax?: number
   /** Called once for each entry that had to go for another, after it is gone. Not for those replaced or deleted. */
   readonly onEvict?: (value: V, key: string) => void
+  /** Called once for each entry that leaves, for whatever reason, as it leaves. It may not call back into the cache. */
+  readonly onRemove?: (value: V) => void
 }
 
 export interface ByteCacheCounters {
@@ -54,6 +56,7 @@ export class ByteCache<V> {
   readonly #entries = new Map<string, Entry<V>>()
   readonly #policy: ReplacementPolicy<Entry<V>> = new Lru<Entry<V>>()
   readonly #onEvict: ((value: V, key: string) => void) | undefined
+  readonly #onRemove: ((value: V) => void) | undefined
   #bytes = 0
   #stored = 0
   #evicted = 0
@@ -63,6 +66,7 @@ export class ByteCache<V> {
     this.bytesMax = options.bytesMax
     this.entryBytesMax = Math.floor(options.bytesMax * (options.shareMax ?? 0.5))
     this.#onEvict = options.onEvict
+    this.#onRemove = options.onRemove
   }
 
   /** The value of the key, and notes that it was used. */
@@ -138,5 +142,6 @@ export class ByteCache<V> {
     this.#entries.delete(entry.key)
     this.#policy.onRemove(entry)
     this.#bytes -= entry.bytes
+    this.#onRemove?.(entry.value)
   }
 }

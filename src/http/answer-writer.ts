@@ -4,11 +4,22 @@
  * A stream of unknown length goes out chunked, or to an HTTP/1.0 client by closing. Each piece is one write.
  */
 import type { Socket } from 'node:net'
-import type { HeaderList } from '../wire/http1/message.ts'
+import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { serialiseChunkSize, serialiseLastChunk } from '../wire/http1/serialise.ts'
+import type { StoredBody } from './caching/stored-body.ts'
+import { StoredSending } from './stored-sending.ts'
 
-/** How the body ends, on the wire. */
+/** How the body comes to us. */
+export type BodyFraming = 'none' | 'length' | 'unknown'
+/** How it ends on the wire. */
 type Framing = 'nothing' | 'length' | 'chunked' | 'close'
+
+/** A body of unknown length goes chunked, to those who know that. */
+export function framingOnWire(request: RequestHead, body: BodyFraming): Framing {
+  if (request.method === 'HEAD' || body === 'none') return 'nothing'
+  if (body === 'length') return 'length'
+  return request.minor === 1 ? 'chunked' : 'close'
+}
 
 /** Up to this a head and a piece of body are joined into one string: one write, no copy of our own. */
 const JOIN_MAX = 16 * 1024
@@ -43,6 +54,15 @@ export class AnswerWriter {
       socket.uncork()
       this.bytesOut += head.length + body.length
     }
+  }
+
+  /** The same for a body that goes at the client's pace; see `StoredSending` for the events. */
+  sendStored(head: string, body: StoredBody, events: { onStall(): void; onSent(): void }): void {
+    this.write(head)
+    new StoredSending(this.socket, body, 0, body.length, {
+      onProgress: (bytes) => (this.bytesOut += bytes),
+      ...events,
+    }).start()
   }
 
   /** `head` holds the empty line and the header that `framing` needs. */

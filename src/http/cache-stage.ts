@@ -35,6 +35,8 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   const head = exchange.requestAsRewritten()
   const key = cacheKey(exchange.client, head)
   const found = cache.lookup(key, head, nowMs)
+  if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
+    exchange.hold(found.entry.body)
   if (found.kind === 'hit') {
     node.metrics.countCache(collapsed === true ? 'collapsed' : 'hit')
     sendHit(exchange, found, nowMs, collapsed)
@@ -100,10 +102,18 @@ function sendPlainHit(exchange: Exchange, entry: StoredResponse, hit: Hit, nowMs
     entry.headText = entry.headPrefix + changingFields(entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
   }
   const head = entry.headText + exchange.staged.appended
-  const body = exchange.head.method === 'HEAD' ? '' : (entry.bodyText ?? entry.body)
   exchange.answered = { status: entry.status, reason: entry.reason, fields: '', source: 'cache' }
   if (exchange.plan.log.length > 0) exchange.finalFields = withoutStatusLine(head)
-  exchange.connection.sendWhole(head, body)
+  send(exchange, head, exchange.head.method === 'HEAD' ? undefined : entry)
+}
+
+/** `head` goes up to and without the empty line; the body is the entry's. */
+function send(exchange: Exchange, head: string, entry: StoredResponse | undefined): void {
+  if (entry?.body.file !== undefined) {
+    exchange.connection.sendStored(head, entry.body, () => exchange.done())
+    return
+  }
+  exchange.connection.sendWhole(head, entry === undefined ? '' : (entry.bodyText ?? entry.body.bytes))
   exchange.done()
 }
 
@@ -123,16 +133,16 @@ export function answerStored(
   const fields = withoutStatusLine(prefix) + changingFields(entry, ageSeconds, member)
   const status = isNotModified ? 304 : entry.status
   const reason = isNotModified ? 'Not Modified' : entry.reason
-  const body = isNotModified || exchange.head.method === 'HEAD' ? '' : (entry.bodyText ?? entry.body)
+  const hasBody = !isNotModified && exchange.head.method !== 'HEAD'
   exchange.finishHead({ status, reason, fields, source: 'cache' }, (fields, final, reason) => {
     // A unit may have kept a body under a status that allows none.
     const fits = hasNoBody(final) === hasNoBody(status)
     const head = fits ? fields : withLength(fields, final, 0)
-    exchange.connection.sendWhole(
+    send(
+      exchange,
       `HTTP/1.1 ${final} ${reason}\r\n${head}`,
-      fits && !hasNoBody(final) ? body : '',
+      fits && hasBody && !hasNoBody(final) ? entry : undefined,
     )
-    exchange.done()
   })
 }
 

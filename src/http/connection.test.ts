@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { MemoryFile } from '../base/memory-file.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
+import { StoredBody } from './caching/stored-body.ts'
 import type { ServerConnection } from './connection.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import { HttpMetrics } from './http-metrics.ts'
@@ -212,6 +215,84 @@ describe('time', () => {
       }, 10)
     })
     assert.equal(attached.gone, before + 1)
+  })
+})
+
+describe('stored bodies', () => {
+  const bytes = Buffer.alloc(6 * 1024 * 1024, randomBytes(10_007))
+  const body = (): StoredBody => {
+    const file = MemoryFile.create()!
+    file.append(bytes)
+    return new StoredBody(file)
+  }
+  const sendStored = (connection: ServerConnection, stored: StoredBody, onSent = () => {}) =>
+    connection.sendStored(`HTTP/1.1 200 OK\r\ncontent-length: ${stored.length}\r\n`, stored, onSent)
+
+  test('requests behind a large one are answered after it, in order', async () => {
+    const stored = body()
+    let sent = 0
+    let asked: ServerConnection | undefined
+    onRequest = (connection, head) => {
+      asked = connection
+      if (head.path === '/large') sendStored(connection, stored, () => (sent += 1))
+      else ok(connection, `after ${sent}`)
+    }
+    const text = await talk(`${'GET /large HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2)}${last}`)
+    const whole = `HTTP/1.1 200 OK\r\ncontent-length: ${bytes.length}\r\n\r\n${bytes.toString('latin1')}`
+    assert.ok(text.startsWith(whole + whole), `${text.length} bytes`)
+    assert.match(text.slice(2 * whole.length), /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nafter 2$/s)
+    assert.equal(asked?.bytesOut, text.length)
+    stored.release()
+  })
+
+  test('a client that closed its side gets all of it', async () => {
+    const stored = body()
+    onRequest = (connection) => sendStored(connection, stored)
+    const length = await new Promise((resolve) => {
+      let all = 0
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () =>
+        socket.end('GET / HTTP/1.1\r\nHost: a\r\n\r\n'),
+      )
+      socket.on('data', (chunk) => (all += chunk.length))
+      socket.on('end', () => resolve(all))
+    })
+    assert.ok(Number(length) > bytes.length)
+    stored.release()
+  })
+
+  test('a client that never reads is cut, and the request counts as gone', async () => {
+    const stored = body()
+    let sent = 0
+    onRequest = (connection) => sendStored(connection, stored, () => (sent += 1))
+    const before = attached.gone
+    const socket = connect(port, '127.0.0.1', () => socket.write(last))
+    socket.on('error', () => {})
+    while (attached.gone === before) await new Promise((later) => setTimeout(later, 10))
+    socket.destroy()
+    assert.equal(sent, 0)
+    stored.release()
+  })
+
+  test('a client that reads slowly is not cut while it goes on', async () => {
+    const file = MemoryFile.create()!
+    for (let i = 0; i < 4; i += 1) file.append(bytes)
+    const stored = new StoredBody(file)
+    onRequest = (connection) => sendStored(connection, stored)
+    const started = performance.now()
+    const length = await new Promise((resolve) => {
+      let all = 0
+      const socket = connect(port, '127.0.0.1', () => socket.write(last))
+      socket.on('data', (chunk) => {
+        all += chunk.length
+        // It takes longer than the limit in all, in pauses that are far shorter.
+        socket.pause()
+        setTimeout(() => socket.resume(), 1)
+      })
+      socket.on('close', () => resolve(all))
+    })
+    assert.ok(Number(length) > stored.length, `${length}`)
+    assert.ok(performance.now() - started > LIMITS.body)
+    stored.release()
   })
 })
 

@@ -10,7 +10,8 @@ import type { Socket } from 'node:net'
 import type { HeaderList, RequestHead, WireProblem } from '../wire/http1/message.ts'
 import { HeadMemo, parseRequestHead } from '../wire/http1/request-parser.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
-import { AnswerWriter } from './answer-writer.ts'
+import { AnswerWriter, framingOnWire, type BodyFraming } from './answer-writer.ts'
+import type { StoredBody } from './caching/stored-body.ts'
 import type { ConnectionHost, InProgress } from './connection-host.ts'
 import { refusalMessage } from './edge-answers.ts'
 import type { Peer, PeerFacts } from './forwarding/peer.ts'
@@ -228,26 +229,32 @@ export class ServerConnection {
   }
 
   /**
-   * Begins an answer whose body follows piece by piece. `framing` says how the body comes to us: `length` needs a
-   * `content-length` in the head already, the others get theirs here.
+   * The same for a stored body, which leaves as the client takes it. `onSent` is called once, when all of it has left;
+   * never where the client goes away before.
    */
-  startStream(head: string, framing: 'none' | 'length' | 'unknown'): void {
-    const { method, minor } = this.request!
+  sendStored(head: string, body: StoredBody, onSent: () => void): void {
     this.isHeadSent = true
-    const isUnknown = framing === 'unknown' && method !== 'HEAD'
-    const isChunked = isUnknown && minor === 1
-    if (isUnknown && !isChunked) this.closesAfter = true
-    const field = isChunked ? 'transfer-encoding: chunked\r\n' : ''
-    this.writer.startStream(
-      `${head}${field}${this.connectionField()}\r\n`,
-      method === 'HEAD' || framing === 'none'
-        ? 'nothing'
-        : isChunked
-          ? 'chunked'
-          : isUnknown
-            ? 'close'
-            : 'length',
-    )
+    this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
+      onStall: () => {
+        this.deadline = this.host.nowMs + this.host.limits.body
+      },
+      onSent: () => {
+        onSent()
+        this.finish()
+      },
+    })
+  }
+
+  /**
+   * Begins an answer whose body follows piece by piece. Of a known `length` it needs a `content-length` in the head
+   * already; the others get theirs here.
+   */
+  startStream(head: string, body: BodyFraming): void {
+    this.isHeadSent = true
+    const framing = framingOnWire(this.request!, body)
+    if (framing === 'close') this.closesAfter = true
+    const field = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
+    this.writer.startStream(`${head}${field}${this.connectionField()}\r\n`, framing)
   }
 
   flushHead(): void {

@@ -12,6 +12,7 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
 import { notModifiedHeaders } from './caching/conditional.ts'
+import type { StoredBody } from './caching/stored-body.ts'
 import type { Client } from './client.ts'
 import type { ServerConnection } from './connection.ts'
 import type { InProgress } from './connection-host.ts'
@@ -77,6 +78,7 @@ export class Exchange implements InProgress {
   answered: Answer | undefined
   finalFields = ''
   gone = false
+  private held: StoredBody | undefined
 
   constructor(
     node: HttpNode,
@@ -120,6 +122,18 @@ export class Exchange implements InProgress {
   requestAsRewritten(): RequestHead {
     const { head, method, target, headers } = this
     return this.staged.request === undefined ? head : { ...head, method, target, headers }
+  }
+
+  /** Keeps a stored body at hand until the answer is out, or the client gone. */
+  hold(body: StoredBody): void {
+    body.hold()
+    this.held?.release()
+    this.held = body
+  }
+
+  private letGo(): void {
+    this.held?.release()
+    this.held = undefined
   }
 
   // ── the way out ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -218,6 +232,7 @@ export class Exchange implements InProgress {
     const durationMs = node.monotonic() - this.startedMs
     node.metrics.countRequest(this.answered!.status, this.answered!.source, durationMs)
     if (this.plan.log.length > 0) logExchange(this)
+    if (this.held !== undefined) this.letGo()
   }
 
   note(unit: UnitVersion, phase: string, result: string, cpuUs: number): void {
@@ -234,5 +249,6 @@ export class Exchange implements InProgress {
     this.gone = true
     this.node.metrics.countAborted()
     this.flow?.onGone()
+    this.letGo()
   }
 }

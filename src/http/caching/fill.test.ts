@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { MemoryFile } from '../../base/memory-file.ts'
 import { at, Rig, KEY, NOW, request, response, SECOND, type Fields } from './caching.fixture.ts'
 import type { CacheFill, Refreshed } from './fill.ts'
 
@@ -14,7 +16,7 @@ describe('a fill', () => {
     for (let i = 0; i < 50; i++) fill.append(piece.fill(i))
     piece.fill(255)
     fill.finish(NOW)
-    const { body } = rig.hit().entry
+    const body = rig.hit().entry.body.bytes
     assert.equal(body.length, 50_000)
     assert.equal(body.buffer.byteLength, 50_000)
     for (let i = 0; i < 50; i++)
@@ -24,7 +26,7 @@ describe('a fill', () => {
   it('keeps no slab of memory alive for a small body', () => {
     const rig = new Rig()
     rig.fetch(response({ ...FRESH, 'content-length': '4' }))
-    assert.equal(rig.hit().entry.body.buffer.byteLength, 4)
+    assert.equal(rig.hit().entry.body.bytes.buffer.byteLength, 4)
   })
 
   it('puts nothing into the cache before it is finished', () => {
@@ -118,7 +120,7 @@ describe('a fill', () => {
     after.begin(response(FRESH), NOW)
     after.append(Buffer.from('new'))
     after.finish(NOW)
-    assert.equal(rig.hit().entry.body.toString(), 'new')
+    assert.equal(rig.hit().entry.body.bytes.toString(), 'new')
   })
 })
 
@@ -139,7 +141,7 @@ describe('a refresh (RFC 9111 §4.3)', () => {
     assert.ok(result.kind === 'refreshed' && result.stored)
     const { entry, ageSeconds, ttlSeconds } = rig.hit()
     assert.equal(entry, result.entry)
-    assert.equal(entry.body.toString(), 'body')
+    assert.equal(entry.body.bytes.toString(), 'body')
     assert.deepEqual([ageSeconds, ttlSeconds], [0, 30])
     assert.match(entry.headPrefix, /x-own: new\r\n/)
     assert.doesNotMatch(entry.headPrefix, /old/)
@@ -167,14 +169,14 @@ describe('a refresh (RFC 9111 §4.3)', () => {
     fill.begin(response({ ...FRESH, etag: '"two"' }), rig.nowMs)
     fill.append(Buffer.from('new body'))
     fill.finish(rig.nowMs)
-    assert.equal(rig.hit().entry.body.toString(), 'new body')
+    assert.equal(rig.hit().entry.body.bytes.toString(), 'new body')
   })
 
   it('is the last answer of a response that the 304 forbids to keep', () => {
     const { rig, result } = refreshed({ 'cache-control': 'private' })
     assert.ok(result.kind === 'refreshed' && !result.stored)
     assert.match(result.entry.headPrefix, /cache-control: private\r\n/)
-    assert.equal(result.entry.body.toString(), 'body')
+    assert.equal(result.entry.body.bytes.toString(), 'body')
     assert.equal(rig.lookup().kind, 'miss')
     assert.equal(rig.cache.counters.entries, 0)
   })
@@ -194,7 +196,7 @@ describe('a refresh (RFC 9111 §4.3)', () => {
     const found = rig.lookup(language('pt'))
     assert.ok(found.kind === 'stale')
     rig.lead(language('pt')).refresh(found.entry, [], rig.nowMs)
-    assert.equal(rig.hit(language('pt')).entry.body.toString(), 'pt')
+    assert.equal(rig.hit(language('pt')).entry.body.bytes.toString(), 'pt')
     assert.equal(rig.lookup(language('en')).kind, 'stale')
     assert.equal(rig.cache.counters.entries, 3)
   })
@@ -210,5 +212,133 @@ describe('a refresh (RFC 9111 §4.3)', () => {
     const result = fill.refresh(found.entry, [], rig.nowMs)
     assert.ok(result.kind === 'refreshed' && !result.stored)
     assert.equal(rig.lookup().kind, 'miss')
+  })
+})
+
+describe('large bodies', () => {
+  const LARGE = 300_000
+  const stale = { ...FRESH, etag: '"one"' }
+  const filesBefore = MemoryFile.count
+  const files = () => MemoryFile.count - filesBefore
+  const rigFor = (count: number) => new Rig(count * 1_000_000, LARGE)
+  const bytes = Buffer.alloc(LARGE, randomBytes(10_007))
+  const fetchLarge = (rig: Rig, key = KEY, fields: Fields = stale) => {
+    const fill = rig.lead(request(), key)
+    fill.begin(response(fields), rig.nowMs)
+    for (let at = 0; at < LARGE; at += 70_000) fill.append(bytes.subarray(at, at + 70_000))
+    return fill.finish(rig.nowMs)
+  }
+
+  it('stand in files in memory, whether their length was declared or not', () => {
+    const rig = rigFor(1)
+    for (const fields of [stale, { ...stale, 'content-length': String(LARGE) }]) {
+      fetchLarge(rig, KEY, fields)
+      const { body } = rig.hit().entry
+      assert.ok(body.file !== undefined)
+      assert.equal(body.length, LARGE)
+      assert.ok(body.bytes.equals(bytes))
+      assert.ok(body.read(1000, 250_000).equals(bytes.subarray(1000, 250_000)))
+      assert.equal(files(), 1)
+      assert.ok(rig.cache.counters.bytes > LARGE)
+      rig.cache.clear()
+      assert.equal(files(), 0)
+    }
+  })
+
+  it('give their files back however they leave', () => {
+    const rig = rigFor(1)
+    fetchLarge(rig)
+    rig.cache.invalidate(KEY)
+    assert.equal(files(), 0, 'invalidated')
+    for (let i = 0; i < 10; i += 1) fetchLarge(rig, `${KEY}${i}`)
+    assert.ok(files() < 4 && files() > 0, `evicted: ${files()}`)
+    rig.cache.clear()
+    assert.equal(files(), 0, 'cleared')
+    const vary = { ...stale, vary: 'accept-language' }
+    fetchLarge(rig, KEY, vary)
+    rig.nowMs += 100 * SECOND
+    fetchLarge(rig, KEY, vary)
+    assert.equal(files(), 1, 'replaced')
+    rig.cache.clear()
+    assert.equal(files(), 0)
+  })
+
+  it('take no file where nothing is kept', () => {
+    const rig = rigFor(1)
+    const begun = () => {
+      const fill = rig.lead()
+      fill.begin(response(FRESH), NOW)
+      for (let at = 0; at < 280_000; at += 70_000) fill.append(bytes.subarray(at, at + 70_000))
+      assert.equal(files(), 1)
+      return fill
+    }
+    begun().abandon()
+    assert.equal(files(), 0)
+    begun().invalidate()
+    assert.equal(files(), 0)
+    begun().append(bytes)
+    assert.equal(files(), 0, 'too large')
+    const fill = rig.lead()
+    fill.begin(response({ ...FRESH, 'content-length': String(LARGE) }), NOW)
+    fill.append(bytes.subarray(1))
+    assert.equal(fill.finish(NOW), undefined)
+    assert.equal(files(), 0, 'cut short')
+  })
+
+  it('are kept on by a 304, although they were evicted meanwhile', () => {
+    const rig = rigFor(1)
+    fetchLarge(rig)
+    rig.nowMs += 100 * SECOND
+    const found = rig.lookup()
+    assert.ok(found.kind === 'stale')
+    const fill = rig.lead()
+    for (let i = 0; i < 5; i += 1) fetchLarge(rig, `${KEY}${i}`)
+    assert.equal(rig.lookup().kind, 'miss')
+    const result = fill.refresh(found.entry, response(stale).headers, rig.nowMs)
+    assert.ok(result.kind === 'refreshed' && result.stored)
+    assert.ok(rig.hit().entry.body.bytes.equals(bytes))
+    rig.cache.clear()
+    assert.equal(files(), 0)
+  })
+
+  it('are let go after a 304 that came too late, or not at all', () => {
+    const rig = rigFor(1)
+    for (const end of ['abandoned', 'forbidden', 'mismatch'] as const) {
+      fetchLarge(rig)
+      rig.nowMs += 100 * SECOND
+      const found = rig.lookup()
+      assert.ok(found.kind === 'stale')
+      const fill = rig.lead()
+      if (end === 'forbidden')
+        fill.refresh(found.entry, response({ 'cache-control': 'private' }).headers, rig.nowMs)
+      if (end === 'mismatch') fill.refresh(found.entry, response({ etag: '"two"' }).headers, rig.nowMs)
+      if (end !== 'forbidden') fill.abandon()
+      rig.cache.clear()
+      assert.equal(files(), 0, end)
+    }
+  })
+
+  it('whoever holds one can read it after it left the cache; nobody else', () => {
+    const rig = rigFor(1)
+    fetchLarge(rig)
+    const { body } = rig.hit().entry
+    body.hold()
+    rig.cache.clear()
+    assert.ok(body.bytes.equals(bytes))
+    body.release()
+    assert.equal(files(), 0)
+    assert.throws(() => body.read(0, 10), /after it was closed/)
+  })
+
+  it('stay in Buffers where there are no files left', () => {
+    const others: MemoryFile[] = []
+    for (let file = MemoryFile.create(); file !== undefined; file = MemoryFile.create()) others.push(file)
+    const rig = rigFor(1)
+    fetchLarge(rig)
+    for (const file of others) file.close()
+    const { body } = rig.hit().entry
+    assert.equal(body.file, undefined)
+    assert.ok(body.bytes.equals(bytes))
+    assert.ok(body.read(5, 10).equals(bytes.subarray(5, 10)))
   })
 })

@@ -10,7 +10,9 @@
  */
 import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
+import { BodyGathering, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
+import { StoredBody } from './stored-body.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
 import { planStore, type RefusalReason, type StoreDecision, type StorePlan } from './storing.ts'
 import { parseDeltaSeconds } from './text.ts'
@@ -20,9 +22,8 @@ import { selectingOf } from './vary.ts'
 /** What a fill needs of its cache. */
 export interface FillTarget {
   readonly objectBytesMax: number
-  /** Asks for room for so many more bytes that are not stored yet. */
-  reserve(bytes: number): boolean
-  release(bytes: number): void
+  /** For bytes that are not stored yet. */
+  readonly room: Room
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
   drop(fill: CacheFill, response: StoredResponse): void
   learnVary(fill: CacheFill, names: readonly string[], nowMs: number): void
@@ -36,8 +37,6 @@ export type Refreshed =
   /** The 304 speaks of something else. Ask again without a condition, and go on with this fill. */
   | { readonly kind: 'mismatch' }
 
-/** The first piece of memory for a body whose length is not known. */
-const FIRST_BYTES = 16 * 1024
 const NO_BYTES = Buffer.alloc(0)
 
 export class CacheFill {
@@ -57,8 +56,9 @@ export class CacheFill {
   #plan: StorePlan | undefined
   #responseTimeMs = 0
   #declaredBytes: number | undefined
-  #body: Buffer = NO_BYTES
-  #bodyBytes = 0
+  #body: BodyGathering | undefined
+  /** What is stored and may turn out to be good: held until this is over. */
+  #held: StoredBody | undefined
 
   constructor(
     target: FillTarget,
@@ -66,12 +66,15 @@ export class CacheFill {
     head: RequestHead,
     requestTimeMs: number,
     flight: Flight | undefined,
+    stale: StoredResponse | undefined,
   ) {
     this.#target = target
     this.key = key
     this.head = head
     this.requestTimeMs = requestTimeMs
     this.flight = flight
+    this.#held = stale?.body
+    this.#held?.hold()
   }
 
   /** How many wait for this answer: with some, it is worth finishing although the client that asked is gone. */
@@ -88,6 +91,7 @@ export class CacheFill {
     this.#declaredBytes = length === undefined ? undefined : parseDeltaSeconds(length)
     if ((this.#declaredBytes ?? 0) > this.#target.objectBytesMax)
       return this.#refuse('too-large', responseTimeMs)
+    this.#body = new BodyGathering(this.#target.room, this.#declaredBytes ?? 0, this.#target.objectBytesMax)
     this.#response = response
     this.#plan = plan
     this.#responseTimeMs = responseTimeMs
@@ -99,31 +103,26 @@ export class CacheFill {
   /** A piece of the body. It is copied. */
   append(chunk: Uint8Array): void {
     if (this.#state !== 'filling') return
-    const bytes = this.#bodyBytes + chunk.length
-    if (bytes > this.#target.objectBytesMax) {
+    const body = this.#body!
+    if (body.length + chunk.length > this.#target.objectBytesMax)
       this.#refuse('too-large', this.#responseTimeMs)
-      return
-    }
-    if (bytes > this.#body.length && !this.#grow(bytes)) {
-      this.#refuse('no-room', this.#responseTimeMs)
-      return
-    }
-    this.#body.set(chunk, this.#bodyBytes)
-    this.#bodyBytes = bytes
+    else if (!body.append(chunk)) this.#refuse('no-room', this.#responseTimeMs)
   }
 
   /** The body is whole: now it is in the cache, and those who wait are told. Undefined where it was not kept. */
   finish(nowMs: number): StoredResponse | undefined {
-    const isShort = this.#declaredBytes !== undefined && this.#declaredBytes !== this.#bodyBytes
+    const isShort = this.#declaredBytes !== undefined && this.#declaredBytes !== this.#body?.length
     if (this.#state !== 'filling' || isShort) {
       this.abandon()
       return undefined
     }
     const selecting = selectingOf(this.#plan!.vary, this.head.headers)
-    const body = this.#takeBody()
+    const body = this.#body!.take()
     const response = new StoredResponse(this.#response!, body, this.#plan!, selecting, this.#responseTimeMs)
     this.#end()
-    return this.#keep(response, nowMs, 'stored') ? response : undefined
+    const isKept = this.#keep(response, nowMs, 'stored')
+    body.release()
+    return isKept ? response : undefined
   }
 
   /**
@@ -146,14 +145,17 @@ export class CacheFill {
     const selecting = selectingOf(names, this.head.headers)
     const response = new StoredResponse(
       merged,
-      merged.status === 204 ? NO_BYTES : entry.body,
+      merged.status === 204 ? new StoredBody(NO_BYTES) : entry.body,
       plan.store ? plan : stalePlan(responseTimeMs),
       selecting,
       responseTimeMs,
     )
     if (plan.store) {
+      entry.body.hold()
       this.#end()
-      return { kind: 'refreshed', entry: response, stored: this.#keep(response, responseTimeMs, 'refreshed') }
+      const stored = this.#keep(response, responseTimeMs, 'refreshed')
+      entry.body.release()
+      return { kind: 'refreshed', entry: response, stored }
     }
     this.#target.drop(this, entry)
     this.#refuse(plan.reason, responseTimeMs)
@@ -209,30 +211,11 @@ export class CacheFill {
 
   #end(): void {
     this.#state = 'over'
-    this.#target.release(this.#body.length)
-    this.#body = NO_BYTES
+    this.#body?.discard()
+    this.#body = undefined
+    this.#held?.release()
+    this.#held = undefined
     this.#response = undefined
-  }
-
-  /** Room for `bytes`: exactly the length that was declared, else twice what there is. */
-  #grow(bytes: number): boolean {
-    const declared = this.#declaredBytes ?? 0
-    const wanted = declared >= bytes ? declared : Math.max(bytes, FIRST_BYTES, this.#body.length * 2)
-    const capacity = Math.min(wanted, this.#target.objectBytesMax)
-    if (!this.#target.reserve(capacity - this.#body.length)) return false
-    // Not from Node's pool: a small body would keep the whole of its slab alive.
-    const grown = Buffer.allocUnsafeSlow(capacity)
-    this.#body.copy(grown, 0, 0, this.#bodyBytes)
-    this.#body = grown
-    return true
-  }
-
-  /** The body in memory of just its size. */
-  #takeBody(): Buffer {
-    if (this.#body.length === this.#bodyBytes) return this.#body
-    const exact = Buffer.allocUnsafeSlow(this.#bodyBytes)
-    this.#body.copy(exact, 0, 0, this.#bodyBytes)
-    return exact
   }
 }
 

@@ -29,7 +29,7 @@ class Client {
     const found = rig.lookup(this.head)
     if (found.kind === 'hit') {
       this.state = 'hit'
-      this.body = found.entry.body.toString()
+      this.body = found.entry.body.bytes.toString()
       return
     }
     assert.ok(found.kind === 'miss' || found.kind === 'stale')
@@ -182,7 +182,7 @@ describe('one flight a key', () => {
     assert.equal(new Client(rig).state, 'waiting')
     leader!.answer()
     other!.answer(FRESH, 'later')
-    assert.equal(rig.hit().entry.body.toString(), 'later')
+    assert.equal(rig.hit().entry.body.bytes.toString(), 'later')
   })
 
   it('does not make those wait who may not share what is to be validated each time', () => {

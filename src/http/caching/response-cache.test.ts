@@ -13,7 +13,7 @@ describe('a hit', () => {
     assert.equal(rig.fetch(response({ ...FRESH, age: '5' })), true)
     rig.nowMs += 20_500
     const { entry, ageSeconds, ttlSeconds } = rig.hit()
-    assert.equal(entry.body.toString(), 'body')
+    assert.equal(entry.body.bytes.toString(), 'body')
     assert.equal(ageSeconds, 25)
     assert.equal(hitStatus(ttlSeconds), 'orla; hit; ttl=34')
   })
@@ -242,21 +242,21 @@ describe('variants of an address', () => {
     const other = rig.lookup(language('en'))
     assert.ok(other.kind === 'miss' && other.forward === 'vary-miss')
     rig.fetch(response(inLanguage), language('en'), 'hello')
-    assert.equal(rig.hit(language('pt')).entry.body.toString(), 'olá')
-    assert.equal(rig.hit(language('en')).entry.body.toString(), 'hello')
+    assert.equal(rig.hit(language('pt')).entry.body.bytes.toString(), 'olá')
+    assert.equal(rig.hit(language('en')).entry.body.bytes.toString(), 'hello')
     assert.equal(rig.lookup(request()).kind, 'miss')
   })
 
   it('take the place of their predecessor, and of one that did not vary', () => {
     const rig = new Rig()
     rig.fetch(response(FRESH), language('pt'), 'for all')
-    assert.equal(rig.hit(language('en')).entry.body.toString(), 'for all')
+    assert.equal(rig.hit(language('en')).entry.body.bytes.toString(), 'for all')
     rig.nowMs += 61 * SECOND
     rig.fetch(response(inLanguage), language('pt'), 'olá')
     assert.equal(rig.lookup(language('en')).kind, 'miss')
     rig.nowMs += 61 * SECOND
     rig.fetch(response(inLanguage), language('pt'), 'olá!')
-    assert.equal(rig.hit(language('pt')).entry.body.toString(), 'olá!')
+    assert.equal(rig.hit(language('pt')).entry.body.bytes.toString(), 'olá!')
     assert.equal(rig.cache.counters.entries, 2)
   })
 
@@ -264,8 +264,8 @@ describe('variants of an address', () => {
     const rig = new Rig()
     rig.fetch(response(inLanguage), language('pt'), 'olá')
     rig.fetch(response({ ...FRESH, vary: 'x-device' }), request({ 'x-device': 'tv' }), 'tv')
-    assert.equal(rig.hit(language('pt')).entry.body.toString(), 'olá')
-    assert.equal(rig.hit(request({ 'x-device': 'tv' })).entry.body.toString(), 'tv')
+    assert.equal(rig.hit(language('pt')).entry.body.bytes.toString(), 'olá')
+    assert.equal(rig.hit(request({ 'x-device': 'tv' })).entry.body.bytes.toString(), 'tv')
     assert.equal(rig.lookup(request({ 'x-device': 'phone' })).kind, 'miss')
   })
 
@@ -273,8 +273,8 @@ describe('variants of an address', () => {
     const rig = new Rig()
     rig.fetch(response(inLanguage), language('pt'), 'olá')
     rig.fetch(response(FRESH), request(), 'default')
-    assert.equal(rig.hit(language('pt')).entry.body.toString(), 'olá')
-    assert.equal(rig.hit(request()).entry.body.toString(), 'default')
+    assert.equal(rig.hit(language('pt')).entry.body.bytes.toString(), 'olá')
+    assert.equal(rig.hit(request()).entry.body.bytes.toString(), 'default')
   })
 
   it('are so many at most', () => {

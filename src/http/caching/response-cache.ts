@@ -64,13 +64,15 @@ export class ResponseCache {
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
-      reserve: (bytes) => {
-        if (this.#fillingBytes + bytes > fillingBytesMax) return false
-        this.#fillingBytes += bytes
-        return true
-      },
-      release: (bytes) => {
-        this.#fillingBytes -= bytes
+      room: {
+        reserve: (bytes) => {
+          if (this.#fillingBytes + bytes > fillingBytesMax) return false
+          this.#fillingBytes += bytes
+          return true
+        },
+        release: (bytes) => {
+          this.#fillingBytes -= bytes
+        },
       },
       keep: (fill, response, as) => {
         const isKept = this.#shelf.keep(fill.key, fill.head.headers, response)
@@ -125,11 +127,12 @@ export class ResponseCache {
     onSettled: OnSettled,
   ): CacheFill | Waiting {
     this.#nowMs = nowMs
-    if (!found.shared) return this.#openFill(key, head, nowMs, undefined)
+    const stale = found.kind === 'stale' ? found.entry : undefined
+    if (!found.shared) return this.#openFill(key, head, nowMs, undefined, stale)
     const address = flightAddress(key, head)
     const vary = this.#shelf.varyOf(key)
     const seat = this.#flights.join(address, head.headers, vary, nowMs, deadlineMs, onSettled)
-    if (seat === undefined || seat instanceof Flight) return this.#openFill(key, head, nowMs, seat)
+    if (seat === undefined || seat instanceof Flight) return this.#openFill(key, head, nowMs, seat, stale)
     this.#counts.joined++
     return seat
   }
@@ -177,8 +180,14 @@ export class ResponseCache {
     return hit
   }
 
-  #openFill(key: string, head: RequestHead, nowMs: number, flight: Flight | undefined): CacheFill {
-    const fill = new CacheFill(this.#target, key, head, nowMs, flight)
+  #openFill(
+    key: string,
+    head: RequestHead,
+    nowMs: number,
+    flight: Flight | undefined,
+    stale: StoredResponse | undefined,
+  ): CacheFill {
+    const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale)
     const fills = this.#fills.get(key)
     if (fills === undefined) this.#fills.set(key, new Set([fill]))
     else fills.add(fill)

@@ -16,7 +16,13 @@ export class Shelf {
   readonly #cache: ByteCache<StoredResponse | Variants>
 
   constructor(bytesMax: number) {
-    this.#cache = new ByteCache({ bytesMax, onEvict: (value) => this.#onEvict(value) })
+    this.#cache = new ByteCache({
+      bytesMax,
+      onEvict: (value) => this.#onEvict(value),
+      onRemove: (value) => {
+        if (value.kind === 'response') value.body.release()
+      },
+    })
   }
 
   /** The response for a request with these headers, fresh or not; noted as used. */
@@ -48,7 +54,7 @@ export class Shelf {
     const isVaried = response.selecting.length > 0
     if (!isVaried && stored?.kind !== 'variants') {
       response.slot = key
-      return this.#cache.set(key, response, response.bytes)
+      return this.#set(response)
     }
     const variants = stored?.kind === 'variants' ? stored : new Variants(key)
     if (stored !== variants && !this.#cache.set(key, variants, VARIANTS_BYTES)) return false
@@ -58,7 +64,7 @@ export class Shelf {
     // last of all.
     variants.add(response)
     this.#cache.get(key)
-    if (!this.#cache.set(response.slot, response, response.bytes)) {
+    if (!this.#set(response)) {
       this.remove(key, response)
       return false
     }
@@ -66,6 +72,14 @@ export class Shelf {
     const { surplus } = variants
     if (surplus !== undefined) this.#removeFrom(variants, surplus)
     return true
+  }
+
+  /** What stands here is held, from before others have to go for it: they may share the body. */
+  #set(response: StoredResponse): boolean {
+    response.body.hold()
+    const isKept = this.#cache.set(response.slot, response, response.bytes)
+    if (!isKept) response.body.release()
+    return isKept
   }
 
   /** Takes away one response, if it still stands here. */

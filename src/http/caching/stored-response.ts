@@ -8,6 +8,7 @@ import { headerValue, headerValues, type HeaderList } from '../../wire/http1/mes
 import { formatHttpDate } from './http-date.ts'
 import { notModifiedHeaders } from './conditional.ts'
 import type { Hit } from './lookup.ts'
+import type { StoredBody } from './stored-body.ts'
 import type { StorePlan } from './storing.ts'
 import { parseHeaderLines } from '../fields.ts'
 import { copyText } from './text.ts'
@@ -67,7 +68,7 @@ export class StoredResponse {
   readonly reason: string
   /** End-to-end headers with `content-length`; without `age`, `cache-status` and those of a connection. */
   readonly headers: HeaderList
-  readonly body: Buffer
+  readonly body: StoredBody
   readonly etag: string | undefined
   readonly lastModified: string | undefined
   readonly date: string | undefined
@@ -105,7 +106,7 @@ export class StoredResponse {
 
   constructor(
     response: IncomingResponse,
-    body: Buffer,
+    body: StoredBody,
     plan: StorePlan,
     selecting: Selecting,
     responseTimeMs: number,
@@ -138,7 +139,7 @@ export class StoredResponse {
   /** The body, a character a byte; undefined where it is too long to be worth it. */
   get bodyText(): string | undefined {
     if (this.body.length > BODY_TEXT_BYTES_MAX) return undefined
-    return (this.#bodyText ??= this.body.toString('latin1'))
+    return (this.#bodyText ??= this.body.bytes.toString('latin1'))
   }
 
   /** `headPrefix` of the `304` that stands for this response. */
@@ -171,7 +172,7 @@ export class StoredResponse {
     const text = this.headPrefix.length
     // Three heads: the prefix, the one of the 304, and the one last sent.
     let bytes =
-      this.body.length +
+      this.body.memoryBytes +
       3 * text +
       (this.headers.length / 2) * HEADER_OVERHEAD_BYTES +
       RESPONSE_OVERHEAD_BYTES

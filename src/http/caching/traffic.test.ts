@@ -100,7 +100,7 @@ class World {
     const head = request({ 'accept-language': reader.language })
     const found = this.cache.lookup(key, head, this.nowMs)
     if (found.kind === 'hit') {
-      this.check(reader, found.entry.body.toString())
+      this.check(reader, found.entry.body.bytes.toString())
       this.end(reader)
       return
     }

@@ -1,0 +1,53 @@
+/**
+ * The body of a stored response: a Buffer, or where it is large a file in memory, which the kernel sends without a copy.
+ *
+ * A file's descriptor must go back at a known moment, not when the garbage is collected: in a cache of large bodies that
+ * come and go there would be gigabytes of it. So a body is held: by the shelf while it stands there, by an exchange until
+ * its answer is out, by a fill that may keep it on. Whoever keeps one across a turn of the event loop holds it. A forgotten
+ * `release` only delays (the file closes once nobody can reach it); a forgotten `hold` throws at the next read.
+ */
+import { MemoryFile } from '../../base/memory-file.ts'
+
+/** What a file takes beside its pages: inode, dentry, descriptor. */
+const FILE_OVERHEAD_BYTES = 1536
+const PAGE_BYTES = 4096
+
+export class StoredBody {
+  readonly length: number
+  /** For who can have the kernel send it. */
+  readonly file: MemoryFile | undefined
+  readonly #bytes: Buffer | undefined
+  /** Who made it is the first. */
+  #holders = 1
+
+  constructor(body: Buffer | MemoryFile) {
+    this.length = body.length
+    if (body instanceof MemoryFile) this.file = body
+    else this.#bytes = body
+  }
+
+  /** The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. */
+  read(start: number, end: number): Buffer {
+    return this.#bytes?.subarray(start, end) ?? this.file!.read(start, end)
+  }
+
+  /** All of it, not to be changed. Of a file it is a copy: for those who need the whole at once. */
+  get bytes(): Buffer {
+    return this.#bytes ?? this.file!.read(0, this.length)
+  }
+
+  hold(): void {
+    this.#holders += 1
+  }
+
+  release(): void {
+    this.#holders -= 1
+    if (this.#holders === 0) this.file?.close()
+  }
+
+  /** What it takes in memory. */
+  get memoryBytes(): number {
+    if (this.file === undefined) return this.length
+    return Math.ceil(this.length / PAGE_BYTES) * PAGE_BYTES + FILE_OVERHEAD_BYTES
+  }
+}
