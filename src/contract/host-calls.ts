@@ -1,5 +1,5 @@
 /**
- * What a unit can ask of its worker: `edge.kv`, `edge.cache`, `fetch`. A call leaves the sandbox as a record and comes back
+ * What a unit can ask of its worker: `edge.kv`, `edge.cache`, `fetch`, signatures of public keys. A call leaves the sandbox as a record and comes back
  * as an entry; in between lies a `HostCalls`, which does it.
  *
  * When am I called? Once for each call of a unit, with what the sandbox sent, unchecked: heads and bodies come from untrusted
@@ -19,6 +19,7 @@ export const CALL_KINDS = {
   'cache.get': 7,
   'cache.put': 8,
   'cache.delete': 9,
+  'crypto.verify': 10,
 } as const
 
 export type CallKind = keyof typeof CALL_KINDS

@@ -1,5 +1,6 @@
 /** All that units can ask of their worker, by kind. */
 import type { HostAnswer, HostCall, HostCalls } from '../contract/host-calls.ts'
+import { CryptoCalls } from './crypto-calls.ts'
 import { KvCalls, type KvCallsOptions } from './kv-calls.ts'
 
 export interface WorkerCalls extends HostCalls {
@@ -8,10 +9,11 @@ export interface WorkerCalls extends HostCalls {
 
 export function createHostCalls(options: KvCallsOptions): WorkerCalls {
   const kv = new KvCalls(options)
+  const crypto = new CryptoCalls()
   return {
     kv,
     start(call: HostCall, answer: (answer: HostAnswer) => void) {
-      return kv.start(call, answer)
+      return call.kind === 'crypto.verify' ? crypto.start(call, answer) : kv.start(call, answer)
     },
   }
 }

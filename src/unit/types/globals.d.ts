@@ -239,7 +239,7 @@ declare var DOMException: {
 
 type HashName = 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512'
 
-/** A secret for HMAC. */
+/** A secret for HMAC, or a public key. */
 interface CryptoKey {
   readonly type: string
   readonly extractable: boolean
@@ -261,12 +261,35 @@ interface JsonWebKey {
   kty?: string
   /** The secret, in base64url. */
   k?: string
+  /** Of public keys. */
+  kid?: string
+  use?: string
+  crv?: string
+  n?: string
+  e?: string
+  x?: string
+  y?: string
   alg?: string
   ext?: boolean
   key_ops?: readonly string[]
 }
 
-/** Digests and HMAC. */
+/** Keys to verify with: RSA, where the key says its hash; ECDSA; Ed25519. */
+type PublicKeyAlgorithm =
+  | { name: 'RSASSA-PKCS1-v1_5' | 'RSA-PSS'; hash: HashName | { name: HashName } }
+  | { name: 'ECDSA'; namedCurve: 'P-256' | 'P-384' | 'P-521' }
+  | 'Ed25519'
+  | { name: 'Ed25519' }
+
+type VerifyAlgorithm =
+  | 'RSASSA-PKCS1-v1_5'
+  | { name: 'RSASSA-PKCS1-v1_5' }
+  | { name: 'RSA-PSS'; saltLength: number }
+  | { name: 'ECDSA'; hash: HashName | { name: HashName } }
+  | 'Ed25519'
+  | { name: 'Ed25519' }
+
+/** Digests and HMAC; and `verify` with public keys, which leaves the isolate and so is for requests that are under way. */
 interface SubtleCrypto {
   digest(algorithm: HashName | { name: HashName }, data: BufferSource): Promise<ArrayBuffer>
   importKey(
@@ -283,6 +306,20 @@ interface SubtleCrypto {
     extractable: boolean,
     usages: readonly ('sign' | 'verify')[],
   ): Promise<CryptoKey>
+  importKey(
+    format: 'spki',
+    data: BufferSource,
+    algorithm: PublicKeyAlgorithm,
+    extractable: boolean,
+    usages: readonly 'verify'[],
+  ): Promise<CryptoKey>
+  importKey(
+    format: 'jwk',
+    data: JsonWebKey,
+    algorithm: PublicKeyAlgorithm,
+    extractable: boolean,
+    usages: readonly 'verify'[],
+  ): Promise<CryptoKey>
   generateKey(
     algorithm: HmacAlgorithm,
     extractable: boolean,
@@ -294,6 +331,12 @@ interface SubtleCrypto {
   /** Takes the same time wherever the signatures differ. */
   verify(
     algorithm: 'HMAC' | { name: 'HMAC' },
+    key: CryptoKey,
+    signature: BufferSource,
+    data: BufferSource,
+  ): Promise<boolean>
+  verify(
+    algorithm: VerifyAlgorithm,
     key: CryptoKey,
     signature: BufferSource,
     data: BufferSource,

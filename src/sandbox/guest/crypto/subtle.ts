@@ -1,5 +1,6 @@
 /**
- * `crypto.subtle`, as far as it is there: digests and HMAC, in JavaScript, since no function of the host may reach a unit.
+ * `crypto.subtle`, as far as it is there: digests and HMAC in JavaScript, since no function of the host may reach a unit; and `verify` with
+ * public keys, which is a call of the host (`public-key.ts`).
  *
  * About 100 MB/s for SHA-256: fine for tokens and webhooks, and it counts as the unit's CPU time.
  */
@@ -9,8 +10,16 @@ import { DOMException } from '../dom-exception.ts'
 import { describe } from '../fields.ts'
 import { Bytes, toStringTagSymbol, toUpperCase, viewBuffer, viewLength } from '../primordials.ts'
 import { bytesOfLatin1, latin1OfBytes } from '../utf8.ts'
-import { type CryptoKey, type KeyMaterial, makeKey, materialOf } from './crypto-key.ts'
+import {
+  type CryptoKey,
+  type KeyMaterial,
+  makeKey,
+  materialOf,
+  PublicMaterial,
+  SecretMaterial,
+} from './crypto-key.ts'
 import { digest, type HashCore, hmac, isEqualInConstantTime } from './hash.ts'
+import { publicKey, spellingOf, verifyPublic } from './public-key.ts'
 import { randomBytes } from './random.ts'
 import { SHA1 } from './sha1.ts'
 import { SHA256 } from './sha256.ts'
@@ -18,7 +27,7 @@ import { SHA384, SHA512 } from './sha512.ts'
 
 const notSupported = (what: string): DOMException =>
   new DOMException(
-    `${what} is not supported; there are SHA-1, SHA-256, SHA-384, SHA-512 and HMAC`,
+    `${what} is not supported; there are SHA-1, SHA-256, SHA-384, SHA-512 and HMAC, and verify for RSASSA-PKCS1-v1_5, RSA-PSS, ECDSA and Ed25519`,
     'NotSupportedError',
   )
 
@@ -70,12 +79,34 @@ function usagesOf(usages: unknown): string[] {
   return checked
 }
 
-function secretFor(key: unknown, usage: string): KeyMaterial {
+function materialFor(key: unknown, usage: string): KeyMaterial {
   const material = materialOf(key)
   if (material === null) throw new TypeError(`expected a CryptoKey, not ${describe(key)}`)
   const { usages } = key as CryptoKey
   for (let i = 0; i < usages.length; i++) if (usages[i] === usage) return material
   throw new DOMException(`the key is not for ${usage}`, 'InvalidAccessError')
+}
+
+function secretFor(key: unknown, usage: string): SecretMaterial {
+  const material = materialFor(key, usage)
+  if (material instanceof SecretMaterial) return material
+  throw new DOMException('the key is not one for HMAC', 'InvalidAccessError')
+}
+
+function publicFor(key: unknown, name: string): PublicMaterial {
+  const material = materialFor(key, 'verify')
+  if (material instanceof PublicMaterial && material.name === name) return material
+  throw new DOMException(`the key is not one for ${name}`, 'InvalidAccessError')
+}
+
+/** A public key verifies, and does nothing else. */
+function checkPublicUsages(usages: unknown): string[] {
+  const list = usages as ArrayLike<unknown>
+  for (let i = 0; i < list.length; i++) {
+    if (list[i] !== 'verify')
+      throw new DOMException(`a public key is for verify, not ${describe(list[i])}`, 'SyntaxError')
+  }
+  return list.length === 0 ? [] : ['verify']
 }
 
 function secretOf(format: unknown, data: unknown): Uint8Array<ArrayBuffer> {
@@ -100,11 +131,19 @@ export class SubtleCrypto {
     extractable: unknown,
     usages: unknown,
   ): Promise<CryptoKey> {
+    const { hash, namedCurve } = algorithm as { hash?: unknown; namedCurve?: unknown }
+    const name = nameOf(algorithm)
+    const spelling = spellingOf(name)
+    if (spelling !== null) {
+      const hashName = name === 'RSASSA-PKCS1-V1_5' || name === 'RSA-PSS' ? coreOf(hash).name : ''
+      const material = publicKey(format, data, name, spelling, hashName, namedCurve)
+      return makeKey(material, !!extractable, checkPublicUsages(usages))
+    }
     requireHmac(algorithm)
-    const core = coreOf((algorithm as { hash?: unknown }).hash)
+    const core = coreOf(hash)
     const bytes = secretOf(format, data)
     if (viewLength(bytes) === 0) throw new DOMException('the key is empty', 'DataError')
-    return makeKey({ core, bytes }, !!extractable, usagesOf(usages))
+    return makeKey(new SecretMaterial(core, bytes), !!extractable, usagesOf(usages))
   }
 
   async generateKey(algorithm: unknown, extractable: unknown, usages: unknown): Promise<CryptoKey> {
@@ -119,7 +158,7 @@ export class SubtleCrypto {
     }
     const bytes = new Bytes(length === undefined ? core.blockBytes : length / 8)
     randomBytes(bytes, viewLength(bytes))
-    return makeKey({ core, bytes }, !!extractable, usagesOf(usages))
+    return makeKey(new SecretMaterial(core, bytes), !!extractable, usagesOf(usages))
   }
 
   async exportKey(format: unknown, key: unknown): Promise<ArrayBuffer | object> {
@@ -127,6 +166,7 @@ export class SubtleCrypto {
     if (material === null) throw new TypeError(`expected a CryptoKey, not ${describe(key)}`)
     const { extractable, usages } = key as CryptoKey
     if (!extractable) throw new DOMException('the key is not extractable', 'InvalidAccessError')
+    if (!(material instanceof SecretMaterial)) throw notSupported('the export of a public key')
     const { core, bytes } = material
     if (format === 'raw') return viewBuffer(new Bytes(bytes))
     if (format !== 'jwk') throw notSupported(`the key format ${describe(format)}`)
@@ -141,6 +181,13 @@ export class SubtleCrypto {
   }
 
   async verify(algorithm: unknown, key: unknown, signature: unknown, data: unknown): Promise<boolean> {
+    const name = nameOf(algorithm)
+    if (spellingOf(name) !== null) {
+      const material = publicFor(key, name)
+      const { hash, saltLength } = algorithm as { hash?: unknown; saltLength?: unknown }
+      const hashName = name === 'ECDSA' ? coreOf(hash).name : material.hash
+      return verifyPublic(material, hashName, saltLength, copyOf(signature), copyOf(data))
+    }
     requireHmac(algorithm)
     const { core, bytes } = secretFor(key, 'verify')
     return isEqualInConstantTime(hmac(core, bytes, copyOf(data)), copyOf(signature))
