@@ -8,6 +8,7 @@ import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
+import type { OriginState } from './contract/origin.ts'
 import type { UnitVersion } from './contract/unit.ts'
 import type { Config, SiteConfig } from './config/schema.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
@@ -48,6 +49,8 @@ export interface WorkerNode {
   /** Listens on each address; resolves to them with their real ports. */
   listen(addresses: readonly string[]): Promise<string[]>
   metrics(): MetricSample[]
+  /** How the endpoints of each site do, as this worker sees them. */
+  origins(): { readonly site: string; readonly origin: OriginState }[]
   drain(): Promise<void>
 }
 
@@ -122,6 +125,7 @@ export function composeWorker(
       ...sites.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
     ],
+    origins: () => sites.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     async drain() {
       await server.drain(config.edge.limits.drain)
       for (const site of sites.sites) site.origin.close()

@@ -203,7 +203,7 @@ test('connections that fail, break or time out count; answers with other statuse
 })
 
 test('where too few would be left, nobody is left out: panic', async (t) => {
-  const { servers, origin } = await poolOf(t, 'abcd', {
+  const { servers, origin, warnings } = await poolOf(t, 'abcd', {
     passive: { failures: 1, eject: '1h', panic: 0.5 },
     retries: { max: 0 },
   })
@@ -211,12 +211,15 @@ test('where too few would be left, nobody is left out: panic', async (t) => {
   await answersOf(origin, 8)
   // With one of four left, less than half: all are asked again.
   assert.equal(statesOf(origin), 'a ejected, b ejected, c ejected, d up')
+  assert.match(warnings.at(-1)!, /it is asked all the same, since too few others are left$/)
   assert.equal((await answersOf(origin, 8)).split('502').length - 1, 6)
   assert.equal(origin.samples('s').find(({ name }) => name === 'orla_origin_panic')?.value, 1)
 
   const lone = await poolOf(t, 'a', { passive: { failures: 1, eject: '1h' }, retries: { max: 0 } })
   lone.servers[0]!.behaves = 502
   assert.equal(await answersOf(lone.origin, 3), '502502502')
+  assert.equal(statesOf(lone.origin), 'a up')
+  assert.deepEqual(lone.warnings, [])
   lone.servers[0]!.behaves = 200
   assert.equal(await answersOf(lone.origin, 2), 'aa')
 })

@@ -20,6 +20,8 @@ export interface MemberDeps {
   readonly config: OriginConfig
   /** Statuses of `passive.status`. */
   readonly failing: ReadonlySet<number>
+  /** There is no other, so it is never left out. */
+  isAlone(): boolean
   /** It is up, down or ejected now, and was not before. */
   onChange(member: Member, what: string): void
 }
@@ -112,7 +114,7 @@ export class Member implements Candidate {
 
   private onFailure(reason: string, nowMs: number): void {
     const { outlier } = this
-    if (outlier?.onFailure(nowMs) !== true) return
+    if (outlier === undefined || this.deps.isAlone() || !outlier.onFailure(nowMs)) return
     this.stats.ejections += 1
     this.reason = reason
     this.deps.onChange(

@@ -97,6 +97,7 @@ export class Membership {
         this.enter(group, { ...group.address, host }, !isFirst),
     )
     for (const member of before) if (!group.members.includes(member)) this.leave(member)
+    this.forgetDone()
     this.update()
   }
 
@@ -107,13 +108,18 @@ export class Membership {
     const member = new Member(group.settings, address, endpoint, {
       config,
       failing,
+      isAlone: () => this.pool.members.length === 1,
       onChange: (changed, what) => {
         this.pool.onChange()
-        deps.warn(`the endpoint ${changed.label} is ${what}`)
+        this.pool.candidates(deps.clock.monotonic())
+        const panic = this.pool.isPanicking ? '; it is asked all the same, since too few others are left' : ''
+        deps.warn(`the endpoint ${changed.label} is ${what}${panic}`)
       },
     })
+    // Who asked before the end still gets an answer; nothing is kept after it.
+    if (this.isClosed) endpoint.close()
     if (isLate) member.risingSinceMs = deps.clock.monotonic()
-    if (health !== undefined) this.checks.set(member, new HealthCheck(member, health, deps))
+    if (health !== undefined && !this.isClosed) this.checks.set(member, new HealthCheck(member, health, deps))
     return member
   }
 
@@ -125,6 +131,10 @@ export class Membership {
     this.leaving.add(member)
   }
 
+  private forgetDone(): void {
+    for (const member of this.leaving) if (member.active === 0) this.leaving.delete(member)
+  }
+
   private update(): void {
     this.pool.set(this.groups.flatMap(({ members }) => members))
   }
@@ -133,7 +143,7 @@ export class Membership {
 
   /** Whether an endpoint, or this one, may come to be known shortly. */
   mayYetCome(endpoint: string | undefined): boolean {
-    if (this.isClosed || (endpoint === undefined && this.pool.members.length > 0)) return false
+    if (endpoint === undefined && this.pool.members.length > 0) return false
     return this.groups.some(
       ({ watch, settings, members }) =>
         watch?.isSettled === false &&
@@ -182,7 +192,7 @@ export class Membership {
 
   /** Those in the pool, and those that still finish something. */
   all(): readonly Member[] {
-    for (const member of this.leaving) if (member.active === 0) this.leaving.delete(member)
+    this.forgetDone()
     return [...this.pool.members, ...this.leaving]
   }
 
@@ -195,7 +205,7 @@ export class Membership {
   close(): void {
     this.isClosed = true
     for (const { watch } of this.groups) watch?.stop()
-    this.resolver?.cancel()
+    if (this.waiting.size === 0) this.resolver?.cancel()
     for (const check of this.checks.values()) check.stop()
     this.checks.clear()
     for (const member of this.pool.members) member.endpoint.close()

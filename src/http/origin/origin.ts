@@ -48,20 +48,22 @@ class PooledOrigin implements Origin, Attempts {
     this.choose = createBalancer(config, deps.random)
     this.budget = new RetryBudget(config.retries.budget)
     this.retryOn = new Set<string | number>(config.retries.on)
-    this.membership = new Membership(config, this.pool, deps, (call) => this.place(call))
+    this.membership = new Membership(config, this.pool, deps, (call) =>
+      this.place(call, this.clock.monotonic()),
+    )
   }
 
   send(request: OriginRequest, handler: OriginHandler): OriginCall {
     const call = new Call(request, handler, this, this.clock)
     this.budget.onRequest(call.startedAt)
-    this.place(call)
+    this.place(call, call.startedAt)
     return call
   }
 
   // ── where a call goes ───────────────────────────────────────────────────────────────────────────────────────────
 
-  private place(call: Call): void {
-    const member = this.chooseFor(call, call.startedAt)
+  private place(call: Call, nowMs: number): void {
+    const member = this.chooseFor(call, nowMs)
     if (member !== undefined) {
       call.goTo(member)
       return

@@ -37,6 +37,7 @@ export class NameWatch {
     void this.ask()
   }
 
+  /** Asks no more. The first answer is still told when it comes: somebody may wait for it. */
   stop(): void {
     this.isStopped = true
     clearTimeout(this.timer)
@@ -53,13 +54,14 @@ export class NameWatch {
   private take(v4: readonly string[], v6: readonly string[], ttlMs: number): number {
     const addresses = [...new Set([...v4, ...v6])].toSorted()
     if (addresses.length === 0) return this.fail('no address that this machine can reach')
+    const isWanted = !this.isStopped || !this.isSettled
     this.v4 = v4
     this.v6 = v6
     this.isSettled = true
     this.trouble = ''
     this.retryMs = RETRY_MIN_MS
     const text = addresses.join(' ')
-    if (text !== this.known && !this.isStopped) {
+    if (text !== this.known && isWanted) {
       this.known = text
       this.options.onAddresses(addresses)
     }
@@ -67,10 +69,11 @@ export class NameWatch {
   }
 
   private fail(reason: string): number {
+    const isWanted = !this.isStopped || !this.isSettled
     this.isSettled = true
     const isNew = this.trouble === ''
     this.trouble = reason
-    if (isNew && !this.isStopped) this.options.onTrouble(reason)
+    if (isNew && isWanted) this.options.onTrouble(reason)
     const waitMs = this.retryMs
     this.retryMs = Math.min(RETRY_MAX_MS, waitMs * 2)
     return waitMs

@@ -126,6 +126,14 @@ test('while DNS is silent, requests wait as long as a connect may take, and no l
   assert.deepEqual(two.told, [])
 })
 
+test('a request that waits for DNS is served although its origin was replaced meanwhile', async (t) => {
+  const { origin, servers } = await namedPool(t, ([one]) => ({ a: [one!], ttl: 1 }))
+  const answer = ask(origin)
+  origin.close()
+  assert.equal((await answer.over).body, '1')
+  await until('nothing is kept', () => servers[0]!.connections.every(({ isClosed }) => isClosed))
+})
+
 test('a request goes elsewhere when one of the addresses refuses', async (t) => {
   const { servers, origin } = await namedPool(t, (hosts) => ({ a: hosts }))
   servers[1]!.close()
