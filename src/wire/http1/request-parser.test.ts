@@ -350,3 +350,14 @@ test('a repeated block does not carry a head past its limit', () => {
   const result = parse(`GET /${'b'.repeat(150)} HTTP/1.1\r\n${block}`, memo)
   assert.equal(result.kind === 'problem' && result.status, 431)
 })
+
+test('a connection does not hold on to a long head', () => {
+  const memo = new HeadMemo()
+  const limits = { headBytes: 32 * 1024, targetBytes: 8 * 1024, headerCount: 100 }
+  for (const length of [100, 5000, 100]) {
+    const bytes = Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\nCookie: ${'c'.repeat(length)}\r\n\r\n`)
+    assert.equal(parseRequestHead(bytes, 0, bytes.length, limits, memo).kind, 'head')
+    assert.equal(memo.head === undefined, length === 5000)
+    assert.ok(memo.block.length < 200)
+  }
+})

@@ -30,6 +30,9 @@ export class HeadMemo {
   head: RequestHead | undefined = undefined
 }
 
+/** A longer head is not remembered: an idle connection would hold on to all of it. */
+const MEMO_HEAD_BYTES_MAX = 4096
+
 const MORE = { kind: 'more' } as const
 
 const NO_METHOD = problem(400, 'request line that does not begin with a method')
@@ -90,9 +93,10 @@ export function parseRequestHead(
   const raw = bytes.toString('latin1', first, next - 2)
   const head = buildHead(raw, first, readFields(raw, first))
   if ('kind' in head) return head
-  if (memo !== undefined && isOriginForm(bytes, head.method)) {
-    memo.block = raw.substring(line.next - first)
-    memo.head = head
+  if (memo !== undefined) {
+    const isKept = raw.length <= MEMO_HEAD_BYTES_MAX && isOriginForm(bytes, head.method)
+    memo.block = isKept ? raw.substring(line.next - first) : ''
+    memo.head = isKept ? head : undefined
   }
   return { kind: 'head', head, next }
 }
