@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   disable: { summary: 'switch a unit, or all, off', load: () => import('./commands/disable.ts') },
   enable: { summary: 'switch a unit, or all, on again', load: () => import('./commands/enable.ts') },
   remove: { summary: 'take a unit away', load: () => import('./commands/remove.ts') },
+  kv: { summary: 'look at key/value data of units, and change it', load: () => import('./commands/kv.ts') },
   tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
   version: { summary: 'print the version', load: () => import('./commands/version.ts') },
 }

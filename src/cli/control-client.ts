@@ -32,6 +32,8 @@ export class ControlRefusal extends EdgeError {
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly body?: unknown
+  /** The body as it is, instead of JSON. */
+  readonly bytes?: Uint8Array
   /** Milliseconds without an answer after which the control plane counts as not answering. Default 30 s. */
   readonly timeoutMs?: number
 }
@@ -63,6 +65,14 @@ export class ControlClient {
     throw this.#refusal(response, text)
   }
 
+  /** The body of a success, as it is. */
+  async bytes(method: string, path: string, options: CallOptions = {}): Promise<Buffer> {
+    const response = await this.#send(method, path, options)
+    const bytes = await readAll(response)
+    if (isSuccess(response)) return bytes
+    throw this.#refusal(response, bytes.toString())
+  }
+
   /** The body of a success as it comes: for events. Ends when the control plane does, or `signal` aborts. */
   async stream(path: string, query: CallOptions['query'], signal: AbortSignal): Promise<IncomingMessage> {
     const response = await this.#send('GET', path, query === undefined ? {} : { query }, signal)
@@ -73,18 +83,19 @@ export class ControlClient {
   #send(
     method: string,
     path: string,
-    { query, body, timeoutMs = 30_000 }: CallOptions,
+    { query, body, bytes, timeoutMs = 30_000 }: CallOptions,
     signal?: AbortSignal,
   ): Promise<IncomingMessage> {
     const url = new URL(path, this.#url)
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value))
     }
-    const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+    const content = bytes ?? (body === undefined ? undefined : Buffer.from(JSON.stringify(body)))
+    const type = bytes ? 'application/octet-stream' : 'application/json'
     const headers = {
       accept: 'application/json',
       ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-      ...(content && { 'content-type': 'application/json', 'content-length': content.length }),
+      ...(content && { 'content-type': type, 'content-length': content.length }),
     }
     const send = url.protocol === 'https:' ? requestHttps : requestHttp
     return new Promise((resolve, reject) => {
@@ -166,7 +177,11 @@ function keptToken(cwd: string): string | undefined {
 }
 
 async function readText(response: IncomingMessage): Promise<string> {
+  return (await readAll(response)).toString()
+}
+
+async function readAll(response: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = []
   for await (const piece of response) pieces.push(piece as Buffer)
-  return Buffer.concat(pieces).toString()
+  return Buffer.concat(pieces)
 }

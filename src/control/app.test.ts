@@ -113,7 +113,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
   return { asked, mistakes, call, problem }
 }
 
-const urlOf = (route: Route) => route.path.replace('{name}', 'a')
+const urlOf = (route: Route) => route.path.replaceAll(/\{\w+\}/g, 'a')
 const bodyOf = (route: Route) =>
   route.body === shapes.DeployBody ? { source: '' } : route.body ? {} : undefined
 
@@ -317,4 +317,16 @@ test('a tail that is read slowly loses lines and says how many', async () => {
   assert.equal(seen.length + dropped, 3005)
   await reader.cancel()
   assert.equal(isLeft, true)
+})
+
+test('a key may hold slashes, as they are or encoded, and its value is bytes', async () => {
+  const { call, asked, problem } = stand()
+  for (const path of ['/v1/kv/u/a/b%20c', '/v1/kv/u/a%2Fb%20c']) {
+    assert.equal(await (await call('GET', path)).text(), 'value')
+    assert.deepEqual(asked.at(-1), ['kvGet', 'u', 'a/b c'])
+  }
+  const details = await problem(await call('GET', '/v1/kv/NO/a'))
+  assert.match(details.detail, /`NO` cannot be a namespace/)
+  assert.match((await problem(await call('GET', '/v1/kv/u?limit=0'))).detail, /expected 1 to 1000/)
+  assert.match((await problem(await call('PUT', '/v1/kv/u/a?ttl=x', {}))).detail, /expected a time such as/)
 })

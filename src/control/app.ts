@@ -29,13 +29,14 @@ export function controlApp({ node, token, version, onMistake }: AppOptions): Hon
   const routes = [...ROUTES, openapiRoute(version)]
 
   for (const route of routes) {
-    app.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (context) => {
+    app.on(route.method, pattern(route), async (context) => {
       const request = context.req.raw
       authorize(route, request.headers.get('authorization'), token, context.env?.incoming)
       const name = context.req.param('name') ?? ''
       if (route.path.includes('{name}')) checkName(name)
       const query = new URL(request.url).searchParams
-      const answer: unknown = await route.handle({ node, request, name, query })
+      const params = context.req.param() as Readonly<Record<string, string>>
+      const answer: unknown = await route.handle({ node, request, name, query, params })
       if (answer instanceof Response) return answer
       return context.json(answer as object, 200, { 'cache-control': 'no-store' })
     })
@@ -57,6 +58,9 @@ export function controlApp({ node, token, version, onMistake }: AppOptions): Hon
   })
   return app
 }
+
+/** As Hono writes it. A key may hold slashes. */
+const pattern = ({ path }: Route) => path.replace('{key}', ':key{.+}').replaceAll(/\{([a-z]+)\}/g, ':$1')
 
 /** The description describes itself, too. */
 function openapiRoute(version: string): Route {
@@ -102,4 +106,9 @@ function checkName(name: string): void {
 }
 
 const matches = (pattern: string, path: string) =>
-  new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path)
+  new RegExp(
+    `^${pattern
+      .replaceAll('.', '\\.')
+      .replace('{key}', '.+')
+      .replaceAll(/\{\w+\}/g, '[^/]+')}$`,
+  ).test(path)

@@ -18,6 +18,16 @@ export async function readBody<S extends v.GenericSchema>(
 }
 
 async function readText(request: Request): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readBytes(request))
+  } catch (error) {
+    if (error instanceof EdgeError) throw error
+    throw new EdgeError('request-invalid', 'the body is not UTF-8')
+  }
+}
+
+/** The body as it came. */
+export async function readBytes(request: Request): Promise<Buffer> {
   const announced = Number(request.headers.get('content-length') ?? 0)
   if (announced > BODY_BYTES_MAX) throw tooLarge()
   let bytes = 0
@@ -27,11 +37,7 @@ async function readText(request: Request): Promise<string> {
     if (bytes > BODY_BYTES_MAX) throw tooLarge()
     chunks.push(chunk)
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
-  } catch {
-    throw new EdgeError('request-invalid', 'the body is not UTF-8')
-  }
+  return Buffer.concat(chunks)
 }
 
 const tooLarge = () => new EdgeError('request-too-large', `the body is larger than ${BODY_BYTES_MAX} bytes`)

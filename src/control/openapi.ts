@@ -19,11 +19,19 @@ export function describeRoutes(routes: readonly Route[], version: string): JsonS
   }
 }
 
+const PATH_WORDS = {
+  namespace: 'the name of a unit, or what units say in their field `kv`',
+  key: 'the key, percent-encoded; slashes may stand as they are',
+}
+
 function describeRoute(route: Route): JsonSchema {
   const parameters = [
     ...(route.path.includes('{name}')
       ? [parameter('name', 'path', 'the unit', { type: 'string', pattern: UNIT_NAME.source })]
       : []),
+    ...Object.entries(PATH_WORDS).flatMap(([name, words]) =>
+      route.path.includes(`{${name}}`) ? [parameter(name, 'path', words, { type: 'string' })] : [],
+    ),
     ...Object.entries(route.query ?? {}).map(([name, words]) =>
       parameter(name, 'query', words, { type: 'string' }),
     ),

@@ -6,6 +6,7 @@
 import type * as v from 'valibot'
 import { EdgeError } from '../base/errors.ts'
 import { readBody } from './body.ts'
+import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
 import { tailStream } from './tail-stream.ts'
@@ -16,6 +17,8 @@ export interface Call {
   /** The unit's name from the path, checked. Empty where the path has none. */
   readonly name: string
   readonly query: URLSearchParams
+  /** What stands in the path, decoded, by the names in the route. */
+  readonly params: Readonly<Record<string, string>>
 }
 
 export interface Route {
@@ -146,6 +149,7 @@ export const ROUTES: readonly Route[] = [
     access: 'token',
     handle: async ({ node, request }) => node.setAllEnabled(true, await readBody(request, shapes.WaitBody)),
   },
+  ...KV_ROUTES,
   {
     method: 'GET',
     path: '/v1/tail',

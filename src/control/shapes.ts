@@ -190,6 +190,16 @@ export const LogEntryShape = v.strictObject({
 
 export const SnapshotShape = v.strictObject({ position: PositionShape, entries: strings() })
 
+export const KvNamespaceShape = v.strictObject({ namespace: text(), keys: count(), bytes: count() })
+
+export const KvPageShape = v.strictObject({
+  keys: v.array(v.strictObject({ name: text(), expiresAt: v.optional(v.number()) })),
+  cursor: v.optional(text()),
+  complete: v.boolean(),
+})
+
+export const KvWrittenShape = v.strictObject({ namespace: text(), key: text(), bytes: count() })
+
 export const LaggardShape = v.strictObject({ who: text(), reason: text() })
 export type Laggard = v.InferOutput<typeof LaggardShape>
 

@@ -128,3 +128,43 @@ test('a unit that writes without end is refused by its quota, and harms nobody',
   const metrics = (await node.api('GET', '/metrics')).text
   assert.match(metrics, /orla_kv_keys\{store="kv",namespace="greedy"\} 500/)
 })
+
+test('the command and the API read and write what units do', async (t) => {
+  const node = await startNode(t, { config: { edge: { workers: 2 } }, units: { store: STORE } })
+  const { code, stderr } = await node.orla('kv', 'put', 'store', 'a/b c', 'from outside')
+  assert.equal(code, 0, stderr)
+  assert.equal((await node.request('/kv/a/b%20c')).text, 'none', 'a path is not decoded')
+  await node.orla('kv', 'put', 'store', 'seen', 'from outside', '--ttl', '1h', '--durable')
+  assert.equal((await node.request('/kv/seen')).text, 'from outside')
+  await node.request('/kv/own', method('PUT', 'by the unit'))
+  assert.equal((await node.orla('kv', 'get', 'store', 'own')).stdout, 'by the unit\n')
+  assert.deepEqual(JSON.parse((await node.orla('kv', 'get', 'store', 'a/b c', '--json')).stdout), {
+    namespace: 'store',
+    key: 'a/b c',
+    value: 'from outside',
+  })
+  const keys = JSON.parse((await node.orla('kv', 'list', 'store', '--json')).stdout) as { name: string }[]
+  assert.deepEqual(
+    keys.map(({ name }) => name),
+    ['a/b c', 'own', 'seen'],
+  )
+  assert.match((await node.orla('kv', 'list', 'store', '--prefix', 's')).stdout, /^seen {2}until 20.*Z\n$/)
+  assert.match((await node.orla('kv', 'list')).stdout, /^store {2}3 keys, \d+ bytes\n$/)
+  assert.equal((await node.orla('kv', 'delete', 'store', 'own')).code, 0)
+  assert.equal((await node.request('/kv/own')).text, 'none')
+  const missing = await node.orla('kv', 'get', 'store', 'own')
+  assert.equal(missing.code, 1)
+  assert.match(missing.stderr, /store has no key "own"/)
+  assert.equal((await node.orla('kv', 'grab', 'store')).code, 64)
+
+  const bytes = Uint8Array.from([0, 255, 128, 10])
+  const put = await fetch(new URL('/v1/kv/store/bytes', node.control), {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${node.token}` },
+    body: bytes,
+  })
+  assert.deepEqual(await put.json(), { namespace: 'store', key: 'bytes', bytes: 4 })
+  assert.deepEqual([...(await node.api('GET', '/v1/kv/store/bytes')).body], [...bytes])
+  assert.equal((await node.api('GET', '/v1/kv/store/nothing')).status, 404)
+  assert.equal((await node.api('PUT', `/v1/kv/store/${'k'.repeat(600)}`)).status, 422)
+})
