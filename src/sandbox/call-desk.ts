@@ -179,6 +179,7 @@ export function accountFor(invocation: Invocation): CallAccount {
 
 /** Whoever may be behind it is not run a second time. */
 function markEffect(slot: LaneSlot, caller: Invocation | undefined): void {
+  slot.hasEffects = true
   if (caller) caller.hasEffects = true
   else for (const invocation of slot.pending) invocation.hasEffects = true
 }

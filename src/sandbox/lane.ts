@@ -67,6 +67,8 @@ export class LaneSlot {
   /** Calls of the unit that are not answered, by their number, and the bytes that they carry. */
   readonly calls = new Map<number, OpenCall>()
   callBytes = 0
+  /** Invocations in there did what cannot be taken back, so that they cannot be sent again. */
+  hasEffects = false
   /** What goes on after an answer, by the invocation's id. */
   readonly background = new Map<number, Background>()
   entries: Entry[] = []
@@ -97,6 +99,12 @@ const ISOLATES_MAX = 64
 const SENDINGS_MAX = 2
 /** A first sending that is younger than this is waited for: to be woken for few costs more than they do. */
 const ALONE_MS = 1
+
+/**
+ * What cannot be sent again shall not be lost because the machine was busy for a moment: its steps have so many times the
+ * usual time. Who used up his CPU is told by that, as ever.
+ */
+const PATIENCE_WITH_EFFECTS = 8
 
 /** Characters in a frame above which another is begun, so that one crossing stays short. */
 const FRAME_CHARACTERS = 256 * 1024
@@ -226,6 +234,7 @@ export abstract class Lane {
     slot.isLive = false
     slot.timers.clear()
     slot.pending.clear()
+    slot.hasEffects = false
     abandonCalls(slot)
   }
 
@@ -304,7 +313,9 @@ export abstract class Lane {
   #seal(slot: LaneSlot): void {
     if (slot.batch === '') return
     this.#makeLive(slot)
-    this.#ready.push(this.#frame(slot, slot.entries, slot.batch, slot.routes, slot.patience))
+    if (slot.hasEffects && slot.pending.size === 0) slot.hasEffects = false
+    const patience = slot.hasEffects ? Math.max(slot.patience, PATIENCE_WITH_EFFECTS) : slot.patience
+    this.#ready.push(this.#frame(slot, slot.entries, slot.batch, slot.routes, patience))
     slot.entries = []
     slot.batch = ''
     slot.routes = ''

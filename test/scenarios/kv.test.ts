@@ -46,7 +46,11 @@ test('what a unit awaited is seen by every worker of the node', async (t) => {
 test('increments from all workers at once lose none, and each is told its own number', async (t) => {
   const node = await startNode(t, { config: { edge: { workers: 2 } }, units: { store: STORE } })
   const counts = await Promise.all(
-    Array.from({ length: 300 }, async () => Number((await node.request('/kv/n', method('POST'))).text)),
+    Array.from({ length: 300 }, async () => {
+      const { status, text } = await node.request('/kv/n', method('POST'))
+      assert.equal(status, 200, text)
+      return Number(text)
+    }),
   )
   assert.deepEqual(
     counts.toSorted((a, b) => a - b),
