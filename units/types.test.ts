@@ -75,6 +75,22 @@ test('a module in the form of the Fetch API, and an app of a framework, are unit
   assert.deepEqual(problems(app), [])
 })
 
+test('a filter is given bytes, or text where it asks for that', () => {
+  assert.deepEqual(
+    problems(`export default { bodyFilter(chunk, last, request, response, edge) {
+      edge.state.n = (edge.state.n ?? 0) + chunk.byteLength + response.status
+      return last ? new Uint8Array(chunk.buffer) : undefined
+    } }`),
+    [],
+  )
+  assert.deepEqual(
+    problems(
+      `export default { chunks: 'text', buffer: '64kb', async bodyFilter(chunk) { return chunk.toUpperCase() } }`,
+    ),
+    [],
+  )
+})
+
 const REFUSED: readonly (readonly [unit: string, problem: RegExp])[] = [
   ['{ originResponse() { return new Response() } }', /Type 'Response' is not assignable to type 'Nothing'/],
   ["{ originResponse(request) { request.path = '/x' } }", /'path' because it is a read-only property/],
@@ -85,6 +101,19 @@ const REFUSED: readonly (readonly [unit: string, problem: RegExp])[] = [
   [
     "{ access(request) { request.endpoint = 'http://x' } }",
     /'endpoint' does not exist on type 'EditableRequest'/,
+  ],
+  [
+    '{ bodyFilter(chunk) { return chunk.toUpperCase() } }',
+    /'toUpperCase' does not exist on type 'Uint8Array/,
+  ],
+  [
+    "{ chunks: 'text', bodyFilter(chunk) { return chunk.byteLength } }",
+    /'byteLength' does not exist on type 'string'/,
+  ],
+  ['{ bodyFilter() { return 5 } }', /Type 'number' is not assignable to type 'Filtered'/],
+  [
+    '{ bodyFilter(chunk, last, request, response) { response.status = 5 } }',
+    /'status' because it is a read-only/,
   ],
   ['{ content() {} }', /Type 'void' is not assignable to type 'Response/],
   ['{ access() { return 5 } }', /Type 'number' is not assignable to type 'Answer'/],

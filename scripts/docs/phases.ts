@@ -15,16 +15,17 @@ interface Handler {
 const RETURNS: Readonly<Record<string, string>> = {
   Answer: 'nothing, or a `Response`',
   Nothing: 'nothing',
+  Filtered: 'nothing, bytes or text',
   'Response | Promise<Response>': 'a `Response`',
 }
 
 /** The handlers as the author's types have them. */
 function readHandlers(): ReadonlyMap<string, Handler> {
   const source = parseSource('src/unit/types/orla.d.ts')
-  const handlers = source.statements.find(
-    (statement) => ts.isInterfaceDeclaration(statement) && statement.name.text === 'Handlers',
-  ) as ts.InterfaceDeclaration
-  const methods = handlers.members.filter((member) => ts.isMethodSignature(member))
+  const methods = source.statements
+    .filter((statement) => ts.isInterfaceDeclaration(statement))
+    .filter(({ name }) => name.text === 'Handlers' || name.text === 'BytesFilter')
+    .flatMap(({ members }) => members.filter((member) => ts.isMethodSignature(member)))
   return new Map(
     methods.map((method) => {
       const name = method.name.getText()

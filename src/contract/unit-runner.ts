@@ -27,7 +27,7 @@ export interface Trip {
   readonly response: string
   /** What earlier units changed, to be applied before the first step. */
   readonly edits: string
-  /** The request's body, for `content` alone. Empty otherwise. */
+  /** The request's body, for `content`; a piece of the response's, for `bodyFilter` (see `sandbox/protocol.ts`). Empty otherwise. */
   readonly body: string
   /** Its calls of the host are listed, and told by `traced`, before `done`. */
   readonly isTraced?: boolean
@@ -49,6 +49,8 @@ export type TripOutcome =
       /** `name: value\r\n` for each header. Comes from untrusted code: check before sending. */
       readonly headers: string
       readonly body: string | Uint8Array
+      /** In `bodyFilter`: so many bytes at either end of the piece are as they were, and `body` is what lies between. */
+      readonly kept?: { readonly prefix: number; readonly suffix: number } | undefined
       /** The body is a text with as many bytes as characters. False where it was not looked at. */
       readonly isAscii?: boolean
       readonly runs: readonly StepRun[]
@@ -100,6 +102,8 @@ export interface UnitRunner {
    * what is switched off or removed is off.
    */
   setLive(units: readonly UnitVersion[]): void
+  /** A unit was not run, for a reason that is not its code's: counted and told as a failure, and no matter of its breaker. */
+  refused(unit: UnitVersion, phase: Phase, reason: FailureReason, message: string): void
   /** Forgets a version: no trip will name it again. Trips in flight finish. */
   release(unit: UnitVersion): void
   /** Lets what is in flight finish, then ends the processes. */

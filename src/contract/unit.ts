@@ -16,6 +16,7 @@ export const PHASE_BITS = {
   origin: 32,
   originResponse: 64,
   headerFilter: 8,
+  bodyFilter: 128,
   log: 16,
 } as const
 
@@ -30,6 +31,7 @@ export type FailureReason =
   | 'memory' // its isolate outgrew `limits.memoryMb`, or its sandbox the memory of a sandbox
   | 'crash' // the process that ran it died while it was running
   | 'throw' // the handler threw, rejected, or returned what its phase may not return
+  | 'buffer' // the body is longer than `buffer`, what the unit takes whole
   | 'syntax' // the code did not compile or its top level threw
 
 /** What happens to the request when a unit fails. */
@@ -69,6 +71,10 @@ export interface Manifest {
   readonly sample: Sample
   /** Absent: closed for `rewrite`, `access` and `content`, open elsewhere. */
   readonly onError?: FailurePolicy
+  /** `bodyFilter` is given the body whole, up to so many bytes. Absent, or 0: piece by piece. */
+  readonly buffer?: number
+  /** What `bodyFilter` is given. Absent: bytes. */
+  readonly chunks?: 'bytes' | 'text'
   readonly limits: UnitLimits
   readonly isolation: 'process' | 'inline'
   /** The namespace of `edge.kv`, where it is not the unit's own name: units that name the same one share it. */

@@ -85,7 +85,7 @@ export const ChangeShape = v.strictObject({
 export type ChangeResult = v.InferOutput<typeof ChangeShape>
 export type ChangeTimings = ChangeResult['timings']
 
-const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'syntax'])
+const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'buffer', 'syntax'])
 
 export const TailLineShape = v.strictObject({
   at: v.number(),
@@ -114,6 +114,8 @@ const ManifestShape = v.strictObject({
   sample: v.strictObject({ share: v.number(), by: text() }),
   onError: v.optional(v.picklist(['closed', 'open', 'lastGood'])),
   limits: v.strictObject({ cpuMs: v.number(), wallMs: v.number(), memoryMb: v.number() }),
+  buffer: v.optional(v.number()),
+  chunks: v.optional(v.picklist(['bytes', 'text'])),
   isolation: v.picklist(['process', 'inline']),
   kv: v.optional(text()),
 })

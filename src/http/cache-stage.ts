@@ -6,6 +6,7 @@ import type { RequestHead } from '../wire/http1/message.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
 import type { Hit } from './caching/lookup.ts'
+import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
 import type { Client } from './client.ts'
 import { FillJob, PassJob } from './cache-job.ts'
@@ -86,7 +87,13 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
   const { entry } = hit
   const { staged, plan } = exchange
   const isPlain = collapsed === undefined && !hit.isNotModified && exchange.debug === undefined
-  if (isPlain && plan.headerFilter.length === 0 && staged.appended !== undefined && entry.status !== 204) {
+  if (
+    isPlain &&
+    plan.headerFilter.length === 0 &&
+    !exchange.mayTransform &&
+    staged.appended !== undefined &&
+    entry.status !== 204
+  ) {
     sendPlainHit(exchange, entry, hit, nowMs)
     return
   }
@@ -134,7 +141,17 @@ export function answerStored(
   const status = isNotModified ? 304 : entry.status
   const reason = isNotModified ? 'Not Modified' : entry.reason
   const hasBody = !isNotModified && exchange.head.method !== 'HEAD'
-  exchange.finishHead({ status, reason, fields, source: 'cache' }, (fields, final, reason) => {
+  exchange.finishHead({ status, reason, fields, source: 'cache' }, (given, final, reason) => {
+    let fields = given
+    if (exchange.mayTransform) {
+      const bytes = entry.body.length
+      const left = exchange.sendTransformed(
+        { status: final, reason, fields, bytes },
+        hasNoBody(status) ? EMPTY_BODY : entry.body,
+      )
+      if (left === undefined) return
+      fields = left
+    }
     // A unit may have kept a body under a status that allows none.
     const fits = hasNoBody(final) === hasNoBody(status)
     const head = fits ? fields : withLength(fields, final, 0)
@@ -145,5 +162,7 @@ export function answerStored(
     )
   })
 }
+
+const EMPTY_BODY = new StoredBody(Buffer.alloc(0))
 
 const withoutStatusLine = (prefix: string): string => prefix.slice(prefix.indexOf('\r\n') + 2)

@@ -7,12 +7,14 @@
 import { ERROR_CODES } from '../base/error-codes.ts'
 import type { EdgeError } from '../base/errors.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
+import { startChain, transform, type Outgoing } from './body/transforms.ts'
+import { WholeSource, type BodyAtHand } from './body/whole-source.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
 import { notModifiedHeaders } from './caching/conditional.ts'
-import type { StoredBody } from './caching/stored-body.ts'
+import { StoredBody } from './caching/stored-body.ts'
 import type { Client } from './client.ts'
 import type { ServerConnection } from './connection.ts'
 import type { InProgress } from './connection-host.ts'
@@ -45,8 +47,13 @@ export interface DebugRun {
   readonly unit: string
   readonly phase: string
   readonly result: string
-  readonly cpuUs: number
+  cpuUs: number
 }
+
+/** Characters of one unit's state: as the guest has it. */
+const STATE_MAX = 65_536
+
+const runText = (run: DebugRun): string => `${run.unit} ${run.phase} ${run.result} ${run.cpuUs}us`
 
 export class Exchange implements InProgress {
   readonly node: HttpNode
@@ -77,8 +84,14 @@ export class Exchange implements InProgress {
   flow: InProgress | undefined
   answered: Answer | undefined
   finalFields = ''
+  /** The length that the head names is not that of the body at hand. */
+  private isLengthOpen = false
   gone = false
   private held: StoredBody | undefined
+  /** `edge.state` of units, by name, as JSON. */
+  states: Map<string, string> | undefined
+  /** The headers as received, less those that this node answers in its own way. */
+  private received: HeaderList
 
   constructor(
     node: HttpNode,
@@ -97,6 +110,16 @@ export class Exchange implements InProgress {
     this.method = head.method
     this.target = head.target
     this.headers = head.headers
+    this.received = head.headers
+    if (plan.bodyFilter.length > 0) this.hideRange()
+  }
+
+  /** Positions in a body that a unit filters are not those of the origin's: the whole is asked for (RFC 9110 §14.2). */
+  private hideRange(): void {
+    const { headers } = this.head
+    if (headerValue(headers, 'range') === undefined) return
+    this.received = headers.filter((_, i) => !/^(?:range|if-range)$/.test(headers[i & ~1]!))
+    this.headers = this.received
   }
 
   /** Takes over what units changed on a trip. False where the edits are not valid: the unit is to blame. */
@@ -113,7 +136,7 @@ export class Exchange implements InProgress {
       const path = request.path ?? this.head.path
       const query = request.query ?? this.head.query
       this.target = query === '' ? path : `${path}?${query}`
-      this.headers = editHeaders(this.head.headers, request.headers)
+      this.headers = editHeaders(this.received, request.headers)
     }
     return true
   }
@@ -121,7 +144,8 @@ export class Exchange implements InProgress {
   /** The request as units rewrote it, for the cache. */
   requestAsRewritten(): RequestHead {
     const { head, method, target, headers } = this
-    return this.staged.request === undefined ? head : { ...head, method, target, headers }
+    const isAsReceived = this.staged.request === undefined && this.received === head.headers
+    return isAsReceived ? head : { ...head, method, target, headers }
   }
 
   /** Keeps a stored body at hand until the answer is out, or the client gone. */
@@ -140,9 +164,18 @@ export class Exchange implements InProgress {
 
   /** Answers with a body that is at hand. */
   answerWhole(answer: Answer, body: string | Buffer): void {
-    this.finishHead(answer, (fields, status, reason) => {
+    this.finishHead(answer, (given, status, reason) => {
+      let fields = given
+      if (this.mayTransform) {
+        const left = this.sendTransformed(
+          { status, reason, fields, bytes: body.length },
+          new StoredBody(typeof body === 'string' ? Buffer.from(body, 'latin1') : body),
+        )
+        if (left === undefined) return
+        fields = left
+      }
       const isEmpty = hasNoBody(status)
-      const length = isEmpty ? '' : `content-length: ${body.length}\r\n`
+      const length = isEmpty || this.isLengthOpen ? '' : `content-length: ${body.length}\r\n`
       const head = `HTTP/1.1 ${status} ${reason}\r\n${fields}${length}`
       this.connection.sendWhole(head, isEmpty || this.head.method === 'HEAD' ? '' : body)
       this.done()
@@ -186,8 +219,11 @@ export class Exchange implements InProgress {
       this.connection.cut()
       return
     }
-    this.plan = { ...this.plan, headerFilter: [] }
-    this.answerError(503, `the unit ${name} failed (${reason})`, `orla-unit-error: ${name} ${reason}\r\n`)
+    this.withoutTransforms().answerError(
+      503,
+      `the unit ${name} failed (${reason})`,
+      `orla-unit-error: ${name} ${reason}\r\n`,
+    )
   }
 
   /**
@@ -222,8 +258,66 @@ export class Exchange implements InProgress {
   }
 
   private debugField(): string {
-    const runs = this.debug!.map((run) => `${run.unit} ${run.phase} ${run.result} ${run.cpuUs}us`)
-    return `orla-units: ${runs.join(', ') || 'none'}\r\n`
+    const ahead = this.plan.bodyFilter.map(({ unit }) => `${unit.name}@${unit.version} bodyFilter ahead 0us`)
+    return `orla-units: ${[...this.debug!.map(runText), ...ahead].join(', ') || 'none'}\r\n`
+  }
+
+  /** What ran after the head had left: for the end of a body in chunks. */
+  debugTrailers(): HeaderList {
+    const runs = this.debug?.filter(({ phase }) => phase === 'bodyFilter') ?? []
+    return runs.length === 0 ? [] : ['orla-units', runs.map(runText).join(', ')]
+  }
+
+  // ── what bodies pass ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Something may stand between a body and the connection: one comparison for those who have nothing there. */
+  get mayTransform(): boolean {
+    return this.plan.bodyFilter.length > 0
+  }
+
+  /** What follows is the edge's own, and goes as it is. */
+  withoutTransforms(): this {
+    this.plan = { ...this.plan, headerFilter: [], bodyFilter: [] }
+    return this
+  }
+
+  /**
+   * Sends a body at hand through what it has to pass. Returns the head's fields where nothing is to be passed, and the body is
+   * the caller's to send; undefined where it is on its way.
+   */
+  sendTransformed(outgoing: Outgoing, body: BodyAtHand): string | undefined {
+    const transformed = transform(this, outgoing)
+    if (transformed === undefined) return undefined
+    if (transformed.links.length === 0) {
+      this.finalFields = transformed.fields
+      this.isLengthOpen = transformed.changesLength
+      return transformed.fields
+    }
+    const source = new WholeSource(body)
+    source.start(startChain(this, outgoing, transformed, source))
+    return undefined
+  }
+
+  // ── what units keep of a request ────────────────────────────────────────────────────────────────────────────
+
+  /** Takes `edge.state` of units out of what a trip changed. */
+  takeStates<T extends { readonly edits: string }>(outcome: T): T {
+    const { edits } = outcome
+    if (!edits.startsWith('z ') && !edits.includes('\nz ')) return outcome
+    const rest: string[] = []
+    for (const line of edits.split('\n')) {
+      const [, name, json] = /^z (\S+) ([ -~]*)$/.exec(line) ?? []
+      if (name === undefined) rest.push(line)
+      else if (json!.length <= STATE_MAX) (this.states ??= new Map()).set(name, json!)
+    }
+    return { ...outcome, edits: rest.join('\n') }
+  }
+
+  /** The same as lines of edits, for the next trip. */
+  get stateLines(): string {
+    let lines = ''
+    for (const [name, json] of this.states ?? []) lines += `z ${name} ${json}\n`
+    return lines
   }
 
   /** The answer is on its way in full: counts it, and lets the `log` units run. */
@@ -236,7 +330,13 @@ export class Exchange implements InProgress {
   }
 
   note(unit: UnitVersion, phase: string, result: string, cpuUs: number): void {
-    this.debug?.push({ unit: `${unit.name}@${unit.version}`, phase, result, cpuUs })
+    const { debug } = this
+    if (debug === undefined) return
+    const of = `${unit.name}@${unit.version}`
+    const last = debug.at(-1)
+    // The pieces of a body: one line for all of them.
+    if (last?.unit === of && last.phase === phase && last.result === result) last.cpuUs += cpuUs
+    else debug.push({ unit: of, phase, result, cpuUs })
   }
 
   // ── told by the connection ──────────────────────────────────────────────────────────────────────────────────

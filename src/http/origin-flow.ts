@@ -16,6 +16,8 @@ import type { Exchange } from './exchange.ts'
 import { addHopFields, viaMember } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
+import type { BodyChain } from './body/chain.ts'
+import { startChain, transform } from './body/transforms.ts'
 import type { CacheJob } from './cache-job.ts'
 import {
   askOriginUnits,
@@ -47,6 +49,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private isStandIn = false
   /** The answer has a status that allows no body, because a unit says so. */
   private dropsBody = false
+  /** What the body has to pass on its way to the client. */
+  private chain: BodyChain | undefined
+  /** Bytes of the body still to come, where that is known. */
+  private left: number | undefined
 
   constructor(exchange: Exchange, job: CacheJob | undefined) {
     this.exchange = exchange
@@ -83,14 +89,17 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const framing = head.framing
     this.ask = ask
     const site = exchange.site!
-    const endToEnd = addHopFields(forTheOrigin(endToEndHeaders(exchange.headers, head.nominated)), {
-      head,
-      peer: connection.peer!,
-      client: exchange.client,
-      mode: site.forwarded,
-      loopMark: exchange.node.loopMark,
-      isEdited: exchange.staged.request !== undefined,
-    })
+    const endToEnd = addHopFields(
+      forTheOrigin(endToEndHeaders(exchange.headers, head.nominated), exchange.mayTransform),
+      {
+        head,
+        peer: connection.peer!,
+        client: exchange.client,
+        mode: site.forwarded,
+        loopMark: exchange.node.loopMark,
+        isEdited: exchange.staged.request !== undefined,
+      },
+    )
     const headers = this.job?.requestHeaders(endToEnd) ?? endToEnd
     this.call = site.origin.send(
       {
@@ -237,13 +246,16 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     }
     this.framing =
       head.framing.kind === 'length' || head.framing.kind === 'none' ? head.framing.kind : 'unknown'
+    this.left = head.framing.kind === 'length' ? head.framing.bytes : undefined
     this.dropsBody = hasNoBody(status)
     const fields =
       serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
     exchange.finishHead(
       { status, reason, fields, source: this.isStandIn ? 'unit' : 'origin' },
-      (fields, status, reason) =>
-        this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(fields, status)}`),
+      (fields, status, reason) => {
+        if (exchange.mayTransform) this.startTransformed(fields, status, reason)
+        else this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(fields, status)}`)
+      },
     )
   }
 
@@ -255,6 +267,38 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (isFit && status !== 204) return fields
     this.framing = 'none'
     return withLength(fields, status, 0)
+  }
+
+  private startTransformed(fields: string, status: number, reason: string): void {
+    const { exchange } = this
+    const outgoing = { status, reason, fields, bytes: this.framing === 'none' ? 0 : this.left }
+    const transformed = transform(exchange, outgoing)
+    if (transformed === undefined) return
+    if (transformed.links.length === 0) {
+      exchange.finalFields = transformed.fields
+      this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(transformed.fields, status)}`)
+      return
+    }
+    this.chain = startChain(exchange, outgoing, transformed, {
+      resume: () => this.call?.resume(),
+      abort: () => this.client.onGone(),
+    })
+    const { chain, held } = this
+    this.isStreaming = true
+    this.held = []
+    let flowing = true
+    for (const chunk of held) flowing = this.pass(chain, chunk)
+    if (this.ended !== undefined) {
+      this.finish(this.ended)
+      return
+    }
+    if (flowing) this.call!.resume()
+    queueMicrotask(() => chain.flush())
+  }
+
+  private pass(chain: BodyChain, chunk: Buffer): boolean {
+    if (this.left !== undefined) this.left -= chunk.length
+    return chain.write(chunk, this.left === 0)
   }
 
   private startStream(head: string): void {
@@ -283,6 +327,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     }
     this.job?.append(chunk)
     if (this.isDetached) return true
+    if (this.chain !== undefined) return this.pass(this.chain, Buffer.from(chunk))
     if (this.isStreaming) return this.exchange.connection.sendChunk(chunk)
     this.held.push(Buffer.from(chunk))
     return false
@@ -303,6 +348,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private finish(trailers: HeaderList): void {
     if (this.isOver) return
     this.isOver = true
+    if (this.chain !== undefined) {
+      this.chain.end(trailers)
+      return
+    }
     this.exchange.flow = undefined
     this.exchange.connection.endStream(trailers)
     this.exchange.done()
@@ -316,6 +365,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
     this.job?.fail(error)
     if (this.isDetached) return
+    this.chain?.breakOff()
     exchange.flow = undefined
     if (exchange.connection.hasSentHead) exchange.connection.cut()
     else exchange.answerOriginError(error)
@@ -332,11 +382,14 @@ function editTarget(target: string, { path, query }: RequestEdits): string {
 
 /**
  * Without what is between the client and the edge alone: the client is told to go on when its body is read, so the origin is not asked
- * whether it would; and the debug token is nobody else's.
+ * whether it would; and the debug token is nobody else's. What is filtered or compressed here is asked for plain.
  */
-function forTheOrigin(headers: string[]): string[] {
+function forTheOrigin(headers: string[], wantsPlain: boolean): string[] {
   for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (headers[i] === 'expect' || headers[i] === 'orla-debug') headers.splice(i, 2)
+    const name = headers[i]
+    if (name === 'expect' || name === 'orla-debug' || (wantsPlain && name === 'accept-encoding'))
+      headers.splice(i, 2)
   }
+  if (wantsPlain) headers.push('accept-encoding', 'identity')
   return headers
 }

@@ -18,6 +18,7 @@ export interface UnitPlan {
   readonly origin: readonly TripStep[]
   readonly originResponse: readonly TripStep[]
   readonly headerFilter: readonly TripStep[]
+  readonly bodyFilter: readonly TripStep[]
   readonly log: readonly TripStep[]
   /** Units that run for a share of requests: who is in is drawn per request. */
   readonly sampled: readonly UnitVersion[]
@@ -29,6 +30,7 @@ export const NO_UNITS: UnitPlan = {
   origin: [],
   originResponse: [],
   headerFilter: [],
+  bodyFilter: [],
   log: [],
   sampled: [],
 }
@@ -98,6 +100,7 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPla
     origin: steps(PHASE_BITS.origin),
     originResponse: steps(PHASE_BITS.originResponse),
     headerFilter: steps(PHASE_BITS.headerFilter),
+    bodyFilter: steps(PHASE_BITS.bodyFilter),
     log: steps(PHASE_BITS.log),
     sampled: matched.units.filter((unit) => unit.manifest.sample.share < 1),
   }

@@ -25,6 +25,8 @@ type Failed = Extract<TripOutcome, { kind: 'failed' }>
 interface Continuation {
   onNext(trip: UnitTrip, edits: string): void
   onAnswer?(trip: UnitTrip, answer: Answered, edits: string): void
+  /** The one unit of the trip failed and its policy is `open`. Absent: the trip goes on without it. */
+  onOpen?(trip: UnitTrip): void
   /** A unit failed and its policy is `closed`. Absent: the request is answered with that. */
   onClosed?(unit: string, reason: FailureReason): void
   /** It is awaited by others than the client, who may have gone. */
@@ -66,15 +68,16 @@ export class UnitTrip implements Trip {
     this.meta = meta
     this.head = exchange.head.raw
     this.response = response
-    this.edits = edits
+    this.edits = exchange.states === undefined ? edits : edits + exchange.stateLines
     this.body = body
     this.continuation = continuation
     this.next = next
     this.gathered = gathered
   }
 
-  done(outcome: TripOutcome): void {
+  done(came: TripOutcome): void {
     const { exchange, gathered, continuation } = this
+    const outcome = exchange.takeStates(came)
     if (exchange.debug !== undefined) this.note(outcome)
     if (exchange.gone && this.response === '' && continuation.outlivesClient !== true) return
     if (outcome.kind === 'failed') this.onFailed(outcome)
@@ -93,6 +96,8 @@ export class UnitTrip implements Trip {
       const remaining = step.phases & ~(PHASE_BITS[failed.phase] - 1)
       const swapped = rest.map((later) => (later.unit === unit ? { ...later, unit: before } : later))
       this.again([{ unit: before, phases: remaining }, ...swapped], failed.edits)
+    } else if (policy === 'open' && this.continuation.onOpen !== undefined) {
+      this.continuation.onOpen(this)
     } else if (policy === 'open') {
       this.again(
         rest.filter((later) => later.unit !== unit),

@@ -59,6 +59,7 @@ export class Invocation implements Sections {
   headers = ''
   answer: string | Uint8Array = ''
   isAscii = false
+  kept: { readonly prefix: number; readonly suffix: number } | undefined = undefined
   reason: FailureReason = 'throw'
   message = ''
 

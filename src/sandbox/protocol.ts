@@ -44,10 +44,16 @@
  *     7 CALL \n                                     the unit does not wait for the call any more
  *     8 ID ON \n                                    ON 1: work of the invocation goes on after its answer (`waitUntil`); 0: no more
  *
+ * In `bodyFilter` an invocation is one piece of the body. BODY begins with what it is, `b` base64, `a` ASCII text or `u` UTF-8 as
+ * Latin-1, and whether it is the last, `0` or `1`. A filter that changes it answers (outcome 1) with a HEAD of `200\n` and as BODY
+ * the new piece; BODYKIND 2 is base64, 3 is `PREFIX SUFFIX\n` and a text: so many characters at either end of the piece are as
+ * they were, and the text is what lies between.
+ *
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
  * or present: `H`, `A`, `D` likewise, and `S 404` its status. In `origin`, `e URL` is the endpoint to ask; in
- * `originResponse`, `T 60` is for how many seconds the response is fresh. Names are spelled as
+ * `originResponse`, `T 60` is for how many seconds the response is fresh. `z NAME JSON` is `edge.state` of the unit NAME, in ASCII:
+ * the worker keeps it, and it comes along with the request's later runs. Names are spelled as
  * the unit wrote them; which ones are the same is decided without regard to case.
  */
 
@@ -77,6 +83,11 @@ export const OUTCOME_PENDING = 3
 
 export const BODY_TEXT = 0
 export const BODY_BYTES = 1
+export const BODY_BASE64 = 2
+export const BODY_PATCH = 3
+
+/** Characters in front of a piece of a body: its kind, and whether it is the last. */
+export const PIECE_MARK = 2
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 

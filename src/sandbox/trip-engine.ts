@@ -8,6 +8,7 @@
 import { CallDesk } from './call-desk.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
+import { answerBody } from './answer-body.ts'
 import { culprit, thrownText } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
 import * as protocol from './protocol.ts'
@@ -244,7 +245,13 @@ export class TripEngine implements LaneEvents {
     invocation.status = status
     invocation.headers = head.slice(4)
     invocation.isAscii = this.#isAscii
-    invocation.answer = bodyKind === protocol.BODY_BYTES ? Buffer.from(body, 'latin1') : body
+    const answer = answerBody(bodyKind, body, invocation.body.length)
+    if (answer === undefined) {
+      this.#fail(invocation, 'throw', 'its answer is not in form')
+      return
+    }
+    invocation.answer = answer.body
+    invocation.kept = answer.kept
     this.#settle(invocation)
   }
 

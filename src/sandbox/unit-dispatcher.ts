@@ -9,20 +9,14 @@ import { Fleet } from './fleet.ts'
 import { InlineLane } from './inline-lane.ts'
 import { Invocation } from './invocation.ts'
 import { isolatedVmPath, loadIsolatedVm } from './isolated-vm.ts'
+import { phaseName } from './phase-name.ts'
 import { ProcessLane } from './process-lane.ts'
 import { TripEngine } from './trip-engine.ts'
 import { UnitLog, type UnitLogOptions } from './unit-log.ts'
 import { UnitSlot } from './unit-slot.ts'
 import { prepareOn, tryOutcome } from './unit-trial.ts'
 import { TurnClock } from '../base/turn-clock.ts'
-import {
-  PHASES,
-  PHASE_BITS,
-  versionKey,
-  type FailureReason,
-  type Phase,
-  type UnitVersion,
-} from '../contract/unit.ts'
+import { versionKey, type FailureReason, type Phase, type UnitVersion } from '../contract/unit.ts'
 import type { BreakerState } from './breaker.ts'
 import type { Lane } from './lane.ts'
 import type { HostCalls } from '../contract/host-calls.ts'
@@ -158,9 +152,9 @@ class Dispatcher implements UnitDispatcher {
     const edits = invocation.edits.slice(invocation.editsBefore)
     switch (invocation.outcome) {
       case 'response': {
-        const { status, headers, answer: body, isAscii } = invocation
+        const { status, headers, answer: body, isAscii, kept } = invocation
         const at = phaseName(phase, invocation.phases[step]!)
-        trip.done({ kind: 'response', step, phase: at, edits, status, headers, body, isAscii, runs })
+        trip.done({ kind: 'response', step, phase: at, edits, status, headers, body, isAscii, kept, runs })
         break
       }
       case 'failed': {
@@ -301,6 +295,12 @@ class Dispatcher implements UnitDispatcher {
     return tryOutcome(prepared)
   }
 
+  refused(unit: UnitVersion, phase: Phase, reason: FailureReason, message: string): void {
+    const slot = this.#slotOf(unit)
+    slot.metrics.failed(phase, reason)
+    this.#log.failed(slot, reason, message)
+  }
+
   setLive(units: readonly UnitVersion[]): void {
     const live = new Set(units)
     for (const slot of this.#slots.values()) slot.isOff = !live.has(slot.unit)
@@ -385,12 +385,3 @@ interface Way {
 
 const mayRun = (unit: UnitSlot, now: number): boolean =>
   unit.quarantined === undefined && unit.health.breaker.admits(now)
-
-const PHASE_OF_BIT: ReadonlyMap<number, Phase> = new Map(PHASES.map((phase) => [PHASE_BITS[phase], phase]))
-
-/** The phase of a bit; where it is none, the first of those that ran. */
-function phaseName(bit: number, phases: number): Phase {
-  const phase = PHASE_OF_BIT.get(bit)
-  if (phase !== undefined) return phase
-  return PHASES.find((phase) => (phases & PHASE_BITS[phase]) !== 0) ?? 'rewrite'
-}

@@ -6,6 +6,7 @@
  */
 import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
+import { parseSize } from '../base/quantity.ts'
 import { DEFAULT_LIMITS, DEFAULT_MANIFEST, PHASES, type Manifest, type Sample } from '../contract/unit.ts'
 import { hostPattern, methodName, nodePattern, pathPattern } from './patterns.ts'
 
@@ -43,6 +44,10 @@ const LIMITS = {
   memoryMb: v.optional(within(8, 512, 'MiB')),
 }
 
+/** A body that a unit takes whole: as much as its answer may have. */
+const BUFFER_MAX = 16 * 1024 * 1024
+const BUFFER_EXPECTED = 'expected a size up to 16 MiB, such as 65536 or "64kb"'
+
 const SAMPLE = { share: v.optional(Share, 1), by: v.optional(By, 'random') }
 
 const FIELDS = {
@@ -71,6 +76,15 @@ const FIELDS = {
       v.regex(KV_NAMESPACE, 'expected 1 to 63 of a-z, 0-9 and "-", the first not "-"'),
     ),
   ),
+  buffer: v.optional(
+    v.pipe(
+      v.unknown(),
+      v.transform((value) => (typeof value === 'string' ? (parseSize(value) ?? value) : value)),
+      v.number(BUFFER_EXPECTED),
+      v.check((n) => Number.isInteger(n) && n >= 0 && n <= BUFFER_MAX, BUFFER_EXPECTED),
+    ),
+  ),
+  chunks: v.optional(v.picklist(['bytes', 'text'], 'expected "bytes" or "text"')),
   isolation: v.optional(v.picklist(['process', 'inline'], 'expected "process" or "inline"')),
 }
 

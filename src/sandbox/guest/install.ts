@@ -65,6 +65,8 @@ const FIELDS = [
   'sample',
   'onError',
   'limits',
+  'buffer',
+  'chunks',
   'isolation',
   'kv',
 ]

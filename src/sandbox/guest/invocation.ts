@@ -24,7 +24,20 @@ import {
   HeaderStore,
   setHeader,
 } from './header-store.ts'
-import { charCodeAt, detached, indexOf, parseJson, slice, startsWith, toLowerCase } from './primordials.ts'
+import {
+  charCodeAt,
+  createObject,
+  detached,
+  indexOf,
+  ObjectPrototype,
+  parseJson,
+  slice,
+  startsWith,
+  toLowerCase,
+} from './primordials.ts'
+import { setup } from './setup.ts'
+import { stateJson } from './state.ts'
+import { Piece } from './piece.ts'
 import { type ParamsOwner, paramsOf, resetParams, type URLSearchParams } from './search-params.ts'
 
 const { rewrite, access, content, origin, originResponse, headerFilter } = PHASE_BITS
@@ -64,6 +77,9 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   private chosenEndpoint: string | undefined = undefined
   private chosenTtl: number | undefined = undefined
   private metaValue: InvocationMeta | null = null
+  private pieceValue: Piece | null = null
+  private stateValue: object | null = null
+  private stateText = ''
 
   constructor(
     id: number,
@@ -211,6 +227,25 @@ export class Invocation implements HeaderOwner, ParamsOwner {
     this.edits += `T ${this.chosenTtl}\n`
   }
 
+  /** In `bodyFilter`: the piece of the body that it is about. */
+  get piece(): Piece {
+    return (this.pieceValue ??= new Piece(this.body))
+  }
+
+  /** What this unit keeps of the request from run to run. */
+  get state(): object {
+    if (this.stateValue === null) {
+      const mark = `${setup.unit.name} `
+      eachEdit(this.earlier, (letter, rest) => {
+        if (letter === 'z' && startsWith(rest, mark)) this.stateText = slice(rest, mark.length)
+      })
+      this.stateValue = (
+        this.stateText === '' ? createObject(ObjectPrototype) : parseJson(this.stateText)
+      ) as object
+    }
+    return this.stateValue
+  }
+
   /** Whether handlers of the phase that runs may read the body. */
   get isContent(): boolean {
     return this.phase === content
@@ -245,6 +280,13 @@ export class Invocation implements HeaderOwner, ParamsOwner {
     if (this.paramsChanged) {
       this.edits += `q ${this.params!.toString()}\n`
       this.paramsChanged = false
+    }
+    if (this.stateValue !== null) {
+      const text = stateJson(this.stateValue)
+      if (text !== this.stateText) {
+        this.stateText = text
+        this.edits += `z ${setup.unit.name} ${text}\n`
+      }
     }
     return this.edits
   }

@@ -124,6 +124,19 @@ export const bufferSlice: (buffer: ArrayBuffer, from: number, to?: number) => Ar
 export const setBytes: (into: Uint8Array, from: Uint8Array, at?: number) => void = uncurry(
   Uint8Array.prototype.set,
 )
+/** Of Uint8Array, in native code. Throws where the text is no base64. */
+export const bytesFromBase64 = (Uint8Array as unknown as Base64Maker).fromBase64
+export const bytesToBase64: (bytes: Uint8Array) => string = uncurry(
+  (Uint8Array.prototype as unknown as Base64Bytes).toBase64,
+)
+
+interface Base64Maker {
+  readonly fromBase64: (text: string) => Uint8Array<ArrayBuffer>
+}
+interface Base64Bytes {
+  readonly toBase64: () => string
+}
+
 export const subarray: (bytes: Uint8Array, from: number, to?: number) => Uint8Array<ArrayBuffer> = uncurry(
   Uint8Array.prototype.subarray,
 )

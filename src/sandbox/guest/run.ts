@@ -28,7 +28,7 @@ import { isResponse, type Response, responseHead } from './response.ts'
 import { type ByteStream, drain } from './streams.ts'
 import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
 
-const { rewrite, access, content, origin, originResponse, headerFilter } = PHASE_BITS
+const { rewrite, access, content, origin, originResponse, headerFilter, bodyFilter } = PHASE_BITS
 /** The phases whose handler may answer the request. */
 const ANSWERING = rewrite | access | content | origin
 
@@ -46,6 +46,7 @@ export const handlers: Record<keyof typeof PHASE_BITS, Handler | null> & {
   origin: null,
   originResponse: null,
   headerFilter: null,
+  bodyFilter: null,
   log: null,
   fetch: null,
 }
@@ -117,6 +118,10 @@ function call(run: Invocation, { request, response, edge }: Handed): unknown {
       return reflectApply(handlers.originResponse!, self, [request, response, edge])
     case headerFilter:
       return reflectApply(handlers.headerFilter!, self, [request, response, edge])
+    case bodyFilter: {
+      const { chunk, isLast } = run.piece
+      return reflectApply(handlers.bodyFilter!, self, [chunk, isLast, request, response, edge])
+    }
     default:
       return reflectApply(handlers.log!, self, [request, response, edge])
   }
@@ -167,12 +172,25 @@ function conclude(run: Invocation, result: unknown): boolean {
   if (result === undefined || result === null) {
     if (run.phase !== content) return false
     threw(run, new TypeError('content returned nothing; return a Response'))
+  } else if (run.phase === bodyFilter) {
+    return concludePiece(run, result)
   } else if (mayAnswer && typeof result === 'object' && isResponse(result)) {
     answer(run, result)
   } else {
     const what = typeof result === 'object' && isResponse(result) ? 'a Response' : describe(result)
     const right = run.phase === content ? 'a Response' : mayAnswer ? 'nothing or a Response' : 'nothing'
     threw(run, new TypeError(`${phaseName(run.phase)} returned ${what}; return ${right}`))
+  }
+  return true
+}
+
+/** A filter returned something: it takes the place of the piece. */
+function concludePiece(run: Invocation, result: unknown): boolean {
+  const written = run.piece.answer(result)
+  if (written === null) {
+    threw(run, new TypeError(`bodyFilter returned ${describe(result)}; return bytes, text or nothing`))
+  } else {
+    end(run, OUTCOME_RESPONSE, bodyFilter, '200\n', written.body, written.kind)
   }
   return true
 }
@@ -218,7 +236,20 @@ function end(
   body: string,
   kind: number,
 ): void {
-  writeInvocation(run.id, outcome, phase, run.takeEdits(), head, body, kind)
+  let edits: string
+  try {
+    edits = run.takeEdits()
+  } catch (error) {
+    // Its state is no data.
+    writeInvocation(run.id, OUTCOME_THREW, run.phase, '', errorJson(error), '', BODY_TEXT)
+    close(run)
+    return
+  }
+  writeInvocation(run.id, outcome, phase, edits, head, body, kind)
+  close(run)
+}
+
+function close(run: Invocation): void {
   run.isClosed = true
   if (!run.isPending) return
   mapDelete(pending, run.id)

@@ -193,6 +193,10 @@ export class Edge {
     return freeze(this.#run.metaJson.timing ?? {})
   }
 
+  get state(): object {
+    return this.#run.state
+  }
+
   get log(): LogFunction {
     return (this.#log ??= logFunction(this.#run.id))
   }

@@ -13,7 +13,44 @@ export type Nothing = void | Promise<void>
 export type Answer = void | Response | Promise<void | Response>
 
 /** The default export of a unit. */
-export interface Unit extends Fields, Handlers {}
+export type Unit = Fields & Handlers & (BytesFilter | TextFilter)
+
+/** `bodyFilter` on bytes: what it is without a word. */
+export interface BytesFilter {
+  /** What `bodyFilter` is given. `text`: the body's UTF-8 as text, never cut within a character. Default `bytes`. */
+  chunks?: 'bytes'
+  /**
+   * For each piece of a body on its way to the client, after `headerFilter`, from the cache or not. What it returns takes the
+   * piece's place; nothing keeps it. The piece with `last` may be empty. With `buffer` in the unit there is one piece: the whole body.
+   */
+  bodyFilter?(
+    chunk: Uint8Array<ArrayBuffer>,
+    last: boolean,
+    request: ReadonlyRequest,
+    response: SentResponse,
+    edge: Edge,
+  ): Filtered
+}
+
+/** `bodyFilter` on text. */
+export interface TextFilter {
+  chunks: 'text'
+  bodyFilter?(
+    chunk: string,
+    last: boolean,
+    request: ReadonlyRequest,
+    response: SentResponse,
+    edge: Edge,
+  ): Filtered
+}
+
+/** What takes the place of a piece of the body: bytes, text (sent as UTF-8), or nothing to keep it as it is. */
+export type Filtered =
+  | void
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Promise<void | string | Uint8Array | ArrayBuffer>
 
 /** The handlers, in the order of a request's life. At least one is needed. Each may be async. */
 export interface Handlers {
@@ -72,6 +109,11 @@ export interface Fields {
    */
   onError?: 'closed' | 'open' | 'lastGood' | ((handler: never) => unknown)
   limits?: Limits
+  /**
+   * `bodyFilter` is given the whole body in one piece, if it is at most so long (up to 16 MiB). A longer one is a failure of the
+   * unit: by `onError` it passes as it is, or is not sent. Bytes, or text such as `64kb`. Default: piece by piece.
+   */
+  buffer?: number | string
   /** `process` (default): in a sandbox process. `inline`: in the worker, for code that the operator trusts. */
   isolation?: 'process' | 'inline'
   /** The namespace of `edge.kv`, shared by all units that name it. Absent: the unit's own, which is its name. */
@@ -204,6 +246,11 @@ export interface Edge {
   readonly client: Client
   /** From `originResponse` on: how long things took. */
   readonly timing: Timing
+  /**
+   * What this unit keeps of this request: data (as JSON has it, up to 64 KiB) that is there again in its later phases, and for each
+   * piece of the body.
+   */
+  readonly state: Record<string, any>
   /** A line of the unit's log, as `orla tail` shows it: at level info, or at the level in front. */
   readonly log: Log
   /**
