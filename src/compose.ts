@@ -11,6 +11,7 @@ import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/me
 import type { OriginState } from './contract/origin.ts'
 import type { UnitVersion } from './contract/unit.ts'
 import type { Config, SiteConfig } from './config/schema.ts'
+import { siteName } from './config/site-name.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
@@ -18,10 +19,11 @@ import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
+import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
 import { createOrigin } from './http/origin/origin.ts'
 import { HttpServer } from './http/server.ts'
-import { SiteTable, type Site } from './http/sites.ts'
+import type { Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
@@ -78,26 +80,33 @@ export function composeWorker(
   })
   runner.quarantine(start.quarantined)
   if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
-  const units = new LiveUnits(start.units, node, runner, words)
-  const sites = new SiteTable(config.sites, (site) => buildSite(site, config, platform))
+  const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
+  const sites = new LiveSites(served, {
+    build: (site, before) => buildSite(site, before, config, platform),
+    onActive: ({ limits }) => (server.limits = limits),
+  })
+  const units = new LiveUnits(start.units, node, runner, sites, words)
   const httpNode = {
-    sites,
+    get sites() {
+      return sites.table
+    },
     runner,
     metrics,
     loopMark: loopMark(start.identity),
     warn: platform.warn,
-    unitBodyBytes: config.edge.limits.unitBodyBytes,
+    get unitBodyBytes() {
+      return sites.served.limits.unitBodyBytes
+    },
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
     get lastGood() {
       return units.lastGood
     },
   }
-  const { debugToken } = config.edge
   const trust = { trusted: CidrSet.of(config.edge.trustedProxies), from: config.edge.forwardedFrom }
   const chance = { random, onSampledOut: (unit: UnitVersion) => runner.sampledOut(unit, unit.phases) }
   const server = new HttpServer({
-    limits: config.edge.limits,
+    limits: served.limits,
     metrics,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
@@ -106,12 +115,13 @@ export function composeWorker(
       const client = received.hasForwarding ? peer.clientOf(received) : peer.client
       const plan = choosePlan(units.matcher(), head, client, chance)
       const exchange = new Exchange(httpNode, connection, head, client, plan)
+      const { debugToken } = sites.served
       if (debugToken !== undefined) exchange.enableDebug(debugToken)
       connection.attach(exchange)
       advance(exchange)
     },
     onSweep() {
-      for (const site of sites.sites) site.cache?.sweep(clock.now())
+      for (const site of sites.table.sites) site.cache?.sweep(clock.now())
     },
   })
   return {
@@ -121,14 +131,14 @@ export function composeWorker(
     listen: (addresses) => Promise.all(addresses.map((address) => server.listen(address))),
     metrics: () => [
       ...metrics.samples(),
-      ...cacheSamples(sites.sites),
-      ...sites.sites.flatMap(({ name, origin }) => origin.samples(name)),
+      ...cacheSamples(sites.table.sites),
+      ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
     ],
     origins: () => sites.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     async drain() {
-      await server.drain(config.edge.limits.drain)
-      for (const site of sites.sites) site.origin.close()
+      await server.drain(sites.served.limits.drain)
+      for (const site of sites.table.sites) site.origin.close()
       await runner.close()
     },
   }
@@ -144,17 +154,24 @@ function warnOfWeakWalls(protections: readonly string[], platform: Platform): vo
   )
 }
 
-function buildSite(site: SiteConfig, config: Config, platform: Platform): Site {
+/** Of the site before, what is configured the same is taken over: its kept connections, and what it has cached. */
+function buildSite(site: SiteConfig, before: Site | undefined, config: Config, platform: Platform): Site {
+  const keeps = (key: 'origin' | 'cache') => before !== undefined && isSame(site[key], before.config[key])
   return {
-    name: site.hosts[0] ?? '*',
+    name: siteName(site),
+    config: site,
     forwarded: site.forwarded,
-    origin: createOrigin(site.origin, platform),
+    origin: keeps('origin') ? before!.origin : createOrigin(site.origin, platform),
     // Each worker has a cache of its own: together they hold what the site was given.
-    cache:
-      site.cache &&
-      new ResponseCache({
-        bytesMax: Math.floor(site.cache.ram / config.edge.workers),
-        objectBytesMax: site.cache.objectBytes,
-      }),
+    cache: keeps('cache')
+      ? before!.cache
+      : site.cache &&
+        new ResponseCache({
+          bytesMax: Math.floor(site.cache.ram / config.edge.workers),
+          objectBytesMax: site.cache.objectBytes,
+        }),
   }
 }
+
+/** Of configuration: plain values, whose keys stand in the order of the schema. */
+const isSame = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)

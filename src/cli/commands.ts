@@ -22,6 +22,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   enable: { summary: 'switch a unit, or all, on again', load: () => import('./commands/enable.ts') },
   remove: { summary: 'take a unit away', load: () => import('./commands/remove.ts') },
   kv: { summary: 'look at key/value data of units, and change it', load: () => import('./commands/kv.ts') },
+  sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
+  reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
   version: { summary: 'print the version', load: () => import('./commands/version.ts') },
 }

@@ -34,6 +34,7 @@ export interface CallOptions {
   readonly body?: unknown
   /** The body as it is, instead of JSON. */
   readonly bytes?: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
   /** Milliseconds without an answer after which the control plane counts as not answering. Default 30 s. */
   readonly timeoutMs?: number
 }
@@ -83,7 +84,7 @@ export class ControlClient {
   #send(
     method: string,
     path: string,
-    { query, body, bytes, timeoutMs = 30_000 }: CallOptions,
+    { query, body, bytes, headers: more, timeoutMs = 30_000 }: CallOptions,
     signal?: AbortSignal,
   ): Promise<IncomingMessage> {
     const url = new URL(path, this.#url)
@@ -93,6 +94,7 @@ export class ControlClient {
     const content = bytes ?? (body === undefined ? undefined : Buffer.from(JSON.stringify(body)))
     const type = bytes ? 'application/octet-stream' : 'application/json'
     const headers = {
+      ...more,
       accept: 'application/json',
       ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
       ...(content && { 'content-type': type, 'content-length': content.length }),

@@ -1,5 +1,6 @@
 /** Runs an edge node in this process until a signal ends it: for `orla start` and for the demo. */
 import type { Config } from '../config/schema.ts'
+import type { ConfigFile } from '../supervisor/config-file.ts'
 import { untilSignalled } from '../supervisor/signals.ts'
 import { startSupervisor } from '../supervisor/supervisor.ts'
 import type { Terminal } from './command.ts'
@@ -19,11 +20,15 @@ export interface NodeReady {
  */
 export async function runNode(
   config: Config,
+  file: ConfigFile,
   terminal: Terminal,
   onReady: (ready: NodeReady) => void,
 ): Promise<number> {
   const secretKey = terminal.env['ORLA_SECRET_KEY']
-  const supervisor = await startSupervisor(config, secretKey === undefined ? {} : { secretKey })
+  const supervisor = await startSupervisor(config, {
+    file,
+    ...(secretKey !== undefined && { secretKey }),
+  })
   const ended = untilSignalled(supervisor)
   onReady({
     edge: supervisor.addresses.map((address) => `http://${address}`),

@@ -6,7 +6,8 @@
  */
 import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
-import { type Config, ConfigSchema } from './schema.ts'
+import { type Config, ConfigSchema, type SiteConfig } from './schema.ts'
+import { siteName } from './site-name.ts'
 
 export interface Problem {
   /** Such as `sites[0].orgin`; empty for the whole. */
@@ -31,6 +32,21 @@ export function checkConfig(input: unknown): CheckResult {
   if (checked.success && problems.length === 0) problems.push(...hostsClaimedTwice(checked.output))
   if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
   return { kind: 'config', config: checked.output }
+}
+
+export type SiteCheckResult =
+  | { readonly kind: 'site'; readonly site: SiteConfig }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+
+/** One site by itself, as it stands in the list of a configuration; paths count from the site. */
+export function checkSite(input: unknown): SiteCheckResult {
+  const result = checkConfig({ sites: [input] })
+  if (result.kind === 'config') return { kind: 'site', site: result.config.sites[0]! }
+  const problems = result.problems.map(({ path, message }) => ({
+    path: path.replace(/^sites\[0\]\.?/, ''),
+    message: message.replaceAll('sites[0].', ''),
+  }))
+  return { kind: 'problems', problems }
 }
 
 type Path = readonly (string | number)[]
@@ -151,8 +167,18 @@ function pathText(path: Path): string {
 /** Which of two sites answers for a host must not depend on their order. */
 function hostsClaimedTwice(config: Config): Problem[] {
   const owner = new Map<string, string>()
+  const named = new Map<string, string>()
   const problems: Problem[] = []
-  for (const [site, { hosts }] of config.sites.entries()) {
+  for (const [site, { hosts, name }] of config.sites.entries()) {
+    const called = siteName({ hosts, name })
+    const other = named.get(called)
+    if (other === undefined) named.set(called, pathText(['sites', site]))
+    // Where the name is that of a host, the host is told below.
+    else if (name !== undefined || !owner.has(called))
+      problems.push({
+        path: pathText(['sites', site, 'name']),
+        message: `${other} is called "${called}" already`,
+      })
     for (const [index, host] of hosts.entries()) {
       const path = pathText(['sites', site, 'hosts', index])
       const before = owner.get(host)

@@ -13,13 +13,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { EdgeError } from '../base/errors.ts'
 import { checkConfig, type Problem } from './check.ts'
 import { parseJson } from './json.ts'
-import type { Config, ConfigInput } from './schema.ts'
+import type { Config, ConfigInput, SiteConfig } from './schema.ts'
 
 export interface LoadedConfig {
   /** Checked, frozen, with paths made absolute. */
   readonly config: Config
   /** The file it came from, or `defaults`. */
   readonly source: string
+  /** What stands there, as it was written. It was checked. */
+  readonly input: ConfigInput
+  /** Where paths in it count from. */
+  readonly folder: string
 }
 
 const DEFAULT_FILES = ['orla.config.ts', 'orla.config.json']
@@ -27,9 +31,16 @@ const DEFAULT_FILES = ['orla.config.ts', 'orla.config.json']
 /** `file` as given to `--config`; both it and the default files are looked for from `cwd`. */
 export async function loadConfig(file: string | undefined, cwd: string): Promise<LoadedConfig> {
   const path = file === undefined ? findDefault(cwd) : resolve(cwd, file)
-  if (path === undefined) return { config: checked({}, 'defaults', cwd), source: 'defaults' }
-  return { config: checked(await read(path), path, dirname(path)), source: path }
+  if (path === undefined) return loaded({}, 'defaults', cwd)
+  return loaded(await readConfigFile(path), path, dirname(path))
 }
+
+const loaded = (input: unknown, source: string, folder: string): LoadedConfig => ({
+  config: checked(input, source, folder),
+  source,
+  input: input as ConfigInput,
+  folder,
+})
 
 function findDefault(cwd: string): string | undefined {
   const [first, second] = DEFAULT_FILES.map((name) => join(cwd, name)).filter((path) => existsSync(path))
@@ -43,7 +54,8 @@ function findDefault(cwd: string): string | undefined {
   return first
 }
 
-async function read(path: string): Promise<unknown> {
+/** What a .ts or .json file holds, unchecked. Throws `EdgeError`. */
+export async function readConfigFile(path: string): Promise<unknown> {
   const kind = extname(path)
   if (kind !== '.json' && kind !== '.ts') {
     throw new EdgeError('config-invalid', `${path} is neither a .ts nor a .json file`, {
@@ -70,13 +82,19 @@ function readJson(text: string, path: string): unknown {
   throw new EdgeError('config-invalid', `${path}:${line}:${column}: ${message}\n${excerpt}`)
 }
 
+/** Modules are kept by their URL: the same file read again needs another one, and so does what it imports. */
+let readings = 0
+
 async function importModule(path: string): Promise<unknown> {
+  const reading = `?reading=${++readings}`
   const hooks = registerHooks({
     resolve(specifier, context, next) {
       if (specifier === 'orla') return { url: INDEX_URL, format: 'module-typescript', shortCircuit: true }
       const found = next(specifier, context)
       // Without a package.json beside it, Node would try a file as CommonJS first, and warn.
-      return found.url.endsWith('.ts') ? { ...found, format: 'module-typescript' } : found
+      if (!found.url.startsWith('file:') || !found.url.endsWith('.ts')) return found
+      const isProgram = found.url.startsWith(SOURCES_URL)
+      return { ...found, url: isProgram ? found.url : found.url + reading, format: 'module-typescript' }
     },
   })
   try {
@@ -95,6 +113,7 @@ async function importModule(path: string): Promise<unknown> {
 }
 
 const INDEX_URL = new URL('../index.ts', import.meta.url).href
+const SOURCES_URL = new URL('..', import.meta.url).href
 
 /** What was wrong and where in the author's files, without the frames of Node. */
 function importFailure(error: unknown): string {
@@ -103,8 +122,7 @@ function importFailure(error: unknown): string {
   return own.join('\n').replaceAll(/file:\/\/[^\s)]+/g, (url) => plainPath(url))
 }
 
-const isAuthorsFrame = (frame: string): boolean =>
-  frame.includes('file://') && !frame.includes(INDEX_URL.slice(0, -'index.ts'.length))
+const isAuthorsFrame = (frame: string): boolean => frame.includes('file://') && !frame.includes(SOURCES_URL)
 
 function plainPath(url: string): string {
   const [, file = '', place = ''] = /^(.*?)((?::\d+)*)$/.exec(url) ?? []
@@ -132,12 +150,14 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
     store: { ...config.store, path: resolve(folder, config.store.path) },
-    sites: config.sites.map((site) => {
-      const { ca } = site.origin.tls
-      if (ca === undefined) return site
-      return { ...site, origin: { ...site.origin, tls: { ...site.origin.tls, ca: resolve(folder, ca) } } }
-    }),
+    sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
   }
+}
+
+export function siteWithAbsolutePaths(site: SiteConfig, folder: string): SiteConfig {
+  const { ca } = site.origin.tls
+  if (ca === undefined) return site
+  return { ...site, origin: { ...site.origin, tls: { ...site.origin.tls, ca: resolve(folder, ca) } } }
 }
 
 /** A checked configuration is passed around by reference: nobody may change it. */

@@ -36,7 +36,16 @@ const Host = v.pipe(
   v.transform((host) => host.toLowerCase().replace(/(?<=.)\.$/, '')),
 )
 
+const SITE_NAME_EXPECTED = 'expected a name such as "tv" or "tv.example.com", at most 253 characters'
+
 const Site = v.strictObject({
+  /** How the site is called in commands, metrics and logs; the first of its hosts where none is given. */
+  name: v.optional(
+    v.pipe(
+      v.string(SITE_NAME_EXPECTED),
+      v.regex(/^[A-Za-z0-9*[_][A-Za-z0-9._:*\]-]{0,252}$/, SITE_NAME_EXPECTED),
+    ),
+  ),
   /** Names, `*.example.com` for all names below one, or `*` for the rest. A host belongs to one site. */
   hosts: v.optional(
     v.pipe(
@@ -180,4 +189,5 @@ export type ConfigInput = v.InferInput<typeof ConfigSchema>
 /** What the program reads: checked, defaults filled in, times in milliseconds, sizes in bytes. */
 export type Config = v.InferOutput<typeof ConfigSchema>
 export type SiteConfig = Config['sites'][number]
+export type SiteInput = NonNullable<ConfigInput['sites']>[number]
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'

@@ -8,7 +8,14 @@
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
 import type { FailureReason, UnitVersion } from './unit.ts'
 import type { TryOutcome } from './unit-runner.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, SiteConfig } from '../config/schema.ts'
+
+/** What of the configuration changes while the node runs, beside the units and at the same moment. */
+export interface Served {
+  readonly sites: readonly SiteConfig[]
+  readonly limits: Config['edge']['limits']
+  readonly debugToken?: string | undefined
+}
 
 /**
  * The units that are live together. `lastGood` holds the versions that `onError: "lastGood"` falls back to, by name.
@@ -19,6 +26,8 @@ export interface UnitSet {
   readonly enabled: boolean
   readonly units: readonly UnitVersion[]
   readonly lastGood: Readonly<Record<string, UnitVersion>>
+  /** The sites that go live with them. Absent for a receiver that serves with the same ones already. */
+  readonly served?: Served | undefined
 }
 
 /** A version whose receiver holds it already: one that is live. */

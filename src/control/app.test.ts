@@ -36,6 +36,24 @@ const summary: shapes.UnitSummary = {
   secrets: [],
   deployedAt: 0,
 }
+const site: shapes.SiteSummary = {
+  name: 'a',
+  hosts: ['a'],
+  version: 3,
+  from: 'file',
+  at: 0,
+  site: { hosts: ['a'], origin: 'http://127.0.0.1:1' },
+}
+const siteChange: shapes.SiteChange = {
+  added: [],
+  changed: ['a'],
+  removed: [],
+  overridden: [],
+  epoch: 3,
+  live: { workers: 1, of: 1 },
+  ms: 1,
+  timings: {},
+}
 const position = { log: 'l', id: 0, hash: '' }
 
 /** Answers as a node would; `asked` holds what the API asked it. */
@@ -71,6 +89,11 @@ function stand(overrides: Partial<ControlledNode> = {}) {
       list: noting('kvList', { keys: [{ name: 'a/b' }], complete: true }),
       change: noting('kvChange', Promise.resolve(1)),
     },
+    sites: noting('sites', [site]),
+    site: noting('site', site),
+    setSites: noting('setSites', Promise.resolve(siteChange)),
+    removeSite: noting('removeSite', Promise.resolve(siteChange)),
+    reload: noting('reload', Promise.resolve({ ...siteChange, source: 'f', settings: [] })),
     edges: noting('edges', [
       {
         name: 'n',
@@ -115,7 +138,13 @@ function stand(overrides: Partial<ControlledNode> = {}) {
 
 const urlOf = (route: Route) => route.path.replaceAll(/\{\w+\}/g, 'a')
 const bodyOf = (route: Route) =>
-  route.body === shapes.DeployBody ? { source: '' } : route.body ? {} : undefined
+  route.body === shapes.DeployBody
+    ? { source: '' }
+    : route.body === shapes.SitesBody
+      ? { sites: [] }
+      : route.body
+        ? {}
+        : undefined
 
 test('every route answers in the shape that it is described with', async () => {
   const { call } = stand()

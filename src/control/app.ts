@@ -33,7 +33,7 @@ export function controlApp({ node, token, version, onMistake }: AppOptions): Hon
       const request = context.req.raw
       authorize(route, request.headers.get('authorization'), token, context.env?.incoming)
       const name = context.req.param('name') ?? ''
-      if (route.path.includes('{name}')) checkName(name)
+      if (route.path.startsWith('/v1/units/{name}')) checkName(name)
       const query = new URL(request.url).searchParams
       const params = context.req.param() as Readonly<Record<string, string>>
       const answer: unknown = await route.handle({ node, request, name, query, params })

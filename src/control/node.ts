@@ -8,7 +8,17 @@ import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
 import type { KvPage, KvWrite } from '../contract/kv.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
-import type { ChangeResult, EdgeStatus, Laggard, Problem, UnitDetail, UnitSummary } from './shapes.ts'
+import type {
+  ChangeResult,
+  EdgeStatus,
+  Laggard,
+  Problem,
+  ReloadResult,
+  SiteChange,
+  SiteSummary,
+  UnitDetail,
+  UnitSummary,
+} from './shapes.ts'
 
 /** When a change counts as done: written to the store, or run by every edge node, or by every worker of every edge node. */
 export type Wait = 'stored' | 'edges' | 'all'
@@ -59,6 +69,9 @@ export class NotFinished extends EdgeError {
   }
 }
 
+/** What a site must be for a change to happen: at this version, not there, or there at any version. */
+export type Expectation = number | 'none' | 'any'
+
 export interface TailListener {
   onLine(line: TailLine): void
   /** Lines that were lost since the last call, because a worker or this listener was too slow. */
@@ -83,6 +96,18 @@ export interface ControlledNode {
   /** The switch for all units at once; `name` of the result is `*`. */
   setAllEnabled(enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
   setEnv(name: string, change: EnvironmentChange, options: ChangeOptions): Promise<ChangeResult>
+
+  sites(): readonly SiteSummary[]
+  site(name: string): SiteSummary
+  /** All of them or none. `expected` is of the only one. The inputs are unchecked. */
+  setSites(
+    inputs: readonly Readonly<Record<string, unknown>>[],
+    how: { readonly replaceAll?: boolean; readonly expected?: Expectation },
+    options: ChangeOptions,
+  ): Promise<SiteChange>
+  removeSite(name: string, expected: Expectation | undefined, options: ChangeOptions): Promise<SiteChange>
+  /** Reads the configuration file again. */
+  reload(options: ChangeOptions): Promise<ReloadResult>
 
   units(): Promise<readonly UnitSummary[]>
   unit(name: string): Promise<UnitDetail>

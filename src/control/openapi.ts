@@ -26,9 +26,7 @@ const PATH_WORDS = {
 
 function describeRoute(route: Route): JsonSchema {
   const parameters = [
-    ...(route.path.includes('{name}')
-      ? [parameter('name', 'path', 'the unit', { type: 'string', pattern: UNIT_NAME.source })]
-      : []),
+    ...(route.path.includes('{name}') ? [nameParameter(route.path)] : []),
     ...Object.entries(PATH_WORDS).flatMap(([name, words]) =>
       route.path.includes(`{${name}}`) ? [parameter(name, 'path', words, { type: 'string' })] : [],
     ),
@@ -51,6 +49,11 @@ function describeRoute(route: Route): JsonSchema {
     security: route.access === 'open' ? [] : route.access === 'local' ? [{}, { token: [] }] : [{ token: [] }],
   }
 }
+
+const nameParameter = (path: string) =>
+  path.startsWith('/v1/units/')
+    ? parameter('name', 'path', 'the unit', { type: 'string', pattern: UNIT_NAME.source })
+    : parameter('name', 'path', 'the site', { type: 'string' })
 
 function answerContent(answer: Route['answer']): JsonSchema {
   if (typeof answer === 'string') return { [answer]: { schema: { type: 'string' } } }

@@ -9,12 +9,13 @@ import { readBody } from './body.ts'
 import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
+import { SITE_ROUTES } from './site-routes.ts'
 import { tailStream } from './tail-stream.ts'
 
 export interface Call {
   readonly node: ControlledNode
   readonly request: Request
-  /** The unit's name from the path, checked. Empty where the path has none. */
+  /** The name of a unit or a site from the path; a unit's is checked. Empty where the path has none. */
   readonly name: string
   readonly query: URLSearchParams
   /** What stands in the path, decoded, by the names in the route. */
@@ -150,6 +151,7 @@ export const ROUTES: readonly Route[] = [
     handle: async ({ node, request }) => node.setAllEnabled(true, await readBody(request, shapes.WaitBody)),
   },
   ...KV_ROUTES,
+  ...SITE_ROUTES,
   {
     method: 'GET',
     path: '/v1/tail',

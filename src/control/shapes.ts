@@ -85,7 +85,55 @@ export const ChangeShape = v.strictObject({
 export type ChangeResult = v.InferOutput<typeof ChangeShape>
 export type ChangeTimings = ChangeResult['timings']
 
+<<<<<<< HEAD
 const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'buffer', 'syntax'])
+=======
+export const SiteShape = v.strictObject({
+  name: text(),
+  hosts: v.array(text()),
+  /** The position of its last change, also its `ETag`. */
+  version: count(),
+  /** The configuration file, or the command and the API. */
+  from: v.picklist(['file', 'live']),
+  /** Milliseconds since 1970. */
+  at: v.number(),
+  /** As it was written. */
+  site: v.record(text(), v.unknown()),
+})
+export type SiteSummary = v.InferOutput<typeof SiteShape>
+
+const SiteChangeEntries = {
+  added: v.array(text()),
+  changed: v.array(text()),
+  removed: v.array(text()),
+  /** Of these, those that undo what was changed live. */
+  overridden: v.array(text()),
+  epoch: count(),
+  live: ChangeShape.entries.live,
+  ms: v.number(),
+  timings: ChangeShape.entries.timings,
+}
+export const SiteChangeShape = v.strictObject(SiteChangeEntries)
+export type SiteChange = v.InferOutput<typeof SiteChangeShape>
+
+export const ReloadShape = v.strictObject({
+  ...SiteChangeEntries,
+  /** The file that was read. */
+  source: text(),
+  /** What else changed, such as `edge.limits.idle`. */
+  settings: v.array(text()),
+})
+export type ReloadResult = v.InferOutput<typeof ReloadShape>
+
+/** A site as the configuration file has it. */
+export const SiteBody = v.record(text(), v.unknown(), 'expected a site: an object with `hosts` and `origin`')
+export const SitesBody = v.strictObject({
+  sites: v.array(SiteBody, 'expected a list of sites'),
+  ...Waiting,
+})
+
+const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'syntax'])
+>>>>>>> 81e0c36 (sites: they live in the store, and change while the node runs)
 
 export const TailLineShape = v.strictObject({
   at: v.number(),

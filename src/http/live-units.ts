@@ -1,5 +1,5 @@
 /**
- * The units that are live on this worker, and how they change: prepared aside, then swapped when the node flips.
+ * The units that are live on this worker, with the sites beside them, and how they change: prepared aside, then swapped when the node flips.
  *
  * The supervisor writes the new epoch into a word that all workers share; each reads it at the start of every request, so
  * the node flips at one moment. A request keeps what it started with: it holds its units, not the epoch.
@@ -9,6 +9,7 @@ import type { AbridgedSet, UnitSet } from '../contract/messages.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
 import { restore } from '../unit/abridged-set.ts'
+import type { LiveSites, PreparedSites } from './live-sites.ts'
 import { compileUnits, type NodeIdentity, type UnitMatcher } from '../unit/matcher.ts'
 
 /** A request in flight may still need an old version; after this it is over, or lives without it. */
@@ -19,11 +20,14 @@ const OLD_VERSIONS_MAX = 4
 interface Epoch {
   readonly set: UnitSet
   readonly matcher: UnitMatcher
+  /** Absent where the sites stay as they are. */
+  readonly sites: PreparedSites | undefined
 }
 
 export class LiveUnits {
   private readonly node: NodeIdentity
   private readonly runner: UnitRunner
+  private readonly sites: LiveSites
   /** Shared by the processes of the node; word 0 is the epoch. */
   private readonly words: Int32Array
   private readonly versions = new Map<string, UnitVersion>()
@@ -33,11 +37,12 @@ export class LiveUnits {
   /** Replaced versions, oldest first, with the timer that releases them. */
   private readonly old: { readonly unit: UnitVersion; readonly timer: NodeJS.Timeout }[] = []
 
-  constructor(set: UnitSet, node: NodeIdentity, runner: UnitRunner, words: Int32Array) {
+  constructor(set: UnitSet, node: NodeIdentity, runner: UnitRunner, sites: LiveSites, words: Int32Array) {
     this.node = node
     this.runner = runner
+    this.sites = sites
     this.words = words
-    this.current = this.compile(this.intern(set))
+    this.current = this.compile(this.intern(set), undefined)
     this.currentEpoch = set.epoch
     this.tellLive()
   }
@@ -55,8 +60,8 @@ export class LiveUnits {
     })
   }
 
-  private compile(set: UnitSet): Epoch {
-    return { set, matcher: compileUnits(set, this.node) }
+  private compile(set: UnitSet, sites: PreparedSites | undefined): Epoch {
+    return { set, matcher: compileUnits(set, this.node), sites }
   }
 
   /** The matcher of the epoch that is live now. Called at the start of every request. */
@@ -79,16 +84,26 @@ export class LiveUnits {
     const set = this.intern(received)
     const live = new Set(this.current.set.units.map(versionKey))
     const fresh = set.units.filter((unit) => !live.has(versionKey(unit)))
-    const problems = await this.runner.prepare(fresh)
-    if (problems.length === 0) this.prepared.set(set.epoch, this.compile(set))
-    else this.releaseMissing(fresh, this.current.set)
+    const problems = [...(await this.runner.prepare(fresh))]
+    if (problems.length === 0) {
+      try {
+        const sites = set.served && this.sites.prepare(set.served)
+        this.prepared.set(set.epoch, this.compile(set, sites))
+        return []
+      } catch (error) {
+        problems.push((error as Error).message)
+      }
+    }
+    this.releaseMissing(fresh, this.current.set)
     return problems
   }
 
   abort(epoch: number): void {
-    const set = this.prepared.get(epoch)?.set
+    const prepared = this.prepared.get(epoch)
     this.prepared.delete(epoch)
-    if (set !== undefined) this.releaseMissing(set.units, this.current.set)
+    if (prepared === undefined) return
+    this.releaseMissing(prepared.set.units, this.current.set)
+    if (prepared.sites) this.sites.discard(prepared.sites)
   }
 
   private flipTo(epoch: number): void {
@@ -98,6 +113,7 @@ export class LiveUnits {
     const before = this.current.set
     this.current = next
     this.currentEpoch = epoch
+    if (next.sites) this.sites.activate(next.sites)
     for (const known of this.prepared.keys()) if (known <= epoch) this.prepared.delete(known)
     this.retire(before, next.set)
     this.tellLive()

@@ -11,8 +11,10 @@ import type { ConnectionHost, ConnectionLimits } from './connection-host.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { acceptInto, type ReadInto } from './shared-reads.ts'
 
+export type ServerLimits = ConnectionLimits & { readonly connections: number }
+
 export interface HttpServerOptions {
-  readonly limits: ConnectionLimits & { readonly connections: number }
+  readonly limits: ServerLimits
   readonly metrics: HttpMetrics
   readonly monotonic: () => number
   onRequest(connection: ServerConnection, head: RequestHead): void
@@ -26,7 +28,8 @@ const DRAIN_GRACE_MS = 500
 const BACKLOG = 4096
 
 export class HttpServer implements ConnectionHost {
-  readonly limits: ConnectionLimits
+  /** May be replaced while it runs: what starts from then on is held to the new ones. */
+  limits: ServerLimits
   draining = false
   nowMs: number
   private readonly options: HttpServerOptions
@@ -66,7 +69,7 @@ export class HttpServer implements ConnectionHost {
 
   private accept(socket: Socket, read: ReadInto): void {
     const { metrics } = this.options
-    if (this.connections.size >= this.options.limits.connections) {
+    if (this.connections.size >= this.limits.connections) {
       metrics.countRefused(503)
       socket.destroy()
       return

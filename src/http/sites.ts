@@ -5,8 +5,9 @@ import type { ResponseCache } from './caching/response-cache.ts'
 import type { ForwardedMode } from './forwarding/hop.ts'
 
 export interface Site {
-  /** The first of its hosts: how it is called in logs and metrics. */
+  /** How it is called in logs and metrics. */
   readonly name: string
+  readonly config: SiteConfig
   readonly origin: Origin
   readonly cache: ResponseCache | undefined
   /** What its origin is told of clients. */

@@ -9,14 +9,18 @@ import type { Clock } from '../base/clock.ts'
 import type { SharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
-import type { FromWorker, MetricSample } from '../contract/messages.ts'
+import { EdgeError } from '../base/errors.ts'
+import type { FromWorker, MetricSample, UnitSet } from '../contract/messages.ts'
 import { versionKey } from '../contract/unit.ts'
-import type { ControlledNode } from '../control/node.ts'
+import type { ChangeOptions, ControlledNode } from '../control/node.ts'
+import type { ChangeResult } from '../control/shapes.ts'
+import { SiteReader } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import type { Bundles } from './bundles.ts'
 import { Epochs } from './epochs.ts'
+import type { ConfigFile } from './config-file.ts'
 import type { Log } from './log.ts'
 import { KvService } from './kv-service.ts'
 import { MetricSums } from './metric-sums.ts'
@@ -26,10 +30,11 @@ import { ProcessMetrics, type RoleProcess } from './process-metrics.ts'
 import { Pulse } from './pulse.ts'
 import { Quarantines } from './quarantine.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
+import { SiteControl } from './site-control.ts'
 import { TailHub } from './tail-hub.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
-import { UnitChanges } from './unit-changes.ts'
+import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
 import { WorkerPool, type StartMessage } from './worker-pool.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
@@ -43,6 +48,7 @@ export interface NodeSurroundings {
   readonly shared: SharedWords
   readonly builder: UnitBuilder
   readonly secrets: SecretBox
+  readonly file: ConfigFile
   readonly bundles: Bundles
   readonly workerEntry?: string
 }
@@ -68,6 +74,8 @@ export class EdgeNode {
   readonly #sums = new MetricSums()
   readonly #own = new NodeMetrics()
   readonly #processes = new ProcessMetrics()
+  readonly #changes: UnitChanges
+  readonly #sites: SiteControl
   readonly #sandboxes: SandboxWatch
   readonly #pulse: Pulse
   readonly #identity = randomBytes(8).toString('hex')
@@ -76,7 +84,13 @@ export class EdgeNode {
   constructor(around: NodeSurroundings) {
     const { config, log, store, directory, shared, secrets } = around
     const cache: VersionCache = new Map()
-    const readSet = () => readUnits(store, secrets, cache)
+    const sites = new SiteControl({
+      ...around,
+      reader: new SiteReader(store),
+      make: (request, options) => this.#make(request, options),
+    })
+    const readSet = (): UnitSet => ({ ...readUnits(store, secrets, cache), served: sites.served() })
+    this.#sites = sites
     this.#around = around
     this.#kv = new KvService({
       ...around,
@@ -101,6 +115,14 @@ export class EdgeNode {
     this.#epochs = new Epochs(shared.words, this.#pool, readSet())
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
     const onEnd = (ok: boolean, ms: number) => this.#own.countChange(ok, ms)
+    this.#changes = new UnitChanges({
+      ...around,
+      readSet,
+      pool: this.#pool,
+      epochs: this.#epochs,
+      turns: this.#turns,
+      onEnd,
+    })
     this.control = nodeControl({
       ...around,
       pool: this.#pool,
@@ -108,19 +130,18 @@ export class EdgeNode {
       quarantines: this.#quarantines,
       kv: this.#kv,
       tailHub: this.#tailHub,
-      changes: new UnitChanges({
-        ...around,
-        readSet,
-        pool: this.#pool,
-        epochs: this.#epochs,
-        turns: this.#turns,
-        onEnd,
-      }),
+      make: (request, options) => this.#make(request, options),
+      sites,
       shareQuarantine: () => this.#shareQuarantine(),
       breakers: () => this.#breakers(),
       samples: () => this.#samples(),
       isDraining: () => this.#isDraining,
     })
+  }
+
+  async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
+    if (this.#isDraining) throw new EdgeError('draining', 'the node is shutting down, and takes no changes')
+    return this.#changes.make(request, options)
   }
 
   get addresses(): readonly string[] {
@@ -140,7 +161,7 @@ export class EdgeNode {
     const timer = setTimeout(resolve, CHANGE_GRACE_MS)
     await Promise.race([this.#turns.take(async () => {}), late])
     clearTimeout(timer)
-    await this.#pool.drain(this.#around.config.edge.limits.drain + DRAIN_GRACE_MS)
+    await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
   }
 
   async kill(): Promise<void> {
@@ -156,7 +177,8 @@ export class EdgeNode {
     return {
       kind: 'start',
       worker,
-      config,
+      // The sites come with the units.
+      config: { ...config, sites: [] },
       identity: this.#identity,
       listen: config.edge.listen,
       units: this.#epochs.live,

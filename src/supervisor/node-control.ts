@@ -49,8 +49,9 @@ import type { KvService } from './kv-service.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
 import type { Quarantines } from './quarantine.ts'
+import type { SiteControl } from './site-control.ts'
 import type { TailHub } from './tail-hub.ts'
-import type { ChangeRequest, Plan, UnitChanges } from './unit-changes.ts'
+import type { ChangeRequest, Plan } from './unit-changes.ts'
 import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
@@ -60,7 +61,8 @@ export interface NodeParts {
   readonly store: SqliteStore
   readonly secrets: SecretBox
   readonly builder: UnitBuilder
-  readonly changes: UnitChanges
+  readonly make: (request: ChangeRequest, options: ChangeOptions) => Promise<ChangeResult>
+  readonly sites: SiteControl
   readonly pool: WorkerPool
   readonly epochs: Epochs
   readonly quarantines: Quarantines
@@ -76,12 +78,7 @@ export interface NodeParts {
 }
 
 export function nodeControl(parts: NodeParts): ControlledNode {
-  const { store, quarantines, epochs, pool, tailHub } = parts
-
-  function make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
-    if (parts.isDraining()) throw new EdgeError('draining', 'the node is shutting down, and takes no changes')
-    return parts.changes.make(request, options)
-  }
+  const { store, quarantines, epochs, pool, tailHub, make, sites } = parts
 
   const context = (name: string): PlanContext => ({
     secrets: parts.secrets,
@@ -151,6 +148,12 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 
     setEnv: (name, values, options) =>
       change(name, () => planEnv(store, name, envChange(values), context(name)), options),
+
+    sites: () => sites.sites(),
+    site: (name) => sites.site(name),
+    setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
+    removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
+    reload: (options) => sites.reload(options),
 
     async units() {
       const breakers = await parts.breakers()

@@ -1,5 +1,6 @@
 /**
- * What signals mean to a node: the first SIGTERM, SIGINT or SIGHUP drains it, a second one ends it at once.
+ * What signals mean to a node: the first SIGTERM or SIGINT drains it, a second one ends it at once; SIGHUP reads the
+ * configuration again, or where there is none to read drains too.
  */
 import { stderrLog, type Log } from './log.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -24,12 +25,16 @@ export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLo
     isDraining = true
     end.then(() => ended.resolve(code), ended.reject)
   }
-  for (const signal of SIGNALS) process.on(signal, onSignal)
+  const onAny = (signal: keyof typeof ENDED_BY) => {
+    if (signal === 'SIGHUP' && supervisor.canReload) void supervisor.reload(signal)
+    else onSignal(signal)
+  }
+  for (const signal of SIGNALS) process.on(signal, onAny)
   process.on('SIGUSR2', ignore)
   try {
     return await ended.promise
   } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal)
+    for (const signal of SIGNALS) process.off(signal, onAny)
     process.off('SIGUSR2', ignore)
   }
 }

@@ -18,8 +18,12 @@ import { openControlToken, type ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
 import { makeBundles, type Bundles } from './bundles.ts'
+import type { ConfigFile } from './config-file.ts'
 import { EdgeNode } from './edge-node.ts'
+import { watchText } from './file-watch.ts'
 import { stderrLog, type Log } from './log.ts'
+import { reloadTold } from './reload.ts'
+import { applyFileAtStart } from './site-control.ts'
 import { addressError, probeAddress, splitAddress } from './ports.ts'
 import { startBuilder, type UnitBuilder } from './unit-builder.ts'
 
@@ -30,6 +34,8 @@ export interface SupervisorOptions {
   readonly workerEntry?: string
   readonly bundles?: Bundles
   readonly builder?: UnitBuilder
+  /** Where the configuration came from; without it there are no sites but those in the store. */
+  readonly file?: ConfigFile
   /** The value of `ORLA_SECRET_KEY`, which seals secrets instead of a key file. */
   readonly secretKey?: string
 }
@@ -43,6 +49,10 @@ export interface Supervisor {
   readonly token: string
   /** Where it is kept, where the configuration gives none. */
   readonly keptToken: ControlToken | undefined
+  /** Whether it has a configuration file. */
+  readonly canReload: boolean
+  /** Reads the configuration file again; what is wrong with it, or what was done, is told to the operator. */
+  reload(why: string): Promise<void>
   /** Takes nothing new, finishes what is in flight (at most `edge.limits.drain`), and ends all processes. */
   drain(): Promise<void>
   /** Ends all processes at once. What was acknowledged is safe. */
@@ -57,6 +67,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
   const { clock = systemClock, log = stderrLog } = options
   const config = { ...given, node: { ...given.node, name: given.node.name ?? hostname() } }
   const directory = resolve(config.store.path)
+  const { file = { sites: [], folder: process.cwd() } } = options
 
   /** What was made, to be ended in the opposite order; each of them, even where one fails. */
   const made: (() => unknown)[] = []
@@ -76,6 +87,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
     const token = config.control.token ?? keptToken!.token
     for (const address of [...config.edge.listen, config.control.listen]) await probeAddress(address)
+    applyFileAtStart(store, file, { clock, log })
     const shared = createSharedWords(WORD_COUNT)
     made.push(() => shared.unlink())
     const builder = options.builder ?? startBuilder(log)
@@ -89,6 +101,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       directory,
       shared,
       builder,
+      file,
       secrets: openSecrets(directory, options.secretKey),
       bundles: options.bundles ?? (await makeBundles()),
       ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
@@ -107,11 +120,23 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     })
     made.push(() => control.close(0))
 
+    const reload = (why: string) => reloadTold(node.control, why, log)
+    if (file.path !== undefined) {
+      const watch = watchText(
+        file.path,
+        () => void reload('its file changed'),
+        (error) => log.warn(`${file.path} is not watched (${error.message}): use \`orla reload\``),
+      )
+      made.push(() => watch.close())
+    }
+
     return {
       addresses: node.addresses,
       controlAddress: control.address,
       token,
       keptToken,
+      canReload: file.load !== undefined,
+      reload,
       async drain() {
         await node.drain()
         await close()

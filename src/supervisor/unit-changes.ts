@@ -7,6 +7,7 @@
  * before it was tried; where the workers refuse it all the same, the store gets the way it was appended, too. From the append on,
  * a change goes on whoever waits for it.
  */
+import type { ErrorCode } from '../base/error-codes.ts'
 import { EdgeError } from '../base/errors.ts'
 import { NotFinished, Refused, type ChangeOptions } from '../control/node.ts'
 import type { ChangeResult, ChangeTimings, Laggard, Problem } from '../control/shapes.ts'
@@ -42,6 +43,10 @@ export interface ChangeRequest {
   readonly plan: (module?: ModuleFacts) => Plan
   /** After the flip, still in the turn. */
   readonly onLive?: (plan: Plan, set: UnitSet) => void
+  /** Where nothing came of it, still in the turn. */
+  readonly onFailed?: () => void
+  /** The code of the error where workers refuse it, if not that of units. */
+  readonly refusedAs?: ErrorCode
 }
 
 export interface ChangesOptions {
@@ -129,11 +134,20 @@ export class UnitChanges {
     const asked = performance.now()
     await this.#options.turns.take(async () => {
       progress.timings.queueMs = round(performance.now() - asked)
-      await this.#inTurn(request, progress, onStored)
+      try {
+        await this.#inTurn(request, progress, onStored)
+      } catch (error) {
+        request.onFailed?.()
+        throw error
+      }
     })
   }
 
-  async #inTurn({ plan, onLive }: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
+  async #inTurn(
+    { plan, onLive, refusedAs }: ChangeRequest,
+    progress: Progress,
+    onStored: () => void,
+  ): Promise<void> {
     const { store, epochs } = this.#options
     this.#undo([])
     let planned = plan()
@@ -149,7 +163,7 @@ export class UnitChanges {
       progress.timings.storeMs = await timed(() => store.append(planned.effects))
       onStored()
       progress.step = 'not every worker has prepared it'
-      progress.timings.flipMs = await timed(() => this.#flip(planned, undo, progress))
+      progress.timings.flipMs = await timed(() => this.#flip(planned, undo, progress, refusedAs))
     }
     progress.epoch = epochs.live.epoch
     progress.workers = this.#options.pool.ready().length
@@ -157,12 +171,17 @@ export class UnitChanges {
     onLive?.(planned, epochs.live)
   }
 
-  async #flip(planned: Plan, undo: readonly Effect[], progress: Progress): Promise<void> {
+  async #flip(
+    planned: Plan,
+    undo: readonly Effect[],
+    progress: Progress,
+    refusedAs: ErrorCode | undefined,
+  ): Promise<void> {
     try {
       const set = this.#options.readSet()
       progress.epoch = set.epoch
       const outcome = await this.#options.epochs.flip(set)
-      if (outcome.kind === 'refused') throw refusal(planned, outcome.problems)
+      if (outcome.kind === 'refused') throw refusal(planned, outcome.problems, refusedAs)
     } catch (error) {
       this.#undo(undo)
       throw error
@@ -248,10 +267,13 @@ export class UnitChanges {
 function refusal(
   unit: { readonly name: string; readonly version: number },
   problems: readonly string[],
+  code?: ErrorCode,
 ): Refused {
+  const said = problems.join('; ')
   return new Refused(
-    `${unit.name} does not run: ${problems.join('; ')}`,
+    code === undefined ? `${unit.name} does not run: ${said}` : said,
     problems.map((message) => ({ message })),
+    code,
   )
 }
 

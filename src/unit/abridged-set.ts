@@ -20,7 +20,9 @@ export function abridge(set: UnitSet, held: UnitSet): AbridgedSet {
   const keys = new Set([...held.units, ...Object.values(held.lastGood)].map(versionKey))
   const short = (unit: UnitVersion): UnitVersion | HeldVersion =>
     keys.has(versionKey(unit)) ? { name: unit.name, version: unit.version } : unit
-  return { ...set, ...mapUnits(set, short) }
+  // The same object while nothing in it changed.
+  const served = set.served === held.served ? undefined : set.served
+  return { ...set, ...mapUnits(set, short), served }
 }
 
 /** The whole set. `known` gives what the receiver holds, and is asked for each version with its text, where that came along. */

@@ -23,6 +23,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   limit: ['base', 'config', 'contract'],
   store: ['base', 'config', 'contract'],
   unit: ['base', 'config', 'contract'],
+  site: ['base', 'config', 'contract'],
   sandbox: ['base', 'config', 'contract'],
   // A process of its own around the building and checking of units.
   checker: ['base', 'config', 'contract', 'unit'],
@@ -32,7 +33,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   control: ['base', 'config', 'contract', 'store', 'unit'],
   'compose.ts': ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit', 'sandbox', 'http', 'host'],
   'worker.ts': ['base', 'config', 'contract', 'compose.ts'],
-  supervisor: ['base', 'config', 'contract', 'kv', 'store', 'unit', 'sandbox', 'checker', 'control'],
+  supervisor: ['base', 'config', 'contract', 'kv', 'store', 'unit', 'site', 'sandbox', 'checker', 'control'],
   cli: ['base', 'config', 'contract', 'unit', 'checker', 'control', 'supervisor'],
   'index.ts': ['config', 'unit'],
 }

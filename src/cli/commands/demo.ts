@@ -34,17 +34,24 @@ export const command: Command = {
     for (const [name, text] of Object.entries(DEMO_FILES)) await writeFile(join(folder, name), text)
     const origin = await startDemoOrigin()
     try {
-      return await runNode(configFrom(args, folder, origin.url), terminal, (ready) => {
-        terminal.print(`ready edge=${ready.edge.join(',')} control=${ready.control}`)
-        for (const line of introduction(ready, folder, origin.url, terminal)) terminal.note(line)
-        if (isKnown)
-          terminal.note(`Units of the last time are still deployed; remove ${folder} to begin anew.`)
-      })
+      return await runNode(
+        configFrom(args, folder, origin.url),
+        { sites: [siteOf(origin.url)], folder },
+        terminal,
+        (ready) => {
+          terminal.print(`ready edge=${ready.edge.join(',')} control=${ready.control}`)
+          for (const line of introduction(ready, folder, origin.url, terminal)) terminal.note(line)
+          if (isKnown)
+            terminal.note(`Units of the last time are still deployed; remove ${folder} to begin anew.`)
+        },
+      )
     } finally {
       await origin.close()
     }
   },
 }
+
+const siteOf = (origin: string) => ({ origin, cache: { ram: '64mb' } })
 
 function configFrom(args: Arguments, folder: string, origin: string): Config {
   const result = checkConfig({
@@ -53,7 +60,7 @@ function configFrom(args: Arguments, folder: string, origin: string): Config {
     control: { listen: args.text('control') ?? CONTROL },
     store: { path: join(folder, 'data') },
     node: { name: 'demo' },
-    sites: [{ origin, cache: { ram: '64mb' } }],
+    sites: [siteOf(origin)],
   })
   if (result.kind === 'config') return result.config
   throw new UsageError(result.problems.map(({ path, message }) => `${path}: ${message}`).join('\n'))

@@ -12,6 +12,7 @@ export const command: Command = {
     'Runs an edge node: proxies and caches for the sites of the configuration, and runs the units that are deployed.',
     'Prints one line `ready edge=URL[,URL…] control=URL` on standard output once it serves; everything else goes to standard error.',
     'SIGTERM and Ctrl-C drain: no accepted request is cut. A second one ends it at once.',
+    'SIGHUP reads the configuration again, as `orla reload` and a change of the file do: sites and limits go live, what is wrong changes nothing.',
   ].join('\n'),
   options: {
     config: {
@@ -27,12 +28,15 @@ export const command: Command = {
     1: 'it could not start: the configuration, a port or the data directory',
   },
   run: async (args, terminal) => {
-    const { config, source } = await loadConfig(args.text('config'), terminal.cwd)
+    const load = () => loadConfig(args.text('config'), terminal.cwd)
+    const { config, source, input, folder } = await load()
+    const path = source === 'defaults' ? undefined : source
+    const file = { sites: input.sites ?? [], folder, path, load }
     if (config.sites.length === 0) {
       const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
       terminal.note(`${where}: the edge answers only what units answer`)
     }
-    return runNode(config, terminal, ({ edge, control, token, keptToken }) => {
+    return runNode(config, file, terminal, ({ edge, control, token, keptToken }) => {
       if (keptToken?.isNew) {
         terminal.note(`no control.token is configured: ${token} was made, and is kept in ${keptToken.path}`)
       } else if (keptToken) {

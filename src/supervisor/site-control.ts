@@ -1,0 +1,196 @@
+/**
+ * Sites while the node runs: set and removed by hand, and applied anew from the configuration file. A change goes the way of
+ * units, so both are live on all workers at one moment: planned, appended, prepared on every worker, flipped.
+ */
+import { EdgeError } from '../base/errors.ts'
+import type { Clock } from '../base/clock.ts'
+import { siteName } from '../config/site-name.ts'
+import type { Config, SiteInput } from '../config/schema.ts'
+import type { Served } from '../contract/messages.ts'
+import { Refused, type ChangeOptions, type ControlledNode, type Expectation } from '../control/node.ts'
+import type { ChangeResult, ReloadResult, SiteChange, SiteSummary } from '../control/shapes.ts'
+import {
+  expectVersion,
+  planFile,
+  planRemove,
+  planSet,
+  problemText,
+  SitesInvalid,
+  type SitePlan,
+} from '../site/changes.ts'
+import { EDGE_KEY, listSites, readSite, type SiteReader, type SiteRecord } from '../site/records.ts'
+import type { SqliteStore } from '../store/sqlite-store.ts'
+import { refuseRestart, type ConfigFile } from './config-file.ts'
+import type { Log } from './log.ts'
+import { Turns } from './turns.ts'
+import type { ChangeRequest } from './unit-changes.ts'
+
+export interface SiteControlParts {
+  readonly config: Config
+  readonly file: ConfigFile
+  readonly store: SqliteStore
+  readonly clock: Clock
+  readonly log: Log
+  readonly reader: SiteReader
+  make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult>
+}
+
+type Settings = Omit<Served, 'sites'>
+type SiteMethods = Pick<ControlledNode, 'sites' | 'site' | 'setSites' | 'removeSite' | 'reload'>
+
+export class SiteControl implements SiteMethods {
+  readonly #parts: SiteControlParts
+  readonly #reloads = new Turns()
+  /** The configuration as it was applied last. */
+  #config: Config
+  #settings: Settings
+  #served: Served
+
+  constructor(parts: SiteControlParts) {
+    this.#parts = parts
+    this.#config = parts.config
+    this.#settings = settingsOf(parts.config)
+    this.#served = { ...this.#settings, sites: parts.reader.read() }
+  }
+
+  /** What a set that is read from the store now serves with: the same object while nothing changed. */
+  served(): Served {
+    const sites = this.#parts.reader.read()
+    const { limits, debugToken } = this.#settings
+    const isSame =
+      sites === this.#served.sites && limits === this.#served.limits && debugToken === this.#served.debugToken
+    return isSame ? this.#served : (this.#served = { ...this.#settings, sites })
+  }
+
+  sites(): readonly SiteSummary[] {
+    return listSites(this.#parts.store).map(([name, record]) => summary(name, record))
+  }
+
+  site(name: string): SiteSummary {
+    const record = readSite(this.#parts.store, name)
+    if (record) return summary(name, record)
+    throw new EdgeError('site-unknown', `there is no site ${name.slice(0, 80)}`)
+  }
+
+  setSites(
+    inputs: readonly Readonly<Record<string, unknown>>[],
+    { replaceAll = false, expected }: { readonly replaceAll?: boolean; readonly expected?: Expectation },
+    options: ChangeOptions,
+  ): Promise<SiteChange> {
+    const { store, clock, file } = this.#parts
+    // The plan checks them.
+    const sites = inputs as unknown as readonly SiteInput[]
+    return this.#change(() => {
+      if (sites.length === 1) expectVersion(store, siteName(sites[0]!), expected)
+      return planSet(store, sites, { folder: file.folder, at: clock.now(), replaceAll })
+    }, options)
+  }
+
+  removeSite(name: string, expected: Expectation | undefined, options: ChangeOptions): Promise<SiteChange> {
+    return this.#change(() => {
+      expectVersion(this.#parts.store, name, expected)
+      return planRemove(this.#parts.store, [name])
+    }, options)
+  }
+
+  /** What is wrong with the file changes nothing, and is thrown. */
+  reload(options: ChangeOptions): Promise<ReloadResult> {
+    return this.#reloads.take(() => this.#reload(options))
+  }
+
+  async #reload(options: ChangeOptions): Promise<ReloadResult> {
+    const { file, store, clock, log } = this.#parts
+    if (!file.load) {
+      throw new EdgeError('config-missing', 'this node was started without a configuration file', {
+        hint: 'its sites are changed with `orla sites`',
+      })
+    }
+    const { config, source, input, folder } = await file.load()
+    refuseRestart(this.#config, config)
+    const before = this.#settings
+    const next = settingsOf(config)
+    const settings = changedSettings(before, next)
+    const change = await this.#change(
+      () => {
+        const plan = planFile(store, input.sites ?? [], { folder, at: clock.now(), mode: 'reload' })
+        if (settings.length === 0) return plan
+        this.#settings = next
+        // Gives the set with the new settings a position of its own.
+        const effect = { operation: 'SET', key: EDGE_KEY, value: JSON.stringify(next) } as const
+        return { ...plan, effects: [...plan.effects, effect] }
+      },
+      options,
+      () => (this.#settings = before),
+    )
+    this.#config = config
+    for (const name of change.overridden) log.warn(overriddenText(name))
+    return { ...change, source, settings: [...settings] }
+  }
+
+  async #change(
+    plan: () => SitePlan,
+    options: ChangeOptions,
+    onFailed: () => void = () => {},
+  ): Promise<SiteChange> {
+    let planned: SitePlan | undefined
+    const request: ChangeRequest = {
+      name: 'the change of sites',
+      refusedAs: 'config-invalid',
+      plan() {
+        planned = refusing(plan)
+        return { name: 'sites', version: 0, effects: planned.effects }
+      },
+      onFailed,
+    }
+    const { epoch, live, ms, timings } = await this.#parts.make(request, options)
+    const { added, changed, removed, overridden } = planned!
+    return {
+      added: [...added],
+      changed: [...changed],
+      removed: [...removed],
+      overridden: [...overridden],
+      epoch,
+      live,
+      ms,
+      timings,
+    }
+  }
+}
+
+/** Puts what the file says into the store before the node starts. */
+export function applyFileAtStart(
+  store: SqliteStore,
+  { sites, folder }: ConfigFile,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): void {
+  const plan = planFile(store, sites, { folder, at: clock.now(), mode: 'start' })
+  store.append(plan.effects)
+  for (const name of plan.overridden) log.warn(overriddenText(name))
+}
+
+const overriddenText = (name: string) =>
+  `the site ${name} was changed live; what the configuration file says now took its place`
+
+function refusing(plan: () => SitePlan): SitePlan {
+  try {
+    return plan()
+  } catch (error) {
+    if (!(error instanceof SitesInvalid)) throw error
+    const problems = error.problems.map((problem) => ({ message: problemText(problem) }))
+    throw new Refused(error.message, problems, 'config-invalid')
+  }
+}
+
+const settingsOf = ({ edge: { limits, debugToken } }: Config): Settings => ({ limits, debugToken })
+
+/** Paths of what differs. */
+function changedSettings(now: Settings, next: Settings): readonly string[] {
+  const limits = Object.entries(next.limits).flatMap(([key, value]) =>
+    value === now.limits[key as keyof Settings['limits']] ? [] : [`edge.limits.${key}`],
+  )
+  return now.debugToken === next.debugToken ? limits : [...limits, 'edge.debugToken']
+}
+
+function summary(name: string, { input, version, from, at }: SiteRecord): SiteSummary {
+  return { name, hosts: [...(input.hosts ?? ['*'])], version, from, at, site: { ...input } }
+}
