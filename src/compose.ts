@@ -135,7 +135,7 @@ export function composeWorker(
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
     ],
-    origins: () => sites.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
+    origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     async drain() {
       await server.drain(sites.served.limits.drain)
       for (const site of sites.table.sites) site.origin.close()

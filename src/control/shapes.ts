@@ -85,9 +85,6 @@ export const ChangeShape = v.strictObject({
 export type ChangeResult = v.InferOutput<typeof ChangeShape>
 export type ChangeTimings = ChangeResult['timings']
 
-<<<<<<< HEAD
-const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'buffer', 'syntax'])
-=======
 export const SiteShape = v.strictObject({
   name: text(),
   hosts: v.array(text()),
@@ -132,8 +129,7 @@ export const SitesBody = v.strictObject({
   ...Waiting,
 })
 
-const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'syntax'])
->>>>>>> 81e0c36 (sites: they live in the store, and change while the node runs)
+const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'buffer', 'syntax'])
 
 export const TailLineShape = v.strictObject({
   at: v.number(),
