@@ -50,6 +50,16 @@ test('an edge in production is told whom to believe, as the page shows', async (
   await followPage('docs/guides/production.md', session, (block) => startBehind(t, block, session))
 })
 
+test('sites change while the node runs, as the page shows', async (t) => {
+  const cwd = await folderFor(t)
+  const places = new Map<string, string>()
+  for (const port of ['8080', '8081', '9000', '9001']) places.set(port, String(await freePort()))
+  const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const control = inPlace('http://127.0.0.1:8081', { cwd, env: {}, places })
+  const session = { cwd, env: { PATH: path, ORLA_CONTROL: control, ORLA_TOKEN: 'change-me' }, places }
+  await followPage('docs/guides/sites.md', session, (block) => startBehind(t, block, session))
+})
+
 /** Writes the files and runs the sessions of a page, from its top to its end. */
 async function followPage(
   path: string,
