@@ -75,7 +75,7 @@ test('all problems of a file stand in one message under its name', async (t) => 
   assert.equal(
     error.message,
     `${join(cwd, 'a.json')} has 2 problems:
-  sites[0].orgin: unknown key \`orgin\`; did you mean \`origin\`? (known here: \`hosts\`, \`origin\`, \`forwarded\`, \`cache\`)
+  sites[0].orgin: unknown key \`orgin\`; did you mean \`origin\`? (known here: \`name\`, \`hosts\`, \`origin\`, \`forwarded\`, \`cache\`)
   edge.workers: expected a whole number from 1 to 256, got 0`,
   )
 })
