@@ -9,10 +9,11 @@ import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
 import type { OriginState } from './contract/origin.ts'
+import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { UnitVersion } from './contract/unit.ts'
-import type { Config, SiteConfig } from './config/schema.ts'
 import { siteName } from './config/site-name.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
+import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
 import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { Exchange } from './http/exchange.ts'
@@ -22,9 +23,11 @@ import { HttpMetrics } from './http/http-metrics.ts'
 import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
 import { createOrigin } from './http/origin/origin.ts'
+import { hstsEdit } from './http/listener-facts.ts'
 import { HttpServer } from './http/server.ts'
 import type { Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
+import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
 import { locateInSource, mapStack } from './unit/source-map.ts'
@@ -48,6 +51,8 @@ export interface WorkerNode {
   readonly runner: ReturnType<typeof createUnitRunner>
   readonly units: LiveUnits
   readonly calls: WorkerCalls
+  /** What TLS handshakes from now on use. */
+  useTls(material: TlsMaterial): void
   /** Listens on each address; resolves to them with their real ports. */
   listen(addresses: readonly string[]): Promise<string[]>
   metrics(): MetricSample[]
@@ -86,6 +91,9 @@ export function composeWorker(
     onActive: ({ limits }) => (server.limits = limits),
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
+  const tlsMetrics = new TlsMetrics()
+  let tls = start.tls
+  let httpsPort = 443
   const httpNode = {
     get sites() {
       return sites.table
@@ -93,6 +101,12 @@ export function composeWorker(
     runner,
     metrics,
     loopMark: loopMark(start.identity),
+    get challenges() {
+      return tls?.challenges ?? NO_CHALLENGES
+    },
+    get httpsPort() {
+      return httpsPort
+    },
     warn: platform.warn,
     get unitBodyBytes() {
       return sites.served.limits.unitBodyBytes
@@ -107,7 +121,9 @@ export function composeWorker(
   const chance = { random, onSampledOut: (unit: UnitVersion) => runner.sampledOut(unit, unit.phases) }
   const server = new HttpServer({
     limits: served.limits,
+    listeners: config.edge.listen,
     metrics,
+    tlsMetrics,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
       const peer = (connection.peer ??= new Peer(connection.ends, trust))
@@ -124,13 +140,25 @@ export function composeWorker(
       for (const site of sites.table.sites) site.cache?.sweep(clock.now())
     },
   })
+  const useTls = (material: TlsMaterial) => {
+    tls = material
+    server.updateTls(material)
+  }
+  if (tls !== undefined) useTls(tls)
   return {
     runner,
     units,
     calls,
-    listen: (addresses) => Promise.all(addresses.map((address) => server.listen(address))),
+    useTls,
+    async listen(addresses) {
+      const open = await Promise.all(addresses.map((address, index) => server.listen(address, index)))
+      const https = open[config.edge.listen.findIndex((listener) => listener.tls !== undefined)]
+      if (https !== undefined) httpsPort = Number(https.slice(https.lastIndexOf(':') + 1))
+      return open
+    },
     metrics: () => [
       ...metrics.samples(),
+      ...(tls === undefined ? [] : tlsMetrics.samples()),
       ...cacheSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
@@ -162,6 +190,8 @@ function buildSite(site: SiteConfig, before: Site | undefined, config: Config, p
     config: site,
     forwarded: site.forwarded,
     origin: keeps('origin') ? before!.origin : createOrigin(site.origin, platform),
+    redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
+    hsts: hstsEdit(site.hsts),
     // Each worker has a cache of its own: together they hold what the site was given.
     cache: keeps('cache')
       ? before!.cache

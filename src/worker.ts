@@ -91,6 +91,8 @@ async function onMessage(message: ToWorker): Promise<void> {
       return node.runner.quarantine(message.quarantined)
     case 'kv':
       return node.calls.kv.done(message.store, message.id, message.results)
+    case 'tls':
+      return node.useTls(message.tls)
     case 'metrics':
       return tell({ kind: 'metrics', id: message.id, samples: node.metrics() })
     case 'tail':

@@ -8,7 +8,7 @@ import { docOf, parseSource } from './typescript.ts'
 
 const PATH = 'src/config/schema.ts'
 /** The schema, and the parts of it that have a file of their own. */
-const PATHS = [PATH, 'src/config/origin-schema.ts']
+const PATHS = [PATH, 'src/config/origin-schema.ts', 'src/config/listen.ts', 'src/config/acme.ts']
 
 interface Key {
   readonly path: string
@@ -28,6 +28,9 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^EndpointUrl$/, 'URL'],
   [/^ListenList$/, 'address, or a list of them'],
   [/^Listen$/, 'address'],
+  [/^PemPath\(\)$/, 'path'],
+  [/^v\.array\(v\.pipe\(v\.string\(/, 'list of texts'],
+  [/^v\.array\(\s*v\.pipe\(v\.string\(/, 'list of texts'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],

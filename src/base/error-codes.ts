@@ -32,6 +32,19 @@ export const ERROR_CODES = {
     'config',
     400,
   ),
+  'certificate-invalid': row(
+    'a certificate or its key cannot be used',
+    'mend the file that is named; the key must be the one of the certificate, both in PEM',
+    'config',
+    500,
+  ),
+  'acme-failed': row(
+    'the ACME authority gave no certificate',
+    'see what it says; what is in force stays, and it is asked again later',
+    'peer',
+    502,
+    true,
+  ),
   'file-unreadable': row('a file cannot be read', 'check its path', 'client', 400),
   'port-in-use': row('the port is taken', 'stop the other program, or change `listen`', 'config', 500),
   'data-in-use': row(

@@ -31,7 +31,7 @@ export async function runNode(
   })
   const ended = untilSignalled(supervisor)
   onReady({
-    edge: supervisor.addresses.map((address) => `http://${address}`),
+    edge: [...supervisor.urls],
     control: `http://${supervisor.controlAddress}`,
     token: supervisor.token,
     keptToken: supervisor.keptToken,

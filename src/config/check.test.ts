@@ -17,7 +17,7 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     'a misspelt key is named once, with the nearest known one and the list of known ones',
     { sites: [{ orgin: ORIGIN }] },
     [
-      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `origin`, `forwarded`, `cache`)',
+      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `origin`, `forwarded`, `redirectHttps`, `hsts`, `cache`)',
     ],
   ],
   [
@@ -95,12 +95,45 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
   [
     'a bad address in a list is named by its place',
     { edge: { listen: ['127.0.0.1:1', 2] } },
-    [`edge.listen[1]: ${LISTEN}, got 2`],
+    [`edge.listen[1]: ${LISTEN}, or an object with \`address\`, got 2`],
   ],
   [
-    'a listen address of another kind is told both forms',
+    'a listen object of another shape is told the known keys',
     { edge: { listen: { port: 80 } } },
-    [`edge.listen: ${LISTEN}, or a list of them, got an object`],
+    [/^edge\.listen\.port: unknown key `port`/, `edge.listen.address: missing; ${LISTEN}`],
+  ],
+  [
+    'a listener with TLS and no certificate is refused',
+    { edge: { listen: { address: '127.0.0.1:0', tls: {} } } },
+    ['edge.listen[0].tls.certificates: missing; give at least one pair of `cert` and `key`, or `edge.acme`'],
+  ],
+  [
+    'a certificate without its key is refused by its place',
+    { edge: { listen: [{ address: '127.0.0.1:0', tls: { certificates: [{ cert: 'a.pem' }] } }] } },
+    ['edge.listen[0].tls.certificates[0].key: missing; expected the path of a PEM file'],
+  ],
+  [
+    'a misspelt key of a listener in a list is named with the nearest one',
+    { edge: { listen: [{ address: '127.0.0.1:0', tsl: {} }] } },
+    [/^edge\.listen\[0\]\.tsl: unknown key `tsl`; did you mean `tls`\?/],
+  ],
+  [
+    'HTTPS is not redirected to HTTPS',
+    {
+      edge: {
+        listen: {
+          address: '127.0.0.1:0',
+          tls: { certificates: [{ cert: 'a', key: 'b' }] },
+          redirectHttps: true,
+        },
+      },
+    },
+    [/^edge\.listen\[0\]\.redirectHttps: would send HTTPS to itself/],
+  ],
+  [
+    'ACME is told what it lacks',
+    { edge: { acme: {} }, sites: [{ origin: ORIGIN }] },
+    [/^edge\.acme\.names: missing; no site has a host/, /^edge\.acme: needs a listener with `tls`/],
   ],
   [
     'half a worker is refused',
@@ -182,7 +215,10 @@ test('an empty configuration has every default filled in', () => {
   const result = checkConfig({})
   assert.equal(result.kind, 'config')
   const { edge, control, store, sites, node } = result.config
-  assert.deepEqual(edge.listen, ['127.0.0.1:8080'])
+  assert.deepEqual(
+    edge.listen.map(({ address }) => address),
+    ['127.0.0.1:8080'],
+  )
   assert.equal(edge.workers, 1)
   assert.equal(edge.limits.headBytes, 32 * 1024)
   assert.equal(edge.limits.idle, 60_000)
@@ -219,6 +255,9 @@ test('listen takes one address or a list, IPv6 in brackets', () => {
   ]) {
     const result = checkConfig({ edge: { listen } })
     assert.equal(result.kind, 'config')
-    assert.deepEqual(result.config.edge.listen, read)
+    assert.deepEqual(
+      result.config.edge.listen.map(({ address }) => address),
+      read,
+    )
   }
 })

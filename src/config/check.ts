@@ -6,6 +6,7 @@
  */
 import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
+import { isCertifiable } from './acme.ts'
 import { type Config, ConfigSchema, type SiteConfig } from './schema.ts'
 import { siteName } from './site-name.ts'
 
@@ -29,7 +30,8 @@ export function checkConfig(input: unknown): CheckResult {
   for (const issue of checked.issues ?? []) {
     problems.push(...describeIssue(issue, []).filter(({ path }) => !isMeantBySome(path, unknown)))
   }
-  if (checked.success && problems.length === 0) problems.push(...hostsClaimedTwice(checked.output))
+  if (checked.success && problems.length === 0)
+    problems.push(...hostsClaimedTwice(checked.output), ...listenersThatCannotBe(checked.output))
   if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
   return { kind: 'config', config: checked.output }
 }
@@ -60,7 +62,7 @@ interface UnknownKey {
 /** What the walk looks at: `v.optional` wraps, `v.union` and `v.picklist` have options, objects entries, lists items. */
 interface SchemaNode {
   readonly wrapped?: SchemaNode
-  readonly options?: readonly (SchemaNode | string)[]
+  readonly options?: readonly (SchemaNode | string | number)[]
   readonly entries?: Readonly<Record<string, SchemaNode>>
   readonly item?: SchemaNode
   readonly message?: unknown
@@ -94,7 +96,7 @@ function shapeFor(node: SchemaNode, value: unknown): SchemaNode | undefined {
   if (node.wrapped) return shapeFor(node.wrapped, value)
   if (!node.options) return node
   const fits = (option: SchemaNode) => (Array.isArray(value) ? option.item : option.entries) !== undefined
-  return node.options.filter((option) => typeof option !== 'string').find(fits)
+  return node.options.filter((option) => typeof option === 'object').find(fits)
 }
 
 function describeUnknown({ path, meant, known }: UnknownKey): Problem {
@@ -115,14 +117,17 @@ function describeIssue(issue: v.BaseIssue<unknown>, above: Path): Problem[] {
     return [{ path: pathText(path), message: `missing; ${expectation(path)}` }]
   }
   // Of a union, the option that was meant is the one whose inside was looked at.
-  const inner = (issue.issues ?? []).filter((sub) => sub.path !== undefined)
+  // To valibot a list is an object too: what it says of the keys that a list lacks is not meant.
+  const inner = (issue.issues ?? []).filter(
+    (sub) => sub.path !== undefined && (!Array.isArray(issue.input) || typeof sub.path[0].key === 'number'),
+  )
   if (inner.length > 0) return inner.flatMap((sub) => describeIssue(sub, path))
   const said = issue.message.startsWith('expected') ? issue.message : `expected ${kindWord(issue.expected)}`
   return [{ path: pathText(path), message: isSecret(path) ? said : `${said}, got ${valueText(issue.input)}` }]
 }
 
 /** A token that is nearly right must not stand in a log. */
-const isSecret = (path: Path): boolean => /token$/i.test(String(path.at(-1)))
+const isSecret = (path: Path): boolean => /token$|^hmacKey$/i.test(String(path.at(-1)))
 
 /** What the schema says about the value at a path, for one that is missing. */
 function expectation(path: Path): string {
@@ -186,6 +191,36 @@ function hostsClaimedTwice(config: Config): Problem[] {
       else problems.push({ path, message: `the host "${host}" stands at ${before} already` })
     }
   }
+  return problems
+}
+
+/** What each key allows alone, and together makes no sense. */
+function listenersThatCannotBe({ edge, sites }: Config): Problem[] {
+  const problems: Problem[] = []
+  for (const [index, { tls, h2c, redirectHttps }] of edge.listen.entries()) {
+    const say = (key: string, message: string) =>
+      problems.push({ path: `edge.listen[${index}].${key}`, message })
+    if (tls !== undefined && tls.certificates.length === 0 && edge.acme === undefined)
+      say('tls.certificates', 'missing; give at least one pair of `cert` and `key`, or `edge.acme`')
+    if (tls !== undefined && h2c)
+      say('h2c', 'is HTTP/2 without TLS, and this listener has `tls`; `http2` is meant')
+    if (tls !== undefined && redirectHttps !== false)
+      say('redirectHttps', 'would send HTTPS to itself; it belongs to the listener without `tls`')
+  }
+  if (edge.acme === undefined) return problems
+  const named = edge.acme.names ?? sites.flatMap(({ hosts }) => hosts.filter(isCertifiable))
+  if (named.length === 0)
+    problems.push({
+      path: 'edge.acme.names',
+      message: 'missing; no site has a host that is a plain name, so say which names to get certificates for',
+    })
+  if (!edge.listen.some(({ tls }) => tls !== undefined))
+    problems.push({ path: 'edge.acme', message: 'needs a listener with `tls`; give `"tls": {}` to one' })
+  if (edge.acme.challenge === 'http-01' && edge.listen.every(({ tls }) => tls !== undefined))
+    problems.push({
+      path: 'edge.acme.challenge',
+      message: '"http-01" needs a listener without `tls`, on port 80 for the world; "tls-alpn-01" needs none',
+    })
   return problems
 }
 

@@ -150,6 +150,7 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
     store: { ...config.store, path: resolve(folder, config.store.path) },
+    edge: withAbsoluteTlsPaths(config.edge, folder),
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
   }
 }
@@ -158,6 +159,22 @@ export function siteWithAbsolutePaths(site: SiteConfig, folder: string): SiteCon
   const { ca } = site.origin.tls
   if (ca === undefined) return site
   return { ...site, origin: { ...site.origin, tls: { ...site.origin.tls, ca: resolve(folder, ca) } } }
+}
+
+function withAbsoluteTlsPaths(edge: Config['edge'], folder: string): Config['edge'] {
+  const { acme } = edge
+  const listen = edge.listen.map((listener) => {
+    const { tls } = listener
+    if (tls === undefined) return listener
+    const certificates = tls.certificates.map(({ cert, key }) => ({
+      cert: resolve(folder, cert),
+      key: resolve(folder, key),
+    }))
+    const { clientAuth } = tls
+    const ca = clientAuth && { clientAuth: { ...clientAuth, ca: resolve(folder, clientAuth.ca) } }
+    return { ...listener, tls: { ...tls, certificates, ...ca } }
+  })
+  return { ...edge, listen, ...(acme?.ca && { acme: { ...acme, ca: resolve(folder, acme.ca) } }) }
 }
 
 /** A checked configuration is passed around by reference: nobody may change it. */

@@ -5,26 +5,10 @@
  */
 import { hostname } from 'node:os'
 import * as v from 'valibot'
+import { Acme } from './acme.ts'
+import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin } from './origin-schema.ts'
 import { count, duration, network, size } from './units.ts'
-
-const LISTEN_EXPECTED = 'expected "ADDRESS:PORT", such as "127.0.0.1:8080"'
-
-const Listen = v.pipe(
-  v.string(LISTEN_EXPECTED),
-  v.check((text) => {
-    const port = /^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(text)?.[1]
-    return port !== undefined && Number(port) < 65_536
-  }, LISTEN_EXPECTED),
-)
-
-const ListenList = v.pipe(
-  v.union(
-    [Listen, v.pipe(v.array(Listen), v.minLength(1, 'expected at least one address'))],
-    `${LISTEN_EXPECTED}, or a list of them`,
-  ),
-  v.transform((value): readonly string[] => (typeof value === 'string' ? [value] : value)),
-)
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
 const HOST_EXPECTED = 'expected a host such as "tv.example.com", "*.example.com" or "*", without a port'
@@ -66,6 +50,10 @@ const Site = v.strictObject({
     ),
     'x-forwarded',
   ),
+  /** Sends requests over HTTP to HTTPS. */
+  redirectHttps: v.optional(RedirectHttps, false),
+  /** `Strict-Transport-Security` on answers over HTTPS. */
+  hsts: v.optional(Hsts),
   cache: v.optional(
     v.strictObject({
       /** Memory for bodies and heads, over all workers of the node. */
@@ -77,8 +65,12 @@ const Site = v.strictObject({
 })
 
 const Edge = v.strictObject({
-  /** Where clients connect. */
+  /** Where clients connect: an address, an object with `address` and how it is served, or a list of them. */
   listen: v.optional(ListenList, '127.0.0.1:8080'),
+  /** Certificates that the node gets and renews by itself, for all listeners with `tls`. */
+  acme: v.optional(Acme),
+  /** How often the keys change that TLS sessions are resumed with. */
+  ticketsRotate: v.optional(duration(), '8h'),
   /** Processes that share the addresses, each with its own cache and sandboxes. */
   workers: v.optional(count(256), 1),
   limits: v.optional(
@@ -103,6 +95,12 @@ const Edge = v.strictObject({
       drain: v.optional(duration(), '30s'),
       /** Connections of one worker, at most. */
       connections: v.optional(count(), 50_000),
+      /** From a TLS connection accepted to its handshake done. */
+      handshake: v.optional(duration(), '10s'),
+      /** TLS handshakes under way in one worker, at most; more are refused. */
+      handshakes: v.optional(count(), 5000),
+      /** Requests at once on one HTTP/2 connection. */
+      streams: v.optional(count(1000), 128),
     }),
     {},
   ),
@@ -191,3 +189,5 @@ export type Config = v.InferOutput<typeof ConfigSchema>
 export type SiteConfig = Config['sites'][number]
 export type SiteInput = NonNullable<ConfigInput['sites']>[number]
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'
+export type { AcmeConfig } from './acme.ts'
+export type { HstsConfig, ListenerConfig, RedirectConfig } from './listen.ts'

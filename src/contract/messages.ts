@@ -6,6 +6,7 @@
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
+import type { TlsMaterial } from './tls.ts'
 import type { FailureReason, UnitVersion } from './unit.ts'
 import type { TryOutcome } from './unit-runner.ts'
 import type { Config, SiteConfig } from '../config/schema.ts'
@@ -59,6 +60,8 @@ export type ToWorker =
       readonly identity: string
       /** The address to listen on for each of `config.edge.listen`, with the port filled in where it was 0. */
       readonly listen: readonly string[]
+      /** Where no listener speaks TLS, and ACME is off, there is none. */
+      readonly tls: TlsMaterial | undefined
       readonly units: UnitSet
       readonly quarantined: readonly Quarantine[]
       /** Path of the file that holds the shared words; word 0 is the epoch. */
@@ -76,6 +79,8 @@ export type ToWorker =
   /** A prepared set will not come: forget it. */
   | { readonly kind: 'abort'; readonly epoch: number }
   | { readonly kind: 'quarantine'; readonly quarantined: readonly Quarantine[] }
+  /** Certificates, ticket keys or challenges have changed: from the next handshake on, these count. */
+  | { readonly kind: 'tls'; readonly tls: TlsMaterial }
   | { readonly kind: 'metrics'; readonly id: number }
   /** Send log lines of units (all, or of one name) or stop. Errors of units are always sent. */
   | { readonly kind: 'tail'; readonly on: boolean }

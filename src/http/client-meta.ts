@@ -6,8 +6,8 @@ import type { Exchange } from './exchange.ts'
 /** The same text for all requests of a client on a connection. */
 export function clientMeta(client: Client): string {
   if (client.meta === '') {
-    const { address, port, scheme } = client
-    client.meta = JSON.stringify({ client: { address, port, scheme }, scheme })
+    const { address, port, scheme, certificate } = client
+    client.meta = JSON.stringify({ client: { address, port, scheme, certificate }, scheme })
   }
   return client.meta
 }

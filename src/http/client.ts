@@ -3,6 +3,8 @@
  *
  * One object for all requests of a connection where it is the same, so that what is made of it is made once.
  */
+import type { ClientCertificate } from '../contract/tls.ts'
+
 export interface ClientFacts {
   /** IPv4 or IPv6, in the one way to write it. Empty where it is not known. */
   readonly address: string
@@ -12,6 +14,8 @@ export interface ClientFacts {
   readonly scheme: 'http' | 'https'
   /** The host that a trusted proxy was asked for. */
   readonly forwardedHost?: string | undefined
+  /** What it showed in the TLS handshake. */
+  readonly certificate?: ClientCertificate | undefined
 }
 
 export class Client implements ClientFacts {
@@ -19,6 +23,7 @@ export class Client implements ClientFacts {
   readonly port: number
   readonly scheme: 'http' | 'https'
   readonly forwardedHost: string | undefined
+  readonly certificate: ClientCertificate | undefined
   /**
    * What stands before host and target where answers are kept: an answer may depend on what the origin is told of the scheme and
    * the host, so those who would be told otherwise share nothing.
@@ -27,11 +32,12 @@ export class Client implements ClientFacts {
   /** Kept for `client-meta.ts`. */
   meta = ''
 
-  constructor({ address, port, scheme, forwardedHost }: ClientFacts) {
+  constructor({ address, port, scheme, forwardedHost, certificate }: ClientFacts) {
     this.address = address
     this.port = port
     this.scheme = scheme
     this.forwardedHost = forwardedHost
+    this.certificate = certificate
     this.keyPrefix = forwardedHost === undefined ? `${scheme}://` : `${scheme}://${forwardedHost} `
   }
 }

@@ -1,7 +1,8 @@
 /** What a connection needs of those around it: its server, and whoever works on its request. */
+import type { Socket } from 'node:net'
 import type { RequestHead } from '../wire/http1/message.ts'
 import type { HeadLimits } from '../wire/http1/request-parser.ts'
-import type { ServerConnection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 
 export interface ConnectionLimits extends HeadLimits {
   readonly bodyBytes: number
@@ -18,10 +19,25 @@ export interface ConnectionHost {
   /** Milliseconds, monotonic, exact to a sweep: for deadlines. */
   readonly nowMs: number
   /** A whole request head has arrived. Answers by the connection's `send…`, now or later. */
-  onRequest(connection: ServerConnection, head: RequestHead): void
+  onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void
   /** A message was refused before it became a request. */
   onRefused(status: number): void
-  onClose(connection: ServerConnection): void
+  /** A connection has ended, after it sent so many bytes. */
+  onClose(connection: Held): void
+}
+
+/** Whose request is answered by somebody who wants to be told of the client. */
+export interface AttachPoint {
+  attach(inProgress: InProgress): void
+}
+
+/** A connection as its server keeps it. */
+export interface Held {
+  readonly socket: Socket
+  readonly bytesOut: number
+  checkDeadline(nowMs: number): void
+  /** The node drains: ends as soon as nothing is in progress. */
+  closeIdle(): void
 }
 
 /** What is in progress on a connection: told when the client goes away, or may be written to again. */

@@ -3,12 +3,15 @@ import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { MemoryFile } from '../base/memory-file.ts'
+import * as v from 'valibot'
+import { ListenList } from '../config/listen.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { ServerConnection } from './connection.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { HttpServer } from './server.ts'
+import { TlsMetrics } from './tls-metrics.ts'
 
 const LIMITS = {
   headBytes: 2048,
@@ -19,6 +22,8 @@ const LIMITS = {
   head: 300,
   body: 300,
   connections: 100,
+  handshake: 1000,
+  handshakes: 10,
 }
 
 let server: HttpServer
@@ -29,14 +34,16 @@ const attached: { gone: number; drained: number } = { gone: 0, drained: 0 }
 before(async () => {
   server = new HttpServer({
     limits: LIMITS,
+    listeners: v.parse(ListenList, '127.0.0.1:0'),
     metrics: new HttpMetrics(),
+    tlsMetrics: new TlsMetrics(),
     monotonic: () => performance.now(),
     onRequest(connection, head) {
       connection.attach({ onDrain: () => (attached.drained += 1), onGone: () => (attached.gone += 1) })
-      onRequest(connection, head)
+      onRequest(connection as ServerConnection, head)
     },
   })
-  port = Number((await server.listen('127.0.0.1:0')).split(':')[1])
+  port = Number((await server.listen('127.0.0.1:0', 0)).split(':')[1])
 })
 after(() => server.drain(0))
 

@@ -7,23 +7,28 @@
  * Deadlines are numbers that the server's sweep compares, not timers: a timer a request would cost more than the parse.
  */
 import type { Socket } from 'node:net'
+import type { ClientCertificate } from '../contract/tls.ts'
 import type { HeaderList, RequestHead, WireProblem } from '../wire/http1/message.ts'
 import { HeadMemo, parseRequestHead } from '../wire/http1/request-parser.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { AnswerWriter, framingOnWire, type BodyFraming } from './answer-writer.ts'
 import type { StoredBody } from './caching/stored-body.ts'
-import type { ConnectionHost, InProgress } from './connection-host.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { ConnectionHost, Held, InProgress } from './connection-host.ts'
 import { refusalMessage } from './edge-answers.ts'
 import type { Peer, PeerFacts } from './forwarding/peer.ts'
 import { IncomingBody, type BodyConsumer } from './incoming-body.ts'
+import type { ListenerFacts } from './listener-facts.ts'
 
 /** Bytes that may wait for a busy connection before reading pauses. */
 const LEFTOVER_MAX = 64 * 1024
 /** How long a client that was told "close" may go on sending, so that it reads the answer instead of a reset. */
 const LINGER_MS = 2000
 
-export class ServerConnection {
+export class ServerConnection implements ClientConnection, Held {
   readonly socket: Socket
+  readonly listener: ListenerFacts
+  private readonly certificate: ClientCertificate | undefined
   private readonly host: ConnectionHost
   private readonly writer: AnswerWriter
   private readonly memo = new HeadMemo()
@@ -48,8 +53,15 @@ export class ServerConnection {
   /** Who is at its other end; set with the first request. */
   peer: Peer | undefined
 
-  constructor(socket: Socket, host: ConnectionHost) {
+  constructor(
+    socket: Socket,
+    host: ConnectionHost,
+    listener: ListenerFacts,
+    certificate?: ClientCertificate,
+  ) {
     this.socket = socket
+    this.listener = listener
+    this.certificate = certificate
     this.host = host
     this.writer = new AnswerWriter(socket)
     this.deadline = host.nowMs + host.limits.idle
@@ -63,7 +75,8 @@ export class ServerConnection {
   /** The ends of the connection, for `Peer`. */
   get ends(): PeerFacts {
     const { remoteAddress = '', remotePort = 0, localPort = 0 } = this.socket
-    return { address: remoteAddress, port: remotePort, scheme: 'http', localPort }
+    const { scheme } = this.listener
+    return { address: remoteAddress, port: remotePort, scheme, localPort, certificate: this.certificate }
   }
 
   get bytesOut(): number {
@@ -213,25 +226,16 @@ export class ServerConnection {
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Something of the answer has left, or is about to. */
   get hasSentHead(): boolean {
     return this.isHeadSent
   }
 
-  /**
-   * Sends a whole answer: its head up to and without the empty line, and the body (of that length, or empty for HEAD).
-   * One write where it is text.
-   */
   sendWhole(head: string, body: string | Buffer): void {
     this.isHeadSent = true
     this.writer.sendWhole(`${head}${this.connectionField()}\r\n`, body)
     this.finish()
   }
 
-  /**
-   * The same for a stored body, which leaves as the client takes it. `onSent` is called once, when all of it has left;
-   * never where the client goes away before.
-   */
   sendStored(head: string, body: StoredBody, onSent: () => void): void {
     this.isHeadSent = true
     this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
@@ -245,10 +249,6 @@ export class ServerConnection {
     })
   }
 
-  /**
-   * Begins an answer whose body follows piece by piece. Of a known `length` it needs a `content-length` in the head
-   * already; the others get theirs here.
-   */
   startStream(head: string, body: BodyFraming): void {
     this.isHeadSent = true
     const framing = framingOnWire(this.request!, body)
@@ -261,7 +261,6 @@ export class ServerConnection {
     this.writer.flushHead()
   }
 
-  /** Sends a piece of the body; copies it. False: the client is slow, wait for `onDrain`. */
   sendChunk(chunk: Buffer): boolean {
     const isFlowing = this.writer.sendChunk(chunk)
     if (!isFlowing) this.deadline = this.host.nowMs + this.host.limits.body
@@ -273,18 +272,16 @@ export class ServerConnection {
     this.finish()
   }
 
-  /** Sends an interim answer, such as 103. HTTP/1.0 knows none. */
+  /** HTTP/1.0 knows none. */
   sendInformational(status: number, headers: HeaderList): void {
     if (this.isHeadSent || this.request?.minor !== 1) return
     this.writer.write(`HTTP/1.1 ${status} ${statusText(status)}\r\n${serialiseHeaders(headers)}\r\n`)
   }
 
-  /**
-   * Breaks off an answer that cannot be completed. The client must not take what it got for whole: an answer that ends
-   * with the connection is reset, since an orderly end would say "complete".
-   */
+  /** An answer that ends with the connection is reset: an orderly end would say "complete". */
   cut(): void {
-    if (this.writer.endsByClosing) this.socket.resetAndDestroy()
+    // Over TLS the end is marked as well, and `destroy` sends no mark.
+    if (this.writer.endsByClosing && this.listener.scheme === 'http') this.socket.resetAndDestroy()
     else this.socket.destroy()
   }
 

@@ -16,7 +16,7 @@ import { hasNoBody } from './body-fit.ts'
 import { notModifiedHeaders } from './caching/conditional.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { Client } from './client.ts'
-import type { ServerConnection } from './connection.ts'
+import type { ClientConnection } from './client-connection.ts'
 import type { InProgress } from './connection-host.ts'
 import { editHeaders, NO_EDITS, parseEdits, type Edits } from './edits.ts'
 import { edgeErrorText, proxyStatusField } from './edge-answers.ts'
@@ -57,7 +57,7 @@ const runText = (run: DebugRun): string => `${run.unit} ${run.phase} ${run.resul
 
 export class Exchange implements InProgress {
   readonly node: HttpNode
-  readonly connection: ServerConnection
+  readonly connection: ClientConnection
   readonly head: RequestHead
   /** Who asks: the peer, or whom it names where it is trusted. */
   readonly client: Client
@@ -95,7 +95,7 @@ export class Exchange implements InProgress {
 
   constructor(
     node: HttpNode,
-    connection: ServerConnection,
+    connection: ClientConnection,
     head: RequestHead,
     client: Client,
     plan: UnitPlan,

@@ -1,5 +1,6 @@
 /** What the stages need of the node: put together in `compose.ts`. */
 import type { Clock } from '../base/clock.ts'
+import type { ChallengeMaterial } from '../contract/tls.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
 import type { UnitVersion } from '../contract/unit.ts'
 import type { HttpMetrics } from './http-metrics.ts'
@@ -9,6 +10,10 @@ export interface HttpNode extends Clock {
   readonly sites: SiteTable
   readonly runner: UnitRunner
   readonly metrics: HttpMetrics
+  /** What an ACME authority asks for at the moment; mostly nothing. */
+  readonly challenges: ChallengeMaterial
+  /** Where `redirectHttps` leads unless it says so itself. */
+  readonly httpsPort: number
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
   /** This node in `CDN-Loop`. */

@@ -5,19 +5,29 @@
  * grace in which a request that is already under way may still arrive.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { ListenerConfig } from '../config/schema.ts'
+import type { TlsMaterial } from '../contract/tls.ts'
+import { clientCertificate } from '../tls/client-certificate.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { ServerConnection } from './connection.ts'
-import type { ConnectionHost, ConnectionLimits } from './connection-host.ts'
+import type { AttachPoint, ConnectionHost, ConnectionLimits, Held } from './connection-host.ts'
 import type { HttpMetrics } from './http-metrics.ts'
-import { acceptInto, type ReadInto } from './shared-reads.ts'
+import { listenerFacts, type ListenerFacts } from './listener-facts.ts'
+import { acceptInto, readIntoShared, type ReadInto } from './shared-reads.ts'
+import { TlsListener, type HandshakeLimits } from './tls-listener.ts'
+import type { TlsMetrics } from './tls-metrics.ts'
 
-export type ServerLimits = ConnectionLimits & { readonly connections: number }
+export type ServerLimits = ConnectionLimits & HandshakeLimits & { readonly connections: number }
 
 export interface HttpServerOptions {
   readonly limits: ServerLimits
+  /** As in `config.edge.listen`. */
+  readonly listeners: readonly ListenerConfig[]
   readonly metrics: HttpMetrics
+  readonly tlsMetrics: TlsMetrics
   readonly monotonic: () => number
-  onRequest(connection: ServerConnection, head: RequestHead): void
+  onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void
   /** Called a few times a second, for whoever else has deadlines. */
   onSweep?(): void
 }
@@ -34,7 +44,9 @@ export class HttpServer implements ConnectionHost {
   nowMs: number
   private readonly options: HttpServerOptions
   private readonly servers: Server[] = []
-  private readonly connections = new Set<ServerConnection>()
+  private readonly connections = new Set<Held>()
+  private readonly tlsListeners: TlsListener[] = []
+  private tlsMaterial: TlsMaterial | undefined
   private readonly sweep: NodeJS.Timeout
   private onEmpty: (() => void) | undefined
 
@@ -47,7 +59,10 @@ export class HttpServer implements ConnectionHost {
   }
 
   /** Listens on `ADDRESS:PORT`, sharing the port with other workers; resolves to the address with its real port. */
-  listen(address: string): Promise<string> {
+  listen(address: string, index: number): Promise<string> {
+    const listener = this.options.listeners[index]!
+    const facts = listenerFacts(listener)
+    const tls = listener.tls === undefined ? undefined : this.openTls(listener, index, facts)
     const colon = address.lastIndexOf(':')
     const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
     const server = createServer({ allowHalfOpen: true, noDelay: true })
@@ -58,7 +73,8 @@ export class HttpServer implements ConnectionHost {
         { host, port: Number(address.slice(colon + 1)), backlog: BACKLOG, reusePort: true },
         () => {
           server.off('error', reject)
-          acceptInto(server, (socket, read) => this.accept(socket, read))
+          if (tls !== undefined) server.on('connection', (socket) => this.acceptTls(socket, tls))
+          else acceptInto(server, (socket, read) => this.accept(socket, facts, read))
           // Out of descriptors, or a client that was gone before it was accepted: the next one may do better.
           server.on('error', () => {})
           resolve(`${address.slice(0, colon)}:${(server.address() as AddressInfo).port}`)
@@ -67,21 +83,62 @@ export class HttpServer implements ConnectionHost {
     })
   }
 
-  private accept(socket: Socket, read: ReadInto): void {
-    const { metrics } = this.options
-    if (this.connections.size >= this.limits.connections) {
-      metrics.countRefused(503)
-      socket.destroy()
+  private openTls(listener: ListenerConfig, index: number, facts: ListenerFacts): TlsListener {
+    const tls = new TlsListener({
+      listener,
+      index,
+      limits: () => this.limits,
+      metrics: this.options.tlsMetrics,
+      onSecure: (socket) => {
+        const connection = new ServerConnection(socket, this, facts, clientCertificate(socket))
+        this.keep(connection)
+        readIntoShared(socket, (bytes) => connection.onData(bytes))
+      },
+    })
+    if (this.tlsMaterial !== undefined) tls.update(this.tlsMaterial)
+    this.tlsListeners.push(tls)
+    return tls
+  }
+
+  /** What handshakes from now on use. */
+  updateTls(material: TlsMaterial): void {
+    this.tlsMaterial = material
+    for (const listener of this.tlsListeners) listener.update(material)
+  }
+
+  private acceptTls(socket: Socket, tls: TlsListener): void {
+    if (this.isFull) this.refuse(socket)
+    else tls.accept(socket)
+  }
+
+  private accept(socket: Socket, facts: ListenerFacts, read: ReadInto): void {
+    if (this.isFull) {
+      this.refuse(socket)
       return
     }
-    const connection = new ServerConnection(socket, this)
-    this.connections.add(connection)
-    metrics.connections = this.connections.size
-    metrics.connectionsTotal += 1
+    const connection = new ServerConnection(socket, this, facts)
+    this.keep(connection)
     read((bytes) => connection.onData(bytes))
   }
 
-  onRequest(connection: ServerConnection, head: RequestHead): void {
+  /** Handshakes count: a client that never ends one takes a place all the same. */
+  private get isFull(): boolean {
+    return this.connections.size + this.options.tlsMetrics.handshaking >= this.limits.connections
+  }
+
+  private refuse(socket: Socket): void {
+    this.options.metrics.countRefused(503)
+    socket.destroy()
+  }
+
+  private keep(connection: Held): void {
+    const { metrics } = this.options
+    this.connections.add(connection)
+    metrics.connections = this.connections.size
+    metrics.connectionsTotal += 1
+  }
+
+  onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void {
     this.options.onRequest(connection, head)
   }
 
@@ -89,7 +146,7 @@ export class HttpServer implements ConnectionHost {
     this.options.metrics.countRefused(status)
   }
 
-  onClose(connection: ServerConnection): void {
+  onClose(connection: Held): void {
     const { metrics } = this.options
     this.connections.delete(connection)
     metrics.connections = this.connections.size
@@ -120,6 +177,7 @@ export class HttpServer implements ConnectionHost {
     clearTimeout(timer)
     clearInterval(grace)
     for (const connection of this.connections) connection.socket.destroy()
+    for (const { handshaking } of this.tlsListeners) for (const socket of handshaking) socket.destroy()
     clearInterval(this.sweep)
   }
 }

@@ -7,6 +7,7 @@
  * usual way: slower, and otherwise the same.
  */
 import { Socket, type Server } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 
 interface ClientHandle {
   setNoDelay(on: boolean): number
@@ -52,5 +53,32 @@ export function acceptInto(server: Server, onSocket: (socket: Socket, read: Read
     })
   }
 }
+
+/**
+ * Has a TLS connection read into the same buffer. Node keeps the places for it under symbols of its own, which a socket that was made
+ * with `onread` shows. Where that fails, it reads the usual way.
+ */
+export function readIntoShared(socket: TLSSocket, receive: (bytes: Buffer) => void): void {
+  const handle = (socket as unknown as { _handle?: { useUserBuffer?(buffer: Buffer): void } })._handle
+  if (BUFFER === undefined || CALLBACK === undefined || typeof handle?.useUserBuffer !== 'function') {
+    socket.on('data', receive)
+    return
+  }
+  const early = socket.read() as Buffer | null
+  const inner = socket as unknown as Record<symbol, unknown>
+  inner[BUFFER] = buffer
+  inner[CALLBACK] = (count: number) => {
+    receive(buffer.subarray(0, count))
+    return true
+  }
+  handle.useUserBuffer(buffer)
+  if (early !== null) receive(early)
+  socket.resume()
+  socket.read(0)
+}
+
+const [BUFFER, CALLBACK] = ['kBuffer', 'kBufferCb'].map((name) =>
+  Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
+)
 
 export type ReadInto = (receive: (bytes: Buffer) => void) => void

@@ -1,5 +1,5 @@
 /** Which site a request belongs to, by its host: an exact name first, then the longest wildcard, then `*`. */
-import type { SiteConfig } from '../config/schema.ts'
+import type { RedirectConfig, SiteConfig } from '../config/schema.ts'
 import type { Origin } from '../contract/origin.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
 import type { ForwardedMode } from './forwarding/hop.ts'
@@ -12,6 +12,10 @@ export interface Site {
   readonly cache: ResponseCache | undefined
   /** What its origin is told of clients. */
   readonly forwarded: ForwardedMode
+  /** Requests over HTTP are sent to HTTPS. */
+  readonly redirect: RedirectConfig | undefined
+  /** Edit that adds `Strict-Transport-Security` over HTTPS; empty where there is none. */
+  readonly hsts: string
 }
 
 export class SiteTable {

@@ -13,6 +13,7 @@ import { lookUp } from './cache-stage.ts'
 import { isLoop } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
 import { OriginFlow } from './origin-flow.ts'
+import { applyTransportPolicy } from './transport-policy.ts'
 import { readWhole } from './whole-body.ts'
 
 /** `next`: the stage after this one. `taken`: it is answered, or will be, or `advance` is called later. */
@@ -28,7 +29,7 @@ export interface Stage {
 export const STAGES: readonly Stage[] = [
   {
     name: 'site',
-    does: 'finds the site by the host as received; 404 where there is none, 508 where it has been here before',
+    does: 'finds the site by the host as received; 404 where there is none, 508 where it has been here before; sends HTTP to HTTPS where that is asked for',
     run: chooseSite,
   },
   { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
@@ -73,7 +74,7 @@ function chooseSite(exchange: Exchange): StageVerdict {
     exchange.answerOriginError(error)
     return 'taken'
   }
-  return 'next'
+  return applyTransportPolicy(exchange) ? 'taken' : 'next'
 }
 
 function runIncomingUnits(exchange: Exchange): StageVerdict {

@@ -56,6 +56,7 @@
  * the worker keeps it, and it comes along with the request's later runs. Names are spelled as
  * the unit wrote them; which ones are the same is decided without regard to case.
  */
+import type { ClientCertificate } from '../contract/tls.ts'
 
 /** How long `step` starts further entries, in milliseconds of wall time: then it hands back what is finished. */
 export const SLICE_MS = 4
@@ -142,7 +143,12 @@ export type Installed =
 
 /** META of an invocation, as JSON: parsed in the guest, and only if the unit looks. Every part may be absent. */
 export interface InvocationMeta {
-  readonly client?: { readonly address: string; readonly port: number; readonly scheme: 'http' | 'https' }
+  readonly client?: {
+    readonly address: string
+    readonly port: number
+    readonly scheme: 'http' | 'https'
+    readonly certificate?: ClientCertificate
+  }
   readonly scheme?: 'http' | 'https'
   /** In `origin`: the URLs of the site's endpoints. */
   readonly endpoints?: readonly string[]

@@ -32,6 +32,7 @@ import { Quarantines } from './quarantine.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
 import { SiteControl } from './site-control.ts'
 import { TailHub } from './tail-hub.ts'
+import { TlsKeeper } from './tls-keeper.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
@@ -78,6 +79,7 @@ export class EdgeNode {
   readonly #sites: SiteControl
   readonly #sandboxes: SandboxWatch
   readonly #pulse: Pulse
+  readonly #tls: TlsKeeper
   readonly #identity = randomBytes(8).toString('hex')
   #isDraining = false
 
@@ -113,6 +115,11 @@ export class EdgeNode {
       },
     })
     this.#epochs = new Epochs(shared.words, this.#pool, readSet())
+    this.#tls = new TlsKeeper({
+      ...around,
+      edge: config.edge,
+      onChange: (tls) => this.#pool.broadcast({ kind: 'tls', tls }),
+    })
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
     const onEnd = (ok: boolean, ms: number) => this.#own.countChange(ok, ms)
     this.#changes = new UnitChanges({
@@ -151,12 +158,14 @@ export class EdgeNode {
   async start(): Promise<void> {
     await this.#pool.start()
     this.#pulse.start()
+    this.#tls.start()
     this.#sandboxes.start()
   }
 
   /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
   async drain(): Promise<void> {
     this.#isDraining = true
+    this.#tls.stop()
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, CHANGE_GRACE_MS)
     await Promise.race([this.#turns.take(async () => {}), late])
@@ -164,9 +173,15 @@ export class EdgeNode {
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
   }
 
+  /** Reads the files of certificates anew. A pair that cannot be used leaves the one in force. */
+  reloadCertificates(): void {
+    this.#tls.reload()
+  }
+
   async kill(): Promise<void> {
     this.#isDraining = true
     this.#pulse.stop()
+    this.#tls.stop()
     this.#sandboxes.stop()
     await this.#pool.kill()
     this.#kv.close()
@@ -180,7 +195,8 @@ export class EdgeNode {
       // The sites come with the units.
       config: { ...config, sites: [] },
       identity: this.#identity,
-      listen: config.edge.listen,
+      listen: config.edge.listen.map(({ address }) => address),
+      tls: this.#tls.material,
       units: this.#epochs.live,
       quarantined: this.#quarantines.all(),
       shared: shared.path,
@@ -191,6 +207,8 @@ export class EdgeNode {
 
   /** What may have changed while the worker started. */
   #welcome(worker: WorkerProcess): void {
+    const tls = this.#tls.material
+    if (tls !== undefined) worker.send({ kind: 'tls', tls })
     worker.send({ kind: 'quarantine', quarantined: this.#quarantines.all() })
     worker.send({ kind: 'tail', on: this.#tailHub.isOn })
   }
@@ -245,6 +263,7 @@ export class EdgeNode {
       ...this.#own.samples(facts),
       ...this.#processes.samples(this.#processList()),
       ...this.#kv.metrics(),
+      ...this.#tls.samples(),
       ...this.#sums.total(),
     ]
   }

@@ -21,6 +21,11 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_http_aborted_total: 'Requests whose client went away before the answer was sent.',
   orla_http_connections: 'Open connections of clients.',
   orla_http_connections_total: 'Accepted connections of clients.',
+  orla_tls_handshaking: 'TLS handshakes under way.',
+  orla_tls_handshakes_total: 'TLS handshakes that were done, by version and whether a session was resumed.',
+  orla_tls_handshake_failures_total: 'TLS handshakes that failed, by reason.',
+  orla_tls_certificate_expiry_timestamp_seconds:
+    'When a certificate ends, in seconds since 1970, by its first name.',
   orla_http_sent_bytes_total: 'Bytes sent to clients, heads included.',
   orla_cache_requests_total: 'Look-ups in the cache by result.',
   orla_cache_entries: 'Entries of the cache, by site.',

@@ -25,6 +25,7 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
       worker,
       config: v.parse(ConfigSchema, {}),
       listen: ['127.0.0.1:0'],
+      tls: undefined,
       units: { epoch: 0, enabled: true, units: [], lastGood: {} },
       quarantined: [],
       shared: shared.path,

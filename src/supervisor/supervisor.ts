@@ -43,6 +43,8 @@ export interface SupervisorOptions {
 export interface Supervisor {
   /** Where the edge listens, as in the configuration, with the ports that the system chose. */
   readonly addresses: readonly string[]
+  /** The same as `http://…` or `https://…`. */
+  readonly urls: readonly string[]
   /** Where the admin API listens: `127.0.0.1:8081`. */
   readonly controlAddress: string
   /** The bearer token: the configured one, or the one that is kept in the data directory. */
@@ -51,7 +53,7 @@ export interface Supervisor {
   readonly keptToken: ControlToken | undefined
   /** Whether it has a configuration file. */
   readonly canReload: boolean
-  /** Reads the configuration file again; what is wrong with it, or what was done, is told to the operator. */
+  /** Reads the configuration file again, and the files of certificates; what is wrong with it, or what was done, is told to the operator. */
   reload(why: string): Promise<void>
   /** Takes nothing new, finishes what is in flight (at most `edge.limits.drain`), and ends all processes. */
   drain(): Promise<void>
@@ -86,7 +88,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => store.close())
     const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
     const token = config.control.token ?? keptToken!.token
-    for (const address of [...config.edge.listen, config.control.listen]) await probeAddress(address)
+    const addresses = config.edge.listen.map(({ address }) => address)
+    for (const address of [...addresses, config.control.listen]) await probeAddress(address)
     applyFileAtStart(store, file, { clock, log })
     const shared = createSharedWords(WORD_COUNT)
     made.push(() => shared.unlink())
@@ -120,7 +123,10 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     })
     made.push(() => control.close(0))
 
-    const reload = (why: string) => reloadTold(node.control, why, log)
+    const reload = (why: string) => {
+      node.reloadCertificates()
+      return reloadTold(node.control, why, log)
+    }
     if (file.path !== undefined) {
       const watch = watchText(
         file.path,
@@ -132,6 +138,9 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
 
     return {
       addresses: node.addresses,
+      urls: node.addresses.map(
+        (address, index) => `${config.edge.listen[index]!.tls === undefined ? 'http' : 'https'}://${address}`,
+      ),
       controlAddress: control.address,
       token,
       keptToken,

@@ -6,6 +6,7 @@
  */
 import type { CidrSet } from '../../base/cidr.ts'
 import { formatIp, parseIp } from '../../base/ip-address.ts'
+import type { ClientCertificate } from '../../contract/tls.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { Client } from '../client.ts'
 import { claimedClient, type ForwardedFrom } from './claims.ts'
@@ -23,6 +24,7 @@ export interface PeerFacts {
   readonly scheme: 'http' | 'https'
   /** The port it connected to. */
   readonly localPort: number
+  readonly certificate?: ClientCertificate | undefined
 }
 
 export class Peer {
@@ -39,7 +41,7 @@ export class Peer {
     // A link-local address has the interface with it, which means nothing elsewhere.
     const ip = parseIp(facts.address.replace(/%.*/, ''))
     const address = ip === undefined ? facts.address : formatIp(ip)
-    this.client = new Client({ address, port: facts.port, scheme: facts.scheme })
+    this.client = new Client({ ...facts, address })
     this.localPort = facts.localPort
     this.trust = trust
     this.isTrusted = ip !== undefined && trust.trusted.has(ip)

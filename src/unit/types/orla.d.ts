@@ -321,6 +321,26 @@ export interface EdgeCache extends Reads {
   delete(key: string): Promise<void>
 }
 
+/** What the client showed in its TLS handshake, where the listener asks for certificates. */
+export interface ClientCertificate {
+  /** One of the authorities that the listener trusts signed it, and it is in force. */
+  readonly verified: boolean
+  /** Why it was not verified: OpenSSL's word, such as `CERT_HAS_EXPIRED`. */
+  readonly problem?: string
+  /** `CN=alice,O=Example`. */
+  readonly subject: string
+  readonly issuer: string
+  /** `DNS:a.example.com, email:alice@example.com`; empty where there is none. */
+  readonly altNames: string
+  /** In hex. */
+  readonly serial: string
+  /** SHA-256, in hex. */
+  readonly fingerprint: string
+  /** ISO 8601. */
+  readonly notBefore: string
+  readonly notAfter: string
+}
+
 /** The connection's other end; behind a proxy in `edge.trustedProxies`, the client that it names. */
 export interface Client {
   /** IPv4 or IPv6 address, as text. */
@@ -329,6 +349,7 @@ export interface Client {
   readonly port: number
   /** What the client speaks, with this node or with the proxy before it. */
   readonly scheme: 'http' | 'https'
+  readonly certificate?: ClientCertificate
 }
 
 /** Times of this request. What did not happen is absent: a hit in the cache asked no origin. */

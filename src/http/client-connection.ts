@@ -1,0 +1,51 @@
+/**
+ * A request's way back to its client: what the stages of a request may ask of whatever brought it.
+ *
+ * There are two: `ServerConnection`, on which HTTP/1.1 has one request at a time, and `Http2Stream`, one of many on a connection.
+ * A head is given as HTTP/1.1 text (status line, then `name: value\r\n`, no empty line): the common case writes it as it is.
+ */
+import type { Socket } from 'node:net'
+import type { HeaderList } from '../wire/http1/message.ts'
+import type { BodyFraming } from './answer-writer.ts'
+import type { StoredBody } from './caching/stored-body.ts'
+import type { Peer, PeerFacts } from './forwarding/peer.ts'
+import type { BodyConsumer } from './incoming-body.ts'
+import type { ListenerFacts } from './listener-facts.ts'
+
+export interface ClientConnection {
+  /** For what the kernel knows of it; nobody but the connection reads or writes it. */
+  readonly socket: Socket
+  readonly ends: PeerFacts
+  /** Who is at its other end; made from `ends` with the first request. */
+  peer: Peer | undefined
+  /** Where it came in: its scheme, and what that address asks of every request. */
+  readonly listener: ListenerFacts
+
+  /** The request has a body that was not read to its end. */
+  readonly hasBody: boolean
+  /** Hands the request's body to a consumer, beginning with what has already come. */
+  readBody(consumer: BodyConsumer): void
+  /** After a consumer said false: it takes more. */
+  resumeBody(): void
+
+  /** Something of the answer has left, or is about to. */
+  readonly hasSentHead: boolean
+  /** Sends a whole answer. The body has the length that the head says, or is empty for HEAD. */
+  sendWhole(head: string, body: string | Buffer): void
+  /** Sends a whole answer whose body is stored, at the client's pace. `onSent` when all of it has left; not if the client goes. */
+  sendStored(head: string, body: StoredBody, onSent: () => void): void
+  /**
+   * Begins an answer whose body follows piece by piece. Of a known `length` it needs a `content-length` in the
+   * head already; the others get theirs here.
+   */
+  startStream(head: string, body: BodyFraming): void
+  /** Lets the head of a stream leave, if no piece has taken it along. */
+  flushHead(): void
+  /** Sends a piece of the body; copies it. False: the client is slow, wait for `onDrain`. */
+  sendChunk(chunk: Buffer): boolean
+  endStream(trailers: HeaderList): void
+  /** Sends an interim answer, such as 103. */
+  sendInformational(status: number, headers: HeaderList): void
+  /** Breaks off an answer that cannot be completed, so that the client does not take what it got for whole. */
+  cut(): void
+}

@@ -1,0 +1,30 @@
+/**
+ * The keys that seal TLS session tickets: one for all workers, so that a client may resume on any of them, and a new one
+ * every few hours, so that a stolen one opens little. The one before still opens for as long.
+ */
+import { randomBytes } from 'node:crypto'
+
+/** What OpenSSL takes: a name of 16 bytes, 16 for the HMAC, 16 for AES. */
+export const TICKET_KEY_BYTES = 48
+/** Old keys that still open tickets. */
+const KEPT = 1
+
+export class TicketKeys {
+  /** The newest first. */
+  keys: readonly Uint8Array[] = [randomBytes(TICKET_KEY_BYTES)]
+  private readonly everyMs: number
+  private dueMs: number
+
+  constructor(everyMs: number, nowMs: number) {
+    this.everyMs = everyMs
+    this.dueMs = nowMs + everyMs
+  }
+
+  /** Makes a new key where it is time. True where it did. */
+  rotate(nowMs: number): boolean {
+    if (nowMs < this.dueMs) return false
+    this.dueMs = nowMs + this.everyMs
+    this.keys = [randomBytes(TICKET_KEY_BYTES), ...this.keys.slice(0, KEPT)]
+    return true
+  }
+}
