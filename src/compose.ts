@@ -71,7 +71,13 @@ export function composeWorker(
   const metrics = new HttpMetrics()
   const node = { name: config.node.name ?? '', groups: config.node.groups }
   const words = openSharedWords(start.shared)
-  const calls = createHostCalls({ stores: start.kv, clock, words, send: events.onKvBatch })
+  const calls = createHostCalls({
+    stores: start.kv,
+    clock,
+    words,
+    send: events.onKvBatch,
+    fetch: config.edge.fetch,
+  })
   const runner = createUnitRunner({
     worker: start.worker,
     bundles: start.bundles,
@@ -168,6 +174,7 @@ export function composeWorker(
       await server.drain(sites.served.limits.drain)
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
+      calls.close()
     },
   }
 }

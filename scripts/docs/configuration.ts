@@ -33,6 +33,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.array\(\s*v\.pipe\(v\.string\(/, 'list of texts'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
+  [/^v\.array\(FetchSite/, 'list of hosts, with or without a port'],
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
   [/^v\.array\(network\(\)/, 'list of addresses and prefixes'],
   [/^v\.array\(\s*v\.union\(\s*\[\s*v\.picklist\(\['connect'/, 'list'],

@@ -29,7 +29,7 @@ const Endpoint = v.pipe(
   }),
 )
 
-const Timeouts = v.strictObject({
+export const Timeouts = v.strictObject({
   /** Time to connect, TLS handshake included. */
   connect: v.optional(duration(), '2s'),
   /** Time from the request sent to the head of the answer, and between two pieces of its body. */

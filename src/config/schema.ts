@@ -7,7 +7,7 @@ import { hostname } from 'node:os'
 import * as v from 'valibot'
 import { Acme } from './acme.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
-import { Origin } from './origin-schema.ts'
+import { Origin, Timeouts } from './origin-schema.ts'
 import { count, duration, network, size } from './units.ts'
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
@@ -62,6 +62,28 @@ const Site = v.strictObject({
       objectBytes: v.optional(size(), '16mb'),
     }),
   ),
+})
+
+const FETCH_SITE_EXPECTED = 'expected "HOST", "HOST:PORT" or "*.example.com"'
+
+const FetchSite = v.pipe(
+  v.string(FETCH_SITE_EXPECTED),
+  v.regex(/^(?:(?:\*\.)?[\w-]+(?:\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/, FETCH_SITE_EXPECTED),
+  v.transform((site) => site.toLowerCase()),
+)
+
+const Fetch = v.strictObject({
+  /** True lets units reach private addresses, this machine included. */
+  allowPrivate: v.optional(v.boolean(), false),
+  /** Hosts that units may reach though their addresses are private: `HOST`, `HOST:PORT`, or `*.example.com` for all names below one. */
+  sites: v.optional(v.array(FetchSite, 'expected a list such as ["api.internal:8080"]'), []),
+  /** Fetches that one invocation of a unit may make, redirects included. */
+  requestsMax: v.optional(count(10_000), 50),
+  /** Bytes of bodies that one invocation may fetch, both ways together. */
+  bytesMax: v.optional(size(), '16mb'),
+  timeouts: v.optional(Timeouts, {}),
+  /** Path of a PEM file with the authorities to trust instead of the system's. */
+  ca: v.optional(v.string()),
 })
 
 const Edge = v.strictObject({
@@ -119,6 +141,8 @@ const Edge = v.strictObject({
   ),
   /** Memory of one sandbox process, at most. */
   sandboxMemory: v.optional(size(), '512mb'),
+  /** What units may `fetch`. */
+  fetch: v.optional(Fetch, {}),
   /** What one namespace of `edge.kv` may hold; more is refused. */
   kv: v.optional(
     v.strictObject({

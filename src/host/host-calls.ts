@@ -1,19 +1,40 @@
 /** All that units can ask of their worker, by kind. */
 import type { HostAnswer, HostCall, HostCalls } from '../contract/host-calls.ts'
 import { CryptoCalls } from './crypto-calls.ts'
+import type { Clock } from '../base/clock.ts'
+import { FetchCalls } from './fetch/fetch-calls.ts'
+import type { FetchConfig } from './fetch/destinations.ts'
 import { KvCalls, type KvCallsOptions } from './kv-calls.ts'
 
 export interface WorkerCalls extends HostCalls {
   readonly kv: KvCalls
+  close(): void
 }
 
-export function createHostCalls(options: KvCallsOptions): WorkerCalls {
+export interface HostCallsOptions extends KvCallsOptions {
+  readonly fetch: FetchConfig
+  readonly clock: Clock
+}
+
+export function createHostCalls(options: HostCallsOptions): WorkerCalls {
   const kv = new KvCalls(options)
+  const fetch = new FetchCalls(options.fetch, options.clock)
   const crypto = new CryptoCalls()
   return {
     kv,
     start(call: HostCall, answer: (answer: HostAnswer) => void) {
-      return call.kind === 'crypto.verify' ? crypto.start(call, answer) : kv.start(call, answer)
+      switch (call.kind) {
+        case 'fetch':
+          return fetch.start(call, answer)
+        case 'crypto.verify':
+          return crypto.start(call, answer)
+        default:
+          return kv.start(call, answer)
+      }
+    },
+    close() {
+      fetch.close()
+      kv.close()
     },
   }
 }

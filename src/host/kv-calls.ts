@@ -56,6 +56,11 @@ export class KvCalls {
     this.#clients[store].done(id, results)
   }
 
+  close(): void {
+    this.#readers.kv.close()
+    this.#readers.cache.close()
+  }
+
   start(call: HostCall, answer: (answer: HostAnswer) => void): undefined {
     let target = ''
     try {

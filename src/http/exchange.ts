@@ -5,10 +5,12 @@
  * units, `headerFilter`, the wire, `log`. Plain fields and callbacks: this object is the hot path.
  */
 import { ERROR_CODES } from '../base/error-codes.ts'
+import type { CallTrace } from '../contract/host-calls.ts'
 import type { EdgeError } from '../base/errors.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
 import { startChain, transform, type Outgoing } from './body/transforms.ts'
 import { WholeSource, type BodyAtHand } from './body/whole-source.ts'
+import { callsField } from './calls-field.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
@@ -41,6 +43,8 @@ export interface Answer {
 
 /** Sends an answer whose head is settled. */
 type Deliver = (fields: string, status: number, reason: string) => void
+
+const NO_CALLS: readonly CallTrace[] = []
 
 /** What a unit did to this request, for the debug header. */
 export interface DebugRun {
@@ -80,6 +84,8 @@ export class Exchange implements InProgress {
   staged: Edits = NO_EDITS
   timing: UnitTiming | undefined
   debug: DebugRun[] | undefined
+  /** What units asked of the node, for the debug header. */
+  calls: readonly CallTrace[] = NO_CALLS
   /** Told when the client can take more, or is gone: whoever streams. */
   flow: InProgress | undefined
   answered: Answer | undefined
@@ -259,7 +265,7 @@ export class Exchange implements InProgress {
 
   private debugField(): string {
     const ahead = this.plan.bodyFilter.map(({ unit }) => `${unit.name}@${unit.version} bodyFilter ahead 0us`)
-    return `orla-units: ${[...this.debug!.map(runText), ...ahead].join(', ') || 'none'}\r\n`
+    return `orla-units: ${[...this.debug!.map(runText), ...ahead].join(', ') || 'none'}\r\n${callsField(this.calls)}`
   }
 
   /** What ran after the head had left: for the end of a body in chunks. */

@@ -2,6 +2,7 @@
  * Sends a request through its units, and lives with what comes back: edits, an answer, or a failure and its policy.
  */
 import { PHASE_BITS, failurePolicy, type FailureReason, type Phase } from '../contract/unit.ts'
+import type { CallTrace } from '../contract/host-calls.ts'
 import type { Trip, TripOutcome, TripStep } from '../contract/unit-runner.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseEdits, parseFields, type Edits } from './edits.ts'
@@ -73,6 +74,14 @@ export class UnitTrip implements Trip {
     this.continuation = continuation
     this.next = next
     this.gathered = gathered
+  }
+
+  get isTraced(): boolean {
+    return this.exchange.debug !== undefined
+  }
+
+  traced(calls: readonly CallTrace[]): void {
+    this.exchange.calls = [...this.exchange.calls, ...calls]
   }
 
   done(came: TripOutcome): void {

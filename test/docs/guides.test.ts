@@ -26,7 +26,7 @@ test('the units in the guides do what the pages say', async (t) => {
   const origin = await startGuideOrigin(t)
   const node = await startNode(t, {
     config: {
-      edge: { debugToken: 'debug' },
+      edge: { debugToken: 'debug', fetch: { sites: ['127.0.0.1'] } },
       node: { name: 'gru1', groups: ['sa-east'] },
       sites: [{ origin: origin.url, cache: {} }],
     },
@@ -44,7 +44,8 @@ test('the units in the guides do what the pages say', async (t) => {
     await t.test(`${block.place} ${kind} ${name}`, async () => {
       // `then` is a new version of the example before it.
       if (kind === 'unit' && live !== '') await node.api('DELETE', `/v1/units/${live}`)
-      const { code, stderr } = await deploy(node, name, block, options)
+      const given = options.map((option) => option.replace('$ORIGIN', origin.url))
+      const { code, stderr } = await deploy(node, name, block, given)
       if (kind === 'refused') {
         assert.equal(code, 1, stderr)
         for (const line of steps) assert.ok(stderr.includes(line), `${line} is not in:\n${stderr}`)

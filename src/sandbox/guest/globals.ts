@@ -16,6 +16,7 @@ import { DOMException } from './dom-exception.ts'
 import { TextDecoder, TextEncoder } from './encoding.ts'
 import { Event, EventTarget } from './events.ts'
 import { FormData } from './form-data.ts'
+import { fetch } from './fetch.ts'
 import { Headers } from './headers.ts'
 import { defineProperty, now } from './primordials.ts'
 import { Request } from './request.ts'
@@ -55,6 +56,7 @@ export function installGlobals(): void {
     btoa,
     console,
     crypto: new Crypto(),
+    fetch,
     setTimeout,
     setInterval,
     clearTimeout,

@@ -6,7 +6,7 @@ import { errorParts } from './errors.ts'
 import { describe } from './fields.ts'
 import { getPrototypeOf, hasOwn, objectKeys, ObjectPrototype, stringifyJson } from './primordials.ts'
 import { type Handler, handlers } from './run.ts'
-import { readSetup } from './setup.ts'
+import { readSetup, setup } from './setup.ts'
 import { shareProgress } from './step.ts'
 
 export const install: Guest['install'] = (define, json, shared) => {
@@ -14,7 +14,9 @@ export const install: Guest['install'] = (define, json, shared) => {
   if (shared !== undefined) shareProgress(new Int32Array(shared))
   try {
     const module: { exports: object } = { exports: {} }
+    setup.isInstalling = true
     define(module.exports, module)
+    setup.isInstalling = false
     return readUnit(module.exports)
   } catch (error) {
     const { name, message, stack } = errorParts(error)

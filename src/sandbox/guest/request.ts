@@ -2,7 +2,7 @@
 import { abortSignal, AbortSignal, isSignal, onAbort } from './abort.ts'
 import { Body, bodyKind, bodyType, cloneBody, moveBody, NO_BODY, type RawBody } from './body.ts'
 import { describe, isToken, quoted } from './fields.ts'
-import { appendHeader, getHeader, HeaderStore } from './header-store.ts'
+import { appendHeader, getHeader, headerText, HeaderStore } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
 import { FROM_GUEST } from './illegal-constructor.ts'
 import { toStringTagSymbol, toUpperCase } from './primordials.ts'
@@ -14,6 +14,7 @@ export interface RequestInit {
   readonly headers?: unknown
   readonly body?: unknown
   readonly signal?: unknown
+  readonly redirect?: unknown
 }
 
 /** What the edge received, for `new Request(received)`: the text of headers is taken over as it is. */
@@ -31,6 +32,15 @@ export class ReceivedRequest {
   }
 }
 
+/** What `fetch` needs to know. `headers` are in the wire's form; `signal` is null where nobody asked for one. */
+export let partsOfRequest: (request: Request) => {
+  readonly method: string
+  readonly url: string
+  readonly headers: string
+  readonly redirect: string
+  readonly signal: AbortSignal | null
+}
+
 export class Request extends Body {
   #method = 'GET'
   #url = ''
@@ -38,6 +48,7 @@ export class Request extends Body {
   #headers: Headers | null = null
   /** Made when it is asked for, where none was given. */
   #signal: AbortSignal | null = null
+  #redirect = 'follow'
 
   constructor(input: unknown, init?: RequestInit) {
     if (input instanceof ReceivedRequest) {
@@ -55,6 +66,9 @@ export class Request extends Body {
     const method = init?.method
     this.#method = method !== undefined ? normalMethod(method) : other === null ? 'GET' : other.#method
     this.#signal = signalOf(init?.signal ?? (other === null ? null : other.#signal))
+    const redirect = init?.redirect
+    if (redirect !== undefined) this.#redirect = checkRedirect(redirect)
+    else if (other !== null) this.#redirect = other.#redirect
     const headers = init?.headers
     if (headers !== undefined) fillHeaders(this.#store, headers)
     else if (other !== null) fillHeaders(this.#store, other.headers)
@@ -64,6 +78,20 @@ export class Request extends Body {
     const type = bodyType(this)
     if (type !== null && getHeader(this.#store, 'content-type') === null)
       appendHeader(this.#store, 'content-type', type)
+  }
+
+  static {
+    partsOfRequest = (request) => ({
+      method: request.#method,
+      url: request.#url,
+      headers: headerText(request.#store),
+      redirect: request.#redirect,
+      signal: request.#signal,
+    })
+  }
+
+  get redirect(): string {
+    return this.#redirect
   }
 
   get method(): string {
@@ -89,6 +117,7 @@ export class Request extends Body {
   clone(): Request {
     const copy = new Request(new ReceivedRequest(this.#method, this.#url, new HeaderStore(), cloneBody(this)))
     fillHeaders(copy.#store, this.headers)
+    copy.#redirect = this.#redirect
     if (this.#signal !== null) copy.#signal = following(this.#signal)
     return copy
   }
@@ -110,6 +139,11 @@ function following(signal: AbortSignal): AbortSignal {
   if (signal.aborted) abortSignal(own, signal.reason)
   else onAbort(signal, () => abortSignal(own, signal.reason))
   return own
+}
+
+function checkRedirect(mode: unknown): string {
+  if (mode === 'follow' || mode === 'manual' || mode === 'error') return mode
+  throw new TypeError(`redirect is "follow", "manual" or "error", not ${describe(mode)}`)
 }
 
 function absolute(input: unknown): string {

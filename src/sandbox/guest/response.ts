@@ -1,5 +1,5 @@
 /** `Response` of the Fetch standard. */
-import { Body, bodyType, cloneBody, RawBody, TEXT_BODY } from './body.ts'
+import { Body, bodyType, BYTES_BODY, cloneBody, RawBody, TEXT_BODY } from './body.ts'
 import { checkStatus, describe, headerValue } from './fields.ts'
 import { appendHeader, getHeader, headerText, HeaderStore, setHeader } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
@@ -20,12 +20,24 @@ export let isResponse: (value: object) => value is Response
 /** `STATUS\nname: value\r\n…`, the HEAD of a record. Throws where the response cannot be sent. */
 export let responseHead: (response: Response) => string
 
+/** What `fetch` brought: a body as it came, Latin-1, and headers in the wire's form. */
+export let receivedResponse: (
+  status: number,
+  statusText: string,
+  url: string,
+  redirected: boolean,
+  headers: string,
+  body: string,
+) => Response
+
 export class Response extends Body {
   #status = 200
   #statusText = ''
-  readonly #store = new HeaderStore()
+  #store = new HeaderStore()
   #headers: Headers | null = null
   #isError = false
+  #url = ''
+  #redirected = false
 
   constructor(body?: unknown, init?: ResponseInit) {
     super(body)
@@ -41,6 +53,16 @@ export class Response extends Body {
 
   static {
     isResponse = (value): value is Response => #store in value
+    receivedResponse = (status, statusText, url, redirected, headers, body) => {
+      const isEmpty = status === 204 || status === 205 || status === 304
+      const response = new Response(isEmpty ? null : new RawBody(body, BYTES_BODY))
+      response.#status = status
+      response.#statusText = statusText
+      response.#url = url
+      response.#redirected = redirected
+      response.#store = new HeaderStore(headers)
+      return response
+    }
     responseHead = (response) => {
       if (response.#isError) throw new TypeError('Response.error() cannot be sent')
       return `${response.#status}\n${headerText(response.#store)}`
@@ -104,11 +126,11 @@ export class Response extends Body {
   }
 
   get url(): string {
-    return ''
+    return this.#url
   }
 
   get redirected(): boolean {
-    return false
+    return this.#redirected
   }
 
   protected override contentType(): string | null {
@@ -120,6 +142,8 @@ export class Response extends Body {
     copy.#status = this.#status
     copy.#statusText = this.#statusText
     copy.#isError = this.#isError
+    copy.#url = this.#url
+    copy.#redirected = this.#redirected
     fillHeaders(copy.#store, this.headers)
     return copy
   }

@@ -6,9 +6,16 @@ interface Setup {
   env: Readonly<Record<string, string>>
   node: GuestSetup['node']
   unit: { readonly name: string; readonly version: number }
+  /** The unit's top level runs: there is no request yet. */
+  isInstalling: boolean
 }
 
-export const setup: Setup = { env: {}, node: { name: '', groups: [] }, unit: { name: '', version: 0 } }
+export const setup: Setup = {
+  env: {},
+  node: { name: '', groups: [] },
+  unit: { name: '', version: 0 },
+  isInstalling: false,
+}
 
 /** Reads it; what remains is the entropy. */
 export function readSetup(json: string): string {

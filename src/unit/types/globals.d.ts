@@ -1,6 +1,6 @@
 /**
  * The global names of a unit, besides those of ECMAScript: a part of the web's, and nothing else. There is no DOM, no
- * Node, no `fetch`, and no `WebAssembly`, `SharedArrayBuffer`, `Atomics` or `FinalizationRegistry`.
+ * Node, and no `WebAssembly`, `SharedArrayBuffer`, `Atomics` or `FinalizationRegistry`.
  */
 
 /** What `new Headers(…)` and the `headers` of requests and responses take. */
@@ -85,6 +85,8 @@ interface RequestInit {
   headers?: HeadersInit
   body?: BodyInit | null
   signal?: AbortSignal | null
+  /** `follow` (default), `manual` (the answer that redirects is what comes), or `error`. */
+  redirect?: 'follow' | 'manual' | 'error'
   /** As browsers want it for a body that is a stream; without effect here. */
   duplex?: 'half'
 }
@@ -95,6 +97,7 @@ interface Request extends Body {
   readonly url: string
   readonly headers: Headers
   readonly signal: AbortSignal
+  readonly redirect: 'follow' | 'manual' | 'error'
   clone(): Request
 }
 declare var Request: {
@@ -102,6 +105,12 @@ declare var Request: {
   /** An absolute URL, or another request, whose body is taken over. */
   new (input: string | URL | Request, init?: RequestInit): Request
 }
+
+/**
+ * Asks another server, over the worker's connections. Rejects with a `TypeError` where no answer came; its `code` says why: a
+ * private address (`fetch-private`), a budget that is used up (`fetch-budget`), an origin that does not answer (`origin-…`).
+ */
+declare function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
 
 /** A URL, parsed as browsers do. Hosts outside ASCII are written in punycode. */
 interface URL {
