@@ -29,6 +29,7 @@ import type { Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
+import { Upgrades } from './http/upgrade/upgrades.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
 import { locateInSource, mapStack } from './unit/source-map.ts'
 
@@ -100,12 +101,14 @@ export function composeWorker(
   const tlsMetrics = new TlsMetrics()
   let tls = start.tls
   let httpsPort = 443
+  const upgrades = new Upgrades(() => sites.served.limits, clock.monotonic())
   const httpNode = {
     get sites() {
       return sites.table
     },
     runner,
     metrics,
+    upgrades,
     loopMark: loopMark(start.identity),
     get challenges() {
       return tls?.challenges ?? NO_CHALLENGES
@@ -114,6 +117,9 @@ export function composeWorker(
       return httpsPort
     },
     warn: platform.warn,
+    get isDraining() {
+      return server.draining
+    },
     get unitBodyBytes() {
       return sites.served.limits.unitBodyBytes
     },
@@ -143,6 +149,7 @@ export function composeWorker(
       advance(exchange)
     },
     onSweep() {
+      upgrades.sweep(clock.monotonic())
       for (const site of sites.table.sites) site.cache?.sweep(clock.now())
     },
   })
@@ -165,6 +172,7 @@ export function composeWorker(
     metrics: () => [
       ...metrics.samples(),
       ...(tls === undefined ? [] : tlsMetrics.samples()),
+      ...upgrades.samples(),
       ...cacheSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
@@ -196,6 +204,7 @@ function buildSite(site: SiteConfig, before: Site | undefined, config: Config, p
     name: siteName(site),
     config: site,
     forwarded: site.forwarded,
+    upgrades: site.upgrades,
     origin: keeps('origin') ? before!.origin : createOrigin(site.origin, platform),
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),

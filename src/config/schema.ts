@@ -39,6 +39,8 @@ const Site = v.strictObject({
     ['*'],
   ),
   origin: Origin,
+  /** WebSockets and other upgrades pass. Without, such a request is answered like any other. */
+  upgrades: v.optional(v.boolean(), true),
   /**
    * Which fields tell the origin about the client: `x-forwarded` (`X-Forwarded-For`, `-Proto`, `-Host`, `-Port`), `rfc7239`
    * (`Forwarded`), `both` or `none`.
@@ -123,6 +125,10 @@ const Edge = v.strictObject({
       handshakes: v.optional(count(), 5000),
       /** Requests at once on one HTTP/2 connection. */
       streams: v.optional(count(1000), 128),
+      /** Connections of one worker that were upgraded (WebSockets), at most; more are 503. */
+      upgrades: v.optional(count(), 10_000),
+      /** An upgraded connection without a byte in either direction. */
+      upgradeIdle: v.optional(duration(), '5m'),
     }),
     {},
   ),

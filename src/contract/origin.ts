@@ -15,6 +15,8 @@ export interface OriginRequest {
   readonly headers: HeaderList
   /** What follows: nothing, a body of that many bytes, or one of unknown length (sent chunked). */
   readonly body: 'none' | 'chunked' | number
+  /** Protocols to switch to, as in the field `Upgrade`: then the answer may be 101, and what follows are raw bytes in both directions. */
+  readonly upgrade?: string | undefined
   /** Who asks; `consistent-hash` may go by it. */
   readonly client?: { readonly address: string }
   /** One of the origin's `endpoints`: it alone is asked. Absent: the origin chooses, and moves on where one fails. */
@@ -23,7 +25,7 @@ export interface OriginRequest {
 
 /** Told in this order: `onHead` (after any number of `onInformational`), `onData`…, then `onEnd`; or `onError` at any point, once, and then nothing. */
 export interface OriginHandler {
-  /** 1xx other than 101. */
+  /** 1xx other than 101, which comes by `onHead`, and only if `upgrade` asked for it. */
   onInformational?(head: ResponseHead): void
   onHead(head: ResponseHead): void
   /** A piece of the body, without its framing. Valid until this returns: copy what is kept. Return false to pause; then call `resume`. */
@@ -52,11 +54,19 @@ export interface OriginCall {
   readonly endpoint: string
 }
 
+/** A call that an origin has taken. */
+export interface SentCall extends OriginCall {
+  /** After 101: raw bytes, copied. False: wait for `onDrain`. */
+  relay(bytes: Buffer): boolean
+  /** After 101: no more of them. */
+  endRelay(): void
+}
+
 /** The origin of one site: its endpoints and their kept connections. */
 export interface Origin {
   /** What its endpoints are called in the configuration: their names, or URLs where they have none. */
   readonly endpoints: readonly string[]
-  send(request: OriginRequest, handler: OriginHandler): OriginCall
+  send(request: OriginRequest, handler: OriginHandler): SentCall
   /** How its endpoints do, as this worker sees them: for people. */
   state(): OriginState
   /** The same in numbers, for a scrape. */

@@ -71,6 +71,12 @@ export class AnswerWriter {
     this.pendingHead = head
   }
 
+  /** Sends a head after which bytes follow as they are. */
+  startRaw(head: string): void {
+    this.framing = 'length'
+    this.write(head)
+  }
+
   /** Sends the head of a stream whose body lets wait. */
   flushHead(): void {
     if (this.pendingHead !== '') this.write(this.takeHead())

@@ -46,6 +46,11 @@ export interface ClientConnection {
   endStream(trailers: HeaderList): void
   /** Sends an interim answer, such as 103. */
   sendInformational(status: number, headers: HeaderList): void
+  /**
+   * After this whole head (101) all that the client sends is `consumer`'s, beginning with what came before, and its end is a problem; the
+   * way back is `sendChunk` and `endStream`. Absent where there is no such thing: one stream of many cannot change the connection.
+   */
+  switchProtocols?(head: string, consumer: BodyConsumer): void
   /** Breaks off an answer that cannot be completed, so that the client does not take what it got for whole. */
   cut(): void
 }

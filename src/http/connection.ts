@@ -44,7 +44,7 @@ export class ServerConnection implements ClientConnection, Held {
   private isConsuming = false
   private isPaused = false
   private isHeadClockRunning = false
-  private isHeadSent = false
+  hasSentHead = false
   private closesAfter = false
   /** The last answer is out; what still comes is thrown away. */
   private isLingering = false
@@ -137,7 +137,7 @@ export class ServerConnection implements ClientConnection, Held {
   private begin(head: RequestHead): void {
     this.request = head
     this.isHeadClockRunning = false
-    this.isHeadSent = false
+    this.hasSentHead = false
     this.closesAfter = !head.keepAlive
     this.deadline = Number.POSITIVE_INFINITY
     this.body = IncomingBody.of(head, this.host.limits)
@@ -158,7 +158,7 @@ export class ServerConnection implements ClientConnection, Held {
   /** Hands the request's body to a consumer, beginning with what has already come. */
   readBody(consumer: BodyConsumer): void {
     this.consumer = consumer
-    this.deadline = this.host.nowMs + this.host.limits.body
+    this.deadline = this.host.nowMs + (this.body?.waitMs ?? 0)
     if (this.body?.isContinueOwed === true) {
       this.body.isContinueOwed = false
       this.writer.write('HTTP/1.1 100 Continue\r\n\r\n')
@@ -177,7 +177,7 @@ export class ServerConnection implements ClientConnection, Held {
     start: number,
     end: number,
   ): number {
-    this.deadline = this.host.nowMs + this.host.limits.body
+    this.deadline = this.host.nowMs + body.waitMs
     const next = body.feed(bytes, start, end, consumer)
     if (body.problem !== undefined) {
       this.failBody(body.problem.status, body.problem.reason)
@@ -226,18 +226,14 @@ export class ServerConnection implements ClientConnection, Held {
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  get hasSentHead(): boolean {
-    return this.isHeadSent
-  }
-
   sendWhole(head: string, body: string | Buffer): void {
-    this.isHeadSent = true
+    this.hasSentHead = true
     this.writer.sendWhole(`${head}${this.connectionField()}\r\n`, body)
     this.finish()
   }
 
   sendStored(head: string, body: StoredBody, onSent: () => void): void {
-    this.isHeadSent = true
+    this.hasSentHead = true
     this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
       onStall: () => {
         this.deadline = this.host.nowMs + this.host.limits.body
@@ -250,7 +246,7 @@ export class ServerConnection implements ClientConnection, Held {
   }
 
   startStream(head: string, body: BodyFraming): void {
-    this.isHeadSent = true
+    this.hasSentHead = true
     const framing = framingOnWire(this.request!, body)
     if (framing === 'close') this.closesAfter = true
     const field = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
@@ -259,6 +255,13 @@ export class ServerConnection implements ClientConnection, Held {
 
   flushHead(): void {
     this.writer.flushHead()
+  }
+
+  switchProtocols(head: string, consumer: BodyConsumer): void {
+    this.hasSentHead = this.closesAfter = true
+    this.writer.startRaw(head)
+    this.body = IncomingBody.endless(this.host.limits)
+    this.readBody(consumer)
   }
 
   sendChunk(chunk: Buffer): boolean {
@@ -274,7 +277,7 @@ export class ServerConnection implements ClientConnection, Held {
 
   /** HTTP/1.0 knows none. */
   sendInformational(status: number, headers: HeaderList): void {
-    if (this.isHeadSent || this.request?.minor !== 1) return
+    if (this.hasSentHead || this.request?.minor !== 1) return
     this.writer.write(`HTTP/1.1 ${status} ${statusText(status)}\r\n${serialiseHeaders(headers)}\r\n`)
   }
 

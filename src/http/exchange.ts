@@ -326,11 +326,20 @@ export class Exchange implements InProgress {
     return lines
   }
 
-  /** The answer is on its way in full: counts it, and lets the `log` units run. */
+  /** The answer is on its way in full. */
   done(): void {
+    this.count()
+    this.tell()
+  }
+
+  count(): void {
     const { node } = this
     const durationMs = node.monotonic() - this.startedMs
     node.metrics.countRequest(this.answered!.status, this.answered!.source, durationMs)
+  }
+
+  /** It is over, with all that passed: lets the `log` units run. */
+  tell(): void {
     if (this.plan.log.length > 0) logExchange(this)
     if (this.held !== undefined) this.letGo()
   }

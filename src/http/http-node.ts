@@ -5,6 +5,7 @@ import type { UnitRunner } from '../contract/unit-runner.ts'
 import type { UnitVersion } from '../contract/unit.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import type { SiteTable } from './sites.ts'
+import type { Upgrades } from './upgrade/upgrades.ts'
 
 export interface HttpNode extends Clock {
   readonly sites: SiteTable
@@ -14,10 +15,12 @@ export interface HttpNode extends Clock {
   readonly challenges: ChallengeMaterial
   /** Where `redirectHttps` leads unless it says so itself. */
   readonly httpsPort: number
+  readonly upgrades: Upgrades
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
   /** This node in `CDN-Loop`. */
   readonly loopMark: string
+  readonly isDraining: boolean
   /** Tells the operator. */
   warn(line: string): void
   /** Bytes of a request's body that a `content` unit reads at most. */

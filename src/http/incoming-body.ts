@@ -1,5 +1,5 @@
 /** The body of one request as it comes in: knows its framing, its limit and its end; hands pieces to whoever reads it. */
-import type { HeaderList, RequestHead, WireProblem } from '../wire/http1/message.ts'
+import type { Framing, HeaderList, RequestHead, WireProblem } from '../wire/http1/message.ts'
 import { ChunkedDecoder } from '../wire/http1/chunked.ts'
 import type { HeadLimits } from '../wire/http1/request-parser.ts'
 
@@ -15,6 +15,9 @@ export interface BodyConsumer {
 /** An unread body up to this is read and thrown away, to keep the connection. */
 const DISCARD_MAX = 64 * 1024
 
+/** What a body is measured by. */
+type BodyLimits = HeadLimits & { readonly bodyBytes: number; readonly body: number }
+
 export class IncomingBody {
   /** It has not been read to its end. */
   isOpen = true
@@ -29,22 +32,29 @@ export class IncomingBody {
   private left: number
   private read = 0
 
-  private constructor(head: RequestHead, limits: HeadLimits & { readonly bodyBytes: number }) {
+  /** Milliseconds that the next piece may take. */
+  readonly waitMs: number
+
+  private constructor(framing: Framing, isContinueOwed: boolean, limits: BodyLimits) {
     this.bytesMax = limits.bodyBytes
-    this.isContinueOwed = head.expectContinue
-    this.left = head.framing.kind === 'length' ? head.framing.bytes : 0
-    this.chunked = head.framing.kind === 'chunked' ? new ChunkedDecoder(limits) : undefined
+    this.waitMs = limits.body
+    this.isContinueOwed = isContinueOwed
+    this.left = framing.kind === 'length' ? framing.bytes : 0
+    this.chunked = framing.kind === 'chunked' ? new ChunkedDecoder(limits) : undefined
     if (this.left > this.bytesMax) this.problem = this.tooLong()
   }
 
   /** Undefined where the request has none. */
-  static of(
-    head: RequestHead,
-    limits: HeadLimits & { readonly bodyBytes: number },
-  ): IncomingBody | undefined {
+  static of(head: RequestHead, limits: BodyLimits): IncomingBody | undefined {
     const { framing } = head
     if (framing.kind === 'none' || (framing.kind === 'length' && framing.bytes === 0)) return undefined
-    return new IncomingBody(head, limits)
+    return new IncomingBody(framing, head.expectContinue, limits)
+  }
+
+  /** What a client sends after a switch of protocols: all that comes, and whoever reads it watches the clock. */
+  static endless(limits: HeadLimits): IncomingBody {
+    const bytes = Number.POSITIVE_INFINITY
+    return new IncomingBody({ kind: 'length', bytes }, false, { ...limits, bodyBytes: bytes, body: bytes })
   }
 
   /** It is short, of known length, and will surely come: one that waits for 100 may never be sent. */

@@ -5,20 +5,21 @@
  * arrived wait and the origin is paused. An answer that is cut short is neither ended in order nor stored.
  */
 import type { EdgeError } from '../base/errors.ts'
-import type { OriginCall, OriginHandler } from '../contract/origin.ts'
+import type { OriginCall, OriginHandler, SentCall } from '../contract/origin.ts'
 import type { FailureReason } from '../contract/unit.ts'
 import { headerValue, type HeaderList, type ResponseHead, type WireProblem } from '../wire/http1/message.ts'
 import { endToEndHeaders, serialiseHeaders } from '../wire/http1/serialise.ts'
 import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
-import { editHeaders, type RequestEdits } from './edits.ts'
+import { editHeaders } from './edits.ts'
 import type { Exchange } from './exchange.ts'
-import { addHopFields, viaMember } from './forwarding/hop.ts'
+import { viaMember } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
 import type { CacheJob } from './cache-job.ts'
+import { editTarget, onwardHeaders } from './onward-request.ts'
 import {
   askOriginUnits,
   NOTHING_CHANGED,
@@ -29,10 +30,18 @@ import {
 import { StandIn } from './stand-in.ts'
 import { UnitFailure } from './unit-failure.ts'
 
+/** Another protocol that the origin is asked to speak. */
+export interface UpgradeAsk {
+  readonly protocols: string
+  /** Is told the answer in place of the flow. */
+  readonly handler: OriginHandler & { onSent(call: SentCall): void }
+}
+
 export class OriginFlow implements OriginHandler, BodyConsumer {
   private readonly exchange: Exchange
   /** What the cache wants of this answer; absent where the site has none or the request passes it by. */
   private readonly job: CacheJob | undefined
+  private readonly upgrade: UpgradeAsk | undefined
   private call: OriginCall | undefined
   private framing: 'none' | 'length' | 'unknown' = 'none'
   /** The head has gone to the connection: pieces may follow. */
@@ -54,9 +63,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   /** Bytes of the body still to come, where that is known. */
   private left: number | undefined
 
-  constructor(exchange: Exchange, job: CacheJob | undefined) {
+  constructor(exchange: Exchange, job: CacheJob | undefined, upgrade?: UpgradeAsk) {
     this.exchange = exchange
     this.job = job
+    this.upgrade = upgrade
   }
 
   start(): void {
@@ -88,20 +98,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const { edits } = ask
     const framing = head.framing
     this.ask = ask
-    const site = exchange.site!
-    const endToEnd = addHopFields(
-      forTheOrigin(endToEndHeaders(exchange.headers, head.nominated), exchange.mayTransform),
-      {
-        head,
-        peer: connection.peer!,
-        client: exchange.client,
-        mode: site.forwarded,
-        loopMark: exchange.node.loopMark,
-        isEdited: exchange.staged.request !== undefined,
-      },
-    )
+    const endToEnd = onwardHeaders(exchange)
     const headers = this.job?.requestHeaders(endToEnd) ?? endToEnd
-    this.call = site.origin.send(
+    const call = exchange.site!.origin.send(
       {
         method: edits?.method ?? exchange.method,
         target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),
@@ -109,9 +108,12 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
         body: !connection.hasBody ? 'none' : framing.kind === 'length' ? framing.bytes : 'chunked',
         client: exchange.client,
         endpoint: edits?.endpoint,
+        upgrade: this.upgrade?.protocols,
       },
-      this,
+      this.upgrade?.handler ?? this,
     )
+    this.call = call
+    this.upgrade?.handler.onSent(call)
     if (connection.hasBody && !this.isOver) connection.readBody(this)
   }
 
@@ -156,6 +158,18 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.isOver = true
     this.job?.abandon()
     this.call?.abort()
+  }
+
+  /** Somebody else goes on with the call. */
+  release(): void {
+    this.isOver = true
+    this.exchange.flow = undefined
+  }
+
+  /** The origin's answer is none. */
+  abortWith(error: EdgeError): void {
+    this.call?.abort()
+    this.onError(error)
   }
 
   // ── the request's body ──────────────────────────────────────────────────────────────────────────────────────
@@ -370,26 +384,4 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (exchange.connection.hasSentHead) exchange.connection.cut()
     else exchange.answerOriginError(error)
   }
-}
-
-/** Path and query, with what is changed of them. */
-function editTarget(target: string, { path, query }: RequestEdits): string {
-  const mark = target.indexOf('?')
-  const before = mark < 0 ? target : target.slice(0, mark)
-  const asked = query ?? (mark < 0 ? '' : target.slice(mark + 1))
-  return asked === '' ? (path ?? before) : `${path ?? before}?${asked}`
-}
-
-/**
- * Without what is between the client and the edge alone: the client is told to go on when its body is read, so the origin is not asked
- * whether it would; and the debug token is nobody else's. What is filtered or compressed here is asked for plain.
- */
-function forTheOrigin(headers: string[], wantsPlain: boolean): string[] {
-  for (let i = headers.length - 2; i >= 0; i -= 2) {
-    const name = headers[i]
-    if (name === 'expect' || name === 'orla-debug' || (wantsPlain && name === 'accept-encoding'))
-      headers.splice(i, 2)
-  }
-  if (wantsPlain) headers.push('accept-encoding', 'identity')
-  return headers
 }

@@ -10,6 +10,8 @@ export interface Site {
   readonly config: SiteConfig
   readonly origin: Origin
   readonly cache: ResponseCache | undefined
+  /** WebSockets and other protocols that a connection may be upgraded to pass. */
+  readonly upgrades: boolean
   /** What its origin is told of clients. */
   readonly forwarded: ForwardedMode
   /** Requests over HTTP are sent to HTTPS. */

@@ -1,7 +1,7 @@
 /**
  * The way of a request, as a table and one short loop.
  *
- *     site → rewrite, access → content → cache → origin, originResponse
+ *     site → rewrite, access → content → upgrade → cache → origin, originResponse
  *
  * Each stage lets the request go on, or has taken it over: then it answers, or calls `advance` when it is done waiting.
  * A stage whose phase no unit hooks costs one comparison. From an answer the way out is in `exchange.ts`.
@@ -14,6 +14,7 @@ import { isLoop } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
 import { OriginFlow } from './origin-flow.ts'
 import { applyTransportPolicy } from './transport-policy.ts'
+import { upgrade } from './upgrade/upgrade-stage.ts'
 import { readWhole } from './whole-body.ts'
 
 /** `next`: the stage after this one. `taken`: it is answered, or will be, or `advance` is called later. */
@@ -34,6 +35,7 @@ export const STAGES: readonly Stage[] = [
   },
   { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
   { name: 'content', does: 'a unit answers instead of cache and origin', run: runContentUnit },
+  { name: 'upgrade', does: 'a WebSocket, or another protocol, passes to the origin', run: upgrade },
   { name: 'cache', does: 'a fresh answer ends here; one request a key goes on', run: lookUp },
   {
     name: 'origin, originResponse',

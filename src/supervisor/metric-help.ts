@@ -27,6 +27,10 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_tls_certificate_expiry_timestamp_seconds:
     'When a certificate ends, in seconds since 1970, by its first name.',
   orla_http_sent_bytes_total: 'Bytes sent to clients, heads included.',
+  orla_http_upgrades: 'Connections that speak another protocol, such as WebSocket.',
+  orla_http_upgrades_total: 'Connections that were upgraded.',
+  orla_http_upgrades_refused_total: 'Upgrades that were refused because there were too many.',
+  orla_http_upgraded_bytes_total: 'Bytes relayed on upgraded connections, by direction.',
   orla_cache_requests_total: 'Look-ups in the cache by result.',
   orla_cache_entries: 'Entries of the cache, by site.',
   orla_cache_bytes: 'Memory that the entries of the cache take, by site.',

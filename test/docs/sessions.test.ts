@@ -44,7 +44,8 @@ test('the first steps lead to a site behind the edge', async (t) => {
 test('an edge in production is told whom to believe, as the page shows', async (t) => {
   const cwd = await folderFor(t)
   const places = new Map<string, string>()
-  for (const port of ['8080', '8081', '9000']) places.set(port, String(await freePort()))
+  for (const port of ['8080', '8081', '8082', '8083', '9000', '9001'])
+    places.set(port, String(await freePort()))
   const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
   const session = { cwd, env: { PATH: path }, places }
   await followPage('docs/guides/production.md', session, (block) => startBehind(t, block, session))

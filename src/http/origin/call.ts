@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../../base/clock.ts'
 import type { EdgeError } from '../../base/errors.ts'
-import type { OriginCall, OriginHandler, OriginRequest } from '../../contract/origin.ts'
+import type { OriginHandler, OriginRequest, SentCall } from '../../contract/origin.ts'
 import type { HeaderList, ResponseHead } from '../../wire/http1/message.ts'
 import type { Member } from './member.ts'
 import type { OriginConnection } from './origin-connection.ts'
@@ -26,7 +26,7 @@ export interface Attempts {
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 const NOBODY: readonly Member[] = []
 
-export class Call implements OriginCall {
+export class Call implements SentCall {
   readonly request: OriginRequest
   endpoint = ''
   connectMs = 0
@@ -58,6 +58,8 @@ export class Call implements OriginCall {
   private bodyLeft: number
   private held: (string | Buffer)[] = []
   private needsDrain = false
+  /** The origin speaks another protocol now. */
+  private isSwitched = false
   /** Set while waiting or connecting: how to be taken out. */
   cancel: (() => void) | undefined = undefined
 
@@ -122,6 +124,17 @@ export class Call implements OriginCall {
     if (!this.isOver) this.connection?.resume()
   }
 
+  relay(bytes: Buffer): boolean {
+    if (this.connection === undefined) return true
+    const flowing = this.connection.write(bodyPiece(bytes, false))
+    this.needsDrain = !flowing
+    return flowing
+  }
+
+  endRelay(): void {
+    this.connection?.end()
+  }
+
   abort(): void {
     if (this.isOver) return
     this.isOver = true
@@ -162,7 +175,7 @@ export class Call implements OriginCall {
   onDrain(): void {
     if (this.isOver || !this.needsDrain) return
     this.needsDrain = false
-    if (!this.isSent) this.handler.onDrain()
+    if (!this.isSent || this.isSwitched) this.handler.onDrain()
   }
 
   onInformational(head: ResponseHead): void {
@@ -172,6 +185,7 @@ export class Call implements OriginCall {
   onHead(head: ResponseHead): void {
     const now = this.clock.monotonic()
     this.responseMs = now - this.startedAt
+    this.isSwitched = head.status === 101
     this.member?.onAnswer(head.status, this.connectMs, now - this.wentAt, now)
     if (head.status >= 400 && this.isSafeToRepeat && this.owner.onStatus(this, head.status)) return
     // RFC 9112 §9.3: who is told no stops sending. A 2xx may be an origin that answers while it reads, so that goes on.
@@ -244,7 +258,8 @@ export class Call implements OriginCall {
 
   fail(error: EdgeError): void {
     if (this.isOver) return
-    this.leave(error)
+    // After a switch the origin has answered; how its connection ends then says nothing of it.
+    this.leave(this.isSwitched ? undefined : error)
     this.tell(error)
   }
 

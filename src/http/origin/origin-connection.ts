@@ -53,6 +53,8 @@ export class OriginConnection implements ResponseSink {
   private agreedToKeep = false
   private idleMs: number
   private isPaused = false
+  /** It speaks another protocol now, and whoever relays it has the deadlines. */
+  private isTunnel = false
   private isGone = false
   private lastError: Error | undefined = undefined
 
@@ -109,7 +111,7 @@ export class OriginConnection implements ResponseSink {
   /** Sends the head of a call and expects its answer. Only on a connection that is ready and idle. */
   carry(call: Call): void {
     this.call = call
-    this.reader.begin(call.request.method)
+    this.reader.begin(call.request.method, call.request.upgrade !== undefined)
     const head = requestHeadText(call.request, this.pool.address.authority)
     this.deadline = Number.POSITIVE_INFINITY
     if (call.isSent) {
@@ -156,7 +158,19 @@ export class OriginConnection implements ResponseSink {
     return !this.isGone && !this.socket.destroyed && this.socket.writable
   }
 
+  /** No more request, no answer: its place in the pool is free for others. */
+  private leavePool(): void {
+    this.isTunnel = true
+    this.pool.onGone(this)
+  }
+
+  /** Sends no more; what was written leaves. */
+  end(): void {
+    this.socket.end()
+  }
+
   private answerDeadline(): number {
+    if (this.isTunnel) return Number.POSITIVE_INFINITY
     return this.pool.now() + this.pool.timeouts.response
   }
 
@@ -194,7 +208,7 @@ export class OriginConnection implements ResponseSink {
     this.call = undefined
     this.opener = undefined
     reader.stop()
-    this.pool.onGone(this)
+    if (!this.isTunnel) this.pool.onGone(this)
     if (stage !== 'ready') opener?.onConnectFailure(connectFailure(endpoint, stage, this.lastError))
     else
       call?.onEarlyEnd(
@@ -232,7 +246,8 @@ export class OriginConnection implements ResponseSink {
 
   onHead(head: ResponseHead): void {
     const call = this.call!
-    this.agreedToKeep = head.keepAlive
+    this.agreedToKeep = head.keepAlive && head.status !== 101
+    if (head.status === 101) this.leavePool()
     if (head.keepAlive) this.idleMs = idleTime(head.headers, this.pool.timeouts.idle)
     if (call.isSent) this.deadline = this.answerDeadline()
     call.onHead(head)

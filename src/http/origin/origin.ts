@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
 import type { OriginConfig } from '../../config/schema.ts'
 import type { MetricSample } from '../../contract/messages.ts'
-import type { Origin, OriginCall, OriginHandler, OriginRequest, OriginState } from '../../contract/origin.ts'
+import type { Origin, OriginHandler, OriginRequest, OriginState, SentCall } from '../../contract/origin.ts'
 import { createBalancer, type Choose } from './balance/balancer.ts'
 import { Call, type Attempts } from './call.ts'
 import { RETRY_REASONS, type Member } from './member.ts'
@@ -53,7 +53,7 @@ class PooledOrigin implements Origin, Attempts {
     )
   }
 
-  send(request: OriginRequest, handler: OriginHandler): OriginCall {
+  send(request: OriginRequest, handler: OriginHandler): SentCall {
     const call = new Call(request, handler, this, this.clock)
     this.budget.onRequest(call.startedAt)
     this.place(call, call.startedAt)

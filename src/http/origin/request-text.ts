@@ -27,6 +27,7 @@ export function requestHeadText(request: OriginRequest, authority: string): stri
     text += `${name}: ${headers[i + 1]}\r\n`
   }
   if (!hasHost) text += `host: ${authority}\r\n`
+  if (request.upgrade !== undefined) text += `connection: upgrade\r\nupgrade: ${request.upgrade}\r\n`
   if (body === 'chunked') return `${text}transfer-encoding: chunked\r\n\r\n`
   if (body !== 'none') return `${text}content-length: ${body}\r\n\r\n`
   return BODY_METHODS.has(method) ? `${text}content-length: 0\r\n\r\n` : `${text}\r\n`

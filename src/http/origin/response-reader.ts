@@ -19,7 +19,7 @@ export interface ResponseSink {
 }
 
 /** Where the reader stands, for those who must say what an early end means. */
-export type ReaderState = 'idle' | 'head' | 'length' | 'chunked' | 'close'
+export type ReaderState = 'idle' | 'head' | 'length' | 'chunked' | 'close' | 'tunnel'
 
 /** Origins are ours or our customers': generous, but bounded. */
 const LIMITS = { headBytes: 64 * 1024, headerCount: 512 }
@@ -39,6 +39,7 @@ export class ResponseReader {
   left = 0
   private readonly sink: ResponseSink
   private method = ''
+  private mayUpgrade = false
   private leftover: Buffer | undefined = undefined
   private scanned = 0
   private interim = 0
@@ -48,8 +49,9 @@ export class ResponseReader {
     this.sink = sink
   }
 
-  /** Expects the answer to a request with that method. */
-  begin(method: string): void {
+  /** Expects the answer to a request with that method, which may be a switch to another protocol. */
+  begin(method: string, mayUpgrade = false): void {
+    this.mayUpgrade = mayUpgrade
     this.state = 'head'
     this.isUntouched = true
     this.interim = 0
@@ -77,7 +79,7 @@ export class ResponseReader {
 
   /** The connection ended in order. True: so did the answer, and `onEnd` was told. */
   endOfInput(): boolean {
-    if (this.state !== 'close') return false
+    if (this.state !== 'close' && this.state !== 'tunnel') return false
     this.finish(NO_TRAILERS, true)
     return true
   }
@@ -111,8 +113,10 @@ export class ResponseReader {
     this.scanned = 0
     if (result.kind === 'problem') return this.fail(result, end)
     const { head, next } = result
-    if (head.status === 101) return this.fail(UNEXPECTED_UPGRADE, end)
-    if (head.status < 200) {
+    if (head.status === 101) {
+      if (!this.mayUpgrade) return this.fail(UNEXPECTED_UPGRADE, end)
+      this.state = 'tunnel'
+    } else if (head.status < 200) {
       if (++this.interim > INTERIM_MAX) return this.fail(TOO_MANY_INTERIM, end)
       this.sink.onInformational(head)
       return next

@@ -1,0 +1,40 @@
+/** A request as it goes on to the origin: its fields and target, before `origin` units and the cache have their say. */
+import { endToEndHeaders } from '../wire/http1/serialise.ts'
+import type { RequestEdits } from './edits.ts'
+import type { Exchange } from './exchange.ts'
+import { addHopFields } from './forwarding/hop.ts'
+
+export function onwardHeaders(exchange: Exchange): string[] {
+  const { head, connection, client, node } = exchange
+  const headers = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated), exchange.mayTransform)
+  return addHopFields(headers, {
+    head,
+    peer: connection.peer!,
+    client,
+    mode: exchange.site!.forwarded,
+    loopMark: node.loopMark,
+    isEdited: exchange.staged.request !== undefined,
+  })
+}
+
+/** Path and query, with what is changed of them. */
+export function editTarget(target: string, { path, query }: RequestEdits): string {
+  const mark = target.indexOf('?')
+  const before = mark < 0 ? target : target.slice(0, mark)
+  const asked = query ?? (mark < 0 ? '' : target.slice(mark + 1))
+  return asked === '' ? (path ?? before) : `${path ?? before}?${asked}`
+}
+
+/**
+ * Without what is between the client and the edge alone: the client is told to go on when its body is read, so the origin is not asked
+ * whether it would; and the debug token is nobody else's. What is filtered or compressed here is asked for plain.
+ */
+function forTheOrigin(headers: string[], wantsPlain: boolean): string[] {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    const name = headers[i]
+    if (name === 'expect' || name === 'orla-debug' || (wantsPlain && name === 'accept-encoding'))
+      headers.splice(i, 2)
+  }
+  if (wantsPlain) headers.push('accept-encoding', 'identity')
+  return headers
+}
