@@ -14,6 +14,8 @@ import type { UnitVersion } from './contract/unit.ts'
 import { siteName } from './config/site-name.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
+import { AccessLogs } from './http/access-log/access-log.ts'
+import { refusedRequest } from './http/access-log/logged-request.ts'
 import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { Exchange } from './http/exchange.ts'
@@ -56,6 +58,8 @@ export interface WorkerNode {
   useTls(material: TlsMaterial): void
   /** Listens on each address; resolves to them with their real ports. */
   listen(addresses: readonly string[]): Promise<string[]>
+  /** Opens the access logs anew, after they were moved away. */
+  reopenLogs(): void
   metrics(): MetricSample[]
   /** How the endpoints of each site do, as this worker sees them. */
   origins(): { readonly site: string; readonly origin: OriginState }[]
@@ -92,9 +96,20 @@ export function composeWorker(
   })
   runner.quarantine(start.quarantined)
   if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
+  const logs = new AccessLogs({
+    node: node.name,
+    worker: start.worker,
+    stdout: start.stdout,
+    random,
+    warn: platform.warn,
+  })
+  const accessLog = logs.open(config.edge.accessLog)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   const sites = new LiveSites(served, {
-    build: (site, before) => buildSite(site, before, config, platform),
+    build: (site, before) => ({
+      ...buildSite(site, before, config, platform),
+      accessLog: site.accessLog === undefined ? accessLog : logs.open(site.accessLog),
+    }),
     onActive: ({ limits }) => (server.limits = limits),
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
@@ -116,6 +131,7 @@ export function composeWorker(
     get httpsPort() {
       return httpsPort
     },
+    accessLog,
     warn: platform.warn,
     get isDraining() {
       return server.draining
@@ -148,6 +164,9 @@ export function composeWorker(
       connection.attach(exchange)
       advance(exchange)
     },
+    onRefused(refusal) {
+      accessLog?.write(refusedRequest(refusal), clock.now(), 0)
+    },
     onSweep() {
       upgrades.sweep(clock.monotonic())
       for (const site of sites.table.sites) site.cache?.sweep(clock.now())
@@ -169,6 +188,7 @@ export function composeWorker(
       if (https !== undefined) httpsPort = Number(https.slice(https.lastIndexOf(':') + 1))
       return open
     },
+    reopenLogs: () => logs.reopen(),
     metrics: () => [
       ...metrics.samples(),
       ...(tls === undefined ? [] : tlsMetrics.samples()),
@@ -176,6 +196,7 @@ export function composeWorker(
       ...cacheSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
+      ...logs.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     async drain() {
@@ -183,6 +204,7 @@ export function composeWorker(
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
+      await logs.close()
     },
   }
 }
@@ -198,7 +220,12 @@ function warnOfWeakWalls(protections: readonly string[], platform: Platform): vo
 }
 
 /** Of the site before, what is configured the same is taken over: its kept connections, and what it has cached. */
-function buildSite(site: SiteConfig, before: Site | undefined, config: Config, platform: Platform): Site {
+function buildSite(
+  site: SiteConfig,
+  before: Site | undefined,
+  config: Config,
+  platform: Platform,
+): Omit<Site, 'accessLog'> {
   const keeps = (key: 'origin' | 'cache') => before !== undefined && isSame(site[key], before.config[key])
   return {
     name: siteName(site),

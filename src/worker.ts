@@ -99,6 +99,8 @@ async function onMessage(message: ToWorker): Promise<void> {
       isTailing = message.on
       node.runner.setTail(message.on)
       return
+    case 'reopen':
+      return node.reopenLogs()
     case 'drain':
       await node.drain()
       if (tailTimer !== undefined) sendLines()
@@ -110,4 +112,5 @@ async function onMessage(message: ToWorker): Promise<void> {
 process.on('message', (message: ToWorker) => void onMessage(message))
 process.on('disconnect', () => process.exit(0))
 // The supervisor decides when a worker ends: a Ctrl-C reaches the whole group at once.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
+  process.on(signal, () => {})

@@ -8,7 +8,13 @@ import { docOf, parseSource } from './typescript.ts'
 
 const PATH = 'src/config/schema.ts'
 /** The schema, and the parts of it that have a file of their own. */
-const PATHS = [PATH, 'src/config/origin-schema.ts', 'src/config/listen.ts', 'src/config/acme.ts']
+const PATHS = [
+  PATH,
+  'src/config/origin-schema.ts',
+  'src/config/listen.ts',
+  'src/config/acme.ts',
+  'src/config/access-log-schema.ts',
+]
 
 interface Key {
   readonly path: string
@@ -26,6 +32,8 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^statuses\(\)$/, 'list of statuses'],
   [/^HashOn$/, 'text'],
   [/^EndpointUrl$/, 'URL'],
+  [/^AccessLogPath$/, 'text'],
+  [/^v\.pipe\(\s*v\.array\(\s*v\.pipe\(\s*v\.string\(FIELD_EXPECTED/, 'list of fields'],
   [/^ListenList$/, 'address, or a list of them'],
   [/^Listen$/, 'address'],
   [/^PemPath\(\)$/, 'path'],

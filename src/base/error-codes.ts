@@ -78,6 +78,12 @@ export const ERROR_CODES = {
     'config',
     500,
   ),
+  'log-unwritable': row(
+    'an access log cannot be written',
+    'check the folder and its rights, or change `accessLog`',
+    'config',
+    500,
+  ),
   'worker-failed': row('a worker could not start', 'see the log of the node', 'internal', 503, true),
   'store-failed': row(
     'the store cannot be read or written',

@@ -13,7 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { EdgeError } from '../base/errors.ts'
 import { checkConfig, type Problem } from './check.ts'
 import { parseJson } from './json.ts'
-import type { Config, ConfigInput, SiteConfig } from './schema.ts'
+import type { AccessLogConfig, Config, ConfigInput, SiteConfig } from './schema.ts'
 
 export interface LoadedConfig {
   /** Checked, frozen, with paths made absolute. */
@@ -150,15 +150,26 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
     store: { ...config.store, path: resolve(folder, config.store.path) },
-    edge: withAbsoluteTlsPaths(config.edge, folder),
+    edge: {
+      ...withAbsoluteTlsPaths(config.edge, folder),
+      accessLog: withAbsoluteLogPaths(config.edge.accessLog, folder),
+    },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
   }
 }
 
 export function siteWithAbsolutePaths(site: SiteConfig, folder: string): SiteConfig {
+  const { accessLog } = site
   const { ca } = site.origin.tls
-  if (ca === undefined) return site
-  return { ...site, origin: { ...site.origin, tls: { ...site.origin.tls, ca: resolve(folder, ca) } } }
+  return {
+    ...site,
+    ...(accessLog && { accessLog: withAbsoluteLogPaths(accessLog, folder) }),
+    ...(ca && { origin: { ...site.origin, tls: { ...site.origin.tls, ca: resolve(folder, ca) } } }),
+  }
+}
+
+function withAbsoluteLogPaths(logs: readonly AccessLogConfig[], folder: string): AccessLogConfig[] {
+  return logs.map((log) => ({ ...log, path: log.path === 'stdout' ? log.path : resolve(folder, log.path) }))
 }
 
 function withAbsoluteTlsPaths(edge: Config['edge'], folder: string): Config['edge'] {

@@ -5,6 +5,7 @@
  */
 import { hostname } from 'node:os'
 import * as v from 'valibot'
+import { AccessLogs } from './access-log-schema.ts'
 import { Acme } from './acme.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
@@ -64,6 +65,8 @@ const Site = v.strictObject({
       objectBytes: v.optional(size(), '16mb'),
     }),
   ),
+  /** Of requests to this site, instead of `edge.accessLog`; `false` for none. */
+  accessLog: v.optional(AccessLogs),
 })
 
 const FETCH_SITE_EXPECTED = 'expected "HOST", "HOST:PORT" or "*.example.com"'
@@ -179,6 +182,8 @@ const Edge = v.strictObject({
   ),
   /** A request whose `orla-debug` header holds this gets the list of what ran. */
   debugToken: v.optional(v.string()),
+  /** Where requests are noted: a path, an object as below, or a list of them. */
+  accessLog: v.optional(AccessLogs, false),
 })
 
 const Control = v.strictObject({
@@ -218,6 +223,7 @@ export type ConfigInput = v.InferInput<typeof ConfigSchema>
 export type Config = v.InferOutput<typeof ConfigSchema>
 export type SiteConfig = Config['sites'][number]
 export type SiteInput = NonNullable<ConfigInput['sites']>[number]
+export type { AccessLogConfig } from './access-log-schema.ts'
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'
 export type { AcmeConfig } from './acme.ts'
 export type { HstsConfig, ListenerConfig, RedirectConfig } from './listen.ts'

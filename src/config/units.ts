@@ -35,10 +35,10 @@ export const share = () => {
   return v.pipe(v.number(expected), v.minValue(0, expected), v.maxValue(1, expected))
 }
 
-const STATUSES_EXPECTED = 'expected a list of statuses such as [200, "300-399"]'
+const STATUSES_EXPECTED = 'expected a list of statuses such as [200, "300-399", "4xx"]'
 const isStatus = (status: number) => status >= 100 && status <= 599
 
-/** HTTP statuses, one by one or as ranges: `[200, "300-399"]` in, a list of every one out. */
+/** HTTP statuses, one by one or as ranges: `[200, "300-399", "4xx"]` in, a list of every one out. */
 export const statuses = () =>
   v.pipe(
     v.array(v.union([v.number(), v.string()], STATUSES_EXPECTED), STATUSES_EXPECTED),
@@ -50,10 +50,15 @@ export const statuses = () =>
   )
 
 function statusesOf(item: number | string): number[] {
-  const range = typeof item === 'number' ? [item, item] : /^(\d{3})-(\d{3})$/.exec(item)?.slice(1).map(Number)
-  const [from, to] = range ?? []
+  const [from, to] = typeof item === 'number' ? [item, item] : statusRange(item)
   if (from === undefined || to === undefined || from > to || !isStatus(from) || !isStatus(to)) return []
   return Number.isInteger(from) ? Array.from({ length: to - from + 1 }, (_, i) => from + i) : []
+}
+
+/** `404`, `300-399`, `4xx`. */
+function statusRange(text: string): readonly number[] {
+  const [, from, to = from] = /^(\d{3})(?:-(\d{3}))?$/.exec(text.replace(/^([1-5])xx$/, '$100-$199')) ?? []
+  return from === undefined ? [] : [Number(from), Number(to)]
 }
 
 const NETWORK_EXPECTED = 'expected an address or a prefix such as "10.0.0.0/8" or "2001:db8::/32"'

@@ -70,6 +70,8 @@ export type ToWorker =
       readonly bundles: { readonly sandbox: string; readonly guest: string }
       /** Paths of the key/value files, to be read. */
       readonly kv: Readonly<Record<KvStoreName, string>>
+      /** The descriptor of the program's standard output, for access logs that go there. */
+      readonly stdout: number
     }
   /** Compile and run the top level of a version that is not live yet, in the spare sandbox. */
   | { readonly kind: 'try'; readonly id: number; readonly unit: UnitVersion }
@@ -91,6 +93,8 @@ export type ToWorker =
       readonly id: number
       readonly results: readonly KvResult[]
     }
+  /** Open the access logs anew: whoever rotates them has moved them away. */
+  | { readonly kind: 'reopen' }
   | { readonly kind: 'drain' }
 
 export type FromWorker =

@@ -4,6 +4,7 @@
  * A stream of unknown length goes out chunked, or to an HTTP/1.0 client by closing. Each piece is one write.
  */
 import type { Socket } from 'node:net'
+import type { Answering } from './connection-host.ts'
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { serialiseChunkSize, serialiseLastChunk } from '../wire/http1/serialise.ts'
 import type { StoredBody } from './caching/stored-body.ts'
@@ -26,6 +27,11 @@ const JOIN_MAX = 16 * 1024
 
 export class AnswerWriter {
   bytesOut = 0
+  /** Of the last answer's head. */
+  headBytes = 0
+  /** Bytes that the request in progress has brought. */
+  received = 0
+  private sentBefore = 0
   private readonly socket: Socket
   private framing: Framing = 'nothing'
   /** The head of a stream, until its first piece has come. */
@@ -35,6 +41,20 @@ export class AnswerWriter {
     this.socket = socket
   }
 
+  /** A request begins, whose head had so many characters up to its empty line. */
+  beginRequest(headLength: number): void {
+    this.sentBefore = this.bytesOut
+    this.received = headLength + 2
+  }
+
+  /** Writes down what the request took on its connection. */
+  tell(inProgress: Answering | undefined): void {
+    if (inProgress === undefined) return
+    inProgress.bytesSent = this.bytesOut - this.sentBefore
+    inProgress.headBytes = this.headBytes
+    inProgress.bytesReceived = this.received
+  }
+
   /** The end of the connection is the end of the body: the only case in which an orderly end would look complete. */
   get endsByClosing(): boolean {
     return this.framing === 'close'
@@ -42,6 +62,7 @@ export class AnswerWriter {
 
   /** `head` holds the empty line. */
   sendWhole(head: string, body: string | Buffer): void {
+    this.headBytes = head.length
     if (typeof body === 'string') {
       this.write(head + body)
     } else if (body.length === 0) {
@@ -57,7 +78,8 @@ export class AnswerWriter {
   }
 
   /** The same for a body that goes at the client's pace; see `StoredSending` for the events. */
-  sendStored(head: string, body: StoredBody, events: { onStall(): void; onSent(): void }): void {
+  sendStored(head: string, body: StoredBody, events: { onStall(): unknown; onSent(): void }): void {
+    this.headBytes = head.length
     this.write(head)
     new StoredSending(this.socket, body, 0, body.length, {
       onProgress: (bytes) => (this.bytesOut += bytes),
@@ -68,6 +90,7 @@ export class AnswerWriter {
   /** `head` holds the empty line and the header that `framing` needs. */
   startStream(head: string, framing: Framing): void {
     this.framing = framing
+    this.headBytes = head.length
     this.pendingHead = head
   }
 

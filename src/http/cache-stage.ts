@@ -39,12 +39,12 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
   if (found.kind === 'hit') {
-    node.metrics.countCache(collapsed === true ? 'collapsed' : 'hit')
+    exchange.countCache(collapsed === true ? 'collapsed' : 'hit')
     sendHit(exchange, found, nowMs, collapsed)
     return
   }
   if (found.kind === 'unsatisfiable') {
-    node.metrics.countCache('unsatisfiable')
+    exchange.countCache('unsatisfiable')
     const status = 'cache-status: orla; fwd=request; detail=only-if-cached\r\n'
     exchange.answerError(
       found.status,
@@ -54,7 +54,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
     return
   }
   if (found.kind === 'bypass') {
-    node.metrics.countCache(found.reason)
+    exchange.countCache(found.reason)
     new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
     return
   }
@@ -65,7 +65,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
     exchange.flow = { onDrain() {}, onGone: () => seat.cancel() }
     return
   }
-  node.metrics.countCache(found.forward)
+  exchange.countCache(found.forward)
   // Who waited in vain says so.
   const waited = collapsed === undefined ? undefined : false
   new OriginFlow(exchange, new FillJob(exchange, seat, found, waited)).start()
@@ -110,7 +110,7 @@ function sendPlainHit(exchange: Exchange, entry: StoredResponse, hit: Hit, nowMs
   }
   const head = entry.headText + exchange.staged.appended
   exchange.answered = { status: entry.status, reason: entry.reason, fields: '', source: 'cache' }
-  if (exchange.plan.log.length > 0) exchange.finalFields = withoutStatusLine(head)
+  if (exchange.keepsFields) exchange.finalFields = withoutStatusLine(head)
   send(exchange, head, exchange.head.method === 'HEAD' ? undefined : entry)
 }
 

@@ -1,5 +1,6 @@
 /** What a connection needs of those around it: its server, and whoever works on its request. */
 import type { Socket } from 'node:net'
+import type { PeerFacts } from './forwarding/peer.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
 import type { HeadLimits } from '../wire/http1/request-parser.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -21,14 +22,23 @@ export interface ConnectionHost {
   /** A whole request head has arrived. Answers by the connection's `send…`, now or later. */
   onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void
   /** A message was refused before it became a request. */
-  onRefused(status: number): void
+  onRefused(refusal: Refusal): void
   /** A connection has ended, after it sent so many bytes. */
   onClose(connection: Held): void
 }
 
 /** Whose request is answered by somebody who wants to be told of the client. */
 export interface AttachPoint {
-  attach(inProgress: InProgress): void
+  attach(inProgress: Answering): void
+}
+
+/** A message that was answered by its status and the end of the connection. */
+export interface Refusal {
+  readonly connection: { readonly socket: Socket; readonly ends: PeerFacts }
+  /** Undefined where not even a head could be read. */
+  readonly head: RequestHead | undefined
+  readonly status: number
+  readonly bytesSent: number
 }
 
 /** A connection as its server keeps it. */
@@ -44,4 +54,12 @@ export interface Held {
 export interface InProgress {
   onDrain(): void
   onGone(): void
+}
+
+/** A request that is being answered; once its answer is out, the connection has written down how many bytes it took. */
+export interface Answering extends InProgress {
+  /** On the wire, heads and framing included. */
+  bytesSent: number
+  headBytes: number
+  bytesReceived: number
 }

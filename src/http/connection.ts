@@ -14,7 +14,7 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { AnswerWriter, framingOnWire, type BodyFraming } from './answer-writer.ts'
 import type { StoredBody } from './caching/stored-body.ts'
 import type { ClientConnection } from './client-connection.ts'
-import type { ConnectionHost, Held, InProgress } from './connection-host.ts'
+import type { Answering, ConnectionHost, Held } from './connection-host.ts'
 import { refusalMessage } from './edge-answers.ts'
 import type { Peer, PeerFacts } from './forwarding/peer.ts'
 import { IncomingBody, type BodyConsumer } from './incoming-body.ts'
@@ -37,7 +37,7 @@ export class ServerConnection implements ClientConnection, Held {
   /** Where the last search for the end of a head stopped; `leftover` before it holds none. */
   private scanned = 0
   private request: RequestHead | undefined
-  private inProgress: InProgress | undefined
+  private inProgress: Answering | undefined
   /** The request's body, until it has been read to its end. */
   private body: IncomingBody | undefined
   private consumer: BodyConsumer | undefined
@@ -136,6 +136,7 @@ export class ServerConnection implements ClientConnection, Held {
 
   private begin(head: RequestHead): void {
     this.request = head
+    this.writer.beginRequest(head.raw.length)
     this.isHeadClockRunning = false
     this.hasSentHead = false
     this.closesAfter = !head.keepAlive
@@ -147,7 +148,7 @@ export class ServerConnection implements ClientConnection, Held {
   }
 
   /** Tells who is to be asked about this connection until its answer is out. */
-  attach(inProgress: InProgress): void {
+  attach(inProgress: Answering): void {
     this.inProgress = inProgress
   }
 
@@ -166,10 +167,6 @@ export class ServerConnection implements ClientConnection, Held {
     if (!this.isConsuming) this.consumeLeftover()
   }
 
-  resumeBody(): void {
-    this.resumeReading()
-  }
-
   private consumeBody(
     body: IncomingBody,
     consumer: BodyConsumer,
@@ -179,6 +176,7 @@ export class ServerConnection implements ClientConnection, Held {
   ): number {
     this.deadline = this.host.nowMs + body.waitMs
     const next = body.feed(bytes, start, end, consumer)
+    this.writer.received += next - start
     if (body.problem !== undefined) {
       this.failBody(body.problem.status, body.problem.reason)
       return end
@@ -209,7 +207,7 @@ export class ServerConnection implements ClientConnection, Held {
       this.consume(bytes)
     }
     if (this.hasClientEnded) this.onClientEnd()
-    else this.resumeReading()
+    else this.resumeBody()
   }
 
   private pauseReading(): void {
@@ -218,7 +216,7 @@ export class ServerConnection implements ClientConnection, Held {
     this.socket.pause()
   }
 
-  private resumeReading(): void {
+  resumeBody(): void {
     if (!this.isPaused) return
     this.isPaused = false
     this.socket.resume()
@@ -235,10 +233,9 @@ export class ServerConnection implements ClientConnection, Held {
   sendStored(head: string, body: StoredBody, onSent: () => void): void {
     this.hasSentHead = true
     this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
-      onStall: () => {
-        this.deadline = this.host.nowMs + this.host.limits.body
-      },
+      onStall: () => (this.deadline = this.host.nowMs + this.host.limits.body),
       onSent: () => {
+        this.writer.tell(this.inProgress)
         onSent()
         this.finish()
       },
@@ -296,6 +293,7 @@ export class ServerConnection implements ClientConnection, Held {
 
   /** The answer is out: the next request, or the end. */
   private finish(): void {
+    this.writer.tell(this.inProgress)
     this.inProgress = undefined
     if (this.closesAfter) {
       this.linger()
@@ -327,15 +325,16 @@ export class ServerConnection implements ClientConnection, Held {
     this.consumer = undefined
     this.leftover = undefined
     this.deadline = this.host.nowMs + (this.socket.writableNeedDrain ? this.host.limits.body : LINGER_MS)
-    this.resumeReading()
+    this.resumeBody()
     this.socket.end()
     if (this.hasClientEnded) this.socket.destroySoon()
   }
 
   /** Answers what could not be read as a request, and closes. */
   private refuse(status: WireProblem['status'], reason: string): void {
-    this.host.onRefused(status)
-    this.writer.write(refusalMessage(status, reason, this.request?.method !== 'HEAD'))
+    const message = refusalMessage(status, reason, this.request?.method !== 'HEAD')
+    this.host.onRefused({ connection: this, head: this.request, status, bytesSent: message.length })
+    this.writer.write(message)
     this.linger()
   }
 
@@ -394,6 +393,7 @@ export class ServerConnection implements ClientConnection, Held {
     this.inProgress = undefined
     this.consumer = undefined
     this.leftover = undefined
+    this.writer.tell(inProgress)
     this.host.onClose(this)
     inProgress?.onGone()
   }

@@ -18,8 +18,10 @@ import { hasNoBody } from './body-fit.ts'
 import { notModifiedHeaders } from './caching/conditional.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { Client } from './client.ts'
+import type { AccessLog } from './access-log/access-log.ts'
+import type { LoggedRequest } from './access-log/logged-request.ts'
 import type { ClientConnection } from './client-connection.ts'
-import type { InProgress } from './connection-host.ts'
+import type { Answering, InProgress } from './connection-host.ts'
 import { editHeaders, NO_EDITS, parseEdits, type Edits } from './edits.ts'
 import { edgeErrorText, proxyStatusField } from './edge-answers.ts'
 import { httpDate } from './http-date.ts'
@@ -59,7 +61,7 @@ const STATE_MAX = 65_536
 
 const runText = (run: DebugRun): string => `${run.unit} ${run.phase} ${run.result} ${run.cpuUs}us`
 
-export class Exchange implements InProgress {
+export class Exchange implements Answering, LoggedRequest {
   readonly node: HttpNode
   readonly connection: ClientConnection
   readonly head: RequestHead
@@ -98,6 +100,15 @@ export class Exchange implements InProgress {
   states: Map<string, string> | undefined
   /** The headers as received, less those that this node answers in its own way. */
   private received: HeaderList
+
+  // What is told of it afterwards: see `access-log/logged-request.ts`.
+  bytesSent = 0
+  headBytes = 0
+  bytesReceived = 0
+  /** The endpoint that was asked last. */
+  upstream = ''
+  /** What the cache said, in the word of its metric. */
+  cacheResult = ''
 
   constructor(
     node: HttpNode,
@@ -338,10 +349,27 @@ export class Exchange implements InProgress {
     node.metrics.countRequest(this.answered!.status, this.answered!.source, durationMs)
   }
 
-  /** It is over, with all that passed: lets the `log` units run. */
+  /** It is over, with all that passed: notes it, and lets the `log` units run. */
   tell(): void {
+    const { node } = this
+    this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
     if (this.plan.log.length > 0) logExchange(this)
     if (this.held !== undefined) this.letGo()
+  }
+
+  /** Where it is noted: as its site says, or the node. */
+  get accessLog(): AccessLog | undefined {
+    return this.site === undefined ? this.node.accessLog : this.site.accessLog
+  }
+
+  /** Somebody wants the headers of the answer once it is out. */
+  get keepsFields(): boolean {
+    return this.plan.log.length > 0 || this.accessLog?.readsFields === true
+  }
+
+  countCache(result: string): void {
+    this.cacheResult = result
+    this.node.metrics.countCache(result)
   }
 
   note(unit: UnitVersion, phase: string, result: string, cpuUs: number): void {
@@ -365,5 +393,6 @@ export class Exchange implements InProgress {
     this.node.metrics.countAborted()
     this.flow?.onGone()
     this.letGo()
+    this.accessLog?.write(this, this.node.now(), this.node.monotonic() - this.startedMs)
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { ChallengeMaterial } from '../contract/tls.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
 import type { UnitVersion } from '../contract/unit.ts'
+import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import type { SiteTable } from './sites.ts'
 import type { Upgrades } from './upgrade/upgrades.ts'
@@ -21,6 +22,8 @@ export interface HttpNode extends Clock {
   /** This node in `CDN-Loop`. */
   readonly loopMark: string
   readonly isDraining: boolean
+  /** Where requests are noted that have no site, or whose site says nothing else. */
+  readonly accessLog: AccessLog | undefined
   /** Tells the operator. */
   warn(line: string): void
   /** Bytes of a request's body that a `content` unit reads at most. */

@@ -205,8 +205,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   onHead(head: ResponseHead): void {
     const { exchange, job } = this
     if (!this.isStandIn) {
-      const { connectMs, responseMs } = this.call!
+      const { connectMs, responseMs, endpoint } = this.call!
       exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
+      exchange.upstream = endpoint
       exchange.node.metrics.countOrigin(connectMs, responseMs)
     }
     const headers = endToEndHeaders(head.headers, head.nominated)
@@ -376,6 +377,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.isOver = true
     const { exchange } = this
     exchange.node.metrics.countOriginError(error.code)
+    exchange.upstream = this.call?.endpoint ?? ''
     exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
     this.job?.fail(error)
     if (this.isDetached) return

@@ -11,7 +11,7 @@ import { clientCertificate } from '../tls/client-certificate.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { ServerConnection } from './connection.ts'
-import type { AttachPoint, ConnectionHost, ConnectionLimits, Held } from './connection-host.ts'
+import type { AttachPoint, ConnectionHost, ConnectionLimits, Held, Refusal } from './connection-host.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { listenerFacts, type ListenerFacts } from './listener-facts.ts'
 import { acceptInto, readIntoShared, type ReadInto } from './shared-reads.ts'
@@ -28,6 +28,8 @@ export interface HttpServerOptions {
   readonly tlsMetrics: TlsMetrics
   readonly monotonic: () => number
   onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void
+  /** A message was answered by its status and the end of its connection. */
+  onRefused?(refusal: Refusal): void
   /** Called a few times a second, for whoever else has deadlines. */
   onSweep?(): void
 }
@@ -142,8 +144,9 @@ export class HttpServer implements ConnectionHost {
     this.options.onRequest(connection, head)
   }
 
-  onRefused(status: number): void {
-    this.options.metrics.countRefused(status)
+  onRefused(refusal: Refusal): void {
+    this.options.metrics.countRefused(refusal.status)
+    this.options.onRefused?.(refusal)
   }
 
   onClose(connection: Held): void {

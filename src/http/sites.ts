@@ -1,6 +1,7 @@
 /** Which site a request belongs to, by its host: an exact name first, then the longest wildcard, then `*`. */
 import type { RedirectConfig, SiteConfig } from '../config/schema.ts'
 import type { Origin } from '../contract/origin.ts'
+import type { AccessLog } from './access-log/access-log.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
 import type { ForwardedMode } from './forwarding/hop.ts'
 
@@ -18,6 +19,7 @@ export interface Site {
   readonly redirect: RedirectConfig | undefined
   /** Edit that adds `Strict-Transport-Security` over HTTPS; empty where there is none. */
   readonly hsts: string
+  readonly accessLog: AccessLog | undefined
 }
 
 export class SiteTable {

@@ -13,7 +13,7 @@ export interface StoredSendingEvents {
   /** So many bytes are the kernel's, or soon will be. */
   onProgress(bytes: number): void
   /** The client takes no more for now. */
-  onStall(): void
+  onStall(): unknown
   /** All of it is the kernel's. Not called where the connection ends before: that, its socket tells. */
   onSent(): void
 }

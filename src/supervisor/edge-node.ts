@@ -29,6 +29,7 @@ import { NodeMetrics } from './node-metrics.ts'
 import { ProcessMetrics, type RoleProcess } from './process-metrics.ts'
 import { Pulse } from './pulse.ts'
 import { Quarantines } from './quarantine.ts'
+import { RepeatedLines } from './repeated-lines.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
 import { SiteControl } from './site-control.ts'
 import { TailHub } from './tail-hub.ts'
@@ -37,7 +38,7 @@ import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
 import { WorkerPool, type StartMessage } from './worker-pool.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import { WORKER_STDOUT, type WorkerProcess } from './worker-process.ts'
 
 export interface NodeSurroundings {
   readonly config: Config
@@ -72,6 +73,7 @@ export class EdgeNode {
   readonly #kv: KvService
   readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
   readonly #turns = new Turns()
+  readonly #lines = new RepeatedLines()
   readonly #sums = new MetricSums()
   readonly #own = new NodeMetrics()
   readonly #processes = new ProcessMetrics()
@@ -178,6 +180,11 @@ export class EdgeNode {
     this.#tls.reload()
   }
 
+  /** Access logs were moved away. */
+  reopenLogs(): void {
+    this.#pool.broadcast({ kind: 'reopen' })
+  }
+
   async kill(): Promise<void> {
     this.#isDraining = true
     this.#pulse.stop()
@@ -202,6 +209,7 @@ export class EdgeNode {
       shared: shared.path,
       bundles,
       kv: this.#kv.paths,
+      stdout: WORKER_STDOUT,
     }
   }
 
@@ -225,7 +233,8 @@ export class EdgeNode {
         this.#own.countTailDropped(message.dropped)
         return this.#tailHub.publish(message.lines, message.dropped)
       case 'log':
-        for (const line of message.warnings) this.#around.log.warn(line)
+        for (const line of message.warnings)
+          if (this.#lines.isNews(line, worker.index)) this.#around.log.warn(line)
         if (message.dropped > 0)
           this.#around.log.warn(`${message.dropped} more lines of worker ${worker.index} were left out`)
         return

@@ -31,6 +31,9 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_http_upgrades_total: 'Connections that were upgraded.',
   orla_http_upgrades_refused_total: 'Upgrades that were refused because there were too many.',
   orla_http_upgraded_bytes_total: 'Bytes relayed on upgraded connections, by direction.',
+  orla_access_log_lines_total: 'Lines written to access logs, by file.',
+  orla_access_log_dropped_total:
+    'Lines of access logs that were dropped because the disk was slow, full or broken, by file.',
   orla_cache_requests_total: 'Look-ups in the cache by result.',
   orla_cache_entries: 'Entries of the cache, by site.',
   orla_cache_bytes: 'Memory that the entries of the cache take, by site.',

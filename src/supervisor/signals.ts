@@ -1,7 +1,9 @@
 /**
  * What signals mean to a node: the first SIGTERM or SIGINT drains it, a second one ends it at once; SIGHUP reads the
- * configuration again, or where there is none to read drains too.
+ * configuration again, or where there is none to read drains too; SIGUSR1 opens the access logs anew, as programs that
+ * rotate logs expect it.
  */
+import { unblockSignal } from '../base/signal-mask.ts'
 import { stderrLog, type Log } from './log.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -30,11 +32,15 @@ export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLo
     else onSignal(signal)
   }
   for (const signal of SIGNALS) process.on(signal, onAny)
+  const reopen = () => supervisor.reopenLogs()
+  process.on('SIGUSR1', reopen)
+  unblockSignal('SIGUSR1')
   process.on('SIGUSR2', ignore)
   try {
     return await ended.promise
   } finally {
     for (const signal of SIGNALS) process.off(signal, onAny)
+    process.off('SIGUSR1', reopen)
     process.off('SIGUSR2', ignore)
   }
 }

@@ -22,6 +22,7 @@ import type { ConfigFile } from './config-file.ts'
 import { EdgeNode } from './edge-node.ts'
 import { watchText } from './file-watch.ts'
 import { stderrLog, type Log } from './log.ts'
+import { assertLogsWritable } from './log-paths.ts'
 import { reloadTold } from './reload.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, probeAddress, splitAddress } from './ports.ts'
@@ -55,6 +56,8 @@ export interface Supervisor {
   readonly canReload: boolean
   /** Reads the configuration file again, and the files of certificates; what is wrong with it, or what was done, is told to the operator. */
   reload(why: string): Promise<void>
+  /** Opens the access logs anew, after they were moved away. */
+  reopenLogs(): void
   /** Takes nothing new, finishes what is in flight (at most `edge.limits.drain`), and ends all processes. */
   drain(): Promise<void>
   /** Ends all processes at once. What was acknowledged is safe. */
@@ -86,6 +89,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
   try {
     const store = openStore(directory, { clock })
     made.push(() => store.close())
+    assertLogsWritable(config)
     const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
     const token = config.control.token ?? keptToken!.token
     const addresses = config.edge.listen.map(({ address }) => address)
@@ -146,6 +150,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       keptToken,
       canReload: file.load !== undefined,
       reload,
+      reopenLogs: () => node.reopenLogs(),
       async drain() {
         await node.drain()
         await close()

@@ -46,8 +46,8 @@ export class WorkerProcess {
       // Nothing of the supervisor's environment is a worker's business; a secret there would reach further than meant.
       env: workerEnvironment(process.env),
       execArgv: [...WORKER_FLAGS],
-      // Standard output belongs to the one line `ready …`.
-      stdio: ['ignore', 2, 2, 'ipc'],
+      // Standard output belongs to the one line `ready …`, and to access logs that are sent there on purpose.
+      stdio: ['ignore', 2, 2, 'ipc', 1],
     })
     this.#child.on('message', (message) => this.#hear(message as FromWorker, events))
     // A failed spawn has no exit; a failed send to a process that is ending is followed by one.
@@ -111,6 +111,9 @@ export class WorkerProcess {
     events.onGone(this, how)
   }
 }
+
+/** Where a worker finds the standard output of the program. */
+export const WORKER_STDOUT = 4
 
 /** SIGUSR1 would make Node open its debugger to everybody on this machine. */
 const WORKER_FLAGS: readonly string[] = ['--disable-sigusr1']

@@ -61,6 +61,15 @@ test('sites change while the node runs, as the page shows', async (t) => {
   await followPage('docs/guides/sites.md', session, (block) => startBehind(t, block, session))
 })
 
+test('an edge is operated as the page shows', async (t) => {
+  const cwd = await folderFor(t)
+  const places = new Map<string, string>()
+  for (const port of ['8080', '8081', '9000']) places.set(port, String(await freePort()))
+  const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const session = { cwd, env: { PATH: path }, places }
+  await followPage('docs/guides/operations.md', session, (block) => startBehind(t, block, session))
+})
+
 /** Writes the files and runs the sessions of a page, from its top to its end. */
 async function followPage(
   path: string,
