@@ -136,6 +136,33 @@ export const ERROR_CODES = {
   internal: row('the program failed', 'this is a mistake in Orla: report it with the log', 'internal', 500),
   draining: row('the node is shutting down', 'send it to another node, or later', 'internal', 503, true),
   unauthorized: row('a valid token is needed', 'send `Authorization: Bearer TOKEN`', 'client', 401),
+  forbidden: row('the token may not do this', 'use one that may: see `orla tokens`', 'client', 403),
+  'too-many-attempts': row(
+    'too many wrong tokens came from this address',
+    'wait as long as `Retry-After` says',
+    'client',
+    429,
+    true,
+  ),
+  'host-unknown': row(
+    'the control plane is not called so',
+    'use its address, or name the host in `control.hosts`',
+    'client',
+    403,
+  ),
+  'cross-site': row(
+    'another site may not call this',
+    'call it from a command, not from a page',
+    'client',
+    403,
+  ),
+  'media-type': row(
+    'the body is of another type',
+    'send it as `Content-Type: application/json`',
+    'client',
+    415,
+  ),
+  'token-unknown': row('there is no such token', '`orla tokens` lists them', 'client', 404),
   'not-finished': row(
     'not every worker runs it yet',
     'see the laggards; it goes on in the background',

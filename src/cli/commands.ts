@@ -24,6 +24,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   kv: { summary: 'look at key/value data of units, and change it', load: () => import('./commands/kv.ts') },
   sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
+  tokens: { summary: 'list, make, rotate or revoke tokens', load: () => import('./commands/tokens.ts') },
+  audit: { summary: 'tell who changed what', load: () => import('./commands/audit.ts') },
   tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
   version: { summary: 'print the version', load: () => import('./commands/version.ts') },
 }

@@ -119,7 +119,7 @@ export class ControlClient {
     if (status === 401) {
       return new EdgeError(
         'unauthorized',
-        `the control plane at ${this.#url.origin} asks for a valid token`,
+        `the control plane at ${this.#url.origin} asks for a valid token${problem.detail === undefined ? '' : `: ${problem.detail}`}`,
         {
           hint: 'give the one that `orla start` was configured with, or says where it keeps: --token, or $ORLA_TOKEN',
         },

@@ -193,6 +193,8 @@ const Control = v.strictObject({
   token: v.optional(
     v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/, 'expected visible ASCII characters without spaces')),
   ),
+  /** Names by which it may be called beside its address, as when a proxy stands before it. Checked where it listens on this machine alone. */
+  hosts: v.optional(v.array(v.string()), []),
 })
 
 const StoreConfig = v.strictObject({

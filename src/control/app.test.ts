@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
 import * as v from 'valibot'
+import { systemClock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
+import { openStore } from '../store/sqlite-store.ts'
 import { controlApp } from './app.ts'
 import { NotFinished, Refused, type ControlledNode, type TailListener } from './node.ts'
+import { NewTokenBody } from './access-shapes.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as shapes from './shapes.ts'
+import { Throttle } from './throttle.ts'
+import { ROOT, TokenBook } from './tokens.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'orla-app-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
 
 const change: shapes.ChangeResult = {
   name: 'a',
@@ -89,6 +100,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
       list: noting('kvList', { keys: [{ name: 'a/b' }], complete: true }),
       change: noting('kvChange', Promise.resolve(1)),
     },
+    reach: noting('reach', { hosts: [], isolation: 'process' as const }),
     sites: noting('sites', [site]),
     site: noting('site', site),
     setSites: noting('setSites', Promise.resolve(siteChange)),
@@ -115,7 +127,23 @@ function stand(overrides: Partial<ControlledNode> = {}) {
     unready: noting('unready', []),
     ...overrides,
   }
-  const app = controlApp({ node, token: 'token', version: '0', onMistake: (error) => mistakes.push(error) })
+  const store = openStore(mkdtempSync(join(folder, 's-')), { clock: systemClock })
+  const tokens = new TokenBook(store, 'token', Date.now)
+  tokens.create({ name: 'a', role: 'read' }, ROOT)
+  let hours = 0
+  const app = controlApp({
+    node,
+    access: {
+      tokens,
+      // Nobody has to wait here.
+      throttle: new Throttle(() => (hours += 3_600_000)),
+      audit: store.audit,
+      position: () => 0,
+    },
+    hosts: [],
+    version: '0',
+    onMistake: (error) => mistakes.push(error),
+  })
   const call = (
     method: string,
     path: string,
@@ -124,7 +152,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
   ) =>
     app.request(path, {
       method,
-      headers,
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
   const problem = async (response: Response) => {
@@ -140,11 +168,13 @@ const urlOf = (route: Route) => route.path.replaceAll(/\{\w+\}/g, 'a')
 const bodyOf = (route: Route) =>
   route.body === shapes.DeployBody
     ? { source: '' }
-    : route.body === shapes.SitesBody
-      ? { sites: [] }
-      : route.body
-        ? {}
-        : undefined
+    : route.body === NewTokenBody
+      ? { name: 'b', role: 'read' }
+      : route.body === shapes.SitesBody
+        ? { sites: [] }
+        : route.body
+          ? {}
+          : undefined
 
 test('every route answers in the shape that it is described with', async () => {
   const { call } = stand()

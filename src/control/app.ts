@@ -1,10 +1,12 @@
 /**
  * The admin API as a Hono app over the table of routes: who may call, what a path means, how an error looks.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import { EdgeError } from '../base/errors.ts'
+import { admit, note, Throttled, type Access } from './access.ts'
+import { guardFromBrowsers } from './browser-guard.ts'
+import { nodeFor } from './limited-node.ts'
 import type { ControlledNode } from './node.ts'
 import { describeRoutes } from './openapi.ts'
 import { problemResponse, toEdgeError } from './problem.ts'
@@ -13,7 +15,9 @@ import { UNIT_NAME } from './shapes.ts'
 
 export interface AppOptions {
   readonly node: ControlledNode
-  readonly token: string
+  readonly access: Access
+  /** Names that it may be called by, see `browser-guard.ts`. */
+  readonly hosts: readonly string[] | undefined
   readonly version: string
   /** Where mistakes of the program go. */
   readonly onMistake: (error: EdgeError) => void
@@ -24,22 +28,52 @@ interface Bindings {
   readonly incoming?: IncomingMessage
 }
 
-export function controlApp({ node, token, version, onMistake }: AppOptions): Hono<{ Bindings: Bindings }> {
+export function controlApp({
+  node,
+  access,
+  hosts,
+  version,
+  onMistake,
+}: AppOptions): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>()
   const routes = [...ROUTES, openapiRoute(version)]
 
   for (const route of routes) {
     app.on(route.method, pattern(route), async (context) => {
       const request = context.req.raw
-      authorize(route, request.headers.get('authorization'), token, context.env?.incoming)
-      const name = context.req.param('name') ?? ''
-      if (route.path.startsWith('/v1/units/{name}')) checkName(name)
-      const query = new URL(request.url).searchParams
+      guardFromBrowsers(request, { hosts })
+      const address = context.env?.incoming?.socket.remoteAddress ?? ''
+      const who = admit(access, route, { header: request.headers.get('authorization'), address })
       const params = context.req.param() as Readonly<Record<string, string>>
-      const answer: unknown = await route.handle({ node, request, name, query, params })
-      if (answer instanceof Response) return answer
-      return context.json(answer as object, 200, { 'cache-control': 'no-store' })
+      const { name = '' } = params
+      const tell = (error?: EdgeError) => {
+        const isChange = route.method !== 'GET'
+        if (isChange || error?.code === 'forbidden') {
+          noteSafely(() => note(access, route, who, address, Object.values(params).join('/'), error))
+        }
+      }
+      try {
+        if (route.path.startsWith('/v1/units/{name}')) checkName(name)
+        const query = new URL(request.url).searchParams
+        const call = { node: nodeFor(who, node), request, name, query, params, who, access }
+        const answer: unknown = await route.handle(call)
+        tell()
+        if (answer instanceof Response) return answer
+        return context.json(answer as object, 200, { 'cache-control': 'no-store' })
+      } catch (error) {
+        tell(toEdgeError(error))
+        throw error
+      }
     })
+  }
+
+  /** What was done is done: where it cannot be written down, the operator is told. */
+  function noteSafely(write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      onMistake(toEdgeError(error, 'store-failed'))
+    }
   }
 
   app.notFound((context) => {
@@ -54,7 +88,10 @@ export function controlApp({ node, token, version, onMistake }: AppOptions): Hon
   app.onError((thrown) => {
     const error = toEdgeError(thrown)
     if (error.code === 'internal') onMistake(error)
-    return problemResponse(error, error.code === 'unauthorized' ? { 'www-authenticate': 'Bearer' } : {})
+    return problemResponse(error, {
+      ...(error.code === 'unauthorized' && { 'www-authenticate': 'Bearer' }),
+      ...(error instanceof Throttled && { 'retry-after': String(error.retryAfterSeconds) }),
+    })
   })
   return app
 }
@@ -69,32 +106,12 @@ function openapiRoute(version: string): Route {
     path: '/v1/openapi.json',
     summary: 'This description.',
     answer: 'application/json',
-    access: 'token',
+    access: 'read',
+    limited: 'may',
     handle: () => Response.json(describeRoutes([...ROUTES, route], version)),
   }
   return route
 }
-
-function authorize(
-  route: Route,
-  header: string | null,
-  token: string,
-  incoming: IncomingMessage | undefined,
-): void {
-  if (route.access === 'open') return
-  if (route.access === 'local' && isLoopback(incoming?.socket.remoteAddress)) return
-  const given = /^Bearer +(.+)$/i.exec(header ?? '')?.[1]
-  if (given === undefined) throw new EdgeError('unauthorized', 'no token was given')
-  if (!isSame(given, token)) throw new EdgeError('unauthorized', 'the token is not the right one')
-}
-
-/** In constant time: digests have one length, whatever was sent. */
-function isSame(given: string, token: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(given), digest(token))
-}
-
-const isLoopback = (address = '') => /^(127\.|::1$|::ffff:127\.)/.test(address)
 
 function checkName(name: string): void {
   if (UNIT_NAME.test(name)) return

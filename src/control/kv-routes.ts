@@ -15,7 +15,7 @@ export const KV_ROUTES: readonly Route[] = [
     path: '/v1/kv',
     summary: 'The namespaces of key/value data, and what each holds.',
     answer: [KvNamespaceShape],
-    access: 'token',
+    access: 'read',
     handle: ({ node }) => node.kv.namespaces().toSorted((a, b) => (a.namespace < b.namespace ? -1 : 1)),
   },
   {
@@ -28,7 +28,7 @@ export const KV_ROUTES: readonly Route[] = [
       cursor: 'where the page before ended',
     },
     answer: KvPageShape,
-    access: 'token',
+    access: 'read',
     handle(call) {
       const { node, query } = call
       const limit = limitOf(query.get('limit'))
@@ -40,7 +40,7 @@ export const KV_ROUTES: readonly Route[] = [
     path: ONE,
     summary: 'The value of a key, as it is.',
     answer: 'application/octet-stream',
-    access: 'token',
+    access: 'read',
     handle(call) {
       const namespace = namespaceOf(call)
       const { key = '' } = call.params
@@ -58,7 +58,7 @@ export const KV_ROUTES: readonly Route[] = [
     summary: 'Sets a key to the body. Done when every worker sees it.',
     query: { ttl: 'how long it stays, such as `90s`; absent: for ever', durable },
     answer: KvWrittenShape,
-    access: 'token',
+    access: 'deploy',
     async handle(call) {
       const namespace = namespaceOf(call)
       const { key = '' } = call.params
@@ -74,7 +74,7 @@ export const KV_ROUTES: readonly Route[] = [
     summary: 'Deletes a key. `bytes` is 0 then.',
     query: { durable },
     answer: KvWrittenShape,
-    access: 'token',
+    access: 'deploy',
     async handle(call) {
       const namespace = namespaceOf(call)
       const { key = '' } = call.params

@@ -7,6 +7,7 @@ import { EdgeError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
 import type { KvPage, KvWrite } from '../contract/kv.ts'
+import type { Manifest } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
 import type {
   ChangeResult,
@@ -27,6 +28,21 @@ export interface ChangeOptions {
   readonly wait: Wait
   /** How long the caller waits, in milliseconds. The change goes on after that. */
   readonly timeoutMs: number
+  /** Throws where the caller may not change this: asked in the change's turn, of what is there and of what is to come. */
+  readonly guard?: ChangeGuard
+}
+
+/** What of a unit says how far it reaches. */
+export type UnitReach = Pick<Manifest, 'hosts' | 'isolation' | 'kv'>
+
+export interface ChangeGuard {
+  unit(name: string, reach: UnitReach): void
+  /** `before` undefined: a new site; `after` undefined: it is removed. */
+  site(
+    name: string,
+    before: Readonly<Record<string, unknown>> | undefined,
+    after: Readonly<Record<string, unknown>> | undefined,
+  ): void
 }
 
 export interface DeployRequest {
@@ -109,6 +125,8 @@ export interface ControlledNode {
   /** Reads the configuration file again. */
   reload(options: ChangeOptions): Promise<ReloadResult>
 
+  /** Of the live version; undefined where there is no such unit. */
+  reach(unit: string): UnitReach | undefined
   units(): Promise<readonly UnitSummary[]>
   unit(name: string): Promise<UnitDetail>
   edges(): readonly EdgeStatus[]

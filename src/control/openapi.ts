@@ -36,6 +36,7 @@ function describeRoute(route: Route): JsonSchema {
   ]
   return {
     summary: route.summary,
+    ...(route.access === 'open' ? {} : { description: accessWords(route) }),
     operationId: operationId(route),
     parameters,
     ...(route.body ? { requestBody: { content: json(toJsonSchema(route.body)) } } : {}),
@@ -50,10 +51,19 @@ function describeRoute(route: Route): JsonSchema {
   }
 }
 
+function accessWords({ access, limited }: Route): string {
+  if (access === 'local') return 'Needs a token with the role `read`, but not from this machine.'
+  const only =
+    limited === 'may' ? '; one that is limited to sites sees and changes what lies within them' : ''
+  return `Needs a token with the role \`${access}\`${only}.`
+}
+
 const nameParameter = (path: string) =>
   path.startsWith('/v1/units/')
     ? parameter('name', 'path', 'the unit', { type: 'string', pattern: UNIT_NAME.source })
-    : parameter('name', 'path', 'the site', { type: 'string' })
+    : parameter('name', 'path', path.startsWith('/v1/sites') ? 'the site' : 'id or name of the token', {
+        type: 'string',
+      })
 
 function answerContent(answer: Route['answer']): JsonSchema {
   if (typeof answer === 'string') return { [answer]: { schema: { type: 'string' } } }

@@ -10,7 +10,10 @@ import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
+import type { Access } from './access.ts'
+import { ACCESS_ROUTES } from './access-routes.ts'
 import { tailStream } from './tail-stream.ts'
+import type { Identity, Role } from './tokens.ts'
 
 export interface Call {
   readonly node: ControlledNode
@@ -20,6 +23,9 @@ export interface Call {
   readonly query: URLSearchParams
   /** What stands in the path, decoded, by the names in the route. */
   readonly params: Readonly<Record<string, string>>
+  /** Whose call it is. */
+  readonly who: Identity
+  readonly access: Access
 }
 
 export interface Route {
@@ -31,8 +37,10 @@ export interface Route {
   readonly body?: v.GenericSchema
   /** What a 200 holds: a shape, an array of it, or another media type. */
   readonly answer: v.GenericSchema | readonly [v.GenericSchema] | string
-  /** Who may call: those with the token; those and clients on this machine; anybody. */
-  readonly access: 'token' | 'local' | 'open'
+  /** Who may call: those whose token has the role; those who may read, and clients on this machine; anybody. */
+  readonly access: Role | 'local' | 'open'
+  /** `may`: also with a token that is limited to some sites, which then sees and changes what lies within them. */
+  readonly limited?: 'may'
   readonly handle: (call: Call) => unknown
 }
 
@@ -45,7 +53,8 @@ export const ROUTES: readonly Route[] = [
     summary: 'Deploys a new version: builds, checks, tries, stores, prepares and flips it.',
     body: shapes.DeployBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     async handle({ node, name, request }) {
       const { wait, timeoutMs, entry, env, secrets, ...rest } = await readBody(request, shapes.DeployBody)
       return node.deploy(
@@ -60,7 +69,8 @@ export const ROUTES: readonly Route[] = [
     path: '/v1/units',
     summary: 'All units, ordered by name.',
     answer: [shapes.UnitSummaryShape],
-    access: 'token',
+    access: 'read',
+    limited: 'may',
     handle: ({ node }) => node.units(),
   },
   {
@@ -68,7 +78,8 @@ export const ROUTES: readonly Route[] = [
     path: '/v1/units/{name}',
     summary: 'One unit, with its versions and its last errors.',
     answer: shapes.UnitDetailShape,
-    access: 'token',
+    access: 'read',
+    limited: 'may',
     handle: ({ node, name }) => node.unit(name),
   },
   {
@@ -77,7 +88,8 @@ export const ROUTES: readonly Route[] = [
     summary: 'Removes a unit with all its versions.',
     body: shapes.WaitBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     handle: async ({ node, name, request }) => node.remove(name, await readBody(request, shapes.WaitBody)),
   },
   {
@@ -85,7 +97,8 @@ export const ROUTES: readonly Route[] = [
     path: '/v1/units/{name}/versions',
     summary: 'The versions that are kept, the newest first.',
     answer: [shapes.VersionShape],
-    access: 'token',
+    access: 'read',
+    limited: 'may',
     handle: async ({ node, name }) => (await node.unit(name)).versions,
   },
   {
@@ -94,7 +107,8 @@ export const ROUTES: readonly Route[] = [
     summary: 'Makes an earlier version live: the one before, or the one named.',
     body: shapes.RollbackBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     async handle({ node, name, request }) {
       const { version, ...options } = await readBody(request, shapes.RollbackBody)
       return node.rollback(name, version, options)
@@ -106,7 +120,8 @@ export const ROUTES: readonly Route[] = [
     summary: 'Sets the values and secrets of a unit, which makes a new version. What is absent stays.',
     body: shapes.EnvBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     async handle({ node, name, request }) {
       const { env, secrets, ...options } = await readBody(request, shapes.EnvBody)
       return node.setEnv(name, defined({ env, secrets }), options)
@@ -118,7 +133,8 @@ export const ROUTES: readonly Route[] = [
     summary: 'Switches a unit off.',
     body: shapes.WaitBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     handle: async ({ node, name, request }) =>
       node.setEnabled(name, false, await readBody(request, shapes.WaitBody)),
   },
@@ -128,7 +144,8 @@ export const ROUTES: readonly Route[] = [
     summary: 'Switches a unit on again.',
     body: shapes.WaitBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     handle: async ({ node, name, request }) =>
       node.setEnabled(name, true, await readBody(request, shapes.WaitBody)),
   },
@@ -138,7 +155,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'Switches all units off at once.',
     body: shapes.WaitBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
     handle: async ({ node, request }) => node.setAllEnabled(false, await readBody(request, shapes.WaitBody)),
   },
   {
@@ -147,11 +164,12 @@ export const ROUTES: readonly Route[] = [
     summary: 'Switches units on again; those that were switched off one by one stay off.',
     body: shapes.WaitBody,
     answer: shapes.ChangeShape,
-    access: 'token',
+    access: 'deploy',
     handle: async ({ node, request }) => node.setAllEnabled(true, await readBody(request, shapes.WaitBody)),
   },
   ...KV_ROUTES,
   ...SITE_ROUTES,
+  ...ACCESS_ROUTES,
   {
     method: 'GET',
     path: '/v1/tail',
@@ -159,11 +177,15 @@ export const ROUTES: readonly Route[] = [
       'What units log and how they fail, as it happens: events `line` (a line) and `dropped` ({count}).',
     query: { unit: 'only of this unit' },
     answer: 'text/event-stream',
-    access: 'token',
-    handle: ({ node, query }) =>
-      new Response(tailStream(node, query.get('unit') ?? undefined), {
-        headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
-      }),
+    access: 'read',
+    limited: 'may',
+    handle: ({ node, query, access, who }) =>
+      new Response(
+        tailStream(node, query.get('unit') ?? undefined, () => access.tokens.isValid(who)),
+        {
+          headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
+        },
+      ),
   },
   {
     method: 'GET',
@@ -171,7 +193,7 @@ export const ROUTES: readonly Route[] = [
     summary: `Entries of the store's log in order, at most ${ENTRIES_MAX}. Values of secrets are encrypted in it.`,
     query: { from: 'id of the first entry wanted, from 1' },
     answer: [shapes.LogEntryShape],
-    access: 'token',
+    access: 'admin',
     handle: ({ node, query }) => node.logEntries(parseFrom(query.get('from')) - 1, ENTRIES_MAX),
   },
   {
@@ -179,7 +201,7 @@ export const ROUTES: readonly Route[] = [
     path: '/v1/snapshot',
     summary: 'What the log adds up to, and the position in it.',
     answer: shapes.SnapshotShape,
-    access: 'token',
+    access: 'admin',
     handle({ node }) {
       const { position, entries } = node.snapshot()
       return { position, entries: Object.fromEntries(entries) }
@@ -190,7 +212,7 @@ export const ROUTES: readonly Route[] = [
     path: '/v1/edges',
     summary: 'The edge nodes: what each runs and how far it has read.',
     answer: [shapes.EdgeShape],
-    access: 'token',
+    access: 'read',
     handle: ({ node }) => node.edges(),
   },
   {

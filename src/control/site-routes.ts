@@ -20,7 +20,8 @@ export const SITE_ROUTES: readonly Route[] = [
     path: '/v1/sites',
     summary: 'All sites, ordered by name.',
     answer: [shapes.SiteShape],
-    access: 'token',
+    access: 'read',
+    limited: 'may',
     handle: ({ node }) => node.sites(),
   },
   {
@@ -29,7 +30,8 @@ export const SITE_ROUTES: readonly Route[] = [
     summary: 'Sets the sites of the list, all of them or none, and leaves the others.',
     body: shapes.SitesBody,
     answer: shapes.SiteChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     async handle({ node, request }) {
       const { sites, ...options } = await readBody(request, shapes.SitesBody)
       return node.setSites(sites, {}, options)
@@ -41,7 +43,8 @@ export const SITE_ROUTES: readonly Route[] = [
     summary: 'Makes the sites those of the list: what is not in it is removed.',
     body: shapes.SitesBody,
     answer: shapes.SiteChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     async handle({ node, request }) {
       const { sites, ...options } = await readBody(request, shapes.SitesBody)
       return node.setSites(sites, { replaceAll: true }, options)
@@ -52,7 +55,8 @@ export const SITE_ROUTES: readonly Route[] = [
     path: '/v1/sites/{name}',
     summary: 'One site, as it was written. `ETag` holds its version.',
     answer: shapes.SiteShape,
-    access: 'token',
+    access: 'read',
+    limited: 'may',
     handle({ node, name }) {
       const site = node.site(name)
       return Response.json(site, { headers: { etag: `"${site.version}"`, 'cache-control': 'no-store' } })
@@ -65,7 +69,8 @@ export const SITE_ROUTES: readonly Route[] = [
     query: WAIT_QUERY,
     body: shapes.SiteBody,
     answer: shapes.SiteChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     async handle({ node, name, request, query }) {
       const site = withName(await readBody(request, shapes.SiteBody), name)
       return node.setSites([site], expectation(request), waiting(query))
@@ -77,7 +82,8 @@ export const SITE_ROUTES: readonly Route[] = [
     summary: `Removes a site; requests in flight finish with it. ${CONDITIONS}`,
     body: shapes.WaitBody,
     answer: shapes.SiteChangeShape,
-    access: 'token',
+    access: 'deploy',
+    limited: 'may',
     handle: async ({ node, name, request }) =>
       node.removeSite(name, expectation(request).expected, await readBody(request, shapes.WaitBody)),
   },
@@ -88,7 +94,7 @@ export const SITE_ROUTES: readonly Route[] = [
       'Reads the configuration file again and makes its sites and limits live. What is wrong with it changes nothing.',
     body: shapes.WaitBody,
     answer: shapes.ReloadShape,
-    access: 'token',
+    access: 'admin',
     handle: async ({ node, request }) => node.reload(await readBody(request, shapes.WaitBody)),
   },
 ]

@@ -14,6 +14,8 @@ const KEEP_ALIVE_MS = 15_000
 export function tailStream(
   node: Pick<ControlledNode, 'tail'>,
   unit: string | undefined,
+  /** Whether the listener may go on. */
+  isAllowed: () => boolean,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let waiting: TailLine[] = []
@@ -48,6 +50,11 @@ export function tailStream(
       async pull(controller) {
         if (waiting.length === 0 && dropped === 0) await new Promise<void>((resolve) => (wake = resolve))
         wake = undefined
+        if (!isAllowed()) {
+          leave()
+          controller.close()
+          return
+        }
         const events = waiting.map((line) => `event: line\ndata: ${JSON.stringify(line)}\n\n`)
         if (dropped > 0) events.push(`event: dropped\ndata: ${JSON.stringify({ count: dropped })}\n\n`)
         waiting = []

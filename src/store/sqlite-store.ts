@@ -14,6 +14,7 @@ import { storeError } from '../base/sqlite-failure.ts'
 import { lockDirectory, type DirectoryLock } from './lock.ts'
 import { openFile } from './schema.ts'
 import { watchFile } from './watch-file.ts'
+import { openAudit, type AuditLog } from './audit.ts'
 import { verifyLog, type Verdict } from './verify.ts'
 
 /** Entries at the end of the log whose hashes are checked at every start; `verify` checks all. */
@@ -22,6 +23,8 @@ const CHECKED_AT_START = 256
 export interface SqliteStore extends Store {
   /** The file, for messages. */
   readonly path: string
+  /** Who changed what. */
+  readonly audit: AuditLog
   /** Reads the whole log: every hash, every id, and that the state is what the log adds up to. */
   verify(): Verdict
 }
@@ -75,6 +78,7 @@ function sqliteStore(db: DatabaseSync, path: string, lock: DirectoryLock, clock:
 
   return {
     path,
+    audit: openAudit(db, path, () => clock.now()),
     append(effects) {
       if (effects.length === 0) return position
       try {

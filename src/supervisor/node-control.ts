@@ -14,6 +14,7 @@ import {
   type DeployRequest,
   type EnvironmentChange,
   type TailListener,
+  type UnitReach,
 } from '../control/node.ts'
 import type {
   ChangeResult,
@@ -78,7 +79,35 @@ export interface NodeParts {
 }
 
 export function nodeControl(parts: NodeParts): ControlledNode {
-  const { store, quarantines, epochs, pool, tailHub, make, sites } = parts
+  const { store, quarantines, epochs, pool, tailHub, sites } = parts
+
+  const liveReach = (name: string): UnitReach | undefined => {
+    const pointer = readPointer(store, name)
+    return pointer && readRecord(store, name, pointer.live)?.manifest
+  }
+
+  /** Of what may be changed, also what it would become: a deploy is known when it was tried, so its first plan is not looked at. */
+  function make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
+    const { guard } = options
+    if (!guard) return parts.make(request, options)
+    const { name } = request
+    let isKnown = request.prepare === undefined
+    return parts.make(
+      {
+        ...request,
+        plan(module) {
+          const before = liveReach(name)
+          if (before) guard.unit(name, before)
+          const planned = request.plan(module)
+          const after = planned.unit?.manifest ?? readRecord(store, name, planned.version)?.manifest
+          if (after && isKnown) guard.unit(name, after)
+          isKnown = true
+          return planned
+        },
+      },
+      options,
+    )
+  }
 
   const context = (name: string): PlanContext => ({
     secrets: parts.secrets,
@@ -149,6 +178,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     setEnv: (name, values, options) =>
       change(name, () => planEnv(store, name, envChange(values), context(name)), options),
 
+    reach: liveReach,
     sites: () => sites.sites(),
     site: (name) => sites.site(name),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),

@@ -98,3 +98,6 @@ const orElse = <T>(read: () => T, otherwise: T): T => {
 const readOrEmpty = (path: string) => orElse(() => readFileSync(path, 'utf8'), '')
 const readdirOrEmpty = (path: string) => orElse(() => readdirSync(path), [])
 const readlinkOrEmpty = (path: string) => orElse(() => readlinkSync(path), '')
+
+/** Whether only this machine can reach it. */
+export const isLoopback = (host: string): boolean => /^(?:127\.|::1$|localhost$)/.test(host)

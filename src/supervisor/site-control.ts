@@ -82,13 +82,21 @@ export class SiteControl implements SiteMethods {
     const sites = inputs as unknown as readonly SiteInput[]
     return this.#change(() => {
       if (sites.length === 1) expectVersion(store, siteName(sites[0]!), expected)
-      return planSet(store, sites, { folder: file.folder, at: clock.now(), replaceAll })
+      const plan = planSet(store, sites, { folder: file.folder, at: clock.now(), replaceAll })
+      const { guard } = options
+      if (guard) {
+        for (const site of sites)
+          guard.site(siteName(site), readSite(store, siteName(site))?.input, { ...site })
+        for (const name of plan.removed) guard.site(name, readSite(store, name)?.input, undefined)
+      }
+      return plan
     }, options)
   }
 
   removeSite(name: string, expected: Expectation | undefined, options: ChangeOptions): Promise<SiteChange> {
     return this.#change(() => {
       expectVersion(this.#parts.store, name, expected)
+      options.guard?.site(name, readSite(this.#parts.store, name)?.input, undefined)
       return planRemove(this.#parts.store, [name])
     }, options)
   }

@@ -14,6 +14,8 @@ import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import { startControl } from '../control/server.ts'
 import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
+import { Throttle } from '../control/throttle.ts'
+import { TokenBook } from '../control/tokens.ts'
 import { openControlToken, type ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
@@ -25,7 +27,7 @@ import { stderrLog, type Log } from './log.ts'
 import { assertLogsWritable } from './log-paths.ts'
 import { reloadTold } from './reload.ts'
 import { applyFileAtStart } from './site-control.ts'
-import { addressError, probeAddress, splitAddress } from './ports.ts'
+import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
 import { startBuilder, type UnitBuilder } from './unit-builder.ts'
 
 export interface SupervisorOptions {
@@ -116,10 +118,22 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => node.kill())
     await node.start()
 
+    const isOpen = !isLoopback(splitAddress(config.control.listen).host)
+    if (isOpen) {
+      log.warn(
+        `the control plane listens on ${config.control.listen}, not on this machine alone, and speaks HTTP without TLS: whoever sees its traffic sees its tokens`,
+      )
+    }
     const control = await startControl({
       ...splitAddress(config.control.listen),
       node: node.control,
-      token,
+      access: {
+        tokens: new TokenBook(store, token, () => clock.now()),
+        throttle: new Throttle(() => clock.monotonic()),
+        audit: store.audit,
+        position: () => store.position().id,
+      },
+      hosts: isOpen ? undefined : config.control.hosts,
       version: VERSION,
       onMistake: (error) => log.warn(`the admin API failed: ${error.stack ?? error.message}`),
     }).catch((error: NodeJS.ErrnoException) => {
@@ -129,7 +143,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
 
     const reload = (why: string) => {
       node.reloadCertificates()
-      return reloadTold(node.control, why, log)
+      return reloadTold(node.control, store, why, log)
     }
     if (file.path !== undefined) {
       const watch = watchText(

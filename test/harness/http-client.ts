@@ -15,15 +15,22 @@ export interface Ask {
   /** Without one, the connection closes after the answer. */
   readonly agent?: Agent
   readonly timeoutMs?: number
+  /** The address to come from. */
+  readonly localAddress?: string
 }
 
 /** Rejects when the connection is cut before the answer is whole. */
 export function ask(url: string | URL, options: Ask = {}): Promise<Answer> {
-  const { method = 'GET', headers = {}, body, agent, timeoutMs = 30_000 } = options
+  const { method = 'GET', headers = {}, body, agent, timeoutMs = 30_000, localAddress } = options
   return new Promise((resolve, reject) => {
     const outgoing = send(
       url,
-      { method, headers: headers as Record<string, string>, agent: agent ?? false },
+      {
+        method,
+        headers: headers as Record<string, string>,
+        agent: agent ?? false,
+        ...(localAddress && { localAddress }),
+      },
       (incoming) => {
         const pieces: Buffer[] = []
         incoming.on('data', (piece: Buffer) => pieces.push(piece))

@@ -31,7 +31,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'tls', 'unit'],
   // What units ask of their worker: key/value data, `fetch`.
   host: ['base', 'config', 'contract', 'wire', 'kv', 'http'],
-  control: ['base', 'config', 'contract', 'store', 'unit'],
+  control: ['base', 'config', 'contract', 'store', 'unit', 'site'],
   'compose.ts': ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit', 'sandbox', 'http', 'host'],
   'worker.ts': ['base', 'config', 'contract', 'compose.ts'],
   supervisor: [

@@ -95,7 +95,7 @@ export async function startTestNode(
   const call: TestNode['call'] = async (method, path, body, headers = { authorization: 'Bearer token' }) => {
     const response = await fetch(`http://${supervisor.controlAddress}${path}`, {
       method,
-      headers,
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()

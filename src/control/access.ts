@@ -1,0 +1,108 @@
+/**
+ * Who may call what: the token of a request becomes an identity, and its role is held against the route's. What was changed, and what was
+ * refused, goes into the audit log.
+ */
+import { EdgeError } from '../base/errors.ts'
+import type { AuditLog } from '../store/audit.ts'
+import type { Route } from './routes.ts'
+import type { Throttle } from './throttle.ts'
+import { hasRole, type Identity, type TokenBook } from './tokens.ts'
+
+export interface Access {
+  readonly tokens: TokenBook
+  readonly throttle: Throttle
+  readonly audit: AuditLog
+  /** The last position of the store. */
+  position(): number
+}
+
+export interface Caller {
+  /** The value of `Authorization`. */
+  readonly header: string | null
+  /** Of the connection; empty in tests without a socket. */
+  readonly address: string
+}
+
+/** Who calls a route that is open, or that this machine may call without a token. */
+const NOBODY: Identity = { id: '', name: '', role: 'read', sites: undefined }
+
+/** A wrong token was slowed down. */
+export class Throttled extends EdgeError {
+  readonly retryAfterSeconds: number
+
+  constructor(waitMs: number) {
+    super('too-many-attempts', 'wrong tokens came from this address: none is looked at for a while')
+    this.retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000))
+  }
+}
+
+/** The identity behind a call, or an error that says what is missing. */
+export function admit(access: Access, route: Route, { header, address }: Caller): Identity {
+  if (route.access === 'open') return NOBODY
+  if (route.access === 'local' && header === null && isLoopback(address)) return NOBODY
+  const given = /^Bearer +(\S+) *$/i.exec(header ?? '')?.[1]
+  const needed = route.access === 'local' ? 'read' : route.access
+  if (given === undefined) {
+    throw new EdgeError('unauthorized', 'no token was given', {
+      hint: `send \`Authorization: Bearer TOKEN\`, of a token with the role ${needed}`,
+    })
+  }
+  const waitMs = access.throttle.waitMs(address, given)
+  if (waitMs > 0) throw new Throttled(waitMs)
+  const who = access.tokens.identify(given)
+  if (typeof who === 'string') {
+    access.throttle.wrong(address)
+    const words = {
+      unknown: 'the token is not the right one',
+      expired: 'the token has expired',
+      revoked: 'the token was revoked',
+    }
+    const error = new EdgeError('unauthorized', words[who])
+    note(access, route, { ...NOBODY, id: who }, address, '', error)
+    throw error
+  }
+  access.throttle.right(address, given)
+  const refusal = refusalOf(route, who, needed)
+  if (refusal === undefined) return who
+  note(access, route, who, address, '', refusal)
+  throw refusal
+}
+
+function refusalOf(route: Route, who: Identity, needed: Identity['role']): EdgeError | undefined {
+  if (!hasRole(who.role, needed)) {
+    return new EdgeError(
+      'forbidden',
+      `this needs the role ${needed}, and the token ${who.name} has the role ${who.role}`,
+    )
+  }
+  if (!who.sites || route.limited === 'may') return undefined
+  return new EdgeError(
+    'forbidden',
+    `this is about the whole node, and the token ${who.name} is limited to ${who.sites.join(', ')}`,
+    {
+      hint: `use a token with the role ${needed} that is not limited to sites`,
+    },
+  )
+}
+
+/** Writes down what was changed, or refused. */
+export function note(
+  { audit, position }: Access,
+  { method, path }: Route,
+  { id, name }: Identity,
+  address: string,
+  subject: string,
+  error?: EdgeError,
+): void {
+  audit.append({
+    who: id,
+    name,
+    address,
+    action: `${method} ${path}`,
+    subject: subject.slice(0, 300),
+    result: error?.code ?? 'ok',
+    position: position(),
+  })
+}
+
+const isLoopback = (address: string) => /^(?:127\.|::1$|::ffff:127\.)/.test(address)

@@ -1,0 +1,119 @@
+/**
+ * The node as a token sees it that may not do everything: what lies outside its sites is hidden or refused, and so is what would give it more
+ * than its role.
+ *
+ * A change is guarded in its turn, of what is there and of what it would become: a unit can neither be taken over from outside the sites nor
+ * be made to reach beyond them, and between look and change nothing happens.
+ */
+import { EdgeError } from '../base/errors.ts'
+import { outside } from '../site/scope.ts'
+import type { ChangeGuard, ChangeOptions, ControlledNode, UnitReach } from './node.ts'
+import { hasRole, type Identity } from './tokens.ts'
+
+/** Keys of a site that name files of the edge node, wherever they stand. */
+const FILE_KEYS: ReadonlySet<string> = new Set([
+  'ca',
+  'cert',
+  'key',
+  'root',
+  'file',
+  'files',
+  'folder',
+  'directory',
+])
+
+export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
+  const isAdmin = hasRole(who.role, 'admin')
+  if (isAdmin && !who.sites) return node
+  const { sites: mine } = who
+
+  const outsideOf = (hosts: readonly string[]) => mine && outside(hosts, mine, node.sites())
+  const forbid = (what: string, hint?: string): never => {
+    throw new EdgeError('forbidden', `the token ${who.name} ${what}`, hint === undefined ? {} : { hint })
+  }
+  const within = (name: string, { hosts, kv }: UnitReach) => {
+    const host = outsideOf(hosts)
+    if (host !== undefined) {
+      const all = hosts.length === 0 ? ', as a unit without `hosts` does' : ''
+      forbid(
+        `is limited to ${mine!.join(', ')}, and ${name} would reach \`${host}\`${all}`,
+        'name hosts of these sites in the field `hosts`',
+      )
+    }
+    if (mine && kv !== undefined && kv !== name)
+      forbid(`is limited to sites, and ${name} would use the data of \`${kv}\``)
+  }
+
+  const guard: ChangeGuard = {
+    unit(name, reach) {
+      within(name, reach)
+      if (!isAdmin && reach.isolation === 'inline') {
+        forbid(
+          `has the role ${who.role}, and ${name} would run outside of a sandbox (\`isolation: "inline"\`)`,
+          'this needs the role admin',
+        )
+      }
+    },
+    site(name, before, after) {
+      if (mine && (!mine.includes(name) || before === undefined))
+        forbid(`is limited to ${mine.join(', ')}: it may not change the site ${name}`)
+      if (after === undefined) return
+      const host = outsideOf((after['hosts'] as readonly string[] | undefined) ?? ['*'])
+      if (host !== undefined) forbid(`is limited to ${mine!.join(', ')}, and the site would take \`${host}\``)
+      const had = new Set(filesOf(before))
+      const added = isAdmin ? undefined : filesOf(after).find((file) => !had.has(file))
+      if (added !== undefined)
+        forbid(
+          `has the role ${who.role}, and the site would read the file ${added}`,
+          'this needs the role admin',
+        )
+    },
+  }
+  const guarded = (options: ChangeOptions): ChangeOptions => ({ ...options, guard })
+  const sees = (unit: string) => {
+    const reach = mine && node.reach(unit)
+    return !mine || (reach !== undefined && outsideOf(reach.hosts) === undefined)
+  }
+  const look = (unit: string) => {
+    const reach = mine && node.reach(unit)
+    if (reach) within(unit, reach)
+  }
+
+  return {
+    ...node,
+    deploy: (name, request, options) => node.deploy(name, request, guarded(options)),
+    rollback: (name, version, options) => node.rollback(name, version, guarded(options)),
+    remove: (name, options) => node.remove(name, guarded(options)),
+    setEnabled: (name, enabled, options) => node.setEnabled(name, enabled, guarded(options)),
+    setEnv: (name, change, options) => node.setEnv(name, change, guarded(options)),
+    async units() {
+      const units = await node.units()
+      return units.filter(({ name }) => sees(name))
+    },
+    async unit(name) {
+      look(name)
+      return node.unit(name)
+    },
+    sites: () => node.sites().filter(({ name }) => !mine || mine.includes(name)),
+    site(name) {
+      if (mine && !mine.includes(name)) forbid(`is limited to ${mine.join(', ')}`)
+      return node.site(name)
+    },
+    setSites: (inputs, how, options) => node.setSites(inputs, how, guarded(options)),
+    removeSite: (name, expected, options) => node.removeSite(name, expected, guarded(options)),
+    tail: (unit, listener) =>
+      node.tail(unit, {
+        onLine: (line) => {
+          if (sees(line.unit)) listener.onLine(line)
+        },
+        onDropped: (count) => listener.onDropped(count),
+      }),
+  }
+}
+
+/** `key value` of each file that a site names. */
+function filesOf(value: unknown, key = ''): readonly string[] {
+  if (typeof value === 'string') return FILE_KEYS.has(key) ? [`${key} ${value}`] : []
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, inner]) => filesOf(inner, Array.isArray(value) ? key : name))
+}

@@ -1,0 +1,84 @@
+/**
+ * Slows down who guesses tokens, by address: after some wrong ones each further one has to wait, and while it waits nothing from that address
+ * is even looked at, so an answer tells nothing.
+ *
+ * Nobody else is locked out: other addresses have budgets of their own, and a token that was right from this address before goes on, or a
+ * broken script would take the operator beside it off the air. Of IPv6 a /64 counts as one address: that is what one customer is given.
+ */
+import { digest } from './tokens.ts'
+
+/** Wrong tokens that an address may send at once. */
+const ATTEMPTS = 10
+/** After these, one in so many milliseconds. */
+const EVERY_MS = 6_000
+/** Addresses that are remembered; those quiet for longest are forgotten first. */
+const ADDRESSES_MAX = 10_000
+const KNOWN_MAX = 10_000
+
+interface Budget {
+  left: number
+  at: number
+}
+
+export class Throttle {
+  readonly #now: () => number
+  readonly #budgets = new Map<string, Budget>()
+  readonly #known = new Set<string>()
+
+  /** `now` in milliseconds, monotonic. */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** Milliseconds that a token from this address has to wait before it is looked at; 0: none. */
+  waitMs(address: string, token: string): number {
+    const budget = this.#budgets.get(prefixOf(address))
+    if (budget === undefined || this.#known.has(pairOf(address, token))) return 0
+    this.#refill(budget)
+    return budget.left >= 1 ? 0 : Math.ceil((1 - budget.left) * EVERY_MS)
+  }
+
+  wrong(address: string): void {
+    const key = prefixOf(address)
+    const budget = this.#budgets.get(key) ?? { left: ATTEMPTS, at: this.#now() }
+    this.#refill(budget)
+    budget.left = Math.max(0, budget.left - 1)
+    this.#budgets.delete(key)
+    this.#budgets.set(key, budget)
+    if (this.#budgets.size > ADDRESSES_MAX) this.#budgets.delete(first(this.#budgets.keys())!)
+  }
+
+  right(address: string, token: string): void {
+    const pair = pairOf(address, token)
+    if (this.#known.has(pair)) return
+    this.#known.add(pair)
+    if (this.#known.size > KNOWN_MAX) this.#known.delete(first(this.#known)!)
+  }
+
+  #refill(budget: Budget): void {
+    const now = this.#now()
+    budget.left = Math.min(ATTEMPTS, budget.left + (now - budget.at) / EVERY_MS)
+    budget.at = now
+  }
+}
+
+const first = <T>(values: Iterable<T>): T | undefined => {
+  for (const value of values) return value
+  return undefined
+}
+
+const pairOf = (address: string, token: string): string => `${address} ${digest(token).toString('base64')}`
+
+function prefixOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/, '')
+  if (!plain.includes(':')) return plain
+  const [head = '', tail] = plain.replace(/%.*/, '').split('::')
+  const left = head.split(':').filter((part) => part !== '')
+  const right = tail === undefined ? [] : tail.split(':').filter((part) => part !== '')
+  const groups = [
+    ...left,
+    ...Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0'),
+    ...right,
+  ]
+  return `${groups.slice(0, 4).join(':')}::/64`
+}
