@@ -72,7 +72,11 @@ export class LiveSites {
 
   /** Ends what `sites` hold and `kept` do not. What is in use is finished first. */
   private close(sites: readonly Site[], kept: readonly Site[]): void {
-    const inUse = new Set(kept.map(({ origin }) => origin))
-    for (const { origin } of sites) if (!inUse.has(origin)) origin.close()
+    const inUse = new Set<unknown>(kept.flatMap(({ origin, cache }) => [origin, cache]))
+    for (const { origin, cache } of sites) {
+      if (!inUse.has(origin)) origin.close()
+      // Large bodies stand in files, which go back at once.
+      if (cache !== undefined && !inUse.has(cache)) cache.clear()
+    }
   }
 }

@@ -117,3 +117,22 @@ test('a cache of large objects', async (t) => {
     assert.deepEqual(await node.ended, { code: 0, signal: null })
   })
 })
+
+test('a site that is replaced gives back the files of its cache', async (t) => {
+  const origin = await startOrigin(t, (_, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=600', 'content-length': BODY.length }).end(BODY)
+  })
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: { ram: '64mb' } }] } })
+  const headers = { host: 'a' }
+  for (const path of ['/a', '/b']) assert.equal(digest((await node.request(path, { headers })).body), DIGEST)
+  const reading = await RawClient.connect(node.url)
+  reading.send(GET('/a'))
+  await reading.readUntil('\r\n\r\n')
+  reading.socket.pause()
+  assert.equal(filesOf(node), 2)
+  assert.equal((await node.orla('sites', 'set', '*', '--origin', origin.url)).code, 0)
+  await eventually(() => filesOf(node) === 1)
+  reading.socket.resume()
+  assert.equal(digest(await reading.readBytes(BODY.length)), DIGEST)
+  await eventually(() => filesOf(node) === 0)
+})
