@@ -5,9 +5,13 @@
  * kills the worker here: that is what the manifest chose.
  */
 import { Executor, type ExecutorSink } from './executor.ts'
+import { setTimerSlack } from './kernel.ts'
 import { Lane, type Entry, type Frame, type LaneEvents } from './lane.ts'
 import type { UnitCode } from './isolate-host.ts'
 import type { IsolatedVm } from './isolated-vm.ts'
+
+/** Node's own timers are exact to a millisecond, no more. */
+const TIMER_SLACK_MS = 1
 
 export class InlineLane extends Lane {
   readonly #executor: Executor
@@ -34,6 +38,7 @@ export class InlineLane extends Lane {
       },
     }
     this.#executor = new Executor(ivm, guest, sink)
+    setTimerSlack('self', TIMER_SLACK_MS)
   }
 
   protected send(frames: readonly Frame[]): void {

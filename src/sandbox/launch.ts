@@ -6,7 +6,7 @@
  * where the machine allows one. Node's own permission model holds everywhere: no files, no children, no network.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { offerToOom, setTimerSlack } from './kernel.ts'
 
 export interface LaunchOptions {
   /** Path of the bundle made by `sandbox-bundle.ts`. */
@@ -77,19 +77,8 @@ export function launchProtections(): readonly string[] {
  */
 const V8_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge']
 
-/**
- * How late a timer of the process may be. isolated-vm's thread for trip wires wakes for the deadline of every crossing, long
- * after the crossing is over; with some slack it wakes for many at once. A trip wire is as much later, and is no verdict.
- */
-const TIMER_SLACK_NS = 2_000_000
-
-function tellKernel({ pid }: ChildProcess, file: string, value: string): void {
-  try {
-    writeFileSync(`/proc/${pid}/${file}`, value)
-  } catch {
-    // Not on every system, and not for everybody.
-  }
-}
+/** See `setTimerSlack`. */
+const TIMER_SLACK_MS = 2
 
 /** Descriptor 3 of the child is a socket: `stdio[3]` here. */
 export function launchSandbox({ bundle, isolatedVm, markFd }: LaunchOptions): ChildProcess {
@@ -112,8 +101,7 @@ export function launchSandbox({ bundle, isolatedVm, markFd }: LaunchOptions): Ch
     // Out of the node's process group: a Ctrl-C reaches all of that, also a process that cannot ignore it yet.
     detached: true,
   })
-  // When memory runs out, a sandbox goes first.
-  tellKernel(child, 'oom_score_adj', '1000')
-  tellKernel(child, 'timerslack_ns', String(TIMER_SLACK_NS))
+  offerToOom(child.pid)
+  setTimerSlack(child.pid, TIMER_SLACK_MS)
   return child
 }
