@@ -299,9 +299,11 @@ describe('stored bodies', () => {
       const socket = connect(port, '127.0.0.1', () => socket.write(last))
       socket.on('data', (chunk) => {
         all += chunk.length
-        // It takes longer than the limit in all, in pauses that are far shorter.
+        // At a pace that takes twice the limit in all, in pauses that are far shorter.
+        const aheadMs = (all / stored.length) * 2 * LIMITS.body - (performance.now() - started)
+        if (aheadMs <= 0) return
         socket.pause()
-        setTimeout(() => socket.resume(), 1)
+        setTimeout(() => socket.resume(), aheadMs)
       })
       socket.on('close', () => resolve(all))
     })
