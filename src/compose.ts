@@ -10,7 +10,8 @@ import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
-import type { UnitVersion } from './contract/unit.ts'
+import type { TripOutcome, UnitRunner } from './contract/unit-runner.ts'
+import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
 import { siteName } from './config/site-name.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
@@ -60,6 +61,8 @@ export interface WorkerNode {
   listen(addresses: readonly string[]): Promise<string[]>
   /** Opens the access logs anew, after they were moved away. */
   reopenLogs(): void
+  /** Runs the `timer` of a version. */
+  runTimer(name: string, version: number): Promise<'ok' | 'failed'>
   metrics(): MetricSample[]
   /** How the endpoints of each site do, as this worker sees them. */
   origins(): { readonly site: string; readonly origin: OriginState }[]
@@ -189,6 +192,7 @@ export function composeWorker(
       return open
     },
     reopenLogs: () => logs.reopen(),
+    runTimer: (name, version) => runTimer(runner, units.version(name, version)),
     metrics: () => [
       ...metrics.samples(),
       ...(tls === undefined ? [] : tlsMetrics.samples()),
@@ -207,6 +211,16 @@ export function composeWorker(
       await logs.close()
     },
   }
+}
+
+/** A trip of no request. How it fails is told by the runner. */
+function runTimer(runner: UnitRunner, unit: UnitVersion | undefined): Promise<'ok' | 'failed'> {
+  if (unit === undefined) return Promise.resolve('failed')
+  const { promise, resolve } = Promise.withResolvers<'ok' | 'failed'>()
+  const done = ({ kind }: TripOutcome) => resolve(kind === 'failed' ? 'failed' : 'ok')
+  const nothing = { meta: '', head: '', response: '', edits: '', body: '' }
+  runner.run({ steps: [{ unit, phases: PHASE_BITS.timer }], ...nothing, done })
+  return promise
 }
 
 /** Around a sandbox there are several walls. Where this machine lacks the means for one, the operator is told. */

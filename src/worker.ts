@@ -93,6 +93,10 @@ async function onMessage(message: ToWorker): Promise<void> {
       return node.calls.kv.done(message.store, message.id, message.results)
     case 'tls':
       return node.useTls(message.tls)
+    case 'runTimer': {
+      const result = await node.runTimer(message.name, message.version)
+      return tell({ kind: 'timerRan', id: message.id, result })
+    }
     case 'metrics':
       return tell({ kind: 'metrics', id: message.id, samples: node.metrics() })
     case 'tail':

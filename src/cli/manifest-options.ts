@@ -14,6 +14,8 @@ export const MANIFEST_OPTIONS = {
   },
   'on-error': { value: 'closed|open|lastGood', text: 'what happens to the request when the unit fails' },
   isolation: { value: 'process|inline', text: 'inline runs trusted code in the worker itself' },
+  every: { value: 'TIME', text: 'how often its timer runs, such as 20s' },
+  cron: { value: 'LINE', text: 'when its timer runs, such as "0 4 * * *", in UTC' },
   kv: { value: 'NAME', text: 'the namespace of edge.kv, shared by all units that name it' },
   'cpu-ms': { value: 'MS', text: 'CPU time of one call, at most' },
   'wall-ms': { value: 'MS', text: 'time until an async handler settles, at most' },
@@ -32,6 +34,8 @@ export function manifestFrom(args: Arguments): Readonly<Record<string, unknown>>
     sample: sampleFrom(args),
     onError: args.choice('on-error', ['closed', 'open', 'lastGood']),
     isolation: args.choice('isolation', ['process', 'inline']),
+    every: args.text('every'),
+    cron: args.text('cron'),
     kv: args.text('kv'),
   }
   const base = baseFrom(args)

@@ -95,6 +95,8 @@ export type ToWorker =
     }
   /** Open the access logs anew: whoever rotates them has moved them away. */
   | { readonly kind: 'reopen' }
+  /** Run the `timer` of a version, and say when it is done. */
+  | { readonly kind: 'runTimer'; readonly id: number; readonly name: string; readonly version: number }
   | { readonly kind: 'drain' }
 
 export type FromWorker =
@@ -112,6 +114,7 @@ export type FromWorker =
   | { readonly kind: 'sandboxes'; readonly pids: readonly number[] }
   /** Changes of key/value data. */
   | { readonly kind: 'kv'; readonly batch: KvBatch }
+  | { readonly kind: 'timerRan'; readonly id: number; readonly result: 'ok' | 'failed' }
   | { readonly kind: 'drained' }
 
 /** One value of one series. Counters and histogram buckets are summed over workers, gauges too unless `worker` is a label. */

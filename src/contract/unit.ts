@@ -18,6 +18,8 @@ export const PHASE_BITS = {
   headerFilter: 8,
   bodyFilter: 128,
   log: 16,
+  /** Of no request: by the clock, once on the node. */
+  timer: 256,
 } as const
 
 export type Phase = keyof typeof PHASE_BITS
@@ -77,6 +79,9 @@ export interface Manifest {
   readonly chunks?: 'bytes' | 'text'
   readonly limits: UnitLimits
   readonly isolation: 'process' | 'inline'
+  /** When `timer` runs: a time such as `20s`, or a cron line in UTC. */
+  readonly every?: string
+  readonly cron?: string
   /** The namespace of `edge.kv`, where it is not the unit's own name: units that name the same one share it. */
   readonly kv?: string
 }

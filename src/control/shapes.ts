@@ -162,6 +162,8 @@ const ManifestShape = v.strictObject({
   chunks: v.optional(v.picklist(['bytes', 'text'])),
   isolation: v.picklist(['process', 'inline']),
   kv: v.optional(text()),
+  every: v.optional(text()),
+  cron: v.optional(text()),
 })
 
 const SummaryEntries = {

@@ -79,6 +79,11 @@ export class LiveUnits {
     return this.currentEpoch
   }
 
+  /** A version that is live, or is about to be. */
+  version(name: string, version: number): UnitVersion | undefined {
+    return this.versions.get(versionKey({ name, version }))
+  }
+
   /** Makes a set ready beside the live one. Resolves to what was wrong with it. */
   async prepare(received: AbridgedSet): Promise<readonly string[]> {
     const set = this.intern(received)

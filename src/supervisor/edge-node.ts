@@ -23,6 +23,7 @@ import { Epochs } from './epochs.ts'
 import type { ConfigFile } from './config-file.ts'
 import type { Log } from './log.ts'
 import { KvService } from './kv-service.ts'
+import { UnitTimers } from './unit-timers.ts'
 import { MetricSums } from './metric-sums.ts'
 import { nodeControl, unitStates } from './node-control.ts'
 import { NodeMetrics } from './node-metrics.ts'
@@ -71,6 +72,7 @@ export class EdgeNode {
   readonly #epochs: Epochs
   readonly #quarantines: Quarantines
   readonly #kv: KvService
+  readonly #timers: UnitTimers
   readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
   readonly #turns = new Turns()
   readonly #lines = new RepeatedLines()
@@ -96,6 +98,11 @@ export class EdgeNode {
     const readSet = (): UnitSet => ({ ...readUnits(store, secrets, cache), served: sites.served() })
     this.#sites = sites
     this.#around = around
+    this.#timers = new UnitTimers({
+      node: { name: config.node.name ?? '', groups: config.node.groups },
+      clock: around.clock,
+      ready: () => this.#pool.ready(),
+    })
     this.#kv = new KvService({
       ...around,
       words: shared.words,
@@ -111,12 +118,13 @@ export class EdgeNode {
       startMessage: (worker) => this.#startMessage(worker),
       onReady: (worker) => this.#welcome(worker),
       onMessage: (worker, message) => this.#hear(worker, message),
-      onGone: ({ pid }) => {
-        this.#sandboxes.workerGone(pid)
-        this.#sums.retire(pid)
+      onGone: (worker) => {
+        this.#sandboxes.workerGone(worker.pid)
+        this.#sums.retire(worker.pid)
+        this.#timers.workerGone(worker)
       },
     })
-    this.#epochs = new Epochs(shared.words, this.#pool, readSet())
+    this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => this.#timers.setLive(live))
     this.#tls = new TlsKeeper({
       ...around,
       edge: config.edge,
@@ -162,11 +170,13 @@ export class EdgeNode {
     this.#pulse.start()
     this.#tls.start()
     this.#sandboxes.start()
+    this.#timers.setLive(this.#epochs.live)
   }
 
   /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
   async drain(): Promise<void> {
     this.#isDraining = true
+    this.#timers.stop()
     this.#tls.stop()
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, CHANGE_GRACE_MS)
@@ -187,6 +197,7 @@ export class EdgeNode {
 
   async kill(): Promise<void> {
     this.#isDraining = true
+    this.#timers.stop()
     this.#pulse.stop()
     this.#tls.stop()
     this.#sandboxes.stop()
@@ -238,6 +249,8 @@ export class EdgeNode {
         if (message.dropped > 0)
           this.#around.log.warn(`${message.dropped} more lines of worker ${worker.index} were left out`)
         return
+      case 'timerRan':
+        return this.#timers.ran(worker, message)
       case 'kv': {
         const { store, id } = message.batch
         return this.#kv.apply(message.batch, (results) => worker.send({ kind: 'kv', store, id, results }))
@@ -272,6 +285,7 @@ export class EdgeNode {
       ...this.#own.samples(facts),
       ...this.#processes.samples(this.#processList()),
       ...this.#kv.metrics(),
+      ...this.#timers.metrics(),
       ...this.#tls.samples(),
       ...this.#sums.total(),
     ]

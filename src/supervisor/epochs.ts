@@ -31,9 +31,17 @@ export class Epochs {
   readonly #words: Int32Array
   readonly #pool: WorkerPool
   #live: UnitSet
+  readonly #onFlip: (live: UnitSet) => void
   readonly #waitingFor = new Set<WorkerProcess>()
 
-  constructor(words: Int32Array, pool: WorkerPool, live: UnitSet) {
+  /** `onFlip` is told what is live from then on. */
+  constructor(
+    words: Int32Array,
+    pool: WorkerPool,
+    live: UnitSet,
+    onFlip: (live: UnitSet) => void = () => {},
+  ) {
+    this.#onFlip = onFlip
     this.#words = words
     this.#pool = pool
     this.#live = live
@@ -64,6 +72,7 @@ export class Epochs {
     Atomics.store(this.#words, EPOCH_WORD, set.epoch)
     this.#live = set
     this.#pool.broadcast({ kind: 'committed', epoch: set.epoch })
+    this.#onFlip(set)
     return { kind: 'live', workers: prepared.length }
   }
 

@@ -52,6 +52,8 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_unit_replays_total: 'Runs that were sent again because their sandbox died over something else.',
   orla_unit_calls_total: 'Calls of units to the node (kv, cache, fetch) by version, kind and result.',
   orla_sandbox_restarts_total: 'Sandboxes that ended and were replaced.',
+  orla_timer_runs_total:
+    'Timer runs of units by result; overlapped ones were left out, as the one before still ran.',
   orla_kv_keys: 'Keys by store and namespace.',
   orla_kv_bytes: 'Bytes of keys and values by store and namespace.',
   orla_kv_writes_total: 'Changes of key/value data by store, increments of one moment counted once.',

@@ -43,6 +43,7 @@ import {
   type SecretBox,
   type UnitPointer,
 } from '../unit/records.ts'
+import { scheduleProblems } from '../unit/schedule.ts'
 import { parseManifest } from '../unit/manifest.ts'
 import type { Breakers } from './breakers.ts'
 import type { Epochs } from './epochs.ts'
@@ -296,9 +297,11 @@ function readModule(
   { manifest: overrides }: DeployRequest,
 ): Pick<Draft, 'phases' | 'manifest'> {
   const result = parseManifest(fields, overrides)
-  if ('manifest' in result) return { phases, manifest: result.manifest }
-  const problems = result.problems.map((message) => ({ message }))
-  throw new Refused(`${name} says what it may not: ${result.problems.join('; ')}`, problems)
+  const found =
+    'problems' in result ? result.problems : phases === 0 ? [] : scheduleProblems(phases, result.manifest)
+  if ('manifest' in result && found.length === 0) return { phases, manifest: result.manifest }
+  const problems = found.map((message) => ({ message }))
+  throw new Refused(`${name} says what it may not: ${found.join('; ')}`, problems)
 }
 
 function envChange({ env = {}, secrets = {} }: EnvironmentChange): EnvChange {

@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
 import { parseSize } from '../base/quantity.ts'
 import { DEFAULT_LIMITS, DEFAULT_MANIFEST, PHASES, type Manifest, type Sample } from '../contract/unit.ts'
+import { Cron, parseEvery } from './schedule.ts'
 import { hostPattern, methodName, nodePattern, pathPattern } from './patterns.ts'
 
 export type ManifestResult = { readonly manifest: Manifest } | { readonly problems: readonly string[] }
@@ -70,6 +71,18 @@ const FIELDS = {
   ),
   onError: v.optional(v.picklist(['closed', 'open', 'lastGood'], 'expected "closed", "open" or "lastGood"')),
   limits: v.optional(v.object(LIMITS, 'expected an object')),
+  every: v.optional(
+    v.pipe(
+      v.string('expected a time such as "20s"'),
+      told((text) => problemOf(parseEvery(text))),
+    ),
+  ),
+  cron: v.optional(
+    v.pipe(
+      v.string('expected a cron line such as "0 4 * * *"'),
+      told((text) => problemOf(Cron.parse(text))),
+    ),
+  ),
   kv: v.optional(
     v.pipe(
       v.string('expected the name of a namespace'),
@@ -165,6 +178,16 @@ function issueText(issue: v.BaseIssue<unknown>): string {
 function shown(input: unknown): string {
   const text = JSON.stringify(input) ?? String(input)
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
+const problemOf = (parsed: unknown): string | undefined => (typeof parsed === 'string' ? parsed : undefined)
+
+/** Passes a text, or tells what is wrong with it. */
+function told(check: (text: string) => string | undefined) {
+  return v.rawCheck<string>(({ dataset, addIssue }) => {
+    const message = dataset.typed ? check(dataset.value) : undefined
+    if (message !== undefined) addIssue({ message })
+  })
 }
 
 /** A list of texts, or one alone, each brought into its normal form or refused with the reason. */

@@ -40,7 +40,7 @@ export interface UnitMatcher {
 export const NOTHING_MATCHED: MatchedUnits = matchedUnits([])
 
 export function compileUnits(set: UnitSet, node: NodeIdentity): UnitMatcher {
-  const here = set.enabled ? set.units.filter((unit) => runsOn(unit, node)) : []
+  const here = set.enabled ? set.units.filter((unit) => meetsRequests(unit) && runsOn(unit, node)) : []
   if (here.length === 0) return { match: () => NOTHING_MATCHED }
   const units = here.toSorted(byPriority)
   const intern = internCombinations(units)
@@ -50,7 +50,10 @@ export function compileUnits(set: UnitSet, node: NodeIdentity): UnitMatcher {
   }
 }
 
-function runsOn(unit: UnitVersion, node: NodeIdentity): boolean {
+/** A unit that has a `timer` alone is none of a request's. */
+const meetsRequests = ({ phases }: UnitVersion): boolean => (phases & ~PHASE_BITS.timer) !== 0
+
+export function runsOn(unit: UnitVersion, node: NodeIdentity): boolean {
   const { nodes } = unit.manifest
   return (
     nodes.length === 0 ||

@@ -71,6 +71,8 @@ const FIELDS = [
   'chunks',
   'isolation',
   'kv',
+  'every',
+  'cron',
 ]
 
 /** Everything that is no handler. What is no JSON is null, so that the manifest's check names it. */

@@ -28,7 +28,7 @@ import { isResponse, type Response, responseHead } from './response.ts'
 import { type ByteStream, drain } from './streams.ts'
 import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
 
-const { rewrite, access, content, origin, originResponse, headerFilter, bodyFilter } = PHASE_BITS
+const { rewrite, access, content, origin, originResponse, headerFilter, bodyFilter, timer } = PHASE_BITS
 /** The phases whose handler may answer the request. */
 const ANSWERING = rewrite | access | content | origin
 
@@ -48,6 +48,7 @@ export const handlers: Record<keyof typeof PHASE_BITS, Handler | null> & {
   headerFilter: null,
   bodyFilter: null,
   log: null,
+  timer: null,
   fetch: null,
 }
 
@@ -116,6 +117,8 @@ function call(run: Invocation, { request, response, edge }: Handed): unknown {
       return reflectApply(handlers.origin!, self, [request, edge])
     case originResponse:
       return reflectApply(handlers.originResponse!, self, [request, response, edge])
+    case timer:
+      return reflectApply(handlers.timer!, self, [edge])
     case headerFilter:
       return reflectApply(handlers.headerFilter!, self, [request, response, edge])
     case bodyFilter: {

@@ -78,6 +78,11 @@ export interface Handlers {
   /** After the answer has left: for counting and logging. */
   log?(request: ReadonlyRequest, response: SentResponse, edge: Edge): Nothing
   /**
+   * By the clock, as `every` or `cron` says, once on the node: for what has to be done without a request. A run that is due while
+   * the one before still goes on is left out.
+   */
+  timer?(edge: TimerEdge): Nothing
+  /**
    * `content` in the form of the Fetch API, so that a module written for Workers, or a Hono app, is a unit as it is.
    * `env` is `edge.env`. Exclusive with `content`.
    */
@@ -116,6 +121,10 @@ export interface Fields {
   buffer?: number | string
   /** `process` (default): in a sandbox process. `inline`: in the worker, for code that the operator trusts. */
   isolation?: 'process' | 'inline'
+  /** How often `timer` runs: 100 milliseconds to 7 days. */
+  every?: `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+  /** When `timer` runs, in UTC: minute, hour, day of month, month, day of week, such as `"30 4 * * mon-fri"`. */
+  cron?: string
   /** The namespace of `edge.kv`, shared by all units that name it. Absent: the unit's own, which is its name. */
   kv?: string
 }
@@ -263,6 +272,9 @@ export interface Edge {
   /** Lets work go on after the answer, for 30 seconds at most. Its errors are logged. */
   waitUntil(work: Promise<unknown>): void
 }
+
+/** There is no request, so there is no client. */
+export type TimerEdge = Omit<Edge, 'client' | 'timing'>
 
 /** Seconds above 0, or a text such as `"90s"`, `"10m"`, `"1d"`. */
 export type Ttl = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
