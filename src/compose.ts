@@ -12,6 +12,8 @@ import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TripOutcome, UnitRunner } from './contract/unit-runner.ts'
 import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
+import type { TryOutcome } from './contract/unit-runner.ts'
+import type { UnitVersion } from './contract/unit.ts'
 import { siteName } from './config/site-name.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
@@ -34,6 +36,7 @@ import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
+import { runUnitTests } from './trial/unit-tests.ts'
 import { locateInSource, mapStack } from './unit/source-map.ts'
 
 export interface Platform {
@@ -52,6 +55,8 @@ export interface WorkerEvents {
 }
 
 export interface WorkerNode {
+  /** Compiles a version that is not live, runs its top level, and its tests where there are some. */
+  try(message: Extract<ToWorker, { kind: 'try' }>): Promise<TryOutcome>
   readonly runner: ReturnType<typeof createUnitRunner>
   readonly units: LiveUnits
   readonly calls: WorkerCalls
@@ -181,6 +186,12 @@ export function composeWorker(
   }
   if (tls !== undefined) useTls(tls)
   return {
+    async try({ unit, tests }) {
+      const outcome = await runner.try(unit)
+      if (tests === undefined || outcome.module === undefined) return outcome
+      const tried = { ...unit, phases: outcome.module.phases }
+      return { ...outcome, tests: await runUnitTests(tried, tests, { bundles: start.bundles, node }) }
+    },
     runner,
     units,
     calls,

@@ -74,7 +74,7 @@ async function onMessage(message: ToWorker): Promise<void> {
   if (node === undefined) return
   switch (message.kind) {
     case 'try':
-      return tell({ kind: 'tried', id: message.id, ...(await node.runner.try(message.unit)) })
+      return tell({ kind: 'tried', id: message.id, ...(await node.try(message)) })
     case 'prepare':
       return tell({
         kind: 'prepared',

@@ -3,7 +3,7 @@
  * function. esbuild runs as a service of its own; it asks back for every path, and sees only the files that were sent.
  */
 import { build, type BuildOptions, type Loader, type Message, type Plugin } from 'esbuild'
-import { resolveImport, type Files } from './module-paths.ts'
+import { resolveImport, SUITE, type Files } from './module-paths.ts'
 import { CODE_BYTES_MAX, type Problem } from './protocol.ts'
 
 export type Bundled =
@@ -28,12 +28,26 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   json: 'json',
 }
 
-export async function bundle(files: Files, entry: string, language: 'ts' | 'js'): Promise<Bundled> {
+export function bundle(files: Files, entry: string, language: 'ts' | 'js'): Promise<Bundled> {
+  return bundleFrom(entry, filesOf(files, entry, language))
+}
+
+/** The tests of a unit as a unit of their own, `suite` being the source of `orla/test`. */
+export function bundleTests(files: Files, entry: string, suite: string): Promise<Bundled> {
+  // The suite is evaluated after the tests have noted themselves down: imports keep their order.
+  const main = `import * as tests from ${JSON.stringify(`./${entry}`)}
+import { suite } from ${JSON.stringify(SUITE)}
+export default { ...suite, env: tests.env }`
+  const start = 'orla.test.ts'
+  return bundleFrom(start, filesOf(new Map([...files, [start, main]]), start, 'ts', suite))
+}
+
+async function bundleFrom(entry: string, plugin: Plugin): Promise<Bundled> {
   try {
     const result = await build({
       ...OPTIONS,
       entryPoints: [entry],
-      plugins: [filesOf(files, entry, language)],
+      plugins: [plugin],
     })
     const text = (ending: string) => result.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ''
     const code = text('.js')
@@ -67,7 +81,7 @@ const OPTIONS = {
 } as const satisfies BuildOptions
 
 /** Serves every path from the files that were sent. */
-function filesOf(files: Files, entry: string, language: 'ts' | 'js'): Plugin {
+function filesOf(files: Files, entry: string, language: 'ts' | 'js', suite = ''): Plugin {
   return {
     name: 'files',
     setup(build) {
@@ -77,6 +91,7 @@ function filesOf(files: Files, entry: string, language: 'ts' | 'js'): Plugin {
         const found = resolveImport(files, importer, path, kind.startsWith('require'))
         if (found.kind === 'file') return { path: found.path, namespace: NAMESPACE }
         if (found.kind === 'orla') return { path: 'orla', namespace: 'orla' }
+        if (found.kind === 'suite') return { path: SUITE, namespace: 'suite' }
         return { errors: [{ text: found.message }] }
       })
       build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => ({
@@ -84,6 +99,7 @@ function filesOf(files: Files, entry: string, language: 'ts' | 'js'): Plugin {
         contents: (files.get(path) ?? '').replace(/^#!/, '//'),
         loader: LOADERS[path.slice(path.lastIndexOf('.') + 1)] ?? language,
       }))
+      build.onLoad({ filter: /.*/, namespace: 'suite' }, () => ({ contents: suite, loader: 'ts' }))
       build.onLoad({ filter: /.*/, namespace: 'orla' }, () => ({ contents: '', loader: 'js' }))
     },
   }

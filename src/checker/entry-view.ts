@@ -31,6 +31,9 @@ export function viewEntry(path: string, text: string): EntryView {
   )
 }
 
+/** As it was written. */
+export const plainView = (text: string): EntryView => withInsertions(text, [])
+
 /** Text added to broken code would make problems of its own. */
 function isBroken(file: ts.SourceFile): boolean {
   const problems: unknown = (file as { parseDiagnostics?: unknown }).parseDiagnostics

@@ -13,10 +13,17 @@ export type Resolution =
   | { readonly kind: 'file'; readonly path: string }
   /** `orla` is types alone: there is nothing in it to run. */
   | { readonly kind: 'orla' }
+  /** What tests import. */
+  | { readonly kind: 'suite' }
   | { readonly kind: 'problem'; readonly message: string }
 
 const ENDINGS = ['', '.ts', '.tsx', '.mts', '.js', '.jsx', '.mjs', '.cjs', '.json']
 const MAIN_FIELDS = ['module', 'main']
+
+export const SUITE = 'orla/test'
+
+/** `gate.test.ts` holds the tests of `gate.ts`. */
+export const isTestFile = (path: string): boolean => /\.test\.[mc]?[jt]sx?$/.test(path)
 
 /** `require` is true for `require()`, which a package may answer with another file than `import`. */
 export function resolveImport(
@@ -26,6 +33,11 @@ export function resolveImport(
   require: boolean,
 ): Resolution {
   if (specifier === 'orla') return { kind: 'orla' }
+  if (specifier === SUITE) {
+    return isTestFile(importer)
+      ? { kind: 'suite' }
+      : problem(`"${SUITE}" is for the tests of a unit, in a file that ends in .test.ts`)
+  }
   if (isBuiltin(specifier)) {
     return problem(
       `"${specifier}" is a module of Node: a unit has no files, processes or sockets, only the web's globals`,

@@ -9,6 +9,8 @@ export interface BuildRequest {
   readonly files: Readonly<Record<string, string>>
   /** What the entry is, where its path does not say so. */
   readonly language: 'ts' | 'js'
+  /** The path of the module with the unit's tests, one of `files`; absent where it has none. */
+  readonly tests?: string | undefined
 }
 
 export interface Problem {
@@ -21,6 +23,11 @@ export interface Problem {
   readonly severity: 'error' | 'warning'
 }
 
+export interface BuiltTests {
+  readonly code: string
+  readonly sourceMap: string
+}
+
 export type BuildResult =
   | {
       readonly ok: true
@@ -29,6 +36,8 @@ export type BuildResult =
       /** Source map v3 as JSON, with the author's paths as sources. */
       readonly sourceMap: string
       readonly warnings: readonly Problem[]
+      /** The unit's tests as a unit of their own. */
+      readonly tests?: BuiltTests
       readonly buildMs: number
       readonly checkMs: number
     }

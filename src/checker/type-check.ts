@@ -2,15 +2,15 @@
  * Type-checks units with a TypeScript language service that stays warm: the libraries are parsed once, and a unit costs
  * some milliseconds.
  *
- * The service sees three things: the libraries of ECMAScript, the two declaration files of a unit's world, and the files
+ * The service sees three things: the libraries of ECMAScript, the declaration files of a unit's world, and the files
  * that were sent. Nothing else of the disk exists for it.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { placeOf } from '../base/excerpt.ts'
-import { viewEntry, type EntryView } from './entry-view.ts'
-import { resolveImport, type Files } from './module-paths.ts'
+import { plainView, viewEntry, type EntryView } from './entry-view.ts'
+import { isTestFile, resolveImport, SUITE, type Files } from './module-paths.ts'
 import type { Problem } from './protocol.ts'
 import { shapeProblems } from './shape.ts'
 
@@ -26,7 +26,7 @@ const OPTIONS: ts.CompilerOptions = {
   moduleResolution: ts.ModuleResolutionKind.Bundler,
   customConditions: ['workerd', 'worker', 'browser'],
   moduleDetection: ts.ModuleDetectionKind.Force,
-  paths: { orla: [`${TYPES}orla.d.ts`] },
+  paths: { orla: [`${TYPES}orla.d.ts`], [SUITE]: [`${TYPES}test.d.ts`] },
   types: [],
   strict: true,
   // Handlers get their types from `Unit`; a helper without annotations should not stop a deploy.
@@ -47,12 +47,14 @@ export interface UnitTypes {
   readonly orla: string
   /** The global names of a unit: `globals.d.ts`. */
   readonly globals: string
+  /** What `orla/test` exports: `test.d.ts`. */
+  readonly test: string
 }
 
-/** Reads the two declaration files. */
+/** Reads the declaration files. */
 export function readUnitTypes(directory: string): UnitTypes {
   const read = (name: string) => readFileSync(join(directory, name), 'utf8')
-  return { orla: read('orla.d.ts'), globals: read('globals.d.ts') }
+  return { orla: read('orla.d.ts'), globals: read('globals.d.ts'), test: read('test.d.ts') }
 }
 
 export interface Checked {
@@ -95,6 +97,7 @@ export class TypeCheck {
     this.#types = new Map([
       [`${TYPES}orla.d.ts`, types.orla],
       [`${TYPES}globals.d.ts`, types.globals],
+      [`${TYPES}test.d.ts`, types.test],
     ])
     this.#service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry())
   }
@@ -102,7 +105,9 @@ export class TypeCheck {
   check(files: Files, entry: string): Checked {
     this.#files = files
     this.#entry = UNIT + entry
-    this.#view = viewEntry(entry, files.get(entry) ?? '')
+    const text = files.get(entry) ?? ''
+    // Tests are a module like any other: their default export, if they have one, is no unit.
+    this.#view = isTestFile(entry) ? plainView(text) : viewEntry(entry, text)
     // Old texts only make the map grow; a path that comes again gets a new number by its text.
     this.#versions = new Map([...this.#versions].filter(([path]) => files.has(path.slice(UNIT.length))))
     const program = this.#service.getProgram()
@@ -116,7 +121,8 @@ export class TypeCheck {
     if (broken.length > 0) return { problems: this.#problemsOf(broken), isBroken: true }
     const found = this.#problemsOf(own.flatMap((path) => this.#service.getSemanticDiagnostics(path)))
     const problems = found.length > 0 && this.#nullChecks ? this.#withWarnings(found, files, entry) : found
-    if (problems.some(({ severity }) => severity === 'error')) return { problems, isBroken: false }
+    if (problems.some(({ severity }) => severity === 'error') || isTestFile(entry))
+      return { problems, isBroken: false }
     const placeOf = (offset: number) => this.#placeOf(this.#entry, offset)
     return { problems: [...problems, ...shapeProblems(program, this.#entry, placeOf)], isBroken: false }
   }

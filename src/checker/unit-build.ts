@@ -1,8 +1,12 @@
 /** One unit, from what was sent to what can run: bundled and checked, with every problem of both told at once. */
+import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
-import { bundle } from './bundle.ts'
+import { bundle, bundleTests } from './bundle.ts'
+import { isTestFile, type Files } from './module-paths.ts'
 import { SOURCE_CHARACTERS_MAX, type BuildRequest, type BuildResult, type Problem } from './protocol.ts'
 import type { Checked, TypeCheck } from './type-check.ts'
+
+const SUITE_SOURCE = readFileSync(new URL('../unit/suite/suite.ts', import.meta.url), 'utf8')
 
 export async function buildUnit(check: TypeCheck, request: BuildRequest): Promise<BuildResult> {
   const { files, entry, problems } = readFiles(request)
@@ -14,6 +18,41 @@ export async function buildUnit(check: TypeCheck, request: BuildRequest): Promis
   const found = check.check(files, entry)
   const times = { buildMs: built - start, checkMs: performance.now() - built }
 
+  const isSound = found.problems.every(({ severity }) => severity === 'warning')
+  if (!bundled.ok || !isSound)
+    return { ok: false, problems: merged(found, bundled.ok ? [] : bundled.problems), ...times }
+  const { code, sourceMap } = bundled
+  const warnings = [...bundled.warnings, ...found.problems]
+  if (request.tests === undefined) return { ok: true, code, sourceMap, warnings, ...times }
+
+  const tests = await buildTests(check, files, request.tests)
+  const all = { buildMs: times.buildMs + tests.buildMs, checkMs: times.checkMs + tests.checkMs }
+  if (!tests.ok) return { ...tests, ...all }
+  return {
+    ok: true,
+    code,
+    sourceMap,
+    warnings: [...warnings, ...tests.warnings],
+    tests: { code: tests.code, sourceMap: tests.sourceMap },
+    ...all,
+  }
+}
+
+async function buildTests(check: TypeCheck, files: Files, path: string): Promise<BuildResult> {
+  const entry = posix.normalize(path)
+  const refuse = (message: string): BuildResult => ({
+    ok: false,
+    problems: [{ message, severity: 'error' }],
+    buildMs: 0,
+    checkMs: 0,
+  })
+  if (!isTestFile(entry)) return refuse(`the tests "${path}" are in no file that ends in .test.ts`)
+  if (!files.has(entry)) return refuse(`the tests "${path}" are not among the files`)
+  const start = performance.now()
+  const bundled = await bundleTests(files, entry, SUITE_SOURCE)
+  const built = performance.now()
+  const found = check.check(files, entry)
+  const times = { buildMs: built - start, checkMs: performance.now() - built }
   const isSound = found.problems.every(({ severity }) => severity === 'warning')
   if (bundled.ok && isSound)
     return { ...bundled, warnings: [...bundled.warnings, ...found.problems], ...times }

@@ -18,6 +18,8 @@ export interface ModuleFiles {
   readonly files: Readonly<Record<string, string>>
   /** The folder that holds all of them. */
   readonly root: string
+  /** The path of the unit's own tests, among `files`. */
+  readonly tests?: string
 }
 
 const LANGUAGES: Readonly<Record<string, 'ts' | 'js'>> = {
@@ -29,7 +31,8 @@ const LANGUAGES: Readonly<Record<string, 'ts' | 'js'>> = {
   '.jsx': 'js',
 }
 
-export async function collectModule(file: string): Promise<ModuleFiles> {
+/** With `withTests`, the tests that lie beside it (`gate.test.ts` of `gate.ts`) go along, and what they import. */
+export async function collectModule(file: string, withTests = false): Promise<ModuleFiles> {
   const language = LANGUAGES[extname(file)]
   if (language === undefined) {
     throw new EdgeError('file-unreadable', `${file} is neither TypeScript nor JavaScript`, {
@@ -37,6 +40,8 @@ export async function collectModule(file: string): Promise<ModuleFiles> {
     })
   }
   const texts = new Map([[file, await readModule(file)]])
+  const tests = withTests ? await testsBeside(file) : undefined
+  if (tests !== undefined) texts.set(tests, await readModule(tests))
   let hasPackages = false
   // The map grows while it is walked: what a module imports is walked after it.
   for (const [importer, text] of texts) {
@@ -46,7 +51,14 @@ export async function collectModule(file: string): Promise<ModuleFiles> {
     }
   }
   if (hasPackages) await (await import('./package-files.ts')).addPackages(file, texts)
-  return pack(file, language, texts)
+  return pack(file, tests, language, texts)
+}
+
+/** `gate.test.ts` beside `gate.ts`, where it holds tests for the edge: others, for Node's runner, import no `orla/test`. */
+async function testsBeside(file: string): Promise<string | undefined> {
+  const path = file.replace(/(\.[^.]+)$/, '.test$1')
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return /(['"])orla\/test\1/.test(text) ? path : undefined
 }
 
 /** A file of the module as its author knows it: from the folder where the command runs. */
@@ -90,7 +102,12 @@ async function addLocal(path: string, texts: Map<string, string>): Promise<void>
   }
 }
 
-function pack(file: string, language: 'ts' | 'js', texts: ReadonlyMap<string, string>): ModuleFiles {
+function pack(
+  file: string,
+  tests: string | undefined,
+  language: 'ts' | 'js',
+  texts: ReadonlyMap<string, string>,
+): ModuleFiles {
   const root = commonFolder([...texts.keys()])
   const name = (path: string) => relative(root, path).replaceAll(sep, '/')
   const others = [...texts].filter(([path]) => path !== file)
@@ -100,6 +117,7 @@ function pack(file: string, language: 'ts' | 'js', texts: ReadonlyMap<string, st
     entry: name(file),
     files: Object.fromEntries(others.map(([path, text]) => [name(path), text])),
     root,
+    ...(tests !== undefined && { tests: name(tests) }),
   }
 }
 

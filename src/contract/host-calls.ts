@@ -20,6 +20,8 @@ export const CALL_KINDS = {
   'cache.put': 8,
   'cache.delete': 9,
   'crypto.verify': 10,
+  /** Of the tests of a unit: see `trial/`. */
+  'test.ask': 11,
 } as const
 
 export type CallKind = keyof typeof CALL_KINDS

@@ -74,7 +74,13 @@ export type ToWorker =
       readonly stdout: number
     }
   /** Compile and run the top level of a version that is not live yet, in the spare sandbox. */
-  | { readonly kind: 'try'; readonly id: number; readonly unit: UnitVersion }
+  | {
+      readonly kind: 'try'
+      readonly id: number
+      readonly unit: UnitVersion
+      /** Its tests, to be run where it has no other problems. */
+      readonly tests?: { readonly code: string; readonly sourceMap: string }
+    }
   | { readonly kind: 'prepare'; readonly units: AbridgedSet }
   /** The shared word was flipped to this epoch. */
   | { readonly kind: 'committed'; readonly epoch: number }

@@ -79,6 +79,22 @@ export interface TryOutcome {
   readonly problems: readonly string[]
   /** What the module says of itself. Absent where there are problems. */
   readonly module?: ModuleFacts
+  /** Of its tests, where it came with some. */
+  readonly tests?: TestReport
+}
+
+/** What became of a unit's own tests. */
+export interface TestReport {
+  readonly passed: number
+  readonly failures: readonly TestFailure[]
+}
+
+export interface TestFailure {
+  /** Of the test. */
+  readonly name: string
+  readonly message: string
+  /** The author's file and line: `gate.test.ts:7:3`. */
+  readonly where?: string
 }
 
 /** Read in a sandbox: only running a module tells what it exports. */

@@ -103,6 +103,8 @@ export interface UnitVersion {
   readonly manifest: Manifest
   /** `edge.env`: plain values and decrypted secrets. */
   readonly env: Readonly<Record<string, string>>
+  /** It holds the tests of a unit: it can ask for that to be run, and is never live. */
+  readonly isTest?: true
 }
 
 /** `NAME@VERSION`, how a version is written wherever people see it. */

@@ -56,6 +56,8 @@ export interface DeployRequest {
   /** Wins over the fields in the module. Unchecked. */
   readonly manifest: Readonly<Record<string, unknown>>
   readonly env: EnvironmentChange
+  /** The path of its tests among `files`. */
+  readonly tests?: string
 }
 
 /** What is not named stays as the version before had it; null unsets. */

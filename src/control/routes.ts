@@ -56,10 +56,18 @@ export const ROUTES: readonly Route[] = [
     access: 'deploy',
     limited: 'may',
     async handle({ node, name, request }) {
-      const { wait, timeoutMs, entry, env, secrets, ...rest } = await readBody(request, shapes.DeployBody)
+      const { wait, timeoutMs, entry, env, secrets, tests, ...rest } = await readBody(
+        request,
+        shapes.DeployBody,
+      )
       return node.deploy(
         name,
-        { ...rest, entry: entry ?? `${name}.${rest.language}`, env: defined({ env, secrets }) },
+        {
+          ...rest,
+          entry: entry ?? `${name}.${rest.language}`,
+          env: defined({ env, secrets }),
+          ...defined({ tests }),
+        },
         { wait, timeoutMs },
       )
     },

@@ -35,6 +35,8 @@ export const DeployBody = v.strictObject({
   files: v.optional(strings(), {}),
   entry: v.optional(text()),
   manifest: v.optional(v.record(text(), v.unknown()), {}),
+  /** The path of the unit's own tests among `files`: they are run, and one that fails refuses the deploy. */
+  tests: v.optional(text()),
   /** Over what the version before had. */
   env: v.optional(changes()),
   secrets: v.optional(changes()),
@@ -70,6 +72,8 @@ export const ChangeShape = v.strictObject({
   epoch: count(),
   live: v.strictObject({ workers: count(), of: count() }),
   ms: v.number(),
+  /** Tests of the unit that were run, and passed. */
+  tests: v.optional(count()),
   /** How long each step took, in milliseconds; steps that did not happen are absent. */
   timings: v.strictObject({
     buildMs: v.optional(v.number()),

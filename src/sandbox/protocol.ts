@@ -126,6 +126,8 @@ export interface GuestSetup {
   readonly env: Readonly<Record<string, string>>
   /** `edge.node`. */
   readonly node: { readonly name: string; readonly groups: readonly string[] }
+  /** It holds the tests of a unit, which may ask for that to be run (`orlaTest`). */
+  readonly isTest?: boolean
   /** 32 fresh random bytes in hex, from which `crypto` of this isolate draws. */
   readonly entropy: string
 }

@@ -39,8 +39,8 @@ export class UnitSlot {
 
   /** For a sandbox on this node. */
   codeFor(node: UnitCode['node']): UnitCode {
-    const { name, version, env, code, manifest } = this.unit
+    const { name, version, env, code, manifest, isTest = false } = this.unit
     const { cpuMs, memoryMb } = manifest.limits
-    return { name, version, env, node, code, cpuMs, memoryMb }
+    return { name, version, env, node, code, cpuMs, memoryMb, isTest }
   }
 }

@@ -130,20 +130,22 @@ export function nodeControl(parts: NodeParts): ControlledNode {
   return {
     deploy(name: string, request: DeployRequest, options) {
       let draft: BuiltUnit['draft']
+      let tests: BuiltUnit['tests']
       return make(
         {
           name,
           async prepare() {
-            const { draft: built, timings, warnings } = await parts.builder.build(name, request)
+            const { draft: built, timings, warnings, ...rest } = await parts.builder.build(name, request)
             draft = built
+            tests = rest.tests
             return { timings, warnings: [...warnings] }
           },
-          plan: (module) =>
-            planDeploy(
-              store,
-              { ...draft, ...readModule(name, module, request), name, env: envChange(request.env) },
-              context(name),
-            ),
+          plan(module) {
+            const known = readModule(name, module, request)
+            const env = envChange(request.env)
+            const planned = planDeploy(store, { ...draft, ...known, name, env }, context(name))
+            return tests ? { ...planned, tests } : planned
+          },
           onLive: forgetUnreachable,
         },
         options,

@@ -1,6 +1,6 @@
 /** What the supervisor asks of the checker: a unit's source in, what can be stored out, or what is wrong with it. */
 import { Checker } from '../checker/checker.ts'
-import type { Problem as FoundProblem } from '../checker/protocol.ts'
+import type { BuiltTests, Problem as FoundProblem } from '../checker/protocol.ts'
 import { Refused, type DeployRequest } from '../control/node.ts'
 import type { ChangeTimings, Problem } from '../control/shapes.ts'
 import type { Draft } from '../unit/changes.ts'
@@ -10,6 +10,7 @@ export interface BuiltUnit {
   /** What is known without running it: its phases and fields are read when it is tried. */
   readonly draft: Pick<Draft, 'code' | 'sourceMap' | 'files' | 'entry'>
   readonly warnings: readonly Problem[]
+  readonly tests?: BuiltTests
   readonly timings: Pick<ChangeTimings, 'buildMs' | 'checkMs'>
 }
 
@@ -29,14 +30,15 @@ export function startBuilder(log: Log): UnitBuilder {
     get pid() {
       return checker.pid
     },
-    async build(name, { source, language, entry, files: others }) {
+    async build(name, { source, language, entry, files: others, tests: testFile }) {
       const files = { ...others, [entry]: source }
-      const result = await checker.build({ name, entry, files, language })
+      const result = await checker.build({ name, entry, files, language, tests: testFile })
       if (!result.ok) throw refusal(name, result.problems.map(withoutSeverity))
-      const { code, sourceMap, warnings, buildMs, checkMs } = result
+      const { code, sourceMap, warnings, tests, buildMs, checkMs } = result
       return {
         draft: { code, sourceMap, files, entry },
         warnings: warnings.map(withoutSeverity),
+        ...(tests && { tests }),
         timings: { buildMs: round(buildMs), checkMs: round(checkMs) },
       }
     },

@@ -14,7 +14,7 @@ import type { ChangeResult, ChangeTimings, Laggard, Problem } from '../control/s
 import type { FromWorker, UnitSet } from '../contract/messages.ts'
 import type { Effect, Store } from '../contract/store.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
-import type { ModuleFacts } from '../contract/unit-runner.ts'
+import type { ModuleFacts, TestReport } from '../contract/unit-runner.ts'
 import { pointerKey, type UnitPointer } from '../unit/records.ts'
 import { locateInSource } from '../unit/source-map.ts'
 import type { Epochs } from './epochs.ts'
@@ -30,6 +30,8 @@ export interface Plan {
   readonly effects: readonly Effect[]
   /** To be tried before it is stored. */
   readonly unit?: UnitVersion
+  /** The unit's own tests, to be run then. */
+  readonly tests?: { readonly code: string; readonly sourceMap: string }
 }
 
 export interface ChangeRequest {
@@ -64,6 +66,8 @@ type Tried = Extract<FromWorker, { kind: 'tried' }>
 
 /** A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. */
 const TRY_MAX_MS = 5_000
+/** What a unit's own tests may take beyond that. */
+const TESTS_MAX_MS = 30_000
 
 const ALL_OFF: Problem = { message: 'all units are switched off: it runs once they are on again' }
 
@@ -76,6 +80,8 @@ interface Progress {
   trying: WorkerProcess | undefined
   timings: ChangeTimings
   warnings: readonly Problem[]
+  /** Tests that passed; undefined where there are none. */
+  tests: number | undefined
   version: number
   epoch: number
   workers: number
@@ -98,6 +104,7 @@ export class UnitChanges {
       trying: undefined,
       timings: {},
       warnings: [],
+      tests: undefined,
       version: 0,
       epoch: 0,
       workers: 0,
@@ -116,7 +123,7 @@ export class UnitChanges {
       },
     )
     await this.#within(done, request, progress, timeoutMs).finally(() => (isAwaited = false))
-    const { version, epoch, workers, timings, warnings } = progress
+    const { version, epoch, workers, timings, warnings, tests } = progress
     return {
       name: request.name,
       version,
@@ -125,6 +132,7 @@ export class UnitChanges {
       ms: round(sinceMs(progress)),
       timings,
       warnings: [...warnings],
+      ...(tests !== undefined && { tests }),
     }
   }
 
@@ -154,8 +162,11 @@ export class UnitChanges {
     progress.version = planned.version
     if (planned.unit) {
       progress.step = 'it is tried in a sandbox'
-      const { unit } = planned
-      progress.timings.tryMs = await timed(async () => (planned = plan(await this.#try(unit, progress))))
+      const { unit, tests } = planned
+      if (tests) progress.step = 'its tests are run'
+      progress.timings.tryMs = await timed(
+        async () => (planned = plan(await this.#try(unit, tests, progress))),
+      )
     }
     if (planned.effects.length > 0) {
       progress.step = 'it is written to the store'
@@ -199,7 +210,7 @@ export class UnitChanges {
   /**
    * Asks a worker; where it dies over it or does not answer, a second one. Not all of them: a death takes connections with it.
    */
-  async #try(unit: UnitVersion, progress: Progress): Promise<ModuleFacts | undefined> {
+  async #try(unit: UnitVersion, tests: Plan['tests'], progress: Progress): Promise<ModuleFacts | undefined> {
     const workers = this.#options.pool.ready().slice(0, 2)
     if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
     let failure = ''
@@ -208,9 +219,12 @@ export class UnitChanges {
       const isAnswer = (heard: FromWorker): heard is Tried => heard.kind === 'tried' && heard.id === id
       progress.trying = worker
       try {
-        const { problems, module } = await worker.ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
-        if (problems.length === 0) return module
-        throw refusalOfTry(unit, problems)
+        const question = { kind: 'try' as const, id, unit, ...(tests && { tests }) }
+        const answer = await worker.ask(question, isAnswer, TRY_MAX_MS + (tests ? TESTS_MAX_MS : 0))
+        if (answer.problems.length > 0) throw refusalOfTry(unit, answer.problems)
+        if (answer.tests && answer.tests.failures.length > 0) throw refusalOfTests(unit, answer.tests)
+        progress.tests = answer.tests?.passed
+        return answer.module
       } catch (error) {
         if (error instanceof Refused) throw error
         failure = (error as Error).message
@@ -288,6 +302,16 @@ function refusalOfTry(unit: UnitVersion, problems: readonly string[]): Refused {
       : { message, file, line: Number(line), column: Number(column) }
   })
   return new Refused(`${unit.name} does not run: ${problems.join('; ')}`, found)
+}
+
+function refusalOfTests({ name }: UnitVersion, { passed, failures }: TestReport): Refused {
+  const problems = failures.map(({ name: test, message: said, where }): Problem => {
+    const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(where ?? '') ?? []
+    const message = `test failed: ${test}: ${said}`
+    return file === undefined ? { message } : { message, file, line: Number(line), column: Number(column) }
+  })
+  const count = `${failures.length} of ${passed + failures.length} tests failed`
+  return new Refused(`${name}: ${count}: ${failures[0]!.name}: ${failures[0]!.message}`, problems)
 }
 
 /** What brings the store back to how it stands now; but a number that was given is not given again. */

@@ -32,7 +32,21 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // What units ask of their worker: key/value data, `fetch`.
   host: ['base', 'config', 'contract', 'wire', 'kv', 'http'],
   control: ['base', 'config', 'contract', 'store', 'unit', 'site'],
-  'compose.ts': ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'unit', 'sandbox', 'http', 'host'],
+  // Runs a unit aside: its tests before a deploy, its bench.
+  trial: ['base', 'config', 'contract', 'wire', 'kv', 'host', 'unit', 'sandbox', 'http'],
+  'compose.ts': [
+    'base',
+    'config',
+    'contract',
+    'wire',
+    'cache',
+    'limit',
+    'unit',
+    'sandbox',
+    'http',
+    'host',
+    'trial',
+  ],
   'worker.ts': ['base', 'config', 'contract', 'compose.ts'],
   supervisor: [
     'base',

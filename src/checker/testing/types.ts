@@ -27,6 +27,7 @@ export const FIXTURE_TYPES: UnitTypes = {
     interface Console { log(...values: unknown[]): void }
     declare var console: Console
   `,
+  test: `export declare function test(name: string, run: (unit: { request(target: string): Promise<Response> }) => unknown): void`,
 }
 
 /** The same as a folder, for the process. */
@@ -34,5 +35,6 @@ export function fixtureTypesDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'orla-types-'))
   writeFileSync(join(directory, 'orla.d.ts'), FIXTURE_TYPES.orla)
   writeFileSync(join(directory, 'globals.d.ts'), FIXTURE_TYPES.globals)
+  writeFileSync(join(directory, 'test.d.ts'), FIXTURE_TYPES.test)
   return directory
 }

@@ -25,6 +25,7 @@ export const command: Command = {
   operandsMax: Infinity,
   text: [
     'Builds, checks, tries and stores each FILE as a unit, and waits until every worker runs it. A unit that is refused changes nothing.',
+    'Where tests lie beside it (`gate.test.ts` of `gate.ts`, with `orla/test`) they are run under its real limits; one that fails refuses it.',
     'A unit is named after its file; `index.ts` after its folder. Modules that the file imports go with it.',
     'Of several files the first one that is refused ends the command; those before it stay live.',
   ].join('\n'),
@@ -36,6 +37,7 @@ export const command: Command = {
       text: 'a value of `edge.env`; what is not named stays as the version before had it',
     },
     secret: { value: 'K=V', many: true, text: 'the same, but encrypted in the store and never shown' },
+    'no-tests': { text: 'do not run the tests that lie beside it' },
     ...MANIFEST_OPTIONS,
     ...CHANGE_OPTIONS,
     ...CONTROL_OPTIONS,
@@ -64,6 +66,7 @@ export const command: Command = {
       requestFrom(args),
       ControlClient.from(args, terminal),
       args.flag('json'),
+      !args.flag('no-tests'),
       terminal,
     )
   },
@@ -93,12 +96,13 @@ async function deployAll(
   shared: SharedRequest,
   control: ControlClient,
   asJson: boolean,
+  withTests: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const results: ChangeResult[] = []
   let exit: ExitCode = EXIT.done
   for (const unit of units) {
-    const outcome = await deploy(unit, shared, control, terminal)
+    const outcome = await deploy(unit, shared, control, withTests, terminal)
     if (typeof outcome === 'object') {
       results.push(outcome)
       if (!asJson) terminal.print(deployedLine(outcome))
@@ -123,15 +127,17 @@ async function deploy(
   { path, name }: NamedFile,
   shared: SharedRequest,
   control: ControlClient,
+  withTests: boolean,
   terminal: Terminal,
 ): Promise<ChangeResult | ExitCode> {
-  const module = await collectModule(path)
-  const { source, language, entry, files } = module
+  const module = await collectModule(path, withTests)
+  const { source, language, entry, files, tests } = module
   const find: FindFile = (file) => shownFile(module, file, terminal.cwd)
   try {
-    const body = { source, language, entry, files, ...shared }
+    const body = { source, language, entry, files, ...(tests !== undefined && { tests }), ...shared }
     const options = { body, timeoutMs: callTimeoutMs(shared) }
     const result = (await control.call('PUT', `/v1/units/${name}`, options)) as ChangeResult
+    if (result.tests !== undefined) terminal.note(`${result.tests} tests passed`)
     for (const warning of result.warnings) terminal.note(`warning: ${problemText(warning, find)}`)
     return result
   } catch (error) {

@@ -8,10 +8,12 @@ import { getPrototypeOf, hasOwn, objectKeys, ObjectPrototype, stringifyJson } fr
 import { type Handler, handlers } from './run.ts'
 import { readSetup, setup } from './setup.ts'
 import { shareProgress } from './step.ts'
+import { installTestGlobal } from './test-global.ts'
 
 export const install: Guest['install'] = (define, json, shared) => {
   seedRandom(readSetup(json))
   if (shared !== undefined) shareProgress(new Int32Array(shared))
+  if (setup.isTest) installTestGlobal()
   try {
     const module: { exports: object } = { exports: {} }
     setup.isInstalling = true

@@ -8,6 +8,7 @@ interface Setup {
   unit: { readonly name: string; readonly version: number }
   /** The unit's top level runs: there is no request yet. */
   isInstalling: boolean
+  isTest: boolean
 }
 
 export const setup: Setup = {
@@ -15,6 +16,7 @@ export const setup: Setup = {
   node: { name: '', groups: [] },
   unit: { name: '', version: 0 },
   isInstalling: false,
+  isTest: false,
 }
 
 /** Reads it; what remains is the entropy. */
@@ -24,5 +26,6 @@ export function readSetup(json: string): string {
   freeze(value.node.groups)
   setup.node = freeze(value.node)
   setup.unit = freeze({ name: value.name, version: value.version })
+  setup.isTest = value.isTest === true
   return value.entropy
 }

@@ -1,0 +1,84 @@
+/**
+ * A unit on trial: run in sandboxes of its own, under its real limits, beside everything that is live and touching none of it.
+ *
+ * The tests of a unit run here before a deploy, and `orla bench` measures here. Key/value data is real, in files of the trial's own, empty at the start.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../base/clock.ts'
+import type { HostAnswer, HostCall } from '../contract/host-calls.ts'
+import {
+  KV_KEY_BYTES_MAX,
+  KV_VALUE_BYTES_MAX,
+  type KvBatch,
+  type KvLimits,
+  type KvStoreName,
+} from '../contract/kv.ts'
+import type { TailLine } from '../contract/messages.ts'
+import { createHostCalls } from '../host/host-calls.ts'
+import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
+import { KvWriter } from '../kv/writer.ts'
+import { createUnitRunner, type UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
+import { locateInSource, mapStack } from '../unit/source-map.ts'
+
+export interface TrialOptions {
+  /** Paths of the bundles that a sandbox runs. */
+  readonly bundles: { readonly sandbox: string; readonly guest: string }
+  readonly node: { readonly name: string; readonly groups: readonly string[] }
+  /** Takes a call of the host instead of the trial's own: undefined where it does not. */
+  readonly intercept?: (call: HostCall, answer: (answer: HostAnswer) => void) => boolean
+  readonly onLine?: (line: TailLine) => void
+}
+
+export interface Trial {
+  readonly runner: UnitDispatcher
+  close(): Promise<void>
+}
+
+const SANDBOX_BYTES_MAX = 512 * 1024 * 1024
+const LIMITS: KvLimits = {
+  keysMax: 10_000,
+  bytesMax: 16 * 1024 * 1024,
+  keyBytesMax: KV_KEY_BYTES_MAX,
+  valueBytesMax: KV_VALUE_BYTES_MAX,
+}
+
+export function startTrial({ bundles, node, intercept, onLine }: TrialOptions): Trial {
+  const folder = mkdtempSync(join(tmpdir(), 'orla-trial-'))
+  const words = new Int32Array(KV_WORDS_FROM + KV_WORDS)
+  const stores = { kv: join(folder, 'kv.db'), cache: join(folder, 'cache.db') }
+  const open = (name: KvStoreName) =>
+    new KvWriter({ name, path: stores[name], clock: systemClock, words, limits: LIMITS })
+  const writers = { kv: open('kv'), cache: open('cache') }
+  const send = ({ id, store, writes, durable }: KvBatch): void => {
+    setImmediate(() => calls.kv.done(store, id, writers[store].apply(writes, durable)))
+  }
+  const calls = createHostCalls({ stores, clock: systemClock, words, send })
+  const runner = createUnitRunner({
+    worker: 0,
+    bundles,
+    node,
+    clock: systemClock,
+    sandboxMemory: SANDBOX_BYTES_MAX,
+    locate: locateInSource,
+    mapStack,
+    calls: {
+      start(call, answer) {
+        return intercept?.(call, answer) === true ? undefined : calls.start(call, answer)
+      },
+    },
+    onLine: (line) => onLine?.(line),
+    // What a trial brings to light is its report: nobody else needs to know.
+    onQuarantine() {},
+  })
+  runner.setTail(onLine !== undefined)
+  return {
+    runner,
+    async close() {
+      await runner.close()
+      for (const writer of Object.values(writers)) writer.close()
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * One request through the phases of one unit, as the pipeline sends it: what the unit answered, or what the origin did, and the request
+ * as the unit left it.
+ *
+ * There is neither a site nor a cache: the origin's answer is given. A phase that fails ends it, whatever the unit's `onError` says: a test
+ * is there to see that.
+ */
+import type { Trip, TripOutcome } from '../contract/unit-runner.ts'
+import { PHASE_BITS, type Phase, type UnitVersion } from '../contract/unit.ts'
+import { editHeaders, type Edits, parseEdits, parseOriginEdits } from '../http/edits.ts'
+import { parseHeaderLines } from '../http/fields.ts'
+import type { UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
+import type { HeaderList } from '../wire/http1/message.ts'
+import { serialiseHeaders } from '../wire/http1/serialise.ts'
+
+export interface UnitRequest {
+  readonly method: string
+  /** Path and query, in origin form. */
+  readonly target: string
+  /** With `host`. */
+  readonly headers: HeaderList
+  /** A character a byte. */
+  readonly body: string
+  readonly address: string
+  readonly scheme: 'http' | 'https'
+  readonly origin: UnitResponse
+}
+
+export interface UnitResponse {
+  readonly status: number
+  readonly headers: HeaderList
+  /** A character a byte. */
+  readonly body: string
+}
+
+export interface UnitAnswer {
+  readonly response: UnitResponse
+  readonly by: 'unit' | 'origin'
+  readonly request: {
+    readonly method: string
+    readonly path: string
+    readonly query: string
+    readonly headers: HeaderList
+  }
+  /** What each phase that ran cost, in microseconds of CPU. */
+  readonly runs: readonly { readonly phase: Phase; readonly cpuUs: number }[]
+}
+
+/** A phase failed. */
+export class PhaseFailed extends Error {
+  readonly phase: Phase
+
+  constructor({ phase, reason, message }: Extract<TripOutcome, { kind: 'failed' }>) {
+    super(reason === 'throw' ? `${phase}: ${message}` : `${phase} failed (${reason}): ${message}`)
+    this.phase = phase
+  }
+}
+
+type Went = Exclude<TripOutcome, { kind: 'failed' }>
+
+export async function runRequest(
+  runner: UnitDispatcher,
+  unit: UnitVersion,
+  request: UnitRequest,
+): Promise<UnitAnswer> {
+  const { address, scheme } = request
+  const meta = JSON.stringify({ client: { address, port: 50_000 }, scheme })
+  const head = `${request.method} ${request.target} HTTP/1.1\r\n${serialiseHeaders(request.headers)}`
+  const has = (phase: Phase) => (unit.phases & PHASE_BITS[phase]) !== 0
+  const runs: { phase: Phase; cpuUs: number }[] = []
+  let edits = ''
+
+  const run = async (
+    phase: Phase,
+    parts: Partial<Pick<Trip, 'response' | 'edits' | 'body'>> = {},
+  ): Promise<Went> => {
+    const outcome = await tripOf(runner, unit, phase, { meta, head, response: '', edits, body: '', ...parts })
+    for (const { cpuUs } of outcome.runs) runs.push({ phase, cpuUs })
+    if (outcome.kind === 'failed') throw new PhaseFailed(outcome)
+    return outcome
+  }
+
+  let response: UnitResponse | undefined
+  for (const phase of ['rewrite', 'access', 'content', 'origin'] as const) {
+    if (!has(phase) || response !== undefined) continue
+    const outcome = await run(phase, phase === 'content' ? { body: request.body } : {})
+    edits += outcome.edits
+    if (outcome.kind === 'response') response = responseOf(outcome)
+  }
+  const by = response === undefined ? 'origin' : 'unit'
+  const left = valid(parseOriginEdits(edits, 'origin'))
+  response = withEdits(response ?? request.origin, left)
+
+  const ofRequest = edits.replaceAll(/^[A-Z] .*\n/gm, '')
+  for (const phase of ['originResponse', 'headerFilter'] as const) {
+    if (!has(phase) || (phase === 'originResponse' && by === 'unit')) continue
+    const outcome = await run(phase, { response: responseText(response), edits: ofRequest })
+    const changed =
+      phase === 'originResponse' ? parseOriginEdits(outcome.edits, phase) : parseEdits(outcome.edits)
+    response = withEdits(response, valid(changed))
+  }
+  if (has('log')) await run('log', { response: responseText(response), edits: ofRequest })
+  return { response, by, request: requestLeft(request, left), runs }
+}
+
+export function tripOf(
+  runner: UnitDispatcher,
+  unit: UnitVersion,
+  phase: Phase,
+  parts: Pick<Trip, 'meta' | 'head' | 'response' | 'edits' | 'body'>,
+): Promise<TripOutcome> {
+  return new Promise((done) => {
+    runner.run({ steps: [{ unit, phases: PHASE_BITS[phase] }], ...parts, done })
+  })
+}
+
+function responseOf({ status, headers, body }: Extract<TripOutcome, { kind: 'response' }>): UnitResponse {
+  const bytes =
+    typeof body === 'string'
+      ? Buffer.from(body, 'utf8')
+      : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  return { status, headers: parseHeaderLines(headers), body: bytes.toString('latin1') }
+}
+
+const responseText = ({ status, headers }: UnitResponse): string => `${status}\n${serialiseHeaders(headers)}`
+
+function valid(edits: Edits | undefined): Edits {
+  if (edits === undefined) throw new Error('the unit changed what it may not')
+  return edits
+}
+
+const withEdits = (response: UnitResponse, { status, headers }: Edits): UnitResponse => ({
+  ...response,
+  status: status ?? response.status,
+  headers: editHeaders(response.headers, headers),
+})
+
+function requestLeft({ method, target, headers }: UnitRequest, { request }: Edits): UnitAnswer['request'] {
+  const mark = target.indexOf('?')
+  const path = mark === -1 ? target : target.slice(0, mark)
+  const query = mark === -1 ? '' : target.slice(mark + 1)
+  return {
+    method: request?.method ?? method,
+    path: request?.path ?? path,
+    query: request?.query ?? query,
+    headers: request === undefined ? headers : editHeaders(headers, request.headers),
+  }
+}

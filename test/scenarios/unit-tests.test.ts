@@ -1,0 +1,181 @@
+/** A unit's own tests: run at deploy, under its real limits; one that fails refuses it. */
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { startNode, type TestNode } from '../harness/node.ts'
+
+const GATE = `import type { Unit } from 'orla'
+import { sameText } from './texts.ts'
+
+export default {
+  paths: ['/gate/*'],
+  async access(request, response, edge) {
+    const token = request.query.get('token') ?? ''
+    if (!sameText(token, edge.env.TOKEN ?? '')) return new Response('no', { status: 403 })
+    request.query.delete('token')
+    request.headers.set('x-user', edge.client.address)
+    response.headers.append('set-cookie', 'seen=1')
+    edge.log('let in', await edge.kv.increment('in'))
+  },
+  headerFilter(request, response) { response.headers.set('x-gate', String(response.status)) },
+} satisfies Unit
+`
+const TEXTS = 'export const sameText = (a: string, b: string) => a === b\n'
+
+const TESTS = `import { assert, test } from 'orla/test'
+
+export const env = { TOKEN: 'secret' }
+
+test('lets in who brings the token', async (unit) => {
+  const answer = await unit.request('/gate/a?token=secret&b=1', { address: '203.0.113.9', headers: { accept: '*/*' } })
+  assert.equal(answer.status, 200)
+  assert.equal(answer.by, 'origin')
+  assert.equal(await answer.text(), 'origin')
+  assert.equal(answer.headers.get('set-cookie'), 'seen=1')
+  assert.equal(answer.headers.get('x-gate'), '200')
+  assert.equal(answer.request.query.toString(), 'b=1')
+  assert.equal(answer.request.headers.get('x-user'), '203.0.113.9')
+  assert.deepEqual(answer.log, ['info: let in 1'])
+})
+
+test('others get 403', async (unit) => {
+  const answer = await unit.request('/gate/a')
+  assert.deepEqual([answer.status, answer.by, await answer.text()], [403, 'unit', 'no'])
+})
+
+test('the origin answers as the test says', async (unit) => {
+  const answer = await unit.request('/gate/a?token=secret', { origin: Response.json({ a: 'é' }, { status: 201 }) })
+  assert.equal(answer.headers.get('x-gate'), '201')
+  assert.deepEqual(await answer.json(), { a: 'é' })
+})
+`
+
+async function write(node: TestNode, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) await writeFile(join(node.folder, name), text)
+}
+
+async function start(t: TestContext): Promise<TestNode> {
+  return startNode(t)
+}
+
+test('tests that pass let the deploy through, and their number is told', async (t) => {
+  const node = await start(t)
+  await write(node, { 'gate.ts': GATE, 'texts.ts': TEXTS, 'gate.test.ts': TESTS })
+  const deployed = await node.orla('deploy', 'gate.ts', '--env', 'TOKEN=other')
+  assert.equal(deployed.code, 0, deployed.stderr)
+  assert.match(deployed.stdout, /^deployed gate 1 live on 1\/1 workers in \d+ ms$/m)
+  assert.match(deployed.stderr, /^3 tests passed$/m)
+  // What the tests set is theirs alone: the environment, and what was written.
+  assert.equal((await node.request('/gate/x?token=secret')).status, 403)
+  const again = await node.orla('deploy', 'gate.ts', '--json')
+  assert.equal((JSON.parse(again.stdout) as { tests: number }[])[0]!.tests, 3)
+})
+
+test('a test that fails refuses the deploy, names its place, and what was live stays live', async (t) => {
+  const node = await start(t)
+  await write(node, { 'gate.ts': GATE, 'texts.ts': TEXTS, 'gate.test.ts': TESTS })
+  assert.equal((await node.orla('deploy', 'gate.ts', '--env', 'TOKEN=a')).code, 0)
+  await write(node, { 'gate.ts': GATE.replace('403', '404') })
+  const refused = await node.orla('deploy', 'gate.ts')
+  assert.equal(refused.code, 1)
+  assert.match(
+    refused.stderr,
+    /gate\.test\.ts:19:10: test failed: others get 403: expected \[403,"unit","no"\], not \[404,"unit","no"\]/,
+  )
+  assert.equal((await node.request('/gate/x')).status, 403)
+  const units = JSON.parse((await node.orla('units', '--json')).stdout) as {
+    version: number
+    state: string
+  }[]
+  assert.deepEqual(
+    units.map(({ version, state }) => [version, state]),
+    [[1, 'live']],
+  )
+  // Whoever is sure may say so.
+  assert.equal((await node.orla('deploy', 'gate.ts', '--no-tests')).code, 0)
+  assert.equal((await node.request('/gate/x')).status, 404)
+})
+
+test('what goes wrong in tests is told, and harms nothing', async (t) => {
+  const node = await start(t)
+  const unit = `export default { access(request) {
+    if (request.path === '/loop') for (;;);
+    if (request.path === '/throw') throw new Error('thrown by the unit')
+  } }`
+  const cases: readonly (readonly [what: string, body: string, told: RegExp])[] = [
+    [
+      'a unit that loops',
+      `test('t', async (unit) => { await unit.request('/loop') })`,
+      /test failed: t: .*access failed \(cpu\)/,
+    ],
+    [
+      'a unit that throws',
+      `test('t', async (unit) => { await unit.request('/throw') })`,
+      /test failed: t: .*thrown by the unit/,
+    ],
+    ['a test that loops', `test('t', () => { for (;;); })`, /test failed: t: the test failed \(cpu\)/],
+    [
+      'a test that never ends',
+      `test('t', () => new Promise(() => {}))`,
+      /test failed: t: the test failed \(wall\)/,
+    ],
+    [
+      'a type error',
+      `test('t', (unit) => unit.requst('/x'))`,
+      /unit\.test\.ts:2:\d+: .*'requst' does not exist/,
+    ],
+    ['no test', `assert(true)`, /there are none: call test/],
+    ['a top level that throws', `throw new Error('top')`, /the tests: .*top/],
+    [
+      'a wrong environment',
+      `export const env = { A: 1 }; test('t', () => {})`,
+      /`env` is no object of texts/,
+    ],
+    [
+      'a request for no path',
+      `test('t', async (unit) => { await unit.request('nowhere') })`,
+      /a request is for a path such as/,
+    ],
+  ]
+  for (const [what, body, told] of cases) {
+    await t.test(what, async () => {
+      await write(node, {
+        'unit.ts': unit,
+        'unit.test.ts': `import { assert, test } from 'orla/test'\n${body}\nvoid assert\n`,
+      })
+      const { code, stderr } = await node.orla('deploy', 'unit.ts')
+      assert.equal(code, 1, stderr)
+      assert.match(stderr, told)
+    })
+  }
+  assert.equal((await node.orla('units', '--json')).stdout.trim(), '[]')
+})
+
+test('a test may see its unit fail', async (t) => {
+  const node = await start(t)
+  await write(node, {
+    'unit.ts': `export default { access() { throw new RangeError('as it should') } }`,
+    'unit.test.ts': `import { assert, test } from 'orla/test'
+test('it throws', async (unit) => { await assert.rejects(unit.request('/'), /as it should/) })
+test('POST', async (unit) => { await assert.rejects(() => unit.request('/', { method: 'POST', body: 'x' })) })`,
+  })
+  const { code, stderr } = await node.orla('deploy', 'unit.ts')
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /^2 tests passed$/m)
+})
+
+test('tests for another runner are left alone, and orla/test is for tests', async (t) => {
+  const node = await start(t)
+  await write(node, {
+    'unit.ts': `export default { access() {} }`,
+    'unit.test.ts': `import { test } from 'node:test'\ntest('x', () => {})`,
+    'other.ts': `import { assert } from 'orla/test'\nexport default { access() { assert(true) } }`,
+  })
+  const plain = await node.orla('deploy', 'unit.ts')
+  assert.equal(plain.code, 0, plain.stderr)
+  assert.doesNotMatch(plain.stderr, /tests passed/)
+  const other = await node.orla('deploy', 'other.ts')
+  assert.equal(other.code, 1)
+  assert.match(other.stderr, /"orla\/test" is for the tests of a unit/)
+})
