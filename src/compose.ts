@@ -10,9 +10,8 @@ import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
-import type { TripOutcome, UnitRunner } from './contract/unit-runner.ts'
+import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
 import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
-import type { TryOutcome } from './contract/unit-runner.ts'
 import type { UnitVersion } from './contract/unit.ts'
 import { siteName } from './config/site-name.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
@@ -55,8 +54,8 @@ export interface WorkerEvents {
 }
 
 export interface WorkerNode {
-  /** Compiles a version that is not live, runs its top level, and its tests where there are some. */
-  try(message: Extract<ToWorker, { kind: 'try' }>): Promise<TryOutcome>
+  /** Runs the tests of a version that is not live, aside from everything that is. */
+  test(message: Extract<ToWorker, { kind: 'test' }>): Promise<TestReport>
   readonly runner: ReturnType<typeof createUnitRunner>
   readonly units: LiveUnits
   readonly calls: WorkerCalls
@@ -186,12 +185,7 @@ export function composeWorker(
   }
   if (tls !== undefined) useTls(tls)
   return {
-    async try({ unit, tests }) {
-      const outcome = await runner.try(unit)
-      if (tests === undefined || outcome.module === undefined) return outcome
-      const tried = { ...unit, phases: outcome.module.phases }
-      return { ...outcome, tests: await runUnitTests(tried, tests, { bundles: start.bundles, node }) }
-    },
+    test: ({ unit, tests }) => runUnitTests(unit, tests, { bundles: start.bundles, node }),
     runner,
     units,
     calls,

@@ -74,7 +74,9 @@ async function onMessage(message: ToWorker): Promise<void> {
   if (node === undefined) return
   switch (message.kind) {
     case 'try':
-      return tell({ kind: 'tried', id: message.id, ...(await node.try(message)) })
+      return tell({ kind: 'tried', id: message.id, ...(await node.runner.try(message.unit)) })
+    case 'test':
+      return tell({ kind: 'tested', id: message.id, ...(await node.test(message)) })
     case 'prepare':
       return tell({
         kind: 'prepared',

@@ -8,7 +8,7 @@
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
 import type { TlsMaterial } from './tls.ts'
 import type { FailureReason, UnitVersion } from './unit.ts'
-import type { TryOutcome } from './unit-runner.ts'
+import type { TestReport, TryOutcome } from './unit-runner.ts'
 import type { Config, SiteConfig } from '../config/schema.ts'
 
 /** What of the configuration changes while the node runs, beside the units and at the same moment. */
@@ -74,12 +74,13 @@ export type ToWorker =
       readonly stdout: number
     }
   /** Compile and run the top level of a version that is not live yet, in the spare sandbox. */
+  | { readonly kind: 'try'; readonly id: number; readonly unit: UnitVersion }
+  /** Run its own tests: a unit as well, in code and source map. */
   | {
-      readonly kind: 'try'
+      readonly kind: 'test'
       readonly id: number
       readonly unit: UnitVersion
-      /** Its tests, to be run where it has no other problems. */
-      readonly tests?: { readonly code: string; readonly sourceMap: string }
+      readonly tests: { readonly code: string; readonly sourceMap: string }
     }
   | { readonly kind: 'prepare'; readonly units: AbridgedSet }
   /** The shared word was flipped to this epoch. */
@@ -110,6 +111,7 @@ export type FromWorker =
   /** The worker could not start: a port taken, a certificate missing. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | ({ readonly kind: 'tried'; readonly id: number } & TryOutcome)
+  | ({ readonly kind: 'tested'; readonly id: number } & TestReport)
   | { readonly kind: 'prepared'; readonly epoch: number; readonly problems: readonly string[] }
   | { readonly kind: 'quarantine'; readonly quarantine: Quarantine }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }

@@ -79,8 +79,6 @@ export interface TryOutcome {
   readonly problems: readonly string[]
   /** What the module says of itself. Absent where there are problems. */
   readonly module?: ModuleFacts
-  /** Of its tests, where it came with some. */
-  readonly tests?: TestReport
 }
 
 /** What became of a unit's own tests. */

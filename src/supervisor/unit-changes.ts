@@ -63,10 +63,11 @@ export interface ChangesOptions {
 }
 
 type Tried = Extract<FromWorker, { kind: 'tried' }>
+type Tested = Extract<FromWorker, { kind: 'tested' }>
 
 /** A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. */
 const TRY_MAX_MS = 5_000
-/** What a unit's own tests may take beyond that. */
+/** What a unit's own tests may take. */
 const TESTS_MAX_MS = 30_000
 
 const ALL_OFF: Problem = { message: 'all units are switched off: it runs once they are on again' }
@@ -162,11 +163,9 @@ export class UnitChanges {
     progress.version = planned.version
     if (planned.unit) {
       progress.step = 'it is tried in a sandbox'
-      const { unit, tests } = planned
-      if (tests) progress.step = 'its tests are run'
-      progress.timings.tryMs = await timed(
-        async () => (planned = plan(await this.#try(unit, tests, progress))),
-      )
+      const { unit } = planned
+      progress.timings.tryMs = await timed(async () => (planned = plan(await this.#try(unit, progress))))
+      if (planned.tests && planned.unit) await this.#test(planned.unit, planned.tests, progress)
     }
     if (planned.effects.length > 0) {
       progress.step = 'it is written to the store'
@@ -210,7 +209,7 @@ export class UnitChanges {
   /**
    * Asks a worker; where it dies over it or does not answer, a second one. Not all of them: a death takes connections with it.
    */
-  async #try(unit: UnitVersion, tests: Plan['tests'], progress: Progress): Promise<ModuleFacts | undefined> {
+  async #try(unit: UnitVersion, progress: Progress): Promise<ModuleFacts | undefined> {
     const workers = this.#options.pool.ready().slice(0, 2)
     if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
     let failure = ''
@@ -219,12 +218,9 @@ export class UnitChanges {
       const isAnswer = (heard: FromWorker): heard is Tried => heard.kind === 'tried' && heard.id === id
       progress.trying = worker
       try {
-        const question = { kind: 'try' as const, id, unit, ...(tests && { tests }) }
-        const answer = await worker.ask(question, isAnswer, TRY_MAX_MS + (tests ? TESTS_MAX_MS : 0))
-        if (answer.problems.length > 0) throw refusalOfTry(unit, answer.problems)
-        if (answer.tests && answer.tests.failures.length > 0) throw refusalOfTests(unit, answer.tests)
-        progress.tests = answer.tests?.passed
-        return answer.module
+        const { problems, module } = await worker.ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
+        if (problems.length === 0) return module
+        throw refusalOfTry(unit, problems)
       } catch (error) {
         if (error instanceof Refused) throw error
         failure = (error as Error).message
@@ -233,6 +229,23 @@ export class UnitChanges {
       }
     }
     throw refusal(unit, [`it could not be tried: ${failure}`])
+  }
+
+  /** Its own tests, as the version that it would be. */
+  async #test(unit: UnitVersion, tests: NonNullable<Plan['tests']>, progress: Progress): Promise<void> {
+    progress.step = 'its tests are run'
+    const [worker] = this.#options.pool.ready()
+    if (!worker) throw new EdgeError('worker-failed', 'no worker is there to run its tests')
+    const id = ++this.#tryId
+    const isAnswer = (heard: FromWorker): heard is Tested => heard.kind === 'tested' && heard.id === id
+    let report: TestReport
+    try {
+      report = await worker.ask({ kind: 'test', id, unit, tests }, isAnswer, TESTS_MAX_MS)
+    } catch (error) {
+      throw refusal(unit, [`its tests could not be run: ${(error as Error).message}`])
+    }
+    if (report.failures.length > 0) throw refusalOfTests(unit, report)
+    progress.tests = report.passed
   }
 
   /** Waits also for workers that are being replaced: they start with the new set. */

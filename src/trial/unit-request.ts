@@ -8,6 +8,7 @@
 import type { Trip, TripOutcome } from '../contract/unit-runner.ts'
 import { PHASE_BITS, type Phase, type UnitVersion } from '../contract/unit.ts'
 import { editHeaders, type Edits, parseEdits, parseOriginEdits } from '../http/edits.ts'
+import { newPiece, pieceText } from '../http/body/piece-text.ts'
 import { parseHeaderLines } from '../http/fields.ts'
 import type { UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
 import type { HeaderList } from '../wire/http1/message.ts'
@@ -98,6 +99,13 @@ export async function runRequest(
     const changed =
       phase === 'originResponse' ? parseOriginEdits(outcome.edits, phase) : parseEdits(outcome.edits)
     response = withEdits(response, valid(changed))
+  }
+  if (has('bodyFilter')) {
+    const before = Buffer.from(response.body, 'latin1')
+    const body = pieceText(before, true, unit.manifest.chunks === 'text')
+    const outcome = await run('bodyFilter', { response: responseText(response), edits: ofRequest, body })
+    if (outcome.kind === 'response')
+      response = { ...response, body: newPiece(before, outcome).toString('latin1') }
   }
   if (has('log')) await run('log', { response: responseText(response), edits: ofRequest })
   return { response, by, request: requestLeft(request, left), runs }

@@ -39,6 +39,7 @@ test('the units in the guides do what the pages say', async (t) => {
   for (const block of PAGES.flatMap(blocksOf)) {
     const [first = '', ...steps] = block.marker
     const [kind, name = '', ...options] = first.split(' ')
+    if (kind === 'tests') await writeFile(join(node.folder, `${name}.test.${block.language}`), block.text)
     if (kind !== 'unit' && kind !== 'then' && kind !== 'refused') continue
     examples += 1
     await t.test(`${block.place} ${kind} ${name}`, async () => {

@@ -93,3 +93,24 @@ test('content comes out of keys and values', async (t) => {
   await put('settings.json', '{"beta":false}')
   await eventually(async () => (await node.request('/kv/settings.json')).text === '{"beta":false}')
 })
+
+test('a tag is appended to playlists, once, from the cache too', async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    response.setHeader('cache-control', 'max-age=60')
+    if (request.url!.endsWith('.m3u8')) response.setHeader('content-type', 'application/vnd.apple.mpegurl')
+    const tagged = request.url!.includes('tagged') ? '#COPYRIGHT: mysite.com\n' : ''
+    response.end(
+      request.url!.endsWith('.ts')
+        ? Buffer.from([0x47, 0xff, 0x00, 0xfe])
+        : `#EXTM3U\n#EXTINF:4,\na.ts\n${tagged}`,
+    )
+  })
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: {} }] } })
+  await deploy(node, 'playlist-tag')
+  const EXPECTED = '#EXTM3U\n#EXTINF:4,\na.ts\n#COPYRIGHT: mysite.com\n'
+  for (const path of ['/hls/a.m3u8', '/hls/a.m3u8', '/hls/tagged.m3u8'])
+    assert.equal((await node.request(path)).text, EXPECTED, path)
+  const segment = await fetch(`${node.url}/hls/a.ts`)
+  assert.deepEqual([...new Uint8Array(await segment.arrayBuffer())], [0x47, 0xff, 0x00, 0xfe])
+  assert.equal((await node.request('/other/a.m3u8')).text, '#EXTM3U\n#EXTINF:4,\na.ts\n')
+})

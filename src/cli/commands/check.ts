@@ -24,7 +24,7 @@ export const command: Command = {
     let isRefused = false
     for (const file of args.operands) {
       const path = resolve(terminal.cwd, file)
-      const module = await collectModule(path)
+      const module = await collectModule(path, true)
       const result = await build(check, unitNameOf(path), module)
       isRefused ||= !result.ok
       if (args.flag('json')) results.push({ file, ok: result.ok, problems: problemsOf(result) })
@@ -40,9 +40,9 @@ const TYPES = fileURLToPath(new URL('../../unit/types', import.meta.url))
 function build(
   check: TypeCheck,
   name: string,
-  { entry, files, source, language }: ModuleFiles,
+  { entry, files, source, language, tests }: ModuleFiles,
 ): Promise<BuildResult> {
-  return buildUnit(check, { name, entry, language, files: { ...files, [entry]: source } })
+  return buildUnit(check, { name, entry, language, tests, files: { ...files, [entry]: source } })
 }
 
 const problemsOf = (result: BuildResult) => (result.ok ? result.warnings : result.problems)

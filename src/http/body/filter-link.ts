@@ -4,17 +4,15 @@
  * A unit with `buffer` is given the body whole. A unit that fails is out of the way for the rest of the body (`open`), or ends the
  * answer (`closed`). What it answers after the client has gone is thrown away.
  */
-import { isAscii } from 'node:buffer'
 import { failurePolicy, type UnitVersion } from '../../contract/unit.ts'
-import type { TripOutcome, TripStep } from '../../contract/unit-runner.ts'
+import type { TripStep } from '../../contract/unit-runner.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { Exchange } from '../exchange.ts'
 import { requestEdits, UnitTrip } from '../unit-stage.ts'
 import type { BodyChain } from './chain.ts'
 import { BodyLink } from './link.ts'
+import { newPiece, pieceText } from './piece-text.ts'
 import { wholeCharacters } from './utf8-cut.ts'
-
-type Answered = Extract<TripOutcome, { kind: 'response' }>
 
 const NOTHING = Buffer.alloc(0)
 
@@ -174,19 +172,4 @@ export class FilterLink extends BodyLink {
       this.chain.failUnit(unit.name, 'buffer')
     }
   }
-}
-
-/** See `sandbox/protocol.ts`. */
-function pieceText(piece: Buffer, isLast: boolean, isText: boolean): string {
-  const last = isLast ? '1' : '0'
-  if (!isText) return `b${last}${piece.toString('base64')}`
-  return `${isAscii(piece) ? 'a' : 'u'}${last}${piece.toString('latin1')}`
-}
-
-function newPiece(before: Buffer, { body, kept }: Answered): Buffer {
-  if (typeof body !== 'string') return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const middle = Buffer.from(body, 'utf8')
-  if (kept === undefined) return middle
-  const { prefix, suffix } = kept
-  return Buffer.concat([before.subarray(0, prefix), middle, before.subarray(before.length - suffix)])
 }
