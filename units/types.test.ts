@@ -133,7 +133,6 @@ const REFUSED: readonly (readonly [unit: string, problem: RegExp])[] = [
   ],
   ["{ log(request) { request.query.set('a', 'b') } }", /'set' does not exist on type 'ReadonlyQuery'/],
   ['{ access(request) { request.text() } }', /'text' does not exist on type 'EditableRequest'/],
-  ["{ access() { fetch('http://x') } }", /Cannot find name 'fetch'/],
   ['{ access() { document.title } }', /Cannot find name 'document'/],
   ["{ access(request, response, edge) { edge.env.KEY = 'x' } }", /read-only|only permits reading/],
   ['{ access() {}, host: ["x"] }', /'host' does not exist in type 'Unit'. Did you mean to write 'hosts'/],

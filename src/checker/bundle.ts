@@ -37,7 +37,7 @@ export function bundleTests(files: Files, entry: string, suite: string): Promise
   // The suite is evaluated after the tests have noted themselves down: imports keep their order.
   const main = `import * as tests from ${JSON.stringify(`./${entry}`)}
 import { suite } from ${JSON.stringify(SUITE)}
-export default { ...suite, env: tests.env }`
+export default { ...suite, env: tests.env, fetches: tests.fetches }`
   const start = 'orla.test.ts'
   return bundleFrom(start, filesOf(new Map([...files, [start, main]]), start, 'ts', suite))
 }

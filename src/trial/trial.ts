@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
+import { checkConfig } from '../config/check.ts'
 import type { HostAnswer, HostCall } from '../contract/host-calls.ts'
 import {
   KV_KEY_BYTES_MAX,
@@ -54,7 +55,10 @@ export function startTrial({ bundles, node, intercept, onLine }: TrialOptions): 
   const send = ({ id, store, writes, durable }: KvBatch): void => {
     setImmediate(() => calls.kv.done(store, id, writers[store].apply(writes, durable)))
   }
-  const calls = createHostCalls({ stores, clock: systemClock, words, send })
+  const defaults = checkConfig({})
+  if (defaults.kind !== 'config') throw new Error('the defaults are no configuration')
+  const { fetch } = defaults.config.edge
+  const calls = createHostCalls({ stores, clock: systemClock, words, send, fetch })
   const runner = createUnitRunner({
     worker: 0,
     bundles,
@@ -77,6 +81,7 @@ export function startTrial({ bundles, node, intercept, onLine }: TrialOptions): 
     runner,
     async close() {
       await runner.close()
+      calls.close()
       for (const writer of Object.values(writers)) writer.close()
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },

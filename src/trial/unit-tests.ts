@@ -7,7 +7,9 @@
 import { asciiJson, refusal, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
 import type { TestFailure, TestReport } from '../contract/unit-runner.ts'
 import { DEFAULT_MANIFEST, PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
+import { parseFetch } from '../host/fetch/request.ts'
 import type { HeaderList } from '../wire/http1/message.ts'
+import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { mapStack } from '../unit/source-map.ts'
 import { startTrial, type Trial, type TrialOptions } from './trial.ts'
 import { runRequest, tripOf, type UnitRequest } from './unit-request.ts'
@@ -39,11 +41,13 @@ export async function runUnitTests(
     isTest: true,
   }
   let unit = given
+  let fetches: unknown = {}
   const trial: Trial = startTrial({
     ...options,
     intercept: (call, answer) => {
-      if (call.kind !== 'test.ask') return false
-      void answerAsk(call, trial, unit, lines).then(answer)
+      if (call.kind === 'test.ask') void answerAsk(call, trial, unit, lines).then(answer)
+      else if (call.kind === 'fetch') answer(answerFetch(call, fetches))
+      else return false
       return true
     },
     onLine: ({ unit: name, level, message, reason }) => {
@@ -54,6 +58,7 @@ export async function runUnitTests(
     const { problems, module } = await trial.runner.try(suite)
     if (problems.length > 0)
       return { passed: 0, failures: problems.map((text) => failure('the tests', suite, text)) }
+    fetches = module?.fields['fetches'] ?? {}
     const env = environmentOf(module?.fields['env'])
     if (env === undefined) {
       const message = '`env` is no object of texts'
@@ -135,6 +140,26 @@ async function answerAsk(
     return { ...ok({ status, headers: pairs(headers), by, request: told, log: lines.slice(from) }), body }
   } catch (error) {
     return refusal('test-failed', mapStack(unit, (error as Error).message))
+  }
+}
+
+/** What a fetch is answered: what the tests say for its URL, and nothing else. No test depends on the network. */
+function answerFetch(call: HostCall, fetches: unknown): HostAnswer {
+  try {
+    const { url } = parseFetch(call)
+    const known = fetches as Readonly<
+      Record<string, { status?: number; headers?: object; body?: string } | undefined>
+    >
+    const given = Object.hasOwn(known, url.href) ? known[url.href] : undefined
+    if (given === undefined)
+      throw new Error(`the tests give no answer for ${url.href}: see \`fetches\` of orla/test`)
+    const { status = 200, headers = {}, body = '' } = given
+    const lines = serialiseHeaders(Object.entries(headers).flatMap(([name, value]) => [name, String(value)]))
+    const head = `${status} 0 ${statusText(status)}\n${url.href}\n${lines}`
+    const bytes = Buffer.from(String(body), 'utf8').toString('latin1')
+    return { ok: true, head, body: bytes, result: String(status), target: url.href }
+  } catch (error) {
+    return refusal('test-fetch', (error as Error).message, 'TypeError')
   }
 }
 

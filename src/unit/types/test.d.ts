@@ -3,7 +3,8 @@
  *
  * The tests of `gate.ts` lie beside it in `gate.test.ts`. A deploy runs them, under the unit's real limits and before anything is live;
  * one that fails refuses the deploy. `export const env = { TOKEN: 'secret' }` gives the unit its `edge.env` while it is tested, instead of what it is
- * deployed with. `edge.kv` and `edge.cache` are real, and empty at the start.
+ * deployed with. `export const fetches = { 'https://example.org/keys': { status: 200, headers: {}, body: '…' } }` says what its `fetch` gets; what is not named
+ * there is refused. `edge.kv` and `edge.cache` are real, and empty at the start.
  */
 
 /** Notes a test down. They run one after the other, in order; a promise is awaited. */
