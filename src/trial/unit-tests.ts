@@ -172,8 +172,8 @@ const ok = (head: object): HostAnswer => ({
 })
 
 async function runTimer({ runner }: Trial, unit: UnitVersion): Promise<void> {
-  if (!Object.hasOwn(PHASE_BITS, 'timer')) throw new Error('this edge has no timers')
-  const outcome = await tripOf(runner, unit, 'timer' as never, {
+  if ((unit.phases & PHASE_BITS.timer) === 0) throw new Error('the unit has no timer')
+  const outcome = await tripOf(runner, unit, 'timer', {
     meta: '',
     head: '',
     response: '',
