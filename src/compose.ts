@@ -25,6 +25,7 @@ import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
 import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
+import { createFilesOrigin } from './http/files/files-origin.ts'
 import { createOrigin } from './http/origin/origin.ts'
 import { hstsEdit } from './http/listener-facts.ts'
 import { HttpServer } from './http/server.ts'
@@ -244,13 +245,19 @@ function buildSite(
   config: Config,
   platform: Platform,
 ): Omit<Site, 'accessLog'> {
-  const keeps = (key: 'origin' | 'cache') => before !== undefined && isSame(site[key], before.config[key])
+  const keeps = (key: 'origin' | 'static' | 'cache') =>
+    before !== undefined && isSame(site[key], before.config[key])
   return {
     name: siteName(site),
     config: site,
     forwarded: site.forwarded,
     upgrades: site.upgrades,
-    origin: keeps('origin') ? before!.origin : createOrigin(site.origin, platform),
+    origin:
+      keeps('origin') && keeps('static')
+        ? before!.origin
+        : site.static === undefined
+          ? createOrigin(site.origin!, platform)
+          : createFilesOrigin(site.static, platform),
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     // Each worker has a cache of its own: together they hold what the site was given.

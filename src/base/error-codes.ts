@@ -218,6 +218,13 @@ export const ERROR_CODES = {
     504,
     true,
   ),
+  'file-changed': row(
+    'the file was changed while it was sent',
+    'put a new file in the place of the old one (`mv`), instead of writing into it',
+    'origin',
+    503,
+    true,
+  ),
   'origin-down': row(
     'no endpoint of the origin is up',
     'see `orla_origin_endpoint_state` in the metrics, and the log for why checks fail',

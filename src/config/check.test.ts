@@ -17,7 +17,7 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     'a misspelt key is named once, with the nearest known one and the list of known ones',
     { sites: [{ orgin: ORIGIN }] },
     [
-      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `origin`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`)',
+      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `origin`, `static`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`)',
     ],
   ],
   [
@@ -38,7 +38,9 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
   [
     'a site without an origin is told what an origin is',
     { sites: [{ hosts: ['*'] }] },
-    ['sites[0].origin: missing; expected "http://HOST:PORT", or an object with `endpoints`'],
+    [
+      'sites[0].origin: missing; expected "http://HOST:PORT", or an object with `endpoints`; or `static` with a folder of files',
+    ],
   ],
   [
     'an origin object is read as one: its own problems are told',
@@ -233,8 +235,8 @@ test('an origin in short is one endpoint with the defaults of the long form', ()
   assert.equal(result.kind, 'config')
   const [site] = result.config.sites
   assert.deepEqual(site!.hosts, ['*'])
-  assert.deepEqual(site!.origin.endpoints, [{ url: ORIGIN, name: ORIGIN, weight: 1, backup: false }])
-  assert.equal(site!.origin.timeouts.connect, 2000)
+  assert.deepEqual(site!.origin!.endpoints, [{ url: ORIGIN, name: ORIGIN, weight: 1, backup: false }])
+  assert.equal(site!.origin!.timeouts.connect, 2000)
 })
 
 test('hosts are compared in lower case, and addresses may be hosts', () => {

@@ -30,6 +30,7 @@ export function checkConfig(input: unknown): CheckResult {
   for (const issue of checked.issues ?? []) {
     problems.push(...describeIssue(issue, []).filter(({ path }) => !isMeantBySome(path, unknown)))
   }
+  problems.push(...sitesWithoutSource(input).filter(({ path }) => !isMeantBySome(path, unknown)))
   if (checked.success && problems.length === 0)
     problems.push(...hostsClaimedTwice(checked.output), ...listenersThatCannotBe(checked.output))
   if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
@@ -167,6 +168,20 @@ function pathText(path: Path): string {
     else text += `[${JSON.stringify(key)}]`
   }
   return text
+}
+
+/** A site is answered for by one of two: an origin, or files. Looked at as it is written, to tell it with all else. */
+function sitesWithoutSource(input: unknown): Problem[] {
+  const sites = isRecord(input) && Array.isArray(input['sites']) ? (input['sites'] as unknown[]) : []
+  return sites.flatMap((site, index) => {
+    if (!isRecord(site)) return []
+    const count = ['origin', 'static'].filter((key) => site[key] !== undefined).length
+    if (count === 1) return []
+    const path = pathText(['sites', index, 'origin'])
+    if (count === 2) return [{ path, message: 'stands beside `static`; a site has one of them' }]
+    const expected = 'expected "http://HOST:PORT", or an object with `endpoints`'
+    return [{ path, message: `missing; ${expected}; or \`static\` with a folder of files` }]
+  })
 }
 
 /** Which of two sites answers for a host must not depend on their order. */

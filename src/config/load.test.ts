@@ -33,7 +33,7 @@ export default defineConfig({ sites: [{ origin }] })`
 test('a file in TypeScript is imported, with its own imports and types, and "orla" resolves', async (t) => {
   const cwd = await folder(t, { 'orla.config.ts': TS, 'port.ts': 'export const port: number = 9000' })
   const { config, source } = await loadConfig(undefined, cwd)
-  assert.equal(config.sites[0]!.origin.endpoints[0]!.url, 'http://127.0.0.1:9000')
+  assert.equal(config.sites[0]!.origin!.endpoints[0]!.url, 'http://127.0.0.1:9000')
   assert.equal(source, join(cwd, 'orla.config.ts'))
 })
 
@@ -58,7 +58,7 @@ test('paths in a file count from the folder of the file', async (t) => {
   })
   const { config } = await loadConfig('etc/edge.json', cwd)
   assert.equal(config.store.path, join(cwd, 'data'))
-  assert.equal(config.sites[0]!.origin.tls.ca, join(cwd, 'etc/tls/ca.pem'))
+  assert.equal(config.sites[0]!.origin!.tls.ca, join(cwd, 'etc/tls/ca.pem'))
   assert.equal((await loadConfig('etc/absolute.json', cwd)).config.store.path, '/var/lib/orla')
 })
 

@@ -159,12 +159,13 @@ function withAbsolutePaths(config: Config, folder: string): Config {
 }
 
 export function siteWithAbsolutePaths(site: SiteConfig, folder: string): SiteConfig {
-  const { accessLog } = site
-  const { ca } = site.origin.tls
+  const { accessLog, origin, static: files } = site
+  const ca = origin?.tls.ca
   return {
     ...site,
     ...(accessLog && { accessLog: withAbsoluteLogPaths(accessLog, folder) }),
-    ...(ca && { origin: { ...site.origin, tls: { ...site.origin.tls, ca: resolve(folder, ca) } } }),
+    ...(ca && { origin: { ...origin!, tls: { ...origin!.tls, ca: resolve(folder, ca) } } }),
+    ...(files && { static: { ...files, root: resolve(folder, files.root) } }),
   }
 }
 

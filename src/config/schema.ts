@@ -9,6 +9,7 @@ import { AccessLogs } from './access-log-schema.ts'
 import { Acme } from './acme.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
+import { Static } from './static-schema.ts'
 import { count, duration, network, size } from './units.ts'
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
@@ -39,7 +40,10 @@ const Site = v.strictObject({
     ),
     ['*'],
   ),
-  origin: Origin,
+  /** What stands behind the site. Each site has an `origin` or is `static`. */
+  origin: v.optional(Origin),
+  /** Files in a folder, instead of an origin; a text is its `root`. */
+  static: v.optional(Static),
   /** WebSockets and other upgrades pass. Without, such a request is answered like any other. */
   upgrades: v.optional(v.boolean(), true),
   /**
@@ -227,5 +231,6 @@ export type SiteConfig = Config['sites'][number]
 export type SiteInput = NonNullable<ConfigInput['sites']>[number]
 export type { AccessLogConfig } from './access-log-schema.ts'
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'
+export type { StaticConfig } from './static-schema.ts'
 export type { AcmeConfig } from './acme.ts'
 export type { HstsConfig, ListenerConfig, RedirectConfig } from './listen.ts'

@@ -199,7 +199,8 @@ const shortList = (hosts: readonly string[]): string =>
 function originText({ origin, ...site }: Readonly<Record<string, unknown>>): string {
   if (typeof origin === 'string') return origin
   const { endpoints } = (origin ?? {}) as { readonly endpoints?: readonly unknown[] }
-  if (!endpoints) return typeof site['root'] === 'string' ? site['root'] : ''
+  const files = site['static'] as string | { readonly root?: unknown } | undefined
+  if (!endpoints) return typeof files === 'object' ? String(files.root ?? '') : (files ?? '')
   const urls = endpoints.map((one) =>
     typeof one === 'object' ? String((one as { readonly url?: unknown })?.url ?? '') : String(one),
   )

@@ -10,20 +10,20 @@ import { createOrigin, type OriginDeps } from '../origin.ts'
 /** Long enough that they never pass where a test does not want them to. */
 const TIMEOUTS = { connect: 20_000, response: 20_000, idle: 20_000 }
 
-export type OriginOptions = Partial<Exclude<SiteInput['origin'], string>> & {
+export type OriginOptions = Partial<Exclude<NonNullable<SiteInput['origin']>, string>> & {
   readonly times?: Partial<typeof TIMEOUTS>
 }
 type SiteInput = NonNullable<ConfigInput['sites']>[number]
 
 /** The origin that a configuration describes; `times` are its timeouts, in milliseconds. */
 export function originOf(
-  endpoints: Exclude<SiteInput['origin'], string>['endpoints'],
+  endpoints: Exclude<NonNullable<SiteInput['origin']>, string>['endpoints'],
   { times, ...options }: OriginOptions = {},
   deps: Partial<OriginDeps> = {},
 ): Origin {
   const checked = checkConfig({ sites: [{ origin: { ...options, endpoints } }] })
   if (checked.kind === 'problems') throw new Error(JSON.stringify(checked.problems))
-  const config = checked.config.sites[0]!.origin
+  const config = checked.config.sites[0]!.origin!
   return createOrigin({ ...config, timeouts: { ...TIMEOUTS, ...times } }, { clock: systemClock, ...deps })
 }
 
