@@ -1,9 +1,11 @@
 /**
- * The examples of the guide to origins: each configuration is started as it is written, and what stands above it happens.
+ * The examples of the guides to origins and to files: each configuration is started as it is written, and what stands above
+ * it happens.
  *
- * The page speaks of 10.0.0.1 to 10.0.0.3 at port 9000 and of a DNS server at 127.0.0.1:5353; here they are 127.0.0.1 to
+ * The pages speak of 10.0.0.1 to 10.0.0.3 at port 9000 and of a DNS server at 127.0.0.1:5353; here they are 127.0.0.1 to
  * 127.0.0.3 at a free port, and a server of our own. Besides the steps of `steps.ts`:
  *
+ *     file public/a.txt text                 lies there before the node starts
  *     8 × GET / → 10.0.0.1 4, 10.0.0.2 4     who answers how many of them (`the same`: one answers all)
  *     10.0.0.1 stops | answers 503 | is silent
  *     dns app.internal 10.0.0.1 10.0.0.2     what the name has from now on
@@ -23,7 +25,8 @@ import { startNode, type TestNode } from '../harness/node.ts'
 import { blocksOf } from './markdown.ts'
 import { pattern, runStep } from './steps.ts'
 
-const PAGE = 'docs/guides/origins.md'
+/** Pages, and how their examples are marked. */
+const PAGES = { 'docs/guides/origins.md': 'origin', 'docs/guides/files.md': 'site' } as const
 const NAMES = ['10.0.0.1', '10.0.0.2', '10.0.0.3']
 
 interface Stage {
@@ -38,18 +41,25 @@ interface GuideServer {
   requests: number
 }
 
-test('the examples of the guide to origins do what the page says', async (t) => {
-  const blocks = blocksOf(PAGE).filter(({ marker }) => marker[0] === 'origin')
-  assert.ok(blocks.length >= 8, `only ${blocks.length} examples were found`)
+test('the configurations in the guides do what the pages say', async (t) => {
+  const blocks = Object.entries(PAGES).flatMap(([page, mark]) =>
+    blocksOf(page).filter(({ marker }) => marker[0] === mark),
+  )
+  assert.ok(blocks.length >= 10, `only ${blocks.length} examples were found`)
   for (const { place, text, marker } of blocks) {
     await t.test(place, async (t) => {
       const { servers, port } = await startServers(t)
       const dns = await startDns(t, {})
-      const steps = marker.slice(1)
+      const isFile = (step: string) => step.startsWith('file ')
+      const files = marker.filter(isFile).map((step) => /^file (\S+) (.*)$/.exec(step)!.slice(1))
+      const steps = marker.slice(1).filter((step) => !isFile(step))
       // What a name has at first is there before the node asks.
       if (steps[0]?.startsWith('dns ') === true) setZone(dns, steps.shift()!)
       const config = here(text).replaceAll(':9000', `:${port}`).replaceAll('127.0.0.1:5353', dns.address)
-      const node = await startNode(t, { config: JSON.parse(config) as ConfigInput })
+      const node = await startNode(t, {
+        config: JSON.parse(config) as ConfigInput,
+        files: Object.fromEntries(files) as Record<string, string>,
+      })
       for (const step of steps) await run(step, { node, servers, dns })
     })
   }
