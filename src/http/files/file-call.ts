@@ -8,7 +8,7 @@
  */
 import { close, closeSync, fstat, read, readSync } from 'node:fs'
 import { EdgeError } from '../../base/errors.ts'
-import type { OriginCall, OriginHandler } from '../../contract/origin.ts'
+import type { OriginHandler, SentCall } from '../../contract/origin.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import { statusText } from '../../wire/http1/serialise.ts'
 import type { Range } from './ranges.ts'
@@ -32,7 +32,7 @@ const PIECE_BYTES = 128 * 1024
 /** Of all calls of this process: what it holds is handed on before it is used again. */
 const smallBuffer = Buffer.allocUnsafeSlow(SMALL_BYTES)
 
-export class FileCall implements OriginCall {
+export class FileCall implements SentCall {
   readonly connectMs = 0
   responseMs = 0
   readonly endpoint = ''
@@ -189,6 +189,13 @@ export class FileCall implements OriginCall {
   }
 
   end(): void {}
+
+  /** A file never answers 101. */
+  relay(): boolean {
+    return true
+  }
+
+  endRelay(): void {}
 }
 
 export const lengthOf = (segments: readonly Segment[]): number =>

@@ -6,7 +6,7 @@
 import { closeSync } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import type { StaticConfig } from '../../config/static-schema.ts'
-import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../../contract/origin.ts'
+import type { Origin, OriginHandler, OriginRequest, SentCall } from '../../contract/origin.ts'
 import { headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { edgeErrorText } from '../edge-answers.ts'
 import { judgeConditions, isRangeCurrent, type FileValidators } from './conditions.ts'
@@ -42,7 +42,7 @@ class FilesOrigin implements Origin {
     ]
   }
 
-  send(request: OriginRequest, handler: OriginHandler): OriginCall {
+  send(request: OriginRequest, handler: OriginHandler): SentCall {
     const call = new FileCall(handler)
     const sentAt = this.clock.monotonic()
     // The caller must have its call in hand before it hears of it.
