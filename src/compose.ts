@@ -159,6 +159,7 @@ export function composeWorker(
     listeners: config.edge.listen,
     metrics,
     tlsMetrics,
+    trust,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
       const peer = (connection.peer ??= new Peer(connection.ends, trust))

@@ -212,11 +212,13 @@ function hostsClaimedTwice(config: Config): Problem[] {
 /** What each key allows alone, and together makes no sense. */
 function listenersThatCannotBe({ edge, sites }: Config): Problem[] {
   const problems: Problem[] = []
-  for (const [index, { tls, h2c, redirectHttps }] of edge.listen.entries()) {
+  for (const [index, { tls, h2c, redirectHttps, proxyProtocol }] of edge.listen.entries()) {
     const say = (key: string, message: string) =>
       problems.push({ path: `edge.listen[${index}].${key}`, message })
     if (tls !== undefined && tls.certificates.length === 0 && edge.acme === undefined)
       say('tls.certificates', 'missing; give at least one pair of `cert` and `key`, or `edge.acme`')
+    if (proxyProtocol && edge.trustedProxies.length === 0)
+      say('proxyProtocol', 'needs to know whom to believe; name the proxies in `edge.trustedProxies`')
     if (tls !== undefined && h2c)
       say('h2c', 'is HTTP/2 without TLS, and this listener has `tls`; `http2` is meant')
     if (tls !== undefined && redirectHttps !== false)

@@ -103,6 +103,11 @@ export const ListenObject = v.strictObject({
   http2: v.optional(v.boolean(), true),
   /** HTTP/2 without TLS, by prior knowledge. For networks that are trusted. */
   h2c: v.optional(v.boolean(), false),
+  /**
+   * Connections begin with a header of the PROXY protocol (version 1 or 2) that says whose they are. Only those in
+   * `edge.trustedProxies` may connect here.
+   */
+  proxyProtocol: v.optional(v.boolean(), false),
   /** Sends every request of this address to HTTPS. */
   redirectHttps: v.optional(RedirectHttps, false),
   /** `Strict-Transport-Security` on every answer of this address. */

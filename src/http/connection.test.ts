@@ -10,6 +10,7 @@ import { StoredBody } from './caching/stored-body.ts'
 import type { ServerConnection } from './connection.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import { eventually } from '../../test/harness/eventually.ts'
+import { CidrSet } from '../base/cidr.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { HttpServer } from './server.ts'
 import { TlsMetrics } from './tls-metrics.ts'
@@ -36,6 +37,7 @@ const metrics = new HttpMetrics()
 
 before(async () => {
   server = new HttpServer({
+    trust: { trusted: new CidrSet([]), from: 'either' },
     limits: LIMITS,
     listeners: v.parse(ListenList, '127.0.0.1:0'),
     metrics,

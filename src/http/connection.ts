@@ -16,6 +16,7 @@ import type { StoredBody } from './caching/stored-body.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Answering, ConnectionHost, Held } from './connection-host.ts'
 import { refusalMessage } from './edge-answers.ts'
+import { endsOf } from './forwarding/announced.ts'
 import type { Peer, PeerFacts } from './forwarding/peer.ts'
 import { IncomingBody, type BodyConsumer } from './incoming-body.ts'
 import type { ListenerFacts } from './listener-facts.ts'
@@ -74,9 +75,8 @@ export class ServerConnection implements ClientConnection, Held {
 
   /** The ends of the connection, for `Peer`. */
   get ends(): PeerFacts {
-    const { remoteAddress = '', remotePort = 0, localPort = 0 } = this.socket
-    const { scheme } = this.listener
-    return { address: remoteAddress, port: remotePort, scheme, localPort, certificate: this.certificate }
+    const { certificate, listener } = this
+    return { ...endsOf(this.socket), scheme: listener.scheme, certificate }
   }
 
   get bytesOut(): number {

@@ -14,6 +14,7 @@ export class HttpMetrics {
   private readonly cache = new Map<string, number>()
   private readonly originErrors = new Map<string, number>()
   private readonly refused = new Map<number, number>()
+  private readonly proxyHeaders = new Map<string, number>()
   private aborted = 0
   connections = 0
   connectionsTotal = 0
@@ -44,6 +45,10 @@ export class HttpMetrics {
     this.refused.set(status, (this.refused.get(status) ?? 0) + 1)
   }
 
+  countProxyHeader(failure: string): void {
+    this.proxyHeaders.set(failure, (this.proxyHeaders.get(failure) ?? 0) + 1)
+  }
+
   countAborted(): void {
     this.aborted += 1
   }
@@ -65,6 +70,8 @@ export class HttpMetrics {
     for (const [code, count] of this.originErrors) add('orla_origin_errors_total', { code }, count)
     for (const [status, count] of this.refused)
       add('orla_http_refused_total', { status: String(status) }, count)
+    for (const [reason, count] of this.proxyHeaders)
+      add('orla_http_proxy_header_refused_total', { reason }, count)
     add('orla_http_aborted_total', {}, this.aborted)
     add('orla_http_connections', {}, this.connections)
     add('orla_http_connections_total', {}, this.connectionsTotal)

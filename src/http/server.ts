@@ -12,6 +12,8 @@ import type { RequestHead } from '../wire/http1/message.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { ServerConnection } from './connection.ts'
 import type { AttachPoint, ConnectionHost, ConnectionLimits, Held, Refusal } from './connection-host.ts'
+import { Announcement, mayAnnounce } from './forwarding/announced.ts'
+import type { ProxyTrust } from './forwarding/peer.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { listenerFacts, type ListenerFacts } from './listener-facts.ts'
 import { acceptInto, readIntoShared, type ReadInto } from './shared-reads.ts'
@@ -26,6 +28,8 @@ export interface HttpServerOptions {
   readonly listeners: readonly ListenerConfig[]
   readonly metrics: HttpMetrics
   readonly tlsMetrics: TlsMetrics
+  /** Who may announce clients, on listeners with `proxyProtocol`. */
+  readonly trust: ProxyTrust
   readonly monotonic: () => number
   onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void
   /** A message was answered by its status and the end of its connection. */
@@ -75,7 +79,9 @@ export class HttpServer implements ConnectionHost {
         { host, port: Number(address.slice(colon + 1)), backlog: BACKLOG, reusePort: true },
         () => {
           server.off('error', reject)
-          if (tls !== undefined) server.on('connection', (socket) => this.acceptTls(socket, tls))
+          if (listener.proxyProtocol)
+            server.on('connection', (socket) => this.acceptAnnounced(socket, facts, tls))
+          else if (tls !== undefined) server.on('connection', (socket) => this.acceptTls(socket, tls))
           else acceptInto(server, (socket, read) => this.accept(socket, facts, read))
           // Out of descriptors, or a client that was gone before it was accepted: the next one may do better.
           server.on('error', () => {})
@@ -111,6 +117,44 @@ export class HttpServer implements ConnectionHost {
   private acceptTls(socket: Socket, tls: TlsListener): void {
     if (this.isFull) this.refuse(socket)
     else tls.accept(socket)
+  }
+
+  /** A connection that begins with a PROXY header. What comes after it is accepted as if it had just connected. */
+  private acceptAnnounced(socket: Socket, facts: ListenerFacts, tls: TlsListener | undefined): void {
+    const { metrics, trust } = this.options
+    if (!mayAnnounce(socket, trust)) {
+      metrics.countProxyHeader('untrusted')
+      socket.destroy()
+      return
+    }
+    if (this.isFull) {
+      this.refuse(socket)
+      return
+    }
+    const announcement: Announcement = new Announcement(socket, this.nowMs + this.limits.head, {
+      onRead: (rest) => {
+        this.forget(announcement)
+        if (tls === undefined) {
+          this.accept(socket, facts, readAfter(socket, rest))
+        } else {
+          if (rest.length > 0) socket.unshift(rest)
+          this.acceptTls(socket, tls)
+        }
+      },
+      onFailed: (failure) => {
+        metrics.countProxyHeader(failure)
+        this.forget(announcement)
+      },
+      onGone: () => this.forget(announcement),
+    })
+    this.connections.add(announcement)
+    metrics.connections = this.connections.size
+  }
+
+  private forget(connection: Held): void {
+    this.connections.delete(connection)
+    this.options.metrics.connections = this.connections.size
+    if (this.connections.size === 0) this.onEmpty?.()
   }
 
   private accept(socket: Socket, facts: ListenerFacts, read: ReadInto): void {
@@ -150,11 +194,8 @@ export class HttpServer implements ConnectionHost {
   }
 
   onClose(connection: Held): void {
-    const { metrics } = this.options
-    this.connections.delete(connection)
-    metrics.connections = this.connections.size
-    metrics.bytesOut += connection.bytesOut
-    if (this.connections.size === 0) this.onEmpty?.()
+    this.options.metrics.bytesOut += connection.bytesOut
+    this.forget(connection)
   }
 
   private checkDeadlines(): void {
@@ -182,5 +223,15 @@ export class HttpServer implements ConnectionHost {
     for (const connection of this.connections) connection.socket.destroy()
     for (const { handshaking } of this.tlsListeners) for (const socket of handshaking) socket.destroy()
     clearInterval(this.sweep)
+  }
+}
+
+/** Reads on from a paused socket of which some bytes were taken already. */
+function readAfter(socket: Socket, rest: Buffer): ReadInto {
+  return (receive) => {
+    socket.on('data', receive)
+    socket.resume()
+    // Whoever receives them may pause again, so this comes last.
+    if (rest.length > 0) receive(rest)
   }
 }

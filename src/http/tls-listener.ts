@@ -124,6 +124,7 @@ export class TlsListener {
       ;(isChallenge ? this.acmeServer : this.server).emit('connection', socket)
     }
     socket.on('data', onData)
+    socket.resume()
     socket.on('close', done)
     socket.on('end', done)
   }
@@ -146,6 +147,6 @@ export class TlsListener {
 }
 
 /** The connection below, as it was accepted. */
-export function rawSocket(socket: TLSSocket): Socket {
+export function rawSocket(socket: Socket): Socket {
   return (socket as unknown as { readonly _parent?: Socket })['_parent'] ?? socket
 }

@@ -27,6 +27,8 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_tls_certificate_expiry_timestamp_seconds:
     'When a certificate ends, in seconds since 1970, by its first name.',
   orla_http_sent_bytes_total: 'Bytes sent to clients, heads included.',
+  orla_http_proxy_header_refused_total:
+    'Connections that were closed for their PROXY header: untrusted, malformed or too late.',
   orla_http_upgrades: 'Connections that speak another protocol, such as WebSocket.',
   orla_http_upgrades_total: 'Connections that were upgraded.',
   orla_http_upgrades_refused_total: 'Upgrades that were refused because there were too many.',

@@ -89,7 +89,10 @@ export class UpgradeFlow implements OriginHandler {
       answerFull(exchange)
       return
     }
-    const tunnel = new Tunnel(connection, call, node.upgrades, () => exchange.tell())
+    const tunnel = new Tunnel(connection, call, node.upgrades, () => {
+      // Of a client that is gone the exchange tells by itself.
+      if (!exchange.gone) exchange.tell()
+    })
     this.tunnel = tunnel
     exchange.flow = tunnel
     exchange.count()
