@@ -17,6 +17,7 @@ import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
+import { Compression } from './http/body/compression.ts'
 import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { Exchange } from './http/exchange.ts'
@@ -246,7 +247,7 @@ function buildSite(
   config: Config,
   platform: Platform,
 ): Omit<Site, 'accessLog'> {
-  const keeps = (key: 'origin' | 'static' | 'cache') =>
+  const keeps = (key: 'origin' | 'static' | 'cache' | 'compress') =>
     before !== undefined && isSame(site[key], before.config[key])
   return {
     name: siteName(site),
@@ -261,14 +262,17 @@ function buildSite(
           : createFilesOrigin(site.static, platform),
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
+    compress: site.compress && new Compression(site.compress),
     // Each worker has a cache of its own: together they hold what the site was given.
-    cache: keeps('cache')
-      ? before!.cache
-      : site.cache &&
-        new ResponseCache({
-          bytesMax: Math.floor(site.cache.ram / config.edge.workers),
-          objectBytesMax: site.cache.objectBytes,
-        }),
+    cache:
+      keeps('cache') && keeps('compress')
+        ? before!.cache
+        : site.cache &&
+          new ResponseCache({
+            bytesMax: Math.floor(site.cache.ram / config.edge.workers),
+            objectBytesMax: site.cache.objectBytes,
+            asksForPlain: site.compress !== undefined,
+          }),
   }
 }
 

@@ -15,6 +15,7 @@ const PATHS = [
   'src/config/listen.ts',
   'src/config/acme.ts',
   'src/config/access-log-schema.ts',
+  'src/config/compression.ts',
 ]
 
 interface Key {
@@ -45,6 +46,9 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^PemPath\(\)$/, 'path'],
   [/^v\.array\(v\.pipe\(v\.string\(/, 'list of texts'],
   [/^v\.array\(\s*v\.pipe\(v\.string\(/, 'list of texts'],
+  [/^v\.array\(ContentType/, 'list of content types'],
+  [/^v\.pipe\(\s*v\.array\(v\.picklist\(\['zstd'/, 'list of `zstd`, `br`, `gzip`'],
+  [/^v\.pipe\(\s*v\.number\(LEVEL/, 'whole number, 1 to 19'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.array\(FetchSite/, 'list of hosts, with or without a port'],
@@ -120,7 +124,12 @@ function unwrap(expression: ts.Expression): { value: ts.Expression; fallback: st
 
 function fallbackText(expression: ts.Expression): string {
   if (ts.isArrowFunction(expression)) return `\`${expression.body.getText()}\``
-  return `\`${expression.getText().replaceAll("'", '"')}\``
+  return `\`${expression
+    .getText()
+    .replaceAll("'", '"')
+    .replace(/\s+/g, ' ')
+    .replace(/,? \]$/, ']')
+    .replace(/^\[ /, '[')}\``
 }
 
 /** The object that an expression stands for: itself, a constant, or behind `pipe`, `array`, `union` or `optional`. */

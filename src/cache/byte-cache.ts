@@ -38,7 +38,7 @@ export interface ByteCacheCounters {
 class Entry<V> implements LruLinks<Entry<V>> {
   readonly key: string
   readonly value: V
-  readonly bytes: number
+  bytes: number
   newer: Entry<V> | undefined = undefined
   older: Entry<V> | undefined = undefined
 
@@ -103,6 +103,20 @@ export class ByteCache<V> {
     this.#bytes += weight
     this.#stored++
     return true
+  }
+
+  /**
+   * The value of the key has grown or shrunk to `bytes`; others may have to go for it. False: it is larger than one entry
+   * may be, and weighs what it did; or it is not here (any more).
+   */
+  reweigh(key: string, value: V, bytes: number): boolean {
+    const entry = this.#entries.get(key)
+    const weight = bytes + key.length + ENTRY_OVERHEAD_BYTES
+    if (entry?.value !== value || !(weight <= this.entryBytesMax && bytes >= 0)) return false
+    this.#bytes += weight - entry.bytes
+    entry.bytes = weight
+    while (this.#bytes > this.bytesMax) this.#evictOne()
+    return this.#entries.get(key) === entry
   }
 
   /** True where there was something. */

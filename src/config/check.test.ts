@@ -17,7 +17,7 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     'a misspelt key is named once, with the nearest known one and the list of known ones',
     { sites: [{ orgin: ORIGIN }] },
     [
-      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `origin`, `static`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`)',
+      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `origin`, `static`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`, `compress`)',
     ],
   ],
   [

@@ -10,6 +10,7 @@ import { Acme } from './acme.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { Static } from './static-schema.ts'
+import { Compress } from './compression.ts'
 import { count, duration, network, size } from './units.ts'
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
@@ -71,6 +72,8 @@ const Site = v.strictObject({
   ),
   /** Of requests to this site, instead of `edge.accessLog`; `false` for none. */
   accessLog: v.optional(AccessLogs),
+  /** Bodies are compressed for clients that take it. `true`: with the defaults. */
+  compress: v.optional(Compress),
 })
 
 const FETCH_SITE_EXPECTED = 'expected "HOST", "HOST:PORT" or "*.example.com"'

@@ -2,7 +2,8 @@
  * The cache's place on the way of a request: a hit ends here, one request a key goes on to the origin, and the others wait.
  */
 import type { EdgeError } from '../base/errors.ts'
-import type { RequestHead } from '../wire/http1/message.ts'
+import { headerValue, headerValues, type RequestHead } from '../wire/http1/message.ts'
+import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
 import type { Hit } from './caching/lookup.ts'
@@ -90,11 +91,20 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
   if (
     isPlain &&
     plan.headerFilter.length === 0 &&
-    !exchange.mayTransform &&
+    plan.bodyFilter.length === 0 &&
     staged.appended !== undefined &&
     entry.status !== 204
   ) {
-    sendPlainHit(exchange, entry, hit, nowMs)
+    const { compress, cache } = exchange.site!
+    if (compress === undefined) sendPlainHit(exchange, entry, hit, nowMs)
+    else if (headerValue(entry.headers, 'content-encoding') === undefined) {
+      // A hit is good until the next look-up; this one may wait for a body to be compressed.
+      const { ageSeconds, ttlSeconds } = hit
+      const acceptEncoding = headerValues(exchange.headers, 'accept-encoding')
+      compress.viewFor(entry, cache!, acceptEncoding, (view) => {
+        if (!exchange.gone) sendPlainHit(exchange, view, { ageSeconds, ttlSeconds }, nowMs)
+      })
+    } else answerStored(exchange, entry, false, hit.ageSeconds, hitStatus(hit.ttlSeconds))
     return
   }
   const member = collapsed === true ? `${hitStatus(hit.ttlSeconds)}; collapsed` : hitStatus(hit.ttlSeconds)
@@ -102,7 +112,12 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
 }
 
 /** The hot path: nothing is put together but the head's last lines, and those once a second. */
-function sendPlainHit(exchange: Exchange, entry: StoredResponse, hit: Hit, nowMs: number): void {
+function sendPlainHit(
+  exchange: Exchange,
+  entry: StoredResponse,
+  hit: Pick<Hit, 'ageSeconds' | 'ttlSeconds'>,
+  nowMs: number,
+): void {
   const second = Math.floor(nowMs / 1000)
   if (entry.headTextSecond !== second) {
     entry.headTextSecond = second
@@ -144,11 +159,12 @@ export function answerStored(
   exchange.finishHead({ status, reason, fields, source: 'cache' }, (given, final, reason) => {
     let fields = given
     if (exchange.mayTransform) {
-      const bytes = entry.body.length
-      const left = exchange.sendTransformed(
-        { status: final, reason, fields, bytes },
-        hasNoBody(status) ? EMPTY_BODY : entry.body,
-      )
+      const left = sendTransformed(exchange, entry, status, {
+        status: final,
+        reason,
+        fields,
+        bytes: entry.body.length,
+      })
       if (left === undefined) return
       fields = left
     }
@@ -161,6 +177,30 @@ export function answerStored(
       fits && hasBody && !hasNoBody(final) ? entry : undefined,
     )
   })
+}
+
+/** As `Exchange.sendTransformed`; a body that is only to be compressed is compressed once, and kept beside the entry. */
+function sendTransformed(
+  exchange: Exchange,
+  entry: StoredResponse,
+  status: number,
+  outgoing: Outgoing,
+): string | undefined {
+  const { site } = exchange
+  if (hasNoBody(status) || site!.compress === undefined || exchange.plan.bodyFilter.length > 0)
+    return exchange.sendTransformed(outgoing, hasNoBody(status) ? EMPTY_BODY : entry.body)
+  const transformed = transform(exchange, outgoing)
+  if (transformed?.coding === undefined || transformed.links.length > 0)
+    return exchange.sendTransformed(outgoing, entry.body)
+  const { fields, coding } = transformed
+  site!.compress.bodyFor(entry, site!.cache!, coding, (body) => {
+    if (exchange.gone) return
+    exchange.finalFields = fields
+    const head = `HTTP/1.1 ${outgoing.status} ${outgoing.reason}\r\n${fields}content-length: ${body.length}\r\n`
+    exchange.connection.sendWhole(head, body.bytes)
+    exchange.done()
+  })
+  return undefined
 }
 
 const EMPTY_BODY = new StoredBody(Buffer.alloc(0))

@@ -57,7 +57,7 @@ export const NO_EDITS: Edits = {
   status: undefined,
   ttlSeconds: undefined,
   headers: NO_HEADERS,
-  appended: undefined,
+  appended: '',
 }
 
 let lastText = ''

@@ -8,6 +8,7 @@ import { ERROR_CODES } from '../base/error-codes.ts'
 import type { CallTrace } from '../contract/host-calls.ts'
 import type { EdgeError } from '../base/errors.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
+import { ON_THE_SPOT_MAX } from './body/compression.ts'
 import { startChain, transform, type Outgoing } from './body/transforms.ts'
 import { WholeSource, type BodyAtHand } from './body/whole-source.ts'
 import { callsField } from './calls-field.ts'
@@ -28,6 +29,7 @@ import { httpDate } from './http-date.ts'
 import type { HttpNode } from './http-node.ts'
 import type { Site } from './sites.ts'
 import type { UnitPlan } from './unit-plan.ts'
+import type { UnitStates } from './unit-states.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { filterHeaders, logExchange, type UnitTiming } from './unit-stage.ts'
 
@@ -55,9 +57,6 @@ export interface DebugRun {
   readonly result: string
   cpuUs: number
 }
-
-/** Characters of one unit's state: as the guest has it. */
-const STATE_MAX = 65_536
 
 const runText = (run: DebugRun): string => `${run.unit} ${run.phase} ${run.result} ${run.cpuUs}us`
 
@@ -96,8 +95,8 @@ export class Exchange implements Answering, LoggedRequest {
   private isLengthOpen = false
   gone = false
   private held: StoredBody | undefined
-  /** `edge.state` of units, by name, as JSON. */
-  states: Map<string, string> | undefined
+  /** `edge.state` of units. */
+  states: UnitStates | undefined
   /** The headers as received, less those that this node answers in its own way. */
   private received: HeaderList
 
@@ -287,14 +286,15 @@ export class Exchange implements Answering, LoggedRequest {
 
   // ── what bodies pass ────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Something may stand between a body and the connection: one comparison for those who have nothing there. */
+  /** Something may stand between a body and the connection: a comparison or two for those who have nothing there. */
   get mayTransform(): boolean {
-    return this.plan.bodyFilter.length > 0
+    return this.plan.bodyFilter.length > 0 || this.site?.compress !== undefined
   }
 
   /** What follows is the edge's own, and goes as it is. */
   withoutTransforms(): this {
     this.plan = { ...this.plan, headerFilter: [], bodyFilter: [] }
+    if (this.site !== undefined) this.site = { ...this.site, compress: undefined }
     return this
   }
 
@@ -305,7 +305,17 @@ export class Exchange implements Answering, LoggedRequest {
   sendTransformed(outgoing: Outgoing, body: BodyAtHand): string | undefined {
     const transformed = transform(this, outgoing)
     if (transformed === undefined) return undefined
-    if (transformed.links.length === 0) {
+    const { links, coding } = transformed
+    if (links.length === 0 && coding !== undefined && body.length <= ON_THE_SPOT_MAX) {
+      const { status, reason } = outgoing
+      const encoded = this.site!.compress!.encodeNow(coding, body.read(0, body.length))
+      this.finalFields = transformed.fields
+      const head = `HTTP/1.1 ${status} ${reason}\r\n${transformed.fields}content-length: ${encoded.length}\r\n`
+      this.connection.sendWhole(head, encoded)
+      this.done()
+      return undefined
+    }
+    if (links.length === 0 && coding === undefined) {
       this.finalFields = transformed.fields
       this.isLengthOpen = transformed.changesLength
       return transformed.fields
@@ -313,28 +323,6 @@ export class Exchange implements Answering, LoggedRequest {
     const source = new WholeSource(body)
     source.start(startChain(this, outgoing, transformed, source))
     return undefined
-  }
-
-  // ── what units keep of a request ────────────────────────────────────────────────────────────────────────────
-
-  /** Takes `edge.state` of units out of what a trip changed. */
-  takeStates<T extends { readonly edits: string }>(outcome: T): T {
-    const { edits } = outcome
-    if (!edits.startsWith('z ') && !edits.includes('\nz ')) return outcome
-    const rest: string[] = []
-    for (const line of edits.split('\n')) {
-      const [, name, json] = /^z (\S+) ([ -~]*)$/.exec(line) ?? []
-      if (name === undefined) rest.push(line)
-      else if (json!.length <= STATE_MAX) (this.states ??= new Map()).set(name, json!)
-    }
-    return { ...outcome, edits: rest.join('\n') }
-  }
-
-  /** The same as lines of edits, for the next trip. */
-  get stateLines(): string {
-    let lines = ''
-    for (const [name, json] of this.states ?? []) lines += `z ${name} ${json}\n`
-    return lines
   }
 
   /** The answer is on its way in full. */

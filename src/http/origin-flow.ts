@@ -286,10 +286,13 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   private startTransformed(fields: string, status: number, reason: string): void {
     const { exchange } = this
-    const outgoing = { status, reason, fields, bytes: this.framing === 'none' ? 0 : this.left }
+    // A HEAD is told what a GET would be.
+    const isHead = exchange.head.method === 'HEAD'
+    const bytes = this.framing === 'none' ? (isHead ? lengthIn(fields) : 0) : this.left
+    const outgoing = { status, reason, fields, bytes }
     const transformed = transform(exchange, outgoing)
     if (transformed === undefined) return
-    if (transformed.links.length === 0) {
+    if (transformed.links.length === 0 && transformed.coding === undefined) {
       exchange.finalFields = transformed.fields
       this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(transformed.fields, status)}`)
       return
@@ -386,4 +389,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (exchange.connection.hasSentHead) exchange.connection.cut()
     else exchange.answerOriginError(error)
   }
+}
+
+function lengthIn(fields: string): number | undefined {
+  const [, length] = /^content-length: (\d+)\r$/im.exec(fields) ?? []
+  return length === undefined ? undefined : Number(length)
 }

@@ -2,6 +2,7 @@
 import type { RedirectConfig, SiteConfig } from '../config/schema.ts'
 import type { Origin } from '../contract/origin.ts'
 import type { AccessLog } from './access-log/access-log.ts'
+import type { Compression } from './body/compression.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
 import type { ForwardedMode } from './forwarding/hop.ts'
 
@@ -13,6 +14,7 @@ export interface Site {
   readonly cache: ResponseCache | undefined
   /** WebSockets and other protocols that a connection may be upgraded to pass. */
   readonly upgrades: boolean
+  readonly compress: Compression | undefined
   /** What its origin is told of clients. */
   readonly forwarded: ForwardedMode
   /** Requests over HTTP are sent to HTTPS. */

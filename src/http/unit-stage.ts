@@ -8,6 +8,7 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseEdits, parseFields, type Edits } from './edits.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
+import { UnitStates } from './unit-states.ts'
 import { clientMeta, timedMeta } from './client-meta.ts'
 
 /** How long the parts of a request took, for `edge.timing`. */
@@ -69,7 +70,7 @@ export class UnitTrip implements Trip {
     this.meta = meta
     this.head = exchange.head.raw
     this.response = response
-    this.edits = exchange.states === undefined ? edits : edits + exchange.stateLines
+    this.edits = exchange.states === undefined ? edits : edits + exchange.states.lines
     this.body = body
     this.continuation = continuation
     this.next = next
@@ -86,7 +87,9 @@ export class UnitTrip implements Trip {
 
   done(came: TripOutcome): void {
     const { exchange, gathered, continuation } = this
-    const outcome = exchange.takeStates(came)
+    const outcome = UnitStates.isIn(came.edits)
+      ? { ...came, edits: (exchange.states ??= new UnitStates()).take(came.edits) }
+      : came
     if (exchange.debug !== undefined) this.note(outcome)
     if (exchange.gone && this.response === '' && continuation.outlivesClient !== true) return
     if (outcome.kind === 'failed') this.onFailed(outcome)

@@ -5,13 +5,7 @@
  * it to arrive.
  */
 import type { Transform } from 'node:stream'
-import {
-  constants,
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-} from 'node:zlib'
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { BodyChain } from './chain.ts'
 import { BodyLink } from './link.ts'
@@ -92,6 +86,9 @@ export class CodingLink extends BodyLink {
   }
 }
 
+export const isKnownCoding = (coding: string): boolean =>
+  /^(?:gzip|x-gzip|deflate|br|zstd)$/i.test(coding.trim())
+
 /** A stream that takes a body apart; undefined where the coding is none that is known here, or several. */
 export function decoderOf(coding: string): CodingStream | undefined {
   switch (coding.trim().toLowerCase()) {
@@ -108,5 +105,3 @@ export function decoderOf(coding: string): CodingStream | undefined {
       return undefined
   }
 }
-
-export { constants as zlibConstants }

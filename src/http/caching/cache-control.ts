@@ -17,6 +17,8 @@ export interface CacheControl {
   readonly mustRevalidate: boolean
   readonly proxyRevalidate: boolean
   readonly mustUnderstand: boolean
+  /** The bytes are to reach the client as they are. */
+  readonly noTransform: boolean
   readonly onlyIfCached: boolean
   /** Seconds, as all that follow; undefined where it is absent. */
   readonly maxAge: number | undefined
@@ -36,6 +38,7 @@ const NOTHING: CacheControl = {
   mustRevalidate: false,
   proxyRevalidate: false,
   mustUnderstand: false,
+  noTransform: false,
   onlyIfCached: false,
   maxAge: undefined,
   sMaxAge: undefined,
@@ -143,6 +146,9 @@ function take(
       break
     case 'proxy-revalidate':
       found.proxyRevalidate = true
+      break
+    case 'no-transform':
+      found.noTransform = true
       break
     case 'must-understand':
       if (plain) found.mustUnderstand = true

@@ -22,6 +22,8 @@ import { selectingOf } from './vary.ts'
 /** What a fill needs of its cache. */
 export interface FillTarget {
   readonly objectBytesMax: number
+  /** See `ResponseCacheOptions`. */
+  readonly asksForPlain: boolean
   /** For bytes that are not stored yet. */
   readonly room: Room
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
@@ -85,7 +87,7 @@ export class CacheFill {
   /** The head of a final response that is not the 304 to our own condition. */
   begin(response: IncomingResponse, responseTimeMs: number): StoreDecision {
     if (this.#state !== 'asking') return { store: false, reason: this.refused ?? 'incomplete' }
-    const plan = planStore(this.head, response, this.requestTimeMs, responseTimeMs)
+    const plan = this.#planFor(response, responseTimeMs)
     if (!plan.store) return this.#refuse(plan.reason, responseTimeMs)
     const length = headerValue(response.headers, 'content-length')
     this.#declaredBytes = length === undefined ? undefined : parseDeltaSeconds(length)
@@ -98,6 +100,14 @@ export class CacheFill {
     this.#state = 'filling'
     if (plan.vary.length > 0) this.#target.learnVary(this, plan.vary, responseTimeMs)
     return plan
+  }
+
+  #planFor(response: IncomingResponse, responseTimeMs: number): StoreDecision {
+    const plan = planStore(this.head, response, this.requestTimeMs, responseTimeMs)
+    const isPlain =
+      this.#target.asksForPlain && headerValue(response.headers, 'content-encoding') === undefined
+    if (!isPlain || !plan.store || plan.vary.length === 0) return plan
+    return { ...plan, vary: plan.vary.filter((name) => name !== 'accept-encoding') }
   }
 
   /** A piece of the body. It is copied. */
@@ -140,7 +150,7 @@ export class CacheFill {
       return { kind: 'mismatch' }
     }
     const merged = reviewed ?? entry.updatedBy(headers)
-    const plan = planStore(this.head, merged, this.requestTimeMs, responseTimeMs)
+    const plan = this.#planFor(merged, responseTimeMs)
     const names = plan.store ? plan.vary : []
     const selecting = selectingOf(names, this.head.headers)
     const response = new StoredResponse(
@@ -150,6 +160,7 @@ export class CacheFill {
       selecting,
       responseTimeMs,
     )
+    response.inheritEncodings(entry)
     if (plan.store) {
       entry.body.hold()
       this.#end()

@@ -27,6 +27,8 @@ export interface ResponseCacheOptions {
   readonly bytesMax: number
   /** One body at most; half of `bytesMax` at most in any case. */
   readonly objectBytesMax: number
+  /** The origin is asked for plain bodies alone: what is plain does not vary by `Accept-Encoding`, whatever it says. */
+  readonly asksForPlain?: boolean
 }
 
 export interface ResponseCacheCounters {
@@ -64,6 +66,7 @@ export class ResponseCache {
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
+      asksForPlain: options.asksForPlain ?? false,
       room: {
         reserve: (bytes) => {
           if (this.#fillingBytes + bytes > fillingBytesMax) return false
@@ -148,6 +151,11 @@ export class ResponseCache {
     const before = Array.from(this.#fills.get(key) ?? [])
     for (const fill of before) fill.invalidate()
     return wasStored
+  }
+
+  /** A stored response was compressed: it weighs more. False: what was made is not to be kept. */
+  reweigh(response: StoredResponse): boolean {
+    return this.#shelf.reweigh(response)
   }
 
   /** Everything goes, as if each key had been invalidated. */

@@ -82,6 +82,11 @@ export class Shelf {
     return isKept
   }
 
+  /** It has grown. False: that is more than there is room for. */
+  reweigh(response: StoredResponse): boolean {
+    return this.#cache.reweigh(response.slot, response, response.bytes)
+  }
+
   /** Takes away one response, if it still stands here. */
   remove(key: string, response: StoredResponse): void {
     const { owner } = response

@@ -5,6 +5,7 @@
  * is why a small body is kept as text beside its bytes.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
+import { Encodings } from './encodings.ts'
 import { formatHttpDate } from './http-date.ts'
 import { notModifiedHeaders } from './conditional.ts'
 import type { Hit } from './lookup.ts'
@@ -73,7 +74,7 @@ export class StoredResponse {
   readonly lastModified: string | undefined
   readonly date: string | undefined
   /** `Cache-Status` of the caches before us, for `appendCacheStatus`. */
-  readonly priorCacheStatus: string | undefined
+  priorCacheStatus: string | undefined
   /** When the origin made it, by our clock: its age is a moment minus this. */
   readonly bornMs: number
   /** Fresh from `notBeforeMs` to before this. −∞: never without asking. */
@@ -101,6 +102,7 @@ export class StoredResponse {
   owner: Variants | undefined = undefined
   slot = ''
 
+  #encodings: Encodings | undefined
   #bodyText: string | undefined
   #notModifiedPrefix: string | undefined
 
@@ -155,6 +157,39 @@ export class StoredResponse {
     return { status: this.status, reason: this.reason, headers: updatedHeaders(stored, headers) }
   }
 
+  /** It in other codings. */
+  get encodings(): Encodings {
+    return (this.#encodings ??= new Encodings())
+  }
+
+  /** Takes over the bodies that were made of the same body, before a 304 renewed it. */
+  inheritEncodings(before: StoredResponse): void {
+    if (before.#encodings === undefined || before.body !== this.body) return
+    for (const [coding, body] of before.#encodings.bodies) this.encodings.bodies.set(coding, body)
+  }
+
+  /** The same response with another body and head. */
+  withBody(headers: HeaderList, body: StoredBody): StoredResponse {
+    const { status, reason, bornMs, freshUntilMs, staleAllowed, selecting } = this
+    const plan: StorePlan = {
+      store: true,
+      bornMs,
+      freshUntilMs,
+      staleAllowed,
+      lifetimeSource: 'none',
+      vary: [],
+    }
+    const view = new StoredResponse(
+      { status, reason, headers },
+      body,
+      plan,
+      selecting,
+      this.notBeforeMs + CLOCK_SKEW_MS,
+    )
+    view.priorCacheStatus = this.priorCacheStatus
+    return view
+  }
+
   isFresh(nowMs: number): boolean {
     return nowMs < this.freshUntilMs && nowMs >= this.notBeforeMs
   }
@@ -178,6 +213,10 @@ export class StoredResponse {
       RESPONSE_OVERHEAD_BYTES
     if (this.body.length <= BODY_TEXT_BYTES_MAX) bytes += this.body.length
     for (const { received } of this.selecting) bytes += 2 * (received?.length ?? 0) + CHOICE_OVERHEAD_BYTES
+    // Each view has heads of its own.
+    if (this.#encodings !== undefined)
+      bytes +=
+        this.#encodings.bytes + (this.#encodings.bodies.size + 1) * (3 * text + RESPONSE_OVERHEAD_BYTES)
     return bytes + (this.priorCacheStatus?.length ?? 0) + (this.#beforeLines?.length ?? 0)
   }
 }
