@@ -2,6 +2,11 @@
 import { Invocation } from './invocation.ts'
 import type { Entry } from './lane.ts'
 
+/** What authors are told. */
+export const BACKGROUND_LOST = 'waitUntil: its work was lost with its isolate'
+export const BUSY = 'the machine was too busy to run it'
+export const ONCE_ONLY = 'it was cut off after a fetch or a write to kv, so it is not run again: '
+
 /**
  * Which of those that were lost ran when the isolate was cut off: by the entry, by what the guest said, or because there
  * is but one. Undefined where that is unknown: what awaited goes on after the step, and nobody can tell them apart.

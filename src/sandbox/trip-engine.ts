@@ -9,7 +9,7 @@ import { CallDesk } from './call-desk.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
-import { culprit, thrownText } from './judgement.ts'
+import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, thrownText } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
 import * as protocol from './protocol.ts'
 import type { CutReason } from './isolate-host.ts'
@@ -41,8 +41,6 @@ const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
 const WHERE_MAX = 256
 const WARN = protocol.LOG_LEVELS.indexOf('warn')
-const BUSY = 'the machine was too busy to run it'
-const ONCE_ONLY = 'it was cut off after a fetch or a write to kv, so it is not run again: '
 
 export class TripEngine implements LaneEvents {
   readonly #events: EngineEvents
@@ -167,7 +165,7 @@ export class TripEngine implements LaneEvents {
   }
 
   #runningAt(slot: LaneSlot, id: number): Invocation | undefined {
-    const invocation = id > 0 ? this.#running.get(id) : undefined
+    const invocation = this.#running.get(id)
     return invocation?.where === slot ? invocation : undefined
   }
 
@@ -267,6 +265,7 @@ export class TripEngine implements LaneEvents {
     patience: number,
   ): void {
     const { unit } = slot
+    this.#tellLostBackground(slot)
     const lost = [...this.#unanswered(slot, entries), ...slot.pending]
     slot.lane.markGone(slot)
     if (reason === 'install') {
@@ -307,6 +306,13 @@ export class TripEngine implements LaneEvents {
     }
   }
 
+  /** Work that went on after an answer went down with its isolate, and is not begun again. */
+  #tellLostBackground(slot: LaneSlot): void {
+    for (const id of slot.background.keys()) {
+      if (!this.#runningAt(slot, id)) this.#events.logged(slot.unit, WARN, BACKGROUND_LOST, '')
+    }
+  }
+
   /** Those of the entries that are still without an answer, and not elsewhere. */
   #unanswered(slot: LaneSlot, entries: readonly Entry[]): Invocation[] {
     const left: Invocation[] = []
@@ -341,7 +347,10 @@ export class TripEngine implements LaneEvents {
    * the unit to blame fails.
    */
   moveFrom(lane: Lane, guilty: UnitSlot | undefined, reason: FailureReason, message: string): void {
-    for (const slot of lane.slots.values()) lane.markGone(slot)
+    for (const slot of lane.slots.values()) {
+      this.#tellLostBackground(slot)
+      lane.markGone(slot)
+    }
     for (const invocation of this.#running.all()) {
       if (invocation.where?.lane !== lane || invocation.outcome !== 'running') continue
       if (invocation.unit === guilty) this.#fail(invocation, reason, message)

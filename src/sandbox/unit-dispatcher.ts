@@ -61,6 +61,8 @@ export interface UnitDispatcher extends UnitRunner {
 const WATCH_MS = 10
 /** More than that between two looks is time in which this worker was held up. */
 const LOOK_MS_MAX = 40
+/** How long the end of this worker waits for work that goes on after answers. */
+const BACKGROUND_GRACE_MS = 3000
 /** A lane that has not answered for so long is held up. */
 const STALLED_MS = 30
 
@@ -370,8 +372,18 @@ class Dispatcher implements UnitDispatcher {
     return this.#fleet.pids
   }
 
+  /** What goes on after answers is given a moment: it was promised, and nobody else will do it. */
+  async #backgroundEnds(): Promise<void> {
+    const lanes = () => (this.#inline ? [this.#inline, ...this.#fleet.lanes] : this.#fleet.lanes)
+    const isBusy = () =>
+      lanes().some(({ slots }) => [...slots.values()].some((slot) => slot.background.size > 0))
+    const deadline = performance.now() + BACKGROUND_GRACE_MS
+    while (isBusy() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+
   async close(): Promise<void> {
     if (this.#engine.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    await this.#backgroundEnds()
     this.#inline?.shut()
     await this.#fleet.close()
   }
