@@ -78,6 +78,14 @@ export const ERROR_CODES = {
     'config',
     500,
   ),
+  'process-unknown': row('there is no such process or thread', 'see `ps -eL`', 'client', 404),
+  'process-unreadable': row(
+    'the process may not be read',
+    'run it as root, or as the user that the process belongs to',
+    'client',
+    403,
+  ),
+  'command-not-run': row('the command cannot be run', 'check its name and its rights', 'client', 404),
   'log-unwritable': row(
     'an access log cannot be written',
     'check the folder and its rights, or change `accessLog`',

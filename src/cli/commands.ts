@@ -27,5 +27,9 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   tokens: { summary: 'list, make, rotate or revoke tokens', load: () => import('./commands/tokens.ts') },
   audit: { summary: 'tell who changed what', load: () => import('./commands/audit.ts') },
   tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
+  cputime: {
+    summary: 'measure CPU time beside wall time, of a command or a process',
+    load: () => import('./commands/cputime.ts'),
+  },
   version: { summary: 'print the version', load: () => import('./commands/version.ts') },
 }
