@@ -49,6 +49,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.array\(ContentType/, 'list of content types'],
   [/^v\.pipe\(\s*v\.array\(v\.picklist\(\['zstd'/, 'list of `zstd`, `br`, `gzip`'],
   [/^v\.pipe\(\s*v\.number\(LEVEL/, 'whole number, 1 to 19'],
+  [/^v\.array\(TrustedKey/, 'list of keys'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.array\(FetchSite/, 'list of hosts, with or without a port'],

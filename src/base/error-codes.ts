@@ -122,6 +122,12 @@ export const ERROR_CODES = {
     500,
   ),
   'unit-invalid': row('the unit was refused', 'mend what is named; what was live stays live', 'unit', 422),
+  'unit-unsigned': row(
+    'the unit is not signed as it has to be',
+    'sign it with a trusted key: `orla deploy --sign KEYFILE`; what was live stays live',
+    'unit',
+    422,
+  ),
   'unit-unknown': row('there is no such unit', '`orla units` lists them', 'client', 404),
   'unit-conflict': row('the unit cannot be changed so', 'see `orla units --json`', 'client', 409),
   'site-unknown': row('there is no such site', '`orla sites` lists them', 'client', 404),

@@ -25,6 +25,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   tokens: { summary: 'list, make, rotate or revoke tokens', load: () => import('./commands/tokens.ts') },
+  keys: { summary: 'make a key that signs units', load: () => import('./commands/keys.ts') },
   audit: { summary: 'tell who changed what', load: () => import('./commands/audit.ts') },
   tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
   cputime: {

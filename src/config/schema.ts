@@ -193,6 +193,9 @@ const Edge = v.strictObject({
   accessLog: v.optional(AccessLogs, false),
 })
 
+const KEY_EXPECTED = 'expected a public key as `orla keys new` prints it, such as "ed25519:…="'
+const TrustedKey = v.pipe(v.string(KEY_EXPECTED), v.regex(/^ed25519:[A-Za-z0-9+/]{43}=$/, KEY_EXPECTED))
+
 const Control = v.strictObject({
   /** Where the admin API and `/metrics` are. Not for the open network: it speaks HTTP without TLS. */
   listen: v.optional(Listen, '127.0.0.1:8081'),
@@ -202,6 +205,16 @@ const Control = v.strictObject({
   ),
   /** Names by which it may be called beside its address, as when a proxy stands before it. Checked where it listens on this machine alone. */
   hosts: v.optional(v.array(v.string()), []),
+  /** Whose units this node runs: see `orla keys` and `orla deploy --sign`. */
+  units: v.optional(
+    v.strictObject({
+      /** Public keys, as `orla keys new` prints them. What is signed at all has to be signed by one of them. */
+      trustedKeys: v.optional(v.array(TrustedKey, 'expected a list of keys such as "ed25519:…"'), []),
+      /** Refuses units that nobody signed, at a deploy and when they are read from the store. */
+      requireSignature: v.optional(v.boolean(), false),
+    }),
+    {},
+  ),
 })
 
 const StoreConfig = v.strictObject({

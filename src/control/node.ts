@@ -53,6 +53,8 @@ export interface DeployRequest {
   readonly files: Readonly<Record<string, string>>
   /** The path under which `source` is known in messages and to relative imports. */
   readonly entry: string
+  /** See `unit/signature.ts`. */
+  readonly signature?: string
   /** Wins over the fields in the module. Unchecked. */
   readonly manifest: Readonly<Record<string, unknown>>
   readonly env: EnvironmentChange

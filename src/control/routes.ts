@@ -56,17 +56,15 @@ export const ROUTES: readonly Route[] = [
     access: 'deploy',
     limited: 'may',
     async handle({ node, name, request }) {
-      const { wait, timeoutMs, entry, env, secrets, tests, ...rest } = await readBody(
-        request,
-        shapes.DeployBody,
-      )
+      const body = await readBody(request, shapes.DeployBody)
+      const { wait, timeoutMs, entry, env, secrets, tests, signature, ...rest } = body
       return node.deploy(
         name,
         {
           ...rest,
+          ...defined({ tests, signature }),
           entry: entry ?? `${name}.${rest.language}`,
           env: defined({ env, secrets }),
-          ...defined({ tests }),
         },
         { wait, timeoutMs },
       )

@@ -37,6 +37,8 @@ export const DeployBody = v.strictObject({
   manifest: v.optional(v.record(text(), v.unknown()), {}),
   /** The path of the unit's own tests among `files`: they are run, and one that fails refuses the deploy. */
   tests: v.optional(text()),
+  /** What `orla deploy --sign` makes: `KEY.SIGNATURE`. */
+  signature: v.optional(text()),
   /** Over what the version before had. */
   env: v.optional(changes()),
   secrets: v.optional(changes()),

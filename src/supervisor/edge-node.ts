@@ -14,6 +14,7 @@ import type { FromWorker, MetricSample, UnitSet } from '../contract/messages.ts'
 import { versionKey } from '../contract/unit.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
+import { signatureCheck } from '../unit/signature.ts'
 import { SiteReader } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
@@ -90,12 +91,17 @@ export class EdgeNode {
   constructor(around: NodeSurroundings) {
     const { config, log, store, directory, shared, secrets } = around
     const cache: VersionCache = new Map()
+    const { trustedKeys, requireSignature } = config.control.units
+    const checkSignature = signatureCheck(trustedKeys, requireSignature)
     const sites = new SiteControl({
       ...around,
       reader: new SiteReader(store),
       make: (request, options) => this.#make(request, options),
     })
-    const readSet = (): UnitSet => ({ ...readUnits(store, secrets, cache), served: sites.served() })
+    const readSet = (): UnitSet => ({
+      ...readUnits(store, secrets, cache, checkSignature),
+      served: sites.served(),
+    })
     this.#sites = sites
     this.#around = around
     this.#timers = new UnitTimers({
@@ -149,6 +155,7 @@ export class EdgeNode {
       tailHub: this.#tailHub,
       make: (request, options) => this.#make(request, options),
       sites,
+      checkSignature,
       shareQuarantine: () => this.#shareQuarantine(),
       breakers: () => this.#breakers(),
       samples: () => this.#samples(),

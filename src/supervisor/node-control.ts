@@ -39,10 +39,13 @@ import {
   listPointers,
   readPointer,
   readRecord,
+  recordKey,
   unitsEnabled,
   type SecretBox,
   type UnitPointer,
+  type VersionRecord,
 } from '../unit/records.ts'
+import type { CheckSignature } from '../unit/signature.ts'
 import { scheduleProblems } from '../unit/schedule.ts'
 import { parseManifest } from '../unit/manifest.ts'
 import type { Breakers } from './breakers.ts'
@@ -65,6 +68,7 @@ export interface NodeParts {
   readonly builder: UnitBuilder
   readonly make: (request: ChangeRequest, options: ChangeOptions) => Promise<ChangeResult>
   readonly sites: SiteControl
+  readonly checkSignature: CheckSignature
   readonly pool: WorkerPool
   readonly epochs: Epochs
   readonly quarantines: Quarantines
@@ -90,7 +94,6 @@ export function nodeControl(parts: NodeParts): ControlledNode {
   /** Of what may be changed, also what it would become: a deploy is known when it was tried, so its first plan is not looked at. */
   function make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
     const { guard } = options
-    if (!guard) return parts.make(request, options)
     const { name } = request
     let isKnown = request.prepare === undefined
     return parts.make(
@@ -98,10 +101,13 @@ export function nodeControl(parts: NodeParts): ControlledNode {
         ...request,
         plan(module) {
           const before = liveReach(name)
-          if (before) guard.unit(name, before)
+          if (before) guard?.unit(name, before)
           const planned = request.plan(module)
-          const after = planned.unit?.manifest ?? readRecord(store, name, planned.version)?.manifest
-          if (after && isKnown) guard.unit(name, after)
+          const after = plannedRecord(store, planned)
+          if (after && isKnown) {
+            guard?.unit(name, after.manifest)
+            parts.checkSignature(name, after)
+          }
           isKnown = true
           return planned
         },
@@ -141,7 +147,10 @@ export function nodeControl(parts: NodeParts): ControlledNode {
             return { timings, warnings: [...warnings] }
           },
           plan(module) {
-            const known = readModule(name, module, request)
+            const known = {
+              ...readModule(name, module, request),
+              ...(request.signature !== undefined && { signature: request.signature }),
+            }
             const env = envChange(request.env)
             const planned = planDeploy(store, { ...draft, ...known, name, env }, context(name))
             return tests ? { ...planned, tests } : planned
@@ -290,6 +299,14 @@ export function unitStates(store: SqliteStore, quarantines: Quarantines): UnitSt
 function unitState(name: string, pointer: UnitPointer, isOn: boolean, quarantines: Quarantines): UnitState {
   if (pointer.disabled || !isOn) return 'disabled'
   return quarantines.of({ name, version: pointer.live }) ? 'quarantined' : 'live'
+}
+
+/** The version that would be live: one that is made, or one from before. */
+function plannedRecord(store: SqliteStore, { name, version, effects }: Plan): VersionRecord | undefined {
+  const key = recordKey(name, version)
+  const made = effects.find((effect) => effect.key === key && effect.operation === 'SET')
+  if (made && 'value' in made) return JSON.parse(made.value) as VersionRecord
+  return readRecord(store, name, version)
 }
 
 /** Before a module was tried nothing is known of it, but what the deploy itself says is checked already. */

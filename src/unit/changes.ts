@@ -36,6 +36,8 @@ export interface Draft {
   readonly entry: string
   readonly phases: number
   readonly manifest: Manifest
+  /** See `signature.ts`. */
+  readonly signature?: string
   /** Over what the version before had: a deploy of new code keeps the environment. */
   readonly env?: EnvChange
 }

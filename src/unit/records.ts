@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
 import type { UnitSet } from '../contract/messages.ts'
 import type { Store } from '../contract/store.ts'
+import type { CheckSignature } from './signature.ts'
 import { versionKey, type Manifest, type UnitVersion } from '../contract/unit.ts'
 
 export const ENABLED_KEY = 'settings/units-enabled'
@@ -43,6 +44,8 @@ export interface VersionRecord {
   readonly phases: number
   readonly manifest: Manifest
   readonly env: Readonly<Record<string, EnvValue>>
+  /** Over name, code, phases and manifest: see `signature.ts`. */
+  readonly signature?: string
   /** SHA-256 of `code`, hex. */
   readonly hash: string
   /** Milliseconds since 1970 when this version was made. */
@@ -108,11 +111,16 @@ export type VersionCache = Map<string, UnitVersion>
  * The set of units that the store says is live now; its epoch is the store's position. Throws rather than leave out a
  * unit that cannot be read: a set without an access unit would open what that unit guards.
  */
-export function readUnits(store: Store, secrets: SecretBox, cache: VersionCache = new Map()): UnitSet {
+export function readUnits(
+  store: Store,
+  secrets: SecretBox,
+  cache: VersionCache = new Map(),
+  check: CheckSignature = () => {},
+): UnitSet {
   const seen: VersionCache = new Map()
   const read = (name: string, version: number): UnitVersion => {
     const key = versionKey({ name, version })
-    const unit = cache.get(key) ?? readVersion(store, name, version, secrets)
+    const unit = cache.get(key) ?? readVersion(store, name, version, secrets, check)
     seen.set(key, unit)
     return unit
   }
@@ -131,9 +139,18 @@ export function readUnits(store: Store, secrets: SecretBox, cache: VersionCache 
 }
 
 /** One version out of the store. Throws `store-corrupt` where a pointer names what is not there. */
-export function readVersion(store: Store, name: string, version: number, secrets: SecretBox): UnitVersion {
+export function readVersion(
+  store: Store,
+  name: string,
+  version: number,
+  secrets: SecretBox,
+  check: CheckSignature = () => {},
+): UnitVersion {
   const record = readRecord(store, name, version)
-  if (record) return toUnitVersion(name, version, record, secrets)
+  if (record) {
+    check(name, record)
+    return toUnitVersion(name, version, record, secrets)
+  }
   throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version })}, which is in use`)
 }
 

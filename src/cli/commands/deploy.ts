@@ -16,6 +16,7 @@ import { ControlClient, ControlRefusal } from '../control-client.ts'
 import { MANIFEST_OPTIONS, manifestFrom } from '../manifest-options.ts'
 import { collectModule, shownFile } from '../module-files.ts'
 import { type FindFile, problemText, refusalText } from '../refusal.ts'
+import { signModule } from '../sign.ts'
 import { unitNameOf } from '../unit-name.ts'
 
 export const command: Command = {
@@ -38,6 +39,10 @@ export const command: Command = {
     },
     secret: { value: 'K=V', many: true, text: 'the same, but encrypted in the store and never shown' },
     'no-tests': { text: 'do not run the tests that lie beside it' },
+    sign: {
+      value: 'KEYFILE',
+      text: 'signs it with a key that `orla keys new` made; runs its top level here to know what it says',
+    },
     ...MANIFEST_OPTIONS,
     ...CHANGE_OPTIONS,
     ...CONTROL_OPTIONS,
@@ -63,7 +68,7 @@ export const command: Command = {
     })
     return deployAll(
       units,
-      requestFrom(args),
+      { ...requestFrom(args), keyFile: args.text('sign') },
       ControlClient.from(args, terminal),
       args.flag('json'),
       !args.flag('no-tests'),
@@ -77,7 +82,7 @@ interface NamedFile {
   readonly name: string
 }
 
-type SharedRequest = ReturnType<typeof requestFrom>
+type SharedRequest = ReturnType<typeof requestFrom> & { readonly keyFile: string | undefined }
 
 /** What all units of one command have in common. */
 function requestFrom(args: Arguments) {
@@ -125,7 +130,7 @@ async function deployAll(
 /** The result, or the exit code when there is none; then what was wrong has been told. */
 async function deploy(
   { path, name }: NamedFile,
-  shared: SharedRequest,
+  { keyFile, ...shared }: SharedRequest,
   control: ControlClient,
   withTests: boolean,
   terminal: Terminal,
@@ -134,7 +139,12 @@ async function deploy(
   const { source, language, entry, files, tests } = module
   const find: FindFile = (file) => shownFile(module, file, terminal.cwd)
   try {
-    const body = { source, language, entry, files, ...(tests !== undefined && { tests }), ...shared }
+    const signature =
+      keyFile === undefined
+        ? undefined
+        : await signModule(resolve(terminal.cwd, keyFile), name, module, shared.manifest)
+    const more = { ...(tests !== undefined && { tests }), ...(signature && { signature }) }
+    const body = { source, language, entry, files, ...more, ...shared }
     const options = { body, timeoutMs: callTimeoutMs(shared) }
     const result = (await control.call('PUT', `/v1/units/${name}`, options)) as ChangeResult
     if (result.tests !== undefined) terminal.note(`${result.tests} tests passed`)

@@ -1,0 +1,69 @@
+/** Units that are signed, on a node that runs no others. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { orla, startOrla } from '../harness/command.ts'
+import { startNode } from '../harness/node.ts'
+
+const SOURCE = `export default {
+  paths: ['/hi'],
+  limits: { cpuMs: 5 },
+  content: (_request: unknown, edge: { env: Record<string, string> }) => new Response('hi ' + edge.env['A']),
+}
+`
+
+test('a node that asks for signatures runs what a trusted key signed, and nothing that was changed', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'orla-signed-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const key = (name: string) => orla(['keys', 'new', name], { cwd: folder })
+  const trusted = (await key('good.key')).stdout.trim()
+  assert.match(trusted, /^ed25519:[A-Za-z0-9+/]{43}=$/)
+  assert.equal((await stat(join(folder, 'good.key'))).mode & 0o777, 0o600)
+  assert.equal((await key('good.key')).code, 1)
+  await key('other.key')
+
+  const config = { control: { units: { trustedKeys: [trusted], requireSignature: true } } }
+  const node = await startNode(t, { folder, config })
+  await writeFile(join(folder, 'hi.ts'), SOURCE)
+  const deploy = (...more: string[]) => node.orla('deploy', 'hi.ts', '--env', 'A=1', ...more)
+  const refuses = async (says: RegExp, ...more: string[]) => {
+    const { code, stderr } = await deploy(...more)
+    assert.equal(code, 1, stderr)
+    assert.match(stderr, says)
+  }
+  await refuses(/hi is not signed, and this node runs signed units alone/)
+  await refuses(/is signed with the key [0-9a-f]{16}, which is not trusted here/, '--sign', 'other.key')
+  const { code, stderr } = await deploy('--sign', 'good.key')
+  assert.equal(code, 0, stderr)
+  assert.equal((await node.request('/hi')).text, 'hi 1')
+  // Values may change without the key, code and manifest may not.
+  assert.equal((await node.orla('env', 'hi', '--env', 'A=2')).code, 0)
+  assert.equal((await node.request('/hi')).text, 'hi 2')
+  assert.equal((await node.orla('rollback', 'hi')).code, 0)
+  const { signature } = JSON.parse(
+    (JSON.parse((await node.api('GET', '/v1/snapshot')).text) as { entries: Record<string, string> }).entries[
+      'unit-version/hi/1'
+    ]!,
+  ) as { signature: string }
+  for (const [name, source] of [
+    ['hi', SOURCE.replace("'hi '", "'ho '")],
+    ['hi', SOURCE.replace('/hi', '/*')],
+    ['ho', SOURCE],
+  ] as const) {
+    const answer = await node.api('PUT', `/v1/units/${name}`, { source, entry: 'hi.ts', signature })
+    assert.equal(answer.status, 422, answer.text)
+    assert.match(answer.text, /is not of its name, code and manifest/)
+  }
+  assert.equal((await node.request('/hi')).text, 'hi 1')
+
+  // Whoever can write the store cannot make an edge run it.
+  await node.stop()
+  const db = new DatabaseSync(join(folder, 'data', 'orla.db'))
+  db.exec(`UPDATE state SET value = replace(value, 'cpuMs":5', 'cpuMs":9') WHERE key = 'unit-version/hi/1'`)
+  db.close()
+  const again = startOrla(t, ['start'], { cwd: folder })
+  await assert.rejects(again, /the signature of hi is not of its name, code and manifest/)
+})
