@@ -27,7 +27,7 @@ const LOST_ANSWERS_MAX = 4
  * a batch crosses in pieces below that length, unless it is so long that it is mostly one body.
  */
 const PIECE_LENGTH = 1000
-const PIECES_MAX = 64
+const PIECES_MAX = 160
 const WARN = LOG_LEVELS.indexOf('warn')
 
 /** How a step ended that did not end well. */
