@@ -32,6 +32,7 @@ import { hstsEdit } from './http/listener-facts.ts'
 import { HttpServer } from './http/server.ts'
 import type { Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
+import { Http2Metrics } from './http/http2/metrics.ts'
 import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
@@ -122,6 +123,7 @@ export function composeWorker(
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
   const tlsMetrics = new TlsMetrics()
+  const http2Metrics = new Http2Metrics()
   let tls = start.tls
   let httpsPort = 443
   const upgrades = new Upgrades(() => sites.served.limits, clock.monotonic())
@@ -161,6 +163,7 @@ export function composeWorker(
     metrics,
     tlsMetrics,
     trust,
+    http2Metrics,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
       const peer = (connection.peer ??= new Peer(connection.ends, trust))
@@ -204,6 +207,7 @@ export function composeWorker(
       ...metrics.samples(),
       ...(tls === undefined ? [] : tlsMetrics.samples()),
       ...upgrades.samples(),
+      ...http2Metrics.samples(),
       ...cacheSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),

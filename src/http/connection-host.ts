@@ -7,6 +7,8 @@ import type { ClientConnection } from './client-connection.ts'
 
 export interface ConnectionLimits extends HeadLimits {
   readonly bodyBytes: number
+  /** Requests at once on one HTTP/2 connection. */
+  readonly streams: number
   /** Milliseconds, as in `config.edge.limits`. */
   readonly idle: number
   readonly head: number

@@ -13,6 +13,7 @@ import { eventually } from '../../test/harness/eventually.ts'
 import { CidrSet } from '../base/cidr.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { HttpServer } from './server.ts'
+import { Http2Metrics } from './http2/metrics.ts'
 import { TlsMetrics } from './tls-metrics.ts'
 
 const LIMITS = {
@@ -24,6 +25,7 @@ const LIMITS = {
   head: 300,
   body: 300,
   connections: 100,
+  streams: 10,
   handshake: 1000,
   handshakes: 10,
 }
@@ -42,6 +44,7 @@ before(async () => {
     listeners: v.parse(ListenList, '127.0.0.1:0'),
     metrics,
     tlsMetrics: new TlsMetrics(),
+    http2Metrics: new Http2Metrics(),
     monotonic: () => performance.now(),
     onRequest(connection, head) {
       connection.attach({

@@ -5,6 +5,8 @@ export interface ListenerFacts {
   readonly scheme: 'http' | 'https'
   /** Every request is sent to HTTPS. */
   readonly redirect: RedirectConfig | undefined
+  /** HTTP/2 by prior knowledge is spoken as well. */
+  readonly h2c: boolean
   /** Edit that adds `Strict-Transport-Security`; empty where there is none. */
   readonly hsts: string
 }
@@ -14,6 +16,7 @@ export function listenerFacts(listener: ListenerConfig): ListenerFacts {
   return {
     scheme: tls === undefined ? 'http' : 'https',
     redirect: redirectHttps === false ? undefined : (redirectHttps as RedirectConfig),
+    h2c: listener.h2c,
     hsts: hstsEdit(hsts),
   }
 }

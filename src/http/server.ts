@@ -6,7 +6,7 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { ListenerConfig } from '../config/schema.ts'
-import type { TlsMaterial } from '../contract/tls.ts'
+import type { ClientCertificate, TlsMaterial } from '../contract/tls.ts'
 import { clientCertificate } from '../tls/client-certificate.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -15,6 +15,9 @@ import type { AttachPoint, ConnectionHost, ConnectionLimits, Held, Refusal } fro
 import { Announcement, mayAnnounce } from './forwarding/announced.ts'
 import type { ProxyTrust } from './forwarding/peer.ts'
 import type { HttpMetrics } from './http-metrics.ts'
+import { Http2Connection } from './http2/connection.ts'
+import type { Http2Metrics } from './http2/metrics.ts'
+import { ProtocolChoice } from './protocol-choice.ts'
 import { listenerFacts, type ListenerFacts } from './listener-facts.ts'
 import { acceptInto, readIntoShared, type ReadInto } from './shared-reads.ts'
 import { TlsListener, type HandshakeLimits } from './tls-listener.ts'
@@ -30,6 +33,7 @@ export interface HttpServerOptions {
   readonly tlsMetrics: TlsMetrics
   /** Who may announce clients, on listeners with `proxyProtocol`. */
   readonly trust: ProxyTrust
+  readonly http2Metrics: Http2Metrics
   readonly monotonic: () => number
   onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void
   /** A message was answered by its status and the end of its connection. */
@@ -98,9 +102,8 @@ export class HttpServer implements ConnectionHost {
       limits: () => this.limits,
       metrics: this.options.tlsMetrics,
       onSecure: (socket) => {
-        const connection = new ServerConnection(socket, this, facts, clientCertificate(socket))
-        this.keep(connection)
-        readIntoShared(socket, (bytes) => connection.onData(bytes))
+        const isHttp2 = socket.alpnProtocol === 'h2'
+        readIntoShared(socket, this.open(socket, facts, isHttp2, clientCertificate(socket)))
       },
     })
     if (this.tlsMaterial !== undefined) tls.update(this.tlsMaterial)
@@ -162,9 +165,34 @@ export class HttpServer implements ConnectionHost {
       this.refuse(socket)
       return
     }
-    const connection = new ServerConnection(socket, this, facts)
+    read(facts.h2c ? this.choose(socket, facts) : this.open(socket, facts, false))
+  }
+
+  /** Makes the connection that speaks over this socket; returns who takes what comes. */
+  private open(
+    socket: Socket,
+    facts: ListenerFacts,
+    isHttp2: boolean,
+    certificate?: ClientCertificate,
+  ): (bytes: Buffer) => void {
+    const connection = isHttp2
+      ? new Http2Connection(socket, this, facts, this.options.http2Metrics, certificate)
+      : new ServerConnection(socket, this, facts, certificate)
     this.keep(connection)
-    read((bytes) => connection.onData(bytes))
+    return (bytes) => connection.onData(bytes)
+  }
+
+  private choose(socket: Socket, facts: ListenerFacts): (bytes: Buffer) => void {
+    let receive: ((bytes: Buffer) => void) | undefined
+    const choice = new ProtocolChoice(socket, this, (isHttp2) => {
+      this.connections.delete(choice)
+      return this.open(socket, facts, isHttp2)
+    })
+    this.connections.add(choice)
+    return (bytes) => {
+      if (receive === undefined) receive = choice.onData(bytes)
+      else receive(bytes)
+    }
   }
 
   /** Handshakes count: a client that never ends one takes a place all the same. */

@@ -48,7 +48,7 @@ export class TlsListener {
     this.contexts = new SecureContexts(listener.tls!, `orla ${index}`)
     this.server = createServer({
       handshakeTimeout: limits.handshake,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: listener.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       requestCert: clientAuth !== undefined,
       rejectUnauthorized: clientAuth?.mode === 'require',
       SNICallback: (name, use) => use(null, this.contexts.find(name)),

@@ -21,6 +21,12 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_http_aborted_total: 'Requests whose client went away before the answer was sent.',
   orla_http_connections: 'Open connections of clients.',
   orla_http_connections_total: 'Accepted connections of clients.',
+  orla_http2_connections: 'Open connections of clients that speak HTTP/2.',
+  orla_http2_connections_total: 'Accepted connections of clients that speak HTTP/2.',
+  orla_http2_streams_total: 'Requests over HTTP/2.',
+  orla_http2_resets_total: 'Streams of HTTP/2 that were reset, by whom and why.',
+  orla_http2_connection_errors_total:
+    'Connections of HTTP/2 that were ended because of what the client did, by reason.',
   orla_tls_handshaking: 'TLS handshakes under way.',
   orla_tls_handshakes_total: 'TLS handshakes that were done, by version and whether a session was resumed.',
   orla_tls_handshake_failures_total: 'TLS handshakes that failed, by reason.',

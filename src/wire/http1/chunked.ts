@@ -236,7 +236,8 @@ export class ChunkedDecoder {
   }
 }
 
-function allowedTrailers(headers: HeaderList): HeaderList {
+/** Without what may not stand in trailers. */
+export function allowedTrailers(headers: HeaderList): HeaderList {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     if (!FORBIDDEN_TRAILERS.has(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
