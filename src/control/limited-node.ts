@@ -64,7 +64,7 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       const added = isAdmin ? undefined : filesOf(after).find((file) => !had.has(file))
       if (added !== undefined)
         forbid(
-          `has the role ${who.role}, and the site would read the file ${added}`,
+          `has the role ${who.role}, and the site would name files: ${added}`,
           'this needs the role admin',
         )
     },
@@ -111,8 +111,12 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
   }
 }
 
+/** Keys whose whole value is about files, in whichever form it is written. */
+const FILE_SECTIONS: ReadonlySet<string> = new Set(['accessLog', 'static'])
+
 /** `key value` of each file that a site names. */
 function filesOf(value: unknown, key = ''): readonly string[] {
+  if (FILE_SECTIONS.has(key) && value !== false) return [`${key} ${JSON.stringify(value)}`]
   if (typeof value === 'string') return FILE_KEYS.has(key) ? [`${key} ${value}`] : []
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([name, inner]) => filesOf(inner, Array.isArray(value) ? key : name))

@@ -21,8 +21,9 @@ export function abridge(set: UnitSet, held: UnitSet): AbridgedSet {
   const short = (unit: UnitVersion): UnitVersion | HeldVersion =>
     keys.has(versionKey(unit)) ? { name: unit.name, version: unit.version } : unit
   // The same object while nothing in it changed.
-  const served = set.served === held.served ? undefined : set.served
-  return { ...set, ...mapUnits(set, short), served }
+  const { served, ...rest } = set
+  const isNew = served !== undefined && served !== held.served
+  return { ...rest, ...mapUnits(set, short), ...(isNew && { served }) }
 }
 
 /** The whole set. `known` gives what the receiver holds, and is asked for each version with its text, where that came along. */

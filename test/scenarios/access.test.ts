@@ -84,8 +84,17 @@ test('each role may what it says, on every route, and the refusal names the role
   const files = { hosts: ['f'], origin: { endpoints: ['https://127.0.0.1:1'], tls: { ca: '/etc/hostname' } } }
   assert.match(
     problemOf(await calls.get('deploy')!('PUT', '/v1/sites/f', files)).detail,
-    /would read the file ca \/etc\/hostname/,
+    /would name files: ca \/etc\/hostname/,
   )
+  // A folder is served, and a log is written: in the short form too.
+  for (const site of [
+    { hosts: ['f'], static: '/etc' },
+    { hosts: ['f'], origin: 'http://127.0.0.1:1', accessLog: '/etc/cron.d/x' },
+    { hosts: ['f'], origin: 'http://127.0.0.1:1', accessLog: { path: '/etc/cron.d/x' } },
+  ]) {
+    const answer = await calls.get('deploy')!('PUT', '/v1/sites/f', site)
+    assert.deepEqual([answer.status, /needs the role admin/.test(answer.text)], [403, true], answer.text)
+  }
   assert.equal((await calls.get('admin')!('GET', '/v1/snapshot')).status, 200)
   // Streams end with the token.
   const tail = await fetch(`${node.control}/v1/tail`, {

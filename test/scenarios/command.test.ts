@@ -191,7 +191,7 @@ test('the command changes a node while it runs', async (t) => {
     for (const env of [{ ORLA_TOKEN: 'wrong' }, {}]) {
       const result = await orla(['units', '--control', node.control], { env })
       assert.equal(result.code, 1)
-      assert.match(result.stderr, /asks for a valid token\n.*--token/)
+      assert.match(result.stderr, /asks for a valid token.*\n.*--token/)
     }
   })
 
