@@ -29,6 +29,7 @@ import { LiveUnits } from './http/live-units.ts'
 import { createFilesOrigin } from './http/files/files-origin.ts'
 import { createOrigin } from './http/origin/origin.ts'
 import { hstsEdit } from './http/listener-facts.ts'
+import { requestIdOf } from './http/request-id.ts'
 import { HttpServer } from './http/server.ts'
 import type { Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
@@ -134,6 +135,8 @@ export function composeWorker(
     runner,
     metrics,
     upgrades,
+    requestId: config.edge.requestId,
+    traceSample: config.edge.trace?.sample,
     loopMark: loopMark(start.identity),
     get challenges() {
       return tls?.challenges ?? NO_CHALLENGES
@@ -173,6 +176,7 @@ export function composeWorker(
       const exchange = new Exchange(httpNode, connection, head, client, plan)
       const { debugToken } = sites.served
       if (debugToken !== undefined) exchange.enableDebug(debugToken)
+      if (httpNode.requestId.client) exchange.applyEdits(`H x-request-id: ${requestIdOf(exchange)}\n`)
       connection.attach(exchange)
       advance(exchange)
     },

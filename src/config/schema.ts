@@ -11,7 +11,7 @@ import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { Static } from './static-schema.ts'
 import { Compress } from './compression.ts'
-import { count, duration, network, size } from './units.ts'
+import { count, duration, network, share, size } from './units.ts'
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
 const HOST_EXPECTED = 'expected a host such as "tv.example.com", "*.example.com" or "*", without a port'
@@ -141,6 +141,23 @@ const Edge = v.strictObject({
       upgradeIdle: v.optional(duration(), '5m'),
     }),
     {},
+  ),
+  /** Each request has an id: that of a trusted proxy (`X-Request-Id`), or a new one. */
+  requestId: v.optional(
+    v.strictObject({
+      /** Origins get it as `X-Request-Id`. */
+      origin: v.optional(v.boolean(), true),
+      /** Clients get it with every answer. */
+      client: v.optional(v.boolean(), false),
+    }),
+    {},
+  ),
+  /** Takes part in traces (`traceparent`): continues those of clients, begins others. Without, the field passes as it came. */
+  trace: v.optional(
+    v.strictObject({
+      /** The share of the traces begun here that is marked as sampled, 0 to 1. */
+      sample: v.optional(share(), 1),
+    }),
   ),
   /**
    * Proxies before this node, by address or prefix: from them `X-Forwarded-For` (or `Forwarded`) is read, from right to left. What others say

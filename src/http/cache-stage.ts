@@ -6,7 +6,7 @@ import { headerValue, headerValues, type RequestHead } from '../wire/http1/messa
 import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
-import type { Hit } from './caching/lookup.ts'
+import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
 import type { Client } from './client.ts'
@@ -57,6 +57,12 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   if (found.kind === 'bypass') {
     exchange.countCache(found.reason)
     new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
+    return
+  }
+  // Its head may come with its first event, whenever that is: nobody waits for somebody else's.
+  if (headerValue(head.headers, 'accept')?.includes('text/event-stream') === true) {
+    exchange.countCache('stream')
+    new OriginFlow(exchange, new PassJob(exchange, head, BYPASS.stream)).start()
     return
   }
   const seat = cache.join(key, head, found, nowMs, deadlineMs, (error) =>

@@ -2,6 +2,7 @@
 import { tcpRoundTripUs } from '../base/tcp-info.ts'
 import type { Client } from './client.ts'
 import type { Exchange } from './exchange.ts'
+import { requestIdOf } from './request-id.ts'
 
 /** The same text for all requests of a client on a connection. */
 export function clientMeta(client: Client): string {
@@ -12,6 +13,13 @@ export function clientMeta(client: Client): string {
   return client.meta
 }
 
+/** The same for units that read `edge.requestId`, with that. */
+export function requestMeta(exchange: Exchange): string {
+  const meta = clientMeta(exchange.client)
+  if (!exchange.plan.readsRequestId) return meta
+  return `${meta.slice(0, -1)},"requestId":${JSON.stringify(requestIdOf(exchange))}}`
+}
+
 /** With what is known once there is an answer. Times in milliseconds; absent where nothing was asked. */
 export function timedMeta(exchange: Exchange): string {
   const timing = {
@@ -19,5 +27,5 @@ export function timedMeta(exchange: Exchange): string {
     tcpRttUs: tcpRoundTripUs(exchange.connection.socket),
     ...exchange.timing,
   }
-  return `${clientMeta(exchange.client).slice(0, -1)},"timing":${JSON.stringify(timing)}}`
+  return `${requestMeta(exchange).slice(0, -1)},"timing":${JSON.stringify(timing)}}`
 }

@@ -94,6 +94,8 @@ export class Exchange implements Answering, LoggedRequest {
   /** The length that the head names is not that of the body at hand. */
   private isLengthOpen = false
   gone = false
+  id: string | undefined
+  trace: LoggedRequest['trace']
   private held: StoredBody | undefined
   /** `edge.state` of units. */
   states: UnitStates | undefined

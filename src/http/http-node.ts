@@ -5,6 +5,7 @@ import type { UnitRunner } from '../contract/unit-runner.ts'
 import type { UnitVersion } from '../contract/unit.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
+import type { RequestIdUse } from './request-id.ts'
 import type { SiteTable } from './sites.ts'
 import type { Upgrades } from './upgrade/upgrades.ts'
 
@@ -19,6 +20,10 @@ export interface HttpNode extends Clock {
   readonly upgrades: Upgrades
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
+  /** Who is told the ids of requests. */
+  readonly requestId: RequestIdUse
+  /** The share of traces begun here that is sampled; undefined: `traceparent` passes as it came. */
+  readonly traceSample: number | undefined
   /** This node in `CDN-Loop`. */
   readonly loopMark: string
   readonly isDraining: boolean

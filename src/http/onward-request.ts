@@ -3,10 +3,19 @@ import { endToEndHeaders } from '../wire/http1/serialise.ts'
 import type { RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { addHopFields } from './forwarding/hop.ts'
+import { requestIdOf } from './request-id.ts'
+import { traceOf, traceParentText } from './trace-context.ts'
 
 export function onwardHeaders(exchange: Exchange): string[] {
   const { head, connection, client, node } = exchange
   const headers = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated), exchange.mayTransform)
+  if (node.requestId.origin) replace(headers, 'x-request-id', requestIdOf(exchange))
+  const trace = traceOf(exchange)
+  if (trace !== undefined) {
+    replace(headers, 'traceparent', traceParentText(trace))
+    // W3C Trace Context §3.3: it says more of a trace that is continued, and nothing of another.
+    if (trace.parentSpanId === undefined) remove(headers, 'tracestate')
+  }
   return addHopFields(headers, {
     head,
     peer: connection.peer!,
@@ -15,6 +24,15 @@ export function onwardHeaders(exchange: Exchange): string[] {
     loopMark: node.loopMark,
     isEdited: exchange.staged.request !== undefined,
   })
+}
+
+function replace(headers: string[], name: string, value: string): void {
+  remove(headers, name)
+  headers.push(name, value)
+}
+
+function remove(headers: string[], name: string): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) if (headers[i] === name) headers.splice(i, 2)
 }
 
 /** Path and query, with what is changed of them. */

@@ -8,7 +8,7 @@ import { headerValues, type HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseCacheControl } from './caching/cache-control.ts'
 import { freshnessLifetime } from './caching/freshness.ts'
-import { clientMeta, timedMeta } from './client-meta.ts'
+import { requestMeta, timedMeta } from './client-meta.ts'
 import { editHeaders, parseFields, parseOriginEdits, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { requestEdits, UnitTrip } from './unit-stage.ts'
@@ -55,7 +55,7 @@ export function askOriginUnits(
     if (endpoint !== undefined && !endpoints.includes(endpoint)) return undefined
     return { edits: edits.request, text }
   }
-  const meta = `${clientMeta(exchange.client).slice(0, -1)},"endpoints":${JSON.stringify(endpoints)}}`
+  const meta = `${requestMeta(exchange).slice(0, -1)},"endpoints":${JSON.stringify(endpoints)}}`
   const trip = new UnitTrip(exchange, steps, requestEdits(exchange.edits), '', '', meta, {
     outlivesClient: true,
     onNext(_trip, text) {

@@ -22,6 +22,8 @@ export interface UnitPlan {
   readonly log: readonly TripStep[]
   /** Units that run for a share of requests: who is in is drawn per request. */
   readonly sampled: readonly UnitVersion[]
+  /** One of them names `requestId` in its code: the others need not pay for it. */
+  readonly readsRequestId: boolean
 }
 
 export const NO_UNITS: UnitPlan = {
@@ -33,6 +35,7 @@ export const NO_UNITS: UnitPlan = {
   bodyFilter: [],
   log: [],
   sampled: [],
+  readsRequestId: false,
 }
 
 const plans = new WeakMap<MatchedUnits, UnitPlan>()
@@ -103,6 +106,7 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPla
     bodyFilter: steps(PHASE_BITS.bodyFilter),
     log: steps(PHASE_BITS.log),
     sampled: matched.units.filter((unit) => unit.manifest.sample.share < 1),
+    readsRequestId: units.some((unit) => unit.code.includes('requestId')),
   }
 }
 

@@ -9,7 +9,7 @@ import { parseEdits, parseFields, type Edits } from './edits.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
 import { UnitStates } from './unit-states.ts'
-import { clientMeta, timedMeta } from './client-meta.ts'
+import { requestMeta, timedMeta } from './client-meta.ts'
 
 /** How long the parts of a request took, for `edge.timing`. */
 export interface UnitTiming {
@@ -163,7 +163,7 @@ const INCOMING: Continuation = {
 /** `rewrite` and `access`. Then `next`, unless a unit answered. */
 export function runIncoming(exchange: Exchange, next: Next): void {
   const { node, plan } = exchange
-  const meta = clientMeta(exchange.client)
+  const meta = requestMeta(exchange)
   node.runner.run(new UnitTrip(exchange, plan.incoming, '', '', '', meta, INCOMING, next))
 }
 
@@ -176,7 +176,7 @@ const CONTENT: Continuation = {
 /** The unit that answers instead of cache and origin, with the request's body whole. */
 export function runContent(exchange: Exchange, body: string, next: Next): void {
   const { node, plan, edits } = exchange
-  const meta = clientMeta(exchange.client)
+  const meta = requestMeta(exchange)
   node.runner.run(new UnitTrip(exchange, plan.content, edits, '', body, meta, CONTENT, next))
 }
 

@@ -152,6 +152,8 @@ export interface InvocationMeta {
     readonly certificate?: ClientCertificate
   }
   readonly scheme?: 'http' | 'https'
+  /** Where the unit's code names it. */
+  readonly requestId?: string
   /** In `origin`: the URLs of the site's endpoints. */
   readonly endpoints?: readonly string[]
   /** In `originResponse`: seconds for which the response is fresh by its headers. */

@@ -11,7 +11,7 @@ import { parseHeaderLines } from '../fields.ts'
 import { jsonText, RepeatedText } from './escape.ts'
 import { isoTime, milliseconds } from './line-times.ts'
 import { type LoggedRequest, type Moment, statusOf } from './logged-request.ts'
-import { traceIdOf } from './trace-context.ts'
+import { traceIdOf } from '../trace-context.ts'
 
 /** Adds itself to a line: its key, then JSON; or nothing where there is nothing to tell. Strings grow cheaply in V8. */
 export type Field = (line: string, request: LoggedRequest, moment: Moment) => string
@@ -83,8 +83,10 @@ const FIELDS: Readonly<Record<AccessLogField, FieldOf>> = {
   cache: repeated(({ cacheResult }) => cacheResult),
   site: repeated(({ site }) => site?.name),
   units: json(({ plan }) => unitsOf(plan)),
-  requestId: text(({ head }) => head && headerValue(head.headers, 'x-request-id')),
-  traceId: repeated(({ head }) => head && traceIdOf(headerValue(head.headers, 'traceparent'))),
+  requestId: text(({ head, id }) => id ?? (head && headerValue(head.headers, 'x-request-id'))),
+  traceId: repeated(
+    ({ head, trace }) => trace?.traceId ?? (head && traceIdOf(headerValue(head.headers, 'traceparent'))),
+  ),
   referer: header('referer'),
   userAgent: header('user-agent'),
   tlsVersion: repeated(({ connection }) => tlsOf(connection.socket)?.version),

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { RequestHead } from '../../wire/http1/message.ts'
 import type { AnswerSource } from '../exchange.ts'
 import type { ClientFacts } from '../client.ts'
+import type { TraceContext } from '../trace-context.ts'
 import type { Refusal } from '../connection-host.ts'
 import { NO_UNITS, type UnitPlan } from '../unit-plan.ts'
 import type { UnitTiming } from '../unit-stage.ts'
@@ -29,6 +30,10 @@ export interface LoggedRequest {
   readonly cacheResult: string
   /** The answer's headers as sent, where somebody wants them: see `Site.keepsFields`. */
   readonly finalFields: string
+  /** Its own, where somebody was told it. */
+  readonly id?: string | undefined
+  /** Where the node takes part in traces, and somebody was told. */
+  readonly trace?: TraceContext | undefined
 }
 
 /** What is the same for every field of a line. */

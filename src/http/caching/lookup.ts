@@ -47,6 +47,7 @@ export type BypassReason =
   | 'method' // only GET and HEAD are looked up
   | 'head' // only whole answers are kept, and HEAD would fetch none
   | 'no-store' // the client said so
+  | 'stream' // it asks for an event stream
 
 /** Send the request to the origin as it is, and keep nothing. */
 export interface Bypass {
@@ -73,6 +74,7 @@ export const BYPASS = {
   precondition: bypass('precondition', 'bypass'),
   body: bypass('body', 'bypass'),
   'no-store': bypass('no-store', 'request'),
+  stream: bypass('stream', 'bypass'),
 } as const
 const BYPASS_HEAD = {
   'uri-miss': bypass('head', 'uri-miss'),

@@ -24,6 +24,7 @@ export type RefusalReason =
   | 'expired' // stale on arrival, and there is no validator to ask again with
   | 'ttl' // a unit said that it is good for no time at all
   | 'too-large' // larger than one entry may be
+  | 'stream' // an event stream, which has no end
   | 'no-room' // too many bodies are being received at once
   | 'invalidated' // a write passed by while it was being fetched
   | 'incomplete' // the body was cut short
@@ -78,6 +79,7 @@ export function planStore(
   const terms = readTerms(request)
   if (terms.unkeyed !== undefined || terms.control.noStore) return refuse('request')
   if (status < 200 || status > 599 || NEVER_STORED.has(status)) return refuse('status')
+  if (/^text\/event-stream\b/i.test(headerValue(headers, 'content-type') ?? '')) return refuse('stream')
 
   const control = parseCacheControl(headerValues(headers, 'cache-control'))
   if (ttlSeconds === 0) return refuse('ttl')

@@ -189,6 +189,10 @@ export class Edge {
     return freeze(this.#run.metaJson.client ?? { address: '', port: 0, scheme: 'http' })
   }
 
+  get requestId(): string {
+    return this.#run.metaJson.requestId ?? ''
+  }
+
   get timing(): NonNullable<InvocationMeta['timing']> {
     return freeze(this.#run.metaJson.timing ?? {})
   }

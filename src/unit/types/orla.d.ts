@@ -251,6 +251,8 @@ export interface Edge {
   readonly node: { readonly name: string; readonly groups: readonly string[] }
   /** This unit and its version. */
   readonly unit: { readonly name: string; readonly version: number }
+  /** What this request is called in logs, here and at the origin (`X-Request-Id`). Empty for what is no request. */
+  readonly requestId: string
   /** Who sent the request. */
   readonly client: Client
   /** From `originResponse` on: how long things took. */

@@ -1,0 +1,56 @@
+/** Reads `traceparent` (W3C Trace Context §3.2): which trace a request belongs to, and under which span. */
+
+import { headerValue } from '../wire/http1/message.ts'
+import type { Exchange } from './exchange.ts'
+import { randomHex } from './request-id.ts'
+
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/
+
+export interface TraceParent {
+  readonly traceId: string
+  readonly spanId: string
+  readonly isSampled: boolean
+}
+
+/** Undefined where there is none, or one that is not valid: then the request starts a trace of its own. */
+export function parseTraceParent(text: string | undefined): TraceParent | undefined {
+  if (text === undefined) return undefined
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? []
+  if (traceId === undefined || (text.startsWith('00') && text.length !== 55)) return undefined
+  return { traceId, spanId: spanId!, isSampled: (Number.parseInt(flags!, 16) & 1) === 1 }
+}
+
+/** Empty where there is none. */
+export const traceIdOf = (text: string | undefined): string => parseTraceParent(text)?.traceId ?? ''
+
+/** This hop's place in a trace. */
+export interface TraceContext {
+  readonly traceId: string
+  /** Of this hop: what the origin continues. */
+  readonly spanId: string
+  /** Of the hop before; undefined where the trace begins here. */
+  readonly parentSpanId: string | undefined
+  readonly isSampled: boolean
+}
+
+/**
+ * This hop in the trace that the request brings, or in one that begins here. Always the same for a request; undefined where the
+ * configuration has the node take no part.
+ */
+export function traceOf(exchange: Exchange): TraceContext | undefined {
+  const { traceSample } = exchange.node
+  if (exchange.trace !== undefined || traceSample === undefined) return exchange.trace
+  const parent = parseTraceParent(headerValue(exchange.head.headers, 'traceparent'))
+  exchange.trace = {
+    traceId: parent?.traceId ?? randomHex(16),
+    spanId: randomHex(8),
+    parentSpanId: parent?.spanId,
+    isSampled: parent?.isSampled ?? Math.random() < traceSample,
+  }
+  return exchange.trace
+}
+
+/** The field for the origin, in the version that everybody reads. */
+export const traceParentText = ({ traceId, spanId, isSampled }: TraceContext): string =>
+  `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
