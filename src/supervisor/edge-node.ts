@@ -18,6 +18,7 @@ import { signatureCheck } from '../unit/signature.ts'
 import { SiteReader } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
+import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import type { Bundles } from './bundles.ts'
 import { Epochs } from './epochs.ts'
@@ -85,6 +86,7 @@ export class EdgeNode {
   readonly #sandboxes: SandboxWatch
   readonly #pulse: Pulse
   readonly #tls: TlsKeeper
+  readonly #acme: AcmeKeeper
   readonly #identity = randomBytes(8).toString('hex')
   #isDraining = false
 
@@ -136,6 +138,11 @@ export class EdgeNode {
       edge: config.edge,
       onChange: (tls) => this.#pool.broadcast({ kind: 'tls', tls }),
     })
+    this.#acme = new AcmeKeeper({
+      ...around,
+      useCertificates: (certificates) => this.#tls.useAcme(certificates),
+      useChallenges: (challenges) => this.#tls.useChallenges(challenges),
+    })
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
     const onEnd = (ok: boolean, ms: number) => this.#own.countChange(ok, ms)
     this.#changes = new UnitChanges({
@@ -176,6 +183,7 @@ export class EdgeNode {
     await this.#pool.start()
     this.#pulse.start()
     this.#tls.start()
+    this.#acme.start()
     this.#sandboxes.start()
     this.#timers.setLive(this.#epochs.live)
   }
@@ -185,6 +193,7 @@ export class EdgeNode {
     this.#isDraining = true
     this.#timers.stop()
     this.#tls.stop()
+    this.#acme.stop()
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, CHANGE_GRACE_MS)
     await Promise.race([this.#turns.take(async () => {}), late])
@@ -207,6 +216,7 @@ export class EdgeNode {
     this.#timers.stop()
     this.#pulse.stop()
     this.#tls.stop()
+    this.#acme.stop()
     this.#sandboxes.stop()
     await this.#pool.kill()
     this.#kv.close()

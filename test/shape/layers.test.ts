@@ -25,6 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   unit: ['base', 'config', 'contract'],
   site: ['base', 'config', 'contract'],
   tls: ['base', 'config', 'contract'],
+  acme: ['base', 'config', 'contract'],
   sandbox: ['base', 'config', 'contract'],
   // A process of its own around the building and checking of units.
   checker: ['base', 'config', 'contract', 'unit'],
@@ -55,6 +56,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'kv',
     'store',
     'tls',
+    'acme',
     'unit',
     'site',
     'sandbox',

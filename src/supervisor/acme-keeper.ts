@@ -1,0 +1,173 @@
+/**
+ * Certificates from an ACME authority: kept in the data directory, renewed when two thirds of their life are over.
+ *
+ * Where the authority cannot be reached or says no, the last good certificate goes on, the operator is told, and it is asked again later and
+ * later. Nothing here holds up the start of the node.
+ */
+import { createPrivateKey, createHash, type KeyObject } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { AcmeClient, type ChallengePublisher } from '../acme/client.ts'
+import { challengeCertificate, keyPem, makeKey } from '../acme/requests.ts'
+import type { Clock } from '../base/clock.ts'
+import { isCertifiable } from '../config/acme.ts'
+import type { Config } from '../config/schema.ts'
+import type { CertificateMaterial, ChallengeMaterial } from '../contract/tls.ts'
+import { writeSecretFile } from '../store/secret-file.ts'
+import { type Certificate, checkCertificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
+import type { Log } from './log.ts'
+
+const LOOK_EVERY_MS = 1000
+const RETRY_FIRST_MS = 5_000
+const RETRY_MAX_MS = 3_600_000
+/** Workers have heard of a challenge by then. */
+const PUBLISH_MS = 250
+
+export interface AcmeKeeperOptions {
+  readonly config: Config
+  /** The data directory. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly random?: () => number
+  useCertificates(certificates: ReadonlyMap<string, Certificate>): void
+  useChallenges(challenges: ChallengeMaterial): void
+}
+
+interface Due {
+  atMs: number
+  failures: number
+}
+
+export class AcmeKeeper implements ChallengePublisher {
+  private readonly options: AcmeKeeperOptions
+  private readonly folder: string
+  private readonly due = new Map<string, Due>()
+  private readonly certificates = new Map<string, Certificate>()
+  private readonly http = new Map<string, string>()
+  private readonly tlsAlpn = new Map<string, CertificateMaterial>()
+  private readonly tokens = new Map<string, string>()
+  private timer: NodeJS.Timeout | undefined
+  private isBusy = false
+
+  constructor(options: AcmeKeeperOptions) {
+    this.options = options
+    this.folder = join(options.directory, 'acme')
+    const { acme } = options.config.edge
+    if (acme === undefined) return
+    if (acme.ca !== undefined) readAuthorities(acme.ca)
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+    const names = acme.names ?? options.config.sites.flatMap(({ hosts }) => hosts.filter(isCertifiable))
+    for (const name of new Set(names)) this.due.set(name, { atMs: this.readKept(name), failures: 0 })
+  }
+
+  /** What the data directory has of a name. Returns when it is to be renewed. */
+  private readKept(name: string): number {
+    const files = this.files(name)
+    if (!existsSync(files.cert)) return 0
+    try {
+      const certificate = readCertificate(files)
+      this.certificates.set(name, certificate)
+      return this.renewalMs(certificate)
+    } catch (error) {
+      this.options.log.warn(`${(error as Error).message}; another one is asked for`)
+      return 0
+    }
+  }
+
+  private files(name: string): { readonly cert: string; readonly key: string } {
+    return { cert: join(this.folder, `${name}.pem`), key: join(this.folder, `${name}.key`) }
+  }
+
+  /** Nodes that were set up together do not all come at once. */
+  private renewalMs({ notBeforeMs, notAfterMs }: Certificate): number {
+    const { random = Math.random } = this.options
+    const life = notAfterMs - notBeforeMs
+    return notBeforeMs + life * (2 / 3) + life * 0.02 * random()
+  }
+
+  /** To be called once workers listen: the authority asks them. */
+  start(): void {
+    if (this.due.size === 0) return
+    if (this.certificates.size > 0) this.options.useCertificates(this.certificates)
+    this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS)
+    this.timer.unref()
+    void this.look()
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+  }
+
+  private async look(): Promise<void> {
+    if (this.isBusy) return
+    this.isBusy = true
+    for (const [name, due] of this.due) if (due.atMs <= this.options.clock.now()) await this.renew(name, due)
+    this.isBusy = false
+  }
+
+  private async renew(name: string, due: Due): Promise<void> {
+    const { clock, log, random = Math.random } = this.options
+    try {
+      const certificate = await this.obtain(name)
+      this.certificates.set(name, certificate)
+      due.failures = 0
+      due.atMs = this.renewalMs(certificate)
+      this.options.useCertificates(new Map(this.certificates))
+      log.info(`${name} has a certificate until ${new Date(certificate.notAfterMs).toISOString()}`)
+    } catch (error) {
+      const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** due.failures) * (0.8 + 0.4 * random())
+      due.failures += 1
+      due.atMs = clock.now() + waitMs
+      const kept = this.certificates.has(name) ? 'the one it has goes on' : 'it has none'
+      log.warn(
+        `no certificate for ${name} from the ACME authority: ${(error as Error).message}; ${kept}; asked again in ${Math.round(waitMs / 1000)} s`,
+      )
+    }
+  }
+
+  private async obtain(name: string): Promise<Certificate> {
+    const acme = this.options.config.edge.acme!
+    const ca = acme.ca === undefined ? undefined : readAuthorities(acme.ca)
+    const key = makeKey()
+    const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this)
+    const files = this.files(name)
+    const certificate = checkCertificate(cert, keyPem(key), files)
+    // The key first: a certificate without its key would be taken for broken at the next start.
+    writeSecretFile(files.key, keyPem(key).trim())
+    writeSecretFile(files.cert, cert.trim())
+    return certificate
+  }
+
+  private accountKey(): KeyObject {
+    const path = join(this.folder, 'account.key')
+    if (!existsSync(path)) writeSecretFile(path, keyPem(makeKey()).trim())
+    return createPrivateKey(readFileSync(path))
+  }
+
+  // ── what the authority asks ─────────────────────────────────────────────────────────────────────────────────
+
+  async publish(name: string, token: string, keyAuthorisation: string): Promise<void> {
+    this.tokens.set(name, token)
+    if (this.options.config.edge.acme!.challenge === 'http-01') {
+      this.http.set(token, keyAuthorisation)
+    } else {
+      const digest = createHash('sha256').update(keyAuthorisation).digest()
+      const { cert, key } = challengeCertificate(name, digest, this.options.clock.now())
+      this.tlsAlpn.set(name, { id: token, cert, key, names: [name] })
+    }
+    this.tell()
+    await new Promise((resolve) => setTimeout(resolve, PUBLISH_MS))
+  }
+
+  withdraw(name: string): void {
+    this.http.delete(this.tokens.get(name) ?? '')
+    this.tlsAlpn.delete(name)
+    this.tokens.delete(name)
+    this.tell()
+  }
+
+  private tell(): void {
+    this.options.useChallenges({ http: new Map(this.http), tlsAlpn: new Map(this.tlsAlpn) })
+  }
+}

@@ -1,0 +1,160 @@
+/** Certificates from a real ACME authority (pebble, of Let's Encrypt), which asks this node as it would ask a node of the world. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { connect } from 'node:tls'
+import { certificateMaker, type CertificateMaker } from '../harness/certificates.ts'
+import { eventually } from '../harness/eventually.ts'
+import { startNode, type TestNode } from '../harness/node.ts'
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise<void>((resolve) => void server.close(() => resolve()))
+  return port
+}
+
+interface Authority {
+  readonly port: number
+  readonly makers: CertificateMaker
+  start(t: TestContext, node: TestNode, more?: object): Promise<ChildProcess>
+}
+
+async function authority(t: TestContext): Promise<Authority> {
+  const makers = certificateMaker(t)
+  const own = makers.make('authority', ['localhost', '127.0.0.1'])
+  const [port, management] = [await freePort(), await freePort()]
+  return {
+    port,
+    makers,
+    async start(t, node, more = {}) {
+      const file = join(makers.folder, 'pebble.json')
+      const config = {
+        pebble: {
+          listenAddress: `127.0.0.1:${port}`,
+          managementListenAddress: `127.0.0.1:${management}`,
+          certificate: own.cert,
+          privateKey: own.key,
+          httpPort: Number(new URL(node.urls[0]!).port),
+          tlsPort: Number(new URL(node.urls[1]!).port),
+          ...more,
+        },
+      }
+      writeFileSync(file, JSON.stringify(config))
+      const child = spawn('pebble', ['-config', file], {
+        env: { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '20' },
+        stdio: 'ignore',
+      })
+      t.after(() => child.kill('SIGKILL'))
+      await new Promise((resolve, reject) => child.on('spawn', resolve).on('error', reject))
+      return child
+    },
+  }
+}
+
+function startEdge(t: TestContext, { port, makers }: Authority, acme: object): Promise<TestNode> {
+  return startNode(t, {
+    config: {
+      edge: {
+        workers: 2,
+        listen: [
+          { address: '127.0.0.1:0', redirectHttps: true },
+          { address: '127.0.0.1:0', tls: {} },
+        ],
+        acme: {
+          directory: `https://127.0.0.1:${port}/dir`,
+          ca: join(makers.folder, 'authority.pem'),
+          names: ['localhost'],
+          contact: ['ops@example.org'],
+          ...acme,
+        },
+      },
+    },
+  })
+}
+
+/** The issuer of the certificate that the node shows. */
+function issuerOf(node: TestNode): Promise<string> {
+  const port = Number(new URL(node.urls[1]!).port)
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false })
+    socket.on('secureConnect', () => {
+      resolve(String(socket.getPeerCertificate().issuer.CN))
+      socket.destroy()
+    })
+    socket.on('error', reject)
+  })
+}
+
+for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
+  test(`a certificate comes by ${challenge}, once the authority can be reached`, async (t) => {
+    const pebble = await authority(t)
+    const node = await startEdge(t, pebble, { challenge })
+    await eventually(() =>
+      /warning: no certificate for localhost from the ACME authority: .*it has none; asked again in/.test(
+        node.stderr(),
+      ),
+    )
+    await assert.rejects(issuerOf(node))
+    await pebble.start(t, node)
+    const issuer = await eventually(() => issuerOf(node), { withinMs: 60_000 })
+    assert.match(issuer, /Pebble Intermediate CA/)
+    // All workers have it.
+    for (let i = 0; i < 8; i += 1) assert.equal(await issuerOf(node), issuer)
+    const folder = join(node.folder, 'data', 'acme')
+    assert.deepEqual(readdirSync(folder).toSorted(), ['account.key', 'localhost.key', 'localhost.pem'])
+    for (const file of readdirSync(folder)) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600)
+    assert.doesNotMatch(node.stderr(), /PRIVATE KEY/)
+    assert.match(
+      (await node.api('GET', '/metrics')).text,
+      /orla_tls_certificate_expiry_timestamp_seconds\{name="localhost"\}/,
+    )
+
+    // The certificate is there again after a start without the authority.
+    await node.stop()
+    const again = await startNode(t, {
+      folder: node.folder,
+      config: {
+        edge: {
+          listen: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', tls: {} }],
+          acme: { directory: 'http://127.0.0.1:9/', names: ['localhost'] },
+        },
+      },
+    })
+    assert.equal(await issuerOf(again), issuer)
+    await again.stop()
+  })
+}
+
+test('a certificate is renewed when two thirds of its life are over', async (t) => {
+  const pebble = await authority(t)
+  const node = await startEdge(t, pebble, {})
+  await pebble.start(t, node, { certificateValidityPeriod: 15 })
+  const serial = () =>
+    eventually(
+      () =>
+        new Promise<string>((resolve, reject) => {
+          const socket = connect({
+            port: Number(new URL(node.urls[1]!).port),
+            host: '127.0.0.1',
+            servername: 'localhost',
+            rejectUnauthorized: false,
+          })
+          socket.on('secureConnect', () => {
+            resolve(socket.getPeerCertificate().serialNumber)
+            socket.destroy()
+          })
+          socket.on('error', reject)
+        }),
+      { withinMs: 60_000 },
+    )
+  const first = await serial()
+  await eventually(async () => (await serial()) !== first, {
+    withinMs: 60_000,
+    what: 'another certificate came',
+  })
+})
