@@ -8,7 +8,7 @@ import { traceOf, traceParentText } from './trace-context.ts'
 
 export function onwardHeaders(exchange: Exchange): string[] {
   const { head, connection, client, node } = exchange
-  const headers = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated), exchange.mayTransform)
+  const headers = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated), wantsPlain(exchange))
   if (node.requestId.origin) replace(headers, 'x-request-id', requestIdOf(exchange))
   const trace = traceOf(exchange)
   if (trace !== undefined) {
@@ -24,6 +24,12 @@ export function onwardHeaders(exchange: Exchange): string[] {
     loopMark: node.loopMark,
     isEdited: exchange.staged.request !== undefined,
   })
+}
+
+/** Filters read plain bodies, and one plain copy is compressed for all; but files that lie there compressed are better than what we would make. */
+function wantsPlain({ plan, site }: Exchange): boolean {
+  if (plan.bodyFilter.length > 0) return true
+  return site!.compress !== undefined && site!.config.static === undefined
 }
 
 function replace(headers: string[], name: string, value: string): void {
