@@ -13,6 +13,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/demo.ts'),
   },
   check: { summary: 'build and check units here, deploy nothing', load: () => import('./commands/check.ts') },
+  bench: {
+    summary: 'measure the CPU time of a unit, a call of each phase',
+    load: () => import('./commands/bench.ts'),
+  },
   deploy: { summary: 'make units live', load: () => import('./commands/deploy.ts') },
   units: { summary: 'list the units, or tell all about one', load: () => import('./commands/units.ts') },
   versions: { summary: 'list the versions of a unit', load: () => import('./commands/versions.ts') },

@@ -74,13 +74,15 @@ const NO_IDS: readonly number[] = []
 export class Executor {
   readonly #host: IsolateHost
   readonly #sink: ExecutorSink
+  readonly #cpuUs: () => number
   readonly #slots = new Map<number, Slot>()
   readonly #reader = new RecordReader()
   readonly #derivedSlots: number[] = []
 
-  constructor(ivm: IsolatedVm, guestSource: string, sink: ExecutorSink) {
+  constructor(ivm: IsolatedVm, guestSource: string, sink: ExecutorSink, cpuUs = threadCpuUs) {
     this.#host = new IsolateHost(ivm, guestSource)
     this.#sink = sink
+    this.#cpuUs = cpuUs
   }
 
   load(slot: number, unit: UnitCode): void {
@@ -113,7 +115,7 @@ export class Executor {
     let problem = ''
     try {
       if (!known.isolate) {
-        this.#sink.entering(seq, slot, true, threadCpuUs())
+        this.#sink.entering(seq, slot, true, this.#cpuUs())
         known.isolate = this.#host.make(known.unit)
       }
     } catch (error) {
@@ -150,13 +152,13 @@ export class Executor {
   }
 
   #cross(slot: Slot, frame: StepFrame, ids: readonly number[]): void {
-    let cpuStart = threadCpuUs()
+    let cpuStart = this.#cpuUs()
     let text: string
     try {
       if (!slot.isolate) {
         this.#sink.entering(frame.seq, frame.slot, true, cpuStart)
         slot.isolate = this.#host.make(slot.unit)
-        cpuStart = threadCpuUs()
+        cpuStart = this.#cpuUs()
       }
       this.#sink.entering(frame.seq, frame.slot, false, cpuStart)
       const timeoutMs = (slot.unit.cpuMs + SLICE_MS) * frame.patience + TRIP_MARGIN_MS
@@ -172,12 +174,12 @@ export class Executor {
       // Whatever ended its making, the unit did not come to be.
       const reason = slot.isolate ? cut.reason : 'install'
       const message = slot.isolate ? cut.message : problemText(cut)
-      const cpuUs = threadCpuUs() - cpuStart
+      const cpuUs = this.#cpuUs() - cpuStart
       this.drop(frame.slot)
       this.#sink.cut(frame.seq, frame.slot, reason, cpuUs, progress, runningId, ids, message)
       return
     }
-    this.#sink.answered(frame.seq, frame.slot, threadCpuUs() - cpuStart, ids, text)
+    this.#sink.answered(frame.seq, frame.slot, this.#cpuUs() - cpuStart, ids, text)
   }
 
   #keepRoutes(slot: Slot, frame: StepFrame): void {

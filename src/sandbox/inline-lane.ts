@@ -13,14 +13,28 @@ import type { IsolatedVm } from './isolated-vm.ts'
 /** Node's own timers are exact to a millisecond, no more. */
 const TIMER_SLACK_MS = 1
 
+/** Measures each crossing by a clock of its own: for a bench. */
+export interface Crossings {
+  /** CPU time of this thread. */
+  cpuUs(this: void): number
+  took(cpuUs: number): void
+}
+
 export class InlineLane extends Lane {
   readonly #executor: Executor
 
-  constructor(ivm: IsolatedVm, guest: string, events: LaneEvents, node: UnitCode['node']) {
+  constructor(
+    ivm: IsolatedVm,
+    guest: string,
+    events: LaneEvents,
+    node: UnitCode['node'],
+    crossings?: Crossings,
+  ) {
     super(events, node)
     const sink: ExecutorSink = {
       entering: () => {},
       answered: (seq, slot, cpuUs, ids, text) => {
+        crossings?.took(cpuUs)
         const at = this.slots.get(slot)!
         const entries = this.take(seq)?.entries ?? this.#entries(ids)
         events.answered(at, entries, cpuUs, text, Buffer.byteLength(text) === text.length)
@@ -37,7 +51,7 @@ export class InlineLane extends Lane {
         frame?.onPrepared?.(problem, facts)
       },
     }
-    this.#executor = new Executor(ivm, guest, sink)
+    this.#executor = new Executor(ivm, guest, sink, crossings?.cpuUs)
     setTimerSlack('self', TIMER_SLACK_MS)
   }
 

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Fleet } from './fleet.ts'
-import { InlineLane } from './inline-lane.ts'
+import { InlineLane, type Crossings } from './inline-lane.ts'
 import { Invocation } from './invocation.ts'
 import { isolatedVmPath, loadIsolatedVm } from './isolated-vm.ts'
 import { phaseName } from './phase-name.ts'
@@ -32,6 +32,7 @@ export interface UnitRunnerOptions extends UnitLogOptions {
   readonly node?: { readonly name: string; readonly groups: readonly string[] }
   /** Does what units ask of the node. Without it, every call is refused. */
   readonly calls?: HostCalls
+  readonly crossings?: Crossings
   /** 0 to 1: spreads the probes of workers in time. */
   readonly random?: () => number
   /** A version is quarantined by what happened here. */
@@ -203,7 +204,7 @@ class Dispatcher implements UnitDispatcher {
   #inlineLane(): InlineLane {
     if (!this.#inline) {
       const ivm = loadIsolatedVm(this.#isolatedVm)
-      this.#inline = new InlineLane(ivm, this.#guest, this.#engine, this.#node)
+      this.#inline = new InlineLane(ivm, this.#guest, this.#engine, this.#node, this.#options.crossings)
     }
     return this.#inline
   }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { checkConfig } from '../config/check.ts'
-import type { HostAnswer, HostCall } from '../contract/host-calls.ts'
+import type { HostAnswer, HostCall, HostCalls } from '../contract/host-calls.ts'
 import {
   KV_KEY_BYTES_MAX,
   KV_VALUE_BYTES_MAX,
@@ -20,6 +20,7 @@ import type { TailLine } from '../contract/messages.ts'
 import { createHostCalls } from '../host/host-calls.ts'
 import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
 import { KvWriter } from '../kv/writer.ts'
+import type { Crossings } from '../sandbox/inline-lane.ts'
 import { createUnitRunner, type UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
 import { locateInSource, mapStack } from '../unit/source-map.ts'
 
@@ -27,8 +28,14 @@ export interface TrialOptions {
   /** Paths of the bundles that a sandbox runs. */
   readonly bundles: { readonly sandbox: string; readonly guest: string }
   readonly node: { readonly name: string; readonly groups: readonly string[] }
-  /** Takes a call of the host instead of the trial's own: undefined where it does not. */
-  readonly intercept?: (call: HostCall, answer: (answer: HostAnswer) => void) => boolean
+  /** Takes a call of the host instead of the trial's own: false where it does not. `start` is that one. */
+  readonly intercept?: (
+    call: HostCall,
+    answer: (answer: HostAnswer) => void,
+    start: HostCalls['start'],
+  ) => boolean
+  /** Measures the unit, where its isolation is `inline`. */
+  readonly crossings?: Crossings
   readonly onLine?: (line: TailLine) => void
 }
 
@@ -45,7 +52,7 @@ const LIMITS: KvLimits = {
   valueBytesMax: KV_VALUE_BYTES_MAX,
 }
 
-export function startTrial({ bundles, node, intercept, onLine }: TrialOptions): Trial {
+export function startTrial({ bundles, node, intercept, crossings, onLine }: TrialOptions): Trial {
   const folder = mkdtempSync(join(tmpdir(), 'orla-trial-'))
   const words = new Int32Array(KV_WORDS_FROM + KV_WORDS)
   const stores = { kv: join(folder, 'kv.db'), cache: join(folder, 'cache.db') }
@@ -69,9 +76,11 @@ export function startTrial({ bundles, node, intercept, onLine }: TrialOptions): 
     mapStack,
     calls: {
       start(call, answer) {
-        return intercept?.(call, answer) === true ? undefined : calls.start(call, answer)
+        const isTaken = intercept?.(call, answer, calls.start.bind(calls)) === true
+        return isTaken ? undefined : calls.start(call, answer)
       },
     },
+    ...(crossings && { crossings }),
     onLine: (line) => onLine?.(line),
     // What a trial brings to light is its report: nobody else needs to know.
     onQuarantine() {},

@@ -63,7 +63,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'checker',
     'control',
   ],
-  cli: ['base', 'config', 'contract', 'unit', 'checker', 'control', 'supervisor'],
+  cli: ['base', 'config', 'contract', 'unit', 'trial', 'checker', 'control', 'supervisor'],
   'index.ts': ['config', 'unit'],
 }
 

@@ -1,10 +1,8 @@
 /** `orla check`: builds and type-checks units here, as a deploy would, without a control plane. */
 import { relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { BuildResult } from '../../checker/protocol.ts'
-import { readUnitTypes, TypeCheck } from '../../checker/type-check.ts'
-import { buildUnit } from '../../checker/unit-build.ts'
 import { type Command, EXIT, JSON_OPTION, type Terminal } from '../command.ts'
+import { UnitBuild } from '../local-build.ts'
 import { collectModule, type ModuleFiles, shownFile } from '../module-files.ts'
 import { problemText } from '../refusal.ts'
 import { unitNameOf } from '../unit-name.ts'
@@ -19,13 +17,13 @@ export const command: Command = {
   examples: [['orla check units/*.ts', 'checks all units, as before a commit']],
   exits: { 1: 'a unit would be refused: the diagnostics are on standard error' },
   run: async (args, terminal) => {
-    const check = new TypeCheck(readUnitTypes(TYPES))
+    const build = new UnitBuild()
     const results: object[] = []
     let isRefused = false
     for (const file of args.operands) {
       const path = resolve(terminal.cwd, file)
       const module = await collectModule(path, true)
-      const result = await build(check, unitNameOf(path), module)
+      const result = await build.run(unitNameOf(path), module)
       isRefused ||= !result.ok
       if (args.flag('json')) results.push({ file, ok: result.ok, problems: problemsOf(result) })
       else tell(terminal, relative(terminal.cwd, path), module, result)
@@ -33,16 +31,6 @@ export const command: Command = {
     if (args.flag('json')) terminal.print(JSON.stringify(results))
     return isRefused ? EXIT.refused : EXIT.done
   },
-}
-
-const TYPES = fileURLToPath(new URL('../../unit/types', import.meta.url))
-
-function build(
-  check: TypeCheck,
-  name: string,
-  { entry, files, source, language, tests }: ModuleFiles,
-): Promise<BuildResult> {
-  return buildUnit(check, { name, entry, language, tests, files: { ...files, [entry]: source } })
 }
 
 const problemsOf = (result: BuildResult) => (result.ok ? result.warnings : result.problems)
