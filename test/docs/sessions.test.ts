@@ -71,6 +71,15 @@ test('who may change what is told by tokens and an audit log, as the page shows'
   await followPage('docs/guides/access.md', session, (block) => startBehind(t, block, session))
 })
 
+test('TLS is set up as the page shows', async (t) => {
+  const cwd = await folderFor(t)
+  const places = new Map<string, string>()
+  for (const port of ['8080', '8081', '8443', '9000']) places.set(port, String(await freePort()))
+  const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const session = { cwd, env: { PATH: path }, places }
+  await followPage('docs/guides/tls.md', session, (block) => startBehind(t, block, session))
+})
+
 test('an edge is operated as the page shows', async (t) => {
   const cwd = await folderFor(t)
   const places = new Map<string, string>()
