@@ -93,6 +93,18 @@ export const ERROR_CODES = {
     500,
   ),
   'worker-failed': row('a worker could not start', 'see the log of the node', 'internal', 503, true),
+  'backup-damaged': row(
+    'the backup is damaged, cut, or no backup',
+    'take another backup; nothing was restored',
+    'client',
+    400,
+  ),
+  'folder-not-empty': row(
+    'a backup is restored into an empty folder only',
+    'name a folder that is empty or not there',
+    'client',
+    409,
+  ),
   'store-failed': row(
     'the store cannot be read or written',
     'check the disk of the data directory',

@@ -31,6 +31,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   tokens: { summary: 'list, make, rotate or revoke tokens', load: () => import('./commands/tokens.ts') },
   keys: { summary: 'make a key that signs units', load: () => import('./commands/keys.ts') },
   audit: { summary: 'tell who changed what', load: () => import('./commands/audit.ts') },
+  backup: { summary: 'copy the data of a node into one file', load: () => import('./commands/backup.ts') },
+  restore: {
+    summary: 'make a data directory of a backup',
+    load: () => import('./commands/restore.ts'),
+  },
   tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
   cputime: {
     summary: 'measure CPU time beside wall time, of a command or a process',

@@ -8,7 +8,7 @@ import { accessSync, constants, existsSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { EdgeError } from '../base/errors.ts'
 
-const SCHEMA_VERSION = 1
+export const KV_SCHEMA_VERSION = 1
 /** "OrlK". */
 const APPLICATION_ID = 0x4f726c4b
 
@@ -18,7 +18,7 @@ const SCHEMA = `
   CREATE INDEX entry_expires ON entry (expires) WHERE expires > 0;
   CREATE TABLE namespace (name TEXT PRIMARY KEY, keys INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};
+  PRAGMA user_version = ${KV_SCHEMA_VERSION};
 `
 
 /** The writer's connection; makes the file where there is none. `isFresh`: whatever was there is thrown away. */
@@ -66,10 +66,10 @@ function check(db: DatabaseSync, path: string): void {
     throw new EdgeError('kv-corrupt', `${path} is a database, but not one of key/value data`)
   }
   const version = pragma('user_version')
-  if (typeof version === 'number' && version > SCHEMA_VERSION) {
+  if (typeof version === 'number' && version > KV_SCHEMA_VERSION) {
     throw new EdgeError(
       'store-newer',
-      `${path} has format ${version}; this program knows up to ${SCHEMA_VERSION}`,
+      `${path} has format ${version}; this program knows up to ${KV_SCHEMA_VERSION}`,
     )
   }
 }

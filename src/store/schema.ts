@@ -33,10 +33,10 @@ export function openFile(path: string): DatabaseSync {
   fs.accessSync(path, fs.constants.W_OK)
   // Asked before SQLite makes one. While a write-ahead log waits, the file may lag behind.
   const isWhole = !fs.existsSync(`${path}-wal`)
-  const db = new DatabaseSync(path, { timeout: 0 })
+  // One node a folder is what `lock.ts` sees to. The file itself stays open for readers, such as a backup of a running node:
+  // one that begins or ends may hold a lock for a moment.
+  const db = new DatabaseSync(path, { timeout: 1000 })
   try {
-    // No shared-memory file beside it, and no lock to take and leave around each append. Has to be said first.
-    db.exec('PRAGMA locking_mode = EXCLUSIVE')
     check(db, path, isWhole)
     // FULL: the write-ahead log is on the disk before a commit returns.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
@@ -95,7 +95,8 @@ function pragma(db: DatabaseSync, name: string): unknown {
   return row === undefined ? undefined : Object.values(row)[0]
 }
 
-function syncDirectory(path: string): void {
+/** What was renamed in it outlives the machine. */
+export function syncDirectory(path: string): void {
   const handle = fs.openSync(path, 'r')
   try {
     fs.fsyncSync(handle)

@@ -111,7 +111,7 @@ function sqliteStore(db: DatabaseSync, path: string, lock: DirectoryLock, clock:
   }
 }
 
-function lastPosition(db: DatabaseSync): Position {
+export function lastPosition(db: DatabaseSync): Position {
   const log = db.prepare(`SELECT value FROM meta WHERE key = 'log'`).get()?.['value'] as string
   const last = db.prepare('SELECT id, hash FROM log ORDER BY id DESC LIMIT 1').get()
   return { log, id: (last?.['id'] as number) ?? 0, hash: (last?.['hash'] as string) ?? GENESIS }

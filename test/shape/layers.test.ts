@@ -22,6 +22,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   kv: ['base', 'config', 'contract'],
   limit: ['base', 'config', 'contract'],
   store: ['base', 'config', 'contract'],
+  // Copies what both keep.
+  backup: ['base', 'contract', 'kv', 'store'],
   unit: ['base', 'config', 'contract'],
   site: ['base', 'config', 'contract'],
   tls: ['base', 'config', 'contract'],
@@ -63,7 +65,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'checker',
     'control',
   ],
-  cli: ['base', 'config', 'contract', 'unit', 'trial', 'checker', 'control', 'supervisor'],
+  cli: ['base', 'config', 'contract', 'unit', 'backup', 'trial', 'checker', 'control', 'supervisor'],
   'index.ts': ['config', 'unit'],
 }
 
