@@ -83,6 +83,8 @@ export class TypeCheck {
   /** The text of each path that was ever asked for, and a number that changes with it. */
   #versions = new Map<string, Version>()
   #counter = 0
+  /** Of the last check. */
+  #paths = ''
   #files: Files = new Map()
   #entry = ''
   #view: EntryView = viewEntry('', '')
@@ -110,6 +112,10 @@ export class TypeCheck {
     this.#view = isTestFile(entry) ? plainView(text) : viewEntry(entry, text)
     // Old texts only make the map grow; a path that comes again gets a new number by its text.
     this.#versions = new Map([...this.#versions].filter(([path]) => files.has(path.slice(UNIT.length))))
+    // An import that led nowhere is looked up again only where its importer is another version.
+    const paths = [...files.keys()].toSorted().join('\n')
+    if (paths !== this.#paths) this.#versions.clear()
+    this.#paths = paths
     const program = this.#service.getProgram()
     if (!program) return { problems: [], isBroken: false }
     const own = program
