@@ -7,7 +7,7 @@ import { CidrSet } from './base/cidr.ts'
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
-import type { MetricSample, Quarantine, TailLine, ToWorker } from './contract/messages.ts'
+import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
@@ -30,6 +30,7 @@ import { createFilesOrigin } from './http/files/files-origin.ts'
 import { createOrigin } from './http/origin/origin.ts'
 import { hstsEdit } from './http/listener-facts.ts'
 import { requestIdOf } from './http/request-id.ts'
+import { traceExchange } from './http/request-trace.ts'
 import { HttpServer } from './http/server.ts'
 import type { Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
@@ -52,6 +53,7 @@ export interface Platform {
 export interface WorkerEvents {
   onQuarantine(quarantine: Quarantine): void
   onLine(line: TailLine): void
+  onTrace(trace: RequestTrace): void
   onSandboxes(pids: readonly number[]): void
   onKvBatch(batch: KvBatch): void
 }
@@ -176,6 +178,7 @@ export function composeWorker(
       const exchange = new Exchange(httpNode, connection, head, client, plan)
       const { debugToken } = sites.served
       if (debugToken !== undefined) exchange.enableDebug(debugToken)
+      if (start.isTracing) traceExchange(exchange, (trace) => events.onTrace(trace))
       if (httpNode.requestId.client) exchange.applyEdits(`H x-request-id: ${requestIdOf(exchange)}\n`)
       connection.attach(exchange)
       advance(exchange)

@@ -6,7 +6,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { systemClock } from './base/clock.ts'
 import { EdgeError } from './base/errors.ts'
-import type { FromWorker, TailLine, ToWorker } from './contract/messages.ts'
+import type { FromWorker, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
 import { composeWorker, type WorkerNode } from './compose.ts'
 import { WorkerLog } from './base/worker-log.ts'
 
@@ -37,6 +37,15 @@ function onLine(line: TailLine): void {
   tailTimer ??= setTimeout(sendLines, TAIL_EVERY_MS)
 }
 
+/** What its units logged goes ahead of it. */
+function onTrace(trace: RequestTrace): void {
+  if (lines.length > 0) {
+    clearTimeout(tailTimer)
+    sendLines()
+  }
+  tell({ kind: 'trace', trace })
+}
+
 function sendLines(): void {
   tailTimer = undefined
   const lost = dropped + (node?.runner.takeDropped() ?? 0)
@@ -56,6 +65,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
       { clock: systemClock, random: Math.random, warn: (line) => log.warn(line) },
       {
         onLine,
+        onTrace,
         onQuarantine: (quarantine) => tell({ kind: 'quarantine', quarantine }),
         onSandboxes: (pids) => tell({ kind: 'sandboxes', pids }),
         onKvBatch: (batch) => tell({ kind: 'kv', batch }),

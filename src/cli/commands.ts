@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/demo.ts'),
   },
   check: { summary: 'build and check units here, deploy nothing', load: () => import('./commands/check.ts') },
+  dev: { summary: 'run a unit, and deploy it on every save', load: () => import('./commands/dev.ts') },
   bench: {
     summary: 'measure the CPU time of a unit, a call of each phase',
     load: () => import('./commands/bench.ts'),

@@ -19,7 +19,7 @@ function clockText(ms: number): string {
 }
 
 /** A unit is not trusted: what it logs must not move the cursor, nor look like the lines of another unit. */
-const printable = (text: string): string =>
+export const printable = (text: string): string =>
   text
     .replaceAll('\n', '\n  ')
     .replaceAll(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g, (char) => (char === '\t' ? char : '\uFFFD'))

@@ -5,6 +5,7 @@
  * A change of units goes in two phases: `prepare` to all, `prepared` from all, then the supervisor writes the new epoch
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
+import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
 import type { TlsMaterial } from './tls.ts'
 import type { FailureReason, UnitVersion } from './unit.ts'
@@ -72,6 +73,8 @@ export type ToWorker =
       readonly kv: Readonly<Record<KvStoreName, string>>
       /** The descriptor of the program's standard output, for access logs that go there. */
       readonly stdout: number
+      /** Tell of every request what ran: for `orla dev`. */
+      readonly isTracing: boolean
     }
   /** Compile and run the top level of a version that is not live yet, in the spare sandbox. */
   | { readonly kind: 'try'; readonly id: number; readonly unit: UnitVersion }
@@ -116,6 +119,7 @@ export type FromWorker =
   | { readonly kind: 'quarantine'; readonly quarantine: Quarantine }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
+  | { readonly kind: 'trace'; readonly trace: RequestTrace }
   /** For the operator: a worker does not write to standard error itself, since a pipe that nobody reads would block it. */
   | { readonly kind: 'log'; readonly warnings: readonly string[]; readonly dropped: number }
   /** The sandbox processes of this worker, whenever they change: the supervisor watches their memory. */
@@ -137,6 +141,25 @@ export interface HistogramValue {
   readonly bounds: readonly number[]
   readonly counts: readonly number[]
   readonly sum: number
+}
+
+/** One request after its end: what ran for it, and what units asked of the node. */
+export interface RequestTrace {
+  readonly method: string
+  /** As received. */
+  readonly target: string
+  /** 0 where the client went before there was an answer. */
+  readonly status: number
+  readonly ms: number
+  /** The word of the cache's metric; empty where it was not asked. */
+  readonly cache: string
+  readonly runs: readonly {
+    readonly unit: string
+    readonly phase: string
+    readonly result: string
+    readonly cpuUs: number
+  }[]
+  readonly calls: readonly CallTrace[]
 }
 
 /** A line for `orla tail`: what a unit logged, or how it failed. */

@@ -85,8 +85,12 @@ export class Exchange implements Answering, LoggedRequest {
   staged: Edits = NO_EDITS
   timing: UnitTiming | undefined
   debug: DebugRun[] | undefined
+  /** The client is told what ran. */
+  private isDebugShown = false
   /** What units asked of the node, for the debug header. */
   calls: readonly CallTrace[] = NO_CALLS
+  /** Told of all that ran, once it is over. */
+  onTrace: ((exchange: Exchange) => void) | undefined
   /** Told when the client can take more, or is gone: whoever streams. */
   flow: InProgress | undefined
   answered: Answer | undefined
@@ -225,7 +229,9 @@ export class Exchange implements Answering, LoggedRequest {
 
   /** A request that brings the token is told what ran. */
   enableDebug(token: string): void {
-    if (headerValue(this.head.headers, 'orla-debug') === token) this.debug = []
+    if (headerValue(this.head.headers, 'orla-debug') !== token) return
+    this.debug = []
+    this.isDebugShown = true
   }
 
   /** A unit failed and its policy is `closed`: 503 that names it and the reason, or an end where an answer has begun. */
@@ -265,7 +271,7 @@ export class Exchange implements Answering, LoggedRequest {
   private finish(fields: string, answer: Answer, deliver: Deliver): void {
     if (this.gone) return
     this.answered = answer
-    this.finalFields = this.debug === undefined ? fields : fields + this.debugField()
+    this.finalFields = this.isDebugShown ? fields + this.debugField() : fields
     deliver(this.finalFields, answer.status, answer.reason)
   }
 
@@ -282,7 +288,7 @@ export class Exchange implements Answering, LoggedRequest {
 
   /** What ran after the head had left: for the end of a body in chunks. */
   debugTrailers(): HeaderList {
-    const runs = this.debug?.filter(({ phase }) => phase === 'bodyFilter') ?? []
+    const runs = this.isDebugShown ? this.debug!.filter(({ phase }) => phase === 'bodyFilter') : []
     return runs.length === 0 ? [] : ['orla-units', runs.map(runText).join(', ')]
   }
 
@@ -344,6 +350,7 @@ export class Exchange implements Answering, LoggedRequest {
     const { node } = this
     this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
     if (this.plan.log.length > 0) logExchange(this)
+    else this.onTrace?.(this)
     if (this.held !== undefined) this.letGo()
   }
 
@@ -383,6 +390,7 @@ export class Exchange implements Answering, LoggedRequest {
     this.node.metrics.countAborted()
     this.flow?.onGone()
     this.letGo()
+    this.onTrace?.(this)
     this.accessLog?.write(this, this.node.now(), this.node.monotonic() - this.startedMs)
   }
 }

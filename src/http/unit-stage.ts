@@ -30,7 +30,7 @@ interface Continuation {
   /** The one unit of the trip failed and its policy is `open`. Absent: the trip goes on without it. */
   onOpen?(trip: UnitTrip): void
   /** A unit failed and its policy is `closed`. Absent: the request is answered with that. */
-  onClosed?(unit: string, reason: FailureReason): void
+  onClosed?(unit: string, reason: FailureReason, exchange: Exchange): void
   /** It is awaited by others than the client, who may have gone. */
   readonly outlivesClient?: boolean
 }
@@ -116,7 +116,7 @@ export class UnitTrip implements Trip {
         failed.edits,
       )
     } else if (this.continuation.onClosed !== undefined) {
-      this.continuation.onClosed(unit.name, failed.reason)
+      this.continuation.onClosed(unit.name, failed.reason, this.exchange)
     } else {
       this.exchange.failUnit(unit.name, failed.reason)
     }
@@ -201,7 +201,11 @@ export function filterHeaders(
   )
 }
 
-const LOG: Continuation = { onNext() {} }
+const LOG: Continuation = {
+  onNext: ({ exchange }) => exchange.onTrace?.(exchange),
+  // The answer has gone out: there is nothing to refuse any more.
+  onClosed: (_unit, _reason, exchange) => exchange.onTrace?.(exchange),
+}
 
 /** Lets `log` units see what was answered. Nothing waits for them. */
 export function logExchange(exchange: Exchange): void {

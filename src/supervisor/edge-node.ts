@@ -10,7 +10,7 @@ import type { SharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
-import type { FromWorker, MetricSample, UnitSet } from '../contract/messages.ts'
+import type { FromWorker, MetricSample, RequestTrace, UnitSet } from '../contract/messages.ts'
 import { versionKey } from '../contract/unit.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
@@ -56,6 +56,8 @@ export interface NodeSurroundings {
   readonly file: ConfigFile
   readonly bundles: Bundles
   readonly workerEntry?: string
+  /** Told of every request, where somebody asks for that. */
+  readonly onTrace?: (trace: RequestTrace) => void
 }
 
 const WORKER_ENTRY = fileURLToPath(new URL('../worker.ts', import.meta.url))
@@ -238,6 +240,7 @@ export class EdgeNode {
       bundles,
       kv: this.#kv.paths,
       stdout: WORKER_STDOUT,
+      isTracing: this.#around.onTrace !== undefined,
     }
   }
 
@@ -266,6 +269,8 @@ export class EdgeNode {
         if (message.dropped > 0)
           this.#around.log.warn(`${message.dropped} more lines of worker ${worker.index} were left out`)
         return
+      case 'trace':
+        return this.#around.onTrace?.(message.trace)
       case 'timerRan':
         return this.#timers.ran(worker, message)
       case 'kv': {

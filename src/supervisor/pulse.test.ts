@@ -31,6 +31,7 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
       shared: shared.path,
       bundles: { sandbox: '', guest: '' },
       kv: { kv: '', cache: '' },
+      isTracing: false,
       stdout: 1,
     }),
     onMessage() {},

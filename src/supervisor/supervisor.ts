@@ -12,6 +12,7 @@ import { systemClock, type Clock } from '../base/clock.ts'
 import { createSharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
+import type { RequestTrace, TailLine } from '../contract/messages.ts'
 import { startControl } from '../control/server.ts'
 import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
 import { Throttle } from '../control/throttle.ts'
@@ -41,6 +42,14 @@ export interface SupervisorOptions {
   readonly file?: ConfigFile
   /** The value of `ORLA_SECRET_KEY`, which seals secrets instead of a key file. */
   readonly secretKey?: string
+  /** Told of every request and of what units log, for their author. It costs: for development. */
+  readonly observer?: NodeObserver
+}
+
+export interface NodeObserver {
+  onTrace(trace: RequestTrace): void
+  onLine(line: TailLine): void
+  onDropped(count: number): void
 }
 
 export interface Supervisor {
@@ -71,7 +80,7 @@ const WORD_COUNT = KV_WORDS_FROM + KV_WORDS
 
 /** Starts a node, and resolves when it serves. Throws `EdgeError` where it cannot; nothing is left running then. */
 export async function startSupervisor(given: Config, options: SupervisorOptions = {}): Promise<Supervisor> {
-  const { clock = systemClock, log = stderrLog } = options
+  const { clock = systemClock, log = stderrLog, observer } = options
   const config = { ...given, node: { ...given.node, name: given.node.name ?? hostname() } }
   const directory = resolve(config.store.path)
   const { file = { sites: [], folder: process.cwd() } } = options
@@ -113,10 +122,12 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       file,
       secrets: openSecrets(directory, options.secretKey),
       bundles: options.bundles ?? (await makeBundles()),
+      ...(observer && { onTrace: (trace) => observer.onTrace(trace) }),
       ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
     })
     made.push(() => node.kill())
     await node.start()
+    if (observer) made.push(node.control.tail(undefined, observer))
 
     const isOpen = !isLoopback(splitAddress(config.control.listen).host)
     if (isOpen) {

@@ -49,6 +49,8 @@ export interface RunningCommand {
   readonly ready: string
   readonly edges: readonly string[]
   readonly control: string
+  /** Everything on standard output so far. */
+  stdout(): string
   /** Everything on standard error so far. */
   stderr(): string
   readonly ended: Promise<Ending>
@@ -69,7 +71,9 @@ export async function startOrla(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: options.ownGroup ?? false,
   })
+  let stdout = ''
   let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const ended = new Promise<Ending>((resolve) => {
     child.on('close', (code, signal) => resolve({ code, signal }))
@@ -88,6 +92,7 @@ export async function startOrla(
     ready,
     edges: edges.split(','),
     control,
+    stdout: () => stdout,
     stderr: () => stderr,
     ended,
     kill: (signal) => void child.kill(signal),

@@ -1,0 +1,182 @@
+/** `orla dev`: a unit on a node of its own, deployed anew on every save, with all that it does for each request. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { EdgeError } from '../../base/errors.ts'
+import { checkConfig } from '../../config/check.ts'
+import type { Config } from '../../config/schema.ts'
+import type { ChangeResult } from '../../control/shapes.ts'
+import { type Arguments, UsageError } from '../arguments.ts'
+import { deployedLine } from '../change.ts'
+import type { Command, Terminal } from '../command.ts'
+import { ControlClient } from '../control-client.ts'
+import { startDemoOrigin } from '../demo/origin.ts'
+import { collectModule, type ModuleFiles, shownFile } from '../module-files.ts'
+import { ModuleWatch } from '../module-watch.ts'
+import { problemText, refusalText } from '../refusal.ts'
+import { runNode } from '../run-node.ts'
+import { tailText } from '../tail-text.ts'
+import { traceText } from '../trace-text.ts'
+import { unitNameOf } from '../unit-name.ts'
+
+const LISTEN = '127.0.0.1:8080'
+
+export const command: Command = {
+  name: 'dev',
+  operands: 'FILE',
+  operandsMin: 1,
+  operandsMax: 1,
+  text: [
+    'Runs FILE on a node of its own, with its data in a folder that goes when it ends, and deploys it again whenever it, or a file that it imports, is saved.',
+    'For each request it prints what ran, with the CPU time, the calls of the host (edge.kv, fetch…), and what the unit logged.',
+    'What does not build is told, and the version before goes on answering. Every host is taken for the one site.',
+  ].join('\n'),
+  options: {
+    origin: { value: 'URL', text: "the site's origin; a page and a live playlist of the demo, unless said" },
+    listen: { value: 'ADDRESS', text: `where the edge listens, else ${LISTEN}` },
+    control: { value: 'ADDRESS', text: 'where the control plane listens, else a free port' },
+    cache: { text: 'cache what may be cached; unless said, every request goes to the origin' },
+    name: { value: 'NAME', text: "the unit's name; that of the file unless said" },
+    env: { value: 'K=V', many: true, text: 'its environment' },
+    secret: { value: 'K=V', many: true, text: 'the same, never shown' },
+    'no-tests': { text: 'without the tests that lie beside it' },
+  },
+  examples: [
+    ['orla dev units/token-auth.ts --env TOKEN=t', 'in front of the demo'],
+    [
+      'orla dev gate.ts --origin http://127.0.0.1:3000 --listen 127.0.0.1:0',
+      'in front of your own, on a free port',
+    ],
+  ],
+  exits: { 1: 'it could not start, as when a port is taken or there is no FILE' },
+  run,
+}
+
+async function run(args: Arguments, terminal: Terminal): Promise<number> {
+  const path = resolve(terminal.cwd, args.operands[0]!)
+  const name = args.text('name') ?? unitNameOf(path)
+  // What can be said before anything starts.
+  await collectModule(path)
+  const given = args.text('origin')
+  const demo = given === undefined ? await startDemoOrigin() : undefined
+  const folder = await mkdtemp(join(tmpdir(), 'orla-dev-'))
+  let session: Session | undefined
+  try {
+    const site = { origin: given ?? demo!.url, ...(args.flag('cache') && { cache: { ram: '64mb' } }) }
+    return await runNode(
+      configFrom(args, folder, site),
+      { sites: [site], folder },
+      terminal,
+      ({ edge, control, token }) => {
+        terminal.print(`ready edge=${edge.join(',')} control=${control}`)
+        const file = relative(terminal.cwd, path)
+        terminal.note(`${file} in front of ${site.origin}; save it, and it is live. Ctrl-C ends it.`)
+        session = new Session(path, name, args, new ControlClient(new URL(control), token), terminal)
+      },
+      {
+        onTrace: (trace) => terminal.print(traceText(trace)),
+        onLine: (line) => terminal.print(tailText(line)),
+        onDropped: (count) => terminal.note(`dropped ${count} lines`),
+      },
+    )
+  } finally {
+    session?.close()
+    await demo?.close()
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+function configFrom(args: Arguments, folder: string, site: object): Config {
+  const result = checkConfig({
+    edge: { listen: args.text('listen') ?? LISTEN, workers: 1 },
+    control: { listen: args.text('control') ?? '127.0.0.1:0' },
+    store: { path: join(folder, 'data') },
+    node: { name: 'dev' },
+    sites: [site],
+  })
+  if (result.kind === 'config') return result.config
+  throw new UsageError(result.problems.map(({ path, message }) => `${path}: ${message}`).join('\n'))
+}
+
+/** Deploys the unit, one deploy at a time: what is saved during one is deployed after it. */
+class Session {
+  readonly #path: string
+  readonly #name: string
+  readonly #args: Arguments
+  readonly #control: ControlClient
+  readonly #terminal: Terminal
+  readonly #watch: ModuleWatch
+  #last = ''
+  #isAtWork = false
+  #isAskedAgain = false
+  #isClosed = false
+
+  constructor(path: string, name: string, args: Arguments, control: ControlClient, terminal: Terminal) {
+    this.#path = path
+    this.#name = name
+    this.#args = args
+    this.#control = control
+    this.#terminal = terminal
+    const onError = (error: Error) => terminal.note(error.message)
+    this.#watch = new ModuleWatch(path, () => void this.#look(), onError)
+    void this.#look()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#watch.close()
+  }
+
+  async #look(): Promise<void> {
+    this.#isAskedAgain = true
+    if (this.#isAtWork) return
+    this.#isAtWork = true
+    try {
+      while (this.#isAskedAgain && !this.#isClosed) {
+        this.#isAskedAgain = false
+        await this.#once()
+      }
+    } finally {
+      this.#isAtWork = false
+    }
+  }
+
+  async #once(): Promise<void> {
+    let module: ModuleFiles | undefined
+    try {
+      module = await collectModule(this.#path, !this.#args.flag('no-tests'))
+      this.#watch.follow(module)
+      const text = JSON.stringify(module)
+      if (text === this.#last) return
+      this.#last = text
+      await this.#deploy(module)
+    } catch (error) {
+      if (this.#isClosed) return
+      if (!(error instanceof EdgeError)) throw error
+      // A file that comes back as it was is deployed again.
+      if (module === undefined) this.#last = ''
+      const of = module
+      const find = of && ((file: string) => shownFile(of, file, this.#terminal.cwd))
+      this.#terminal.note(refusalText(error, find, this.#name))
+    }
+  }
+
+  async #deploy(module: ModuleFiles): Promise<void> {
+    const { source, language, entry, files, tests } = module
+    const env = this.#args.pairs('env')
+    const secrets = this.#args.pairs('secret')
+    const body = {
+      source,
+      language,
+      entry,
+      files,
+      ...(tests !== undefined && { tests }),
+      ...(env && { env }),
+      ...(secrets && { secrets }),
+    }
+    const result = (await this.#control.call('PUT', `/v1/units/${this.#name}`, { body })) as ChangeResult
+    const find = (file: string) => shownFile(module, file, this.#terminal.cwd)
+    for (const warning of result.warnings) this.#terminal.note(`warning: ${problemText(warning, find)}`)
+    this.#terminal.print(deployedLine(result))
+  }
+}
