@@ -1,11 +1,18 @@
 /** Whatever units make of status, method and headers, the client finds the end of each answer: the next one is never mixed up with it. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
+import { certificateMaker } from '../harness/certificates.ts'
 import { startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
-test('the next answer on the connection begins where the client expects it, whatever units change', async (t) => {
+for (const scheme of ['http', 'https'] as const) {
+  test(`the next answer on the ${scheme} connection begins where the client expects it, whatever units change`, (t) =>
+    checkFraming(t, scheme))
+}
+
+async function checkFraming(t: TestContext, scheme: 'http' | 'https'): Promise<void> {
+  const certificates = [certificateMaker(t).make('a', ['cached.test', 'plain.test'])]
   const origin = await startOrigin(t, (request, response) => {
     const url = request.url!
     if (url.startsWith('/kept')) response.setHeader('cache-control', 'max-age=60').setHeader('etag', '"1"')
@@ -17,7 +24,10 @@ test('the next answer on the connection begins where the client expects it, what
     } else response.end('HTTP/1.1 200 OK\r\nforged: yes\r\ncontent-length: 0\r\n\r\n')
   })
   const node = await startNode(t, {
-    config: { sites: [{ hosts: ['cached.test'], origin: origin.url, cache: {} }, { origin: origin.url }] },
+    config: {
+      edge: { listen: { address: '127.0.0.1:0', ...(scheme === 'https' && { tls: { certificates } }) } },
+      sites: [{ hosts: ['cached.test'], origin: origin.url, cache: {} }, { origin: origin.url }],
+    },
     units: {
       status: `export default {
         headerFilter(request, response) {
@@ -82,4 +92,4 @@ test('the next answer on the connection begins where the client expects it, what
   const { head } = await ask('plain.test', 'GET', '/own')
   assert.doesNotMatch(head, /^(?:connection|trailer|upgrade):/m)
   assert.deepEqual(head.match(/^date: \w{3},/gm)?.length, 1, head)
-})
+}

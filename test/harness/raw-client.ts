@@ -1,5 +1,6 @@
 /** A client that sends exactly the bytes it is given: for what no well-behaved client would send. */
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 export class RawClient {
   readonly socket: Socket
@@ -25,13 +26,15 @@ export class RawClient {
     })
   }
 
-  /** `url` such as `http://127.0.0.1:8080`: only host and port count. */
+  /** `url` such as `http://127.0.0.1:8080`: only scheme, host and port count. Over HTTPS any certificate will do. */
   static async connect(url: string): Promise<RawClient> {
-    const { hostname, port } = new URL(url)
-    const socket = connect({ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) })
+    const { protocol, hostname, port } = new URL(url)
+    const place = { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
+    const isTls = protocol === 'https:'
+    const socket = isTls ? connectTls({ ...place, rejectUnauthorized: false }) : connect(place)
     socket.setNoDelay(true)
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve)
+      socket.once(isTls ? 'secureConnect' : 'connect', resolve)
       socket.once('error', reject)
     })
     return new RawClient(socket)
