@@ -99,6 +99,7 @@ export function composeWorker(
     worker: start.worker,
     bundles: start.bundles,
     sandboxMemory: config.edge.sandboxMemory,
+    isExact: start.isTracing,
     node,
     clock,
     calls,

@@ -10,7 +10,7 @@ import * as frame from './frames.ts'
 import { CUT_REASONS, FRAME_HEAD, FrameReader, writeHead } from './frames.ts'
 import { loadIsolatedVm } from './isolated-vm.ts'
 import { MarkWriter } from './mark.ts'
-import type { UnitCode } from './isolate-host.ts'
+import { exactThreadCpuUs, threadCpuUs, type UnitCode } from './isolate-host.ts'
 
 const SOCKET_FD = 3
 const MARK_FD = 4
@@ -24,6 +24,7 @@ const FACTS_MAX = 256 * 1024
 const FLUSH_BYTES = 256 * 1024
 
 const ivm = loadIsolatedVm(process.argv[2] ?? '')
+const clock = process.argv[3] === 'exact' ? exactThreadCpuUs : threadCpuUs
 const isNobody = becomeNobody()
 /** One buffer for all that comes in: a fresh one a read costs more than the read. */
 const socket = new Socket({
@@ -135,7 +136,7 @@ function flushOld(): void {
 const reader = new FrameReader((head, bytes, start, end) => {
   const { kind, seq, slot, patience, a } = head
   if (kind === frame.START) {
-    executor = new Executor(ivm, bytes.toString('utf8', start, end), sink)
+    executor = new Executor(ivm, bytes.toString('utf8', start, end), sink, clock)
     return
   }
   const run = executor

@@ -14,6 +14,8 @@ export interface LaunchOptions {
   /** Path of isolated-vm's `.node` file. */
   readonly isolatedVm: string
   readonly markFd: number
+  /** CPU time of each crossing is measured exactly, which costs. */
+  readonly isExact: boolean
 }
 
 interface Wrapper {
@@ -81,7 +83,7 @@ const V8_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge']
 const TIMER_SLACK_MS = 2
 
 /** Descriptor 3 of the child is a socket: `stdio[3]` here. */
-export function launchSandbox({ bundle, isolatedVm, markFd }: LaunchOptions): ChildProcess {
+export function launchSandbox({ bundle, isolatedVm, markFd, isExact }: LaunchOptions): ChildProcess {
   const node = [
     process.execPath,
     ...V8_FLAGS,
@@ -92,6 +94,7 @@ export function launchSandbox({ bundle, isolatedVm, markFd }: LaunchOptions): Ch
     '--no-warnings',
     bundle,
     isolatedVm,
+    ...(isExact ? ['exact'] : []),
   ]
   const [program, ...rest] = [...wrapper().command, ...node]
   const child = spawn(program!, rest, {

@@ -28,7 +28,7 @@ export interface UnitRunnerOptions extends UnitLogOptions {
   readonly bundles: { readonly sandbox: string; readonly guest: string }
   /** `config.edge.sandboxMemory`: resident memory of one sandbox, in bytes. */
   readonly sandboxMemory: number
-  /** `edge.node`. */
+  readonly isExact?: boolean
   readonly node?: { readonly name: string; readonly groups: readonly string[] }
   /** Does what units ask of the node. Without it, every call is refused. */
   readonly calls?: HostCalls
@@ -64,8 +64,7 @@ const WATCH_MS = 10
 const LOOK_MS_MAX = 40
 /** How long the end of this worker waits for work that goes on after answers. */
 const BACKGROUND_GRACE_MS = 3000
-/** A lane that has not answered for so long is held up. */
-const STALLED_MS = 30
+const STALLED_MS = 30 // A lane that has not answered for so long is held up.
 
 export const createUnitRunner = (options: UnitRunnerOptions): UnitDispatcher => new Dispatcher(options)
 
@@ -114,6 +113,7 @@ class Dispatcher implements UnitDispatcher {
         guest: this.#guest,
         node: this.#node,
         memoryMax: options.sandboxMemory,
+        isExact: options.isExact ?? false,
       },
       this.#engine,
       {
