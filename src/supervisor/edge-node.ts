@@ -35,6 +35,7 @@ import { Quarantines } from './quarantine.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
 import { SiteControl } from './site-control.ts'
+import { storeProblems } from './store-problems.ts'
 import { TailHub } from './tail-hub.ts'
 import { TlsKeeper } from './tls-keeper.ts'
 import { Turns } from './turns.ts'
@@ -298,6 +299,8 @@ export class EdgeNode {
       version: VERSION,
       epoch: this.#epochs.live.epoch,
       position: this.#around.store.position().id,
+      isReady: this.control.unready().length === 0,
+      isStoreWritable: storeProblems(this.#around.store.path).length === 0,
       states: unitStates(this.#around.store, this.#quarantines),
       quarantined: this.#quarantines.all(),
       workersReady: this.#pool.ready().length,

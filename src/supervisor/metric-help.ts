@@ -3,6 +3,9 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_build_info: 'Always 1; the version is a label.',
   orla_epoch: 'The set of units that is live: the id of the last log entry it holds.',
   orla_store_position: 'The id of the last entry in the log of the store.',
+  orla_ready:
+    '1 while `/readyz` says 200: all workers serve, the store can be written, the node does not drain.',
+  orla_store_writable: '1 while the store can be written.',
   orla_units: 'Units by state.',
   orla_quarantined: 'Versions of units that are not run because they took their sandbox down.',
   orla_changes_total: 'Changes of units by result.',

@@ -1,5 +1,4 @@
 /** The node as the admin API sees it: turns what is asked into changes, and what is known into answers. */
-import { accessSync, constants } from 'node:fs'
 import { EdgeError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/schema.ts'
@@ -55,6 +54,7 @@ import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
 import type { Quarantines } from './quarantine.ts'
 import type { SiteControl } from './site-control.ts'
+import { storeProblems } from './store-problems.ts'
 import type { TailHub } from './tail-hub.ts'
 import type { ChangeRequest, Plan } from './unit-changes.ts'
 import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
@@ -228,7 +228,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       return [
         ...(parts.isDraining() ? ['the node is draining'] : []),
         ...(missing > 0 ? [`${missing} of ${pool.size} workers are not ready`] : []),
-        ...storeProblems(store),
+        ...storeProblems(store.path),
       ]
     },
   }
@@ -327,13 +327,4 @@ function envChange({ env = {}, secrets = {} }: EnvironmentChange): EnvChange {
   const each = (values: Readonly<Record<string, string | null>>, secret: boolean) =>
     Object.entries(values).map(([key, value]) => [key, value === null ? null : { value, secret }] as const)
   return Object.fromEntries([...each(env, false), ...each(secrets, true)])
-}
-
-function storeProblems(store: SqliteStore): string[] {
-  try {
-    accessSync(store.path, constants.W_OK)
-    return []
-  } catch (error) {
-    return [`the store cannot be written: ${(error as Error).message}`]
-  }
 }

@@ -9,6 +9,8 @@ export interface NodeFacts {
   readonly version: string
   readonly epoch: number
   readonly position: number
+  readonly isReady: boolean
+  readonly isStoreWritable: boolean
   /** The state of each unit. */
   readonly states: readonly UnitState[]
   readonly quarantined: readonly Quarantine[]
@@ -42,6 +44,8 @@ export class NodeMetrics {
     add('orla_build_info', 1, { version: facts.version })
     add('orla_epoch', facts.epoch)
     add('orla_store_position', facts.position)
+    add('orla_ready', facts.isReady ? 1 : 0)
+    add('orla_store_writable', facts.isStoreWritable ? 1 : 0)
     for (const state of ['live', 'disabled', 'quarantined'] as const) {
       add('orla_units', facts.states.filter((own) => own === state).length, { state })
     }
