@@ -35,7 +35,8 @@ test('every answer has a line, whoever gave it', async (t) => {
   })
   const node = await startNode(t, {
     config: {
-      edge: { accessLog: 'access.log' },
+      // Whose ids are believed.
+      edge: { accessLog: 'access.log', trustedProxies: ['127.0.0.1'] },
       sites: [
         { hosts: ['a.test'], origin: origin.url, cache: {} },
         { hosts: ['down.test'], origin: 'http://127.0.0.1:1' },
