@@ -67,11 +67,15 @@ test('a text made to be slow to search is searched in time', async () => {
   const { unit } = await failing()
   const long = 8192
   for (const text of ['a'.repeat(long), 'a:1'.repeat(long / 3), '\n    at '.repeat(long / 8)]) {
-    const start = process.cpuUsage()
-    mapStack(unit, `.js:${text}`)
-    locateInSource(unit, text)
-    const { user } = process.cpuUsage(start)
-    assert.ok(user < 50_000, `${user} µs`)
+    // The best of some: on a shared core a try may take many times as long.
+    let best = Infinity
+    for (let tries = 0; tries < 8 && best >= 50_000; tries++) {
+      const start = process.cpuUsage()
+      mapStack(unit, `.js:${text}`)
+      locateInSource(unit, text)
+      best = Math.min(best, process.cpuUsage(start).user)
+    }
+    assert.ok(best < 50_000, `${best} µs`)
   }
 })
 
