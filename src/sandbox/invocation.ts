@@ -46,6 +46,8 @@ export class Invocation implements Sections {
   moves = 0
   /** By how much its time-out is longer; above 1 it crosses alone. */
   patience = 1
+  /** It used more CPU than it may, once: it is tried again, alone, before anybody is blamed. */
+  isSuspect = false
 
   /** What its calls of the host have used up; undefined before the first. */
   account: CallAccount | undefined = undefined

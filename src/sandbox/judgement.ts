@@ -31,3 +31,7 @@ export function thrownText(json: string): string {
     return 'it threw'
   }
 }
+
+/** What the author is told. */
+export const overLimit = (cpuUs: number, cpuMs: number): string =>
+  `it used ${Math.round(cpuUs / 1000)} ms of CPU in a call; ${cpuMs} ms are allowed`

@@ -9,7 +9,7 @@ import { CallDesk } from './call-desk.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
-import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, thrownText } from './judgement.ts'
+import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
 import * as protocol from './protocol.ts'
 import type { CutReason } from './isolate-host.ts'
@@ -198,6 +198,12 @@ export class TripEngine implements LaneEvents {
     const wasEntry = slot.pending.size === 0 || !slot.pending.delete(invocation)
     invocation.runs.push({ step: invocation.step, cpuUs })
     this.#events.ran(invocation, cpuUs, this.#now, reader.outcome === protocol.OUTCOME_THREW)
+    const { cpuMs } = slot.unit.unit.manifest.limits
+    if (invocation.isSuspect && cpuUs > cpuMs * 1000) {
+      this.#events.blamed(slot.unit, 'cpu')
+      this.#fail(invocation, 'cpu', overLimit(cpuUs, cpuMs))
+      return wasEntry
+    }
     if (reader.outcome === protocol.OUTCOME_THREW) {
       invocation.phase = reader.phase
       this.#fail(invocation, 'throw', thrownText(reader.head))
@@ -218,6 +224,7 @@ export class TripEngine implements LaneEvents {
     }
     invocation.retries = 0
     invocation.patience = 1
+    invocation.isSuspect = false
     invocation.startedAt = this.#now
     if (!invocation.isRouted) {
       this.#send(invocation)
@@ -281,11 +288,14 @@ export class TripEngine implements LaneEvents {
       this.#sendAgainWithPatience(lost, ran, patience)
       return
     }
+    // A core that the machine's host took away counts as CPU time: who was so unlucky once is not twice.
+    if (reason === 'timeout' && ran && !ran.isSuspect && !ran.hasEffects) {
+      ran.isSuspect = true
+      this.#sendAgainWithPatience(lost, ran, 1)
+      return
+    }
     const why = reason === 'timeout' ? 'cpu' : reason === 'memory' ? 'memory' : 'throw'
-    const text =
-      why === 'cpu'
-        ? `it used ${Math.round(cpuUs / 1000)} ms of CPU in a call; ${cpuMs} ms are allowed`
-        : message
+    const text = why === 'cpu' ? overLimit(cpuUs, cpuMs) : message
     this.#events.blamed(unit, why)
     if (ran) this.#fail(ran, why, text)
     for (const invocation of lost) {
