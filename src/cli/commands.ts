@@ -30,6 +30,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   tokens: { summary: 'list, make, rotate or revoke tokens', load: () => import('./commands/tokens.ts') },
+  secrets: {
+    summary: 'list, set or delete secrets, or change the key they are sealed with',
+    load: () => import('./commands/secrets.ts'),
+  },
   keys: { summary: 'make a key that signs units', load: () => import('./commands/keys.ts') },
   audit: { summary: 'tell who changed what', load: () => import('./commands/audit.ts') },
   backup: { summary: 'copy the data of a node into one file', load: () => import('./commands/backup.ts') },

@@ -60,6 +60,16 @@ export const ACCESS_ROUTES: readonly Route[] = [
     handle: ({ access, name }) => access.tokens.revoke(name),
   },
   {
+    method: 'POST',
+    path: '/v1/secrets/rotate',
+    summary: 'Seals all secrets of units with another key, at once or not at all. Nothing that is live changes.',
+    body: shapes.SecretKeyBody,
+    answer: shapes.SecretRotationShape,
+    access: 'admin',
+    handle: async ({ node, request }) =>
+      node.rotateSecrets((await readBody(request, shapes.SecretKeyBody)).key),
+  },
+  {
     method: 'GET',
     path: '/v1/audit',
     summary: `Who changed what, or tried to: the newest first, at most ${ENTRIES_MAX}.`,

@@ -39,6 +39,21 @@ export const RotateBody = v.strictObject({
   ),
 })
 
+export const SecretKeyBody = v.strictObject({
+  /** The new key: 32 bytes in hex or base64. Absent: the node makes one, and keeps it in its key file. */
+  key: v.optional(text()),
+})
+
+export const SecretRotationShape = v.strictObject({
+  /** The start of the new key's SHA-256 in hex: tells keys apart. */
+  key: text(),
+  /** Sealed anew, over all versions that are kept. */
+  secrets: time(),
+  /** Versions of units that have any. */
+  versions: time(),
+})
+export type SecretRotation = v.InferOutput<typeof SecretRotationShape>
+
 export const TokenShape = v.strictObject({
   id: text(),
   name: text(),

@@ -84,6 +84,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
     setEnabled: noting('setEnabled', Promise.resolve(change)),
     setAllEnabled: noting('setAllEnabled', Promise.resolve(change)),
     setEnv: noting('setEnv', Promise.resolve(change)),
+    rotateSecrets: noting('rotateSecrets', Promise.resolve({ key: 'abcdef01', secrets: 0, versions: 0 })),
     units: noting('units', Promise.resolve([summary])),
     unit: noting(
       'unit',

@@ -9,6 +9,7 @@ import type { TailLine } from '../contract/messages.ts'
 import type { KvPage, KvWrite } from '../contract/kv.ts'
 import type { Manifest } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
+import type { SecretRotation } from './access-shapes.ts'
 import type {
   ChangeResult,
   EdgeStatus,
@@ -116,6 +117,9 @@ export interface ControlledNode {
   /** The switch for all units at once; `name` of the result is `*`. */
   setAllEnabled(enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
   setEnv(name: string, change: EnvironmentChange, options: ChangeOptions): Promise<ChangeResult>
+
+  /** Seals all secrets with another key; one is made where none is given. */
+  rotateSecrets(key: string | undefined): Promise<SecretRotation>
 
   sites(): readonly SiteSummary[]
   site(name: string): SiteSummary

@@ -3,9 +3,15 @@
  *
  * The key is `ORLA_SECRET_KEY` where it is set, else a file of its own beside the store (readable by its owner alone),
  * made when the first secret is sealed. Keep a copy of it apart from backups of the store: without it the secrets are lost.
+ *
+ * The key changes in three steps, so that a process that is killed leaves secrets which all open with one key that is there:
+ *
+ *     orla.key.next is written → the store takes all secrets, sealed anew, in one append → orla.key.next becomes orla.key
+ *
+ * Who finds an `orla.key.next` asks the store which step was the last: `settle`.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { EdgeError } from '../base/errors.ts'
 import { writeSecretFile } from './secret-file.ts'
@@ -22,11 +28,30 @@ export interface Secrets {
   open(sealed: string, context: string): string
 }
 
+export interface SealedSecret {
+  readonly sealed: string
+  readonly context: string
+}
+
+/** Secrets whose key can change. */
+export interface RotatableSecrets extends Secrets {
+  /**
+   * Another key from now on. `reseal` has to append all secrets to the store, opened with the key of before and sealed with the new one, at
+   * once or not at all; where it throws, the key of before stays. `given` is the new key in hex or base64; without it one is made, unless
+   * the key comes from the environment, where only the operator can put another. Returns the start of the new key's SHA-256 in hex, by
+   * which two keys are told apart.
+   */
+  rotate(given: string | undefined, reseal: (before: Secrets, next: Secrets) => void): string
+  /** Ends a change of the key that was cut off. `sample` is any secret of the store. To be called before the first use. */
+  settle(sample: SealedSecret | undefined): void
+}
+
 /** `environment` is the value of `ORLA_SECRET_KEY`: 32 bytes in hex or base64. */
-export function openSecrets(directory: string, environment?: string): Secrets {
+export function openSecrets(directory: string, environment?: string): RotatableSecrets {
   const path = join(directory, 'orla.key')
+  const nextPath = `${path}.next`
   let key = environment ? parseKey(environment, 'ORLA_SECRET_KEY') : undefined
-  return {
+  const secrets: RotatableSecrets = {
     seal(text, context) {
       key ??= existsSync(path) ? readKey(path) : makeKey(path)
       return sealSecret(key, text, context)
@@ -35,8 +60,44 @@ export function openSecrets(directory: string, environment?: string): Secrets {
       key ??= readKey(path)
       return openSecret(key, sealed, context)
     },
+    rotate(given, reseal) {
+      if (given === undefined && environment) {
+        throw new EdgeError('request-invalid', 'the key of this node comes from ORLA_SECRET_KEY', {
+          hint: 'give the new key with --key FILE, and start the node with it from then on',
+        })
+      }
+      const next = given === undefined ? randomBytes(KEY_BYTES) : parseKey(given, 'the new key')
+      if (!environment) writeSecretFile(nextPath, next.toString('base64'))
+      reseal(secrets, secretsOf(next))
+      if (!environment) renameSync(nextPath, path)
+      key = next
+      return keyPrint(next)
+    },
+    settle(sample) {
+      if (environment || !existsSync(nextPath)) return
+      if (sample && opens(readKey(nextPath), sample)) renameSync(nextPath, path)
+      else rmSync(nextPath)
+    },
+  }
+  return secrets
+}
+
+const secretsOf = (key: Uint8Array): Secrets => ({
+  seal: (text, context) => sealSecret(key, text, context),
+  open: (sealed, context) => openSecret(key, sealed, context),
+})
+
+function opens(key: Uint8Array, { sealed, context }: SealedSecret): boolean {
+  try {
+    openSecret(key, sealed, context)
+    return true
+  } catch {
+    return false
   }
 }
+
+/** Tells keys apart, and nothing of what they are. */
+const keyPrint = (key: Uint8Array): string => createHash('sha256').update(key).digest('hex').slice(0, 8)
 
 export function sealSecret(key: Uint8Array, text: string, context: string): string {
   const nonce = randomBytes(NONCE_BYTES)
@@ -55,8 +116,7 @@ export function openSecret(key: Uint8Array, sealed: string, context: string): st
     const body = bytes.subarray(NONCE_BYTES + TAG_BYTES)
     return decipher.update(body, undefined, 'utf8') + decipher.final('utf8')
   } catch (error) {
-    const print = createHash('sha256').update(key).digest('hex').slice(0, 8)
-    throw new EdgeError('secret-unreadable', `${context} does not open with this key (${print}…)`, {
+    throw new EdgeError('secret-unreadable', `${context} does not open with this key (${keyPrint(key)}…)`, {
       cause: error,
     })
   }

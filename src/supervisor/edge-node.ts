@@ -17,7 +17,8 @@ import type { ChangeResult } from '../control/shapes.ts'
 import { signatureCheck } from '../unit/signature.ts'
 import { SiteReader } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
-import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
+import { readUnits, type VersionCache } from '../unit/records.ts'
+import type { RotatableBox } from '../unit/secret-rotation.ts'
 import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import type { Bundles } from './bundles.ts'
@@ -53,7 +54,7 @@ export interface NodeSurroundings {
   readonly directory: string
   readonly shared: SharedWords
   readonly builder: UnitBuilder
-  readonly secrets: SecretBox
+  readonly secrets: RotatableBox
   readonly file: ConfigFile
   readonly bundles: Bundles
   readonly workerEntry?: string
@@ -164,6 +165,7 @@ export class EdgeNode {
       kv: this.#kv,
       tailHub: this.#tailHub,
       make: (request, options) => this.#make(request, options),
+      inTurn: (work) => this.#changes.inTurn(work),
       sites,
       checkSignature,
       shareQuarantine: () => this.#shareQuarantine(),

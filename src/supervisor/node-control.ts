@@ -40,10 +40,10 @@ import {
   readRecord,
   recordKey,
   unitsEnabled,
-  type SecretBox,
   type UnitPointer,
   type VersionRecord,
 } from '../unit/records.ts'
+import { rotateSecrets, type RotatableBox } from '../unit/secret-rotation.ts'
 import type { CheckSignature } from '../unit/signature.ts'
 import { scheduleProblems } from '../unit/schedule.ts'
 import { parseManifest } from '../unit/manifest.ts'
@@ -64,9 +64,11 @@ export interface NodeParts {
   readonly config: Config
   readonly clock: Clock
   readonly store: SqliteStore
-  readonly secrets: SecretBox
+  readonly secrets: RotatableBox
   readonly builder: UnitBuilder
   readonly make: (request: ChangeRequest, options: ChangeOptions) => Promise<ChangeResult>
+  /** When no change is under way. */
+  readonly inTurn: <T>(work: () => T) => Promise<T>
   readonly sites: SiteControl
   readonly checkSignature: CheckSignature
   readonly pool: WorkerPool
@@ -189,6 +191,8 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 
     setEnv: (name, values, options) =>
       change(name, () => planEnv(store, name, envChange(values), context(name)), options),
+
+    rotateSecrets: (key) => parts.inTurn(() => rotateSecrets(store, parts.secrets, key)),
 
     reach: liveReach,
     sites: () => sites.sites(),

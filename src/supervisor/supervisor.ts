@@ -20,6 +20,7 @@ import { TokenBook } from '../control/tokens.ts'
 import { openControlToken, type ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
+import { settleSecrets } from '../unit/secret-rotation.ts'
 import { makeBundles, type Bundles } from './bundles.ts'
 import type { ConfigFile } from './config-file.ts'
 import { EdgeNode } from './edge-node.ts'
@@ -105,6 +106,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const token = config.control.token ?? keptToken!.token
     const addresses = config.edge.listen.map(({ address }) => address)
     for (const address of [...addresses, config.control.listen]) await probeAddress(address)
+    const secrets = openSecrets(directory, options.secretKey)
+    settleSecrets(store, secrets)
     applyFileAtStart(store, file, { clock, log })
     const shared = createSharedWords(WORD_COUNT)
     made.push(() => shared.unlink())
@@ -120,7 +123,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       shared,
       builder,
       file,
-      secrets: openSecrets(directory, options.secretKey),
+      secrets,
       bundles: options.bundles ?? (await makeBundles()),
       ...(observer && { onTrace: (trace) => observer.onTrace(trace) }),
       ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),

@@ -137,6 +137,14 @@ export class UnitChanges {
     }
   }
 
+  /** Runs the work when no change is under way, and what failed ones wrote is taken back. */
+  inTurn<T>(work: () => T): Promise<T> {
+    return this.#options.turns.take(async () => {
+      this.#undo([])
+      return work()
+    })
+  }
+
   async #run(request: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
     Object.assign(progress, await request.prepare?.())
     progress.step = 'an earlier change is not done yet'

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
+import { openSecrets } from '../store/secrets.ts'
+import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
+import { recordKey, secretContext } from './records.ts'
+import { rotateSecrets, settleSecrets, type RotatableBox } from './secret-rotation.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'orla-rotation-'))
+after(() => rmSync(root, { recursive: true }))
+
+const ROTATING = fileURLToPath(new URL('./testing/rotating.ts', import.meta.url))
+const VERSIONS = 20
+
+/** Units with secrets, in two names and many versions. */
+function fill(directory: string, environment?: string): void {
+  const store = openStore(directory, { clock: systemClock })
+  const box = openSecrets(directory, environment)
+  for (const name of ['a', 'b'])
+    for (let version = 1; version <= VERSIONS; version++) {
+      const sealed = box.seal(`${name}${version}`, secretContext(name, 'TOKEN'))
+      const value = JSON.stringify({ env: { TOKEN: { sealed }, PLAIN: { plain: 'x' } } })
+      store.append([{ operation: 'SET', key: recordKey(name, version), value }])
+    }
+  store.close()
+}
+
+function assertReadable(store: SqliteStore, box: RotatableBox): void {
+  settleSecrets(store, box)
+  for (const name of ['a', 'b'])
+    for (let version = 1; version <= VERSIONS; version++) {
+      const { env } = JSON.parse(store.get(recordKey(name, version))!) as {
+        env: { TOKEN: { sealed: string }; PLAIN: { plain: string } }
+      }
+      assert.equal(box.open(env.TOKEN.sealed, secretContext(name, 'TOKEN')), `${name}${version}`)
+      assert.deepEqual(env.PLAIN, { plain: 'x' })
+    }
+}
+
+function opened<T>(directory: string, work: (store: SqliteStore) => T): T {
+  const store = openStore(directory, { clock: systemClock })
+  try {
+    return work(store)
+  } finally {
+    store.close()
+  }
+}
+
+test('a rotation that is killed at any moment leaves secrets that all open', async () => {
+  const directory = mkdtempSync(join(root, 'k-'))
+  fill(directory)
+  const keys = new Set<string>()
+  for (let round = 0; round < 12; round++) {
+    const child = spawn(process.execPath, [ROTATING, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(child, 'exit')
+    await once(child.stdout, 'data')
+    // Not a wait for something: the moment of death is what changes.
+    await delay(Math.random() * 40)
+    child.kill('SIGKILL')
+    await ended
+    opened(directory, (store) => {
+      assertReadable(store, openSecrets(directory))
+      assert.ok(store.verify().ok)
+    })
+    assert.ok(!existsSync(join(directory, 'orla.key.next')))
+    keys.add(readFileSync(join(directory, 'orla.key'), 'utf8'))
+  }
+  assert.ok(keys.size > 1, 'no rotation was ever finished')
+})
+
+test('where it was cut off between its steps, the step that was done counts', () => {
+  const directory = mkdtempSync(join(root, 's-'))
+  fill(directory)
+  const path = join(directory, 'orla.key')
+  const before = readFileSync(path)
+  opened(directory, (store) => {
+    // The key was written, and nothing else.
+    writeFileSync(`${path}.next`, randomBytes(32).toString('base64'))
+    assertReadable(store, openSecrets(directory))
+    assert.deepEqual(readFileSync(path), before)
+    // All but the last step.
+    rotateSecrets(store, openSecrets(directory))
+    writeFileSync(`${path}.next`, readFileSync(path))
+    writeFileSync(path, before)
+    assertReadable(store, openSecrets(directory))
+    assert.notDeepEqual(readFileSync(path), before)
+  })
+})
+
+test('with a wrong key nothing is changed, and the error names the secret', () => {
+  const directory = mkdtempSync(join(root, 'w-'))
+  fill(directory)
+  opened(directory, (store) => {
+    const { id } = store.position()
+    const wrong = openSecrets(directory, randomBytes(32).toString('hex'))
+    assert.throws(
+      () => rotateSecrets(store, wrong, randomBytes(32).toString('hex')),
+      (error) =>
+        error instanceof EdgeError &&
+        error.code === 'secret-unreadable' &&
+        /secret TOKEN of unit a does not open with this key/.test(error.message),
+    )
+    assert.throws(() => rotateSecrets(store, openSecrets(directory), 'abc'), /the new key is not a key: 32/)
+    assert.equal(store.position().id, id)
+    assertReadable(store, openSecrets(directory))
+  })
+})
+
+test('a key from the environment gives way to one that is named, and no file is made', () => {
+  const directory = mkdtempSync(join(root, 'e-'))
+  const [first, second] = [randomBytes(32).toString('hex'), randomBytes(32).toString('base64')]
+  fill(directory, first)
+  opened(directory, (store) => {
+    const box = openSecrets(directory, first)
+    assert.throws(() => rotateSecrets(store, box), /the key of this node comes from ORLA_SECRET_KEY/)
+    assert.equal(rotateSecrets(store, box, second).secrets, 2 * VERSIONS)
+    assertReadable(store, box)
+    assertReadable(store, openSecrets(directory, second))
+    assert.throws(() => assertReadable(store, openSecrets(directory, first)), /does not open with this key/)
+    assert.ok(!existsSync(join(directory, 'orla.key')))
+  })
+})

@@ -1,0 +1,11 @@
+/** Changes the key of the secrets in a data directory again and again, until it is killed: `node rotating.ts DIRECTORY`. */
+import { systemClock } from '../../base/clock.ts'
+import { openSecrets } from '../../store/secrets.ts'
+import { openStore } from '../../store/sqlite-store.ts'
+import { rotateSecrets } from '../secret-rotation.ts'
+
+const directory = process.argv[2]!
+const store = openStore(directory, { clock: systemClock })
+const secrets = openSecrets(directory)
+process.stdout.write('ready\n')
+for (;;) rotateSecrets(store, secrets)
