@@ -35,6 +35,7 @@ export type FailureReason =
   | 'throw' // the handler threw, rejected, or returned what its phase may not return
   | 'buffer' // the body is longer than `buffer`, what the unit takes whole
   | 'syntax' // the code did not compile or its top level threw
+  | 'unsigned' // the node runs signed units alone, and this one lies in the store without a signature that is right
 
 /** What happens to the request when a unit fails. */
 export type FailurePolicy =
@@ -103,6 +104,8 @@ export interface UnitVersion {
   readonly manifest: Manifest
   /** `edge.env`: plain values and decrypted secrets. */
   readonly env: Readonly<Record<string, string>>
+  /** Why it is not run here: it fails with `unsigned` wherever it would. Its code and environment are left out. */
+  readonly barred?: string
   /** It holds the tests of a unit: it can ask for that to be run, and is never live. */
   readonly isTest?: true
 }

@@ -135,7 +135,7 @@ export const SitesBody = v.strictObject({
   ...Waiting,
 })
 
-const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'buffer', 'syntax'])
+const ReasonShape = v.picklist(['cpu', 'wall', 'memory', 'crash', 'throw', 'buffer', 'syntax', 'unsigned'])
 
 export const TailLineShape = v.strictObject({
   at: v.number(),
@@ -176,7 +176,9 @@ const SummaryEntries = {
   name: text(),
   /** The live version. */
   version: count(),
-  state: v.picklist(['live', 'disabled', 'quarantined']),
+  state: v.picklist(['live', 'disabled', 'quarantined', 'unsigned']),
+  /** Why it is `unsigned`: it is not run, and fails by its policy. */
+  barred: v.optional(text()),
   quarantine: v.optional(QuarantineShape),
   /** Of the workers' breakers the one that is furthest from closed. */
   breaker: v.picklist(['closed', 'half-open', 'open']),

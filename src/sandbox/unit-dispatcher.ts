@@ -181,7 +181,8 @@ class Dispatcher implements UnitDispatcher {
     const { unit, phases } = trip.steps[step]!
     const slot = this.#slotOf(unit)
     const reason = slot.quarantined ?? slot.health.breaker.reason
-    const message = slot.quarantined ? 'quarantined until a new version comes' : 'its breaker is open'
+    const message =
+      unit.barred ?? (slot.quarantined ? 'quarantined until a new version comes' : 'its breaker is open')
     const phase = phaseName(0, phases)
     slot.metrics.failed(phase, reason)
     trip.done({ kind: 'failed', step, phase, edits, reason, message, runs })
@@ -191,7 +192,7 @@ class Dispatcher implements UnitDispatcher {
     let slot = this.#slots.get(unit)
     if (!slot) {
       slot = new UnitSlot(++this.#lastIndex, unit, this.#random)
-      slot.quarantined = this.#quarantined.get(slot.key)
+      slot.quarantined = unit.barred === undefined ? this.#quarantined.get(slot.key) : 'unsigned'
       this.#slots.set(unit, slot)
     }
     return slot
@@ -396,5 +397,4 @@ interface Way {
   readonly phases: readonly number[]
 }
 
-const mayRun = (unit: UnitSlot, now: number): boolean =>
-  unit.quarantined === undefined && unit.health.breaker.admits(now)
+const mayRun = (unit: UnitSlot, now: number) => !unit.quarantined && unit.health.breaker.admits(now)

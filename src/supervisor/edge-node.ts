@@ -92,6 +92,8 @@ export class EdgeNode {
   readonly #tls: TlsKeeper
   readonly #acme: AcmeKeeper
   readonly #identity = randomBytes(8).toString('hex')
+  /** Versions whose bar was told of. */
+  readonly #barred = new Set<string>()
   #isDraining = false
 
   constructor(around: NodeSurroundings) {
@@ -104,10 +106,11 @@ export class EdgeNode {
       reader: new SiteReader(store),
       make: (request, options) => this.#make(request, options),
     })
-    const readSet = (): UnitSet => ({
-      ...readUnits(store, secrets, cache, checkSignature),
-      served: sites.served(),
-    })
+    const readSet = (): UnitSet => {
+      const units = readUnits(store, secrets, cache, checkSignature)
+      this.#tellBarred(units)
+      return { ...units, served: sites.served() }
+    }
     this.#sites = sites
     this.#around = around
     this.#timers = new UnitTimers({
@@ -178,6 +181,16 @@ export class EdgeNode {
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
     if (this.#isDraining) throw new EdgeError('draining', 'the node is shutting down, and takes no changes')
     return this.#changes.make(request, options)
+  }
+
+  /** Once a version. */
+  #tellBarred({ units }: UnitSet): void {
+    for (const unit of units) {
+      const key = versionKey(unit)
+      if (unit.barred === undefined || this.#barred.has(key)) continue
+      this.#barred.add(key)
+      this.#around.log.warn(`${key} is not run: ${unit.barred}`)
+    }
   }
 
   get addresses(): readonly string[] {
@@ -303,7 +316,7 @@ export class EdgeNode {
       position: this.#around.store.position().id,
       isReady: this.control.unready().length === 0,
       isStoreWritable: storeProblems(this.#around.store.path).length === 0,
-      states: unitStates(this.#around.store, this.#quarantines),
+      states: unitStates(this.#around.store, this.#quarantines, this.#epochs.live),
       quarantined: this.#quarantines.all(),
       workersReady: this.#pool.ready().length,
       restarts: this.#pool.slots.map(({ index, restarts }) => ({ worker: index, count: restarts })),

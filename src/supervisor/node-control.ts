@@ -2,7 +2,7 @@
 import { EdgeError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/schema.ts'
-import type { MetricSample } from '../contract/messages.ts'
+import type { MetricSample, UnitSet } from '../contract/messages.ts'
 import type { ModuleFacts } from '../contract/unit-runner.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { PHASE_BITS, PHASES, versionKey } from '../contract/unit.ts'
@@ -108,7 +108,8 @@ export function nodeControl(parts: NodeParts): ControlledNode {
           const after = plannedRecord(store, planned)
           if (after && isKnown) {
             guard?.unit(name, after.manifest)
-            parts.checkSignature(name, after)
+            // Whatever lies there already may be switched off, or on: it is barred where its signature is not right.
+            if (readPointer(store, name)?.live !== planned.version) parts.checkSignature(name, after)
           }
           isKnown = true
           return planned
@@ -242,14 +243,16 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     if (!record)
       throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version: pointer.live })}`)
     const quarantine = quarantines.of({ name, version: pointer.live })
+    const barred = barredIn(epochs.live).get(name)
     const names = (kind: 'plain' | 'sealed') =>
       Object.entries(record.env).flatMap(([key, value]) => (kind in value ? [key] : []))
     const { hosts, paths, methods, nodes, ...manifest } = record.manifest
     return {
       name,
       version: pointer.live,
-      state: unitState(name, pointer, unitsEnabled(store), quarantines),
+      state: unitState(name, pointer, unitsEnabled(store), quarantines, barred !== undefined),
       ...(quarantine && { quarantine }),
+      ...(barred !== undefined && { barred }),
       breaker: breakers.get(versionKey({ name, version: pointer.live })) ?? 'closed',
       phases: PHASES.filter((phase) => (record.phases & PHASE_BITS[phase]) !== 0),
       manifest: {
@@ -295,13 +298,27 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 }
 
 /** The state of every unit, from the small pointers alone: metrics are asked for often. */
-export function unitStates(store: SqliteStore, quarantines: Quarantines): UnitState[] {
+export function unitStates(store: SqliteStore, quarantines: Quarantines, live: UnitSet): UnitState[] {
   const isOn = unitsEnabled(store)
-  return listPointers(store).map(([name, pointer]) => unitState(name, pointer, isOn, quarantines))
+  const barred = barredIn(live)
+  return listPointers(store).map(([name, pointer]) =>
+    unitState(name, pointer, isOn, quarantines, barred.has(name)),
+  )
 }
 
-function unitState(name: string, pointer: UnitPointer, isOn: boolean, quarantines: Quarantines): UnitState {
+/** Names of the units that are live and not run, with the reason. */
+const barredIn = ({ units }: UnitSet): ReadonlyMap<string, string> =>
+  new Map(units.flatMap(({ name, barred }) => (barred === undefined ? [] : [[name, barred] as const])))
+
+function unitState(
+  name: string,
+  pointer: UnitPointer,
+  isOn: boolean,
+  quarantines: Quarantines,
+  isBarred: boolean,
+): UnitState {
   if (pointer.disabled || !isOn) return 'disabled'
+  if (isBarred) return 'unsigned'
   return quarantines.of({ name, version: pointer.live }) ? 'quarantined' : 'live'
 }
 

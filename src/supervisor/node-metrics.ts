@@ -46,7 +46,7 @@ export class NodeMetrics {
     add('orla_store_position', facts.position)
     add('orla_ready', facts.isReady ? 1 : 0)
     add('orla_store_writable', facts.isStoreWritable ? 1 : 0)
-    for (const state of ['live', 'disabled', 'quarantined'] as const) {
+    for (const state of ['live', 'disabled', 'quarantined', 'unsigned'] as const) {
       add('orla_units', facts.states.filter((own) => own === state).length, { state })
     }
     for (const { name, version, reason } of facts.quarantined) {

@@ -109,7 +109,8 @@ export type VersionCache = Map<string, UnitVersion>
 
 /**
  * The set of units that the store says is live now; its epoch is the store's position. Throws rather than leave out a
- * unit that cannot be read: a set without an access unit would open what that unit guards.
+ * unit that cannot be read: a set without an access unit would open what that unit guards. One whose signature is not right is
+ * barred: it is in the set, matches as it says, and fails there, so that it stops neither the node nor changes of others.
  */
 export function readUnits(
   store: Store,
@@ -120,7 +121,7 @@ export function readUnits(
   const seen: VersionCache = new Map()
   const read = (name: string, version: number): UnitVersion => {
     const key = versionKey({ name, version })
-    const unit = cache.get(key) ?? readVersion(store, name, version, secrets, check)
+    const unit = cache.get(key) ?? readOrBar(store, name, version, secrets, check)
     seen.set(key, unit)
     return unit
   }
@@ -131,11 +132,30 @@ export function readUnits(
     const unit = read(name, pointer.live)
     units.push(unit)
     const before = pointer.history.at(-1)
-    if (unit.manifest.onError === 'lastGood' && before !== undefined) lastGood[name] = read(name, before)
+    if (unit.manifest.onError !== 'lastGood' || before === undefined) continue
+    const good = read(name, before)
+    if (good.barred === undefined) lastGood[name] = good
   }
   cache.clear()
   for (const [key, unit] of seen) cache.set(key, unit)
   return { epoch: store.position().id, enabled: unitsEnabled(store), units, lastGood }
+}
+
+function readOrBar(
+  store: Store,
+  name: string,
+  version: number,
+  secrets: SecretBox,
+  check: CheckSignature,
+): UnitVersion {
+  try {
+    return readVersion(store, name, version, secrets, check)
+  } catch (error) {
+    const record = readRecord(store, name, version)
+    if (!(error instanceof EdgeError) || error.code !== 'unit-unsigned' || !record) throw error
+    const { phases, manifest } = record
+    return { name, version, code: '', sourceMap: '', phases, manifest, env: {}, barred: error.message }
+  }
 }
 
 /** One version out of the store. Throws `store-corrupt` where a pointer names what is not there. */

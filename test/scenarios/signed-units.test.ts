@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { orla, startOrla } from '../harness/command.ts'
+import { orla } from '../harness/command.ts'
 import { startNode } from '../harness/node.ts'
 
 const SOURCE = `export default {
@@ -59,11 +59,46 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
   }
   assert.equal((await node.request('/hi')).text, 'hi 1')
 
-  // Whoever can write the store cannot make an edge run it.
+  const passing = `export default {
+    paths: ['/hi', '/open'],
+    headerFilter(response: any) { response.headers.set('x-passed', 'yes') },
+    content: () => new Response('open'),
+    onError: 'open',
+  }`
+  await writeFile(join(folder, 'pass.ts'), passing)
+  const passed = await node.orla('deploy', 'pass.ts', '--sign', 'good.key')
+  assert.equal(passed.code, 0, passed.stderr)
+
+  // Whoever can write the store cannot make an edge run it; and no other unit pays for that.
   await node.stop()
   const db = new DatabaseSync(join(folder, 'data', 'orla.db'))
   db.exec(`UPDATE state SET value = replace(value, 'cpuMs":5', 'cpuMs":9') WHERE key = 'unit-version/hi/1'`)
   db.close()
-  const again = startOrla(t, ['start'], { cwd: folder })
-  await assert.rejects(again, /the signature of hi is not of its name, code and manifest/)
+  const again = await startNode(t, { folder, config })
+  assert.match(again.stderr(), /hi@1 is not run: the signature of hi is not of its name, code and manifest/)
+  const refused = await again.request('/hi')
+  assert.equal(refused.status, 503)
+  assert.match(refused.text, /the unit hi failed \(unsigned\)/)
+  assert.equal((await again.request('/open')).text, 'open')
+  assert.equal((await again.request('/open')).headers['x-passed'], 'yes')
+  const listed = JSON.parse((await again.orla('units', '--json')).stdout) as {
+    name: string
+    state: string
+    barred?: string
+  }[]
+  assert.deepEqual(
+    listed.map(({ name, state }) => `${name} ${state}`),
+    ['hi unsigned', 'pass live'],
+  )
+  assert.match(listed[0]!.barred!, /the signature of hi is not of/)
+  assert.match((await again.orla('units', 'hi')).stdout, /^not run +the signature of hi/m)
+  assert.match((await again.api('GET', '/metrics')).text, /^orla_units\{state="unsigned"\} 1$/m)
+  // It may be switched off and on, which runs nothing, and is healed by a deploy.
+  assert.equal((await again.orla('disable', 'hi')).code, 0)
+  assert.equal((await again.request('/hi')).text, 'open')
+  assert.equal((await again.orla('enable', 'hi')).code, 0)
+  assert.equal((await again.request('/hi')).status, 503)
+  const healed = await again.orla('deploy', 'hi.ts', '--sign', 'good.key')
+  assert.equal(healed.code, 0, healed.stderr)
+  assert.equal((await again.request('/hi')).text, 'hi 1')
 })

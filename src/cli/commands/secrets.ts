@@ -1,13 +1,10 @@
 /** `orla secrets`: the secrets of units, by name alone, and the key that they are sealed with. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { systemClock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
 import type { SecretRotation } from '../../control/access-shapes.ts'
 import type { ChangeResult, UnitSummary } from '../../control/shapes.ts'
-import { openSecrets } from '../../store/secrets.ts'
-import { openStore } from '../../store/sqlite-store.ts'
-import { rotateSecrets } from '../../unit/secret-rotation.ts'
+import { rotateStopped } from '../../supervisor/stopped-rotation.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { callTimeoutMs, changeWait, deployedLine } from '../change.ts'
 import {
@@ -129,19 +126,6 @@ async function rotateLive(
   return (await ControlClient.from(args, terminal).call('POST', '/v1/secrets/rotate', {
     body,
   })) as SecretRotation
-}
-
-function rotateStopped(
-  directory: string,
-  before: string | undefined,
-  given: string | undefined,
-): SecretRotation {
-  const store = openStore(directory, { clock: systemClock })
-  try {
-    return rotateSecrets(store, openSecrets(directory, before), given)
-  } finally {
-    store.close()
-  }
 }
 
 /** Without the end of the last line, which editors and `echo` add. */

@@ -55,6 +55,7 @@ function detailText(unit: UnitDetail): string {
   const rows = [
     ['unit', `${unit.name}@${unit.version}`],
     ['state', stateText(unit)],
+    ...(unit.barred === undefined ? [] : [['not run', unit.barred]]),
     ['phases', unit.phases.join(', ')],
     ['matches', matchText(unit)],
     ['nodes', nodes.join(', ') || 'all'],

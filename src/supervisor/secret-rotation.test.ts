@@ -12,8 +12,8 @@ import { systemClock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
-import { recordKey, secretContext } from './records.ts'
-import { rotateSecrets, settleSecrets, type RotatableBox } from './secret-rotation.ts'
+import { recordKey, secretContext } from '../unit/records.ts'
+import { rotateSecrets, settleSecrets, type RotatableBox } from '../unit/secret-rotation.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'orla-rotation-'))
 after(() => rmSync(root, { recursive: true }))
