@@ -111,6 +111,8 @@ async function onMessage(message: ToWorker): Promise<void> {
     }
     case 'metrics':
       return tell({ kind: 'metrics', id: message.id, samples: node.metrics() })
+    case 'origins':
+      return tell({ kind: 'origins', id: message.id, origins: node.origins() })
     case 'tail':
       isTailing = message.on
       node.runner.setTail(message.on)

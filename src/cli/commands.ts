@@ -28,6 +28,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   remove: { summary: 'take a unit away', load: () => import('./commands/remove.ts') },
   kv: { summary: 'look at key/value data of units, and change it', load: () => import('./commands/kv.ts') },
   sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
+  origins: { summary: 'tell how the endpoints of origins do', load: () => import('./commands/origins.ts') },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   tokens: { summary: 'list, make, rotate or revoke tokens', load: () => import('./commands/tokens.ts') },
   secrets: {

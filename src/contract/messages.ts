@@ -5,6 +5,7 @@
  * A change of units goes in two phases: `prepare` to all, `prepared` from all, then the supervisor writes the new epoch
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
+import type { OriginState } from './origin.ts'
 import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
 import type { TlsMaterial } from './tls.ts'
@@ -94,6 +95,8 @@ export type ToWorker =
   /** Certificates, ticket keys or challenges have changed: from the next handshake on, these count. */
   | { readonly kind: 'tls'; readonly tls: TlsMaterial }
   | { readonly kind: 'metrics'; readonly id: number }
+  /** How do the endpoints of origins do? */
+  | { readonly kind: 'origins'; readonly id: number }
   /** Send log lines of units (all, or of one name) or stop. Errors of units are always sent. */
   | { readonly kind: 'tail'; readonly on: boolean }
   /** What became of a batch of changes, in its order. */
@@ -118,6 +121,7 @@ export type FromWorker =
   | { readonly kind: 'prepared'; readonly epoch: number; readonly problems: readonly string[] }
   | { readonly kind: 'quarantine'; readonly quarantine: Quarantine }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }
+  | { readonly kind: 'origins'; readonly id: number; readonly origins: readonly SiteOrigin[] }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
   | { readonly kind: 'trace'; readonly trace: RequestTrace }
   /** For the operator: a worker does not write to standard error itself, since a pipe that nobody reads would block it. */
@@ -128,6 +132,12 @@ export type FromWorker =
   | { readonly kind: 'kv'; readonly batch: KvBatch }
   | { readonly kind: 'timerRan'; readonly id: number; readonly result: 'ok' | 'failed' }
   | { readonly kind: 'drained' }
+
+/** The origin of a site, as one worker sees it. */
+export interface SiteOrigin {
+  readonly site: string
+  readonly origin: OriginState
+}
 
 /** One value of one series. Counters and histogram buckets are summed over workers, gauges too unless `worker` is a label. */
 export interface MetricSample {

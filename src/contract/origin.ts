@@ -88,6 +88,10 @@ export interface EndpointState {
   readonly address: string
   readonly state: EndpointHealth
   readonly weight: number
+  /** What of the weight counts now: less while it starts slowly. */
+  readonly share: number
+  /** The bound that keeps it from one more request now. */
+  readonly full?: 'connections' | 'pending' | 'requests'
   readonly backup: boolean
   /** Requests under way. */
   readonly active: number

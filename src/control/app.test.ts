@@ -104,6 +104,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
     reach: noting('reach', { hosts: [], isolation: 'process' as const }),
     sites: noting('sites', [site]),
     site: noting('site', site),
+    origins: noting('origins', Promise.resolve([])),
     setSites: noting('setSites', Promise.resolve(siteChange)),
     removeSite: noting('removeSite', Promise.resolve(siteChange)),
     reload: noting('reload', Promise.resolve({ ...siteChange, source: 'f', settings: [] })),

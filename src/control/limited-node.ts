@@ -99,6 +99,10 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       if (mine && !mine.includes(name)) forbid(`is limited to ${mine.join(', ')}`)
       return node.site(name)
     },
+    async origins() {
+      const origins = await node.origins()
+      return origins.filter(({ site }) => !mine || mine.includes(site))
+    },
     setSites: (inputs, how, options) => node.setSites(inputs, how, guarded(options)),
     removeSite: (name, expected, options) => node.removeSite(name, expected, guarded(options)),
     tail: (unit, listener) =>

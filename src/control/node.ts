@@ -9,6 +9,7 @@ import type { TailLine } from '../contract/messages.ts'
 import type { KvPage, KvWrite } from '../contract/kv.ts'
 import type { Manifest } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
+import type { OriginSummary } from './origin-shapes.ts'
 import type { SecretRotation } from './access-shapes.ts'
 import type {
   ChangeResult,
@@ -123,6 +124,8 @@ export interface ControlledNode {
 
   sites(): readonly SiteSummary[]
   site(name: string): SiteSummary
+  /** How the endpoints of each site do, asked of all workers now. */
+  origins(): Promise<readonly OriginSummary[]>
   /** All of them or none. `expected` is of the only one. The inputs are unchecked. */
   setSites(
     inputs: readonly Readonly<Record<string, unknown>>[],

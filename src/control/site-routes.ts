@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { EdgeError } from '../base/errors.ts'
 import { readBody } from './body.ts'
 import type { ChangeOptions, Expectation } from './node.ts'
+import { OriginShape } from './origin-shapes.ts'
 import type { Route } from './routes.ts'
 import * as shapes from './shapes.ts'
 
@@ -15,6 +16,15 @@ const WAIT_QUERY = {
 }
 
 export const SITE_ROUTES: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/origins',
+    summary: 'How the endpoints of the origins do: health, share, what is under way. Sums over the workers.',
+    answer: [OriginShape],
+    access: 'read',
+    limited: 'may',
+    handle: ({ node }) => node.origins(),
+  },
   {
     method: 'GET',
     path: '/v1/sites',

@@ -52,6 +52,7 @@ import type { Epochs } from './epochs.ts'
 import type { KvService } from './kv-service.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
+import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './quarantine.ts'
 import type { SiteControl } from './site-control.ts'
 import { storeProblems } from './store-problems.ts'
@@ -59,6 +60,9 @@ import type { TailHub } from './tail-hub.ts'
 import type { ChangeRequest, Plan } from './unit-changes.ts'
 import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
 import type { WorkerPool } from './worker-pool.ts'
+
+/** Answers of workers about their origins that are waited for. */
+const ORIGINS_MAX_MS = 2_000
 
 export interface NodeParts {
   readonly config: Config
@@ -198,6 +202,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     reach: liveReach,
     sites: () => sites.sites(),
     site: (name) => sites.site(name),
+    origins: () => askOrigins(pool, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
     reload: (options) => sites.reload(options),

@@ -61,7 +61,7 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
 
   const passing = `export default {
     paths: ['/hi', '/open'],
-    headerFilter(response: any) { response.headers.set('x-passed', 'yes') },
+    headerFilter(_request: any, response: any) { response.headers.set('x-passed', 'yes') },
     content: () => new Response('open'),
     onError: 'open',
   }`

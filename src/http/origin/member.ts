@@ -166,6 +166,8 @@ export class Member implements Candidate {
       address: this.addressText,
       state,
       weight: settings.weight,
+      share: this.shareAt(nowMs),
+      ...(this.overflow !== undefined && { full: this.overflow }),
       backup: settings.backup,
       active: this.active,
       connections: open,
