@@ -3,7 +3,6 @@
  *
  * The outside world comes in as `platform`; everything else is made here, and nowhere else.
  */
-import { CidrSet } from './base/cidr.ts'
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
@@ -24,6 +23,7 @@ import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
+import { LiveEdges } from './http/live-edge.ts'
 import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
 import { createFilesOrigin } from './http/files/files-origin.ts'
@@ -116,14 +116,19 @@ export function composeWorker(
     random,
     warn: platform.warn,
   })
-  const accessLog = logs.open(config.edge.accessLog)
+  const edges = new LiveEdges(logs, config.edge)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
+  let edge = edges.of(served)
   const sites = new LiveSites(served, {
-    build: (site, before) => ({
+    build: (site, before, set) => ({
       ...buildSite(site, before, config, platform),
-      accessLog: site.accessLog === undefined ? accessLog : logs.open(site.accessLog),
+      accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
-    onActive: ({ limits }) => (server.limits = limits),
+    onActive(set) {
+      edge = edges.of(set)
+      server.limits = set.limits
+      server.trust = edge.trust
+    },
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
   const tlsMetrics = new TlsMetrics()
@@ -138,7 +143,9 @@ export function composeWorker(
     runner,
     metrics,
     upgrades,
-    requestId: config.edge.requestId,
+    get requestId() {
+      return edge.requestId
+    },
     traceSample: config.edge.trace?.sample,
     loopMark: loopMark(start.identity),
     get challenges() {
@@ -147,7 +154,9 @@ export function composeWorker(
     get httpsPort() {
       return httpsPort
     },
-    accessLog,
+    get accessLog() {
+      return edge.accessLog
+    },
     warn: platform.warn,
     get isDraining() {
       return server.draining
@@ -161,21 +170,24 @@ export function composeWorker(
       return units.lastGood
     },
   }
-  const trust = { trusted: CidrSet.of(config.edge.trustedProxies), from: config.edge.forwardedFrom }
   const chance = { random, onSampledOut: (unit: UnitVersion) => runner.sampledOut(unit, unit.phases) }
   const server = new HttpServer({
     limits: served.limits,
     listeners: config.edge.listen,
     metrics,
     tlsMetrics,
-    trust,
+    trust: edge.trust,
     http2Metrics,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
-      const peer = (connection.peer ??= new Peer(connection.ends, trust))
+      // First: with it everything else becomes what is live now.
+      const matcher = units.matcher()
+      const { trust } = edge
+      if (connection.peer?.trust !== trust) connection.peer = new Peer(connection.ends, trust)
+      const { peer } = connection
       const head = received.hasForwarding ? peer.believed(received) : received
       const client = received.hasForwarding ? peer.clientOf(received) : peer.client
-      const plan = choosePlan(units.matcher(), head, client, chance)
+      const plan = choosePlan(matcher, head, client, chance)
       const exchange = new Exchange(httpNode, connection, head, client, plan)
       const { debugToken } = sites.served
       if (debugToken !== undefined) exchange.enableDebug(debugToken)
@@ -185,7 +197,7 @@ export function composeWorker(
       advance(exchange)
     },
     onRefused(refusal) {
-      accessLog?.write(refusedRequest(refusal), clock.now(), 0)
+      edge.accessLog?.write(refusedRequest(refusal), clock.now(), 0)
     },
     onSweep() {
       upgrades.sweep(clock.monotonic())

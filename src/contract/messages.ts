@@ -18,7 +18,15 @@ export interface Served {
   readonly sites: readonly SiteConfig[]
   readonly limits: Config['edge']['limits']
   readonly debugToken?: string | undefined
+  /** Absent: as the configuration has it that the worker started with. */
+  readonly edge?: LiveEdgeConfig | undefined
 }
+
+/** What of `edge` needs no process or socket of its own. */
+export type LiveEdgeConfig = Pick<
+  Config['edge'],
+  'accessLog' | 'trustedProxies' | 'forwardedFrom' | 'requestId'
+>
 
 /**
  * The units that are live together. `lastGood` holds the versions that `onError: "lastGood"` falls back to, by name.

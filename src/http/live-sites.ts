@@ -16,8 +16,8 @@ export interface PreparedSites {
 }
 
 export interface LiveSitesOptions {
-  /** Makes a site; of the one before, which has its name, it takes over what is configured the same. */
-  build(config: SiteConfig, before: Site | undefined): Site
+  /** Makes a site of the set; of the one before, which has its name, it takes over what is configured the same. */
+  build(config: SiteConfig, before: Site | undefined, served: Served): Site
   /** Other sites and limits hold from now on. */
   onActive(served: Served): void
 }
@@ -30,7 +30,7 @@ export class LiveSites {
     this.options = options
     this.current = {
       served,
-      table: new SiteTable(served.sites, (config) => options.build(config, undefined)),
+      table: new SiteTable(served.sites, (config) => options.build(config, undefined, served)),
     }
   }
 
@@ -48,7 +48,7 @@ export class LiveSites {
     const built: Site[] = []
     try {
       const table = new SiteTable(served.sites, (config) => {
-        const site = this.options.build(config, before.get(siteName(config)))
+        const site = this.options.build(config, before.get(siteName(config)), served)
         built.push(site)
         return site
       })

@@ -50,6 +50,7 @@ const BACKLOG = 4096
 export class HttpServer implements ConnectionHost {
   /** May be replaced while it runs: what starts from then on is held to the new ones. */
   limits: ServerLimits
+  trust: ProxyTrust
   draining = false
   nowMs: number
   private readonly options: HttpServerOptions
@@ -63,6 +64,7 @@ export class HttpServer implements ConnectionHost {
   constructor(options: HttpServerOptions) {
     this.options = options
     this.limits = options.limits
+    this.trust = options.trust
     this.nowMs = options.monotonic()
     this.sweep = setInterval(() => this.checkDeadlines(), SWEEP_MS)
     this.sweep.unref()
@@ -124,8 +126,8 @@ export class HttpServer implements ConnectionHost {
 
   /** A connection that begins with a PROXY header. What comes after it is accepted as if it had just connected. */
   private acceptAnnounced(socket: Socket, facts: ListenerFacts, tls: TlsListener | undefined): void {
-    const { metrics, trust } = this.options
-    if (!mayAnnounce(socket, trust)) {
+    const { metrics } = this.options
+    if (!mayAnnounce(socket, this.trust)) {
       metrics.countProxyHeader('untrusted')
       socket.destroy()
       return

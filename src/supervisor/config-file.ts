@@ -14,7 +14,15 @@ export interface ConfigFile {
 }
 
 /** What of `edge` goes live with a reload. Everything else belongs to processes and sockets that are there already. */
-const LIVE_KEYS: ReadonlySet<string> = new Set(['sites', 'edge.limits', 'edge.debugToken'])
+const LIVE_KEYS: ReadonlySet<string> = new Set([
+  'sites',
+  'edge.limits',
+  'edge.debugToken',
+  'edge.accessLog',
+  'edge.trustedProxies',
+  'edge.forwardedFrom',
+  'edge.requestId',
+])
 
 /** Throws where the two differ in what only a restart changes, and names all of it. */
 export function refuseRestart(now: Config, next: Config): void {

@@ -22,6 +22,7 @@ import { EDGE_KEY, listSites, readSite, type SiteReader, type SiteRecord } from 
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { refuseRestart, type ConfigFile } from './config-file.ts'
 import type { Log } from './log.ts'
+import { assertLogsWritable } from './log-paths.ts'
 import { Turns } from './turns.ts'
 import type { ChangeRequest } from './unit-changes.ts'
 
@@ -45,21 +46,24 @@ export class SiteControl implements SiteMethods {
   #config: Config
   #settings: Settings
   #served: Served
+  /** The settings that `#served` was made of. */
+  #servedWith: Settings
 
   constructor(parts: SiteControlParts) {
     this.#parts = parts
     this.#config = parts.config
     this.#settings = settingsOf(parts.config)
+    this.#servedWith = this.#settings
     this.#served = { ...this.#settings, sites: parts.reader.read() }
   }
 
   /** What a set that is read from the store now serves with: the same object while nothing changed. */
   served(): Served {
     const sites = this.#parts.reader.read()
-    const { limits, debugToken } = this.#settings
-    const isSame =
-      sites === this.#served.sites && limits === this.#served.limits && debugToken === this.#served.debugToken
-    return isSame ? this.#served : (this.#served = { ...this.#settings, sites })
+    const settings = this.#settings
+    if (sites === this.#served.sites && settings === this.#servedWith) return this.#served
+    this.#servedWith = settings
+    return (this.#served = { ...settings, sites })
   }
 
   sites(): readonly SiteSummary[] {
@@ -115,6 +119,7 @@ export class SiteControl implements SiteMethods {
     }
     const { config, source, input, folder } = await file.load()
     refuseRestart(this.#config, config)
+    assertLogsWritable(config)
     const before = this.#settings
     const next = settingsOf(config)
     const settings = changedSettings(before, next)
@@ -189,14 +194,21 @@ function refusing(plan: () => SitePlan): SitePlan {
   }
 }
 
-const settingsOf = ({ edge: { limits, debugToken } }: Config): Settings => ({ limits, debugToken })
+function settingsOf({ edge }: Config): Settings {
+  const { limits, debugToken, accessLog, trustedProxies, forwardedFrom, requestId } = edge
+  return { limits, debugToken, edge: { accessLog, trustedProxies, forwardedFrom, requestId } }
+}
 
 /** Paths of what differs. */
 function changedSettings(now: Settings, next: Settings): readonly string[] {
   const limits = Object.entries(next.limits).flatMap(([key, value]) =>
     value === now.limits[key as keyof Settings['limits']] ? [] : [`edge.limits.${key}`],
   )
-  return now.debugToken === next.debugToken ? limits : [...limits, 'edge.debugToken']
+  const before: Readonly<Record<string, unknown>> = { ...now.edge }
+  const others = Object.entries(next.edge ?? {}).flatMap(([key, value]) =>
+    JSON.stringify(value) === JSON.stringify(before[key]) ? [] : [`edge.${key}`],
+  )
+  return [...limits, ...(now.debugToken === next.debugToken ? [] : ['edge.debugToken']), ...others]
 }
 
 function summary(name: string, { input, version, from, at }: SiteRecord): SiteSummary {

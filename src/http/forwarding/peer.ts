@@ -31,7 +31,8 @@ export class Peer {
   readonly client: Client
   readonly localPort: number
   readonly isTrusted: boolean
-  private readonly trust: ProxyTrust
+  /** What it was made with: where that has changed, the peer is looked at anew. */
+  readonly trust: ProxyTrust
   // A client on a kept connection repeats its fields: the parser then hands out the same list.
   private lastHeaders: HeaderList | undefined
   private lastClient: Client

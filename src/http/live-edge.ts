@@ -1,0 +1,41 @@
+/**
+ * What of `edge` holds for requests and changes while the node runs: made once for each set that is served, so that a set which is
+ * prepared opens its logs before it is live, and a request looks nothing up.
+ */
+import { CidrSet } from '../base/cidr.ts'
+import type { LiveEdgeConfig, Served } from '../contract/messages.ts'
+import type { AccessLog, AccessLogs } from './access-log/access-log.ts'
+import type { ProxyTrust } from './forwarding/peer.ts'
+import type { RequestIdUse } from './request-id.ts'
+
+export interface LiveEdge {
+  /** For requests without a site, and for sites that say nothing else. */
+  readonly accessLog: AccessLog | undefined
+  readonly trust: ProxyTrust
+  readonly requestId: RequestIdUse
+}
+
+export class LiveEdges {
+  private readonly logs: AccessLogs
+  private readonly atStart: LiveEdgeConfig
+  private readonly made = new WeakMap<Served, LiveEdge>()
+
+  constructor(logs: AccessLogs, atStart: LiveEdgeConfig) {
+    this.logs = logs
+    this.atStart = atStart
+  }
+
+  of(served: Served): LiveEdge {
+    let edge = this.made.get(served)
+    if (edge === undefined) {
+      const { accessLog, trustedProxies, forwardedFrom, requestId } = served.edge ?? this.atStart
+      edge = {
+        accessLog: this.logs.open(accessLog),
+        trust: { trusted: CidrSet.of(trustedProxies), from: forwardedFrom },
+        requestId,
+      }
+      this.made.set(served, edge)
+    }
+    return edge
+  }
+}
