@@ -11,7 +11,7 @@ import { AcmeClient, type ChallengePublisher } from '../acme/client.ts'
 import { challengeCertificate, keyPem, makeKey } from '../acme/requests.ts'
 import type { Clock } from '../base/clock.ts'
 import { isCertifiable } from '../config/acme.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, SiteConfig } from '../config/schema.ts'
 import type { CertificateMaterial, ChallengeMaterial } from '../contract/tls.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import { type Certificate, checkCertificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
@@ -57,8 +57,24 @@ export class AcmeKeeper implements ChallengePublisher {
     if (acme === undefined) return
     if (acme.ca !== undefined) readAuthorities(acme.ca)
     mkdirSync(this.folder, { recursive: true, mode: 0o700 })
-    const names = acme.names ?? options.config.sites.flatMap(({ hosts }) => hosts.filter(isCertifiable))
-    for (const name of new Set(names)) this.due.set(name, { atMs: this.readKept(name), failures: 0 })
+    this.setNames(acme.names ?? namesOf(options.config.sites))
+  }
+
+  /** The sites that are live now: their hosts are the names, unless the configuration gives names. */
+  useSites(sites: readonly SiteConfig[]): void {
+    const { acme } = this.options.config.edge
+    if (acme === undefined || acme.names !== undefined) return
+    const before = this.certificates.size
+    this.setNames(namesOf(sites))
+    if (this.certificates.size > before) this.options.useCertificates(new Map(this.certificates))
+  }
+
+  /** What a name that is gone has stays in use, and is not renewed. */
+  private setNames(names: readonly string[]): void {
+    const wanted = new Set(names)
+    for (const name of this.due.keys()) if (!wanted.has(name)) this.due.delete(name)
+    for (const name of wanted)
+      if (!this.due.has(name)) this.due.set(name, { atMs: this.readKept(name), failures: 0 })
   }
 
   /** What the data directory has of a name. Returns when it is to be renewed. */
@@ -88,7 +104,7 @@ export class AcmeKeeper implements ChallengePublisher {
 
   /** To be called once workers listen: the authority asks them. */
   start(): void {
-    if (this.due.size === 0) return
+    if (this.options.config.edge.acme === undefined) return
     if (this.certificates.size > 0) this.options.useCertificates(this.certificates)
     this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS)
     this.timer.unref()
@@ -171,3 +187,6 @@ export class AcmeKeeper implements ChallengePublisher {
     this.options.useChallenges({ http: new Map(this.http), tlsAlpn: new Map(this.tlsAlpn) })
   }
 }
+
+const namesOf = (sites: readonly SiteConfig[]): readonly string[] =>
+  sites.flatMap(({ hosts }) => hosts.filter(isCertifiable))

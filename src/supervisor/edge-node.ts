@@ -139,7 +139,10 @@ export class EdgeNode {
         this.#timers.workerGone(worker)
       },
     })
-    this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => this.#timers.setLive(live))
+    this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => {
+      this.#timers.setLive(live)
+      this.#acme.useSites(sites.served().sites)
+    })
     this.#tls = new TlsKeeper({
       ...around,
       edge: config.edge,
@@ -201,6 +204,7 @@ export class EdgeNode {
     await this.#pool.start()
     this.#pulse.start()
     this.#tls.start()
+    this.#acme.useSites(this.#sites.served().sites)
     this.#acme.start()
     this.#sandboxes.start()
     this.#timers.setLive(this.#epochs.live)

@@ -130,6 +130,38 @@ for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
   })
 }
 
+test('the hosts of sites that are added live get certificates, by an account that another one vouches for', async (t) => {
+  const pebble = await authority(t)
+  const [kid, hmacKey] = ['kid-1', 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W']
+  const node = await startEdge(t, pebble, { names: undefined, externalAccount: { kid, hmacKey } })
+  await pebble.start(t, node, {
+    externalAccountBindingRequired: true,
+    externalAccountMACKeys: { [kid]: hmacKey },
+  })
+  // Nobody asks for a name that no site has. `.localhost` is this machine wherever it is looked up (RFC 6761 §6.3).
+  assert.doesNotMatch(node.stderr(), /ACME/)
+  const set = await node.orla('sites', 'set', 'tv.localhost', '--origin', 'http://127.0.0.1:9')
+  assert.equal(set.code, 0, set.stderr)
+  await eventually(() => node.stderr().includes('tv.localhost has a certificate until'), {
+    withinMs: 60_000,
+    what: node.stderr(),
+  })
+  assert.ok(readdirSync(join(node.folder, 'data', 'acme')).includes('tv.localhost.pem'))
+})
+
+test('without the account that has to vouch, the log says what the authority says, and when it is asked again', async (t) => {
+  const pebble = await authority(t)
+  const node = await startEdge(t, pebble, {})
+  await pebble.start(t, node, {
+    externalAccountBindingRequired: true,
+    externalAccountMACKeys: { other: 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W' },
+  })
+  await eventually(
+    () => /no certificate for localhost from the ACME authority: .*[Ee]xternal.*asked again in \d+ s/.test(node.stderr()),
+    { withinMs: 60_000 },
+  )
+})
+
 test('a certificate is renewed when two thirds of its life are over', async (t) => {
   const pebble = await authority(t)
   const node = await startEdge(t, pebble, {})
