@@ -102,6 +102,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
       change: noting('kvChange', Promise.resolve(1)),
     },
     reach: noting('reach', { hosts: [], isolation: 'process' as const }),
+    namespaceUsers: noting('namespaceUsers', []),
     sites: noting('sites', [site]),
     site: noting('site', site),
     origins: noting('origins', Promise.resolve([])),

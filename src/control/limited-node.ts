@@ -44,9 +44,22 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       forbid(`is limited to sites, and ${name} would use the data of \`${kv}\``)
   }
 
+  /** A new unit has data of its name from its first request on: it must not be that of others, nor what a removed one left. */
+  const ownsData = (name: string) => {
+    const other = node.namespaceUsers(name).find(({ hosts }) => outsideOf(hosts) !== undefined)
+    if (other) forbid(`is limited to ${mine!.join(', ')}, and ${name} would share the data of ${other.name}`)
+    if (node.kv.namespaces().some(({ namespace, keys }) => namespace === name && keys > 0)) {
+      forbid(
+        `is limited to ${mine!.join(', ')}, and there is key/value data called ${name} already`,
+        'take another name, or have the data deleted by whoever may do everything (`orla kv`)',
+      )
+    }
+  }
+
   const guard: ChangeGuard = {
     unit(name, reach) {
       within(name, reach)
+      if (mine && node.reach(name) === undefined) ownsData(name)
       if (!isAdmin && reach.isolation === 'inline') {
         forbid(
           `has the role ${who.role}, and ${name} would run outside of a sandbox (\`isolation: "inline"\`)`,

@@ -138,6 +138,8 @@ export interface ControlledNode {
 
   /** Of the live version; undefined where there is no such unit. */
   reach(unit: string): UnitReach | undefined
+  /** The other units that name this namespace in their field `kv`. */
+  namespaceUsers(namespace: string): readonly { readonly name: string; readonly hosts: readonly string[] }[]
   units(): Promise<readonly UnitSummary[]>
   unit(name: string): Promise<UnitDetail>
   edges(): readonly EdgeStatus[]

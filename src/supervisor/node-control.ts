@@ -200,6 +200,11 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     rotateSecrets: (key) => parts.inTurn(() => rotateSecrets(store, parts.secrets, key)),
 
     reach: liveReach,
+    namespaceUsers: (namespace) =>
+      listPointers(store).flatMap(([name, pointer]) => {
+        const manifest = readRecord(store, name, pointer.live)?.manifest
+        return name !== namespace && manifest?.kv === namespace ? [{ name, hosts: manifest.hosts }] : []
+      }),
     sites: () => sites.sites(),
     site: (name) => sites.site(name),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
