@@ -58,7 +58,11 @@ export function admit(access: Access, route: Route, { header, address }: Caller)
       revoked: 'the token was revoked',
     }
     const error = new EdgeError('unauthorized', words[who])
-    note(access, route, { ...NOBODY, id: who }, address, '', error)
+    const leftOut = access.throttle.takeNote()
+    if (leftOut !== undefined) {
+      const more = leftOut === 0 ? '' : `${leftOut} more wrong tokens before were not written down`
+      note(access, route, { ...NOBODY, id: who }, address, more, error)
+    }
     throw error
   }
   access.throttle.right(address, given)

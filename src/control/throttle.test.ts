@@ -53,3 +53,18 @@ test('a flood of addresses is forgotten, the oldest first, and costs no more mem
   for (let at = 0; at < 10_000; at += 1) throttle.wrong(`10.0.${at >> 8}.${at & 255}`)
   assert.equal(throttle.waitMs('192.0.2.1', 'x'), 0)
 })
+
+test('of guesses from ten thousand addresses some are written down, and the rest are counted', () => {
+  const { throttle, pass } = stand()
+  let written = 0
+  for (let address = 0; address < 10_000; address += 1) {
+    throttle.wrong(`10.0.${address >> 8}.${address & 255}`)
+    if (throttle.takeNote() !== undefined) written += 1
+  }
+  assert.equal(written, 100)
+  pass(10_000)
+  assert.equal(throttle.takeNote(), 9_900)
+  assert.equal(throttle.takeNote(), undefined)
+  pass(86_400_000)
+  assert.equal(throttle.takeNote(), 1)
+})

@@ -15,6 +15,10 @@ const EVERY_MS = 6_000
 const ADDRESSES_MAX = 10_000
 const KNOWN_MAX = 10_000
 
+/** Wrong tokens that are written down at once, of all addresses together; after these, one in so many milliseconds: a few MB a day at most. */
+const NOTES = 100
+const NOTE_EVERY_MS = 10_000
+
 interface Budget {
   left: number
   at: number
@@ -24,10 +28,13 @@ export class Throttle {
   readonly #now: () => number
   readonly #budgets = new Map<string, Budget>()
   readonly #known = new Set<string>()
+  readonly #notes: Budget
+  #notesLeftOut = 0
 
   /** `now` in milliseconds, monotonic. */
   constructor(now: () => number) {
     this.#now = now
+    this.#notes = { left: NOTES, at: now() }
   }
 
   /** Milliseconds that a token from this address has to wait before it is looked at; 0: none. */
@@ -46,6 +53,25 @@ export class Throttle {
     this.#budgets.delete(key)
     this.#budgets.set(key, budget)
     if (this.#budgets.size > ADDRESSES_MAX) this.#budgets.delete(first(this.#budgets.keys())!)
+  }
+
+  /**
+   * Whether a wrong token is to be written down: guesses from ten thousand addresses must not fill the disk. Undefined: no; else how many
+   * were left out since the last that was.
+   */
+  takeNote(): number | undefined {
+    const now = this.#now()
+    const notes = this.#notes
+    notes.left = Math.min(NOTES, notes.left + (now - notes.at) / NOTE_EVERY_MS)
+    notes.at = now
+    if (notes.left < 1) {
+      this.#notesLeftOut += 1
+      return undefined
+    }
+    notes.left -= 1
+    const leftOut = this.#notesLeftOut
+    this.#notesLeftOut = 0
+    return leftOut
   }
 
   right(address: string, token: string): void {

@@ -3,6 +3,7 @@ import { endToEndHeaders } from '../wire/http1/serialise.ts'
 import type { RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { addHopFields } from './forwarding/hop.ts'
+import { maxForwards } from './forwarding/max-forwards.ts'
 import { requestIdOf } from './request-id.ts'
 import { traceOf, traceParentText } from './trace-context.ts'
 
@@ -10,6 +11,8 @@ export function onwardHeaders(exchange: Exchange): string[] {
   const { head, connection, client, node } = exchange
   const headers = forTheOrigin(endToEndHeaders(exchange.headers, head.nominated), wantsPlain(exchange))
   if (node.requestId.origin) replace(headers, 'x-request-id', requestIdOf(exchange))
+  const forwards = maxForwards(head)
+  if (forwards !== undefined) replace(headers, 'max-forwards', String(forwards - 1))
   const trace = traceOf(exchange)
   if (trace !== undefined) {
     replace(headers, 'traceparent', traceParentText(trace))

@@ -11,6 +11,7 @@ import { runContent, runIncoming } from './unit-stage.ts'
 import type { Exchange } from './exchange.ts'
 import { lookUp } from './cache-stage.ts'
 import { isLoop } from './forwarding/hop.ts'
+import { maxForwards } from './forwarding/max-forwards.ts'
 import { httpDate } from './http-date.ts'
 import { OriginFlow } from './origin-flow.ts'
 import { applyTransportPolicy } from './transport-policy.ts'
@@ -56,8 +57,8 @@ export function advance(exchange: Exchange): void {
 function chooseSite(exchange: Exchange): StageVerdict {
   const { head } = exchange
   exchange.site = exchange.node.sites.find(head.host)
-  // RFC 9110 §9.3.7 and §9.3.8: `*` asks about the edge itself; TRACE would show others' headers to a script.
-  if (head.target === '*') {
+  // RFC 9110 §9.3.7 and §9.3.8: `*`, or no hop left (§7.6.2), asks about the edge itself; TRACE would show others' headers to a script.
+  if (head.target === '*' || maxForwards(head) === 0) {
     const fields = `allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\ndate: ${httpDate(exchange.node.now())}\r\n`
     exchange.answerWhole({ status: 204, reason: 'No Content', fields, source: 'edge' }, '')
     return 'taken'
