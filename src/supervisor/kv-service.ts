@@ -11,6 +11,7 @@ import type { KvBatch, KvLimits, KvPage, KvResult, KvStoreName, KvWrite } from '
 import type { MetricSample } from '../contract/messages.ts'
 import { KvReader } from '../kv/reader.ts'
 import { KvWriter, type NamespaceUsage } from '../kv/writer.ts'
+import { fileIdentity } from './file-identity.ts'
 import type { Log } from './log.ts'
 
 export interface KvServiceOptions {
@@ -41,6 +42,8 @@ export class KvService {
   readonly #options: KvServiceOptions
   readonly #writers: Partial<Record<KvStoreName, KvWriter>> = {}
   readonly #problems: Partial<Record<KvStoreName, EdgeError>> = {}
+  /** What became of a file that is not there any more. */
+  readonly #lost: Partial<Record<KvStoreName, () => string | undefined>> = {}
   readonly #reader: KvReader
   #waiting: Waiting[] = []
   #sweepTimer: NodeJS.Timeout | undefined
@@ -59,6 +62,7 @@ export class KvService {
     const { clock, words, limits, log } = this.#options
     try {
       this.#writers[name] = new KvWriter({ name, path: this.paths[name], clock, words, limits: limits[name] })
+      this.#lost[name] = fileIdentity(this.paths[name])
     } catch (error) {
       if (!(error instanceof EdgeError)) throw error
       this.#problems[name] = error
@@ -91,9 +95,10 @@ export class KvService {
     const writer = this.#writers[store]
     if (!writer) {
       const message = this.#problems[store]?.message ?? 'it is closed'
-      return writes.map(() => ({ code: 'kv-unavailable', message }))
+      return refused(writes, message)
     }
-    const results = writer.apply(writes, durable)
+    const lost = this.#lost[store]?.()
+    const results = lost === undefined ? writer.apply(writes, durable) : refused(writes, lost)
     const failed = results.find((result) => 'code' in result && result.code === 'kv-unavailable')
     if (failed && 'code' in failed && performance.now() - this.#warnedAt > WARN_EVERY_MS) {
       this.#warnedAt = performance.now()
@@ -103,6 +108,7 @@ export class KvService {
   }
 
   #sweep(): void {
+    this.#tellLost()
     let isMore = false
     for (const writer of Object.values(this.#writers)) {
       try {
@@ -112,6 +118,18 @@ export class KvService {
       }
     }
     this.#sweepTimer = setTimeout(() => this.#sweep(), isMore ? SWEEP_PAUSE_MS : SWEEP_MS)
+  }
+
+  /** Also where nobody writes: reads go on from the file without a name, until the node is restarted. */
+  #tellLost(): void {
+    for (const store of ['kv', 'cache'] as const) {
+      const lost = this.#lost[store]?.()
+      if (lost === undefined || performance.now() - this.#warnedAt <= WARN_EVERY_MS) continue
+      this.#warnedAt = performance.now()
+      this.#options.log.warn(
+        `edge.${store} cannot be written: ${lost}; restart the node, or put the file back while it is stopped`,
+      )
+    }
   }
 
   // ── for the admin API ─────────────────────────────────────────────────────────────────────────────────────────
@@ -173,3 +191,6 @@ export class KvService {
     }
   }
 }
+
+const refused = (writes: readonly KvWrite[], message: string): readonly KvResult[] =>
+  writes.map(() => ({ code: 'kv-unavailable', message }))
