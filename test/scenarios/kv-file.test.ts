@@ -23,6 +23,7 @@ test('a key/value file that was removed is told of, and nothing is acknowledged 
   assert.equal((await node.request('/')).text, 'hi')
 
   await node.stop()
+  for (const end of ['-wal', '-shm']) await rm(join(node.folder, 'data', `kv.db${end}`), { force: true })
   const again = await startNode(t, { folder: node.folder })
   assert.equal((await again.orla('kv', 'put', 'a', 'key', 'value')).code, 0)
 })

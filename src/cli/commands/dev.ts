@@ -9,7 +9,7 @@ import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { deployedLine } from '../change.ts'
 import type { Command, Terminal } from '../command.ts'
-import { ControlClient } from '../control-client.ts'
+import { ControlClient, ControlRefusal } from '../control-client.ts'
 import { startDemoOrigin } from '../demo/origin.ts'
 import { collectModule, type ModuleFiles, shownFile } from '../module-files.ts'
 import { ModuleWatch } from '../module-watch.ts'
@@ -40,9 +40,13 @@ export const command: Command = {
     env: { value: 'K=V', many: true, text: 'its environment' },
     secret: { value: 'K=V', many: true, text: 'the same, never shown' },
     'no-tests': { text: 'without the tests that lie beside it' },
+    json: {
+      text: 'print an object a line, with `kind`: ready, deployed, refused, request, line or dropped',
+    },
   },
   examples: [
     ['orla dev units/token-auth.ts --env TOKEN=t', 'in front of the demo'],
+    ['orla dev gate.ts --json', 'for a program that shows it'],
     [
       'orla dev gate.ts --origin http://127.0.0.1:3000 --listen 127.0.0.1:0',
       'in front of your own, on a free port',
@@ -57,6 +61,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   const name = args.text('name') ?? unitNameOf(path)
   // What can be said before anything starts.
   await collectModule(path)
+  const isJson = args.flag('json')
   const given = args.text('origin')
   const demo = given === undefined ? await startDemoOrigin() : undefined
   const folder = await mkdtemp(join(tmpdir(), 'orla-dev-'))
@@ -68,15 +73,23 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       { sites: [site], folder },
       terminal,
       ({ edge, control, token }) => {
-        terminal.print(`ready edge=${edge.join(',')} control=${control}`)
+        terminal.print(
+          isJson
+            ? JSON.stringify({ kind: 'ready', edge, control })
+            : `ready edge=${edge.join(',')} control=${control}`,
+        )
         const file = relative(terminal.cwd, path)
         terminal.note(`${file} in front of ${site.origin}; save it, and it is live. Ctrl-C ends it.`)
         session = new Session(path, name, args, new ControlClient(new URL(control), token), terminal)
       },
       {
-        onTrace: (trace) => terminal.print(traceText(trace)),
-        onLine: (line) => terminal.print(tailText(line)),
-        onDropped: (count) => terminal.note(`dropped ${count} lines`),
+        onTrace: (trace) =>
+          terminal.print(isJson ? JSON.stringify({ kind: 'request', ...trace }) : traceText(trace)),
+        onLine: (line) => terminal.print(isJson ? JSON.stringify({ kind: 'line', ...line }) : tailText(line)),
+        onDropped: (count) =>
+          isJson
+            ? terminal.print(JSON.stringify({ kind: 'dropped', count }))
+            : terminal.note(`dropped ${count} lines`),
       },
     )
   } finally {
@@ -157,6 +170,11 @@ class Session {
       if (module === undefined) this.#last = ''
       const of = module
       const find = of && ((file: string) => shownFile(of, file, this.#terminal.cwd))
+      if (this.#args.flag('json')) {
+        const problems = error instanceof ControlRefusal ? (error.details.problems ?? []) : []
+        const said = { kind: 'refused', code: error.code, message: error.message, problems }
+        this.#terminal.print(JSON.stringify(said))
+      }
       this.#terminal.note(refusalText(error, find, this.#name))
     }
   }
@@ -177,6 +195,8 @@ class Session {
     const result = (await this.#control.call('PUT', `/v1/units/${this.#name}`, { body })) as ChangeResult
     const find = (file: string) => shownFile(module, file, this.#terminal.cwd)
     for (const warning of result.warnings) this.#terminal.note(`warning: ${problemText(warning, find)}`)
-    this.#terminal.print(deployedLine(result))
+    this.#terminal.print(
+      this.#args.flag('json') ? JSON.stringify({ kind: 'deployed', ...result }) : deployedLine(result),
+    )
   }
 }
