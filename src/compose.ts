@@ -183,8 +183,8 @@ export function composeWorker(
       // First: with it everything else becomes what is live now.
       const matcher = units.matcher()
       const { trust } = edge
-      if (connection.peer?.trust !== trust) connection.peer = new Peer(connection.ends, trust)
-      const { peer } = connection
+      let { peer } = connection
+      if (peer?.trust !== trust) peer = connection.peer = new Peer(connection.ends, trust)
       const head = received.hasForwarding ? peer.believed(received) : received
       const client = received.hasForwarding ? peer.clientOf(received) : peer.client
       const plan = choosePlan(matcher, head, client, chance)
