@@ -33,6 +33,7 @@ export type KvRefusal =
   | 'kv-value' // the value is too large
   | 'kv-quota' // the namespace holds as many keys or bytes as it may
   | 'kv-number' // what is to be incremented is no whole number, or would be none any more
+  | 'kv-busy' // as many changes of the namespace wait in this worker as may
   | 'kv-unavailable' // the file cannot be read or written
 
 /** What became of one change: the counter's value, or why not. */

@@ -22,6 +22,16 @@ interface Queued {
 /** Changes, and bytes of values, that one message carries. */
 const BATCH_WRITES_MAX = 1000
 const BATCH_BYTES_MAX = 4 * 1024 * 1024
+/** Callers of one namespace that wait, and bytes of values that they bring: whoever writes without end waits for nobody else's memory. */
+export const WAITING_MAX = 10_000
+const WAITING_BYTES_MAX = 16 * 1024 * 1024
+
+interface Load {
+  waiting: number
+  bytes: number
+}
+
+const bytesOf = (write: KvWrite): number => (write.op === 'put' ? write.value.length : 0)
 
 export class KvClient {
   readonly #options: KvClientOptions
@@ -29,6 +39,7 @@ export class KvClient {
   /** The last change of a key in the queue, where it is an increment. */
   readonly #increments = new Map<string, Queued>()
   #isDurable = false
+  readonly #loads = new Map<string, Load>()
   readonly #underWay = new Map<number, readonly Queued[]>()
   #lastId = 0
   #isFlushSet = false
@@ -40,6 +51,11 @@ export class KvClient {
   }
 
   write(write: KvWrite, durable: boolean, onResult: OnResult): void {
+    if (!this.#admit(write)) {
+      const message = `${write.namespace} has ${WAITING_MAX} changes that wait, or ${WAITING_BYTES_MAX} bytes of them`
+      onResult({ code: 'kv-busy', message })
+      return
+    }
     const name = `${write.namespace}\0${write.key}`
     const by = write.op === 'increment' ? write.by : 0
     const before = this.#increments.get(name)
@@ -56,14 +72,33 @@ export class KvClient {
     this.#setFlush()
   }
 
+  #admit(write: KvWrite): boolean {
+    const load = this.#loads.get(write.namespace) ?? { waiting: 0, bytes: 0 }
+    const bytes = load.bytes + bytesOf(write)
+    // One large value is for the quota to judge.
+    if (load.waiting >= WAITING_MAX || (load.waiting > 0 && bytes > WAITING_BYTES_MAX)) return false
+    load.waiting += 1
+    load.bytes = bytes
+    this.#loads.set(write.namespace, load)
+    return true
+  }
+
+  #leave(write: KvWrite, callers: number): void {
+    const load = this.#loads.get(write.namespace)!
+    load.waiting -= callers
+    load.bytes -= bytesOf(write)
+    if (load.waiting === 0) this.#loads.delete(write.namespace)
+  }
+
   /** The supervisor's answer to a batch. */
   done(id: number, results: readonly KvResult[]): void {
     const batch = this.#underWay.get(id)
     if (!batch) return
     this.#underWay.delete(id)
     if (this.#queued.length > 0) this.#setFlush()
-    batch.forEach(({ waiting }, index) => {
+    batch.forEach(({ write, waiting }, index) => {
       const result = results[index] ?? { code: 'kv-unavailable', message: 'no answer came' }
+      this.#leave(write, waiting.length)
       if (!('value' in result) || waiting.length === 1) {
         for (const { onResult } of waiting) onResult(result)
         return
@@ -87,7 +122,7 @@ export class KvClient {
     let count = 0
     while (count < this.#queued.length && count < BATCH_WRITES_MAX && bytes < BATCH_BYTES_MAX) {
       const { write } = this.#queued[count++]!
-      if (write.op === 'put') bytes += write.value.length
+      bytes += bytesOf(write)
     }
     const batch = this.#queued.slice(0, count)
     this.#queued = this.#queued.slice(count)

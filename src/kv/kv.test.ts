@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { EdgeError } from '../base/errors.ts'
 import type { KvBatch, KvLimits, KvResult, KvStoreName } from '../contract/kv.ts'
-import { KvClient } from './client.ts'
+import { KvClient, WAITING_MAX } from './client.ts'
 import { KvReader } from './reader.ts'
 import { KV_WORDS, KV_WORDS_FROM } from './versions.ts'
 import { KvWriter } from './writer.ts'
@@ -234,4 +234,23 @@ test('an increment after a put of the same key is not moved before it', async ()
     sent[0]!.writes.map((write) => write.op),
     ['increment', 'put', 'increment'],
   )
+})
+
+test('who writes without end is told to wait, and others are not', async () => {
+  const { sent, kv } = client()
+  const refused: string[] = []
+  const note = (result: KvResult) => void ('code' in result && refused.push(result.code))
+  for (let i = 0; i < WAITING_MAX + 5; i += 1) kv.write(put(`k${i}`, 'x'), false, note)
+  assert.deepEqual(refused, Array.from({ length: 5 }, () => 'kv-busy'))
+  kv.write({ ...put('a', '1'), namespace: 'other' }, false, note)
+  assert.equal(refused.length, 5)
+  await turn()
+  // What is done makes room.
+  const [first] = sent
+  kv.done(
+    first!.id,
+    first!.writes.map(() => ({ value: 0 })),
+  )
+  kv.write(put('again', 'x'), false, note)
+  assert.equal(refused.length, 5)
 })

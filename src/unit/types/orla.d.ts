@@ -301,7 +301,7 @@ type Reads = {
 
 /**
  * Key/value data. What was awaited is seen by every read that starts later on this node, in any worker. What the quotas do
- * not allow is thrown, as an Error whose `code` is `kv-quota`, `kv-value` or `kv-key`.
+ * not allow is thrown, as an Error whose `code` is `kv-quota`, `kv-value`, `kv-key` or `kv-busy`.
  */
 export interface Kv extends Reads {
   put(key: string, value: KvValue, options?: KvWriteOptions): Promise<void>
