@@ -11,9 +11,6 @@ const TEST_LINES_MAX = 500
 /** Longer files, each with the reason why it is one story. */
 const LONGER: Readonly<Record<string, string>> = {
   'src/sandbox/trip-engine.ts': 'an invocation and all that may happen to it: its rules are read together',
-  'src/http/http2/connection.ts':
-    'one state machine: each frame may end the connection, and all of them share its windows, budgets and streams',
-  'src/http/http2/stream.ts': 'the two directions of one stream, which end together',
   'src/unit/types/globals.d.ts':
     'the global names of units, one after the other: an editor is pointed at one file',
 }

@@ -1,20 +1,12 @@
 /**
- * One request of an HTTP/2 connection, and its answer.
+ * One request of an HTTP/2 connection, and its answer: what the pipeline speaks to.
  *
- * What the client sends waits here up to the window it was given, and gives the window back as it is read. What goes to the client
- * waits here up to what whoever sends gets told: `sendChunk` says false while anything waits.
+ * What goes to the client waits here (`AnswerQueue`) up to what whoever sends gets told: `sendChunk` says false while anything waits.
+ * What comes from the client is `RequestBody`'s.
  */
 import type { Socket } from 'node:net'
-import type { HeaderList, RequestHead, WireProblem } from '../../wire/http1/message.ts'
-import {
-  ERROR,
-  FRAME,
-  FLAG,
-  FRAME_BYTES_MAX,
-  FRAME_HEAD_BYTES,
-  frameHead,
-  headersFrames,
-} from '../../wire/http2/frames.ts'
+import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
+import { ERROR, FLAG, FRAME_BYTES_MAX, FRAME_HEAD_BYTES } from '../../wire/http2/frames.ts'
 import { encodeField, encodeFields, encodeResponseHead } from '../../wire/http2/hpack-encoder.ts'
 import type { BodyFraming } from '../answer-writer.ts'
 import type { StoredBody } from '../caching/stored-body.ts'
@@ -23,49 +15,39 @@ import type { Answering } from '../connection-host.ts'
 import type { Peer, PeerFacts } from '../forwarding/peer.ts'
 import type { BodyConsumer } from '../incoming-body.ts'
 import type { ListenerFacts } from '../listener-facts.ts'
+import { AnswerQueue } from './answer-queue.ts'
 import type { Http2Connection } from './connection.ts'
+import { DRIBBLE_BYTES } from './flood-guard.ts'
+import type { Waiting } from './outflow.ts'
+import { type BodyOwner, RequestBody } from './request-body.ts'
 
-/** What the client may send of a body before we read it. */
-export const STREAM_WINDOW = 128 * 1024
-
-export class Http2Stream implements ClientConnection {
+export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
   readonly id: number
+  /** What the client takes of the answer's body at the moment; below zero where it took back what it gave. */
+  sendWindow: number
   private readonly connection: Http2Connection
   private readonly head: RequestHead
   private inProgress: Answering | undefined
   private isHeadSent = false
   private isClosed = false
-
-  // In.
-  private isRemoteEnded: boolean
-  private isBodyRead: boolean
-  private consumer: BodyConsumer | undefined
-  private isPaused = false
-  private inbox: Buffer[] = []
-  private received = 0
-  private trailersIn: HeaderList = []
-  private receiveWindow = STREAM_WINDOW
-  /** Read, and not given back to the client yet. */
-  private owed = 0
+  /** Undefined where the request has none. */
+  private readonly body: RequestBody | undefined
   private isContinueOwed: boolean
 
   // Out.
   private headBytes = 0
   private bodyBytes = 0
-  sendWindow: number
+  private dataFrames = 0
   private pendingHead: string | undefined
-  private queue: Buffer[] = []
-  /** Of the first piece of the queue, what has left. */
-  private queueAt = 0
-  private stored: { readonly body: StoredBody; at: number; readonly onSent: () => void } | undefined
-  /** Bytes that wait for windows or the socket. */
-  pending = 0
+  private queue: AnswerQueue | undefined
+  private onStoredSent: (() => void) | undefined
   private isEnding = false
-  private trailersOut: HeaderList = []
+  private trailers: HeaderList = []
   private hasNoBody = false
   /** Follows the answer where the client still sends, or was malformed. */
   private resetCode: number = ERROR.none
-  deadline = Number.POSITIVE_INFINITY
+  /** Until when the client has to take something of what waits. */
+  private deadline = Number.POSITIVE_INFINITY
 
   constructor(
     connection: Http2Connection,
@@ -77,10 +59,9 @@ export class Http2Stream implements ClientConnection {
     this.connection = connection
     this.id = id
     this.head = head
-    this.isRemoteEnded = isEnded
-    this.isBodyRead = isEnded
     this.sendWindow = sendWindow
     this.isContinueOwed = head.expectContinue
+    this.body = isEnded ? undefined : new RequestBody(this, head)
   }
 
   get socket(): Socket {
@@ -110,123 +91,46 @@ export class Http2Stream implements ClientConnection {
   // ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get hasBody(): boolean {
-    return !this.isBodyRead
+    return this.body !== undefined && !this.body.isRead
   }
 
-  /** The client still sends. */
-  get isReceiving(): boolean {
-    return !this.isRemoteEnded
+  /** What the client still sends; undefined where it has sent all. */
+  get receiving(): RequestBody | undefined {
+    return this.body?.hasEnded === false ? this.body : undefined
   }
 
   readBody(consumer: BodyConsumer): void {
-    this.consumer = consumer
-    this.deadline = this.connection.bodyDeadline()
-    if (this.isContinueOwed && !this.isHeadSent)
-      this.connection.write(headersFrames(encodeField(':status', '100'), this.id, false))
+    if (this.isContinueOwed) this.sendInformational(100, [])
     this.isContinueOwed = false
-    this.deliver()
+    this.body?.read(consumer)
   }
 
   resumeBody(): void {
-    if (!this.isPaused) return
-    this.isPaused = false
-    this.deliver()
-    this.payBack()
+    this.body?.resume()
   }
 
-  /** A DATA frame. False: it is more than the window allows. */
-  receive(bytes: Buffer, counted: number, isEnd: boolean): boolean {
-    this.receiveWindow -= counted
-    if (this.receiveWindow < 0) return false
-    // Padding is read as soon as it comes.
-    this.giveBack(counted - bytes.length)
-    this.received += bytes.length
-    const { framing } = this.head
-    const { bodyBytes } = this.connection.host.limits
-    if (framing.kind === 'length' && this.received > framing.bytes) {
-      this.giveBack(bytes.length)
-      this.failBody(400, 'the body is longer than Content-Length says', true)
-    } else if (this.received > bodyBytes) {
-      this.giveBack(bytes.length)
-      this.failBody(413, `the body may have ${bodyBytes} bytes`, false)
-    } else {
-      if (isEnd) this.isRemoteEnded = true
-      if (this.isRemoteEnded && framing.kind === 'length' && this.received < framing.bytes) {
-        this.giveBack(bytes.length)
-        this.failBody(400, 'the body is shorter than Content-Length says', true)
-      } else if (this.consumer !== undefined && !this.isPaused && this.inbox.length === 0) {
-        this.deadline = this.connection.bodyDeadline()
-        this.hand(bytes)
-        this.endBody()
-      } else if (bytes.length > 0) {
-        this.inbox.push(Buffer.from(bytes))
-      }
-    }
-    return true
+  get bodyBytesMax(): number {
+    return this.connection.host.limits.bodyBytes
   }
 
-  receiveTrailers(trailers: HeaderList): void {
-    this.trailersIn = trailers
-    this.receive(Buffer.alloc(0), 0, true)
+  bodyDeadline(): number {
+    return this.connection.bodyDeadline()
   }
 
-  private deliver(): void {
-    while (this.inbox.length > 0 && !this.isPaused && this.consumer !== undefined)
-      this.hand(this.inbox.shift()!)
-    this.endBody()
-  }
-
-  private hand(bytes: Buffer): void {
-    if (bytes.length === 0) return
-    if (!this.consumer!.onBody(bytes)) this.isPaused = true
-    this.giveBack(bytes.length)
-  }
-
-  private endBody(): void {
-    const { consumer } = this
-    if (!this.isRemoteEnded || this.isBodyRead || consumer === undefined || this.inbox.length > 0) return
-    this.isBodyRead = true
-    this.consumer = undefined
-    this.deadline = Number.POSITIVE_INFINITY
-    consumer.onBodyEnd(this.trailersIn)
-  }
-
-  /** The body cannot be read on. What the client is told by status it is told by a reset too, where the message is malformed. */
-  failBody(status: WireProblem['status'], reason: string, isMalformed: boolean): void {
-    const { consumer } = this
-    this.consumer = undefined
-    this.dropInbox()
-    this.isBodyRead = true
-    this.deadline = Number.POSITIVE_INFINITY
-    if (consumer === undefined) {
-      // Nobody reads it yet, so nobody could answer: whoever works on the request is told that the client has gone.
-      if (isMalformed) this.reset(ERROR.protocol)
-      else this.reset(ERROR.cancel)
-      return
-    }
-    if (isMalformed) this.resetCode = ERROR.protocol
-    consumer.onBodyProblem(status, reason)
-  }
-
-  private giveBack(bytes: number): void {
-    if (bytes === 0) return
+  onRead(bytes: number): void {
     this.connection.giveBack(bytes)
-    if (this.isRemoteEnded || this.isClosed) return
-    this.owed += bytes
-    this.payBack()
   }
 
-  private payBack(): void {
-    if (this.isRemoteEnded || this.isClosed) return
-    if (this.owed < STREAM_WINDOW / 2 || this.isPaused) return
-    this.receiveWindow += this.owed
-    this.connection.sendWindowUpdate(this.id, this.owed)
-    this.owed = 0
+  onWindow(bytes: number): void {
+    if (!this.isClosed) this.connection.writeWindowUpdate(this.id, bytes)
   }
 
-  private dropInbox(): void {
-    for (const { length } of this.inbox) this.connection.giveBack(length)
-    this.inbox = []
+  onBodyFailed(code: number | undefined): void {
+    if (code !== undefined) this.resetCode = code
+  }
+
+  breakOff(code: number): void {
+    this.reset(code)
   }
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,10 +139,15 @@ export class Http2Stream implements ClientConnection {
     return this.isHeadSent
   }
 
+  /** There is something that only waits for a window or the socket. */
+  get isWaiting(): boolean {
+    return this.queue !== undefined && this.queue.bytes > 0
+  }
+
   private beginHead(head: string): string {
     const block = encodeResponseHead(head)
     this.isHeadSent = true
-    this.headBytes = block.length + FRAME_HEAD_BYTES
+    this.headBytes += block.length + FRAME_HEAD_BYTES
     return block
   }
 
@@ -247,10 +156,10 @@ export class Http2Stream implements ClientConnection {
     const { inProgress } = this
     if (inProgress === undefined) return
     this.inProgress = undefined
-    const frames = Math.ceil(this.bodyBytes / FRAME_BYTES_MAX)
-    inProgress.headBytes = this.headBytes
-    inProgress.bytesSent = this.headBytes + this.bodyBytes + frames * FRAME_HEAD_BYTES
-    inProgress.bytesReceived = this.head.raw.length + this.received
+    const frames = this.dataFrames + Math.ceil((this.queue?.bytes ?? 0) / FRAME_BYTES_MAX)
+    inProgress.headBytes = this.headBytes + frames * FRAME_HEAD_BYTES
+    inProgress.bytesSent = inProgress.headBytes + this.bodyBytes
+    inProgress.bytesReceived = this.head.raw.length + (this.body?.received ?? 0)
   }
 
   sendWhole(head: string, body: string | Buffer): void {
@@ -259,37 +168,30 @@ export class Http2Stream implements ClientConnection {
     const { connection, id } = this
     const { length } = body
     this.bodyBytes = length
-    this.settle()
     if (length === 0) {
-      connection.write(headersFrames(block, id, true))
+      connection.outflow.writeHead(block, id, true)
       this.finish()
-      return
-    }
-    if (
-      typeof body === 'string' &&
-      this.pending === 0 &&
-      connection.canSend(length) &&
-      length <= this.sendWindow
-    ) {
-      connection.sendWindow -= length
-      connection.write(
-        headersFrames(block, id, false) + frameHead(length, FRAME.data, FLAG.endStream, id) + body,
-      )
+    } else if (typeof body === 'string' && length <= this.sendWindow && connection.outflow.canSend(length)) {
+      connection.outflow.writeHead(block, id, false)
+      this.writeData(body, FLAG.endStream)
       this.finish()
-      return
+    } else {
+      connection.outflow.writeHead(block, id, false)
+      this.queue = new AnswerQueue()
+      this.queue.push(typeof body === 'string' ? Buffer.from(body, 'latin1') : body)
+      this.isEnding = true
+      this.settle()
+      this.pump()
     }
-    connection.write(headersFrames(block, id, false))
-    this.isEnding = true
-    this.enqueue(typeof body === 'string' ? Buffer.from(body, 'latin1') : body)
   }
 
   sendStored(head: string, body: StoredBody, onSent: () => void): void {
     if (this.isClosed) return
-    this.connection.write(headersFrames(this.beginHead(head), this.id, body.length === 0))
+    this.connection.outflow.writeHead(this.beginHead(head), this.id, body.length === 0)
     this.bodyBytes = body.length
-    this.stored = { body, at: 0, onSent }
+    this.queue = new AnswerQueue(body)
+    this.onStoredSent = onSent
     this.isEnding = true
-    this.pending = body.length
     if (body.length === 0) this.finish()
     else this.pump()
   }
@@ -303,7 +205,7 @@ export class Http2Stream implements ClientConnection {
     const block = this.pendingHead
     if (block === undefined || this.isClosed) return
     this.pendingHead = undefined
-    this.connection.write(headersFrames(block, this.id, this.hasNoBody))
+    this.connection.outflow.writeHead(block, this.id, this.hasNoBody)
   }
 
   sendChunk(chunk: Buffer): boolean {
@@ -312,122 +214,99 @@ export class Http2Stream implements ClientConnection {
     const { connection } = this
     const { length } = chunk
     this.bodyBytes += length
-    if (this.pending === 0 && length <= this.sendWindow && connection.canSend(length)) {
-      this.sendWindow -= length
-      connection.sendWindow -= length
-      connection.write(frameHead(length, FRAME.data, 0, this.id) + chunk.toString('latin1'))
-      return !connection.isFull || this.waitForDrain()
+    if (!this.isWaiting && length <= this.sendWindow && connection.outflow.canSend(length)) {
+      this.writeData(chunk.toString('latin1'), 0)
+    } else {
+      this.queue ??= new AnswerQueue()
+      this.queue.push(Buffer.from(chunk))
+      this.pump()
     }
-    this.enqueue(Buffer.from(chunk))
-    return this.pending === 0 && (!connection.isFull || this.waitForDrain())
-  }
-
-  private waitForDrain(): boolean {
-    this.connection.wait(this)
+    if (this.isWaiting) return false
+    if (!connection.outflow.isFull) return true
+    connection.outflow.wait(this)
     return false
   }
 
   endStream(trailers: HeaderList): void {
     if (this.isClosed) return
-    this.settle()
     if (this.hasNoBody) {
       this.flushHead()
       this.finish()
       return
     }
-    this.trailersOut = trailers
+    this.trailers = trailers
     this.isEnding = true
-    if (this.pending === 0) this.sendEnd()
+    if (this.isWaiting) this.settle()
+    else this.sendEnd()
   }
 
   sendInformational(status: number, headers: HeaderList): void {
     // RFC 9113 §8.6: there is no switching of protocols.
     if (this.isHeadSent || this.isClosed || status === 101) return
     const block = encodeField(':status', String(status)) + encodeFields(headers)
-    this.connection.write(headersFrames(block, this.id, false))
+    this.headBytes += block.length + FRAME_HEAD_BYTES
+    this.connection.outflow.writeHead(block, this.id, false)
   }
 
   cut(): void {
     this.reset(ERROR.internal)
   }
 
-  private enqueue(bytes: Buffer): void {
-    this.queue.push(bytes)
-    this.pending += bytes.length
-    this.pump()
+  private writeData(text: string, flags: number): void {
+    this.sendWindow -= text.length
+    this.dataFrames += 1
+    this.connection.outflow.writeData(text, this.id, flags)
   }
 
   /** Sends what waits, as far as windows and the socket allow. */
-  pump(): void {
-    const { connection } = this
-    if (this.isClosed) return
-    while (this.pending > 0) {
-      const bytes = Math.min(FRAME_BYTES_MAX, this.sendWindow, connection.sendWindow, this.pending)
-      if (bytes <= 0 || connection.isFull) {
+  private pump(): void {
+    const { connection, queue } = this
+    while (!this.isClosed && queue !== undefined && queue.bytes > 0) {
+      const bytes = Math.min(FRAME_BYTES_MAX, this.sendWindow, connection.outflow.window, queue.bytes)
+      if (bytes <= 0 || connection.outflow.isFull) {
         this.deadline = connection.bodyDeadline()
-        connection.wait(this)
+        connection.outflow.wait(this)
         return
       }
-      const piece = this.take(bytes)
-      this.pending -= piece.length
-      this.sendWindow -= piece.length
-      connection.sendWindow -= piece.length
-      const isLast = this.isEnding && this.pending === 0 && this.trailersOut.length === 0
-      connection.write(
-        frameHead(piece.length, FRAME.data, isLast ? FLAG.endStream : 0, this.id) + piece.toString('latin1'),
-      )
-      if (isLast) {
-        this.finish()
-        return
-      }
+      const piece = queue.take(bytes)
+      const isLast = this.isEnding && queue.bytes === 0 && this.trailers.length === 0
+      this.writeData(piece.toString('latin1'), isLast ? FLAG.endStream : 0)
+      if (isLast) this.finish()
+      else if (piece.length < DRIBBLE_BYTES && queue.bytes > 0) connection.onDribble()
     }
-    this.deadline = this.consumer === undefined ? Number.POSITIVE_INFINITY : connection.bodyDeadline()
+    if (this.isClosed) return
+    this.deadline = Number.POSITIVE_INFINITY
     if (this.isEnding) this.sendEnd()
   }
 
   /** There is room again: sends on, and tells whoever was told to wait. */
   wake(): void {
     this.pump()
-    if (this.isClosed || this.pending > 0 || this.isEnding) return
-    if (this.connection.isFull) this.connection.wait(this)
+    if (this.isClosed || this.isWaiting || this.isEnding) return
+    if (this.connection.outflow.isFull) this.connection.outflow.wait(this)
     else this.inProgress?.onDrain()
   }
 
-  /** Up to so many bytes; never none. */
-  private take(bytes: number): Buffer {
-    const { stored } = this
-    if (stored !== undefined) {
-      const piece = stored.body.read(stored.at, stored.at + bytes)
-      stored.at += piece.length
-      return piece
-    }
-    const first = this.queue[0]!
-    const piece = first.subarray(this.queueAt, this.queueAt + bytes)
-    this.queueAt += piece.length
-    if (this.queueAt === first.length) {
-      this.queue.shift()
-      this.queueAt = 0
-    }
-    return piece
-  }
-
   private sendEnd(): void {
-    const block = encodeFields(this.trailersOut)
+    const block = encodeFields(this.trailers)
     this.flushHead()
-    this.connection.write(
-      block === '' ? frameHead(0, FRAME.data, FLAG.endStream, this.id) : headersFrames(block, this.id, true),
-    )
+    if (block === '') {
+      this.writeData('', FLAG.endStream)
+    } else {
+      this.headBytes += block.length + FRAME_HEAD_BYTES
+      this.connection.outflow.writeHead(block, this.id, true)
+    }
     this.finish()
   }
 
   /** The answer is out. A client that still sends is told to stop: nobody reads it (RFC 9113 §8.1). */
   private finish(): void {
     if (this.isClosed) return
-    const { stored } = this
-    this.stored = undefined
+    const { onStoredSent } = this
+    this.onStoredSent = undefined
     this.settle()
-    stored?.onSent()
-    if (this.isRemoteEnded && this.resetCode === ERROR.none) this.connection.closeStream(this)
+    onStoredSent?.()
+    if (this.receiving === undefined && this.resetCode === ERROR.none) this.connection.closeStream(this)
     else this.connection.resetStream(this, this.resetCode)
   }
 
@@ -451,21 +330,14 @@ export class Http2Stream implements ClientConnection {
   /** It is no more: nothing is sent or read. */
   release(): void {
     this.isClosed = true
-    this.consumer = undefined
-    this.stored = undefined
-    this.queue = []
-    this.pending = 0
-    this.dropInbox()
+    this.onStoredSent = undefined
+    this.queue = undefined
+    this.body?.release()
   }
 
   checkDeadline(nowMs: number): void {
-    if (nowMs < this.deadline) return
-    if (this.pending > 0) {
-      // Its window, or the connection, has been full for too long.
-      this.reset(ERROR.cancel)
-    } else if (this.consumer !== undefined && !this.isRemoteEnded) {
-      this.deadline = this.connection.bodyDeadline()
-      if (!this.isPaused) this.failBody(408, 'the body of the request did not arrive in time', false)
-    }
+    // Its window, or the connection, has been full for too long.
+    if (this.isWaiting && nowMs >= this.deadline) this.reset(ERROR.cancel)
+    else this.body?.checkDeadline(nowMs)
   }
 }

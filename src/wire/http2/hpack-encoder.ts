@@ -25,6 +25,9 @@ export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** §6.3: the table has no room. Where a client makes its table smaller, it is told so at the beginning of the next block (§4.2). */
+export const TABLE_EMPTIED = '\x20'
+
 const KEPT_MAX = 512
 const kept = new Map<string, string>()
 

@@ -1,0 +1,44 @@
+/** What of an answer waits for windows or the socket: pieces that were copied, or a stored body, which is read as it leaves. */
+import type { StoredBody } from '../caching/stored-body.ts'
+
+export class AnswerQueue {
+  bytes = 0
+  private pieces: Buffer[] = []
+  /** Of the first piece, what has left. */
+  private at = 0
+  private readonly stored: StoredBody | undefined
+
+  constructor(stored?: StoredBody) {
+    this.stored = stored
+    this.bytes = stored?.length ?? 0
+  }
+
+  push(piece: Buffer): void {
+    this.pieces.push(piece)
+    this.bytes += piece.length
+  }
+
+  /** Up to so many bytes; never none. */
+  take(bytesMax: number): Buffer {
+    const piece = this.stored === undefined ? this.takePiece(bytesMax) : this.takeStored(bytesMax)
+    this.bytes -= piece.length
+    return piece
+  }
+
+  private takeStored(bytesMax: number): Buffer {
+    const piece = this.stored!.read(this.at, this.at + bytesMax)
+    this.at += piece.length
+    return piece
+  }
+
+  private takePiece(bytesMax: number): Buffer {
+    const first = this.pieces[0]!
+    const piece = first.subarray(this.at, this.at + bytesMax)
+    this.at += piece.length
+    if (this.at === first.length) {
+      this.pieces.shift()
+      this.at = 0
+    }
+    return piece
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * What a client may make us do for nothing, before its connection ends with ENHANCE_YOUR_CALM.
+ *
+ * Three accounts: frames that only cost (PING, SETTINGS, PRIORITY, empty DATA, what nobody knows); streams that are begun and broken off,
+ * whether the client resets them (CVE-2023-44487) or makes us do it (CVE-2025-8671); and windows, which answer data that was sent.
+ */
+import { ERROR } from '../../wire/http2/frames.ts'
+import { Budget } from './budget.ts'
+import { ConnectionError } from './connection-error.ts'
+
+/** An honest client opens its window once for several frames; where it does so for each, on the stream and on the connection, twice. */
+const UPDATES_AT_FIRST = 1000
+const UPDATES_PER_STREAM = 2
+const UPDATES_PER_DATA = 10
+/** DATA frames shorter than this, cut so by the client's window, cost more than they carry (CVE-2019-9511). */
+export const DRIBBLE_BYTES = 128
+
+export class FloodGuard {
+  private readonly clock: { readonly nowMs: number }
+  private readonly control: Budget
+  private readonly resets: Budget
+  private updatesLeft = UPDATES_AT_FIRST
+
+  constructor(clock: { readonly nowMs: number }) {
+    this.clock = clock
+    this.control = new Budget(1000, 100, clock.nowMs)
+    this.resets = new Budget(200, 33, clock.nowMs)
+  }
+
+  /** A frame that costs us and brings nothing. */
+  onIdleFrame(): void {
+    if (!this.takeIdleFrame()) throw new ConnectionError(ERROR.enhanceYourCalm, 'frames that bring nothing')
+  }
+
+  /** As `onIdleFrame`, where no frame is being read: false where there were too many. */
+  takeIdleFrame(): boolean {
+    return this.control.take(this.clock.nowMs)
+  }
+
+  /** A stream that came to nothing by the client's doing. */
+  onBrokenStream(): void {
+    if (!this.takeBrokenStream())
+      throw new ConnectionError(ERROR.enhanceYourCalm, 'streams that are opened and broken off')
+  }
+
+  /** As `onBrokenStream`, where no frame is being read: false where there were too many. */
+  takeBrokenStream(): boolean {
+    return this.resets.take(this.clock.nowMs)
+  }
+
+  onStream(): void {
+    this.updatesLeft += UPDATES_PER_STREAM
+  }
+
+  onDataSent(): void {
+    this.updatesLeft += UPDATES_PER_DATA
+  }
+
+  onWindowUpdate(): void {
+    this.updatesLeft -= 1
+    if (this.updatesLeft < 0)
+      throw new ConnectionError(ERROR.enhanceYourCalm, 'windows opened for nothing that was sent')
+  }
+}
