@@ -54,6 +54,30 @@ test('a ticket of the key before still resumes, and is renewed; an older one doe
   assert.equal((await ask(renewed.session)).isReused, true)
 })
 
+test('who names nobody gets the first certificate, also from a Node without the field that holds its context', async (t) => {
+  for (const isKnown of [true, false]) {
+    const { cert, key } = makePair(['first.test'])
+    const { material } = checkCertificate(cert, key, FILES)
+    const contexts = new SecureContexts({ certificates: [], minVersion: '1.2' }, 'test')
+    contexts.update({ certificates: [material], clientCa: undefined }, new TicketKeys(1000, 0).keys)
+    const server = createServer((socket) => socket.end())
+    // Where this fails, Node has changed inside: `useIn` still works, by its public way.
+    assert.equal('_sharedCreds' in server, true)
+    if (!isKnown) Reflect.deleteProperty(server, '_sharedCreds')
+    contexts.useIn(server)
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const names = await new Promise((resolve, reject) => {
+      const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () =>
+        resolve(socket.getPeerCertificate().subjectaltname),
+      )
+      socket.on('error', reject).resume()
+    })
+    assert.equal(names, 'DNS:first.test', isKnown ? 'by the field' : 'by the public way')
+  }
+})
+
 test('a name belongs to its own certificate, then to the wildcard of one label', () => {
   const table = new NameTable<number>()
   table.add('a.test', 1)

@@ -67,25 +67,40 @@ export class SecureContexts {
     return this.contextOf(this.names.find(name) ?? this.material.certificates[0])
   }
 
-  /** Makes the fallback what a server of Node's uses for those who name nobody: in place of the context it made itself. */
+  /**
+   * Makes the fallback what a server of Node's uses for those who name nobody: in place of the context it made itself.
+   *
+   * Node keeps that one in a field it does not write about. A Node without it is asked by its public name instead: the certificate is the
+   * same, and tickets of clients that name nobody are sealed by the newest key alone.
+   */
   useIn(server: Server): void {
-    Object.assign(server, { _sharedCreds: this.fallback })
+    if ('_sharedCreds' in server) {
+      Object.assign(server, { _sharedCreds: this.fallback })
+      return
+    }
+    server.setSecureContext(this.optionsOf(this.material.certificates[0]))
+    const newest = this.ticketKeys[0]
+    if (newest !== undefined) server.setTicketKeys(Buffer.from(newest))
   }
 
   private contextOf(certificate: CertificateMaterial | undefined): SecureContext {
     const id = certificate?.id ?? ''
     let context = this.made.get(id)
     if (context === undefined) {
-      const { clientCa } = this.material
-      context = createSecureContext({
-        ...this.base,
-        ...(certificate && { cert: certificate.cert, key: certificate.key }),
-        ...(clientCa !== undefined && { ca: clientCa }),
-      })
+      context = createSecureContext(this.optionsOf(certificate))
       this.useTicketKeys(context)
       this.made.set(id, context)
     }
     return context
+  }
+
+  private optionsOf(certificate: CertificateMaterial | undefined): SecureContextOptions {
+    const { clientCa } = this.material
+    return {
+      ...this.base,
+      ...(certificate && { cert: certificate.cert, key: certificate.key }),
+      ...(clientCa !== undefined && { ca: clientCa }),
+    }
   }
 
   private useTicketKeys(context: SecureContext): void {

@@ -140,6 +140,33 @@ test('a certificate is swapped while serving; a broken pair leaves the one in fo
   assert.match(text, /^HTTP\/1\.1 200 OK/)
 })
 
+test('SIGHUP reads certificates anew, also those that look unchanged; a broken one leaves what is in force', async (t) => {
+  const certificates = certificateMaker(t)
+  const live = certificates.make('live', ['one.test'])
+  const two = certificates.make('two', ['two.test'])
+  const node = await startNode(t, {
+    config: { edge: { listen: { address: '127.0.0.1:0', tls: { certificates: [live] } } }, sites: [] },
+    units: { hello },
+  })
+  const subject = async () => (await askHttps(node.url, '/unit')).subject
+  // Nobody else reads a file that has not changed.
+  assert.doesNotMatch(node.stderr(), /read .*live\.pem .* anew/)
+  node.kill('SIGHUP')
+  await eventually(() => /read .*live\.pem and .*live\.key anew/.test(node.stderr()), {
+    what: 'the signal had the pair read',
+  })
+  assert.equal(await subject(), 'one.test')
+
+  copyFileSync(two.key, live.key)
+  copyFileSync(two.cert, live.cert)
+  node.kill('SIGHUP')
+  await eventually(async () => (await subject()) === 'two.test', { what: 'the new pair is in force' })
+  writeFileSync(live.key, 'nonsense')
+  node.kill('SIGHUP')
+  await eventually(() => /live\.key .*; what was in force stays in force/.test(node.stderr()))
+  assert.equal(await subject(), 'two.test')
+})
+
 test('a missing certificate, a wrong key and a locked key are errors at the start that name the file', async (t) => {
   const certificates = certificateMaker(t)
   const one = certificates.make('one', ['one.test'])
