@@ -1,6 +1,6 @@
 /** HTTP/2 from those who mean harm: raw frames, floods, malformed requests, and clients that do not read. */
 import assert from 'node:assert/strict'
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import {
   ERROR,
@@ -14,90 +14,12 @@ import {
   windowUpdateFrame,
   word,
 } from '../../src/wire/http2/frames.ts'
-import { encodeField } from '../../src/wire/http2/hpack-encoder.ts'
-import { HpackDecoder } from '../../src/wire/http2/hpack-decoder.ts'
 import { eventually } from '../harness/eventually.ts'
+import { block, FrameClient } from '../harness/frame-client.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-const block = (...fields: string[]): string => {
-  let text = ''
-  for (let i = 0; i < fields.length; i += 2) text += encodeField(fields[i]!, fields[i + 1]!)
-  return text
-}
 const GET = [':method', 'GET', ':scheme', 'http', ':path', '/', ':authority', 'a.test'] as const
-
-interface Frame {
-  readonly type: number
-  readonly flags: number
-  readonly stream: number
-  readonly payload: Buffer
-}
-
-class FrameClient {
-  readonly frames: Frame[] = []
-  isClosed = false
-  readonly socket: Socket
-  private readonly decoder = new HpackDecoder()
-  private rest = Buffer.alloc(0)
-
-  constructor(url: string, settings = settingsFrame([])) {
-    this.socket = connect(Number(new URL(url).port), '127.0.0.1')
-    this.socket.on('error', () => {}).on('close', () => (this.isClosed = true))
-    this.socket.on('data', (bytes: Buffer) => this.take(bytes))
-    this.send(PREFACE + settings)
-  }
-
-  send(text: string): void {
-    if (!this.socket.destroyed) this.socket.write(text, 'latin1')
-  }
-
-  private take(bytes: Buffer): void {
-    this.rest = Buffer.concat([this.rest, bytes])
-    while (this.rest.length >= 9) {
-      const end = 9 + this.rest.readUIntBE(0, 3)
-      if (this.rest.length < end) return
-      this.frames.push({
-        type: this.rest[3]!,
-        flags: this.rest[4]!,
-        stream: this.rest.readUInt32BE(5),
-        payload: this.rest.subarray(9, end),
-      })
-      this.rest = this.rest.subarray(end)
-    }
-  }
-
-  /** The status of a stream's answer, once it has come. */
-  status(stream: number): Promise<string> {
-    return eventually(
-      () => {
-        const frame = this.frames.find(({ type, stream: id }) => type === FRAME.headers && id === stream)
-        return frame && this.decoder.decode(frame.payload, { bytes: 1e6, count: 100 })[1]
-      },
-      { withinMs: 10_000, what: `an answer on stream ${stream} came` },
-    )
-  }
-
-  reset(stream: number): Promise<number> {
-    return eventually(
-      () => {
-        const frame = this.frames.find(({ type, stream: id }) => type === FRAME.rstStream && id === stream)
-        return frame === undefined ? undefined : [frame.payload.readUInt32BE(0)]
-      },
-      { withinMs: 10_000, what: `a reset of stream ${stream} came` },
-    ).then(([code]) => code!)
-  }
-
-  goaway(): Promise<number> {
-    return eventually(
-      () => {
-        const frame = this.frames.find(({ type }) => type === FRAME.goaway)
-        return frame === undefined ? undefined : [frame.payload.readUInt32BE(4)]
-      },
-      { withinMs: 10_000, what: 'GOAWAY came' },
-    ).then(([code]) => code!)
-  }
-}
 
 async function start(t: TestContext, limits = {}): Promise<TestNode> {
   const origin = await startOrigin(t, (_request, response) =>
@@ -116,11 +38,8 @@ async function start(t: TestContext, limits = {}): Promise<TestNode> {
   })
 }
 
-function open(t: TestContext, node: TestNode, settings?: string): FrameClient {
-  const client = new FrameClient(node.url, settings)
-  t.after(() => client.socket.destroy())
-  return client
-}
+const open = (t: TestContext, node: TestNode, settings = settingsFrame([])): FrameClient =>
+  new FrameClient(t, node.url, PREFACE + settings)
 
 test('malformed requests are refused with 400 and a reset, one by one, and the connection lives', async (t) => {
   const node = await start(t)
@@ -219,7 +138,7 @@ test('frames that break the protocol end the connection with the right word', as
     ['DATA without a stream', frameHead(1, FRAME.data, 0, 0) + 'x', ERROR.protocol],
     ['DATA on an idle stream', frameHead(1, FRAME.data, 0, 5) + 'x', ERROR.protocol],
     ['HEADERS on an even stream', headersFrames(block(...GET), 2, true), ERROR.protocol],
-    ['HEADERS on an older stream', headersFrames(block(...GET), 5, true) + request, ERROR.streamClosed],
+    ['HEADERS on an older stream', headersFrames(block(...GET), 5, true) + request, ERROR.protocol],
     [
       'a frame inside a head',
       frameHead(1, FRAME.headers, 0, 1) + '\x82' + frameHead(8, FRAME.ping, 0, 0) + '12345678',
