@@ -1,7 +1,7 @@
 /**
  * Sends damaged HTTP/2 to a node that runs: `node scripts/fuzz-http2.ts --url http://127.0.0.1:8080 --minutes 10 [--seed N]`.
  *
- * The address needs `"h2c": true`. Ends with 1 at the first connection that stands still or gets what is no HTTP/2, and prints the seed
+ * The address needs `"h2c": true`, and `limits.body` of some seconds: who closes its window is waited for as long. Ends with 1 at the first connection that stands still or gets what is no HTTP/2, and prints the seed
  * that shows it. What reaches the origin is the origin's to see: nothing may ask for `/smuggled`.
  */
 import { parseArgs } from 'node:util'

@@ -21,7 +21,8 @@ test('damaged frames bring nothing to the origin that was not asked for, and har
   })
   const node = await startNode(t, {
     config: {
-      edge: { listen: { address: '127.0.0.1:0', h2c: true } },
+      // Who closes its window and leaves is not waited for.
+      edge: { limits: { body: '2s' }, listen: { address: '127.0.0.1:0', h2c: true } },
       sites: [{ origin: origin.url }],
     },
   })

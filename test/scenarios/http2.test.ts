@@ -1,43 +1,11 @@
 /** HTTP/2 towards clients, over TLS and by prior knowledge: the same answers as over HTTP/1.1. */
 import assert from 'node:assert/strict'
-import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
+import { type ClientHttp2Session, connect } from 'node:http2'
 import { test, type TestContext } from 'node:test'
 import { certificateMaker } from '../harness/certificates.ts'
+import { askHttp2 } from '../harness/http2-client.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
-
-interface Answer {
-  readonly headers: IncomingHttpHeaders
-  readonly body: Buffer
-  readonly hints: IncomingHttpHeaders[]
-  readonly trailers: IncomingHttpHeaders
-}
-
-function askHttp2(
-  session: ClientHttp2Session,
-  headers: Record<string, string | string[]>,
-  body?: Buffer | string,
-  trailers?: Record<string, string>,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const stream = session.request(headers, {
-      endStream: body === undefined,
-      waitForTrailers: trailers !== undefined,
-    })
-    const pieces: Buffer[] = []
-    const hints: IncomingHttpHeaders[] = []
-    let got: IncomingHttpHeaders = {}
-    let after: IncomingHttpHeaders = {}
-    stream.on('headers', (more: IncomingHttpHeaders) => hints.push(more))
-    stream.on('response', (given) => (got = given))
-    stream.on('trailers', (given) => (after = given))
-    stream.on('wantTrailers', () => stream.sendTrailers(trailers!))
-    stream.on('data', (piece: Buffer) => pieces.push(piece))
-    stream.on('end', () => resolve({ headers: got, body: Buffer.concat(pieces), hints, trailers: after }))
-    stream.on('error', reject)
-    if (body !== undefined) stream.end(body)
-  })
-}
 
 async function startHttp2(t: TestContext): Promise<{ node: TestNode; sessions: ClientHttp2Session[] }> {
   const certificates = certificateMaker(t)

@@ -22,6 +22,7 @@ export function isLoop(headers: HeaderList, mark: string): boolean {
 
 /** RFC 9110 §7.6.3: the version that the message came in, and by whom it was received. */
 export const viaMember = (minor: 0 | 1): string => `1.${minor} ${PSEUDONYM}`
+const VIA_HTTP2 = `2.0 ${PSEUDONYM}`
 
 /** What is known where a request goes on to its origin. */
 export interface Onward {
@@ -42,7 +43,8 @@ export function addHopFields(headers: string[], onward: Onward): string[] {
   const chain = hasMore ? chainOf(headers) : NO_CHAIN
   if (mode === 'x-forwarded' || mode === 'both') addXForwarded(list, onward, chain)
   if (mode === 'rfc7239' || mode === 'both') list.push('forwarded', forwardedValue(onward, chain))
-  list.push('via', viaMember(head.minor), 'cdn-loop', onward.loopMark)
+  const via = head.protocol === undefined ? viaMember(head.minor) : VIA_HTTP2
+  list.push('via', via, 'cdn-loop', onward.loopMark)
   return list
 }
 

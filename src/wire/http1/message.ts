@@ -29,6 +29,8 @@ export interface RequestHead {
   /** `authority` without its port. */
   readonly host: string
   readonly minor: 0 | 1
+  /** What it came by, where that is not HTTP/1: for logs. Behind the edge all requests are one. */
+  readonly protocol?: 'HTTP/2.0'
   readonly headers: HeaderList
   /**
    * The head as received, from the method to before the empty line, every line with its CRLF, for units. Where the

@@ -67,7 +67,7 @@ const HOSTILE: readonly (readonly [name: string, value: string])[] = [
   ['te', 'gzip'],
   ['X-Upper', 'a'],
   ['', 'a'],
-  [':path', SMUGGLED],
+  [':path', '/twice'],
   ['expect', '100-continue'],
   ['upgrade', 'h2c'],
 ]

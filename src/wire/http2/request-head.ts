@@ -108,6 +108,7 @@ export function parseHttp2Head(
     authority: named.authority,
     host: named.host,
     minor: 1,
+    protocol: 'HTTP/2.0',
     headers,
     raw: `${method} ${path} HTTP/1.1\r\n${serialiseHeaders(headers)}`,
     framing,
