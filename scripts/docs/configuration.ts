@@ -16,6 +16,7 @@ const PATHS = [
   'src/config/acme.ts',
   'src/config/access-log-schema.ts',
   'src/config/compression.ts',
+  'src/config/telemetry-schema.ts',
 ]
 
 interface Key {
@@ -38,7 +39,9 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^share\(\)$/, '0 to 1'],
   [/^statuses\(\)$/, 'list of statuses'],
   [/^HashOn$/, 'text'],
-  [/^EndpointUrl$/, 'URL'],
+  [/^EndpointUrl$|^CollectorUrl$/, 'URL'],
+  [/^Headers$|^Resource$/, 'object of texts'],
+  [/^Protocol$/, '`http/protobuf`, `http/json`'],
   [/^AccessLogPath$/, 'text'],
   [/^v\.pipe\(\s*v\.array\(\s*v\.pipe\(\s*v\.string\(FIELD_EXPECTED/, 'list of fields'],
   [/^ListenList$/, 'address, or a list of them'],

@@ -128,7 +128,8 @@ function describeIssue(issue: v.BaseIssue<unknown>, above: Path): Problem[] {
 }
 
 /** A token that is nearly right must not stand in a log. */
-const isSecret = (path: Path): boolean => /token$|^hmacKey$/i.test(String(path.at(-1)))
+const isSecret = (path: Path): boolean =>
+  /token$|^hmacKey$/i.test(String(path.at(-1))) || (path[0] === 'telemetry' && path.includes('headers'))
 
 /** What the schema says about the value at a path, for one that is missing. */
 function expectation(path: Path): string {

@@ -155,7 +155,13 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       accessLog: withAbsoluteLogPaths(config.edge.accessLog, folder),
     },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
+    telemetry: telemetryWithAbsolutePaths(config.telemetry, folder),
   }
+}
+
+function telemetryWithAbsolutePaths(telemetry: Config['telemetry'], folder: string): Config['telemetry'] {
+  const { otlp } = telemetry
+  return otlp && otlp.ca ? { otlp: { ...otlp, ca: resolve(folder, otlp.ca) } } : telemetry
 }
 
 export function siteWithAbsolutePaths(site: SiteConfig, folder: string): SiteConfig {

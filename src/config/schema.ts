@@ -11,6 +11,7 @@ import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { Static } from './static-schema.ts'
 import { Compress } from './compression.ts'
+import { Telemetry } from './telemetry-schema.ts'
 import { count, duration, network, share, size } from './units.ts'
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
@@ -152,7 +153,10 @@ const Edge = v.strictObject({
     }),
     {},
   ),
-  /** Takes part in traces (`traceparent`): continues those of clients, begins others. Without, the field passes as it came. */
+  /**
+   * Takes part in traces (`traceparent`): continues those of trusted proxies, begins others. Without, and without `telemetry`, the
+   * field passes as it came.
+   */
   trace: v.optional(
     v.strictObject({
       /** The share of the traces begun here that is marked as sampled, 0 to 1. */
@@ -253,6 +257,7 @@ export const ConfigSchema = v.strictObject({
   control: v.optional(Control, {}),
   store: v.optional(StoreConfig, {}),
   node: v.optional(NodeConfig, {}),
+  telemetry: v.optional(Telemetry, {}),
   sites: v.optional(v.array(Site), []),
 })
 
@@ -266,4 +271,5 @@ export type { AccessLogConfig } from './access-log-schema.ts'
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'
 export type { StaticConfig } from './static-schema.ts'
 export type { AcmeConfig } from './acme.ts'
+export type { TelemetryConfig } from './telemetry-schema.ts'
 export type { HstsConfig, ListenerConfig, RedirectConfig } from './listen.ts'
