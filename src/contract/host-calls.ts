@@ -49,9 +49,13 @@ export interface CallAccount {
 
 /** One call as the author sees it afterwards. */
 export interface CallTrace {
+  /** Whose it is: `NAME@VERSION`. */
+  readonly unit: string
   readonly kind: CallKind
   /** The key, or method and URL. */
   readonly target: string
+  /** When it was asked, on the monotonic clock. */
+  readonly startedMs: number
   readonly ms: number
   /** `hit`, `miss`, `ok`, a status, or the code of an error. */
   readonly result: string

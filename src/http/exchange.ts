@@ -28,6 +28,7 @@ import { edgeErrorText, proxyStatusField } from './edge-answers.ts'
 import { httpDate } from './http-date.ts'
 import type { HttpNode } from './http-node.ts'
 import type { Site } from './sites.ts'
+import type { RequestSpans } from './tracing/request-spans.ts'
 import type { UnitPlan } from './unit-plan.ts'
 import type { UnitStates } from './unit-states.ts'
 import { UnitFailure } from './unit-failure.ts'
@@ -100,6 +101,8 @@ export class Exchange implements Answering, LoggedRequest {
   gone = false
   id: string | undefined
   trace: LoggedRequest['trace']
+  /** Of a request that is sampled. */
+  spans: RequestSpans | undefined
   private held: StoredBody | undefined
   /** `edge.state` of units. */
   states: UnitStates | undefined
@@ -340,15 +343,15 @@ export class Exchange implements Answering, LoggedRequest {
   }
 
   count(): void {
-    const { node } = this
-    const durationMs = node.monotonic() - this.startedMs
-    node.metrics.countRequest(this.answered!.status, this.answered!.source, durationMs)
+    const durationMs = this.node.monotonic() - this.startedMs
+    this.node.metrics.countRequest(this.answered!.status, this.answered!.source, durationMs)
   }
 
   /** It is over, with all that passed: notes it, and lets the `log` units run. */
   tell(): void {
     const { node } = this
     this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
+    this.spans?.end()
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
     if (this.held !== undefined) this.letGo()
@@ -390,6 +393,7 @@ export class Exchange implements Answering, LoggedRequest {
     this.node.metrics.countAborted()
     this.flow?.onGone()
     this.letGo()
+    this.spans?.end()
     this.onTrace?.(this)
     this.accessLog?.write(this, this.node.now(), this.node.monotonic() - this.startedMs)
   }

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { ChallengeMaterial } from '../contract/tls.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
+import type { SpanSink } from '../contract/telemetry.ts'
 import type { UnitVersion } from '../contract/unit.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
@@ -24,6 +25,8 @@ export interface HttpNode extends Clock {
   readonly requestId: RequestIdUse
   /** The share of traces begun here that is sampled; undefined: `traceparent` passes as it came. */
   readonly traceSample: number | undefined
+  /** Takes the spans of sampled requests; undefined where nobody asks for them. */
+  readonly tracer: SpanSink | undefined
   /** This node in `CDN-Loop`. */
   readonly loopMark: string
   readonly isDraining: boolean

@@ -28,6 +28,7 @@ import {
   type Review,
 } from './origin-units.ts'
 import { StandIn } from './stand-in.ts'
+import { sendToOrigin } from './tracing/origin-span.ts'
 import { UnitFailure } from './unit-failure.ts'
 
 /** Another protocol that the origin is asked to speak. */
@@ -100,7 +101,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.ask = ask
     const endToEnd = onwardHeaders(exchange)
     const headers = this.job?.requestHeaders(endToEnd) ?? endToEnd
-    const call = exchange.site!.origin.send(
+    const call = sendToOrigin(
+      exchange,
       {
         method: edits?.method ?? exchange.method,
         target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),

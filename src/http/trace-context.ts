@@ -1,6 +1,6 @@
 /** Reads `traceparent` (W3C Trace Context §3.2): which trace a request belongs to, and under which span. */
 
-import { headerValue } from '../wire/http1/message.ts'
+import { headerValue, headerValues } from '../wire/http1/message.ts'
 import type { Exchange } from './exchange.ts'
 import { randomHex } from './request-id.ts'
 
@@ -32,25 +32,52 @@ export interface TraceContext {
   /** Of the hop before; undefined where the trace begins here. */
   readonly parentSpanId: string | undefined
   readonly isSampled: boolean
+  /** `tracestate` of a trace that is continued; empty where there is none. */
+  readonly state: string
 }
 
 /**
- * This hop in the trace that the request brings, or in one that begins here. Always the same for a request; undefined where the
- * configuration has the node take no part.
+ * This hop in the trace that a trusted proxy brings, or in one that begins here: a stranger's would have us note what he likes. Always the
+ * same for a request; undefined where the configuration has the node take no part.
  */
 export function traceOf(exchange: Exchange): TraceContext | undefined {
-  const { traceSample } = exchange.node
+  const { traceSample, tracer } = exchange.node
   if (exchange.trace !== undefined || traceSample === undefined) return exchange.trace
-  const parent = parseTraceParent(headerValue(exchange.head.headers, 'traceparent'))
-  exchange.trace = {
-    traceId: parent?.traceId ?? randomHex(16),
-    spanId: randomHex(8),
-    parentSpanId: parent?.spanId,
-    isSampled: parent?.isSampled ?? Math.random() < traceSample,
-  }
-  return exchange.trace
+  // Where spans are noted it was decided at the start, and of those that are not sampled nothing was kept.
+  const isSampled = tracer === undefined && Math.random() < traceSample
+  return (exchange.trace = continuedTrace(exchange) ?? newTrace(isSampled))
 }
 
+/** W3C Trace Context §3.3.1.5: a longer list need not be passed on. */
+const STATE_MAX = 512
+
+/** As this hop of the trace that a trusted proxy brings. */
+export function continuedTrace({ connection, head }: Exchange): TraceContext | undefined {
+  if (connection.peer?.isTrusted !== true) return undefined
+  const parent = parseTraceParent(headerValue(head.headers, 'traceparent'))
+  if (parent === undefined) return undefined
+  const state = headerValues(head.headers, 'tracestate') ?? ''
+  return {
+    traceId: parent.traceId,
+    spanId: randomHex(8),
+    parentSpanId: parent.spanId,
+    isSampled: parent.isSampled,
+    state: state.length > STATE_MAX ? '' : state,
+  }
+}
+
+export const newTrace = (isSampled: boolean): TraceContext => ({
+  traceId: randomHex(16),
+  spanId: randomHex(8),
+  parentSpanId: undefined,
+  isSampled,
+  state: '',
+})
+
 /** The field for the origin, in the version that everybody reads. */
-export const traceParentText = ({ traceId, spanId, isSampled }: TraceContext): string =>
+export const traceParentText = ({
+  traceId,
+  spanId,
+  isSampled,
+}: Pick<TraceContext, 'traceId' | 'spanId' | 'isSampled'>): string =>
   `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`

@@ -1,7 +1,13 @@
 /**
  * Sends a request through its units, and lives with what comes back: edits, an answer, or a failure and its policy.
  */
-import { PHASE_BITS, failurePolicy, type FailureReason, type Phase } from '../contract/unit.ts'
+import {
+  PHASE_BITS,
+  failurePolicy,
+  type FailureReason,
+  type Phase,
+  type UnitVersion,
+} from '../contract/unit.ts'
 import type { CallTrace } from '../contract/host-calls.ts'
 import type { Trip, TripOutcome, TripStep } from '../contract/unit-runner.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
@@ -50,6 +56,9 @@ export class UnitTrip implements Trip {
   readonly body: string
   readonly exchange: Exchange
   readonly next: Next
+  /** When it began, and what its units asked of the node: known where the request is sampled. */
+  readonly startedMs: number
+  calls: readonly CallTrace[] = []
   private readonly continuation: Continuation
   /** What units changed before one of them failed, and the rest went on without it. */
   private readonly gathered: string
@@ -66,6 +75,7 @@ export class UnitTrip implements Trip {
     gathered = '',
   ) {
     this.exchange = exchange
+    this.startedMs = exchange.spans === undefined ? 0 : exchange.node.monotonic()
     this.steps = steps
     this.meta = meta
     this.head = exchange.head.raw
@@ -78,10 +88,11 @@ export class UnitTrip implements Trip {
   }
 
   get isTraced(): boolean {
-    return this.exchange.debug !== undefined
+    return this.exchange.debug !== undefined || this.exchange.spans !== undefined
   }
 
   traced(calls: readonly CallTrace[]): void {
+    this.calls = [...this.calls, ...calls]
     this.exchange.calls = [...this.exchange.calls, ...calls]
   }
 
@@ -90,7 +101,7 @@ export class UnitTrip implements Trip {
     const outcome = UnitStates.isIn(came.edits)
       ? { ...came, edits: (exchange.states ??= new UnitStates()).take(came.edits) }
       : came
-    if (exchange.debug !== undefined) this.note(outcome)
+    if (this.isTraced) this.note(outcome)
     if (exchange.gone && this.response === '' && continuation.outlivesClient !== true) return
     if (outcome.kind === 'failed') this.onFailed(outcome)
     else if (outcome.kind === 'next') continuation.onNext(this, gathered + outcome.edits)
@@ -142,11 +153,17 @@ export class UnitTrip implements Trip {
       const isLast = outcome.kind !== 'next' && outcome.step === run.step
       const phase = isLast ? outcome.phase : phaseOf(step.phases)
       const result = !isLast ? 'next' : outcome.kind === 'failed' ? outcome.reason : String(outcome.status)
-      this.exchange.note(step.unit, phase, result, Math.round(run.cpuUs))
+      this.noteRun(step.unit, phase, result, run.cpuUs, outcome)
     }
     if (outcome.kind === 'failed' && !outcome.runs.some((run) => run.step === outcome.step)) {
-      this.exchange.note(this.steps[outcome.step]!.unit, outcome.phase, outcome.reason, 0)
+      this.noteRun(this.steps[outcome.step]!.unit, outcome.phase, outcome.reason, 0, outcome)
     }
+  }
+
+  private noteRun(unit: UnitVersion, phase: Phase, result: string, cpuUs: number, outcome: TripOutcome): void {
+    this.exchange.note(unit, phase, result, Math.round(cpuUs))
+    const failure = outcome.kind === 'failed' && outcome.reason === result ? outcome.message : undefined
+    this.exchange.spans?.unitRan(this, { unit, phase, result, cpuUs, failure })
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type HostAnswer,
   type HostCalls,
 } from '../contract/host-calls.ts'
+import { versionKey } from '../contract/unit.ts'
 import { BODY_BYTES } from './protocol.ts'
 import type { RecordReader } from './guest-text.ts'
 import type { Invocation } from './invocation.ts'
@@ -71,7 +72,7 @@ export class CallDesk {
       if (slot.calls.get(number) !== open) return
       slot.calls.delete(number)
       slot.callBytes -= bytes
-      this.#note(slot, kind, account, given, performance.now() - startedAt)
+      this.#note(slot, kind, account, given, startedAt)
       const text = answerEntry(number, given.ok, given.head, given.body)
       slot.lane.enqueueAnswer(slot, { call: number, text })
     }
@@ -155,11 +156,13 @@ export class CallDesk {
     kind: CallKind,
     account: CallAccount | undefined,
     { ok, result, target }: HostAnswer,
-    ms: number,
+    startedMs: number,
   ): void {
     slot.unit.metrics.called(kind, ok)
     const trace = account?.trace
-    if (trace && trace.length < TRACED_MAX) trace.push({ kind, target, ms, result })
+    if (trace === undefined || trace.length >= TRACED_MAX) return
+    const unit = versionKey(slot.unit.unit)
+    trace.push({ unit, kind, target, startedMs, ms: performance.now() - startedMs, result })
   }
 }
 
