@@ -31,6 +31,7 @@ import { createOrigin } from './http/origin/origin.ts'
 import { hstsEdit } from './http/listener-facts.ts'
 import { requestIdOf } from './http/request-id.ts'
 import { traceExchange } from './http/request-trace.ts'
+import { beginSpans } from './http/tracing/request-spans.ts'
 import { HttpServer } from './http/server.ts'
 import type { Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
@@ -39,6 +40,7 @@ import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
+import { WorkerTelemetry } from './telemetry/worker-telemetry.ts'
 import { runUnitTests } from './trial/unit-tests.ts'
 import { locateInSource, mapStack } from './unit/source-map.ts'
 
@@ -64,6 +66,7 @@ export interface WorkerNode {
   readonly runner: ReturnType<typeof createUnitRunner>
   readonly units: LiveUnits
   readonly calls: WorkerCalls
+  readonly telemetry: WorkerTelemetry
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Listens on each address; resolves to them with their real ports. */
@@ -131,6 +134,8 @@ export function composeWorker(
     },
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
+  const telemetry = new WorkerTelemetry({ random, warn: platform.warn })
+  telemetry.use(start.telemetry)
   const tlsMetrics = new TlsMetrics()
   const http2Metrics = new Http2Metrics()
   let tls = start.tls
@@ -146,7 +151,12 @@ export function composeWorker(
     get requestId() {
       return edge.requestId
     },
-    traceSample: config.edge.trace?.sample,
+    get traceSample() {
+      return telemetry.tracer?.sample ?? config.edge.trace?.sample
+    },
+    get tracer() {
+      return telemetry.tracer
+    },
     loopMark: loopMark(start.identity),
     get challenges() {
       return tls?.challenges ?? NO_CHALLENGES
@@ -192,6 +202,8 @@ export function composeWorker(
       const { debugToken } = sites.served
       if (debugToken !== undefined) exchange.enableDebug(debugToken)
       if (start.isTracing) traceExchange(exchange, (trace) => events.onTrace(trace))
+      const { tracer } = telemetry
+      if (tracer !== undefined) beginSpans(exchange, tracer)
       if (httpNode.requestId.client) exchange.applyEdits(`H x-request-id: ${requestIdOf(exchange)}\n`)
       connection.attach(exchange)
       advance(exchange)
@@ -214,6 +226,7 @@ export function composeWorker(
     runner,
     units,
     calls,
+    telemetry,
     useTls,
     async listen(addresses) {
       const open = await Promise.all(addresses.map((address, index) => server.listen(address, index)))
@@ -232,6 +245,7 @@ export function composeWorker(
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
       ...logs.samples(),
+      ...telemetry.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     async drain() {
@@ -239,7 +253,7 @@ export function composeWorker(
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
-      await logs.close()
+      await Promise.all([logs.close(), telemetry.close()])
     },
   }
 }

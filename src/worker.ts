@@ -105,6 +105,8 @@ async function onMessage(message: ToWorker): Promise<void> {
       return node.calls.kv.done(message.store, message.id, message.results)
     case 'tls':
       return node.useTls(message.tls)
+    case 'telemetry':
+      return node.telemetry.use(message.settings)
     case 'runTimer': {
       const result = await node.runTimer(message.name, message.version)
       return tell({ kind: 'timerRan', id: message.id, result })

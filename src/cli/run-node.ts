@@ -28,6 +28,7 @@ export async function runNode(
   const secretKey = terminal.env['ORLA_SECRET_KEY']
   const supervisor = await startSupervisor(config, {
     file,
+    environment: terminal.env,
     ...(observer && { observer }),
     ...(secretKey !== undefined && { secretKey }),
   })

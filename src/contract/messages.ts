@@ -8,6 +8,7 @@
 import type { OriginState } from './origin.ts'
 import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
+import type { TelemetrySettings } from './telemetry.ts'
 import type { TlsMaterial } from './tls.ts'
 import type { FailureReason, UnitVersion } from './unit.ts'
 import type { TestReport, TryOutcome } from './unit-runner.ts'
@@ -72,6 +73,8 @@ export type ToWorker =
       readonly listen: readonly string[]
       /** Where no listener speaks TLS, and ACME is off, there is none. */
       readonly tls: TlsMaterial | undefined
+      /** Where spans go; absent: nowhere. */
+      readonly telemetry?: TelemetrySettings | undefined
       readonly units: UnitSet
       readonly quarantined: readonly Quarantine[]
       /** Path of the file that holds the shared words; word 0 is the epoch. */
@@ -102,6 +105,8 @@ export type ToWorker =
   | { readonly kind: 'quarantine'; readonly quarantined: readonly Quarantine[] }
   /** Certificates, ticket keys or challenges have changed: from the next handshake on, these count. */
   | { readonly kind: 'tls'; readonly tls: TlsMaterial }
+  /** From now on spans go there. */
+  | { readonly kind: 'telemetry'; readonly settings: TelemetrySettings | undefined }
   | { readonly kind: 'metrics'; readonly id: number }
   /** How do the endpoints of origins do? */
   | { readonly kind: 'origins'; readonly id: number }

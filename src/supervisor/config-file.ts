@@ -13,9 +13,10 @@ export interface ConfigFile {
   readonly load?: () => Promise<LoadedConfig>
 }
 
-/** What of `edge` goes live with a reload. Everything else belongs to processes and sockets that are there already. */
+/** What goes live with a reload. Everything else belongs to processes and sockets that are there already. */
 const LIVE_KEYS: ReadonlySet<string> = new Set([
   'sites',
+  'telemetry',
   'edge.limits',
   'edge.debugToken',
   'edge.accessLog',

@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import type { SharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
+import type { Environment } from '../config/telemetry.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { FromWorker, MetricSample, RequestTrace, UnitSet } from '../contract/messages.ts'
 import { versionKey } from '../contract/unit.ts'
@@ -38,6 +39,7 @@ import { SandboxWatch } from './sandbox-watch.ts'
 import { SiteControl } from './site-control.ts'
 import { storeProblems } from './store-problems.ts'
 import { TailHub } from './tail-hub.ts'
+import { TelemetryKeeper } from './telemetry-keeper.ts'
 import { TlsKeeper } from './tls-keeper.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
@@ -56,6 +58,8 @@ export interface NodeSurroundings {
   readonly builder: UnitBuilder
   readonly secrets: RotatableBox
   readonly file: ConfigFile
+  /** Of the program, for what OpenTelemetry's variables say. */
+  readonly environment: Environment
   readonly bundles: Bundles
   readonly workerEntry?: string
   /** Told of every request, where somebody asks for that. */
@@ -91,6 +95,7 @@ export class EdgeNode {
   readonly #pulse: Pulse
   readonly #tls: TlsKeeper
   readonly #acme: AcmeKeeper
+  readonly #telemetry: TelemetryKeeper
   readonly #identity = randomBytes(8).toString('hex')
   /** Versions whose bar was told of. */
   readonly #barred = new Set<string>()
@@ -101,8 +106,14 @@ export class EdgeNode {
     const cache: VersionCache = new Map()
     const { trustedKeys, requireSignature } = config.control.units
     const checkSignature = signatureCheck(trustedKeys, requireSignature)
+    this.#telemetry = new TelemetryKeeper({
+      ...around,
+      samples: () => this.#samples(),
+      onChange: (settings) => this.#pool.broadcast({ kind: 'telemetry', settings }),
+    })
     const sites = new SiteControl({
       ...around,
+      telemetry: this.#telemetry,
       reader: new SiteReader(store),
       make: (request, options) => this.#make(request, options),
     })
@@ -207,6 +218,7 @@ export class EdgeNode {
     this.#acme.useSites(this.#sites.served().sites)
     this.#acme.start()
     this.#sandboxes.start()
+    this.#telemetry.start()
     this.#timers.setLive(this.#epochs.live)
   }
 
@@ -221,6 +233,7 @@ export class EdgeNode {
     await Promise.race([this.#turns.take(async () => {}), late])
     clearTimeout(timer)
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
+    await this.#telemetry.close()
   }
 
   /** Reads the files of certificates anew. A pair that cannot be used leaves the one in force. */
@@ -240,6 +253,7 @@ export class EdgeNode {
     this.#tls.stop()
     this.#acme.stop()
     this.#sandboxes.stop()
+    this.#telemetry.stop()
     await this.#pool.kill()
     this.#kv.close()
   }
@@ -255,6 +269,7 @@ export class EdgeNode {
       listen: config.edge.listen.map(({ address }) => address),
       tls: this.#tls.material,
       units: this.#epochs.live,
+      telemetry: this.#telemetry.settings,
       quarantined: this.#quarantines.all(),
       shared: shared.path,
       bundles,
@@ -268,6 +283,7 @@ export class EdgeNode {
   #welcome(worker: WorkerProcess): void {
     const tls = this.#tls.material
     if (tls !== undefined) worker.send({ kind: 'tls', tls })
+    worker.send({ kind: 'telemetry', settings: this.#telemetry.settings })
     worker.send({ kind: 'quarantine', quarantined: this.#quarantines.all() })
     worker.send({ kind: 'tail', on: this.#tailHub.isOn })
   }
@@ -331,6 +347,7 @@ export class EdgeNode {
       ...this.#kv.metrics(),
       ...this.#timers.metrics(),
       ...this.#tls.samples(),
+      ...this.#telemetry.samples(),
       ...this.#sums.total(),
     ]
   }

@@ -45,6 +45,10 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_access_log_lines_total: 'Lines written to access logs, by file.',
   orla_access_log_dropped_total:
     'Lines of access logs that were dropped because the disk was slow, full or broken, by file.',
+  orla_telemetry_sent_total: 'Spans and points of metrics that a collector took, by signal.',
+  orla_telemetry_dropped_total:
+    'Spans and points of metrics that did not reach a collector, by signal and reason.',
+  orla_telemetry_waiting: 'Spans that wait for a collector.',
   orla_cache_requests_total: 'Look-ups in the cache by result.',
   orla_cache_entries: 'Entries of the cache, by site.',
   orla_cache_bytes: 'Memory that the entries of the cache take, by site.',

@@ -23,6 +23,7 @@ import type { SqliteStore } from '../store/sqlite-store.ts'
 import { refuseRestart, type ConfigFile } from './config-file.ts'
 import type { Log } from './log.ts'
 import { assertLogsWritable } from './log-paths.ts'
+import type { TelemetryKeeper } from './telemetry-keeper.ts'
 import { Turns } from './turns.ts'
 import type { ChangeRequest } from './unit-changes.ts'
 
@@ -33,6 +34,8 @@ export interface SiteControlParts {
   readonly clock: Clock
   readonly log: Log
   readonly reader: SiteReader
+  /** Is told of a reload that succeeded. */
+  readonly telemetry: Pick<TelemetryKeeper, 'plan' | 'use'>
   make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult>
 }
 
@@ -111,7 +114,7 @@ export class SiteControl implements SiteMethods {
   }
 
   async #reload(options: ChangeOptions): Promise<ReloadResult> {
-    const { file, store, clock, log } = this.#parts
+    const { file, store, clock, log, telemetry } = this.#parts
     if (!file.load) {
       throw new EdgeError('config-missing', 'this node was started without a configuration file', {
         hint: 'its sites are changed with `orla sites`',
@@ -120,6 +123,7 @@ export class SiteControl implements SiteMethods {
     const { config, source, input, folder } = await file.load()
     refuseRestart(this.#config, config)
     assertLogsWritable(config)
+    const nextTelemetry = telemetry.plan(config)
     const before = this.#settings
     const next = settingsOf(config)
     const settings = changedSettings(before, next)
@@ -135,9 +139,12 @@ export class SiteControl implements SiteMethods {
       options,
       () => (this.#settings = before),
     )
+    const isTelemetryOther = JSON.stringify(config.telemetry) !== JSON.stringify(this.#config.telemetry)
     this.#config = config
+    // Secrets among them stay out of the store, so they are not part of the change.
+    telemetry.use(nextTelemetry)
     for (const name of change.overridden) log.warn(overriddenText(name))
-    return { ...change, source, settings: [...settings] }
+    return { ...change, source, settings: isTelemetryOther ? [...settings, 'telemetry'] : [...settings] }
   }
 
   async #change(

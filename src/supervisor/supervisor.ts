@@ -12,6 +12,7 @@ import { systemClock, type Clock } from '../base/clock.ts'
 import { createSharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
+import type { Environment } from '../config/telemetry.ts'
 import type { RequestTrace, TailLine } from '../contract/messages.ts'
 import { startControl } from '../control/server.ts'
 import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
@@ -43,6 +44,8 @@ export interface SupervisorOptions {
   readonly file?: ConfigFile
   /** The value of `ORLA_SECRET_KEY`, which seals secrets instead of a key file. */
   readonly secretKey?: string
+  /** Of the program: OpenTelemetry's variables count where the configuration is silent. */
+  readonly environment?: Environment
   /** Told of every request and of what units log, for their author. It costs: for development. */
   readonly observer?: NodeObserver
 }
@@ -123,6 +126,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       shared,
       builder,
       file,
+      environment: options.environment ?? {},
       secrets,
       bundles: options.bundles ?? (await makeBundles()),
       ...(observer && { onTrace: (trace) => observer.onTrace(trace) }),
