@@ -29,6 +29,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   tls: ['base', 'config', 'contract'],
   acme: ['base', 'config', 'contract'],
   sandbox: ['base', 'config', 'contract'],
+  // Sends what others noted; what a span is stands in the contract.
+  telemetry: ['base', 'config', 'contract'],
   // A process of its own around the building and checking of units.
   checker: ['base', 'config', 'contract', 'unit'],
   http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'tls', 'unit'],
@@ -48,6 +50,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'sandbox',
     'http',
     'host',
+    'telemetry',
     'trial',
   ],
   'worker.ts': ['base', 'config', 'contract', 'compose.ts'],
@@ -62,6 +65,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'unit',
     'site',
     'sandbox',
+    'telemetry',
     'checker',
     'control',
   ],
