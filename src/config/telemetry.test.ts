@@ -21,6 +21,8 @@ test('nothing is sent unless somebody asks for it', () => {
   assert.equal(settings(undefined, variables)?.traces?.collector.url, 'http://a:4318/v1/traces')
   assert.equal(settings(undefined, { ...variables, OTEL_TRACES_EXPORTER: 'none' })?.traces, undefined)
   assert.equal(settings({ metrics: false })?.metrics, undefined)
+  const one = settings(undefined, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://a/traces' })
+  assert.deepEqual([one?.traces?.collector.url, one?.metrics], ['http://a/traces', undefined])
 })
 
 test('the configuration goes before the environment, and a signal before all', () => {

@@ -39,8 +39,11 @@ export function telemetrySettings(
   if (given === false || !isAsked || variables.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined
   const otlp: OtlpConfig = given ?? NOTHING_SAID
   const { traces, metrics } = otlp
+  // An address for one signal alone asks for that one.
   const isOff = (signal: Signal) =>
-    given === undefined && variables.text(`OTEL_${signal.toUpperCase()}_EXPORTER`) === 'none'
+    given === undefined &&
+    (variables.text(`OTEL_${signal.toUpperCase()}_EXPORTER`) === 'none' ||
+      variables.ofSignal(signal, 'ENDPOINT') === undefined)
   return {
     resource: resourceOf(otlp, variables, identity),
     traces:
