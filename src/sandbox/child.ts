@@ -26,13 +26,15 @@ const FLUSH_BYTES = 256 * 1024
 const ivm = loadIsolatedVm(process.argv[2] ?? '')
 const clock = process.argv[3] === 'exact' ? exactThreadCpuUs : threadCpuUs
 const isNobody = becomeNobody()
+/** A body's piece of 64 KiB with its head comes in one read: what comes in two is copied twice more. */
+const READ_BYTES = 256 * 1024
 /** One buffer for all that comes in: a fresh one a read costs more than the read. */
 const socket = new Socket({
   fd: SOCKET_FD,
   readable: true,
   writable: true,
   onread: {
-    buffer: Buffer.allocUnsafe(64 * 1024),
+    buffer: Buffer.allocUnsafe(READ_BYTES),
     callback(length, buffer) {
       reader.push((buffer as Buffer).subarray(0, length))
       run()

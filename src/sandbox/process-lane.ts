@@ -49,6 +49,8 @@ const END_MS = 500
 const MEMORY_EVERY_MS = 50
 const ERRORS_KEPT = 16 * 1024
 const PAGE_BYTES = 4096
+/** Sendings up to this are written in one buffer that stays: a fresh one is more than the copy. */
+const SCRATCH_BYTES = 256 * 1024
 /** Of the memory that a sandbox may have: who takes so much in one crossing is to blame when it runs out. */
 const GUILTY_SHARE = 0.1
 /** Isolates dropped at a time when memory is short. */
@@ -68,7 +70,7 @@ export class ProcessLane extends Lane {
   isReady = false
   /** Runs as a user without rights. */
   isNobody = false
-  #scratch = Buffer.allocUnsafe(64 * 1024)
+  #scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
   #errors = ''
   #progressAt: number
   #memoryAt = 0
@@ -156,7 +158,7 @@ export class ProcessLane extends Lane {
     this.#write(bytes.subarray(0, length))
     // What the kernel did not take at once is still read from the buffer.
     if (isScratch && this.#socket && this.#socket.writableLength > 0)
-      this.#scratch = Buffer.allocUnsafe(64 * 1024)
+      this.#scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
   }
 
   #onData(piece: Buffer): void {

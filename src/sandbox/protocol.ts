@@ -113,10 +113,10 @@ export interface Guest {
     progress?: SharedArrayBuffer,
   ): string
   /**
-   * Takes a batch, whole or in pieces (see `isolate-host.ts`). Records of the log and of timers that the top level made come
+   * Takes a batch, in pieces, or a long one in a list (see `isolate-host.ts`). Records of the log and of timers that the top level made come
    * with the first step's answer. In a list, since lists are copied: a text by itself crosses as memory outside of the heap.
    */
-  step(...pieces: string[]): [answer: string]
+  step(...pieces: string[] | [long: [batch: string]]): [answer: string]
 }
 
 export interface GuestSetup {

@@ -22,8 +22,9 @@ let at = 0
 /** Answers to calls in this step: what waits for them goes on when it has returned. */
 let answers = 0
 
-export function step(...pieces: string[]): [answer: string] {
-  let input = pieces[0]!
+export function step(...pieces: string[] | [long: [batch: string]]): [answer: string] {
+  const first = pieces[0]!
+  let input = typeof first === 'string' ? first : first[0]
   for (let i = 1; i < pieces.length; i++) input += pieces[i]!
   batch = input
   at = 0
