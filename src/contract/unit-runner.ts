@@ -36,6 +36,29 @@ export interface Trip {
   done(outcome: TripOutcome): void
 }
 
+/**
+ * The body of an answer that a unit makes as it goes. Whoever is given one starts it or cancels it.
+ *
+ * At most one piece is under way: what is not taken keeps the unit from making more.
+ */
+export interface UnitBody {
+  /** Once. The sink may be told something before this returns. */
+  start(sink: UnitBodySink): void
+  /** After `write` said false: there is room. */
+  resume(): void
+  /** Nobody wants it any more, and the unit is told why. The sink is told nothing more. */
+  cancel(why: string): void
+}
+
+/** Where the pieces of a `UnitBody` go. After `end` or `fail` it is told nothing more. */
+export interface UnitBodySink {
+  /** The piece is the sink's to keep, and not empty. False: no more until `resume`. */
+  write(piece: Buffer): boolean
+  end(): void
+  /** The unit failed, which is counted and logged already: what has come is not whole. `message` is for the author. */
+  fail(reason: FailureReason, message: string): void
+}
+
 export type TripOutcome =
   /** Every step ran, and none answered. `edits` are those of this trip, to be appended to the ones before. */
   | { readonly kind: 'next'; readonly edits: string; readonly runs: readonly StepRun[] }
@@ -53,6 +76,8 @@ export type TripOutcome =
       readonly kept?: { readonly prefix: number; readonly suffix: number } | undefined
       /** The body is a text with as many bytes as characters. False where it was not looked at. */
       readonly isAscii?: boolean
+      /** The body comes piece by piece, and `body` is empty. */
+      readonly stream?: UnitBody | undefined
       readonly runs: readonly StepRun[]
     }
   /** The unit of `step` failed in `phase`; later steps did not run. `edits` hold what the steps before it changed. */

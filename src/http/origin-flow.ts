@@ -29,6 +29,7 @@ import {
 } from './origin-units.ts'
 import { StandIn } from './stand-in.ts'
 import { sendToOrigin } from './tracing/origin-span.ts'
+import { CLIENT_GONE } from './unit-body-flow.ts'
 import { UnitFailure } from './unit-failure.ts'
 
 /** Another protocol that the origin is asked to speak. */
@@ -82,7 +83,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
         if (!this.isOver) this.send(ask)
       },
       answer: (answer, ask) => {
-        if (this.isOver) return
+        if (this.isOver) {
+          answer.stream?.cancel(CLIENT_GONE)
+          return
+        }
         this.ask = ask
         this.isStandIn = true
         const standIn = new StandIn(answer, this)

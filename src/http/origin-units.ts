@@ -3,7 +3,7 @@
  * does. They run once for all that wait for the same answer, so they go on when the client has gone.
  */
 import type { FailureReason } from '../contract/unit.ts'
-import type { TripOutcome } from '../contract/unit-runner.ts'
+import type { TripOutcome, UnitBody } from '../contract/unit-runner.ts'
 import { headerValues, type HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseCacheControl } from './caching/cache-control.ts'
@@ -39,6 +39,9 @@ export interface StandInAnswer {
   readonly status: number
   readonly headers: HeaderList
   readonly body: Buffer
+  /** The body comes piece by piece, in place of `body`. */
+  readonly stream: UnitBody | undefined
+  readonly unit: string
 }
 
 /** Asks the `origin` units. One of the three is called, once. */
@@ -65,9 +68,12 @@ export function askOriginUnits(
     },
     onAnswer(_trip, answered, text) {
       const ask = understood(text)
-      const answer = standIn(answered)
-      if (ask === undefined || answer === undefined) on.failed(steps[answered.step]!.unit.name, 'throw')
-      else on.answer(answer, ask)
+      const unit = steps[answered.step]!.unit.name
+      const answer = standIn(answered, unit)
+      if (ask === undefined || answer === undefined) {
+        answered.stream?.cancel('its answer is not valid')
+        on.failed(unit, 'throw')
+      } else on.answer(answer, ask)
     },
     onClosed: on.failed,
   })
@@ -77,11 +83,11 @@ export function askOriginUnits(
 type Answered = Extract<TripOutcome, { kind: 'response' }>
 
 /** A unit's answer in the shape of an origin's: names in lower case, a length. */
-function standIn({ status, headers, body }: Answered): StandInAnswer | undefined {
+function standIn({ status, headers, body, stream }: Answered, unit: string): StandInAnswer | undefined {
   const fields = parseFields(headers)
   if (fields === undefined || status < 200 || status > 599) return undefined
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : Buffer.from(body)
-  return { status, headers: inLowerCase(fields), body: bytes }
+  return { status, headers: inLowerCase(fields), body: bytes, stream, unit }
 }
 
 /** The caches' and the pipeline's form of names. */

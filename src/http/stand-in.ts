@@ -1,7 +1,11 @@
 /** A unit's answer in the place of an origin's: told to the same handler, piece by piece, as it can take them. */
 import type { OriginCall, OriginHandler } from '../contract/origin.ts'
+import type { FailureReason } from '../contract/unit.ts'
+import type { UnitBodySink } from '../contract/unit-runner.ts'
 import { statusText } from '../wire/http1/serialise.ts'
 import type { StandInAnswer } from './origin-units.ts'
+import { CLIENT_GONE } from './unit-body-flow.ts'
+import { UnitFailure } from './unit-failure.ts'
 
 const PIECE_BYTES = 64 * 1024
 
@@ -23,21 +27,43 @@ export class StandIn implements OriginCall {
 
   /** `hasBody`: the request's method asks for one. */
   start(hasBody: boolean): void {
-    const { status, headers, body } = this.answer
+    const { status, headers, body, stream } = this.answer
     if (!hasBody) this.at = body.length
     this.isFlowing = true
+    const isLengthKnown = stream === undefined && status !== 204 && status !== 304
     this.handler.onHead({
       status,
       reason: statusText(status),
       minor: 1,
-      headers:
-        status === 204 || status === 304 ? headers : [...headers, 'content-length', String(body.length)],
-      framing: hasBody ? { kind: 'length', bytes: body.length } : { kind: 'none' },
+      headers: isLengthKnown ? [...headers, 'content-length', String(body.length)] : headers,
+      framing: !hasBody
+        ? { kind: 'none' }
+        : stream === undefined
+          ? { kind: 'length', bytes: body.length }
+          : { kind: 'chunked' },
       keepAlive: true,
       nominated: [],
     })
     this.isHeadTold = true
-    this.flow()
+    if (stream === undefined || !hasBody) {
+      stream?.cancel('the answer has no body')
+      this.flow()
+    } else if (!this.isOver) {
+      stream.start(this.sink)
+    }
+  }
+
+  /** For a unit that streams. */
+  private readonly sink: UnitBodySink = {
+    write: (piece) => this.isOver || this.handler.onData(piece),
+    end: () => {
+      this.isOver = true
+      this.handler.onEnd([])
+    },
+    fail: (reason: FailureReason) => {
+      this.isOver = true
+      this.handler.onError(new UnitFailure(this.answer.unit, reason))
+    },
   }
 
   private flow(): void {
@@ -54,12 +80,14 @@ export class StandIn implements OriginCall {
 
   resume(): void {
     this.isFlowing = true
+    const { stream } = this.answer
     // Not from within a call of the handler: it is not told anything while it is being told something.
-    if (this.isHeadTold) process.nextTick(() => this.flow())
+    if (this.isHeadTold) process.nextTick(() => (stream === undefined ? this.flow() : stream.resume()))
   }
 
   abort(): void {
     this.isOver = true
+    this.answer.stream?.cancel(CLIENT_GONE)
   }
 
   /** Nobody reads the request's body. */

@@ -14,6 +14,7 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseEdits, parseFields, type Edits } from './edits.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
+import { CLIENT_GONE, lengthGiven, UnitBodyFlow } from './unit-body-flow.ts'
 import { UnitStates } from './unit-states.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
 
@@ -102,7 +103,10 @@ export class UnitTrip implements Trip {
       ? { ...came, edits: (exchange.states ??= new UnitStates()).take(came.edits) }
       : came
     if (this.isTraced) this.note(outcome)
-    if (exchange.gone && this.response === '' && continuation.outlivesClient !== true) return
+    if (exchange.gone && this.response === '' && continuation.outlivesClient !== true) {
+      if (outcome.kind === 'response') outcome.stream?.cancel(CLIENT_GONE)
+      return
+    }
     if (outcome.kind === 'failed') this.onFailed(outcome)
     else if (outcome.kind === 'next') continuation.onNext(this, gathered + outcome.edits)
     else continuation.onAnswer!(this, outcome, gathered + outcome.edits)
@@ -267,9 +271,16 @@ const flat = (text: string): string => Buffer.from(text, 'latin1').toString('lat
 
 function answerFromUnit(trip: UnitTrip, answered: Answered, edits: string): void {
   const { exchange, steps } = trip
+  const { stream, phase } = answered
+  const { unit } = steps[answered.step]!
   const answer = headOf(answered, httpDate(exchange.node.now()))
   if (answer === undefined || !exchange.applyEdits(edits)) {
-    exchange.failUnit(steps[answered.step]!.unit.name, 'throw')
+    stream?.cancel('its head is not valid')
+    exchange.failUnit(unit.name, 'throw')
+    return
+  }
+  if (stream !== undefined) {
+    new UnitBodyFlow(exchange, unit, phase, stream, lengthGiven(answered.headers)).start(answer)
     return
   }
   exchange.answerWhole(answer, bodyOnWire(answered))

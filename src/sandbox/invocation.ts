@@ -4,6 +4,7 @@
  * Its fields are plain: one is made a trip.
  */
 import type { Sections } from './guest-text.ts'
+import type { AnswerStream } from './answer-streams.ts'
 import type { LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { CallAccount } from '../contract/host-calls.ts'
@@ -61,6 +62,8 @@ export class Invocation implements Sections {
   headers = ''
   answer: string | Uint8Array = ''
   isAscii = false
+  /** What its answer's body comes from, where that is not whole. It stays in the table until that is over. */
+  stream: AnswerStream | undefined = undefined
   kept: { readonly prefix: number; readonly suffix: number } | undefined = undefined
   reason: FailureReason = 'throw'
   message = ''

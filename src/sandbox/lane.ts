@@ -7,6 +7,7 @@
  */
 import { invokeEntry } from './guest-text.ts'
 import { abandonCalls, type AnswerEntry, type Background, type OpenCall } from './call-desk.ts'
+import type { AnswerStream } from './answer-streams.ts'
 import { FORGET, TIMER_FIRED } from './protocol.ts'
 import { TimerSet } from './timer-set.ts'
 import type { CutReason, UnitCode } from './isolate-host.ts'
@@ -71,6 +72,8 @@ export class LaneSlot {
   hasEffects = false
   /** What goes on after an answer, by the invocation's id. */
   readonly background = new Map<number, Background>()
+  /** Answers whose bodies are still made in there, by the invocation's id. */
+  readonly streams = new Map<number, AnswerStream>()
   entries: Entry[] = []
   batch = ''
   routes = ''
@@ -86,9 +89,14 @@ export class LaneSlot {
     this.timers = new TimerSet((timer) => lane.enqueueTimer(this, timer))
   }
 
+  /** Something in there goes on for a request. */
+  get isAwaited(): boolean {
+    return this.pending.size > 0 || this.background.size > 0 || this.streams.size > 0
+  }
+
   get isIdle(): boolean {
-    if (this.frames > 0 || this.batch !== '' || this.pending.size > 0 || this.timers.size > 0) return false
-    return this.calls.size === 0 && this.background.size === 0
+    if (this.frames > 0 || this.batch !== '' || this.timers.size > 0) return false
+    return !this.isAwaited && this.calls.size === 0
   }
 }
 
@@ -176,8 +184,7 @@ export abstract class Lane {
 
   enqueueTimer(slot: LaneSlot, timer: number): void {
     const { unit } = slot
-    const isAwaited = slot.pending.size > 0 || slot.background.size > 0
-    if (!isAwaited && (unit.isOff || unit.quarantined)) {
+    if (!slot.isAwaited && (unit.isOff || unit.quarantined)) {
       this.#endTimers(slot)
       return
     }
@@ -313,7 +320,7 @@ export abstract class Lane {
   #seal(slot: LaneSlot): void {
     if (slot.batch === '') return
     this.#makeLive(slot)
-    if (slot.hasEffects && slot.pending.size === 0) slot.hasEffects = false
+    if (slot.hasEffects && slot.pending.size === 0 && slot.streams.size === 0) slot.hasEffects = false
     const patience = slot.hasEffects ? Math.max(slot.patience, PATIENCE_WITH_EFFECTS) : slot.patience
     this.#ready.push(this.#frame(slot, slot.entries, slot.batch, slot.routes, patience))
     slot.entries = []

@@ -49,6 +49,11 @@
  * the new piece; BODYKIND 2 is base64, 3 is `PREFIX SUFFIX\n` and a text: so many characters at either end of the piece are as
  * they were, and the text is what lies between.
  *
+ * BODYKIND 4 is an answer whose body comes in calls: KIND 100 opens it and is answered, with an error, when nobody wants the body any more; KIND 101
+ * is a piece as bytes, answered when there is room for the next one; KIND 102, not answered, ends it, in order where HEAD is empty, else HEAD is
+ * JSON {name, message, stack} of what was thrown. It comes also after the first was answered, when the unit's `cancel` is done: until
+ * then calls of that ID count as those of a request under way.
+ *
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
  * or present: `H`, `A`, `D` likewise, and `S 404` its status. In `origin`, `e URL` is the endpoint to ask; in
@@ -86,6 +91,14 @@ export const BODY_TEXT = 0
 export const BODY_BYTES = 1
 export const BODY_BASE64 = 2
 export const BODY_PATCH = 3
+export const BODY_STREAM = 4
+
+export const STREAM_OPEN = 100
+export const STREAM_PIECE = 101
+export const STREAM_END = 102
+
+/** Bytes of one piece of a streamed answer. */
+export const STREAM_PIECE_MAX = 64 * 1024
 
 /** Characters in front of a piece of a body: its kind, and whether it is the last. */
 export const PIECE_MARK = 2

@@ -5,6 +5,7 @@
  * cut off, the entry that ran is judged by the CPU time it used, and all else that was lost is sent again; when a whole
  * process dies, what was in it moves to another lane. Which lane a unit runs on is the fleet's business.
  */
+import { AnswerStream, takeStreamCall, tooManyStreams, type StreamEvents } from './answer-streams.ts'
 import { CallDesk } from './call-desk.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
@@ -16,7 +17,7 @@ import type { CutReason } from './isolate-host.ts'
 import type { Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { HostCalls } from '../contract/host-calls.ts'
-import type { FailureReason } from '../contract/unit.ts'
+import { PHASE_BITS, type FailureReason } from '../contract/unit.ts'
 
 export interface EngineEvents {
   /** Where a unit runs now. */
@@ -26,6 +27,10 @@ export interface EngineEvents {
   /** A run was cut off, and its unit is to blame. Before the invocation is settled. */
   blamed(unit: UnitSlot, reason: FailureReason): void
   logged(unit: UnitSlot, level: number, text: string, where: string): void
+  /** A streamed answer broke off, after its head was told. */
+  streamFailed(invocation: Invocation, reason: FailureReason, message: string): void
+  /** Nothing of it is under way any more. After it was settled. */
+  left(invocation: Invocation): void
   replayed(): void
   /** Something was sent: watch. */
   active(): void
@@ -40,6 +45,8 @@ const PATIENCE_MAX = 64
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
 const WHERE_MAX = 256
+/** Phases in which a unit may answer the request. */
+const ANSWERING = PHASE_BITS.rewrite | PHASE_BITS.access | PHASE_BITS.content | PHASE_BITS.origin
 const WARN = protocol.LOG_LEVELS.indexOf('warn')
 
 export class TripEngine implements LaneEvents {
@@ -137,7 +144,8 @@ export class TripEngine implements LaneEvents {
           slot.timers.stop(reader.id)
           break
         case protocol.RECORD_CALL:
-          this.#desk.take(slot, reader, this.#runningAt(slot, reader.caller))
+          if (reader.value >= protocol.STREAM_OPEN) takeStreamCall(slot, reader)
+          else this.#desk.take(slot, reader, this.#runningAt(slot, reader.caller))
           break
         case protocol.RECORD_CALL_DROPPED:
           this.#desk.drop(slot, reader.id)
@@ -152,8 +160,8 @@ export class TripEngine implements LaneEvents {
     }
     // At least one entry a step, or it would go on for ever.
     if (this.#isMalformed || (more === 0 && entries.length > 0)) {
-      slot.lane.discard(slot)
       this.cut(slot, entries, 'broken', 0, -1, 0, 'its answer is not in form', 1)
+      slot.lane.discard(slot)
       return
     }
     if (more < entries.length) {
@@ -188,8 +196,8 @@ export class TripEngine implements LaneEvents {
   #record(slot: LaneSlot, cpuUs: number): boolean {
     const reader = this.#reader
     const invocation = this.#running.get(reader.id)
-    // Forged, or forgotten meanwhile.
-    if (invocation?.where !== slot) return false
+    // Forged, or forgotten meanwhile, or its body goes on.
+    if (invocation?.where !== slot || invocation.outcome !== 'running') return false
     if (reader.outcome === protocol.OUTCOME_PENDING) {
       const isNew = !slot.pending.has(invocation)
       slot.pending.add(invocation)
@@ -250,6 +258,10 @@ export class TripEngine implements LaneEvents {
     invocation.status = status
     invocation.headers = head.slice(4)
     invocation.isAscii = this.#isAscii
+    if (bodyKind === protocol.BODY_STREAM) {
+      this.#openStream(invocation)
+      return
+    }
     const answer = answerBody(bodyKind, body, invocation.body.length)
     if (answer === undefined) {
       this.#fail(invocation, 'throw', 'its answer is not in form')
@@ -258,6 +270,29 @@ export class TripEngine implements LaneEvents {
     invocation.answer = answer.body
     invocation.kept = answer.kept
     this.#settle(invocation)
+  }
+
+  /** Its answer begins now, and it is never run again. */
+  #openStream(invocation: Invocation): void {
+    const slot = invocation.where!
+    const mayAnswer = (invocation.phases[invocation.step]! & ANSWERING) !== 0
+    const problem = mayAnswer ? tooManyStreams(slot) : 'its answer is not in form'
+    if (problem !== undefined) {
+      this.#fail(invocation, 'throw', problem)
+      return
+    }
+    invocation.hasEffects = slot.hasEffects = true
+    invocation.stream = new AnswerStream(invocation, slot, this.#streamEvents)
+    slot.streams.set(invocation.id, invocation.stream)
+    this.#settle(invocation)
+  }
+
+  readonly #streamEvents: StreamEvents = {
+    failed: (invocation, reason, message) => this.#events.streamFailed(invocation, reason, message),
+    over: (invocation) => {
+      this.#release(invocation)
+      this.#events.left(invocation)
+    },
   }
 
   /** The isolate is gone: judges the entry that ran, and sends the others again. */
@@ -274,30 +309,38 @@ export class TripEngine implements LaneEvents {
     const { unit } = slot
     this.#tellLostBackground(slot)
     const lost = [...this.#unanswered(slot, entries), ...slot.pending]
+    const streams = [...slot.streams.values()]
     slot.lane.markGone(slot)
     if (reason === 'install') {
       this.#events.blamed(unit, 'syntax')
       for (const invocation of lost) this.#fail(invocation, 'syntax', message)
       return
     }
-    const ran = culprit(entries[progress], runningId, lost)
+    const streaming = streams.map(({ invocation }) => invocation)
+    const ran = culprit(entries[progress], runningId, [...lost, ...streaming])
     const { cpuMs } = unit.unit.manifest.limits
     // Entries before it may have used up to a slice of the time.
     const allowedMs = progress > 0 ? cpuMs + protocol.SLICE_MS : cpuMs
     if (reason === 'timeout' && cpuUs < allowedMs * 1000) {
+      for (const stream of streams) stream.lost('crash', BUSY)
       this.#sendAgainWithPatience(lost, ran, patience)
       return
     }
     // A core that the machine's host took away counts as CPU time: who was so unlucky once is not twice.
     if (reason === 'timeout' && ran && !ran.isSuspect && !ran.hasEffects) {
       ran.isSuspect = true
+      for (const stream of streams) stream.lost('crash', 'another run of it used too much CPU')
       this.#sendAgainWithPatience(lost, ran, 1)
       return
     }
     const why = reason === 'timeout' ? 'cpu' : reason === 'memory' ? 'memory' : 'throw'
     const text = why === 'cpu' ? overLimit(cpuUs, cpuMs) : message
     this.#events.blamed(unit, why)
-    if (ran) this.#fail(ran, why, text)
+    if (ran && !ran.stream) this.#fail(ran, why, text)
+    for (const stream of streams) {
+      if (stream.invocation === ran) stream.lost(why, text)
+      else stream.lost('crash', `another run of it failed (${why})`)
+    }
     for (const invocation of lost) {
       if (invocation === ran) continue
       // Where it cannot be said which, each is tried alone, and not for ever.
@@ -360,6 +403,8 @@ export class TripEngine implements LaneEvents {
     for (const slot of lane.slots.values()) {
       this.#tellLostBackground(slot)
       lane.markGone(slot)
+      const why = slot.unit === guilty ? reason : 'crash'
+      for (const stream of [...slot.streams.values()]) stream.lost(why, message)
     }
     for (const invocation of this.#running.all()) {
       if (invocation.where?.lane !== lane || invocation.outcome !== 'running') continue
@@ -383,6 +428,10 @@ export class TripEngine implements LaneEvents {
         slot.background.delete(invocation.id)
         this.#fail(invocation, 'wall', `it did not settle within ${wallMs} ms`)
       }
+      if (slot.streams.size > 0) {
+        isWaiting = true
+        for (const stream of [...slot.streams.values()]) stream.check()
+      }
       if (slot.background.size === 0) continue
       isWaiting = true
       for (const text of this.#desk.endBackground(slot, (id) => this.#runningAt(slot, id) !== undefined)) {
@@ -400,9 +449,15 @@ export class TripEngine implements LaneEvents {
   }
 
   #settle(invocation: Invocation): void {
+    const goesOn = invocation.stream !== undefined
+    if (!goesOn) this.#release(invocation)
+    invocation.onSettled(invocation)
+    if (!goesOn) this.#events.left(invocation)
+  }
+
+  #release(invocation: Invocation): void {
     this.#running.delete(invocation)
     invocation.where = undefined
     for (const unit of invocation.units) unit.users--
-    invocation.onSettled(invocation)
   }
 }

@@ -13,7 +13,7 @@ import { phaseName } from './phase-name.ts'
 import { ProcessLane } from './process-lane.ts'
 import { TripEngine } from './trip-engine.ts'
 import { UnitLog, type UnitLogOptions } from './unit-log.ts'
-import { UnitSlot } from './unit-slot.ts'
+import { mayRun, UnitSlot, type Way } from './unit-slot.ts'
 import { prepareOn, tryOutcome } from './unit-trial.ts'
 import { TurnClock } from '../base/turn-clock.ts'
 import { versionKey, type FailureReason, type Phase, type UnitVersion } from '../contract/unit.ts'
@@ -101,6 +101,8 @@ class Dispatcher implements UnitDispatcher {
         ran: (invocation, cpuUs, now, hasThrown) => this.#ran(invocation, cpuUs, now, hasThrown),
         blamed: (unit, reason) => this.#blamed(unit, reason),
         logged: (unit, level, text, where) => this.#log.logged(unit, level, text, where),
+        streamFailed: (of, why, message) => this.#failed(of.unit, phaseName(of.phase, 0), why, message),
+        left: this.#left,
         replayed: () => this.#replays++,
         active: () => this.#watch(),
       },
@@ -155,9 +157,10 @@ class Dispatcher implements UnitDispatcher {
     const edits = invocation.edits.slice(invocation.editsBefore)
     switch (invocation.outcome) {
       case 'response': {
-        const { status, headers, answer: body, isAscii, kept } = invocation
+        const { status, headers, answer: body, isAscii, kept, stream } = invocation
         const at = phaseName(phase, invocation.phases[step]!)
-        trip.done({ kind: 'response', step, phase: at, edits, status, headers, body, isAscii, kept, runs })
+        const answer = { status, headers, body, isAscii, kept, stream }
+        trip.done({ kind: 'response', step, phase: at, edits, ...answer, runs })
         break
       }
       case 'failed': {
@@ -172,7 +175,10 @@ class Dispatcher implements UnitDispatcher {
         if (end < trip.steps.length) this.#refuse(trip, end, edits, runs)
         else trip.done({ kind: 'next', edits, runs })
     }
-    for (const unit of invocation.units) if (unit.isReleased) this.#forget(unit)
+  }
+
+  readonly #left = ({ units }: Invocation): void => {
+    for (const unit of units) if (unit.isReleased) this.#forget(unit)
     if (this.#onIdle && this.#engine.size === 0) this.#onIdle()
   }
 
@@ -390,11 +396,3 @@ class Dispatcher implements UnitDispatcher {
     await this.#fleet.close()
   }
 }
-
-/** The slots and phases of a trip's steps. */
-interface Way {
-  readonly units: readonly UnitSlot[]
-  readonly phases: readonly number[]
-}
-
-const mayRun = (unit: UnitSlot, now: number) => !unit.quarantined && unit.health.breaker.admits(now)

@@ -44,3 +44,12 @@ export class UnitSlot {
     return { name, version, env, node, code, cpuMs, memoryMb, isTest }
   }
 }
+
+/** The slots and phases of a trip's steps. */
+export interface Way {
+  readonly units: readonly UnitSlot[]
+  readonly phases: readonly number[]
+}
+
+export const mayRun = (unit: UnitSlot, now: number): boolean =>
+  unit.quarantined === undefined && unit.health.breaker.admits(now)

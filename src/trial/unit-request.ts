@@ -5,14 +5,17 @@
  * There is neither a site nor a cache: the origin's answer is given. A phase that fails ends it, whatever the unit's `onError` says: a test
  * is there to see that.
  */
-import type { Trip, TripOutcome } from '../contract/unit-runner.ts'
-import { PHASE_BITS, type Phase, type UnitVersion } from '../contract/unit.ts'
+import type { Trip, TripOutcome, UnitBody } from '../contract/unit-runner.ts'
+import { PHASE_BITS, type FailureReason, type Phase, type UnitVersion } from '../contract/unit.ts'
 import { editHeaders, type Edits, parseEdits, parseOriginEdits } from '../http/edits.ts'
 import { newPiece, pieceText } from '../http/body/piece-text.ts'
 import { parseHeaderLines } from '../http/fields.ts'
 import type { UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
 import type { HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders } from '../wire/http1/serialise.ts'
+
+/** Bytes of a streamed body. */
+const BODY_MAX = 16 * 1024 * 1024
 
 export interface UnitRequest {
   readonly method: string
@@ -121,7 +124,35 @@ export function tripOf(
   parts: Pick<Trip, 'meta' | 'head' | 'response' | 'edits' | 'body'>,
 ): Promise<TripOutcome> {
   return new Promise((done) => {
-    runner.run({ steps: [{ unit, phases: PHASE_BITS[phase] }], ...parts, done })
+    const whole = (outcome: TripOutcome): void => {
+      if (outcome.kind === 'response' && outcome.stream) gather(outcome.stream, outcome, done)
+      else done(outcome)
+    }
+    runner.run({ steps: [{ unit, phases: PHASE_BITS[phase] }], ...parts, done: whole })
+  })
+}
+
+type Responded = Extract<TripOutcome, { kind: 'response' }>
+
+/** A streamed body as a whole one: a test sees the answer when it has ended. */
+function gather(stream: UnitBody, outcome: Responded, done: (outcome: TripOutcome) => void): void {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  const { step, phase, edits, runs } = outcome
+  const failed = (reason: FailureReason, message: string): void =>
+    done({ kind: 'failed', step, phase, edits, runs, reason, message })
+  stream.start({
+    write(piece) {
+      pieces.push(piece)
+      bytes += piece.length
+      if (bytes <= BODY_MAX) return true
+      const message = `its body has more than ${BODY_MAX} bytes, which a test does not hold`
+      stream.cancel(message)
+      failed('throw', message)
+      return false
+    },
+    end: () => done({ ...outcome, body: Buffer.concat(pieces), stream: undefined }),
+    fail: failed,
   })
 }
 

@@ -62,7 +62,7 @@ export interface SentCall {
 /** `id` is the invocation that calls, or 0 where that is not known. */
 export function sendCall(
   id: number,
-  kind: CallKind,
+  kind: CallKind | number,
   head: string,
   body = '',
   bodyKind: number = BODY_TEXT,
@@ -73,8 +73,14 @@ export function sendCall(
   const answer = new PromiseIntrinsic<CallAnswer>((resolve, reject) => {
     mapSet(waiting, number, new Waiting(id, resolve, reject))
   })
-  writeCall(number, id, CALL_KINDS[kind], head, body, bodyKind === BODY_BYTES ? BODY_BYTES : BODY_TEXT)
+  const kindNumber = typeof kind === 'number' ? kind : CALL_KINDS[kind]
+  writeCall(number, id, kindNumber, head, body, bodyKind === BODY_BYTES ? BODY_BYTES : BODY_TEXT)
   return { number, answer }
+}
+
+/** A call that is not answered. */
+export function sendNotice(id: number, kind: number, head: string): void {
+  writeCall(++lastCall, id, kind, head, '', BODY_TEXT)
 }
 
 /** Gives a call up: what waits for it is told why, and its answer is dropped. */

@@ -11,11 +11,13 @@ import {
   OUTCOME_RESPONSE,
   OUTCOME_THREW,
   BODY_BYTES,
+  BODY_STREAM,
   BODY_TEXT,
 } from '../protocol.ts'
 import { PHASE_BITS } from '../../contract/unit.ts'
+import { sendStream } from './answer-stream.ts'
 import { endBackground } from './background.ts'
-import { bodyKind, BYTES_BODY, RawBody, STREAM_BODY, STREAM_BYTES_MAX, takeBody, takeStream } from './body.ts'
+import { bodyKind, BYTES_BODY, RawBody, STREAM_BODY, takeBody, takeStream } from './body.ts'
 import { errorJson } from './errors.ts'
 import { describe } from './fields.ts'
 import { FROM_GUEST } from './illegal-constructor.ts'
@@ -25,7 +27,6 @@ import { writeInvocation } from './output.ts'
 import { mapDelete, mapGet, MapIntrinsic, mapSet, reflectApply } from './primordials.ts'
 import { ReceivedRequest, Request } from './request.ts'
 import { isResponse, type Response, responseHead } from './response.ts'
-import { type ByteStream, drain } from './streams.ts'
 import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
 
 const { rewrite, access, content, origin, originResponse, headerFilter, bodyFilter, timer } = PHASE_BITS
@@ -204,7 +205,9 @@ function answer(run: Invocation, response: Response): void {
   try {
     head = responseHead(response)
     if (bodyKind(response) === STREAM_BODY) {
-      void answerStream(run, head, takeStream(response))
+      const stream = takeStream(response)
+      end(run, OUTCOME_RESPONSE, run.phase, head, '', BODY_STREAM)
+      void sendStream(run.id, stream)
       return
     }
     body = takeBody(response)
@@ -214,17 +217,6 @@ function answer(run: Invocation, response: Response): void {
   }
   const kind = bodyKind(response) === BYTES_BODY ? BODY_BYTES : BODY_TEXT
   end(run, OUTCOME_RESPONSE, run.phase, head, body, kind)
-}
-
-/** An answer whose body is a stream: it goes out when the stream has ended. */
-async function answerStream(run: Invocation, head: string, stream: ByteStream): Promise<void> {
-  wait(run)
-  try {
-    const body = await drain(stream, STREAM_BYTES_MAX)
-    if (!run.isClosed) end(run, OUTCOME_RESPONSE, run.phase, head, body, BODY_BYTES)
-  } catch (error) {
-    if (!run.isClosed) threw(run, error)
-  }
 }
 
 function threw(run: Invocation, error: unknown): void {

@@ -61,7 +61,10 @@ export interface Handlers {
   rewrite?(request: EditableRequest, response: StagedResponse, edge: Edge): Answer
   /** After `rewrite`, with the same powers: the place to refuse, with a `Response` of status 401 or 403. */
   access?(request: EditableRequest, response: StagedResponse, edge: Edge): Answer
-  /** Makes the answer, instead of cache and origin. The one phase that can read the request's body. */
+  /**
+   * Makes the answer, instead of cache and origin. The one phase that can read the request's body. A `Response` made of a
+   * `ReadableStream` leaves piece by piece, as the client reads it.
+   */
   content?(request: ContentRequest, edge: Edge): Response | Promise<Response>
   /**
    * Before the origin is asked, where the cache has no answer: may choose the endpoint, and change what is sent; or return a
@@ -133,7 +136,7 @@ export interface Fields {
 export interface Limits {
   /** CPU time of one call of a handler, in milliseconds, 1 to 1000. Default 10. */
   cpuMs?: number
-  /** Time until an async handler has settled, in milliseconds, 1 to 60000. Default 1000. */
+  /** Time until an async handler has settled, in milliseconds, 1 to 60000. Default 1000. Thirty times that may pass between two pieces of a streamed body. */
   wallMs?: number
   /** Memory of the unit's isolate, in MiB, 8 to 512. Default 32. */
   memoryMb?: number

@@ -1,0 +1,162 @@
+/**
+ * An answer whose body a unit makes as it goes: status and headers leave at once, and the pieces as they come.
+ *
+ *     unit → filters, compression → connection
+ *
+ * A client that does not read keeps the unit from making more; one that leaves ends it. What breaks off is cut and never ended in
+ * order (RFC 9112 §8). Without `content-length` the body leaves in chunks; with it, it has to have that length.
+ */
+import type { FailureReason, Phase, UnitVersion } from '../contract/unit.ts'
+import type { UnitBody, UnitBodySink } from '../contract/unit-runner.ts'
+import { hasNoBody } from './body-fit.ts'
+import type { BodyChain } from './body/chain.ts'
+import { startChain, transform } from './body/transforms.ts'
+import type { InProgress } from './connection-host.ts'
+import type { Answer, Exchange } from './exchange.ts'
+
+/** What a unit is told whose client has gone. */
+export const CLIENT_GONE = 'the client has gone'
+const UNWANTED = 'the answer has no body'
+
+/** The length that a unit gives its answer, in the record's form of headers. Undefined where it gives none, or none that means one. */
+export function lengthGiven(headers: string): number | undefined {
+  const found = [...headers.matchAll(/^content-length: (.*)\r$/gim)]
+  const length = found.length === 1 && /^\d{1,15}$/.test(found[0]![1]!) ? Number(found[0]![1]) : undefined
+  return length
+}
+
+export class UnitBodyFlow implements UnitBodySink, InProgress {
+  private readonly exchange: Exchange
+  private readonly unit: UnitVersion
+  private readonly phase: Phase
+  private readonly body: UnitBody
+  /** Bytes still to come, where that is known. */
+  private left: number | undefined
+  private chain: BodyChain | undefined
+  private isOver = false
+
+  constructor(
+    exchange: Exchange,
+    unit: UnitVersion,
+    phase: Phase,
+    body: UnitBody,
+    bytes: number | undefined,
+  ) {
+    this.exchange = exchange
+    this.unit = unit
+    this.phase = phase
+    this.body = body
+    this.left = bytes
+  }
+
+  start(answer: Answer): void {
+    const { exchange } = this
+    exchange.flow = this
+    exchange.finishHead(answer, (fields, status, reason) => this.begin(fields, status, reason))
+  }
+
+  private begin(given: string, status: number, reason: string): void {
+    const { exchange, left: bytes } = this
+    let fields = given
+    let changesLength = false
+    if (exchange.mayTransform) {
+      const outgoing = { status, reason, fields, bytes }
+      const transformed = transform(exchange, outgoing)
+      // It was answered: a unit cannot take this body.
+      if (transformed === undefined) return
+      if (transformed.links.length > 0 || transformed.coding !== undefined) {
+        const source = { resume: () => this.body.resume(), abort: () => this.giveUp(CLIENT_GONE) }
+        const chain = startChain(exchange, outgoing, transformed, source)
+        this.chain = chain
+        this.body.start(this)
+        queueMicrotask(() => chain.flush())
+        return
+      }
+      exchange.finalFields = fields = transformed.fields
+      changesLength = transformed.changesLength
+    }
+    this.sendHead(`HTTP/1.1 ${status} ${reason}\r\n${fields}`, hasNoBody(status), changesLength)
+  }
+
+  private sendHead(head: string, isBodiless: boolean, changesLength: boolean): void {
+    const { exchange, left: bytes } = this
+    const { connection } = exchange
+    const hasLength = bytes !== undefined && !isBodiless && !changesLength
+    const framing = isBodiless ? 'none' : hasLength ? 'length' : 'unknown'
+    connection.startStream(hasLength ? `${head}content-length: ${bytes}\r\n` : head, framing)
+    if (isBodiless || exchange.head.method === 'HEAD') {
+      this.giveUp(UNWANTED)
+      this.finish()
+      return
+    }
+    this.body.start(this)
+    queueMicrotask(() => {
+      if (!this.isOver) connection.flushHead()
+    })
+  }
+
+  // ── told by the unit ────────────────────────────────────────────────────────────────────────────────────────
+
+  write(piece: Buffer): boolean {
+    if (this.left !== undefined) {
+      this.left -= piece.length
+      if (this.left < 0) {
+        this.lied('more')
+        return false
+      }
+    }
+    if (this.chain !== undefined) return this.chain.write(piece, this.left === 0)
+    return this.exchange.connection.sendChunk(piece)
+  }
+
+  end(): void {
+    if (this.left !== undefined && this.left > 0) this.lied('less')
+    else if (this.chain === undefined) this.finish()
+    else {
+      this.isOver = true
+      this.chain.end([])
+    }
+  }
+
+  fail(reason: FailureReason): void {
+    this.isOver = true
+    const { exchange, unit, chain } = this
+    if (chain !== undefined) {
+      chain.failUnit(unit.name, reason)
+      return
+    }
+    exchange.flow = undefined
+    exchange.failUnit(unit.name, reason)
+  }
+
+  /** Its body has not the length that it gave. */
+  private lied(how: 'more' | 'less'): void {
+    const message = `its body has ${how} bytes than its content-length says`
+    this.giveUp(message)
+    this.exchange.node.runner.refused(this.unit, this.phase, 'throw', message)
+    this.fail('throw')
+  }
+
+  private finish(): void {
+    this.isOver = true
+    const { exchange } = this
+    exchange.flow = undefined
+    exchange.connection.endStream([])
+    exchange.done()
+  }
+
+  // ── told by the client's side ───────────────────────────────────────────────────────────────────────────────
+
+  onDrain(): void {
+    this.body.resume()
+  }
+
+  onGone(): void {
+    this.giveUp(CLIENT_GONE)
+  }
+
+  private giveUp(why: string): void {
+    this.isOver = true
+    this.body.cancel(why)
+  }
+}
