@@ -116,6 +116,15 @@ test('answers that units stream', async (t) => {
       runner.lines.length = 0
     })
 
+    await t.test(`${isolation}: who uses too much CPU for piece after piece is cut`, async () => {
+      const work = 'for (let i = 0; i < 5e8; i++) sum += i % 7'
+      const greedy = take(
+        await open(runner, isolation, body(`pull(c) { if (n++ > 0) { ${work} } c.enqueue(bytes('a')) }`, `${BYTES}; let n = 0; let sum = 0`)),
+      )
+      assert.match(await ended(greedy), /^cpu: it used \d+ ms of CPU in a call; 200 ms are allowed/)
+      runner.lines.length = 0
+    })
+
     await t.test(`${isolation}: a loop in a stream is cut off and blamed`, async () => {
       const looping = take(
         await open(

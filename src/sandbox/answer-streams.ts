@@ -5,7 +5,7 @@
  * released. It has answered, so it is never run again: what ends a stream early is a failure, and the body is cut.
  */
 import { answerEntry, type RecordReader } from './guest-text.ts'
-import { thrownText } from './judgement.ts'
+import { overLimit, thrownText } from './judgement.ts'
 import { BODY_BYTES, STREAM_END, STREAM_OPEN, STREAM_PIECE, STREAM_PIECE_MAX } from './protocol.ts'
 import type { Invocation } from './invocation.ts'
 import type { LaneSlot } from './lane.ts'
@@ -17,6 +17,11 @@ import type { UnitBody, UnitBodySink } from '../contract/unit-runner.ts'
 export const STREAMS_MAX = 1024
 /** Until the next piece, by the unit's `wallMs`: 30 seconds where the unit says nothing. */
 const GAP_WALLS = 30
+/**
+ * Pieces in a row that used more CPU than a call may. While a stream is open its unit's trip wire is longer, as for all that cannot be
+ * run again, and one may be the machine's doing.
+ */
+const OVERRUNS_MAX = 3
 /** In all. */
 const STREAM_MS_MAX = 60 * 60 * 1000
 const BYTES_MAX = 1024 * 1024 * 1024
@@ -45,6 +50,7 @@ export class AnswerStream implements UnitBody {
   #pieceCall = 0
   #held: Buffer | undefined
   #bytes = 0
+  #overruns = 0
   /** How it ended, for a sink that starts it later. */
   #ended: { readonly reason?: FailureReason; readonly message?: string } | undefined
   /** The sink is told nothing more. The unit may still be at work in its `cancel`. */
@@ -134,7 +140,15 @@ export class AnswerStream implements UnitBody {
     const call = this.#pieceCall
     this.#pieceCall = 0
     this.#waitedSinceMs = this.#slot.lane.serviceMs
-    this.#answer(call, answerEntry(call, true, '', ''))
+    const text = answerEntry(call, true, '', '')
+    this.#slot.lane.enqueueAnswer(this.#slot, { call, text, stream: this })
+  }
+
+  /** So much the unit used for one piece. */
+  used(cpuUs: number): void {
+    const { cpuMs } = this.invocation.unit.unit.manifest.limits
+    this.#overruns = cpuUs > cpuMs * 1000 ? this.#overruns + 1 : 0
+    if (this.#overruns >= OVERRUNS_MAX) this.fail('cpu', overLimit(cpuUs, cpuMs))
   }
 
   #answer(call: number, text: string): void {

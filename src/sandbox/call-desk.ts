@@ -18,6 +18,7 @@ import {
 } from '../contract/host-calls.ts'
 import { versionKey } from '../contract/unit.ts'
 import { BODY_BYTES } from './protocol.ts'
+import type { AnswerStream } from './answer-streams.ts'
 import type { RecordReader } from './guest-text.ts'
 import type { Invocation } from './invocation.ts'
 import type { LaneSlot } from './lane.ts'
@@ -41,6 +42,8 @@ export interface OpenCall {
 export interface AnswerEntry {
   readonly call: number
   readonly text: string
+  /** It says that there is room for a piece: what is used until the next record is the unit's work on that. */
+  readonly stream?: AnswerStream
 }
 
 /** Work that goes on after an answer. */

@@ -127,6 +127,10 @@ export class TripEngine implements LaneEvents {
     let expected = 0
     for (const entry of entries) if (entry instanceof Invocation) expected++
     let more = entries.length
+    const [only] = entries
+    if (entries.length === 1 && typeof only === 'object' && !(only instanceof Invocation)) {
+      only.stream?.used(cpuUs)
+    }
     reader.reset(text)
     this.#isMalformed = false
     while (this.#nextRecord()) {
@@ -160,8 +164,7 @@ export class TripEngine implements LaneEvents {
     }
     // At least one entry a step, or it would go on for ever.
     if (this.#isMalformed || (more === 0 && entries.length > 0)) {
-      this.cut(slot, entries, 'broken', 0, -1, 0, 'its answer is not in form', 1)
-      slot.lane.discard(slot)
+      this.cut(slot, entries, 'broken', 0, -1, 0, 'its answer is not in form', 1, true)
       return
     }
     if (more < entries.length) {
@@ -305,12 +308,14 @@ export class TripEngine implements LaneEvents {
     runningId: number,
     message: string,
     patience: number,
+    isStillThere = false,
   ): void {
     const { unit } = slot
     this.#tellLostBackground(slot)
     const lost = [...this.#unanswered(slot, entries), ...slot.pending]
     const streams = [...slot.streams.values()]
-    slot.lane.markGone(slot)
+    if (isStillThere) slot.lane.discard(slot)
+    else slot.lane.markGone(slot)
     if (reason === 'install') {
       this.#events.blamed(unit, 'syntax')
       for (const invocation of lost) this.#fail(invocation, 'syntax', message)
