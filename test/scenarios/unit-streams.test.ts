@@ -45,6 +45,7 @@ test('answers that units stream', async (t) => {
       edge: { listen: ['127.0.0.1:0', { address: '127.0.0.1:0', h2c: true }] },
       sites: [
         { hosts: ['packed.example.org'], origin: origin.url, compress: { minBytes: '0b', types: ['text/plain'] } },
+        { hosts: ['cached.example.org'], origin: origin.url, cache: {} },
         { hosts: ['*'], origin: origin.url },
       ],
     },
@@ -143,6 +144,35 @@ test('answers that units stream', async (t) => {
     assert.equal(filtered.headers['x-filtered'], 'yes')
     assert.equal(filtered.text, 'DATA: 0\n\nDATA: 1\n\nDATA: 2\n\nDATA: 3\n\nDATA: 4\n\n')
     await node.api('DELETE', '/v1/units/upper')
+  })
+
+  await t.test("in the origin's place it streams into the cache too, unless it breaks off", async () => {
+    await node.deploy(
+      'stand-in',
+      `${TOOLS}
+      let made = 0
+      export default { hosts: ['cached.example.org'], limits: { cpuMs: 200 }, origin(request) {
+        const name = 'v' + ++made
+        let n = 0
+        return new Response(new ReadableStream({ async pull(c) {
+          if (n === 3) return c.close()
+          await sleep(2)
+          if (n === 1 && request.path === '/broken') throw new Error('broken')
+          c.enqueue(bytes(name + '.' + n++))
+        } }), { headers: { 'cache-control': 'max-age=60' } })
+      } }`,
+    )
+    const bodyOf = async (path: string) => {
+      const [, chunks] = /\r\n\r\n([^]*)$/.exec(await (await ask(path, '', 'cached.example.org')).readResponse())!
+      return /^[0-9a-f]+\r\n/.test(chunks!) ? [...dechunk(chunks!)].join('') : chunks
+    }
+    assert.equal(await bodyOf('/whole'), 'v1.0v1.1v1.2')
+    assert.equal(await bodyOf('/whole'), 'v1.0v1.1v1.2')
+    for (const name of ['v2', 'v3']) {
+      const client = await ask('/broken', '', 'cached.example.org')
+      await client.readUntil(`${name}.0\r\n`)
+      assert.equal(await client.readAll(), '')
+    }
   })
 
   await t.test('over HTTP/2 as well, and a reset cancels', async () => {

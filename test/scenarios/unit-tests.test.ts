@@ -72,6 +72,31 @@ test('tests that pass let the deploy through, and their number is told', async (
   assert.equal((JSON.parse(again.stdout) as { tests: number }[])[0]!.tests, 3)
 })
 
+test('a streamed answer is there when it has ended, and a stream that fails is a failure', async (t) => {
+  const node = await start(t)
+  const ticks = (body: string) => `import type { Unit } from 'orla'
+export default {
+  paths: ['/ticks'],
+  limits: { cpuMs: 200 },
+  content() {
+    let n = 0
+    return new Response(new ReadableStream({ async pull(c) { await undefined; ${body} } }))
+  },
+} satisfies Unit
+`
+  const tests = `import { assert, test } from 'orla/test'
+test('ticks', async (unit) => assert.equal(await (await unit.request('/ticks')).text(), '123'))
+`
+  const piece = 'c.enqueue(new TextEncoder().encode(String(++n)));'
+  await write(node, { 'ticks.ts': ticks(`${piece} if (n === 3) c.close()`), 'ticks.test.ts': tests })
+  const deployed = await node.orla('deploy', 'ticks.ts')
+  assert.equal(deployed.code, 0, deployed.stderr)
+  await write(node, { 'ticks.ts': ticks(`if (n === 2) throw new Error('no third'); ${piece}`) })
+  const refused = await node.orla('deploy', 'ticks.ts')
+  assert.notEqual(refused.code, 0)
+  assert.match(refused.stderr, /content: Error: no third/)
+})
+
 test('a test that fails refuses the deploy, names its place, and what was live stays live', async (t) => {
   const node = await start(t)
   await write(node, { 'gate.ts': GATE, 'texts.ts': TEXTS, 'gate.test.ts': TESTS })
