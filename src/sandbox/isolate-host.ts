@@ -28,7 +28,7 @@ const LOST_ANSWERS_MAX = 4
  * straight into the heap: measured for 64 KiB, a crossing takes 55 to 70 µs so, and 100 in pieces.
  */
 const PIECE_LENGTH = 1000
-const PIECES_MAX = 16
+const PIECES_MAX = 48
 const WARN = LOG_LEVELS.indexOf('warn')
 
 /** How a step ended that did not end well. */
