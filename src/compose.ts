@@ -60,6 +60,8 @@ export interface WorkerEvents {
   onKvBatch(batch: KvBatch): void
 }
 
+type Start = Extract<ToWorker, { kind: 'start' }>
+
 export interface WorkerNode {
   /** Runs the tests of a version that is not live, aside from everything that is. */
   test(message: Extract<ToWorker, { kind: 'test' }>): Promise<TestReport>
@@ -69,8 +71,8 @@ export interface WorkerNode {
   readonly telemetry: WorkerTelemetry
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
-  /** Listens on each address; resolves to them with their real ports. */
-  listen(addresses: readonly string[]): Promise<string[]>
+  /** Accepts connections from each of the sockets. */
+  listen(sockets: Start['sockets']): Promise<void>
   /** Opens the access logs anew, after they were moved away. */
   reopenLogs(): void
   /** Runs the `timer` of a version. */
@@ -81,11 +83,7 @@ export interface WorkerNode {
   drain(): Promise<void>
 }
 
-export function composeWorker(
-  start: Extract<ToWorker, { kind: 'start' }>,
-  platform: Platform,
-  events: WorkerEvents,
-): WorkerNode {
+export function composeWorker(start: Start, platform: Platform, events: WorkerEvents): WorkerNode {
   const { config } = start
   const { clock, random } = platform
   const metrics = new HttpMetrics()
@@ -94,7 +92,7 @@ export function composeWorker(
   const calls = createHostCalls({
     stores: start.kv,
     clock,
-    words,
+    words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
     fetch: config.edge.fetch,
   })
@@ -139,7 +137,8 @@ export function composeWorker(
   const tlsMetrics = new TlsMetrics()
   const http2Metrics = new Http2Metrics()
   let tls = start.tls
-  let httpsPort = 443
+  const https = start.addresses[config.edge.listen.findIndex((listener) => listener.tls !== undefined)]
+  const httpsPort = https === undefined ? 443 : Number(https.slice(https.lastIndexOf(':') + 1))
   const upgrades = new Upgrades(() => sites.served.limits, clock.monotonic())
   const httpNode = {
     get sites() {
@@ -161,9 +160,7 @@ export function composeWorker(
     get challenges() {
       return tls?.challenges ?? NO_CHALLENGES
     },
-    get httpsPort() {
-      return httpsPort
-    },
+    httpsPort,
     get accessLog() {
       return edge.accessLog
     },
@@ -228,11 +225,8 @@ export function composeWorker(
     calls,
     telemetry,
     useTls,
-    async listen(addresses) {
-      const open = await Promise.all(addresses.map((address, index) => server.listen(address, index)))
-      const https = open[config.edge.listen.findIndex((listener) => listener.tls !== undefined)]
-      if (https !== undefined) httpsPort = Number(https.slice(https.lastIndexOf(':') + 1))
-      return open
+    async listen(sockets) {
+      await Promise.all(sockets.map(({ listener, fd }) => server.listen(fd, listener)))
     },
     reopenLogs: () => logs.reopen(),
     runTimer: (name, version) => runTimer(runner, units.version(name, version)),

@@ -71,7 +71,8 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
         onKvBatch: (batch) => tell({ kind: 'kv', batch }),
       },
     )
-    tell({ kind: 'ready', addresses: await node.listen(message.listen) })
+    await node.listen(message.sockets)
+    tell({ kind: 'ready' })
   } catch (error) {
     const code =
       error instanceof EdgeError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'internal')

@@ -161,6 +161,19 @@ export const ERROR_CODES = {
   'method-unknown': row('the path does not take this method', 'see the `Allow` header', 'client', 405),
   internal: row('the program failed', 'this is a mistake in Orla: report it with the log', 'internal', 500),
   draining: row('the node is shutting down', 'send it to another node, or later', 'internal', 503, true),
+  upgrading: row(
+    'the program is being upgraded, and takes no changes for a moment',
+    'send it again: the new program takes it',
+    'internal',
+    503,
+    true,
+  ),
+  'upgrade-failed': row(
+    'another program did not take over',
+    'the one that ran before goes on; mend what is named, and try again',
+    'config',
+    409,
+  ),
   unauthorized: row('a valid token is needed', 'send `Authorization: Bearer TOKEN`', 'client', 401),
   forbidden: row('the token may not do this', 'use one that may: see `orla tokens`', 'client', 403),
   'too-many-attempts': row(

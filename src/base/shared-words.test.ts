@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createSharedWords, openSharedWords } from './shared-words.ts'
+import { createSharedWords, inheritSharedWords, openSharedWords } from './shared-words.ts'
 
 const module = new URL('shared-words.ts', import.meta.url).href
 
@@ -60,4 +60,17 @@ test('a file left by a process that was killed is removed by the next one, a liv
   assert.equal(existsSync(join(directory, `orla-words-${gone}-abc`)), false)
   assert.ok(existsSync(first.path) && existsSync(second.path))
   rmSync(directory, { recursive: true })
+})
+
+test('words are inherited: the same memory, when who made them has let them go', () => {
+  const first = createSharedWords(4)
+  Atomics.store(first.words, 2, 7)
+  const second = inheritSharedWords(first.path, 4)!
+  first.unlink()
+  assert.equal(Atomics.load(second.words, 2), 7)
+  Atomics.add(first.words, 2, 1)
+  assert.equal(Atomics.load(openSharedWords(second.path), 2), 8)
+  assert.equal(inheritSharedWords(second.path, 5), undefined, 'another count is another meaning')
+  second.unlink()
+  assert.equal(inheritSharedWords(second.path, 4), undefined)
 })

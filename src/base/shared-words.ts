@@ -10,6 +10,7 @@ import {
   closeSync,
   fstatSync,
   ftruncateSync,
+  linkSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -17,7 +18,7 @@ import {
   statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import koffi from 'koffi'
 
 export interface SharedWords {
@@ -48,6 +49,25 @@ export function createSharedWords(count: number, directory = memoryDirectory()):
   } finally {
     closeSync(fd)
   }
+}
+
+/**
+ * The words of a process that will end, as our own: the same memory under a name that does not go with it. Undefined where that cannot be,
+ * or where they are not as many.
+ */
+export function inheritSharedWords(from: string, count: number): SharedWords | undefined {
+  const own = mkdtempSync(join(dirname(dirname(from)), `${PREFIX}${process.pid}-`))
+  const path = join(own, 'words')
+  const unlink = () => rmSync(own, { recursive: true, force: true })
+  try {
+    linkSync(from, path)
+    const words = openSharedWords(path)
+    if (words.length === count) return { path, words, unlink }
+  } catch {
+    // It was killed, and its file removed, or it lies where we may not look.
+  }
+  unlink()
+  return undefined
 }
 
 /** Maps the words that another process made. The mapping lasts as long as this process. */

@@ -9,7 +9,8 @@ import { createRequire } from 'node:module'
 
 const IPPROTO_TCP = 6
 const TCP_INFO = 11
-/** Offset of `tcpi_rtt` in `struct tcp_info` of linux/tcp.h: eight bytes of flags, then 15 words before it. */
+/** Offsets in `struct tcp_info` of linux/tcp.h: eight bytes of flags, then words. */
+const UNACKED_OFFSET = 24
 const RTT_OFFSET = 68
 
 type GetSockOpt = (fd: number, level: number, name: number, value: Buffer, length: Uint32Array) => number
@@ -33,9 +34,16 @@ function load(): GetSockOpt | undefined {
 
 /** The smoothed round-trip time in microseconds (`tcpi_rtt`). */
 export function tcpRoundTripUs(socket: Socket): number | undefined {
-  if (getsockopt === null) getsockopt = load()
   const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd
-  if (getsockopt === undefined || fd === undefined || fd < 0) return undefined
+  return fd === undefined || fd < 0 ? undefined : wordAt(fd, RTT_OFFSET)
+}
+
+/** Connections that a listening socket holds and nobody has accepted (`tcpi_unacked`, which means that there); 0 where it cannot be told. */
+export const waitingConnections = (listeningFd: number): number => wordAt(listeningFd, UNACKED_OFFSET) ?? 0
+
+function wordAt(fd: number, offset: number): number | undefined {
+  if (getsockopt === null) getsockopt = load()
+  if (getsockopt === undefined) return undefined
   length[0] = info.length
-  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length) === 0 ? info.readUInt32LE(RTT_OFFSET) : undefined
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length) === 0 ? info.readUInt32LE(offset) : undefined
 }

@@ -30,6 +30,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
   origins: { summary: 'tell how the endpoints of origins do', load: () => import('./commands/origins.ts') },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
+  upgrade: {
+    summary: 'let the program that is installed now take over, with no connection refused',
+    load: () => import('./commands/upgrade.ts'),
+  },
   tokens: { summary: 'list, make, rotate or revoke tokens', load: () => import('./commands/tokens.ts') },
   secrets: {
     summary: 'list, set or delete secrets, or change the key they are sealed with',

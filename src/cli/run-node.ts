@@ -2,7 +2,7 @@
 import type { Config } from '../config/schema.ts'
 import type { ConfigFile } from '../supervisor/config-file.ts'
 import { untilSignalled } from '../supervisor/signals.ts'
-import { type NodeObserver, startSupervisor } from '../supervisor/supervisor.ts'
+import { startSupervisor, type SupervisorOptions } from '../supervisor/supervisor.ts'
 import type { Terminal } from './command.ts'
 
 export interface NodeReady {
@@ -23,13 +23,13 @@ export async function runNode(
   file: ConfigFile,
   terminal: Terminal,
   onReady: (ready: NodeReady) => void,
-  observer?: NodeObserver,
+  more: Pick<SupervisorOptions, 'observer' | 'program' | 'predecessor'> = {},
 ): Promise<number> {
   const secretKey = terminal.env['ORLA_SECRET_KEY']
   const supervisor = await startSupervisor(config, {
     file,
     environment: terminal.env,
-    ...(observer && { observer }),
+    ...more,
     ...(secretKey !== undefined && { secretKey }),
   })
   const ended = untilSignalled(supervisor)

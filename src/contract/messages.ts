@@ -69,20 +69,24 @@ export type ToWorker =
       readonly config: Config
       /** Random, and the same for all workers of a node as long as it runs: by it the node knows what it sent itself. */
       readonly identity: string
-      /** The address to listen on for each of `config.edge.listen`, with the port filled in where it was 0. */
-      readonly listen: readonly string[]
+      /** For each of `config.edge.listen`, with the port that the system chose where it was 0. */
+      readonly addresses: readonly string[]
+      /** The descriptors to accept from, and to which of `config.edge.listen` each belongs. */
+      readonly sockets: readonly { readonly listener: number; readonly fd: number }[]
       /** Where no listener speaks TLS, and ACME is off, there is none. */
       readonly tls: TlsMaterial | undefined
       /** Where spans go; absent: nowhere. */
       readonly telemetry?: TelemetrySettings | undefined
       readonly units: UnitSet
       readonly quarantined: readonly Quarantine[]
-      /** Path of the file that holds the shared words; word 0 is the epoch. */
+      /** Path of the shared words, of which there is one: the epoch. */
       readonly shared: string
       /** Paths of the bundles that a sandbox runs. */
       readonly bundles: { readonly sandbox: string; readonly guest: string }
       /** Paths of the key/value files, to be read. */
       readonly kv: Readonly<Record<KvStoreName, string>>
+      /** Path of the words by which they are known to have changed. */
+      readonly kvWords: string
       /** The descriptor of the program's standard output, for access logs that go there. */
       readonly stdout: number
       /** Tell of every request what ran: for `orla dev`. */
@@ -126,8 +130,8 @@ export type ToWorker =
   | { readonly kind: 'drain' }
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly addresses: readonly string[] }
-  /** The worker could not start: a port taken, a certificate missing. */
+  | { readonly kind: 'ready' }
+  /** The worker could not start. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | ({ readonly kind: 'tried'; readonly id: number } & TryOutcome)
   | ({ readonly kind: 'tested'; readonly id: number } & TestReport)

@@ -108,6 +108,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
     origins: noting('origins', Promise.resolve([])),
     setSites: noting('setSites', Promise.resolve(siteChange)),
     removeSite: noting('removeSite', Promise.resolve(siteChange)),
+    upgrade: noting('upgrade', Promise.resolve({ pid: 2, version: '1', before: 1, ms: 5 })),
     reload: noting('reload', Promise.resolve({ ...siteChange, source: 'f', settings: [] })),
     edges: noting('edges', [
       {

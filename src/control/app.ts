@@ -90,6 +90,7 @@ export function controlApp({
     if (error.code === 'internal') onMistake(error)
     return problemResponse(error, {
       ...(error.code === 'unauthorized' && { 'www-authenticate': 'Bearer' }),
+      ...(error.code === 'upgrading' && { 'retry-after': '1' }),
       ...(error instanceof Throttled && { 'retry-after': String(error.retryAfterSeconds) }),
     })
   })

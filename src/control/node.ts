@@ -21,6 +21,7 @@ import type {
   SiteSummary,
   UnitDetail,
   UnitSummary,
+  UpgradeResult,
 } from './shapes.ts'
 
 /** When a change counts as done: written to the store, or run by every edge node, or by every worker of every edge node. */
@@ -135,6 +136,8 @@ export interface ControlledNode {
   removeSite(name: string, expected: Expectation | undefined, options: ChangeOptions): Promise<SiteChange>
   /** Reads the configuration file again. */
   reload(options: ChangeOptions): Promise<ReloadResult>
+  /** Starts the program anew, which takes over without a connection refused. Resolves when it serves. */
+  upgrade(): Promise<UpgradeResult>
 
   /** Of the live version; undefined where there is no such unit. */
   reach(unit: string): UnitReach | undefined

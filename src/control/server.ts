@@ -12,14 +12,15 @@ export interface ControlServer {
 }
 
 export async function startControl(
-  options: AppOptions & { readonly host: string; readonly port: number },
+  /** `fd` is a listening socket, which belongs to the server from here on. */
+  options: AppOptions & { readonly fd: number },
 ): Promise<ControlServer> {
   const app = controlApp(options)
   // The adaptor would put a Response of its own in place of the global one, whose `Response.json` then has no body.
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: options.host, port: options.port, exclusive: true }, resolve)
+    server.listen({ fd: options.fd }, resolve)
   })
   const { address, port, family } = server.address() as AddressInfo
   return {

@@ -128,6 +128,18 @@ export const ReloadShape = v.strictObject({
 })
 export type ReloadResult = v.InferOutput<typeof ReloadShape>
 
+export const UpgradeShape = v.strictObject({
+  /** The process that serves now. */
+  pid: count(),
+  /** Of the program that serves now. */
+  version: text(),
+  /** The process that served before: it finishes what is in progress, and ends. */
+  before: count(),
+  /** From the call until the new one served. */
+  ms: count(),
+})
+export type UpgradeResult = v.InferOutput<typeof UpgradeShape>
+
 /** A site as the configuration file has it. */
 export const SiteBody = v.record(text(), v.unknown(), 'expected a site: an object with `hosts` and `origin`')
 export const SitesBody = v.strictObject({

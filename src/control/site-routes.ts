@@ -107,6 +107,15 @@ export const SITE_ROUTES: readonly Route[] = [
     access: 'admin',
     handle: async ({ node, request }) => node.reload(await readBody(request, shapes.WaitBody)),
   },
+  {
+    method: 'POST',
+    path: '/v1/upgrade',
+    summary:
+      'Starts the program that stands where this one was started from, and hands over to it: sockets, store and all. No connection is refused. Answered when it serves; where it does not come, this one goes on.',
+    answer: shapes.UpgradeShape,
+    access: 'admin',
+    handle: async ({ node }) => node.upgrade(),
+  },
 ]
 
 /** The name in the path counts; where the hosts give the same one, the site need not say it. */

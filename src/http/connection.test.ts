@@ -11,6 +11,7 @@ import type { ServerConnection } from './connection.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import { eventually } from '../../test/harness/eventually.ts'
 import { CidrSet } from '../base/cidr.ts'
+import { openListenSocket } from '../base/listen-socket.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { HttpServer } from './server.ts'
 import { Http2Metrics } from './http2/metrics.ts'
@@ -57,7 +58,9 @@ before(async () => {
       onRequest(connection as ServerConnection, head)
     },
   })
-  port = Number((await server.listen('127.0.0.1:0', 0)).split(':')[1])
+  const socket = await openListenSocket({ host: '127.0.0.1', port: 0, reusePort: false, backlog: 128 })
+  port = socket.port
+  await server.listen(socket.fd, 0)
 })
 after(() => server.drain(0))
 

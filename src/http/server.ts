@@ -4,7 +4,9 @@
  * Draining ends nothing that is in progress: every connection closes with its next answer, a quiet one after a moment of
  * grace in which a request that is already under way may still arrive.
  */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { waitingConnections } from '../base/tcp-info.ts'
 import type { ListenerConfig } from '../config/schema.ts'
 import type { ClientCertificate, TlsMaterial } from '../contract/tls.ts'
 import { clientCertificate } from '../tls/client-certificate.ts'
@@ -45,7 +47,10 @@ export interface HttpServerOptions {
 const SWEEP_MS = 250
 /** How long a quiet connection may still bring a request while the node drains. */
 const DRAIN_GRACE_MS = 500
+/** The kernel reads this again with each process that accepts. */
 const BACKLOG = 4096
+/** Turns of the event loop in which connections that wait are accepted before a socket is closed. */
+const LAST_TURNS = 100
 
 export class HttpServer implements ConnectionHost {
   /** May be replaced while it runs: what starts from then on is held to the new ones. */
@@ -54,7 +59,7 @@ export class HttpServer implements ConnectionHost {
   draining = false
   nowMs: number
   private readonly options: HttpServerOptions
-  private readonly servers: Server[] = []
+  private readonly servers: { readonly server: Server; readonly fd: number }[] = []
   private readonly connections = new Set<Held>()
   private readonly tlsListeners: TlsListener[] = []
   private tlsMaterial: TlsMaterial | undefined
@@ -70,30 +75,25 @@ export class HttpServer implements ConnectionHost {
     this.sweep.unref()
   }
 
-  /** Listens on `ADDRESS:PORT`, sharing the port with other workers; resolves to the address with its real port. */
-  listen(address: string, index: number): Promise<string> {
+  /** Accepts from a listening socket, for the configured listener of that index. */
+  listen(fd: number, index: number): Promise<void> {
     const listener = this.options.listeners[index]!
     const facts = listenerFacts(listener)
     const tls = listener.tls === undefined ? undefined : this.openTls(listener, index, facts)
-    const colon = address.lastIndexOf(':')
-    const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
     const server = createServer({ allowHalfOpen: true, noDelay: true })
-    this.servers.push(server)
+    this.servers.push({ server, fd })
     return new Promise((resolve, reject) => {
       server.once('error', reject)
-      server.listen(
-        { host, port: Number(address.slice(colon + 1)), backlog: BACKLOG, reusePort: true },
-        () => {
-          server.off('error', reject)
-          if (listener.proxyProtocol)
-            server.on('connection', (socket) => this.acceptAnnounced(socket, facts, tls))
-          else if (tls !== undefined) server.on('connection', (socket) => this.acceptTls(socket, tls))
-          else acceptInto(server, (socket, read) => this.accept(socket, facts, read))
-          // Out of descriptors, or a client that was gone before it was accepted: the next one may do better.
-          server.on('error', () => {})
-          resolve(`${address.slice(0, colon)}:${(server.address() as AddressInfo).port}`)
-        },
-      )
+      server.listen({ fd, backlog: BACKLOG }, () => {
+        server.off('error', reject)
+        if (listener.proxyProtocol)
+          server.on('connection', (socket) => this.acceptAnnounced(socket, facts, tls))
+        else if (tls !== undefined) server.on('connection', (socket) => this.acceptTls(socket, tls))
+        else acceptInto(server, (socket, read) => this.accept(socket, facts, read))
+        // Out of descriptors, or a client that was gone before it was accepted: the next one may do better.
+        server.on('error', () => {})
+        resolve()
+      })
     })
   }
 
@@ -234,10 +234,10 @@ export class HttpServer implements ConnectionHost {
     this.options.onSweep?.()
   }
 
-  /** Stops accepting, lets what is in progress finish for at most `timeoutMs`, then ends the rest. */
+  /** Accepts what waits and nothing after it, lets what is in progress finish for at most `timeoutMs`, then ends the rest. */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true
-    for (const server of this.servers) server.close()
+    await Promise.all(this.servers.map(closeWhenEmpty))
     const isEmpty = new Promise<void>((resolve) => {
       this.onEmpty = resolve
       if (this.connections.size === 0) resolve()
@@ -254,6 +254,18 @@ export class HttpServer implements ConnectionHost {
     for (const { handshaking } of this.tlsListeners) for (const socket of handshaking) socket.destroy()
     clearInterval(this.sweep)
   }
+}
+
+/** A connection that the kernel has taken would be reset where the last socket that it waits in is closed. */
+async function closeWhenEmpty({
+  server,
+  fd,
+}: {
+  readonly server: Server
+  readonly fd: number
+}): Promise<void> {
+  for (let turn = 0; turn < LAST_TURNS && waitingConnections(fd) > 0; turn++) await setImmediate()
+  server.close()
 }
 
 /** Reads on from a paused socket of which some bytes were taken already. */

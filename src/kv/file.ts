@@ -21,8 +21,15 @@ const SCHEMA = `
   PRAGMA user_version = ${KV_SCHEMA_VERSION};
 `
 
-/** The writer's connection; makes the file where there is none. `isFresh`: whatever was there is thrown away. */
-export function openForWriting(path: string, isFresh: boolean): DatabaseSync {
+export interface WriterConnection {
+  /** Of a cache nothing has to outlive the machine. */
+  readonly isCache: boolean
+  /** Whatever was there is thrown away. */
+  readonly isFresh: boolean
+}
+
+/** The writer's connection; makes the file where there is none. */
+export function openForWriting(path: string, { isCache, isFresh }: WriterConnection): DatabaseSync {
   if (isFresh) for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true })
   const isNew = !existsSync(path)
   if (!isNew) {
@@ -40,7 +47,7 @@ export function openForWriting(path: string, isFresh: boolean): DatabaseSync {
     const [health] = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {})
     if (health !== 'ok') throw new EdgeError('kv-corrupt', `${path}: ${String(health)}`)
     // What a commit wrote outlives the process at once, and the machine from the next durable write or checkpoint on.
-    db.exec(`PRAGMA synchronous = ${isFresh ? 'OFF' : 'NORMAL'}; PRAGMA temp_store = MEMORY`)
+    db.exec(`PRAGMA synchronous = ${isCache ? 'OFF' : 'NORMAL'}; PRAGMA temp_store = MEMORY`)
     return db
   } catch (error) {
     db.close()

@@ -7,7 +7,7 @@ import { EdgeError } from '../base/errors.ts'
 import type { KvBatch, KvLimits, KvResult, KvStoreName } from '../contract/kv.ts'
 import { KvClient, WAITING_MAX } from './client.ts'
 import { KvReader } from './reader.ts'
-import { KV_WORDS, KV_WORDS_FROM } from './versions.ts'
+import { KV_WORDS } from './versions.ts'
 import { KvWriter } from './writer.ts'
 
 const LIMITS: KvLimits = { keysMax: 100, bytesMax: 10_000, keyBytesMax: 64, valueBytesMax: 4000 }
@@ -23,7 +23,7 @@ interface Stand {
 function stand(t: TestContext, limits: Partial<KvLimits> = {}, name: KvStoreName = 'kv'): Stand {
   const folder = mkdtempSync(join(tmpdir(), 'orla-kv-'))
   const path = join(folder, 'kv.db')
-  const words = new Int32Array(KV_WORDS_FROM + KV_WORDS)
+  const words = new Int32Array(KV_WORDS)
   const clock = { now: () => kv.now, monotonic: () => kv.now }
   const open = () => new KvWriter({ name, path, clock, words, limits: { ...LIMITS, ...limits } })
   const writers: KvWriter[] = []

@@ -7,8 +7,7 @@
  */
 import type { KvStoreName } from '../contract/kv.ts'
 
-/** The words of the node begin with others: see `supervisor.ts`. */
-export const KV_WORDS_FROM = 16
+/** They lie in a file of their own: a program that takes over goes on with them. */
 export const KV_WORDS = 4096
 
 /** FNV-1a over the UTF-16 units of store, namespace and key. */
@@ -17,5 +16,5 @@ export function wordOf(store: KvStoreName, namespace: string, key: string): numb
   for (let i = 0; i < namespace.length; i++) hash = Math.imul(hash ^ namespace.charCodeAt(i), 0x01000193)
   hash = Math.imul(hash ^ 0x100, 0x01000193)
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
-  return KV_WORDS_FROM + ((hash ^ (hash >>> 15)) & (KV_WORDS - 1))
+  return (hash ^ (hash >>> 15)) & (KV_WORDS - 1)
 }

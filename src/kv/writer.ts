@@ -20,6 +20,8 @@ export interface KvWriterOptions {
   readonly limits: KvLimits
   /** The shared words: see `versions.ts`. */
   readonly words: Int32Array
+  /** A cache goes on with what is there, where it does not start empty: other processes still use it. */
+  readonly keepsCache?: boolean
 }
 
 export interface NamespaceUsage {
@@ -71,15 +73,15 @@ export class KvWriter {
   expired = 0
   writes = 0
 
-  /** Opens the store. A cache starts empty. Throws `EdgeError`. */
-  constructor({ name, path, clock, limits, words }: KvWriterOptions) {
+  /** Opens the store. Throws `EdgeError`. */
+  constructor({ name, path, clock, limits, words, keepsCache = false }: KvWriterOptions) {
     this.path = path
     this.#name = name
     this.#clock = clock
     this.#limits = limits
     this.#words = words
     try {
-      this.#db = openForWriting(path, name === 'cache')
+      this.#db = openForWriting(path, { isCache: name === 'cache', isFresh: name === 'cache' && !keepsCache })
       this.#statements = prepare(this.#db)
       for (const row of this.#statements.namespaces.all()) {
         this.#usage.set(row['name'] as string, { keys: Number(row['keys']), bytes: Number(row['bytes']) })

@@ -64,19 +64,31 @@ export function openAudit(db: DatabaseSync, path: string, now: () => number): Au
       throw storeError(path, error)
     }
   }
-  const last = below.get(Number.MAX_SAFE_INTEGER, 1) as unknown as AuditEntry | undefined
-  let { id, hash } = last ?? { id: 0, hash: GENESIS }
+  const last = () =>
+    (below.get(Number.MAX_SAFE_INTEGER, 1) as unknown as AuditEntry | undefined) ?? { id: 0, hash: GENESIS }
+  function append(record: AuditRecord): AuditEntry {
+    const { id, hash: before } = last()
+    const texts = Object.fromEntries(FIELDS.map((field) => [field, record[field].toWellFormed()]))
+    const entry = { id: id + 1, at: now(), ...record, ...texts }
+    const hash = hashOf(before, entry)
+    const { who, name, address, action, subject, result } = entry
+    insert.run(entry.id, entry.at, who, name, address, action, subject, result, entry.position, hash)
+    return { ...entry, hash }
+  }
+
   return {
     append: (record) =>
       guarded(() => {
-        const texts = Object.fromEntries(FIELDS.map((field) => [field, record[field].toWellFormed()]))
-        const entry = { id: id + 1, at: now(), ...record, ...texts }
-        const next = hashOf(hash, entry)
-        const { who, name, address, action, subject, result } = entry
-        insert.run(entry.id, entry.at, who, name, address, action, subject, result, entry.position, next)
-        id = entry.id
-        hash = next
-        return { ...entry, hash }
+        // Another process may have written since: a program that takes over tells of it while this one still does.
+        db.exec('BEGIN IMMEDIATE')
+        try {
+          const entry = append(record)
+          db.exec('COMMIT')
+          return entry
+        } catch (error) {
+          if (db.isTransaction) db.exec('ROLLBACK')
+          throw error
+        }
       }),
     read: (before, limit) =>
       guarded(() => below.all(before, limit).map((row) => ({ ...row }) as unknown as AuditEntry)),
@@ -89,7 +101,7 @@ export function openAudit(db: DatabaseSync, path: string, now: () => number): Au
           before = row.hash
           expected += 1
         }
-        return expected === id + 1 ? undefined : expected
+        return expected === last().id + 1 ? undefined : expected
       }),
   }
 }

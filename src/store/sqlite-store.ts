@@ -25,6 +25,10 @@ export interface SqliteStore extends Store {
   readonly path: string
   /** Who changed what. */
   readonly audit: AuditLog
+  /** Lets the lock go: another program writes from here on. Reading goes on, writing is refused with `upgrading`. */
+  suspend(): void
+  /** Takes the lock again. Throws `data-in-use` while another has it. */
+  resume(): void
   /** Reads the whole log: every hash, every id, and that the state is what the log adds up to. */
   verify(): Verdict
 }
@@ -36,7 +40,7 @@ export function openStore(directory: string, options: { readonly clock: Clock })
   let db: DatabaseSync | undefined
   try {
     db = openFile(path)
-    return sqliteStore(db, path, lock, options.clock)
+    return sqliteStore(db, path, { directory, lock }, options.clock)
   } catch (error) {
     db?.close()
     lock.release()
@@ -44,7 +48,12 @@ export function openStore(directory: string, options: { readonly clock: Clock })
   }
 }
 
-function sqliteStore(db: DatabaseSync, path: string, lock: DirectoryLock, clock: Clock): SqliteStore {
+interface Locked {
+  readonly directory: string
+  lock: DirectoryLock | undefined
+}
+
+function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Clock): SqliteStore {
   const insert = db.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)')
   const set = db.prepare(
     'INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
@@ -81,6 +90,7 @@ function sqliteStore(db: DatabaseSync, path: string, lock: DirectoryLock, clock:
     audit: openAudit(db, path, () => clock.now()),
     append(effects) {
       if (effects.length === 0) return position
+      if (locked.lock === undefined) throw new EdgeError('upgrading', `another program takes over ${path}`)
       try {
         inPlace.assert()
         db.exec('BEGIN IMMEDIATE')
@@ -103,10 +113,18 @@ function sqliteStore(db: DatabaseSync, path: string, lock: DirectoryLock, clock:
     snapshot: (): Snapshot =>
       guarded(path, () => ({ position, entries: new Map(all.all().map((row) => pairOf(row))) })),
     verify: () => guarded(path, () => verifyLog(db, { from: 1, state: true })),
+    suspend() {
+      locked.lock?.release()
+      locked.lock = undefined
+    },
+    resume() {
+      locked.lock ??= lockDirectory(locked.directory)
+      position = lastPosition(db)
+    },
     close() {
       if (!db.isOpen) return
       db.close()
-      lock.release()
+      locked.lock?.release()
     },
   }
 }

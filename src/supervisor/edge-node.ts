@@ -14,7 +14,8 @@ import { EdgeError } from '../base/errors.ts'
 import type { FromWorker, MetricSample, RequestTrace, UnitSet } from '../contract/messages.ts'
 import { versionKey } from '../contract/unit.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
-import type { ChangeResult } from '../control/shapes.ts'
+import type { ChangeResult, UpgradeResult } from '../control/shapes.ts'
+import type { ApplyKv } from './handover/messages.ts'
 import { signatureCheck } from '../unit/signature.ts'
 import { SiteReader } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
@@ -28,6 +29,7 @@ import type { ConfigFile } from './config-file.ts'
 import type { Log } from './log.ts'
 import { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
+import type { ListenSockets } from './listen-sockets.ts'
 import { MetricSums } from './metric-sums.ts'
 import { nodeControl, unitStates } from './node-control.ts'
 import { NodeMetrics } from './node-metrics.ts'
@@ -61,6 +63,12 @@ export interface NodeSurroundings {
   /** Of the program, for what OpenTelemetry's variables say. */
   readonly environment: Environment
   readonly bundles: Bundles
+  readonly sockets: ListenSockets
+  /** By them processes know what has changed in key/value data. */
+  readonly kvWords: SharedWords
+  /** Of a program that hands over, whose workers still run for a while. */
+  readonly before?: { readonly ticketKeys: readonly Uint8Array[] }
+  upgrade(): Promise<UpgradeResult>
   readonly workerEntry?: string
   /** Told of every request, where somebody asks for that. */
   readonly onTrace?: (trace: RequestTrace) => void
@@ -100,6 +108,7 @@ export class EdgeNode {
   /** Versions whose bar was told of. */
   readonly #barred = new Set<string>()
   #isDraining = false
+  #isHandingOver = false
 
   constructor(around: NodeSurroundings) {
     const { config, log, store, directory, shared, secrets } = around
@@ -131,7 +140,8 @@ export class EdgeNode {
     })
     this.#kv = new KvService({
       ...around,
-      words: shared.words,
+      words: around.kvWords.words,
+      keepsCache: around.before !== undefined,
       limits: { kv: config.edge.kv, cache: config.edge.unitCache },
     })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
@@ -139,6 +149,7 @@ export class EdgeNode {
     this.#pool = new WorkerPool({
       count: config.edge.workers,
       entry: around.workerEntry ?? WORKER_ENTRY,
+      sockets: around.sockets,
       turns: this.#turns,
       log,
       startMessage: (worker) => this.#startMessage(worker),
@@ -157,6 +168,7 @@ export class EdgeNode {
     this.#tls = new TlsKeeper({
       ...around,
       edge: config.edge,
+      ticketKeys: around.before?.ticketKeys ?? [],
       onChange: (tls) => this.#pool.broadcast({ kind: 'tls', tls }),
     })
     this.#acme = new AcmeKeeper({
@@ -194,6 +206,7 @@ export class EdgeNode {
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
     if (this.#isDraining) throw new EdgeError('draining', 'the node is shutting down, and takes no changes')
+    if (this.#isHandingOver) throw new EdgeError('upgrading', 'another program takes over')
     return this.#changes.make(request, options)
   }
 
@@ -207,10 +220,6 @@ export class EdgeNode {
     }
   }
 
-  get addresses(): readonly string[] {
-    return this.#pool.addresses
-  }
-
   async start(): Promise<void> {
     await this.#pool.start()
     this.#pulse.start()
@@ -222,16 +231,57 @@ export class EdgeNode {
     this.#timers.setLive(this.#epochs.live)
   }
 
-  /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
-  async drain(): Promise<void> {
-    this.#isDraining = true
+  get ticketKeys(): readonly Uint8Array[] {
+    return this.#tls.ticketKeys
+  }
+
+  /** Makes changes of key/value data for workers of a program before. */
+  readonly applyKv: ApplyKv = (changes, onDone) => this.#kv.apply(changes, onDone)
+
+  /** Stops everything that only one program may do. Requests are served on. */
+  async suspend(): Promise<void> {
+    this.#isHandingOver = true
+    this.#stopKeeping()
+    await this.#lastTurn()
+    this.#kv.suspend()
+    this.#around.store.suspend()
+  }
+
+  /** Takes it up again: the other program did not come. Throws while that one holds the store. */
+  resume(): void {
+    this.#around.store.resume()
+    this.#kv.resume()
+    this.#timers.start()
+    this.#tls.start()
+    this.#acme.start()
+    this.#isHandingOver = false
+  }
+
+  /** The other program serves: its workers take what is new, ours finish. */
+  async leave(applyKv: ApplyKv): Promise<void> {
+    this.#kv.sendTo(applyKv)
+    await this.drain()
+  }
+
+  #stopKeeping(): void {
     this.#timers.stop()
     this.#tls.stop()
     this.#acme.stop()
+  }
+
+  /** A change that is under way ends first, where it does soon. */
+  async #lastTurn(): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, CHANGE_GRACE_MS)
     await Promise.race([this.#turns.take(async () => {}), late])
     clearTimeout(timer)
+  }
+
+  /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
+  async drain(): Promise<void> {
+    this.#isDraining = true
+    this.#stopKeeping()
+    await this.#lastTurn()
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
     await this.#telemetry.close()
   }
@@ -248,25 +298,23 @@ export class EdgeNode {
 
   async kill(): Promise<void> {
     this.#isDraining = true
-    this.#timers.stop()
+    this.#stopKeeping()
     this.#pulse.stop()
-    this.#tls.stop()
-    this.#acme.stop()
     this.#sandboxes.stop()
     this.#telemetry.stop()
     await this.#pool.kill()
     this.#kv.close()
   }
 
-  #startMessage(worker: number): StartMessage {
-    const { config, shared, bundles } = this.#around
+  #startMessage(worker: number): Omit<StartMessage, 'sockets'> {
+    const { config, shared, bundles, sockets } = this.#around
     return {
       kind: 'start',
       worker,
       // The sites come with the units.
       config: { ...config, sites: [] },
       identity: this.#identity,
-      listen: config.edge.listen.map(({ address }) => address),
+      addresses: sockets.addresses,
       tls: this.#tls.material,
       units: this.#epochs.live,
       telemetry: this.#telemetry.settings,
@@ -274,6 +322,7 @@ export class EdgeNode {
       shared: shared.path,
       bundles,
       kv: this.#kv.paths,
+      kvWords: this.#around.kvWords.path,
       stdout: WORKER_STDOUT,
       isTracing: this.#around.onTrace !== undefined,
     }
@@ -291,7 +340,8 @@ export class EdgeNode {
   #hear(worker: WorkerProcess, message: FromWorker): void {
     switch (message.kind) {
       case 'quarantine':
-        if (!this.#quarantines.add(message.quarantine)) return
+        // What our last requests meet is not for the file of the program that took over.
+        if (this.#isHandingOver || !this.#quarantines.add(message.quarantine)) return
         this.#around.log.warn(
           `${versionKey(message.quarantine)} is in quarantine: ${message.quarantine.reason}`,
         )

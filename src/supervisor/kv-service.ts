@@ -12,6 +12,7 @@ import type { MetricSample } from '../contract/messages.ts'
 import { KvReader } from '../kv/reader.ts'
 import { KvWriter, type NamespaceUsage } from '../kv/writer.ts'
 import { fileIdentity } from './file-identity.ts'
+import type { ApplyKv } from './handover/messages.ts'
 import type { Log } from './log.ts'
 
 export interface KvServiceOptions {
@@ -21,6 +22,8 @@ export interface KvServiceOptions {
   readonly words: Int32Array
   readonly limits: Readonly<Record<KvStoreName, KvLimits>>
   readonly log: Log
+  /** Workers of a program before still use the cache. */
+  readonly keepsCache?: boolean
 }
 
 interface Waiting {
@@ -48,21 +51,29 @@ export class KvService {
   #waiting: Waiting[] = []
   #sweepTimer: NodeJS.Timeout | undefined
   #warnedAt = -Infinity
+  /** Where changes go while another program has the files; undefined: here, or nowhere yet. */
+  #elsewhere: ApplyKv | undefined
+  #isSuspended = false
 
   constructor(options: KvServiceOptions) {
     this.#options = options
     const { directory, clock, words } = options
     this.paths = { kv: join(directory, KV_FILES.kv), cache: join(directory, KV_FILES.cache) }
-    for (const name of ['kv', 'cache'] as const) this.#open(name)
+    this.#openAll(options.keepsCache ?? false)
     this.#reader = new KvReader({ name: 'kv', path: this.paths.kv, clock, words })
     this.#sweepTimer = setTimeout(() => this.#sweep(), SWEEP_MS)
   }
 
-  #open(name: KvStoreName): void {
+  #openAll(keepsCache: boolean): void {
+    for (const name of ['kv', 'cache'] as const) this.#open(name, keepsCache)
+  }
+
+  #open(name: KvStoreName, keepsCache: boolean): void {
     const { clock, words, limits, log } = this.#options
+    const path = this.paths[name]
     try {
-      this.#writers[name] = new KvWriter({ name, path: this.paths[name], clock, words, limits: limits[name] })
-      this.#lost[name] = fileIdentity(this.paths[name])
+      this.#writers[name] = new KvWriter({ name, path, clock, words, limits: limits[name], keepsCache })
+      this.#lost[name] = fileIdentity(path)
     } catch (error) {
       if (!(error instanceof EdgeError)) throw error
       this.#problems[name] = error
@@ -72,10 +83,41 @@ export class KvService {
 
   /** Changes that a worker asks for. */
   apply(batch: Waiting['batch'], onDone: Waiting['onDone']): void {
+    if (this.#elsewhere) return this.#elsewhere(batch, onDone)
     if (this.#waiting.push({ batch, onDone }) === 1) setImmediate(() => this.#commit())
   }
 
+  /** Closes the files for another program. What is asked meanwhile waits for `resume` or `sendTo`; workers have one change each under way. */
+  suspend(): void {
+    clearTimeout(this.#sweepTimer)
+    this.#commit()
+    this.#isSuspended = true
+    this.#closeAll()
+  }
+
+  /** The other program did not take them. */
+  resume(): void {
+    this.#isSuspended = false
+    this.#openAll(true)
+    this.#commit()
+    this.#sweep()
+  }
+
+  /** Another program writes for good. */
+  sendTo(apply: ApplyKv): void {
+    this.#elsewhere = apply
+    for (const { batch, onDone } of this.#waiting.splice(0)) apply(batch, onDone)
+  }
+
+  #closeAll(): void {
+    for (const name of ['kv', 'cache'] as const) {
+      this.#writers[name]?.close()
+      delete this.#writers[name]
+    }
+  }
+
   #commit(): void {
+    if (this.#isSuspended) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const store of ['kv', 'cache'] as const) {
@@ -163,6 +205,7 @@ export class KvService {
   #writer(): KvWriter {
     const writer = this.#writers.kv
     if (writer) return writer
+    if (this.#isSuspended) throw new EdgeError('upgrading', 'another program takes over')
     throw this.#problems.kv ?? new EdgeError('kv-unavailable', 'it is closed')
   }
 
@@ -185,10 +228,7 @@ export class KvService {
     clearTimeout(this.#sweepTimer)
     this.#commit()
     this.#reader.close()
-    for (const name of ['kv', 'cache'] as const) {
-      this.#writers[name]?.close()
-      delete this.#writers[name]
-    }
+    this.#closeAll()
   }
 }
 

@@ -21,6 +21,7 @@ import type {
   UnitDetail,
   UnitState,
   UnitSummary,
+  UpgradeResult,
   VersionSummary,
 } from '../control/shapes.ts'
 import {
@@ -87,6 +88,7 @@ export interface NodeParts {
   /** Of all workers and processes, asked now. */
   readonly samples: () => Promise<readonly MetricSample[]>
   readonly isDraining: () => boolean
+  readonly upgrade: () => Promise<UpgradeResult>
 }
 
 export function nodeControl(parts: NodeParts): ControlledNode {
@@ -211,6 +213,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
     reload: (options) => sites.reload(options),
+    upgrade: () => parts.upgrade(),
 
     async units() {
       const breakers = await parts.breakers()

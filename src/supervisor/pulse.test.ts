@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as v from 'valibot'
 import { createSharedWords } from '../base/shared-words.ts'
 import { ConfigSchema } from '../config/schema.ts'
+import { ListenSockets } from './listen-sockets.ts'
 import { MetricSums } from './metric-sums.ts'
 import { Pulse } from './pulse.ts'
 import { eventually, FAKE_WORKER } from './testing/test-node.ts'
@@ -14,7 +15,9 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
   t.after(() => shared.unlink())
   const lines: string[] = []
   const log = { info: (line: string) => void lines.push(line), warn: (line: string) => void lines.push(line) }
+  const sockets = await ListenSockets.open(['127.0.0.1:0'], 1)
   const pool = new WorkerPool({
+    sockets,
     count: 1,
     entry: FAKE_WORKER,
     turns: new Turns(),
@@ -24,13 +27,14 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
       identity: 'node',
       worker,
       config: v.parse(ConfigSchema, {}),
-      listen: ['127.0.0.1:0'],
+      addresses: sockets.addresses,
       tls: undefined,
       units: { epoch: 0, enabled: true, units: [], lastGood: {} },
       quarantined: [],
       shared: shared.path,
       bundles: { sandbox: '', guest: '' },
       kv: { kv: '', cache: '' },
+      kvWords: '',
       isTracing: false,
       stdout: 1,
     }),

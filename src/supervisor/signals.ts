@@ -1,7 +1,7 @@
 /**
  * What signals mean to a node: the first SIGTERM or SIGINT drains it, a second one ends it at once; SIGHUP reads the
  * configuration again, or where there is none to read drains too; SIGUSR1 opens the access logs anew, as programs that
- * rotate logs expect it.
+ * rotate logs expect it; SIGUSR2 has the program taken over by the one that stands in its place now.
  */
 import { unblockSignal } from '../base/signal-mask.ts'
 import { stderrLog, type Log } from './log.ts'
@@ -11,10 +11,7 @@ import type { Supervisor } from './supervisor.ts'
 const ENDED_BY = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const
 const SIGNALS = Object.keys(ENDED_BY) as (keyof typeof ENDED_BY)[]
 
-/** Some send it to whatever writes a log. It would end a process that does not listen. */
-const ignore = () => {}
-
-/** Resolves to the exit code once the node has ended: 0 after a drain. */
+/** Resolves to the exit code once the node has ended: 0 after a drain, and where another program took over. */
 export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLog): Promise<number> {
   const ended = Promise.withResolvers<number>()
   let isDraining = false
@@ -35,12 +32,15 @@ export async function untilSignalled(supervisor: Supervisor, log: Log = stderrLo
   const reopen = () => supervisor.reopenLogs()
   process.on('SIGUSR1', reopen)
   unblockSignal('SIGUSR1')
-  process.on('SIGUSR2', ignore)
+  // How it went is told by the log.
+  const upgrade = () => void supervisor.upgrade().catch(() => undefined)
+  process.on('SIGUSR2', upgrade)
+  supervisor.handedOver.then(() => ended.resolve(0), ended.reject)
   try {
     return await ended.promise
   } finally {
     for (const signal of SIGNALS) process.off(signal, onAny)
     process.off('SIGUSR1', reopen)
-    process.off('SIGUSR2', ignore)
+    process.off('SIGUSR2', upgrade)
   }
 }

@@ -9,13 +9,15 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { systemClock, type Clock } from '../base/clock.ts'
-import { createSharedWords } from '../base/shared-words.ts'
+import { type ListenSocket, openListenSocket } from '../base/listen-socket.ts'
+import { notifyServiceManager } from '../base/service-manager.ts'
+import { createSharedWords, inheritSharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import type { Environment } from '../config/telemetry.ts'
 import type { RequestTrace, TailLine } from '../contract/messages.ts'
 import { startControl } from '../control/server.ts'
-import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
+import { KV_WORDS } from '../kv/versions.ts'
 import { Throttle } from '../control/throttle.ts'
 import { TokenBook } from '../control/tokens.ts'
 import { openControlToken, type ControlToken } from '../store/control-token.ts'
@@ -24,7 +26,12 @@ import { openStore } from '../store/sqlite-store.ts'
 import { settleSecrets } from '../unit/secret-rotation.ts'
 import { makeBundles, type Bundles } from './bundles.ts'
 import type { ConfigFile } from './config-file.ts'
+import type { UpgradeResult } from '../control/shapes.ts'
 import { EdgeNode } from './edge-node.ts'
+import { inheritanceKeys, ListenSockets } from './listen-sockets.ts'
+import type { Predecessor } from './handover/predecessor.ts'
+import type { Program } from './handover/successor.ts'
+import { Upgrade } from './handover/upgrade.ts'
 import { watchText } from './file-watch.ts'
 import { stderrLog, type Log } from './log.ts'
 import { assertLogsWritable } from './log-paths.ts'
@@ -48,6 +55,10 @@ export interface SupervisorOptions {
   readonly environment?: Environment
   /** Told of every request and of what units log, for their author. It costs: for development. */
   readonly observer?: NodeObserver
+  /** How this program was started, so that it can be started anew by an upgrade. */
+  readonly program?: Program
+  /** The program that this one takes over from. */
+  readonly predecessor?: Predecessor
 }
 
 export interface NodeObserver {
@@ -73,18 +84,24 @@ export interface Supervisor {
   reload(why: string): Promise<void>
   /** Opens the access logs anew, after they were moved away. */
   reopenLogs(): void
+  /** Starts the program anew and hands over to it. Rejects where that does not come to serve: this one goes on then. */
+  upgrade(): Promise<UpgradeResult>
+  /** Resolves when another program has taken over, and everything here has ended. */
+  readonly handedOver: Promise<void>
   /** Takes nothing new, finishes what is in flight (at most `edge.limits.drain`), and ends all processes. */
   drain(): Promise<void>
   /** Ends all processes at once. What was acknowledged is safe. */
   stop(): Promise<void>
 }
 
-/** Word 0 is the epoch; those after it are free; then come those of key/value data. */
-const WORD_COUNT = KV_WORDS_FROM + KV_WORDS
+/** The epoch. */
+const WORDS = 1
+/** What calls of the control plane get to end when another program has taken over. */
+const CONTROL_GRACE_MS = 2_000
 
 /** Starts a node, and resolves when it serves. Throws `EdgeError` where it cannot; nothing is left running then. */
 export async function startSupervisor(given: Config, options: SupervisorOptions = {}): Promise<Supervisor> {
-  const { clock = systemClock, log = stderrLog, observer } = options
+  const { clock = systemClock, log = stderrLog, observer, predecessor } = options
   const config = { ...given, node: { ...given.node, name: given.node.name ?? hostname() } }
   const directory = resolve(config.store.path)
   const { file = { sites: [], folder: process.cwd() } } = options
@@ -102,18 +119,38 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
   }
 
   try {
+    const addresses = config.edge.listen.map(({ address }) => address)
+    const openSockets = () => ListenSockets.open(addresses, config.edge.workers, predecessor?.sockets())
+    const openControl = () =>
+      predecessor?.control(config.control.listen) ?? openControlSocket(config.control.listen)
+    const bundles = options.bundles ?? (await makeBundles())
+    let sockets: ListenSockets | undefined
+    let controlSocket: ListenSocket | undefined
+    let before: { readonly ticketKeys: readonly Uint8Array[] } | undefined
+    if (predecessor !== undefined) {
+      // Whatever can go wrong goes wrong before the other one lets go.
+      assertLogsWritable(config)
+      sockets = await openSockets()
+      controlSocket = await openControl()
+      before = { ticketKeys: await predecessor.prepared() }
+    }
     const store = openStore(directory, { clock })
     made.push(() => store.close())
     assertLogsWritable(config)
     const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
     const token = config.control.token ?? keptToken!.token
-    const addresses = config.edge.listen.map(({ address }) => address)
-    for (const address of [...addresses, config.control.listen]) await probeAddress(address)
+    sockets ??= await openSockets()
+    const { addresses: open } = sockets
+    made.push(() => sockets!.close())
+    controlSocket ??= await openControl()
     const secrets = openSecrets(directory, options.secretKey)
     settleSecrets(store, secrets)
     applyFileAtStart(store, file, { clock, log })
-    const shared = createSharedWords(WORD_COUNT)
+    const shared = createSharedWords(WORDS)
     made.push(() => shared.unlink())
+    const kvWords =
+      (predecessor && inheritSharedWords(predecessor.kvWords, KV_WORDS)) ?? createSharedWords(KV_WORDS)
+    made.push(() => kvWords.unlink())
     const builder = options.builder ?? startBuilder(log)
     made.push(() => builder.close())
 
@@ -125,10 +162,14 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       directory,
       shared,
       builder,
+      sockets,
+      kvWords,
+      ...(before && { before }),
+      upgrade: () => upgrade.start(),
       file,
       environment: options.environment ?? {},
       secrets,
-      bundles: options.bundles ?? (await makeBundles()),
+      bundles,
       ...(observer && { onTrace: (trace) => observer.onTrace(trace) }),
       ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
     })
@@ -143,7 +184,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       )
     }
     const control = await startControl({
-      ...splitAddress(config.control.listen),
+      fd: controlSocket.fd,
       node: node.control,
       access: {
         tokens: new TokenBook(store, token, () => clock.now()),
@@ -154,12 +195,39 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       hosts: isOpen ? undefined : config.control.hosts,
       version: VERSION,
       onMistake: (error) => log.warn(`the admin API failed: ${error.stack ?? error.message}`),
-    }).catch((error: NodeJS.ErrnoException) => {
-      throw addressError(error, config.control.listen)
     })
     made.push(() => control.close(0))
 
-    const reload = (why: string) => {
+    const handedOver = Promise.withResolvers<void>()
+    // Whoever waits for it is told; where nobody does, that is no failure of its own.
+    handedOver.promise.catch(() => undefined)
+    let draining: Promise<void> | undefined
+    const upgrade = new Upgrade({
+      program: options.program,
+      log,
+      estate: () => ({
+        sockets: sockets!
+          .all()
+          .map(({ listener, socket: { fd } }) => ({ address: inheritanceKeys(addresses)[listener]!, fd })),
+        control: { address: config.control.listen, fd: controlSocket!.fd },
+        kvWords: kvWords.path,
+      }),
+      ticketKeys: () => node.ticketKeys,
+      suspend: () => node.suspend(),
+      resume: () => node.resume(),
+      leave(successor) {
+        draining = (async () => {
+          await Promise.all([control.close(CONTROL_GRACE_MS), node.leave(successor.kv)])
+          successor.release()
+          await close()
+        })()
+        draining.then(handedOver.resolve, handedOver.reject)
+      },
+    })
+
+    const reload = async (why: string): Promise<void> => {
+      // Another program has taken over, or nothing is left to change.
+      if (draining !== undefined) return
       node.reloadCertificates()
       return reloadTold(node.control, store, why, log)
     }
@@ -172,9 +240,11 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       made.push(() => watch.close())
     }
 
+    predecessor?.ready(VERSION, node.applyKv)
+    notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
     return {
-      addresses: node.addresses,
-      urls: node.addresses.map(
+      addresses: open,
+      urls: open.map(
         (address, index) => `${config.edge.listen[index]!.tls === undefined ? 'http' : 'https'}://${address}`,
       ),
       controlAddress: control.address,
@@ -183,14 +253,30 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       canReload: file.load !== undefined,
       reload,
       reopenLogs: () => node.reopenLogs(),
-      async drain() {
-        await node.drain()
-        await close()
+      upgrade: () => upgrade.start(),
+      handedOver: handedOver.promise,
+      drain() {
+        draining ??= (async () => {
+          notifyServiceManager('STOPPING=1')
+          await upgrade.abort()
+          await node.drain()
+          await close()
+        })()
+        return draining
       },
       stop: close,
     }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+async function openControlSocket(address: string): Promise<ListenSocket> {
+  await probeAddress(address)
+  try {
+    return await openListenSocket({ ...splitAddress(address), reusePort: false, backlog: 511 })
+  } catch (error) {
+    throw addressError(error as NodeJS.ErrnoException, address)
   }
 }

@@ -28,6 +28,8 @@ export interface TlsKeeperOptions {
   readonly edge: Config['edge']
   readonly clock: Clock
   readonly log: Log
+  /** Those of the program before, whose sessions go on. */
+  readonly ticketKeys?: readonly Uint8Array[]
   onChange(material: TlsMaterial): void
 }
 
@@ -57,7 +59,7 @@ export class TlsKeeper {
   constructor(options: TlsKeeperOptions) {
     const { edge, clock } = options
     this.options = options
-    this.tickets = new TicketKeys(edge.ticketsRotate, clock.monotonic())
+    this.tickets = new TicketKeys(edge.ticketsRotate, clock.monotonic(), options.ticketKeys)
     for (const { tls } of edge.listen) {
       for (const pair of tls?.certificates ?? [])
         this.keep(this.pairs, pairKey(pair), [pair.cert, pair.key], () => readCertificate(pair))
@@ -88,6 +90,10 @@ export class TlsKeeper {
       }
     })
     return { listeners, ticketKeys: this.tickets.keys, challenges: this.challenges }
+  }
+
+  get ticketKeys(): readonly Uint8Array[] {
+    return this.tickets.keys
   }
 
   start(): void {

@@ -95,6 +95,12 @@ export class UnitTimers {
     this.#setWake()
   }
 
+  /** After `stop`. What was due meanwhile is run once. */
+  start(): void {
+    this.#isStopped = false
+    this.#setWake()
+  }
+
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#wake)

@@ -10,7 +10,8 @@ import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts'
 import type { Log } from './log.ts'
 import type { FromWorker, ToWorker } from '../contract/messages.ts'
 import type { Turns } from './turns.ts'
-import { WorkerProcess } from './worker-process.ts'
+import type { ListenSockets } from './listen-sockets.ts'
+import { WORKER_SOCKETS, WorkerProcess } from './worker-process.ts'
 
 export type StartMessage = Extract<ToWorker, { kind: 'start' }>
 
@@ -18,9 +19,11 @@ export interface PoolOptions {
   readonly count: number
   /** Path of the program that a worker runs. */
   readonly entry: string
+  /** What they accept from: one set for each worker. Closed when the pool ends. */
+  readonly sockets: ListenSockets
   readonly turns: Turns
-  /** What a worker that starts now is told. `listen` is as configured; the pool fills in the ports. */
-  startMessage(worker: number): StartMessage
+  /** What a worker that starts now is told; the pool adds its sockets. */
+  startMessage(worker: number): Omit<StartMessage, 'sockets'>
   onMessage(worker: WorkerProcess, message: FromWorker): void
   onReady(worker: WorkerProcess): void
   onGone(worker: WorkerProcess): void
@@ -50,7 +53,7 @@ interface Slot {
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #slots: Slot[]
-  #addresses: readonly string[] | undefined
+  #isStarted = false
   #isEnding = false
   /** Slots whose worker is to be started in the next turn. */
   readonly #due: Slot[] = []
@@ -69,11 +72,6 @@ export class WorkerPool {
 
   get size(): number {
     return this.#slots.length
-  }
-
-  /** Where the workers listen, with the ports that the system chose. Empty before `start` is done. */
-  get addresses(): readonly string[] {
-    return this.#addresses ?? []
   }
 
   get slots(): readonly Readonly<Slot>[] {
@@ -98,11 +96,9 @@ export class WorkerPool {
   async start(): Promise<void> {
     try {
       await this.#options.turns.take(async () => {
-        const [first, ...others] = this.#slots
-        // Where the system chooses a port, the first worker asks for it and the others get the same one.
-        if (first) await this.#launch(first)
-        await Promise.all(others.map((slot) => this.#launch(slot)))
+        await Promise.all(this.#slots.map((slot) => this.#launch(slot)))
       })
+      this.#isStarted = true
     } catch (error) {
       await this.kill()
       throw error
@@ -132,6 +128,8 @@ export class WorkerPool {
   async drain(timeoutMs: number): Promise<void> {
     this.#isEnding = true
     for (const slot of this.#slots) clearTimeout(slot.timer)
+    // Before the workers close theirs: what the kernel took for the last one would wait for nobody.
+    this.#options.sockets.close()
     const gone = this.all().map((worker) => {
       // One that has not started serves nobody, and would not hear it.
       if (worker.phase === 'starting') worker.kill()
@@ -148,20 +146,26 @@ export class WorkerPool {
   async kill(): Promise<void> {
     this.#isEnding = true
     for (const slot of this.#slots) clearTimeout(slot.timer)
+    this.#options.sockets.close()
     await Promise.all(this.all().map((worker) => (worker.kill(), worker.ended)))
   }
 
   /** Forks a worker into its slot and waits until it is ready. */
   async #launch(slot: Slot): Promise<void> {
     const message = this.#options.startMessage(slot.index)
-    const worker = new WorkerProcess(slot.index, this.#options.entry, {
+    const sockets = await this.#options.sockets.of(slot.index)
+    const descriptors = sockets.map(({ fd }) => fd)
+    const worker = new WorkerProcess(slot.index, this.#options.entry, descriptors, {
       onMessage: (from, heard) => this.#options.onMessage(from, heard),
       onGone: (ended, how) => this.#gone(slot, ended, how),
     })
     slot.worker = worker
     const answer = await worker
       .ask(
-        { ...message, listen: this.#addresses ?? message.listen },
+        {
+          ...message,
+          sockets: sockets.map(({ listener }, index) => ({ listener, fd: WORKER_SOCKETS + index })),
+        },
         (heard): heard is Extract<FromWorker, { kind: 'ready' | 'failed' }> =>
           heard.kind === 'ready' || heard.kind === 'failed',
         this.#options.startMaxMs ?? START_MAX_MS,
@@ -174,7 +178,6 @@ export class WorkerPool {
       worker.kill()
       throw new EdgeError(isErrorCode(answer.code) ? answer.code : 'worker-failed', answer.message)
     }
-    this.#addresses ??= answer.addresses
     worker.phase = 'ready'
     this.#options.onReady(worker)
     for (const wake of this.#waiters) wake()
@@ -182,10 +185,11 @@ export class WorkerPool {
 
   #gone(slot: Slot, worker: WorkerProcess, how: string): void {
     this.#options.onGone(worker)
-    if (this.#isEnding || this.#addresses === undefined) return
+    if (this.#isEnding || !this.#isStarted) return
     const livedMs = performance.now() - worker.startedAt
     slot.waitMs = livedMs > LIFE_LONG_MS ? 0 : Math.min(WAIT_MAX_MS, slot.waitMs * 2 || WAIT_FIRST_MS)
     slot.restarts += 1
+    if (slot.waitMs > WAIT_FIRST_MS) this.#options.sockets.giveUp(slot.index)
     this.#options.log.warn(`worker ${slot.index} (pid ${worker.pid}) ended: ${how}; it is replaced`)
     slot.timer = setTimeout(() => void this.#replace(slot), slot.waitMs)
   }

@@ -36,7 +36,8 @@ export class WorkerProcess {
   readonly #questions = new Set<Question>()
   readonly #resolveEnded: () => void
 
-  constructor(index: number, entry: string, events: WorkerEvents) {
+  /** `sockets` are descriptors of this process; the worker finds them from `WORKER_SOCKETS` on. */
+  constructor(index: number, entry: string, sockets: readonly number[], events: WorkerEvents) {
     this.index = index
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ended = promise
@@ -47,7 +48,7 @@ export class WorkerProcess {
       env: workerEnvironment(process.env),
       execArgv: [...WORKER_FLAGS],
       // Standard output belongs to the one line `ready …`, and to access logs that are sent there on purpose.
-      stdio: ['ignore', 2, 2, 'ipc', 1],
+      stdio: ['ignore', 2, 2, 'ipc', 1, ...sockets],
     })
     this.#child.on('message', (message) => this.#hear(message as FromWorker, events))
     // A failed spawn has no exit; a failed send to a process that is ending is followed by one.
@@ -114,6 +115,8 @@ export class WorkerProcess {
 
 /** Where a worker finds the standard output of the program. */
 export const WORKER_STDOUT = 4
+/** The first of its listening sockets. */
+export const WORKER_SOCKETS = 5
 
 /** SIGUSR1 would make Node open its debugger to everybody on this machine. */
 const WORKER_FLAGS: readonly string[] = ['--disable-sigusr1']

@@ -11,11 +11,13 @@ const KEPT = 1
 
 export class TicketKeys {
   /** The newest first. */
-  keys: readonly Uint8Array[] = [randomBytes(TICKET_KEY_BYTES)]
+  keys: readonly Uint8Array[]
   private readonly everyMs: number
   private dueMs: number
 
-  constructor(everyMs: number, nowMs: number) {
+  /** `inherited` are the keys of a program before, the newest first. */
+  constructor(everyMs: number, nowMs: number, inherited: readonly Uint8Array[] = []) {
+    this.keys = inherited.length > 0 ? inherited : [randomBytes(TICKET_KEY_BYTES)]
     this.everyMs = everyMs
     this.dueMs = nowMs + everyMs
   }

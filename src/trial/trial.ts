@@ -18,7 +18,7 @@ import {
 } from '../contract/kv.ts'
 import type { TailLine } from '../contract/messages.ts'
 import { createHostCalls } from '../host/host-calls.ts'
-import { KV_WORDS, KV_WORDS_FROM } from '../kv/versions.ts'
+import { KV_WORDS } from '../kv/versions.ts'
 import { KvWriter } from '../kv/writer.ts'
 import type { Crossings } from '../sandbox/inline-lane.ts'
 import { createUnitRunner, type UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
@@ -54,7 +54,7 @@ const LIMITS: KvLimits = {
 
 export function startTrial({ bundles, node, intercept, crossings, onLine }: TrialOptions): Trial {
   const folder = mkdtempSync(join(tmpdir(), 'orla-trial-'))
-  const words = new Int32Array(KV_WORDS_FROM + KV_WORDS)
+  const words = new Int32Array(KV_WORDS)
   const stores = { kv: join(folder, 'kv.db'), cache: join(folder, 'cache.db') }
   const open = (name: KvStoreName) =>
     new KvWriter({ name, path: stores[name], clock: systemClock, words, limits: LIMITS })

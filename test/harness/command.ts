@@ -80,6 +80,9 @@ export async function startOrla(
   })
   t.after(async () => {
     child.kill('SIGKILL')
+    // A program that took over has them too, and may go on.
+    child.stdout.destroy()
+    child.stderr.destroy()
     await ended
   })
   const ready = await readyLine(child.stdout, ended, options.timeoutMs ?? 60_000).catch((error: Error) => {

@@ -83,13 +83,16 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
         session = new Session(path, name, args, new ControlClient(new URL(control), token), terminal)
       },
       {
-        onTrace: (trace) =>
-          terminal.print(isJson ? JSON.stringify({ kind: 'request', ...trace }) : traceText(trace)),
-        onLine: (line) => terminal.print(isJson ? JSON.stringify({ kind: 'line', ...line }) : tailText(line)),
-        onDropped: (count) =>
-          isJson
-            ? terminal.print(JSON.stringify({ kind: 'dropped', count }))
-            : terminal.note(`dropped ${count} lines`),
+        observer: {
+          onTrace: (trace) =>
+            terminal.print(isJson ? JSON.stringify({ kind: 'request', ...trace }) : traceText(trace)),
+          onLine: (line) =>
+            terminal.print(isJson ? JSON.stringify({ kind: 'line', ...line }) : tailText(line)),
+          onDropped: (count) =>
+            isJson
+              ? terminal.print(JSON.stringify({ kind: 'dropped', count }))
+              : terminal.note(`dropped ${count} lines`),
+        },
       },
     )
   } finally {

@@ -1,7 +1,10 @@
 /** `orla start`: runs an edge node until it is told to stop. */
 import { loadConfig } from '../../config/load.ts'
 import { runNode } from '../run-node.ts'
-import type { Command } from '../command.ts'
+import type { Arguments } from '../arguments.ts'
+import type { Command, Terminal } from '../command.ts'
+import { Predecessor } from '../../supervisor/handover/predecessor.ts'
+import type { Program } from '../../supervisor/handover/successor.ts'
 
 export const command: Command = {
   name: 'start',
@@ -13,6 +16,8 @@ export const command: Command = {
     'Prints one line `ready edge=URL[,URL…] control=URL` on standard output once it serves; everything else goes to standard error.',
     'SIGTERM and Ctrl-C drain: no accepted request is cut. A second one ends it at once.',
     'SIGHUP reads the configuration again, as `orla reload` and a change of the file do: sites and limits go live, what is wrong changes nothing.',
+    'SIGUSR2 upgrades, as `orla upgrade` does: the program that stands in its place now takes over, and no connection is refused. SIGUSR1 opens the access logs anew.',
+    'A service manager that asks for it (`NOTIFY_SOCKET`) is told when the node serves, by which process, and when it ends.',
   ].join('\n'),
   options: {
     config: {
@@ -28,21 +33,50 @@ export const command: Command = {
     1: 'it could not start: the configuration, a port or the data directory',
   },
   run: async (args, terminal) => {
-    const load = () => loadConfig(args.text('config'), terminal.cwd)
-    const { config, source, input, folder } = await load()
-    const path = source === 'defaults' ? undefined : source
-    const file = { sites: input.sites ?? [], folder, path, load }
-    if (config.sites.length === 0) {
-      const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
-      terminal.note(`${where}: the edge answers only what units answer`)
+    const predecessor = Predecessor.ofThisProcess()
+    try {
+      return await start(args, terminal, predecessor)
+    } catch (error) {
+      predecessor?.failed((error as Error).message)
+      throw error
     }
-    return runNode(config, file, terminal, ({ edge, control, token, keptToken }) => {
+  },
+}
+
+async function start(
+  args: Arguments,
+  terminal: Terminal,
+  predecessor: Predecessor | undefined,
+): Promise<number> {
+  const load = () => loadConfig(args.text('config'), terminal.cwd)
+  const { config, source, input, folder } = await load()
+  const path = source === 'defaults' ? undefined : source
+  const file = { sites: input.sites ?? [], folder, path, load }
+  if (config.sites.length === 0) {
+    const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
+    terminal.note(`${where}: the edge answers only what units answer`)
+  }
+  return runNode(
+    config,
+    file,
+    terminal,
+    ({ edge, control, token, keptToken }) => {
       if (keptToken?.isNew) {
         terminal.note(`no control.token is configured: ${token} was made, and is kept in ${keptToken.path}`)
       } else if (keptToken) {
         terminal.note(`no control.token is configured: the one in ${keptToken.path} is used`)
       }
       terminal.print(`ready edge=${edge.join(',')} control=${control}`)
-    })
-  },
+    },
+    { program: program(terminal.env), ...(predecessor && { predecessor }) },
+  )
+}
+
+/** What runs this command once more: by the path that it was called by, which may be a link to another release by then. */
+function program(env: Terminal['env']): Program {
+  const [script = '', ...args] = process.argv.slice(1)
+  const called = env['ORLA_PROGRAM']
+  return called === undefined
+    ? { command: process.execPath, args: [...process.execArgv, script, ...args] }
+    : { command: called, args }
 }

@@ -9,7 +9,6 @@
  *     // hang-prepare                 worker 0 does not answer until it is sent SIGUSR2
  */
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { openSharedWords } from '../../base/shared-words.ts'
 import type { FromWorker, Quarantine, TailLine, ToWorker, UnitSet } from '../../contract/messages.ts'
 import { PHASE_BITS, versionKey } from '../../contract/unit.ts'
@@ -77,16 +76,8 @@ async function listen(): Promise<void> {
   words = openSharedWords(start.shared)
   sets.set(start.units.epoch, start.units)
   quarantined = start.quarantined
-  const address = start.listen[0]!
-  const colon = address.lastIndexOf(':')
   server.once('error', (error) => tell({ kind: 'failed', code: 'port-in-use', message: error.message }))
-  server.listen(
-    { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), reusePort: true },
-    () => {
-      const { port } = server.address() as AddressInfo
-      tell({ kind: 'ready', addresses: [`${address.slice(0, colon)}:${port}`] })
-    },
-  )
+  server.listen({ fd: start.sockets[0]!.fd }, () => tell({ kind: 'ready' }))
 }
 
 const allOf = ({ units, lastGood }: UnitSet) => [...units, ...Object.values(lastGood)]

@@ -1,0 +1,113 @@
+/**
+ * Listening sockets as plain descriptors: made here, accepted from elsewhere.
+ *
+ * Node's own `listen` begins to accept at once, in the process that called it. Here one process holds the socket, so that it outlives those
+ * that accept from it: a connection that the kernel has taken waits for the next of them and is not reset. So libc is called
+ * through FFI. The numbers are those of Linux.
+ */
+import { lookup } from 'node:dns/promises'
+import { endianness } from 'node:os'
+import { getSystemErrorName } from 'node:util'
+import koffi from 'koffi'
+import { parseIp, type IpAddress } from './ip-address.ts'
+
+export interface ListenSocket {
+  readonly fd: number
+  /** The port, also where 0 was asked for. */
+  readonly port: number
+  close(): void
+}
+
+export interface ListenSocketOptions {
+  /** A name is looked up, and its first address taken. */
+  readonly host: string
+  /** 0: the system chooses. */
+  readonly port: number
+  /** Others of the same user may listen on the same port with this as well, and the kernel spreads connections over them. */
+  readonly reusePort: boolean
+  /** Connections that the kernel takes before anybody accepts them. */
+  readonly backlog: number
+}
+
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_STREAM = 1
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
+const SO_REUSEPORT = 15
+/** The longest address: `struct sockaddr_in6`. */
+const ADDRESS_BYTES = 28
+
+const isLittleEndian = endianness() === 'LE'
+
+const libc = koffi.load(null)
+const call = (prototype: string) => libc.func(prototype) as unknown as (...args: unknown[]) => number
+const socket = call('int socket(int family, int type, int protocol)')
+const setsockopt = call('int setsockopt(int fd, int level, int name, void *value, uint32_t length)')
+const bind = call('int bind(int fd, void *address, uint32_t length)')
+const listen = call('int listen(int fd, int backlog)')
+const getsockname = call('int getsockname(int fd, void *address, void *length)')
+const closeDescriptor = call('int close(int fd)')
+const if_nametoindex = call('uint32_t if_nametoindex(const char *name)')
+
+/** Throws what Node's `listen` would: an error with `code` (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`). */
+export async function openListenSocket(options: ListenSocketOptions): Promise<ListenSocket> {
+  const { host, port, reusePort, backlog } = options
+  // As in `fe80::1%eth0`: an address of a link says which one.
+  const [plain = '', zone] = host.split('%')
+  const address = parseIp(plain) ?? parseIp((await lookup(host)).address)!
+  const family = address.family === 4 ? AF_INET : AF_INET6
+  const fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+  if (fd < 0) throw failure('socket', host, port)
+  try {
+    const check = (result: number, name: string) => {
+      if (result < 0) throw failure(name, host, port)
+    }
+    const on = Uint32Array.of(1)
+    check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, 4), 'setsockopt')
+    if (reusePort) check(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, 4), 'setsockopt')
+    const bytes = socketAddress(address, zone, port)
+    check(bind(fd, bytes, bytes.length), 'bind')
+    check(listen(fd, backlog), 'listen')
+    return listenSocket(fd)
+  } catch (error) {
+    closeDescriptor(fd)
+    throw error
+  }
+}
+
+/** One that this process was given by the one that started it. Throws where it is no socket. */
+export function listenSocket(fd: number): ListenSocket {
+  const address = Buffer.alloc(ADDRESS_BYTES)
+  const length = Uint32Array.of(ADDRESS_BYTES)
+  if (getsockname(fd, address, length) < 0) throw failure('getsockname', `descriptor ${fd}`, 0)
+  let isOpen = true
+  return {
+    fd,
+    port: address.readUInt16BE(2),
+    close() {
+      if (isOpen) closeDescriptor(fd)
+      isOpen = false
+    },
+  }
+}
+
+/** `struct sockaddr_in` or `sockaddr_in6`. */
+function socketAddress({ family, words }: IpAddress, zone: string | undefined, port: number): Buffer {
+  const bytes = Buffer.alloc(family === 4 ? 16 : ADDRESS_BYTES)
+  // What is no address on the wire is in the order of bytes of this machine.
+  const native = new DataView(bytes.buffer, bytes.byteOffset)
+  native.setUint16(0, family === 4 ? AF_INET : AF_INET6, isLittleEndian)
+  bytes.writeUInt16BE(port, 2)
+  if (family === 4) bytes.writeUInt32BE(words[3] >>> 0, 4)
+  else words.forEach((word, index) => bytes.writeUInt32BE(word >>> 0, 8 + 4 * index))
+  if (zone !== undefined && family === 6) native.setUint32(24, if_nametoindex(zone), isLittleEndian)
+  return bytes
+}
+
+function failure(name: string, host: string, port: number): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-koffi.errno())
+  return Object.assign(new Error(`${name} ${code} ${host}:${port}`), { code, syscall: name })
+}

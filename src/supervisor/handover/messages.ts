@@ -1,0 +1,47 @@
+/**
+ * What a running program and the one that takes over from it say to each other. They may be of different versions, so this changes with
+ * care: `VERSION` goes up when the other side would misunderstand.
+ *
+ *     running                         new
+ *       ── environment: Inheritance ──▶   reads its configuration, opens what it needs
+ *       ◀── prepared ──
+ *     stops writing, lets the lock go
+ *       ── yours ──▶                      takes the lock, opens the store, starts workers
+ *       ◀── ready ──
+ *     drains, and hands on what its last requests write
+ *       ── kv ──▶ ◀── kvDone ──
+ *
+ * Who ends before `yours` changes nothing: where it is the new program, the running one goes on; where it is the running one, the new one takes over all
+ * the same, since it holds the sockets.
+ */
+import type { KvBatch, KvResult } from '../../contract/kv.ts'
+
+export const VERSION = 1
+
+export type KvChanges = Pick<KvBatch, 'store' | 'writes' | 'durable'>
+/** Makes changes of key/value data and tells what became of them, in their order. */
+export type ApplyKv = (changes: KvChanges, onDone: (results: readonly KvResult[]) => void) => void
+
+/** The variable of the environment that holds it, as JSON. */
+export const INHERITANCE = 'ORLA_HANDOVER'
+
+export interface Inheritance {
+  readonly version: number
+  /** The process that runs now. */
+  readonly pid: number
+  /** Descriptors of listening sockets; `address` as `inheritanceKeys` has it. */
+  readonly sockets: readonly { readonly address: string; readonly fd: number }[]
+  readonly control: { readonly address: string; readonly fd: number }
+  /** Path of the shared words by which processes know what has changed in key/value data. */
+  readonly kvWords: string
+}
+
+export type ToSuccessor =
+  | { readonly kind: 'yours'; readonly ticketKeys: readonly Uint8Array[] }
+  | { readonly kind: 'kv'; readonly id: number; readonly changes: KvChanges }
+
+export type FromSuccessor =
+  | { readonly kind: 'prepared' }
+  | { readonly kind: 'ready'; readonly version: string }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'kvDone'; readonly id: number; readonly results: readonly KvResult[] }

@@ -1,0 +1,84 @@
+/** The program that runs, as the one that takes over from it sees it. */
+import { EdgeError } from '../../base/errors.ts'
+import { type ListenSocket, listenSocket } from '../../base/listen-socket.ts'
+import {
+  type ApplyKv,
+  type FromSuccessor,
+  INHERITANCE,
+  type Inheritance,
+  type ToSuccessor,
+  VERSION,
+} from './messages.ts'
+
+export class Predecessor {
+  readonly kvWords: string
+  readonly #inheritance: Inheritance
+  readonly #yours = Promise.withResolvers<readonly Uint8Array[]>()
+  #waiting: Extract<ToSuccessor, { kind: 'kv' }>[] = []
+  #apply: ApplyKv | undefined
+
+  private constructor(inheritance: Inheritance) {
+    this.#inheritance = inheritance
+    this.kvWords = inheritance.kvWords
+    process.on('message', this.#hear)
+    // It was killed: what it held is free, and we have the sockets.
+    process.once('disconnect', () => this.#yours.resolve([]))
+  }
+
+  /** Undefined where this program was started by hand. Takes the variable out of the environment: our children inherit nothing by it. */
+  static ofThisProcess(): Predecessor | undefined {
+    const { [INHERITANCE]: text } = process.env
+    delete process.env[INHERITANCE]
+    if (text === undefined || process.send === undefined) return undefined
+    const inheritance = JSON.parse(text) as Inheritance
+    if (inheritance.version === VERSION) return new Predecessor(inheritance)
+    const message = `this program takes over by version ${VERSION} of the handover, and the running one speaks ${inheritance.version}`
+    tell({ kind: 'failed', message })
+    throw new EdgeError('upgrade-failed', message)
+  }
+
+  /** The sockets of the edge, by `inheritanceKeys`. Called once: they have other owners then. */
+  sockets(): ReadonlyMap<string, readonly ListenSocket[]> {
+    const byAddress = new Map<string, ListenSocket[]>()
+    for (const { address, fd } of this.#inheritance.sockets)
+      byAddress.set(address, [...(byAddress.get(address) ?? []), listenSocket(fd)])
+    return byAddress
+  }
+
+  /** The socket of the control plane, where it is to listen at the same address. */
+  control(address: string): ListenSocket | undefined {
+    const { control } = this.#inheritance
+    const socket = listenSocket(control.fd)
+    if (control.address === address) return socket
+    socket.close()
+    return undefined
+  }
+
+  /** Everything is at hand but what only one may hold. Resolves to the keys of its session tickets when it is ours; none where it was killed. */
+  prepared(): Promise<readonly Uint8Array[]> {
+    tell({ kind: 'prepared' })
+    return this.#yours.promise
+  }
+
+  /** We serve. From now on its workers' changes of key/value data are done here. */
+  ready(version: string, apply: ApplyKv): void {
+    this.#apply = apply
+    for (const message of this.#waiting.splice(0)) this.#hear(message)
+    tell({ kind: 'ready', version })
+  }
+
+  /** Why we cannot. */
+  failed(message: string): void {
+    tell({ kind: 'failed', message })
+  }
+
+  readonly #hear = (message: ToSuccessor): void => {
+    if (message.kind === 'yours') this.#yours.resolve(message.ticketKeys)
+    else if (this.#apply === undefined) this.#waiting.push(message)
+    else this.#apply(message.changes, (results) => tell({ kind: 'kvDone', id: message.id, results }))
+  }
+}
+
+function tell(message: FromSuccessor): void {
+  if (process.connected) process.send!(message, undefined, undefined, () => undefined)
+}

@@ -1,0 +1,113 @@
+/**
+ * Lets another program take over, without a connection refused: starts it as this one was started, and gives it the sockets, the lock and the
+ * store once it is prepared.
+ *
+ * Until the new one says that it serves, this one can go on as if nothing had been: whoever dies or says no before leaves a node that runs.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EdgeError } from '../../base/errors.ts'
+import type { UpgradeResult } from '../../control/shapes.ts'
+import type { Log } from '../log.ts'
+import { type Estate, type Program, Successor } from './successor.ts'
+
+export interface UpgradeOptions {
+  /** Undefined where this one was not started in a way that can be repeated. */
+  readonly program: Program | undefined
+  readonly log: Log
+  estate(): Estate
+  ticketKeys(): readonly Uint8Array[]
+  /** Stops everything that only one program may do. */
+  suspend(): Promise<void>
+  /** Takes it up again. Throws where another still has it. */
+  resume(): void
+  /** The other one serves: finish what is in progress, and end. */
+  leave(successor: Successor): void
+}
+
+/** Reading the configuration and bundling, on a machine that is busy. */
+const PREPARE_MAX_MS = 60_000
+/** Opening the store and starting workers. */
+const READY_MAX_MS = 60_000
+/** A lock is free when the process that held it is gone, which takes the kernel a moment. */
+const RESUME_TRIES = 100
+const RESUME_WAIT_MS = 100
+
+export class Upgrade {
+  readonly #options: UpgradeOptions
+  #successor: Successor | undefined
+  #run: Promise<UpgradeResult> | undefined
+  #isDone = false
+
+  constructor(options: UpgradeOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the other program serves. Rejects with `upgrade-failed`, or `upgrading` where one is under way; this one goes on then. */
+  async start(): Promise<UpgradeResult> {
+    const { program, log } = this.#options
+    if (this.#run) throw new EdgeError('upgrading', 'an upgrade is under way already')
+    if (this.#isDone) throw new EdgeError('upgrading', 'another program has taken over already')
+    this.#run = this.#handOver(program)
+    try {
+      return await this.#run
+    } catch (error) {
+      log.warn(`not upgraded: ${(error as Error).message}`)
+      throw error
+    } finally {
+      this.#run = undefined
+    }
+  }
+
+  /** Ends an upgrade that is under way: this program was told to end. */
+  async abort(): Promise<void> {
+    const run = this.#run
+    if (run === undefined) return
+    await this.#successor?.kill()
+    await run.catch(() => undefined)
+  }
+
+  async #handOver(program: Program | undefined): Promise<UpgradeResult> {
+    if (program === undefined) {
+      throw new EdgeError('upgrade-failed', 'only a node that `orla start` runs can be upgraded', {
+        hint: 'stop it, and start the new program',
+      })
+    }
+    const options = this.#options
+    const startedAt = performance.now()
+    const successor = new Successor(program, options.estate())
+    this.#successor = successor
+    let isSuspended = false
+    try {
+      await successor.heard('prepared', PREPARE_MAX_MS)
+      isSuspended = true
+      await options.suspend()
+      const ready = successor.heard('ready', READY_MAX_MS)
+      successor.give(options.ticketKeys())
+      const { version } = await ready
+      const ms = Math.round(performance.now() - startedAt)
+      options.log.info(
+        `process ${successor.pid} (orla ${version}) has taken over after ${ms} ms; this one drains`,
+      )
+      this.#isDone = true
+      options.leave(successor)
+      return { pid: successor.pid, version, before: process.pid, ms }
+    } catch (error) {
+      await successor.kill()
+      if (isSuspended) await this.#resume()
+      throw error
+    } finally {
+      this.#successor = undefined
+    }
+  }
+
+  async #resume(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return this.#options.resume()
+      } catch (error) {
+        if (tries === RESUME_TRIES) throw error
+        await sleep(RESUME_WAIT_MS)
+      }
+    }
+  }
+}
