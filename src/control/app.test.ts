@@ -269,6 +269,7 @@ for (const [what, body, status, says] of [
   ['no source', {}, 400, /^`source` is missing$/],
   ['a wrong type', { source: 1 }, 400, /^`source`: expected a string$/],
   ['an unknown field', { source: '', sauce: '' }, 400, /^`sauce` is not known here$/],
+  ['a slip in a field', { sorce: '' }, 400, /`sorce` is not known here; did you mean `source`\?$/],
   ['a wrong choice', { source: '', wait: 'never' }, 400, /^`wait`: expected "stored", "edges" or "all"$/],
   [
     'a wrong value of env',

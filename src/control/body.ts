@@ -1,6 +1,7 @@
 /** Reads the JSON body of a request into a checked value, or says what is wrong with it, all of it at once. */
 import * as v from 'valibot'
 import { EdgeError } from '../base/errors.ts'
+import { nearest } from '../base/nearest.ts'
 import { Refused } from './node.ts'
 
 /** Room for a unit with the packages it imports, before they are bundled to 1 MB at most. */
@@ -14,7 +15,7 @@ export async function readBody<S extends v.GenericSchema>(
   if (text !== '') refuseOtherTypes(request.headers)
   const checked = v.safeParse(shape, text === '' ? {} : parseJson(text))
   if (checked.success) return checked.output
-  const problems = checked.issues.map((issue) => ({ message: sentence(issue) }))
+  const problems = checked.issues.map((issue) => ({ message: sentence(issue, shape) }))
   throw new Refused(problems.map(({ message }) => message).join('; '), problems, 'request-invalid')
 }
 
@@ -65,10 +66,16 @@ function parseJson(text: string): unknown {
   }
 }
 
-function sentence(issue: v.BaseIssue<unknown>): string {
+function sentence(issue: v.BaseIssue<unknown>, shape: v.GenericSchema): string {
   const path = v.getDotPath(issue)
   if (issue.type === 'strict_object') {
-    return issue.expected === 'never' ? `\`${path}\` is not known here` : `\`${path ?? 'body'}\` is missing`
+    if (issue.expected !== 'never') return `\`${path ?? 'body'}\` is missing`
+    const meant = path === null ? undefined : nearest(path, fieldsOf(shape))
+    return `\`${path}\` is not known here${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`
   }
   return path === null ? `the body: ${issue.message}` : `\`${path}\`: ${issue.message}`
 }
+
+/** The fields that the body itself may have. None where it is no object. */
+const fieldsOf = (shape: v.GenericSchema): readonly string[] =>
+  'entries' in shape ? Object.keys(shape.entries as object) : []
