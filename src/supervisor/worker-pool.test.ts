@@ -3,6 +3,7 @@ import { after, test } from 'node:test'
 import * as v from 'valibot'
 import { createSharedWords } from '../base/shared-words.ts'
 import { ConfigSchema } from '../config/schema.ts'
+import { ListenSockets } from './listen-sockets.ts'
 import { FAKE_WORKER } from './testing/test-node.ts'
 import { Turns } from './turns.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
@@ -12,10 +13,12 @@ const DYING_WORKER = new URL('testing/dying-worker.ts', import.meta.url).pathnam
 const shared = createSharedWords(1)
 after(() => shared.unlink())
 
-function poolOf(entry: string, options: Partial<PoolOptions> = {}): WorkerPool {
+async function poolOf(entry: string, options: Partial<PoolOptions> = {}): Promise<WorkerPool> {
+  const sockets = await ListenSockets.open(['127.0.0.1:0'], 2)
   return new WorkerPool({
     count: 2,
     entry,
+    sockets,
     turns: new Turns(),
     log: { info: () => {}, warn: () => {} },
     startMessage: (worker) => ({
@@ -23,13 +26,14 @@ function poolOf(entry: string, options: Partial<PoolOptions> = {}): WorkerPool {
       identity: 'node',
       worker,
       config: v.parse(ConfigSchema, {}),
-      listen: ['127.0.0.1:0'],
+      addresses: sockets.addresses,
       tls: undefined,
       units: { epoch: 0, enabled: true, units: [], lastGood: {} },
       quarantined: [],
       shared: shared.path,
       bundles: { sandbox: '', guest: '' },
       kv: { kv: '', cache: '' },
+      kvWords: '',
       isTracing: false,
       stdout: 1,
     }),
@@ -41,7 +45,7 @@ function poolOf(entry: string, options: Partial<PoolOptions> = {}): WorkerPool {
 }
 
 test('a worker that dies before it is ready ends the start with an error an operator can read', async () => {
-  const pool = poolOf(DYING_WORKER)
+  const pool = await poolOf(DYING_WORKER)
   await assert.rejects(pool.start(), {
     name: 'EdgeError',
     code: 'worker-failed',
@@ -51,7 +55,7 @@ test('a worker that dies before it is ready ends the start with an error an oper
 })
 
 test('a worker that is not ready in time ends the start in the same way, and leaves no process', async () => {
-  const pool = poolOf(FAKE_WORKER, { startMaxMs: 1 })
+  const pool = await poolOf(FAKE_WORKER, { startMaxMs: 1 })
   await assert.rejects(pool.start(), {
     name: 'EdgeError',
     code: 'worker-failed',
