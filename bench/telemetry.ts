@@ -60,7 +60,9 @@ async function start(name: string, index: number, otlp: object | undefined): Pro
     }),
   )
   const child = spawn(ORLA, ['start', '--config', file], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const line = await new Promise<string>((resolve) => child.stdout.once('data', (text) => resolve(String(text))))
+  const line = await new Promise<string>((resolve) =>
+    child.stdout.once('data', (text) => resolve(String(text))),
+  )
   const url = /edge=(\S+)/.exec(line)?.[1]
   if (url === undefined) throw new Error(`${name} did not start: ${line}`)
   return { name, child, url: `${url}/small`, costs: [] }

@@ -32,4 +32,6 @@ while (performance.now() < end && process.exitCode === undefined) {
   }
   seed = (seed + ROUNDS) >>> 0
 }
-console.log(`${totals.rounds} connections, ${totals.ended} ended by the edge, ${totals.answered} with an answer`)
+console.log(
+  `${totals.rounds} connections, ${totals.ended} ended by the edge, ${totals.answered} with an answer`,
+)

@@ -99,7 +99,9 @@ export type OtlpConfig = v.InferOutput<typeof Otlp>
 export const isCollectorUrl = (text: string): boolean => v.is(CollectorUrl, text)
 
 export function isHeader(name: string, value: string): boolean {
-  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !OWN_HEADERS.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+  return (
+    /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !OWN_HEADERS.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+  )
 }
 
 /** Bounded: it goes with every batch. */

@@ -14,7 +14,10 @@ function settings(otlp: unknown, environment: Environment = {}, edge: object = {
 
 test('nothing is sent unless somebody asks for it', () => {
   assert.equal(settings(undefined), undefined)
-  assert.equal(settings(undefined, { OTEL_SERVICE_NAME: 'edge', OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }), undefined)
+  assert.equal(
+    settings(undefined, { OTEL_SERVICE_NAME: 'edge', OTEL_EXPORTER_OTLP_ENDPOINT: ' ' }),
+    undefined,
+  )
   const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4318' }
   assert.equal(settings(false, variables), undefined)
   assert.equal(settings({}, { OTEL_SDK_DISABLED: 'true' }), undefined)
@@ -73,12 +76,18 @@ test('what cannot be understood is an error that names it, and shows no secret',
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a' }
   const many = Array.from({ length: 10_000 }, (_, i) => `name${i}=value`).join(',')
   const cases: readonly (readonly [Environment, RegExp])[] = [
-    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'a:4318' }, /OTEL_EXPORTER_OTLP_ENDPOINT .*expected "http:\/\/HOST:PORT"/],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'a:4318' },
+      /OTEL_EXPORTER_OTLP_ENDPOINT .*expected "http:\/\/HOST:PORT"/,
+    ],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://me:very-secret@a' }, /OTEL_EXPORTER_OTLP_ENDPOINT/],
     [{ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", which Orla does not speak/],
     [{ ...endpoint, OTEL_EXPORTER_OTLP_TIMEOUT: '10s' }, /OTEL_EXPORTER_OTLP_TIMEOUT .*milliseconds/],
     [{ ...endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'very-secret' }, /OTEL_EXPORTER_OTLP_HEADERS .*name=value/],
-    [{ ...endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'key=very-secret%0a' }, /OTEL_EXPORTER_OTLP_HEADERS .*HTTP allows/],
+    [
+      { ...endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'key=very-secret%0a' },
+      /OTEL_EXPORTER_OTLP_HEADERS .*HTTP allows/,
+    ],
     [{ ...endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'host=very-secret' }, /OTEL_EXPORTER_OTLP_HEADERS/],
     [{ ...endpoint, OTEL_RESOURCE_ATTRIBUTES: many }, /OTEL_RESOURCE_ATTRIBUTES .*at most 64/],
     [
@@ -96,9 +105,10 @@ test('what cannot be understood is an error that names it, and shows no secret',
     telemetry: { otlp: { endpoint: 'a', headers: { key: 'very-secret\n' }, traces: { sampel: 1 } } },
   })
   const problems = checked.kind === 'problems' ? checked.problems : []
-  assert.deepEqual(
-    problems.map(({ path }) => path).toSorted(),
-    ['telemetry.otlp.endpoint', 'telemetry.otlp.headers', 'telemetry.otlp.traces.sampel'],
-  )
+  assert.deepEqual(problems.map(({ path }) => path).toSorted(), [
+    'telemetry.otlp.endpoint',
+    'telemetry.otlp.headers',
+    'telemetry.otlp.traces.sampel',
+  ])
   assert.ok(!JSON.stringify(problems).includes('very-secret'))
 })

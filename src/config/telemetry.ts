@@ -7,7 +7,13 @@
  */
 import { readFileSync } from 'node:fs'
 import { EdgeError } from '../base/errors.ts'
-import { isCollectorUrl, isHeader, isResource, type OtlpConfig, type TelemetryConfig } from './telemetry-schema.ts'
+import {
+  isCollectorUrl,
+  isHeader,
+  isResource,
+  type OtlpConfig,
+  type TelemetryConfig,
+} from './telemetry-schema.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -29,14 +35,18 @@ export interface NodeIdentity {
  * understood, without the values of headers.
  */
 export function telemetrySettings(
-  config: { readonly telemetry: TelemetryConfig; readonly edge: { readonly trace?: { sample: number } | undefined } },
+  config: {
+    readonly telemetry: TelemetryConfig
+    readonly edge: { readonly trace?: { sample: number } | undefined }
+  },
   environment: Environment,
   identity: NodeIdentity,
 ) {
   const given = config.telemetry.otlp
   const variables = new Variables(environment)
   const isAsked = given !== undefined || variables.isSet('ENDPOINT')
-  if (given === false || !isAsked || variables.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined
+  if (given === false || !isAsked || variables.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true')
+    return undefined
   const otlp: OtlpConfig = given ?? NOTHING_SAID
   const { traces, metrics } = otlp
   // An address for one signal alone asks for that one.
@@ -75,7 +85,8 @@ function collectorOf(signal: Signal, otlp: OtlpConfig, endpoint: string | undefi
   return {
     url: urlOf(signal, otlp, endpoint, variables),
     headers: otlp.headers ?? headersIn(own('HEADERS')),
-    protocol: otlp.protocol ?? oneOf(own('PROTOCOL'), ['http/protobuf', 'http/json'] as const) ?? 'http/protobuf',
+    protocol:
+      otlp.protocol ?? oneOf(own('PROTOCOL'), ['http/protobuf', 'http/json'] as const) ?? 'http/protobuf',
     compression: otlp.compression ?? oneOf(own('COMPRESSION'), ['gzip', 'none'] as const) ?? 'gzip',
     timeoutMs: otlp.timeout ?? millisecondsOf(own('TIMEOUT')) ?? DEFAULT_TIMEOUT_MS,
     ca: caPath === undefined ? undefined : readCa(caPath),
@@ -120,9 +131,7 @@ class Variables {
   }
 
   isSet(name: string): boolean {
-    return (
-      this.ofSignal('traces', name) !== undefined || this.ofSignal('metrics', name) !== undefined
-    )
+    return this.ofSignal('traces', name) !== undefined || this.ofSignal('metrics', name) !== undefined
   }
 
   milliseconds(name: string): number | undefined {
@@ -149,7 +158,10 @@ function checkedUrl(variable: Variable): string {
   return fail(variable, 'expected "http://HOST:PORT" or "https://HOST:PORT", with or without a path')
 }
 
-function oneOf<Word extends string>(variable: Variable | undefined, words: readonly Word[]): Word | undefined {
+function oneOf<Word extends string>(
+  variable: Variable | undefined,
+  words: readonly Word[],
+): Word | undefined {
   if (variable === undefined) return undefined
   const found = words.find((word) => word === variable.value)
   const grpc = variable.value === 'grpc' ? ', got "grpc", which Orla does not speak' : ''
@@ -187,7 +199,10 @@ function headersIn(variable: Variable | undefined): Readonly<Record<string, stri
   if (variable === undefined) return {}
   const pairs = pairsIn(variable)
   if (pairs.every(([name, value]) => isHeader(name, value))) return Object.fromEntries(pairs)
-  return fail(variable, 'expected names and values as HTTP allows them, and none of `host`, `connection`, `content-…`')
+  return fail(
+    variable,
+    'expected names and values as HTTP allows them, and none of `host`, `connection`, `content-…`',
+  )
 }
 
 function resourceOf(otlp: OtlpConfig, variables: Variables, identity: NodeIdentity): Record<string, string> {

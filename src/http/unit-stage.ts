@@ -164,7 +164,13 @@ export class UnitTrip implements Trip {
     }
   }
 
-  private noteRun(unit: UnitVersion, phase: Phase, result: string, cpuUs: number, outcome: TripOutcome): void {
+  private noteRun(
+    unit: UnitVersion,
+    phase: Phase,
+    result: string,
+    cpuUs: number,
+    outcome: TripOutcome,
+  ): void {
     this.exchange.note(unit, phase, result, Math.round(cpuUs))
     const failure = outcome.kind === 'failed' && outcome.reason === result ? outcome.message : undefined
     this.exchange.spans?.unitRan(this, { unit, phase, result, cpuUs, failure })

@@ -241,7 +241,10 @@ test('who writes without end is told to wait, and others are not', async () => {
   const refused: string[] = []
   const note = (result: KvResult) => void ('code' in result && refused.push(result.code))
   for (let i = 0; i < WAITING_MAX + 5; i += 1) kv.write(put(`k${i}`, 'x'), false, note)
-  assert.deepEqual(refused, Array.from({ length: 5 }, () => 'kv-busy'))
+  assert.deepEqual(
+    refused,
+    Array.from({ length: 5 }, () => 'kv-busy'),
+  )
   kv.write({ ...put('a', '1'), namespace: 'other' }, false, note)
   assert.equal(refused.length, 5)
   await turn()

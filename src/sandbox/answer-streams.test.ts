@@ -79,47 +79,63 @@ test('answers that units stream', async (t) => {
       assert.ok(came.pieces.length >= 200_000 / STREAM_PIECE_MAX)
     })
 
-    await t.test(`${isolation}: who does not read stops the pulling, and the unit hears when nobody wants it`, async () => {
-      const stream = await open(
-        runner,
-        isolation,
-        body(
-          `pull(c) { n++; c.enqueue(bytes('piece')) }, cancel(why) { edge.log('after ' + n + ': ' + why.name + ': ' + why.message) }`,
-          `${BYTES}; let n = 0`,
-        ),
-      )
-      const came = take(stream, 3)
-      await eventually(() => came.pieces.length === 3)
-      stream.resume()
-      await eventually(() => came.pieces.length === 4)
-      stream.cancel('the client has gone')
-      await eventually(() => /after \d+: AbortError: the client has gone/.test(textOf(runner)))
-      // The stream's own queue and the piece under way are ahead, no more.
-      assert.match(textOf(runner), /after [4-8]: AbortError/)
-      assert.equal(came.end, undefined)
-      runner.lines.length = 0
-    })
-
-    await t.test(`${isolation}: a stream that fails, or brings what is no bytes, is cut and logged`, async () => {
-      const failing = take(
-        await open(
+    await t.test(
+      `${isolation}: who does not read stops the pulling, and the unit hears when nobody wants it`,
+      async () => {
+        const stream = await open(
           runner,
           isolation,
-          body(`pull(c) { if (n++ > 0) throw new RangeError('no more'); c.enqueue(bytes('a')) }`, `${BYTES}; let n = 0`),
-        ),
-      )
-      assert.match(await ended(failing), /^throw: RangeError: no more/)
-      assert.deepEqual(failing.pieces, ['a'])
-      const text = take(await open(runner, isolation, body(`start(c) { c.enqueue('text') }, cancel() {}`)))
-      assert.match(await ended(text), /^throw: TypeError: a body's stream brought/)
-      assert.match(textOf(runner), /no more/)
-      runner.lines.length = 0
-    })
+          body(
+            `pull(c) { n++; c.enqueue(bytes('piece')) }, cancel(why) { edge.log('after ' + n + ': ' + why.name + ': ' + why.message) }`,
+            `${BYTES}; let n = 0`,
+          ),
+        )
+        const came = take(stream, 3)
+        await eventually(() => came.pieces.length === 3)
+        stream.resume()
+        await eventually(() => came.pieces.length === 4)
+        stream.cancel('the client has gone')
+        await eventually(() => /after \d+: AbortError: the client has gone/.test(textOf(runner)))
+        // The stream's own queue and the piece under way are ahead, no more.
+        assert.match(textOf(runner), /after [4-8]: AbortError/)
+        assert.equal(came.end, undefined)
+        runner.lines.length = 0
+      },
+    )
+
+    await t.test(
+      `${isolation}: a stream that fails, or brings what is no bytes, is cut and logged`,
+      async () => {
+        const failing = take(
+          await open(
+            runner,
+            isolation,
+            body(
+              `pull(c) { if (n++ > 0) throw new RangeError('no more'); c.enqueue(bytes('a')) }`,
+              `${BYTES}; let n = 0`,
+            ),
+          ),
+        )
+        assert.match(await ended(failing), /^throw: RangeError: no more/)
+        assert.deepEqual(failing.pieces, ['a'])
+        const text = take(await open(runner, isolation, body(`start(c) { c.enqueue('text') }, cancel() {}`)))
+        assert.match(await ended(text), /^throw: TypeError: a body's stream brought/)
+        assert.match(textOf(runner), /no more/)
+        runner.lines.length = 0
+      },
+    )
 
     await t.test(`${isolation}: who uses too much CPU for piece after piece is cut`, async () => {
       const work = 'for (let i = 0; i < 5e8; i++) sum += i % 7'
       const greedy = take(
-        await open(runner, isolation, body(`pull(c) { if (n++ > 0) { ${work} } c.enqueue(bytes('a')) }`, `${BYTES}; let n = 0; let sum = 0`)),
+        await open(
+          runner,
+          isolation,
+          body(
+            `pull(c) { if (n++ > 0) { ${work} } c.enqueue(bytes('a')) }`,
+            `${BYTES}; let n = 0; let sum = 0`,
+          ),
+        ),
       )
       assert.match(await ended(greedy), /^cpu: it used \d+ ms of CPU in a call; 200 ms are allowed/)
       runner.lines.length = 0
@@ -150,14 +166,19 @@ test('answers that units stream', async (t) => {
     await eventually(() => came.pieces.length > 1)
     for (const pid of runner.runner.sandboxPids) process.kill(pid, 'SIGKILL')
     assert.match(await ended(came), /^crash: /)
-    const after = take(await open(runner, 'process', body(`start(c) { c.enqueue(bytes('b')); c.close() }`, BYTES)))
+    const after = take(
+      await open(runner, 'process', body(`start(c) { c.enqueue(bytes('b')); c.close() }`, BYTES)),
+    )
     assert.equal(await ended(after), 'end')
     runner.lines.length = 0
   })
 
   await t.test('a version that is switched off and released finishes what it streams', async () => {
     const version = unit(
-      body(`async pull(c) { await new Promise((r) => setTimeout(r, 5)); c.enqueue(bytes('a')); if (++n === 5) c.close() }`, `${BYTES}; let n = 0`),
+      body(
+        `async pull(c) { await new Promise((r) => setTimeout(r, 5)); c.enqueue(bytes('a')); if (++n === 5) c.close() }`,
+        `${BYTES}; let n = 0`,
+      ),
       { limits: { cpuMs: 200 } },
     )
     const outcome = await go(runner.runner, [step(version, 'content')])
@@ -170,7 +191,9 @@ test('answers that units stream', async (t) => {
   })
 
   await t.test('a stream that gives no piece is cut after thirty times `wallMs`', async () => {
-    const silent = unit(body('pull() { return new Promise(() => {}) }'), { limits: { cpuMs: 200, wallMs: 20 } })
+    const silent = unit(body('pull() { return new Promise(() => {}) }'), {
+      limits: { cpuMs: 200, wallMs: 20 },
+    })
     const outcome = await go(runner.runner, [step(silent, 'content')])
     assert.ok(outcome.kind === 'response' && outcome.stream)
     assert.match(await ended(take(outcome.stream)), /^wall: no piece of its body came within 600 ms/)
@@ -230,11 +253,10 @@ test('a guest that breaks the rules of streams harms its own answer alone', asyn
     assert.match(await ended(came), end, mode)
     assert.deepEqual(came.pieces, [], mode)
   }
-  const filtered = await go(
-    hostile.runner,
-    [step(unit('', { env: { MODE: 'twice' } }), 'bodyFilter')],
-    { body: 'b1', response: '200\n' },
-  )
+  const filtered = await go(hostile.runner, [step(unit('', { env: { MODE: 'twice' } }), 'bodyFilter')], {
+    body: 'b1',
+    response: '200\n',
+  })
   assert.ok(filtered.kind === 'failed')
   assert.equal(filtered.message, 'its answer is not in form')
 })

@@ -198,8 +198,9 @@ export class UnitIsolate {
     const isLong = entry.length > PIECE_LENGTH * PIECES_MAX
     if (!isLong)
       for (let at = 0; at < entry.length; at += PIECE_LENGTH) pieces.push(entry.slice(at, at + PIECE_LENGTH))
-    const options = isLong ? this.#longOptions : this.#options
-    const answers: unknown = this.#step.applySync(undefined, isLong ? [[entry]] : pieces, options)
+    const answers: unknown = isLong
+      ? this.#step.applySync(undefined, [[entry]], this.#longOptions)
+      : this.#step.applySync(undefined, pieces, this.#options)
     const answer: unknown = Array.isArray(answers) ? answers[0] : undefined
     if (typeof answer !== 'string') throw new CutError('broken', 'the step answered with what is no text')
     return answer

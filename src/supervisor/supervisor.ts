@@ -154,7 +154,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const builder = options.builder ?? startBuilder(log)
     made.push(() => builder.close())
 
-    const node = new EdgeNode({
+    const node: EdgeNode = new EdgeNode({
       config,
       clock,
       log,
@@ -202,7 +202,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     // Whoever waits for it is told; where nobody does, that is no failure of its own.
     handedOver.promise.catch(() => undefined)
     let draining: Promise<void> | undefined
-    const upgrade = new Upgrade({
+    const upgrade: Upgrade = new Upgrade({
       program: options.program,
       log,
       estate: () => ({

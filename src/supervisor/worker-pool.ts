@@ -74,6 +74,11 @@ export class WorkerPool {
     return this.#slots.length
   }
 
+  /** Where the workers listen, with the ports that the system chose. */
+  get addresses(): readonly string[] {
+    return this.#options.sockets.addresses
+  }
+
   get slots(): readonly Readonly<Slot>[] {
     return this.#slots
   }

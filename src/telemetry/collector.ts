@@ -112,7 +112,9 @@ function readAnswer(response: IncomingMessage, done: (answer: Buffer) => void): 
     else pieces.push(piece)
   })
   response.on('error', () => {})
-  response.on('close', () => done(response.complete && length <= ANSWER_BYTES_MAX ? Buffer.concat(pieces) : NOTHING))
+  response.on('close', () =>
+    done(response.complete && length <= ANSWER_BYTES_MAX ? Buffer.concat(pieces) : NOTHING),
+  )
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -173,8 +175,15 @@ function reasonIn(answer: Buffer, type: string): string {
 
 /** A line of what somebody else wrote, for our log. */
 function legible(message: unknown): string {
-  const text = Buffer.isBuffer(message) ? message.toString('utf8') : typeof message === 'string' ? message : ''
-  return text.slice(0, MESSAGE_MAX).replaceAll(/[^\x20-\x7e]+/g, ' ').trim()
+  const text = Buffer.isBuffer(message)
+    ? message.toString('utf8')
+    : typeof message === 'string'
+      ? message
+      : ''
+  return text
+    .slice(0, MESSAGE_MAX)
+    .replaceAll(/[^\x20-\x7e]+/g, ' ')
+    .trim()
 }
 
 function parsed(answer: Buffer): unknown {

@@ -38,7 +38,13 @@ export interface CourierDeps {
 export class DeliveryCounts {
   readonly #signal: Signal
   sent = 0
-  readonly #dropped: Record<DropReason, number> = { full: 0, unreachable: 0, refused: 0, rejected: 0, closed: 0 }
+  readonly #dropped: Record<DropReason, number> = {
+    full: 0,
+    unreachable: 0,
+    refused: 0,
+    rejected: 0,
+    closed: 0,
+  }
 
   constructor(signal: Signal) {
     this.#signal = signal

@@ -6,7 +6,11 @@ import type { MetricSample } from '../contract/messages.ts'
 import { batchEncoding } from './encoding.ts'
 import { MetricRecords } from './metric-records.ts'
 
-const counter = (site: string, value: number): MetricSample => ({ name: 'orla_a_total', labels: { site }, value })
+const counter = (site: string, value: number): MetricSample => ({
+  name: 'orla_a_total',
+  labels: { site },
+  value,
+})
 const START = 1_000_000
 
 test('sums say since when they count, also those that begin later or again', () => {
@@ -34,11 +38,17 @@ test('counters, gauges and histograms arrive in both forms', () => {
     const bytes = encoding.batch(records.map((record) => encoding.item(record)))
     const { metrics } = protocol === 'http/json' ? readJson(bytes.toString()) : readProtobuf('metrics', bytes)
     const [a, b, c] = metrics
-    assert.deepEqual([a!.kind, a!.description, a!.isMonotonic, a!.points[0]!.value], ['sum', 'Some.', true, 5])
+    assert.deepEqual(
+      [a!.kind, a!.description, a!.isMonotonic, a!.points[0]!.value],
+      ['sum', 'Some.', true, 5],
+    )
     assert.deepEqual([b!.kind, b!.unit, b!.points[0]!.value], ['gauge', 'By', Number.POSITIVE_INFINITY])
     const [point] = c!.points
     assert.deepEqual([c!.kind, c!.unit, c!.temporality, point!.attributes], ['histogram', 's', 2, { x: 'é' }])
-    assert.deepEqual([point!.count, point!.sum, point!.buckets, point!.bounds], [5n, 7.25, [3n, 0n, 2n], [0.5, 1]])
+    assert.deepEqual(
+      [point!.count, point!.sum, point!.buckets, point!.bounds],
+      [5n, 7.25, [3n, 0n, 2n], [0.5, 1]],
+    )
     assert.deepEqual([point!.start, point!.at], [BigInt(START) * 1000n, BigInt(START + 10) * 1000n])
   }
 })

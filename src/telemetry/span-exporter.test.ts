@@ -22,7 +22,18 @@ const SPAN: Span = {
   kind: 'server',
   startUs: 1_795_700_000_123_456,
   endUs: 1_795_700_000_123_999,
-  attributes: ['http.request.method', 'GET', 'http.response.status_code', 200, 'flag', false, 'empty', '', 'text', 'olá 😀 — a text that is longer than the loop takes'],
+  attributes: [
+    'http.request.method',
+    'GET',
+    'http.response.status_code',
+    200,
+    'flag',
+    false,
+    'empty',
+    '',
+    'text',
+    'olá 😀 — a text that is longer than the loop takes',
+  ],
   error: '',
   events: [{ name: 'exception', atUs: 1_795_700_000_123_500, attributes: ['exception.type', 'crash'] }],
   links: [{ traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b8' }],
@@ -46,10 +57,15 @@ function stand(t: TestContext, url: string, more: Partial<CollectorSettings> = {
     ca: undefined,
     ...more,
   }
-  const exporter = new SpanExporter({ collector, sample: 1, query: false }, { 'service.name': 'orla' }, counts, {
-    random: () => 0,
-    warn: (line) => warnings.push(line),
-  })
+  const exporter = new SpanExporter(
+    { collector, sample: 1, query: false },
+    { 'service.name': 'orla' },
+    counts,
+    {
+      random: () => 0,
+      warn: (line) => warnings.push(line),
+    },
+  )
   t.after(() => exporter.close(0))
   return {
     exporter,
@@ -99,7 +115,9 @@ test('a span arrives whole in both forms', async (t) => {
         text: SPAN.attributes[9],
       },
       status: { code: 2, message: '' },
-      events: [{ name: 'exception', at: 1_795_700_000_123_500_000n, attributes: { 'exception.type': 'crash' } }],
+      events: [
+        { name: 'exception', at: 1_795_700_000_123_500_000n, attributes: { 'exception.type': 'crash' } },
+      ],
       links: [...SPAN.links],
     })
     await eventually(() => count('sent') === 600)
@@ -116,7 +134,10 @@ test('a collector that is not there costs spans, and no memory; when it comes, w
   assert.equal(count('waiting'), 4096)
   assert.equal(count('full'), 50_000 - 512 - 4096)
   await eventually(() => warnings.length === 1)
-  assert.match(warnings[0]!, /^telemetry: traces do not reach http:\/\/127\.0\.0\.1:\d+\/v1\/traces \(ECONNREFUSED\)/)
+  assert.match(
+    warnings[0]!,
+    /^telemetry: traces do not reach http:\/\/127\.0\.0\.1:\d+\/v1\/traces \(ECONNREFUSED\)/,
+  )
   const back = await startCollector(t, undefined, Number(port))
   await eventually(() => count('sent') >= 512 + 4096)
   assert.equal(back.spans().length, 512 + 4096)
@@ -212,7 +233,8 @@ test('a collector that answers garbage, redirects, breaks off or keeps silent ha
     ['garbage', async () => `http://127.0.0.1:${(garbage.address() as AddressInfo).port}`, 'unreachable'],
     [
       'a redirect',
-      async (t) => (await startCollector(t, (response) => void response.writeHead(307, { location: '/' }).end())).url,
+      async (t) =>
+        (await startCollector(t, (response) => void response.writeHead(307, { location: '/' }).end())).url,
       'refused',
     ],
     [

@@ -42,7 +42,10 @@ export class SpanExporter implements SpanSink {
     this.query = traces.query
     this.#counts = counts
     this.#encoding = batchEncoding('traces', traces.collector.protocol, resource)
-    this.#courier = new Courier(traces.collector, this.#encoding.contentType, counts, { ...deps, signal: 'traces' })
+    this.#courier = new Courier(traces.collector, this.#encoding.contentType, counts, {
+      ...deps,
+      signal: 'traces',
+    })
   }
 
   add(span: Span): void {
@@ -80,7 +83,11 @@ export class SpanExporter implements SpanSink {
     do {
       const batch = this.#takeBatch()
       await this.#courier.deliver(this.#encoding.batch(batch), batch.length, BATCH_AGE_MS)
-    } while (this.#items.length >= BATCH_SPANS || this.#bytes >= BATCH_BYTES || (this.#isClosed && this.#items.length > 0))
+    } while (
+      this.#items.length >= BATCH_SPANS ||
+      this.#bytes >= BATCH_BYTES ||
+      (this.#isClosed && this.#items.length > 0)
+    )
   }
 
   #takeBatch(): Item[] {

@@ -61,7 +61,12 @@ const CASES: readonly Case[] = [
   c('4.2', 'DATA of 2^14 bytes', post() + data(1, 'x'.repeat(16_384), FLAG.endStream), OK),
   c('4.2', 'DATA larger than allowed', post() + data(1, 'x'.repeat(16_385), FLAG.endStream), FRAME_SIZE),
   c('4.2', 'HEADERS larger than allowed', frame(FRAME.headers, 5, 1, GET.padEnd(16_385, '\x82')), FRAME_SIZE),
-  c('4.3', 'a block that is no HPACK', frame(FRAME.headers, 5, 1, '\x00\x85\xf2\xb2\x4a\x84\xff'), COMPRESSION),
+  c(
+    '4.3',
+    'a block that is no HPACK',
+    frame(FRAME.headers, 5, 1, '\x00\x85\xf2\xb2\x4a\x84\xff'),
+    COMPRESSION,
+  ),
   c('4.3', 'PRIORITY inside a block', open() + frame(FRAME.priority, 0, 1, '\0\0\0\0\x10'), PROTOCOL),
   c('4.3', 'HEADERS of another stream inside a block', open() + get(3), PROTOCOL),
   c('4.3', 'CONTINUATION of another stream', open() + frame(FRAME.continuation, 4, 3, ''), PROTOCOL),
@@ -75,7 +80,12 @@ const CASES: readonly Case[] = [
   c('5.1', 'half-closed: DATA', slow() + data(1, 'x', FLAG.endStream), { stream: ERROR.streamClosed }),
   c('5.1', 'half-closed: HEADERS', slow() + get(), { stream: ERROR.streamClosed }),
   c('5.1', 'half-closed: CONTINUATION', slow() + frame(FRAME.continuation, 4, 1, GET), PROTOCOL),
-  c('5.1', 'reset by the client: DATA', post() + rstStreamFrame(1, ERROR.cancel) + data(1, 'x'), STREAM_CLOSED),
+  c(
+    '5.1',
+    'reset by the client: DATA',
+    post() + rstStreamFrame(1, ERROR.cancel) + data(1, 'x'),
+    STREAM_CLOSED,
+  ),
   c('5.1', 'reset by the client: HEADERS', post() + rstStreamFrame(1, ERROR.cancel) + get(), STREAM_CLOSED),
   c('5.1', 'reset by the client: WINDOW_UPDATE', gone() + windowUpdateFrame(1, 1) + PING, 'ignored'),
   c('5.1', 'reset by the client: RST_STREAM', gone() + rstStreamFrame(1, ERROR.cancel) + PING, 'ignored'),
@@ -180,7 +190,9 @@ function prioritised(dependency: number): string {
 }
 
 function overflow(): string {
-  return slow() + windowUpdateFrame(1, 2 ** 31 - 1 - 65_535) + settingsFrame([SETTING.initialWindowSize, 65_536])
+  return (
+    slow() + windowUpdateFrame(1, 2 ** 31 - 1 - 65_535) + settingsFrame([SETTING.initialWindowSize, 65_536])
+  )
 }
 
 function pieces(): string {
@@ -267,16 +279,19 @@ test('RFC 9113 and RFC 7541, by prior knowledge and over TLS', async (t) => {
       const [{ payload } = { payload: Buffer.alloc(0) }] = client.of(FRAME.settings)
       for (let at = 0; at < payload.length; at += 6) assert.notEqual(payload.readUInt16BE(at), 8)
     })
-    await t.test(`${scheme}: 6.9.1 not more than the window is sent, and the rest when it opens`, async (t) => {
-      const client = new FrameClient(t, url, PREFACE + settingsFrame([SETTING.initialWindowSize, 1]))
-      client.send(post() + data(1, 'abcde', FLAG.endStream))
-      await client.frame(FRAME.data, 1, 'a byte came')
-      assert.equal(String(client.bodyOf(1)), 'a')
-      client.send(settingsFrame([SETTING.initialWindowSize, 3]))
-      await eventually(() => String(client.bodyOf(1)) === 'abc', { what: 'the changed size counts' })
-      client.send(windowUpdateFrame(1, 10))
-      await eventually(() => String(client.bodyOf(1)) === 'abcde', { what: 'the rest came' })
-    })
+    await t.test(
+      `${scheme}: 6.9.1 not more than the window is sent, and the rest when it opens`,
+      async (t) => {
+        const client = new FrameClient(t, url, PREFACE + settingsFrame([SETTING.initialWindowSize, 1]))
+        client.send(post() + data(1, 'abcde', FLAG.endStream))
+        await client.frame(FRAME.data, 1, 'a byte came')
+        assert.equal(String(client.bodyOf(1)), 'a')
+        client.send(settingsFrame([SETTING.initialWindowSize, 3]))
+        await eventually(() => String(client.bodyOf(1)) === 'abc', { what: 'the changed size counts' })
+        client.send(windowUpdateFrame(1, 10))
+        await eventually(() => String(client.bodyOf(1)) === 'abcde', { what: 'the rest came' })
+      },
+    )
     await t.test(`${scheme}: RFC 7541 4.2 a smaller table is acknowledged by the next block`, async (t) => {
       const client = new FrameClient(t, url, PREFACE + settingsFrame([SETTING.headerTableSize, 0]))
       client.send(get(1) + get(3))

@@ -97,7 +97,11 @@ const FLOODS: readonly (readonly [name: string, send: string])[] = [
   ['names without a letter', each((id) => headersFrames(SLOW + block('', ''), id, true))],
   [
     'heads that unfold',
-    each((id) => headersFrames(`${SLOW}\x40\x01a\x7f\xa1\x1e${'b'.repeat(4000)}${'\xbe'.repeat(8000)}`, id, true), 400),
+    each(
+      (id) =>
+        headersFrames(`${SLOW}\x40\x01a\x7f\xa1\x1e${'b'.repeat(4000)}${'\xbe'.repeat(8000)}`, id, true),
+      400,
+    ),
   ],
   // Windows.
   ['windows opened for nothing', each(() => windowUpdateFrame(0, 1))],
@@ -163,7 +167,10 @@ test('streams that give no window hold little, and answers for others go on', as
   assert.equal((await node.request('/large')).body.length, 900_000)
   const [worker = 0] = node.processes().workers
   const before = rssMib(worker)
-  const clients = Array.from({ length: 10 }, () => new FrameClient(t, node.url, PREFACE + settingsFrame([4, 0])))
+  const clients = Array.from(
+    { length: 10 },
+    () => new FrameClient(t, node.url, PREFACE + settingsFrame([4, 0])),
+  )
   for (const client of clients) client.send(each((id) => headersFrames(LARGE, id, true), 100))
   for (const client of clients) assert.equal(await client.status(199), '200')
   const grown = rssMib(worker) - before

@@ -67,7 +67,11 @@ export async function startCollector(
     spans,
     span: (holds) => eventually(() => spans().find(holds), { what: 'no such span came', withinMs: 60_000 }),
     metrics: async (after = 0) =>
-      (await eventually(() => reports.filter(({ metrics }) => metrics.length > 0)[after], { withinMs: 60_000 })).metrics,
+      (
+        await eventually(() => reports.filter(({ metrics }) => metrics.length > 0)[after], {
+          withinMs: 60_000,
+        })
+      ).metrics,
     close,
   }
 }

@@ -158,7 +158,10 @@ test('without the account that has to vouch, the log says what the authority say
     externalAccountMACKeys: { other: 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W' },
   })
   await eventually(
-    () => /no certificate for localhost from the ACME authority: .*[Ee]xternal.*asked again in \d+ s/.test(node.stderr()),
+    () =>
+      /no certificate for localhost from the ACME authority: .*[Ee]xternal.*asked again in \d+ s/.test(
+        node.stderr(),
+      ),
     { withinMs: 60_000 },
   )
 })

@@ -76,12 +76,17 @@ test('bodies pass units and compression', async (t) => {
     response.setHeader('content-type', 'text/plain').setHeader('cache-control', 'max-age=60')
     response.end(TEXT)
   })
-  const { ask } = await start(t, [{ origin: origin.url, cache: {}, compress: true }], {}, {
-    units: {
-      louder: `export default { paths: ['/loud'], chunks: 'text',
+  const { ask } = await start(
+    t,
+    [{ origin: origin.url, cache: {}, compress: true }],
+    {},
+    {
+      units: {
+        louder: `export default { paths: ['/loud'], chunks: 'text',
         bodyFilter: (chunk) => chunk.toUpperCase() }`,
+      },
     },
-  })
+  )
   assert.equal(String((await ask('/loud')).body), TEXT.toUpperCase())
   for (let round = 0; round < 2; round += 1) {
     const { headers, body } = await ask('/plain', { 'accept-encoding': 'gzip' })
@@ -93,9 +98,14 @@ test('bodies pass units and compression', async (t) => {
 })
 
 test('files are served', async (t) => {
-  const { ask } = await start(t, [{ static: './public' }], {}, {
-    files: { 'public/index.html': '<h1>home</h1>', 'public/large.txt': TEXT.repeat(500) },
-  })
+  const { ask } = await start(
+    t,
+    [{ static: './public' }],
+    {},
+    {
+      files: { 'public/index.html': '<h1>home</h1>', 'public/large.txt': TEXT.repeat(500) },
+    },
+  )
   assert.equal(String((await ask('/')).body), '<h1>home</h1>')
   assert.equal(String((await ask('/large.txt')).body), TEXT.repeat(500))
   const part = await ask('/large.txt', { range: 'bytes=4-8' })
@@ -170,7 +180,11 @@ test('events come one by one, and each stream has its own', async (t) => {
   const { session } = await start(t, [{ origin: origin.url, cache: {}, compress: true }])
   const texts = ['', '', '']
   for (const index of texts.keys()) {
-    const stream = session.request({ ':path': `/${index}`, ':authority': 'a.test', accept: 'text/event-stream' })
+    const stream = session.request({
+      ':path': `/${index}`,
+      ':authority': 'a.test',
+      accept: 'text/event-stream',
+    })
     stream.setEncoding('utf8').on('data', (piece: string) => (texts[index] += piece))
     stream.on('error', () => {})
   }

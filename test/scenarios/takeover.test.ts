@@ -120,7 +120,11 @@ test('another program takes over under load: no connection is refused, and nothi
   const { answers, failures } = await running.stop()
   assert.deepEqual(failures, [])
   const counts = answers.map(Number).toSorted((a, b) => a - b)
-  assert.deepEqual(counts, [...counts.keys()].map((index) => index + 1), 'each write was done once')
+  assert.deepEqual(
+    counts,
+    [...counts.keys()].map((index) => index + 1),
+    'each write was done once',
+  )
 
   const { version } = await node.deploy('counter', `export default { content: () => new Response('new') }`)
   assert.equal(version, 2, 'the new program has the store')
@@ -179,9 +183,7 @@ async function newcomer(node: TestNode): Promise<number> {
 /** Children of the process that run the command as well. */
 function starting(parent: number): number[] {
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ')
-  return children
-    .filter((pid) => pid !== '' && /main\.ts\0start/.test(commandOf(pid)))
-    .map(Number)
+  return children.filter((pid) => pid !== '' && /main\.ts\0start/.test(commandOf(pid))).map(Number)
 }
 
 function commandOf(pid: string): string {
@@ -213,7 +215,10 @@ for (const [moment, isThen] of [
     const { answers, failures } = await running.stop()
     assert.deepEqual(failures, [])
     const counts = answers.map(Number).toSorted((a, b) => a - b)
-    assert.deepEqual(counts, [...counts.keys()].map((index) => index + 1))
+    assert.deepEqual(
+      counts,
+      [...counts.keys()].map((index) => index + 1),
+    )
     assert.ok(await upgrade(node), 'the next one may come')
   })
 

@@ -17,13 +17,16 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const PARENT = 'b7ad6b7169203331'
 const TRACEPARENT = `00-${TRACE}-${PARENT}-01`
 
-const isOf = (path: string) => (span: ReadSpan) => span.kind === SERVER && span.attributes['url.path'] === path
+const isOf = (path: string) => (span: ReadSpan) =>
+  span.kind === SERVER && span.attributes['url.path'] === path
 
 /** All below a span, once so many have come. */
 const childrenOf = (collector: TestCollector, { traceId, spanId }: ReadSpan, count: number) =>
   eventually(
     () => {
-      const found = collector.spans().filter((span) => span.traceId === traceId && span.parentSpanId === spanId)
+      const found = collector
+        .spans()
+        .filter((span) => span.traceId === traceId && span.parentSpanId === spanId)
       return found.length >= count && found
     },
     { withinMs: 60_000 },
@@ -106,21 +109,21 @@ test('a sampled request of a trusted proxy is a part of its trace, with what was
   assert.equal(report!.resource['deployment.environment.name'], 'test')
 
   // A hit, a unit with its calls, one that fails, an origin that breaks off, one that knows nothing.
-  for (const path of ['/a?token=1', '/unit', '/broken', '/cut', '/missing']) await node.request(path, { headers })
-  const hit = await eventually(() => collector.spans().find(({ attributes }) => attributes['orla.cache'] === 'hit'))
+  for (const path of ['/a?token=1', '/unit', '/broken', '/cut', '/missing'])
+    await node.request(path, { headers })
+  const hit = await eventually(() =>
+    collector.spans().find(({ attributes }) => attributes['orla.cache'] === 'hit'),
+  )
   assert.equal(hit.attributes['orla.source'], 'cache')
   const withUnit = await collector.span(isOf('/unit'))
   const unit = (await childrenOf(collector, withUnit, 2)).find(({ name }) => name === 'unit counter')!
   assert.equal(unit.attributes['orla.unit.phase'], 'access')
   assert.equal(unit.attributes['orla.unit.result'], 'next')
   const calls = await childrenOf(collector, unit, 2)
-  assert.deepEqual(
-    calls.map(({ name, attributes }) => [name, attributes['orla.call.target']]).toSorted(),
-    [
-      ['kv.get', 'visits'],
-      ['kv.put', 'visits'],
-    ],
-  )
+  assert.deepEqual(calls.map(({ name, attributes }) => [name, attributes['orla.call.target']]).toSorted(), [
+    ['kv.get', 'visits'],
+    ['kv.put', 'visits'],
+  ])
   const failed = await collector.span(isOf('/broken'))
   assert.deepEqual([failed.status.code, failed.attributes['error.type']], [2, 'unit-throw'])
   const [broken] = await childrenOf(collector, failed, 1)
@@ -136,13 +139,21 @@ test('a sampled request of a trusted proxy is a part of its trace, with what was
 
   // Not sampled by the proxy; malformed, so it begins here, where nothing is sampled; no trace at all.
   const before = collector.spans().length
-  for (const traceparent of [`00-${TRACE}-${PARENT}-00`, `00-${TRACE.toUpperCase()}-${PARENT}-01`, '00-1', 'x'.repeat(5000)])
+  for (const traceparent of [
+    `00-${TRACE}-${PARENT}-00`,
+    `00-${TRACE.toUpperCase()}-${PARENT}-01`,
+    '00-1',
+    'x'.repeat(5000),
+  ])
     assert.equal((await node.request('/none', { headers: { traceparent } })).status, 200)
   await node.request('/none')
   await node.request('/last', { headers })
   await collector.span(isOf('/last'))
   assert.equal(collector.spans().slice(before).some(isOf('/none')), false)
-  assert.match(seen.find(({ url }) => url === '/none')!['traceparent']!, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
+  assert.match(
+    seen.find(({ url }) => url === '/none')!['traceparent']!,
+    new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`),
+  )
   const { text } = await node.api('GET', '/metrics')
   assert.match(text, /^orla_telemetry_sent_total\{signal="traces"\} [1-9]/m)
   for (const shown of [text, node.stderr()]) assert.ok(!shown.includes('very-secret'))
@@ -206,7 +217,14 @@ test('metrics are those of the page, cumulative, and a reload changes where they
     control: { listen: '127.0.0.1:0', token: 'test' },
     node: { name: 'test' },
     sites: [{ origin: origin.url }],
-    telemetry: { otlp: { endpoint, headers: { 'api-key': 'very-secret' }, metrics: { every: '500ms' }, traces: false as const } },
+    telemetry: {
+      otlp: {
+        endpoint,
+        headers: { 'api-key': 'very-secret' },
+        metrics: { every: '500ms' },
+        traces: false as const,
+      },
+    },
   })
   const began = BigInt(Date.now()) * 1_000_000n
   const node = await startNode(t, { config: config(collector.url) })
@@ -215,7 +233,10 @@ test('metrics are those of the page, cumulative, and a reload changes where they
     async () =>
       collector.reports
         .flatMap(({ metrics }) => metrics)
-        .find(({ name, points }) => name === 'orla_http_requests_total' && points.some(({ value }) => value === 1)),
+        .find(
+          ({ name, points }) =>
+            name === 'orla_http_requests_total' && points.some(({ value }) => value === 1),
+        ),
     { withinMs: 60_000 },
   )
   assert.deepEqual(
@@ -232,7 +253,10 @@ test('metrics are those of the page, cumulative, and a reload changes where they
   assert.deepEqual([duration.kind, duration.temporality, duration.unit], ['histogram', 2, 's'])
   const [took] = duration.points
   assert.equal(took!.buckets.length, took!.bounds.length + 1)
-  assert.equal(took!.buckets.reduce((sum, count) => sum + count, 0n), took!.count)
+  assert.equal(
+    took!.buckets.reduce((sum, count) => sum + count, 0n),
+    took!.count,
+  )
   assert.equal(metrics.find(({ name }) => name === 'orla_ready')!.kind, 'gauge')
 
   // The file is watched: it is read anew by itself.

@@ -44,7 +44,11 @@ test('answers that units stream', async (t) => {
     config: {
       edge: { listen: ['127.0.0.1:0', { address: '127.0.0.1:0', h2c: true }] },
       sites: [
-        { hosts: ['packed.example.org'], origin: origin.url, compress: { minBytes: '0b', types: ['text/plain'] } },
+        {
+          hosts: ['packed.example.org'],
+          origin: origin.url,
+          compress: { minBytes: '0b', types: ['text/plain'] },
+        },
         { hosts: ['cached.example.org'], origin: origin.url, cache: {} },
         { hosts: ['*'], origin: origin.url },
       ],
@@ -71,7 +75,10 @@ test('answers that units stream', async (t) => {
   })
 
   await t.test('events leave one by one; a length that is given is kept to', async () => {
-    assert.equal((await node.request('/s/events')).text, 'data: 0\n\ndata: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n')
+    assert.equal(
+      (await node.request('/s/events')).text,
+      'data: 0\n\ndata: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n',
+    )
     const exact = await (await ask('/s/events?length=45')).readResponse()
     assert.match(exact, /content-length: 45\r\n[^]*data: 4\n\n$/)
     assert.doesNotMatch(exact, /chunked/)
@@ -84,7 +91,9 @@ test('answers that units stream', async (t) => {
 
   /** What the `cancel` of an endless stream wrote down: bytes made, and why it ended. */
   const cancelled = (key: string): Promise<RegExpExecArray> =>
-    eventually(async () => /^(\d+) (.*)/.exec((await node.request(`/s/cancelled?key=${key}`)).text) ?? undefined)
+    eventually(
+      async () => /^(\d+) (.*)/.exec((await node.request(`/s/cancelled?key=${key}`)).text) ?? undefined,
+    )
 
   await t.test('HEAD is answered without a body, and the stream is cancelled', async () => {
     const client = await RawClient.connect(node.url)
@@ -129,12 +138,12 @@ test('answers that units stream', async (t) => {
   })
 
   await t.test('it passes compression and filters piece by piece', async () => {
-    const packed = await (await ask('/s/events', 'accept-encoding: gzip\r\n', 'packed.example.org')).readResponse()
+    const packed = await (
+      await ask('/s/events', 'accept-encoding: gzip\r\n', 'packed.example.org')
+    ).readResponse()
     assert.match(packed, /content-encoding: gzip/)
     const [, chunks] = /\r\n\r\n([^]*)$/.exec(packed)!
-    const body = Buffer.concat(
-      [...dechunk(chunks!)].map((chunk) => Buffer.from(chunk, 'latin1')),
-    )
+    const body = Buffer.concat([...dechunk(chunks!)].map((chunk) => Buffer.from(chunk, 'latin1')))
     assert.match(gunzipSync(body).toString(), /data: 4\n\n$/)
     await node.deploy(
       'upper',
@@ -163,7 +172,9 @@ test('answers that units stream', async (t) => {
       } }`,
     )
     const bodyOf = async (path: string) => {
-      const [, chunks] = /\r\n\r\n([^]*)$/.exec(await (await ask(path, '', 'cached.example.org')).readResponse())!
+      const [, chunks] = /\r\n\r\n([^]*)$/.exec(
+        await (await ask(path, '', 'cached.example.org')).readResponse(),
+      )!
       return /^[0-9a-f]+\r\n/.test(chunks!) ? [...dechunk(chunks!)].join('') : chunks
     }
     assert.equal(await bodyOf('/whole'), 'v1.0v1.1v1.2')
@@ -197,7 +208,7 @@ test('answers that units stream', async (t) => {
 })
 
 function* dechunk(text: string): Generator<string> {
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const line = text.indexOf('\r\n', at)
     const size = Number.parseInt(text.slice(at, line), 16)
     if (!(size > 0)) return

@@ -19,7 +19,8 @@ export function sendToOrigin(exchange: Exchange, request: OriginRequest, handler
   const { origin, config } = site!
   if (spans === undefined) return origin.send(request, handler)
   // By the name of an endpoint its URL; undefined where files answer.
-  const urlOf = config.origin && ((name: string) => config.origin!.endpoints.find((own) => own.name === name)?.url)
+  const urlOf =
+    config.origin && ((name: string) => config.origin!.endpoints.find((own) => own.name === name)?.url)
   return new OriginSpan(spans, request, handler, urlOf).send(origin)
 }
 

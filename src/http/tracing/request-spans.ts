@@ -6,7 +6,14 @@
  * travelled together share a beginning and an end, as they are measured together.
  */
 import type { CallTrace } from '../../contract/host-calls.ts'
-import type { AttributeValue, Span, SpanEvent, SpanKind, SpanLink, SpanSink } from '../../contract/telemetry.ts'
+import type {
+  AttributeValue,
+  Span,
+  SpanEvent,
+  SpanKind,
+  SpanLink,
+  SpanSink,
+} from '../../contract/telemetry.ts'
 import { versionKey, type Phase, type UnitVersion } from '../../contract/unit.ts'
 import { headerValue } from '../../wire/http1/message.ts'
 import type { Exchange } from '../exchange.ts'

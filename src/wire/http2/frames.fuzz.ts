@@ -52,7 +52,12 @@ function makeData(random: Random, id: number): string {
   const text = random.pick(['', 'x', `GET ${SMUGGLED} HTTP/1.1\r\nHost: a.test\r\n\r\n`, '0\r\n\r\n'])
   const isPadded = random.chance(0.2)
   const payload = isPadded ? `\x02${text}\0\0` : text
-  return frame(FRAME.data, (isPadded ? FLAG.padded : 0) | (random.chance(0.5) ? FLAG.endStream : 0), id, payload)
+  return frame(
+    FRAME.data,
+    (isPadded ? FLAG.padded : 0) | (random.chance(0.5) ? FLAG.endStream : 0),
+    id,
+    payload,
+  )
 }
 
 const HOSTILE: readonly (readonly [name: string, value: string])[] = [

@@ -196,7 +196,8 @@ test('nghttp2 and we read each other: random lists, on one connection, both ways
       const [headers] = (await once(stream.resume(), 'response')) as [IncomingHttpHeaders]
       const read = asRecord(decoder.decode(blocks[n]!, LIMITS))
       assert.equal(read[':path'], `/${n}`, `seed ${seed}`)
-      for (const [name, value] of Object.entries(fields)) assert.equal(read[name], value, `seed ${seed}: ${name}`)
+      for (const [name, value] of Object.entries(fields))
+        assert.equal(read[name], value, `seed ${seed}: ${name}`)
       for (const [name, value] of Object.entries(answers[n]!))
         assert.equal(headers[name], value, `seed ${seed}: ${name}`)
     }
