@@ -10,13 +10,15 @@ import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-const COUNTER = `export default {
+const COUNTER = `import { edge } from 'orla'
+export default {
   paths: ['/count'],
-  async content() { return new Response(String(await edge.kv.increment('n'))) },
+  async content(_, edge) { return new Response(String(await edge.kv.increment('n'))) },
 }`
-const SLOW = `export default {
+const SLOW = `import { edge } from 'orla'
+export default {
   paths: ['/slow'],
-  async content() {
+  async content(_, edge) {
     await new Promise((resolve) => setTimeout(resolve, 700))
     return new Response('done ' + await edge.kv.increment('slow'))
   },
