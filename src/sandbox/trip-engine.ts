@@ -409,7 +409,7 @@ export class TripEngine implements LaneEvents {
       this.#tellLostBackground(slot)
       lane.markGone(slot)
       const why = slot.unit === guilty ? reason : 'crash'
-      for (const stream of [...slot.streams.values()]) stream.lost(why, message)
+      for (const stream of slot.streams.values()) stream.lost(why, message)
     }
     for (const invocation of this.#running.all()) {
       if (invocation.where?.lane !== lane || invocation.outcome !== 'running') continue
@@ -435,7 +435,7 @@ export class TripEngine implements LaneEvents {
       }
       if (slot.streams.size > 0) {
         isWaiting = true
-        for (const stream of [...slot.streams.values()]) stream.check()
+        for (const stream of slot.streams.values()) stream.check()
       }
       if (slot.background.size === 0) continue
       isWaiting = true

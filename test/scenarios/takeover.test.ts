@@ -27,14 +27,15 @@ export default {
 async function start(t: TestContext, units: Readonly<Record<string, string>> = { counter: COUNTER }) {
   const origin = await startOrigin(t)
   const config: ConfigInput = { sites: [{ origin: origin.url }], edge: { workers: 2 } }
-  let node: TestNode | undefined
+  const started: { node?: TestNode } = {}
   // Whoever serves in the end is no child of this test. Before its folder is removed: hooks run in the order in which they were added.
   t.after(async () => {
+    const { node } = started
     const pid = node && holder(node)
     if (pid !== undefined && pid !== node?.pid) await end(pid)
   })
-  node = await startNode(t, { config, units })
-  return node
+  started.node = await startNode(t, { config, units })
+  return started.node
 }
 
 /** Who has the data directory. */
