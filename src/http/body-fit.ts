@@ -14,3 +14,9 @@ export function withLength(fields: string, status: number, bytes: number): strin
   const rest = fields.replace(/^content-length: .*\r\n/m, '')
   return hasNoBody(status) ? rest : `${rest}content-length: ${bytes}\r\n`
 }
+
+/** What the header lines say of the length, where they do. */
+export function lengthIn(fields: string): number | undefined {
+  const [, length] = /^content-length: (\d+)\r$/im.exec(fields) ?? []
+  return length === undefined ? undefined : Number(length)
+}

@@ -15,7 +15,7 @@ import { editHeaders } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { viaMember } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
-import { hasNoBody, withLength } from './body-fit.ts'
+import { hasNoBody, lengthIn, withLength } from './body-fit.ts'
 import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
 import type { CacheJob } from './cache-job.ts'
@@ -395,9 +395,4 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (exchange.connection.hasSentHead) exchange.connection.cut()
     else exchange.answerOriginError(error)
   }
-}
-
-function lengthIn(fields: string): number | undefined {
-  const [, length] = /^content-length: (\d+)\r$/im.exec(fields) ?? []
-  return length === undefined ? undefined : Number(length)
 }

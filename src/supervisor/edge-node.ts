@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../base/clock.ts'
 import type { SharedWords } from '../base/shared-words.ts'
-import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import type { Environment } from '../config/telemetry.ts'
 import { EdgeError } from '../base/errors.ts'
@@ -31,15 +30,14 @@ import { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import { MetricSums } from './metric-sums.ts'
-import { nodeControl, unitStates } from './node-control.ts'
+import { nodeControl } from './node-control.ts'
 import { NodeMetrics } from './node-metrics.ts'
-import { ProcessMetrics, type RoleProcess } from './process-metrics.ts'
+import { NodeScrape } from './node-scrape.ts'
 import { Pulse } from './pulse.ts'
 import { Quarantines } from './quarantine.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
 import { SiteControl } from './site-control.ts'
-import { storeProblems } from './store-problems.ts'
 import { TailHub } from './tail-hub.ts'
 import { TelemetryKeeper } from './telemetry-keeper.ts'
 import { TlsKeeper } from './tls-keeper.ts'
@@ -96,7 +94,6 @@ export class EdgeNode {
   readonly #lines = new RepeatedLines()
   readonly #sums = new MetricSums()
   readonly #own = new NodeMetrics()
-  readonly #processes = new ProcessMetrics()
   readonly #changes: UnitChanges
   readonly #sites: SiteControl
   readonly #sandboxes: SandboxWatch
@@ -104,6 +101,7 @@ export class EdgeNode {
   readonly #tls: TlsKeeper
   readonly #acme: AcmeKeeper
   readonly #telemetry: TelemetryKeeper
+  readonly #scrape: NodeScrape
   readonly #identity = randomBytes(8).toString('hex')
   /** Versions whose bar was told of. */
   readonly #barred = new Set<string>()
@@ -177,6 +175,17 @@ export class EdgeNode {
       useChallenges: (challenges) => this.#tls.useChallenges(challenges),
     })
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
+    this.#scrape = new NodeScrape({
+      ...around,
+      pool: this.#pool,
+      epochs: this.#epochs,
+      quarantines: this.#quarantines,
+      sandboxes: this.#sandboxes,
+      own: this.#own,
+      sums: this.#sums,
+      others: [this.#kv, this.#timers, this.#tls, this.#telemetry],
+      isDraining: () => this.#isDraining,
+    })
     const onEnd = (ok: boolean, ms: number) => this.#own.countChange(ok, ms)
     this.#changes = new UnitChanges({
       ...around,
@@ -380,35 +389,6 @@ export class EdgeNode {
 
   async #samples(): Promise<readonly MetricSample[]> {
     await this.#pulse.take(SCRAPE_MAX_MS)
-    const facts = {
-      version: VERSION,
-      epoch: this.#epochs.live.epoch,
-      position: this.#around.store.position().id,
-      isReady: this.control.unready().length === 0,
-      isStoreWritable: storeProblems(this.#around.store.path).length === 0,
-      states: unitStates(this.#around.store, this.#quarantines, this.#epochs.live),
-      quarantined: this.#quarantines.all(),
-      workersReady: this.#pool.ready().length,
-      restarts: this.#pool.slots.map(({ index, restarts }) => ({ worker: index, count: restarts })),
-    }
-    return [
-      ...this.#own.samples(facts),
-      ...this.#processes.samples(this.#processList()),
-      ...this.#kv.metrics(),
-      ...this.#timers.metrics(),
-      ...this.#tls.samples(),
-      ...this.#telemetry.samples(),
-      ...this.#sums.total(),
-    ]
-  }
-
-  #processList(): RoleProcess[] {
-    const checker = this.#around.builder.pid
-    return [
-      { role: 'supervisor', pid: process.pid },
-      ...this.#pool.all().map(({ pid }) => ({ role: 'worker' as const, pid })),
-      ...this.#sandboxes.pids().map((pid) => ({ role: 'sandbox' as const, pid })),
-      ...(checker === undefined ? [] : [{ role: 'checker' as const, pid: checker }]),
-    ]
+    return this.#scrape.samples()
   }
 }

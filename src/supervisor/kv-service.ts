@@ -209,7 +209,7 @@ export class KvService {
     throw this.#problems.kv ?? new EdgeError('kv-unavailable', 'it is closed')
   }
 
-  metrics(): MetricSample[] {
+  samples(): MetricSample[] {
     const samples: MetricSample[] = []
     for (const [store, writer] of Object.entries(this.#writers)) {
       for (const { namespace, keys, bytes } of writer.usage) {

@@ -55,8 +55,8 @@ import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
 import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './quarantine.ts'
+import { readiness } from './readiness.ts'
 import type { SiteControl } from './site-control.ts'
-import { storeProblems } from './store-problems.ts'
 import type { TailHub } from './tail-hub.ts'
 import type { ChangeRequest, Plan } from './unit-changes.ts'
 import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
@@ -241,14 +241,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     logEntries: (after, limit) => store.read(after, limit),
     snapshot: () => store.snapshot(),
 
-    unready() {
-      const missing = pool.size - pool.ready().length
-      return [
-        ...(parts.isDraining() ? ['the node is draining'] : []),
-        ...(missing > 0 ? [`${missing} of ${pool.size} workers are not ready`] : []),
-        ...storeProblems(store.path),
-      ]
-    },
+    unready: () => readiness(parts).reasons,
   }
 
   function summary(name: string, pointer: UnitPointer, breakers: Breakers): UnitSummary {

@@ -106,7 +106,7 @@ export class UnitTimers {
     clearTimeout(this.#wake)
   }
 
-  metrics(): MetricSample[] {
+  samples(): MetricSample[] {
     return [...this.#counts].flatMap(([unit, counts]) =>
       Object.entries(counts).map(([result, value]) => ({
         name: 'orla_timer_runs_total',

@@ -45,12 +45,8 @@ export interface TextFilter {
 }
 
 /** What takes the place of a piece of the body: bytes, text (sent as UTF-8), or nothing to keep it as it is. */
-export type Filtered =
-  | void
-  | string
-  | Uint8Array
-  | ArrayBuffer
-  | Promise<void | string | Uint8Array | ArrayBuffer>
+export type Filtered = Piece | Promise<Piece>
+type Piece = void | string | Uint8Array | ArrayBuffer
 
 /** The handlers, in the order of a request's life. At least one is needed. Each may be async. */
 export interface Handlers {
