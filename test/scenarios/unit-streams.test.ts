@@ -23,7 +23,7 @@ const routes = {
   '/s/endless': (edge, key) => { let n = 0; return new ReadableStream({ pull(c) { n += 65536; c.enqueue(new Uint8Array(65536)) }, async cancel(why) { await edge.kv.put(key, n + ' ' + why.message) } }) },
   '/s/cancelled': async (edge, key) => String(await edge.kv.get(key)),
   '/s/fails': () => { let n = 0; return new ReadableStream({ async pull(c) { if (n++ > 0) throw new Error('broken'); c.enqueue(bytes('partial')) } }) },
-  '/s/loops': () => { let n = 0; return new ReadableStream({ async pull(c) { if (n++ > 0) for (;;); c.enqueue(bytes('partial')) } }) },
+  '/s/loops': () => { let n = 0; return new ReadableStream({ async pull(c) { if (n++ > 1) for (;;); c.enqueue(bytes('partial')) } }) },
   '/s/forever': () => new ReadableStream({ async pull(c) { await sleep(2); c.enqueue(bytes('tick')) } }),
   '/s/long': () => { let n = 0; return new ReadableStream({ async pull(c) { await sleep(1); c.enqueue(bytes('line ' + n + '\\n')); if (++n === 200) c.close() } }) },
 }
