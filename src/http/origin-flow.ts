@@ -29,8 +29,8 @@ import {
 } from './origin-units.ts'
 import { StandIn } from './stand-in.ts'
 import { sendToOrigin } from './tracing/origin-span.ts'
-import { CLIENT_GONE } from './unit-body-flow.ts'
 import { UnitFailure } from './unit-failure.ts'
+import { CLIENT_GONE } from './unit-trip.ts'
 
 /** Another protocol that the origin is asked to speak. */
 export interface UpgradeAsk {

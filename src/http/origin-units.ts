@@ -11,7 +11,7 @@ import { freshnessLifetime } from './caching/freshness.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
 import { editHeaders, parseFields, parseOriginEdits, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
-import { requestEdits, UnitTrip } from './unit-stage.ts'
+import { requestEdits, UnitTrip } from './unit-trip.ts'
 
 type Failed = (unit: string, reason: FailureReason) => void
 

@@ -4,7 +4,7 @@ import type { FailureReason } from '../contract/unit.ts'
 import type { UnitBodySink } from '../contract/unit-runner.ts'
 import { statusText } from '../wire/http1/serialise.ts'
 import type { StandInAnswer } from './origin-units.ts'
-import { CLIENT_GONE } from './unit-body-flow.ts'
+import { CLIENT_GONE } from './unit-trip.ts'
 import { UnitFailure } from './unit-failure.ts'
 
 const PIECE_BYTES = 64 * 1024

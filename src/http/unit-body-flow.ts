@@ -13,9 +13,8 @@ import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
 import type { InProgress } from './connection-host.ts'
 import type { Answer, Exchange } from './exchange.ts'
+import { CLIENT_GONE } from './unit-trip.ts'
 
-/** What a unit is told whose client has gone. */
-export const CLIENT_GONE = 'the client has gone'
 const UNWANTED = 'the answer has no body'
 
 /** The length that a unit gives its answer, in the record's form of headers. Undefined where it gives none, or none that means one. */
