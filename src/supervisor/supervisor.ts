@@ -38,7 +38,7 @@ import { assertLogsWritable } from './log-paths.ts'
 import { reloadTold } from './reload.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
-import { startBuilder, type UnitBuilder } from './unit-builder.ts'
+import { createBuilder, type UnitBuilder } from './unit-builder.ts'
 
 export interface SupervisorOptions {
   readonly clock?: Clock
@@ -151,7 +151,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const kvWords =
       (predecessor && inheritSharedWords(predecessor.kvWords, KV_WORDS)) ?? createSharedWords(KV_WORDS)
     made.push(() => kvWords.unlink())
-    const builder = options.builder ?? startBuilder(log)
+    const builder = options.builder ?? createBuilder(log)
     made.push(() => builder.close())
 
     const node: EdgeNode = new EdgeNode({
@@ -240,6 +240,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       made.push(() => watch.close())
     }
 
+    // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
+    builder.warm()
     predecessor?.ready(VERSION, node.applyKv)
     notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
     return {

@@ -131,5 +131,4 @@ export class Successor {
   }
 }
 
-const upgradeFailed = (what: string) =>
-  new EdgeError('upgrade-failed', `the new program ${what}; the one that ran before goes on`)
+const upgradeFailed = (what: string) => new EdgeError('upgrade-failed', `the new program ${what}`)
