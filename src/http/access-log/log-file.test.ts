@@ -8,6 +8,8 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readdirSync,
+  readlinkSync,
   readSync,
   renameSync,
   rmSync,
@@ -87,6 +89,26 @@ test('after `reopen` lines go to a new file, and none is lost on the way', async
   await file.close()
   assert.equal(readFileSync(`${path}.1`, 'latin1') + readFileSync(path, 'latin1'), 'one\ntwo\nthree\n')
   assert.ok(readFileSync(path, 'latin1').endsWith('three\n'))
+})
+
+test('a file that nothing is written to is closed, and opened again for the next line', async (t) => {
+  const path = join(folderFor(t), 'access.log')
+  const isOpen = () =>
+    readdirSync('/proc/self/fd').some((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === path
+      } catch {
+        return false
+      }
+    })
+  const file = new LogFile({ path, warn: (line) => assert.fail(line), unusedMs: 20 })
+  for (const line of ['one\n', 'two\n']) {
+    file.append(line)
+    await eventually(() => readFileSync(path, 'latin1').endsWith(line))
+    await eventually(() => !isOpen())
+  }
+  assert.equal(readFileSync(path, 'latin1'), 'one\ntwo\n')
+  await file.close()
 })
 
 test('a folder that is gone is told once, lines wait, and come when it is back', async (t) => {

@@ -17,6 +17,8 @@ const WAITING_MAX = 8 * 1024 * 1024
 const PIPE_PIECE = 4096
 const RETRY_MS = 1000
 const PIPE_RETRY_MS = 20
+/** A file that nothing is written to for so long is closed until there is a line: a reload may have left it out. */
+const UNUSED_MS = 60_000
 /** What a drain gives a disk that does not answer. */
 const CLOSE_MAX_MS = 2000
 
@@ -40,6 +42,8 @@ export interface LogFileOptions {
   readonly fd?: number
   /** Tells the operator. */
   readonly warn: (line: string) => void
+  /** Until a file that nothing is written to is closed, in milliseconds. Default 60,000. */
+  readonly unusedMs?: number
 }
 
 export class LogFile {
@@ -59,6 +63,7 @@ export class LogFile {
   /** A write, an open or a wait before the next attempt is under way. */
   #isBusy = false
   #retry: NodeJS.Timeout | undefined
+  #unused: NodeJS.Timeout | undefined
   #wantsReopen = false
   #failure: string | undefined
   #droppedBefore = 0
@@ -115,6 +120,7 @@ export class LogFile {
   /** Writes what waits, within the time that a disk is given. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
+    clearTimeout(this.#unused)
     if (this.#retry !== undefined) this.#endWait()
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, CLOSE_MAX_MS)
@@ -138,9 +144,22 @@ export class LogFile {
       } while (this.#wantsReopen)
       this.#isBusy = false
       this.#onIdle?.()
+      this.#closeUnused()
     } catch (error) {
       this.#fail(error as NodeJS.ErrnoException)
     }
+  }
+
+  #closeUnused(): void {
+    clearTimeout(this.#unused)
+    if (this.#options.fd !== undefined || this.#isClosed) return
+    this.#unused = setTimeout(() => {
+      const fd = this.#fd
+      if (this.#isBusy || fd === undefined) return
+      this.#fd = undefined
+      close(fd, () => {})
+    }, this.#options.unusedMs ?? UNUSED_MS)
+    this.#unused.unref()
   }
 
   async #open(): Promise<void> {
