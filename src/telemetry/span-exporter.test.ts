@@ -53,7 +53,8 @@ function stand(t: TestContext, url: string, more: Partial<CollectorSettings> = {
     headers: { 'api-key': 'very-secret' },
     protocol: 'http/protobuf',
     compression: 'gzip',
-    timeoutMs: 5000,
+    // An answer that is late has the batch sent again.
+    timeoutMs: 60_000,
     ca: undefined,
     ...more,
   }
