@@ -43,7 +43,7 @@ export interface Death {
 const GRACE_MS = 50
 /** So long without a sign it is ended, and nobody is blamed. */
 const STALL_MS = 2000
-const BOOT_MS = 20_000
+const BOOT_MS = 60_000
 /** A process that was asked to end does so within this time, or is killed. */
 const END_MS = 500
 const MEMORY_EVERY_MS = 50
