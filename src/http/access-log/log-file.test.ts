@@ -47,6 +47,7 @@ test('lines are appended whole and in order, behind what is there, also those lo
   const long = `${'y'.repeat(200_000)}\n`
   for (let i = 0; i < 5000; i += 1) file.append(lineOf(i))
   file.append(long)
+  await eventually(() => file.written === 5001, { withinMs: 120_000 })
   await file.close()
   assert.equal(readFileSync(path, 'latin1'), `before\n${expected(5000)}${long}`)
   assert.deepEqual([file.written, file.dropped], [5001, 0])
@@ -66,6 +67,7 @@ test("two writers to one file keep each other's lines whole", async (t) => {
   const path = join(folderFor(t), 'access.log')
   const files = [0, 1].map(() => new LogFile({ path, warn: (line) => assert.fail(line) }))
   for (let i = 0; i < 4000; i += 1) for (const [n, file] of files.entries()) file.append(`${n} ${lineOf(i)}`)
+  await eventually(() => files.every(({ written }) => written === 4000), { withinMs: 120_000 })
   await Promise.all(files.map((file) => file.close()))
   const lines = readFileSync(path, 'latin1').split('\n').slice(0, -1)
   for (const n of [0, 1]) {
@@ -152,10 +154,13 @@ test('a pipe that nobody reads holds up nobody', async (t) => {
   for (let i = 0; i < 1000; i += 1) file.append(lineOf(i))
   const whole = `early\n${expected(1000)}`
   let text = ''
-  await eventually(() => {
-    text += readWhatIsThere(reader)
-    return text.length === whole.length
-  })
+  await eventually(
+    () => {
+      text += readWhatIsThere(reader)
+      return text.length === whole.length
+    },
+    { withinMs: 120_000 },
+  )
   assert.equal(text, whole)
   await file.close()
 })
