@@ -33,6 +33,7 @@ export class Collector {
   readonly #url: URL
   readonly #agent: HttpAgent | HttpsAgent
   #abort: (() => void) | undefined
+  #isClosed = false
 
   constructor(settings: CollectorSettings, contentType: string) {
     this.#settings = settings
@@ -48,11 +49,14 @@ export class Collector {
   async send(report: Buffer): Promise<Delivery> {
     const isGzip = this.#settings.compression === 'gzip'
     const body = isGzip ? await compressed(report, { level: constants.Z_BEST_SPEED }) : report
+    // It may have been closed while this was compressed, or put together.
+    if (this.#isClosed) return { kind: 'later', why: 'it was given up', afterMs: undefined }
     return this.#post(body, isGzip)
   }
 
-  /** Ends an attempt that is under way, and lets the connection go. */
+  /** Ends an attempt that is under way, and lets the connection go. None is made from here on. */
   close(): void {
+    this.#isClosed = true
     this.#abort?.()
     this.#agent.destroy()
   }
