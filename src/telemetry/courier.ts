@@ -24,7 +24,11 @@ const REASONS: readonly DropReason[] = ['full', 'unreachable', 'refused', 'rejec
 
 const WAIT_FIRST_MS = 1000
 const WAIT_MAX_MS = 30_000
-/** A collector may ask for no more. */
+/**
+ * A collector may ask for no less and no more: `Retry-After: 0`, or a date that our clock has passed, would have it asked without a pause
+ * by every worker.
+ */
+const ASKED_WAIT_MIN_MS = 1000
 const ASKED_WAIT_MAX_MS = 5 * 60_000
 
 export interface CourierDeps {
@@ -130,8 +134,11 @@ export class Courier {
     this.#waitMs = Math.min(WAIT_MAX_MS, this.#waitMs * 2 || WAIT_FIRST_MS)
     // Half of it by chance: nodes that lost the same collector do not come back together.
     const ownMs = this.#waitMs * (0.5 + this.#deps.random() / 2)
-    this.#wasAsked = delivery.afterMs !== undefined
-    this.#notBefore = performance.now() + Math.min(ASKED_WAIT_MAX_MS, delivery.afterMs ?? ownMs)
+    const { afterMs } = delivery
+    this.#wasAsked = afterMs !== undefined
+    const waitMs =
+      afterMs === undefined ? ownMs : Math.min(ASKED_WAIT_MAX_MS, Math.max(ASKED_WAIT_MIN_MS, afterMs))
+    this.#notBefore = performance.now() + waitMs
     return false
   }
 

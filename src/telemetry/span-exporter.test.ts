@@ -174,6 +174,21 @@ test('503 with Retry-After is waited for, and the same spans are sent again once
   assert.match(warnings[0]!, /\(status 503\)/)
 })
 
+test('a collector that is overloaded and names no time to wait is not asked without a pause', async (t) => {
+  for (const after of ['0', 'Thu, 01 Jan 1970 00:00:00 GMT']) {
+    let refused = 0
+    const collector = await startCollector(t, (response, _report, index) => {
+      if (index > 0) return void response.end()
+      refused = performance.now()
+      response.writeHead(503, { 'retry-after': after }).end()
+    })
+    const { exporter, count } = stand(t, collector.url)
+    many(exporter, 3)
+    await eventually(() => count('sent') === 3)
+    assert.ok(collector.reports[1]!.atMs - refused >= 990, `it did not wait after ${after}`)
+  }
+})
+
 test('what a collector refuses is not sent again, and what it does not take is counted, in both forms', async (t) => {
   const partial = {
     'http/json': ['application/json', '{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too\\nold"}}'],
