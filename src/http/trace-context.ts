@@ -1,6 +1,6 @@
 /** Reads `traceparent` (W3C Trace Context §3.2): which trace a request belongs to, and under which span. */
 
-import { headerValue, headerValues } from '../wire/http1/message.ts'
+import { headerValues, type RequestHead } from '../wire/http1/message.ts'
 import type { Exchange } from './exchange.ts'
 import { randomHex } from './request-id.ts'
 
@@ -14,7 +14,7 @@ export interface TraceParent {
 }
 
 /** Undefined where there is none, or one that is not valid: then the request starts a trace of its own. */
-export function parseTraceParent(text: string | undefined): TraceParent | undefined {
+function parseTraceParent(text: string | undefined): TraceParent | undefined {
   if (text === undefined) return undefined
   const [, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? []
   if (traceId === undefined || (text.startsWith('00') && text.length !== 55)) return undefined
@@ -48,13 +48,17 @@ export function traceOf(exchange: Exchange): TraceContext | undefined {
   return (exchange.trace = continuedTrace(exchange) ?? newTrace(isSampled))
 }
 
+/** What a request says of its trace. Said twice it is not valid: a client could stand before a proxy that adds its own. */
+export const claimedParent = ({ headers }: RequestHead): TraceParent | undefined =>
+  parseTraceParent(headerValues(headers, 'traceparent'))
+
 /** W3C Trace Context §3.3.1.5: a longer list need not be passed on. */
 const STATE_MAX = 512
 
 /** As this hop of the trace that a trusted proxy brings. */
 export function continuedTrace({ connection, head }: Exchange): TraceContext | undefined {
   if (connection.peer?.isTrusted !== true) return undefined
-  const parent = parseTraceParent(headerValue(head.headers, 'traceparent'))
+  const parent = claimedParent(head)
   if (parent === undefined) return undefined
   const state = headerValues(head.headers, 'tracestate') ?? ''
   return {

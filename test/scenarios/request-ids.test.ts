@@ -69,6 +69,12 @@ test('requests have an id, which origins, units and, where told so, clients lear
   ) as Seen
   assert.match(begun['traceparent']!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
   assert.equal(begun['tracestate'], undefined)
+  // Two of them are none (W3C Trace Context: a proxy that adds its own does not make that of a client valid).
+  const twice = JSON.parse(
+    (await trusting.request('/h', { headers: { traceparent: [parent, parent], tracestate: 'a=1' } })).text,
+  ) as Seen
+  assert.match(twice['traceparent']!, /^00-(?!0af7651916cd43dd8448eb211c80319c)[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+  assert.equal(twice['tracestate'], undefined)
   const passed = JSON.parse((await plain.request('/g', { headers })).text) as Seen
   assert.equal(passed['traceparent'], parent)
 })

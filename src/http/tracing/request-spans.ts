@@ -15,10 +15,9 @@ import type {
   SpanSink,
 } from '../../contract/telemetry.ts'
 import { versionKey, type Phase, type UnitVersion } from '../../contract/unit.ts'
-import { headerValue } from '../../wire/http1/message.ts'
 import type { Exchange } from '../exchange.ts'
 import { randomHex } from '../request-id.ts'
-import { continuedTrace, newTrace, parseTraceParent, type TraceContext } from '../trace-context.ts'
+import { claimedParent, continuedTrace, newTrace, type TraceContext } from '../trace-context.ts'
 import { cut, requestAttributes, spanName } from './span-attributes.ts'
 
 /** Spans below that of a request, at most. */
@@ -240,7 +239,7 @@ export class RequestSpans {
 
   /** The trace of a client that is not trusted goes on elsewhere; whoever has both finds one from the other. */
   private linksToStrangers(): readonly SpanLink[] {
-    const claimed = parseTraceParent(headerValue(this.exchange.head.headers, 'traceparent'))
+    const claimed = claimedParent(this.exchange.head)
     return claimed === undefined ? NO_LINKS : [{ traceId: claimed.traceId, spanId: claimed.spanId }]
   }
 }
