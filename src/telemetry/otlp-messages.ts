@@ -2,13 +2,14 @@
  * The messages of OTLP 1.x that we send, with the names that they have in JSON
  * (https://github.com/open-telemetry/opentelemetry-proto, `trace.proto`, `metrics.proto`, `common.proto`).
  */
-import type { Attributes } from '../contract/telemetry.ts'
+import type { AttributeValue, Attributes } from '../contract/telemetry.ts'
 import { field, type Message } from './protobuf.ts'
 
 // A value of a choice is told though it be empty or zero.
 const ANY_VALUE: Message = [
   field('stringValue', 1, 'string', true),
   field('boolValue', 2, 'bool', true),
+  field('intValue', 3, 'int', true),
   field('doubleValue', 4, 'double', true),
 ]
 const KEY_VALUE: Message = [field('key', 1, 'string'), field('value', 2, ANY_VALUE)]
@@ -78,20 +79,23 @@ export const METRIC: Message = [
 /** Microseconds since 1970 as nanoseconds, in the text that JSON has for numbers of 64 bits. */
 export const nanos = (us: number): string => `${Math.round(us)}000`
 
-/** Attributes as OTLP has them. Numbers are doubles: a name keeps its type, whatever the number. */
+/** Attributes as OTLP has them. */
 export function keyValues(attributes: Attributes): object[] {
   const pairs: object[] = []
   for (let i = 0; i < attributes.length; i += 2) {
-    const value = attributes[i + 1]!
-    pairs.push({
-      key: attributes[i],
-      value:
-        typeof value === 'string'
-          ? { stringValue: value }
-          : typeof value === 'number'
-            ? { doubleValue: value }
-            : { boolValue: value },
-    })
+    const key = attributes[i] as string
+    pairs.push({ key, value: anyValue(key, attributes[i + 1]!) })
   }
   return pairs
+}
+
+/**
+ * Numbers are whole, as the semantic conventions have statuses and ports; but those of milliseconds are doubles also where one is whole,
+ * as a name keeps its type.
+ */
+function anyValue(key: string, value: AttributeValue): object {
+  if (typeof value === 'string') return { stringValue: value }
+  if (typeof value === 'boolean') return { boolValue: value }
+  const isWhole = Number.isSafeInteger(value) && value >= 0 && !key.endsWith('_ms')
+  return isWhole ? { intValue: String(value) } : { doubleValue: value }
 }

@@ -5,7 +5,8 @@
  * writer works from the end of its buffer to the front: so the length of a message is known when it is written.
  */
 
-type Scalar = 'string' | 'hex' | 'double' | 'fixed32' | 'fixed64' | 'enum' | 'bool'
+/** `int` is `int64`, of numbers that are not negative. */
+type Scalar = 'string' | 'hex' | 'double' | 'fixed32' | 'fixed64' | 'int' | 'enum' | 'bool'
 
 interface Field {
   readonly name: string
@@ -193,6 +194,7 @@ function writeBare(type: Scalar, value: unknown): number {
     case 'fixed32':
       writer.fixed32(value as number)
       return I32
+    case 'int':
     case 'enum':
     case 'bool':
       writer.varint(Number(value))

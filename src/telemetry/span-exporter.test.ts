@@ -27,6 +27,8 @@ const SPAN: Span = {
     'GET',
     'http.response.status_code',
     200,
+    'orla.origin.connect_ms',
+    3,
     'flag',
     false,
     'empty',
@@ -110,10 +112,11 @@ test('a span arrives whole in both forms', async (t) => {
       flags: 0x301,
       attributes: {
         'http.request.method': 'GET',
-        'http.response.status_code': 200,
+        'http.response.status_code': 200n,
+        'orla.origin.connect_ms': 3,
         flag: false,
         empty: '',
-        text: SPAN.attributes[9],
+        text: SPAN.attributes[11],
       },
       status: { code: 2, message: '' },
       events: [

@@ -41,7 +41,8 @@ export interface ReadMetric {
   readonly points: readonly ReadPoint[]
 }
 
-export type Attributes = Readonly<Record<string, string | number | boolean>>
+/** Whole numbers are a `bigint`, others a `number`. */
+export type Attributes = Readonly<Record<string, string | number | bigint | boolean>>
 
 export interface ReadReport {
   readonly resource: Attributes
@@ -108,7 +109,11 @@ export function readJson(text: string): ReadReport {
 
 function jsonAttributes(pairs: readonly { key: string; value: Json }[]): Attributes {
   return Object.fromEntries(
-    pairs.map(({ key, value }) => [key, value.stringValue ?? value.boolValue ?? value.doubleValue]),
+    pairs.map(({ key, value }) => [
+      key,
+      // ProtoJSON has texts for numbers of 64 bits.
+      value.stringValue ?? value.boolValue ?? value.doubleValue ?? BigInt(value.intValue),
+    ]),
   )
 }
 
@@ -204,10 +209,15 @@ function attributesOf(fields: Fields, number: number): Attributes {
   return Object.fromEntries(
     fields.messages(number).map((pair) => {
       const value = pair.message(2)
-      const read = value.has(1) ? value.text(1) : value.has(2) ? value.number(2) === 1 : value.double(4)
-      return [pair.text(1), read]
+      return [pair.text(1), valueOf(value)]
     }),
   )
+}
+
+function valueOf(value: Fields): Attributes[string] {
+  if (value.has(1)) return value.text(1)
+  if (value.has(2)) return value.number(2) === 1
+  return value.has(3) ? BigInt(value.number(3)) : value.double(4)
 }
 
 const spanOf = (fields: Fields): ReadSpan => ({
