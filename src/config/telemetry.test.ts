@@ -91,6 +91,10 @@ test('what cannot be understood is an error that names it, and shows no secret',
     [{ ...endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'host=very-secret' }, /OTEL_EXPORTER_OTLP_HEADERS/],
     [{ ...endpoint, OTEL_RESOURCE_ATTRIBUTES: many }, /OTEL_RESOURCE_ATTRIBUTES .*at most 64/],
     [
+      { ...endpoint, OTEL_TRACES_SAMPLER: 'xray', OTEL_TRACES_SAMPLER_ARG: '0.01' },
+      /OTEL_TRACES_SAMPLER .*expected "always_on" or/,
+    ],
+    [
       { ...endpoint, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '2' },
       /OTEL_TRACES_SAMPLER_ARG .*from 0 to 1/,
     ],

@@ -104,6 +104,15 @@ function urlOf(signal: Signal, otlp: OtlpConfig, endpoint: string | undefined, v
   return withPath(all === undefined ? DEFAULT_ENDPOINT : checkedUrl(all))
 }
 
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const
+
 interface Variable {
   readonly name: string
   readonly value: string
@@ -139,7 +148,7 @@ class Variables {
   }
 
   sample(): number | undefined {
-    const sampler = this.text('OTEL_TRACES_SAMPLER')
+    const sampler = oneOf(this.variable('OTEL_TRACES_SAMPLER'), SAMPLERS)
     if (sampler === 'always_off' || sampler === 'parentbased_always_off') return 0
     if (sampler === undefined || !sampler.endsWith('traceidratio')) return undefined
     const given = this.variable('OTEL_TRACES_SAMPLER_ARG')
