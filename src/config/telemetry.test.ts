@@ -61,6 +61,12 @@ test('the configuration goes before the environment, and a signal before all', (
   assert.equal(settings({})!.traces!.sample, 1)
 })
 
+test('no time is longer than a timer takes', () => {
+  const { traces, metrics } = settings({ timeout: '30d', metrics: { every: '1000h' } })!
+  assert.deepEqual([traces!.collector.timeoutMs, metrics!.everyMs], [2 ** 31 - 1, 2 ** 31 - 1])
+  assert.equal(settings({ metrics: { every: '1ms' } })!.metrics!.everyMs, 100)
+})
+
 test('a node says who it is, unless it is told', () => {
   const { resource } = settings(
     { resource: { zone: 'gru' } },

@@ -23,6 +23,8 @@ const DEFAULT_ENDPOINT = 'http://localhost:4318'
 const DEFAULT_TIMEOUT_MS = 10_000
 const DEFAULT_EVERY_MS = 60_000
 const EVERY_MIN_MS = 100
+/** A timer that is set for longer fires at once, and again and again: some 24 days. */
+const TIMER_MAX_MS = 2 ** 31 - 1
 
 export interface NodeIdentity {
   readonly name: string
@@ -69,9 +71,12 @@ export function telemetrySettings(
         ? undefined
         : {
             collector: collectorOf('metrics', otlp, metrics.endpoint, variables),
-            everyMs: Math.max(
-              EVERY_MIN_MS,
-              metrics.every ?? variables.milliseconds('OTEL_METRIC_EXPORT_INTERVAL') ?? DEFAULT_EVERY_MS,
+            everyMs: Math.min(
+              TIMER_MAX_MS,
+              Math.max(
+                EVERY_MIN_MS,
+                metrics.every ?? variables.milliseconds('OTEL_METRIC_EXPORT_INTERVAL') ?? DEFAULT_EVERY_MS,
+              ),
             ),
           },
   }
@@ -88,7 +93,7 @@ function collectorOf(signal: Signal, otlp: OtlpConfig, endpoint: string | undefi
     protocol:
       otlp.protocol ?? oneOf(own('PROTOCOL'), ['http/protobuf', 'http/json'] as const) ?? 'http/protobuf',
     compression: otlp.compression ?? oneOf(own('COMPRESSION'), ['gzip', 'none'] as const) ?? 'gzip',
-    timeoutMs: otlp.timeout ?? millisecondsOf(own('TIMEOUT')) ?? DEFAULT_TIMEOUT_MS,
+    timeoutMs: Math.min(TIMER_MAX_MS, otlp.timeout ?? millisecondsOf(own('TIMEOUT')) ?? DEFAULT_TIMEOUT_MS),
     ca: caPath === undefined ? undefined : readCa(caPath),
   }
 }
