@@ -27,6 +27,8 @@ export interface OriginRequest {
 export interface OriginHandler {
   /** 1xx other than 101, which comes by `onHead`, and only if `upgrade` asked for it. */
   onInformational?(head: ResponseHead): void
+  /** Before the head: that endpoint failed by this word or status of `retries.on`, and the request is sent once more, there or elsewhere. */
+  onRetry?(endpoint: string, reason: string | number): void
   onHead(head: ResponseHead): void
   /** A piece of the body, without its framing. Valid until this returns: copy what is kept. Return false to pause; then call `resume`. */
   onData(chunk: Buffer): boolean

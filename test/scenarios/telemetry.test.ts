@@ -157,6 +157,32 @@ test('a sampled request of a trusted proxy is a part of its trace, with what was
   for (const shown of [text, node.stderr()]) assert.ok(!shown.includes('very-secret'))
 })
 
+test('what was tried again is told by the span of the origin', async (t) => {
+  let asked = 0
+  const origin = await startOrigin(t, (_, response) => {
+    asked += 1
+    response.statusCode = asked === 1 ? 503 : 200
+    response.end('hello')
+  })
+  const collector = await startCollector(t)
+  const one = { url: origin.url, name: 'one' }
+  const node = await startNode(t, {
+    config: {
+      telemetry: { otlp: { endpoint: collector.url, metrics: false } },
+      sites: [{ origin: { endpoints: [one], passive: false, retries: { on: [503] } } }],
+    },
+  })
+  assert.equal((await node.request('/again')).status, 200)
+  const [again] = await childrenOf(collector, await collector.span(isOf('/again')), 1)
+  assert.equal(again!.attributes['http.request.resend_count'], 1n)
+  assert.equal(again!.status.code, 0)
+  const [retry, ...more] = again!.events
+  assert.deepEqual(more, [])
+  assert.equal(retry!.name, 'retry')
+  assert.deepEqual(retry!.attributes, { 'orla.origin.endpoint': 'one', 'orla.retry.reason': '503' })
+  assert.ok(again!.start <= retry!.at && retry!.at <= again!.end)
+})
+
 test('the environment alone is enough; strangers decide nothing; HTTP/2 and WebSockets are requests', async (t) => {
   const origin = await startWebSocketOrigin(t)
   const collector = await startCollector(t)

@@ -81,6 +81,12 @@ export class Call implements SentCall {
     return !this.bodyStarted && IDEMPOTENT.has(this.request.method)
   }
 
+  /** The endpoint where it is failed, and it goes on: see `goTo`. */
+  countRetry(reason: string | number): void {
+    this.retries += 1
+    this.handler.onRetry?.(this.endpoint, reason)
+  }
+
   goTo(member: Member): void {
     if (this.member !== undefined) {
       this.tried = [...this.tried, this.member]

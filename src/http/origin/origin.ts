@@ -148,7 +148,7 @@ class PooledOrigin implements Origin, Attempts {
       return false
     }
     this.retries.count(String(reason))
-    call.retries += 1
+    call.countRetry(reason)
     if (typeof reason === 'number') call.dropAnswer()
     call.goTo(next)
     return true

@@ -2,11 +2,11 @@
  * A request to the origin as a span of its own. The origin continues the trace under that span: its id is what goes out in `traceparent`.
  *
  * Stands between the flow of an answer and the origin where a request is sampled; nowhere else. Attempts at several endpoints are one span,
- * which names the last of them.
+ * which names the last of them and has an event for each that failed before it.
  */
 import type { EdgeError } from '../../base/errors.ts'
 import type { Origin, OriginHandler, OriginRequest, SentCall } from '../../contract/origin.ts'
-import type { AttributeValue } from '../../contract/telemetry.ts'
+import type { AttributeValue, SpanEvent } from '../../contract/telemetry.ts'
 import type { HeaderList, ResponseHead } from '../../wire/http1/message.ts'
 import type { Exchange } from '../exchange.ts'
 import { randomHex } from '../request-id.ts'
@@ -36,6 +36,8 @@ class OriginSpan implements OriginHandler {
   private call: SentCall | undefined
   private head: ResponseHead | undefined
   private isOver = false
+  /** Bounded by `retries.max`. */
+  private readonly retries: SpanEvent[] = []
 
   constructor(spans: RequestSpans, request: OriginRequest, handler: OriginHandler, urlOf: UrlOf | undefined) {
     this.spans = spans
@@ -59,6 +61,12 @@ class OriginSpan implements OriginHandler {
 
   onInformational(head: ResponseHead): void {
     this.handler.onInformational?.(head)
+  }
+
+  onRetry(endpoint: string, reason: string | number): void {
+    const { spans } = this
+    const attributes = ['orla.origin.endpoint', endpoint, 'orla.retry.reason', String(reason)]
+    this.retries.push({ name: 'retry', atUs: spans.unixUs(spans.nowMs()), attributes })
   }
 
   onHead(head: ResponseHead): void {
@@ -89,7 +97,7 @@ class OriginSpan implements OriginHandler {
   private end(failure: string | undefined, error: EdgeError | undefined): void {
     if (this.isOver) return
     this.isOver = true
-    const { spans, request, head } = this
+    const { spans, request, head, retries } = this
     const endMs = spans.nowMs()
     // Both sides may end a tunnel at any time.
     const isTunnel = head?.status === 101 && error === undefined
@@ -107,13 +115,15 @@ class OriginSpan implements OriginHandler {
       endMs,
       attributes,
       error: isError ? (error === undefined ? '' : error.code) : undefined,
-      ...(error !== undefined && { events: [spans.exception(error.code, error.message, endMs)] }),
+      events:
+        error === undefined ? retries : [...retries, spans.exception(error.code, error.message, endMs)],
     })
   }
 
   private attributes(): AttributeValue[] {
-    const { request, head, call, urlOf, spans } = this
+    const { request, head, call, urlOf, spans, retries } = this
     const attributes = methodAttributes(request.method)
+    if (retries.length > 0) attributes.push('http.request.resend_count', retries.length)
     if (head !== undefined) attributes.push('http.response.status_code', head.status)
     const path = spans.withQuery ? request.target : request.target.replace(/\?.*/s, '')
     if (urlOf === undefined) return [...attributes, 'url.path', received(path)]
