@@ -183,6 +183,40 @@ test('what was tried again is told by the span of the origin', async (t) => {
   assert.ok(again!.start <= retry!.at && retry!.at <= again!.end)
 })
 
+test('what a unit fetched is told by the conventions', async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    response.statusCode = request.url!.startsWith('/missing') ? 404 : 200
+    response.end('hello')
+  })
+  const collector = await startCollector(t)
+  const node = await startNode(t, {
+    config: {
+      edge: { fetch: { allowPrivate: true } },
+      telemetry: { otlp: { endpoint: collector.url, metrics: false } },
+      sites: [{ origin: origin.url }],
+    },
+    units: {
+      fetcher: `export default { paths: ['/fetch'], async access() { await fetch('${origin.url}/missing?key=1') } }`,
+    },
+  })
+  assert.equal((await node.request('/fetch')).status, 200)
+  const below = await childrenOf(collector, await collector.span(isOf('/fetch')), 2)
+  const unit = below.find(({ name }) => name === 'unit fetcher')!
+  const [fetched] = await childrenOf(collector, unit, 1)
+  assert.deepEqual([fetched!.name, fetched!.kind, fetched!.status.code], ['GET', CLIENT, 2])
+  assert.deepEqual(fetched!.attributes, {
+    'orla.call.kind': 'fetch',
+    'orla.call.target': `GET ${origin.url}/missing`,
+    'orla.call.result': '404',
+    'http.request.method': 'GET',
+    'server.address': '127.0.0.1',
+    'server.port': BigInt(new URL(origin.url).port),
+    'url.full': `${origin.url}/missing`,
+    'http.response.status_code': 404n,
+    'error.type': '404',
+  })
+})
+
 test('the environment alone is enough; strangers decide nothing; HTTP/2 and WebSockets are requests', async (t) => {
   const origin = await startWebSocketOrigin(t)
   const collector = await startCollector(t)

@@ -18,7 +18,7 @@ import { versionKey, type Phase, type UnitVersion } from '../../contract/unit.ts
 import type { Exchange } from '../exchange.ts'
 import { randomHex } from '../request-id.ts'
 import { claimedParent, continuedTrace, newTrace, type TraceContext } from '../trace-context.ts'
-import { cut, requestAttributes, spanName } from './span-attributes.ts'
+import { cut, fetchAttributes, requestAttributes, spanName } from './span-attributes.ts'
 
 /** Spans below that of a request, at most. */
 const CHILDREN_MAX = 128
@@ -180,21 +180,31 @@ export class RequestSpans {
   }
 
   private call({ kind, target, startedMs, ms, result }: CallTrace, parentSpanId: string): void {
+    const isFetch = kind === 'fetch'
+    const shown = cut(isFetch && !this.withQuery ? target.replace(/[?#].*/s, '') : target)
+    const attributes: AttributeValue[] = [
+      'orla.call.kind',
+      kind,
+      'orla.call.target',
+      shown,
+      'orla.call.result',
+      result,
+    ]
+    // `GET https://example.org/`; empty where it could not be read.
+    const [method = '', url = ''] = isFetch ? shown.split(' ') : []
+    // 4xx and 5xx are failures to whoever asked, as they are of the origin.
+    const hasFailed = isFetch && !/^[123]\d\d$/.test(result)
+    if (isFetch) attributes.push(...fetchAttributes(method, url, result))
+    if (hasFailed) attributes.push('error.type', result)
     this.child({
       spanId: randomHex(8),
       parentSpanId,
-      name: kind,
-      kind: kind === 'fetch' ? 'client' : 'internal',
+      name: isFetch ? spanName(method) : kind,
+      kind: isFetch ? 'client' : 'internal',
       startMs: startedMs,
       endMs: startedMs + ms,
-      attributes: [
-        'orla.call.kind',
-        kind,
-        'orla.call.target',
-        cut(kind === 'fetch' && !this.withQuery ? target.replace(/[?#].*/s, '') : target),
-        'orla.call.result',
-        result,
-      ],
+      attributes,
+      error: hasFailed ? '' : undefined,
     })
   }
 

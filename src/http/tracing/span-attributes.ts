@@ -56,6 +56,18 @@ export function serverAttributes(authority: string, defaultPort: number): Attrib
   return ['server.address', received(host), 'server.port', port === undefined ? defaultPort : Number(port)]
 }
 
+/** Of a unit's `fetch`: `url` as it was asked, `result` a status or the code of an error. */
+export function fetchAttributes(method: string, url: string, result: string): AttributeValue[] {
+  const parsed = URL.parse(url)
+  // What could not be read was not sent.
+  if (parsed === null) return []
+  const { host, protocol } = parsed
+  const attributes = methodAttributes(method)
+  attributes.push(...serverAttributes(host, protocol === 'https:' ? 443 : 80), 'url.full', url)
+  if (/^\d{3}$/.test(result)) attributes.push('http.response.status_code', Number(result))
+  return attributes
+}
+
 /** Of the span of a request that is over. */
 export function requestAttributes(exchange: Exchange, withQuery: boolean): AttributeValue[] {
   const { head, client, connection, answered, site, cacheResult } = exchange
