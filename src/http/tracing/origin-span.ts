@@ -115,8 +115,7 @@ class OriginSpan implements OriginHandler {
       endMs,
       attributes,
       error: isError ? (error === undefined ? '' : error.code) : undefined,
-      events:
-        error === undefined ? retries : [...retries, spans.exception(error.code, error.message, endMs)],
+      events: error === undefined ? retries : [...retries, spans.exception(error.code, error.message, endMs)],
     })
   }
 
