@@ -113,6 +113,20 @@ test('a file that nothing is written to is closed, and opened again for the next
   await file.close()
 })
 
+test('a pipe that nothing is written to stays open: its reader does not come to the end', async (t) => {
+  const path = join(folderFor(t), 'pipe')
+  execFileSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  t.after(() => closeSync(reader))
+  const file = new LogFile({ path, warn: (line) => assert.fail(line), unusedMs: 1 })
+  file.append('one\n')
+  await eventually(() => readWhatIsThere(reader) === 'one\n')
+  // EAGAIN, which is read as nothing, as long as a writer has it open; the end is read as nothing, too.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.throws(() => readSync(reader, Buffer.alloc(1)), /EAGAIN/)
+  await file.close()
+})
+
 test('a folder that is gone is told once, lines wait, and come when it is back', async (t) => {
   const folder = join(folderFor(t), 'logs')
   const warnings: string[] = []

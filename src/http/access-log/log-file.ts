@@ -152,7 +152,8 @@ export class LogFile {
 
   #closeUnused(): void {
     clearTimeout(this.#unused)
-    if (this.#options.fd !== undefined || this.#isClosed) return
+    // Whoever reads a pipe would take it for the end.
+    if (this.#options.fd !== undefined || this.#isPipe || this.#isClosed) return
     this.#unused = setTimeout(() => {
       const fd = this.#fd
       if (this.#isBusy || fd === undefined) return
