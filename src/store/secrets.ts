@@ -67,10 +67,15 @@ export function openSecrets(directory: string, environment?: string): RotatableS
         })
       }
       const next = given === undefined ? randomBytes(KEY_BYTES) : parseKey(given, 'the new key')
+      key ??= existsSync(path) ? readKey(path) : undefined
+      if (key?.equals(next)) {
+        throw new EdgeError('request-invalid', 'the new key is the one that secrets are sealed with already')
+      }
       if (!environment) writeSecretFile(nextPath, next.toString('base64'))
       reseal(secrets, secretsOf(next))
-      if (!environment) renameSync(nextPath, path)
+      // From here on it counts, also where the file cannot be renamed now: `settle` does it later.
       key = next
+      if (!environment) renameSync(nextPath, path)
       return keyPrint(next)
     },
     settle(sample) {

@@ -122,6 +122,7 @@ test('a key from the environment gives way to one that is named, and no file is 
   opened(directory, (store) => {
     const box = openSecrets(directory, first)
     assert.throws(() => rotateSecrets(store, box), /the key of this node comes from ORLA_SECRET_KEY/)
+    assert.throws(() => rotateSecrets(store, box, first), /the one that secrets are sealed with already/)
     assert.equal(rotateSecrets(store, box, second).secrets, 2 * VERSIONS)
     assertReadable(store, box)
     assertReadable(store, openSecrets(directory, second))
