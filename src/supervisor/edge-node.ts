@@ -203,7 +203,12 @@ export class EdgeNode {
       kv: this.#kv,
       tailHub: this.#tailHub,
       make: (request, options) => this.#make(request, options),
-      inTurn: (work) => this.#changes.inTurn(work),
+      // Asked in its turn: what waited for one may come to it when another program has the store.
+      inTurn: (work) =>
+        this.#changes.inTurn(() => {
+          this.#assertTakesChanges()
+          return work()
+        }),
       sites,
       checkSignature,
       shareQuarantine: () => this.#shareQuarantine(),
@@ -214,9 +219,13 @@ export class EdgeNode {
   }
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
+    this.#assertTakesChanges()
+    return this.#changes.make(request, options)
+  }
+
+  #assertTakesChanges(): void {
     if (this.#isDraining) throw new EdgeError('draining', 'the node is shutting down, and takes no changes')
     if (this.#isHandingOver) throw new EdgeError('upgrading', 'another program takes over')
-    return this.#changes.make(request, options)
   }
 
   /** Once a version. */
