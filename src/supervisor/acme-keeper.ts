@@ -102,10 +102,14 @@ export class AcmeKeeper implements ChallengePublisher {
     return notBeforeMs + life * (2 / 3) + life * 0.02 * random()
   }
 
+  /** What the data directory has. To be called before workers start: they are asked for it from their first connection on. */
+  useKept(): void {
+    if (this.certificates.size > 0) this.options.useCertificates(new Map(this.certificates))
+  }
+
   /** To be called once workers listen: the authority asks them. */
   start(): void {
     if (this.options.config.edge.acme === undefined) return
-    if (this.certificates.size > 0) this.options.useCertificates(this.certificates)
     this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS)
     this.timer.unref()
     void this.look()
@@ -113,12 +117,17 @@ export class AcmeKeeper implements ChallengePublisher {
 
   stop(): void {
     clearInterval(this.timer)
+    this.timer = undefined
   }
 
   private async look(): Promise<void> {
     if (this.isBusy) return
     this.isBusy = true
-    for (const [name, due] of this.due) if (due.atMs <= this.options.clock.now()) await this.renew(name, due)
+    for (const [name, due] of this.due) {
+      // Stopped meanwhile: another program asks from there on.
+      if (this.timer === undefined) break
+      if (due.atMs <= this.options.clock.now()) await this.renew(name, due)
+    }
     this.isBusy = false
   }
 

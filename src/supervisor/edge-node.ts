@@ -239,10 +239,11 @@ export class EdgeNode {
   }
 
   async start(): Promise<void> {
+    this.#acme.useSites(this.#sites.served().sites)
+    this.#acme.useKept()
     await this.#pool.start()
     this.#pulse.start()
     this.#tls.start()
-    this.#acme.useSites(this.#sites.served().sites)
     this.#acme.start()
     this.#sandboxes.start()
     this.#telemetry.start()
