@@ -6,6 +6,7 @@
  * be made to reach beyond them, and between look and change nothing happens.
  */
 import { EdgeError } from '../base/errors.ts'
+import type { KvStoreName } from '../contract/kv.ts'
 import { outside } from '../site/scope.ts'
 import type { ChangeGuard, ChangeOptions, ControlledNode, UnitReach } from './node.ts'
 import { hasRole, type Identity } from './tokens.ts'
@@ -48,10 +49,18 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
   const ownsData = (name: string) => {
     const other = node.namespaceUsers(name).find(({ hosts }) => outsideOf(hosts) !== undefined)
     if (other) forbid(`is limited to ${mine!.join(', ')}, and ${name} would share the data of ${other.name}`)
-    if (node.kv.namespaces().some(({ namespace, keys }) => namespace === name && keys > 0)) {
+    const isUsed = (store: KvStoreName) =>
+      node.kv.namespaces(store).some(({ namespace, keys }) => namespace === name && keys > 0)
+    if (isUsed('kv')) {
       forbid(
         `is limited to ${mine!.join(', ')}, and there is key/value data called ${name} already`,
         'take another name, or have the data deleted by whoever may do everything (`orla kv`)',
+      )
+    }
+    if (isUsed('cache')) {
+      forbid(
+        `is limited to ${mine!.join(', ')}, and there is data in \`edge.cache\` called ${name} already`,
+        'take another name, or wait until it has expired; a start of the node empties it',
       )
     }
   }

@@ -6,7 +6,7 @@
 import { EdgeError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
-import type { KvPage, KvWrite } from '../contract/kv.ts'
+import type { KvPage, KvStoreName, KvWrite } from '../contract/kv.ts'
 import type { Manifest } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
 import type { OriginSummary } from './origin-shapes.ts'
@@ -102,7 +102,10 @@ export interface TailListener {
 }
 
 export interface ControlledKv {
-  namespaces(): readonly { readonly namespace: string; readonly keys: number; readonly bytes: number }[]
+  /** Of `edge.kv`, or of `edge.cache`. */
+  namespaces(
+    store?: KvStoreName,
+  ): readonly { readonly namespace: string; readonly keys: number; readonly bytes: number }[]
   /** Undefined where there is no such key. */
   get(namespace: string, key: string): Uint8Array | undefined
   list(namespace: string, prefix: string, limit: number, cursor: string): KvPage

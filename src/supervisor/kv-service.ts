@@ -176,8 +176,8 @@ export class KvService {
 
   // ── for the admin API ─────────────────────────────────────────────────────────────────────────────────────────
 
-  namespaces(): readonly NamespaceUsage[] {
-    return this.#writer().usage
+  namespaces(store: KvStoreName = 'kv'): readonly NamespaceUsage[] {
+    return this.#writer(store).usage
   }
 
   /** Undefined where there is no such key. */
@@ -202,11 +202,11 @@ export class KvService {
     throw new EdgeError(code === 'kv-unavailable' ? code : 'kv-refused', message)
   }
 
-  #writer(): KvWriter {
-    const writer = this.#writers.kv
+  #writer(store: KvStoreName = 'kv'): KvWriter {
+    const writer = this.#writers[store]
     if (writer) return writer
     if (this.#isSuspended) throw new EdgeError('upgrading', 'another program takes over')
-    throw this.#problems.kv ?? new EdgeError('kv-unavailable', 'it is closed')
+    throw this.#problems[store] ?? new EdgeError('kv-unavailable', 'it is closed')
   }
 
   samples(): MetricSample[] {

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startNode } from '../harness/node.ts'
 
-const unit = (host: string, more = '') => `export default {
+const unit = (host: string, more = '', store = 'kv') => `export default {
   hosts: ['${host}'], paths: ['/kv'], ${more}
   async content(_request: unknown, edge: any) {
-    await edge.kv.put('seen', '${host}')
-    return new Response(await edge.kv.get('secret') ?? 'nothing')
+    await edge.${store}.put('seen', '${host}')
+    return new Response(await edge.${store}.get('secret') ?? 'nothing')
   },
 }`
 
@@ -21,12 +21,17 @@ test('a token that is limited to a site gets at no data of units of other sites,
         { hosts: ['b.example.org'], origin: 'http://127.0.0.1:9' },
       ],
     },
-    units: { b: unit('b.example.org', "kv: 'shared',"), gone: unit('b.example.org') },
+    units: {
+      b: unit('b.example.org', "kv: 'shared',"),
+      gone: unit('b.example.org'),
+      cached: unit('b.example.org', '', 'cache').replace('/kv', '/cache'),
+    },
   })
   const put = async (namespace: string) =>
     assert.equal((await node.orla('kv', 'put', namespace, 'secret', 'of b')).code, 0)
   for (const namespace of ['shared', 'gone']) await put(namespace)
-  assert.equal((await node.orla('remove', 'gone')).code, 0)
+  assert.equal((await node.request('/cache', { headers: { host: 'b.example.org' } })).text, 'nothing')
+  for (const name of ['gone', 'cached']) assert.equal((await node.orla('remove', name)).code, 0)
   const made = await node.orla('tokens', 'new', 'a', '--role', 'admin', '--site', 'a.example.org')
   const token = made.stdout.trim()
   const deploy = async (name: string, source: string) => {
@@ -42,6 +47,10 @@ test('a token that is limited to a site gets at no data of units of other sites,
   // Named like what others share, and like what a unit left that is gone.
   await refuses(/shared would share the data of b/, deploy('shared', unit('a.example.org')))
   await refuses(/there is key\/value data called gone already/, deploy('gone', unit('a.example.org')))
+  await refuses(
+    /there is data in `edge\.cache` called cached already/,
+    deploy('cached', unit('a.example.org', '', 'cache')),
+  )
   for (const argv of [
     ['list'],
     ['list', 'shared'],
