@@ -13,7 +13,7 @@ test('a key/value file that was removed is told of, and nothing is acknowledged 
   await rm(join(node.folder, 'data', 'kv.db'))
   // Without a write, too.
   await eventually(() => /edge\.kv cannot be written: .*kv\.db was removed/.test(node.stderr()), {
-    withinMs: 30_000,
+    withinMs: 60_000,
   })
   const { code, stderr } = await put()
   assert.equal(code, 1)

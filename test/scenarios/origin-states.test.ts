@@ -27,7 +27,7 @@ test('the command tells which endpoint is up, which is down and why, and what is
               { url: good.url, weight: 3 },
               { url: bad.url, backup: true },
             ],
-            health: { path: '/up', every: '100ms', healthy: 1, unhealthy: 1 },
+            health: { path: '/up', every: '100ms', timeout: '60s', healthy: 1, unhealthy: 1 },
           },
         },
         { hosts: ['shop.example.org'], origin: good.url },
