@@ -203,12 +203,7 @@ export class EdgeNode {
       kv: this.#kv,
       tailHub: this.#tailHub,
       make: (request, options) => this.#make(request, options),
-      // Asked in its turn: what waited for one may come to it when another program has the store.
-      inTurn: (work) =>
-        this.#changes.inTurn(() => {
-          this.#assertTakesChanges()
-          return work()
-        }),
+      inTurn: (work) => this.#changes.inTurn(() => (this.#assertTakesChanges(), work())),
       sites,
       checkSignature,
       shareQuarantine: () => this.#shareQuarantine(),

@@ -121,7 +121,7 @@ test('a pipe that nothing is written to stays open: its reader does not come to 
   const file = new LogFile({ path, warn: (line) => assert.fail(line), unusedMs: 1 })
   file.append('one\n')
   await eventually(() => readWhatIsThere(reader) === 'one\n')
-  // EAGAIN, which is read as nothing, as long as a writer has it open; the end is read as nothing, too.
+  // Not a wait for something: nothing is to happen. At the end a read would bring nothing, and no error.
   await new Promise((resolve) => setTimeout(resolve, 50))
   assert.throws(() => readSync(reader, Buffer.alloc(1)), /EAGAIN/)
   await file.close()
