@@ -38,8 +38,8 @@ export function openFile(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {
     check(db, path, isWhole)
-    // FULL: the write-ahead log is on the disk before a commit returns.
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    // FULL: the write-ahead log is on the disk before a commit returns. What is deleted or changed is overwritten, not only let go.
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON')
     return db
   } catch (error) {
     db.close()

@@ -6,7 +6,7 @@
  *
  * The key changes in three steps, so that a process that is killed leaves secrets which all open with one key that is there:
  *
- *     orla.key.next is written → the store takes all secrets, sealed anew, in one append → orla.key.next becomes orla.key
+ *     orla.key.next is written → the store takes all secrets, sealed anew, in one transaction → orla.key.next becomes orla.key
  *
  * Who finds an `orla.key.next` asks the store which step was the last: `settle`.
  */
@@ -36,7 +36,7 @@ export interface SealedSecret {
 /** Secrets whose key can change. */
 export interface RotatableSecrets extends Secrets {
   /**
-   * Another key from now on. `reseal` has to append all secrets to the store, opened with the key of before and sealed with the new one, at
+   * Another key from now on. `reseal` has to put all secrets into the store, opened with the key of before and sealed with the new one, at
    * once or not at all; where it throws, the key of before stays. `given` is the new key in hex or base64; without it one is made, unless
    * the key comes from the environment, where only the operator can put another. Returns the start of the new key's SHA-256 in hex, by
    * which two keys are told apart.

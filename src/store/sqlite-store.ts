@@ -2,7 +2,7 @@
  * The embedded store: the log and the state it adds up to, in one SQLite file, `DIRECTORY/orla.db`.
  *
  * An append is one transaction over both tables, on the disk when it returns (0.2 to 0.6 ms). The whole log is kept:
- * units are small and few, and a replica may want to read from the start.
+ * units are small and few, and a replica may want to read from the start. No entry is ever changed, but by `rewrite.ts`.
  */
 import { join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
@@ -15,6 +15,7 @@ import { lockDirectory, type DirectoryLock } from './lock.ts'
 import { openFile } from './schema.ts'
 import { watchFile } from './watch-file.ts'
 import { openAudit, type AuditLog } from './audit.ts'
+import { type ChangeValue, rewriteLog } from './rewrite.ts'
 import { verifyLog, type Verdict } from './verify.ts'
 
 /** Entries at the end of the log whose hashes are checked at every start; `verify` checks all. */
@@ -25,6 +26,11 @@ export interface SqliteStore extends Store {
   readonly path: string
   /** Who changed what. */
   readonly audit: AuditLog
+  /**
+   * Changes values that were set to keys with the prefix, all of the log's or none, as `rewrite.ts` says. Durable on return. Throws what
+   * `change` throws, with nothing written.
+   */
+  rewrite(prefix: string, change: ChangeValue): void
   /** Lets the lock go: another program writes from here on. Reading goes on, writing is refused with `upgrading`. */
   suspend(): void
   /** Takes the lock again. Throws `data-in-use` while another has it. */
@@ -67,7 +73,7 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
   let position = lastPosition(db)
   const verdict = verifyLog(db, { from: Math.max(1, position.id - CHECKED_AT_START + 1), state: false })
   if (!verdict.ok) throw new EdgeError('store-corrupt', `${path}: entry ${verdict.id}: ${verdict.problem}`)
-  const inPlace = watchFile(path)
+  let inPlace = watchFile(path)
 
   function write(effects: readonly Effect[]): Position {
     const at = clock.now()
@@ -85,25 +91,45 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     return { log: position.log, id, hash }
   }
 
+  /** What `work` writes, all of it or nothing. On the disk when it returns. */
+  function transaction(work: () => Position): Position {
+    if (locked.lock === undefined) throw new EdgeError('upgrading', `another program takes over ${path}`)
+    try {
+      inPlace.assert()
+      db.exec('BEGIN IMMEDIATE')
+      const next = work()
+      db.exec('COMMIT')
+      inPlace.assert()
+      return (position = next)
+    } catch (error) {
+      // Where SQLite gave up the transaction itself, there is nothing to roll back.
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw storeError(path, error)
+    }
+  }
+
+  /** What was overwritten stands in the write-ahead log, too. While somebody reads there, as a backup does, it stays for now. */
+  function emptyJournal(): void {
+    try {
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      inPlace = watchFile(path)
+    } catch {
+      // What was committed is in force, and the next append tells what is wrong with the file.
+    }
+  }
+
   return {
     path,
     audit: openAudit(db, path, () => clock.now()),
     append(effects) {
-      if (effects.length === 0) return position
-      if (locked.lock === undefined) throw new EdgeError('upgrading', `another program takes over ${path}`)
-      try {
-        inPlace.assert()
-        db.exec('BEGIN IMMEDIATE')
-        const next = write(effects)
-        db.exec('COMMIT')
-        inPlace.assert()
-        position = next
-        return position
-      } catch (error) {
-        // Where SQLite gave up the transaction itself, there is nothing to roll back.
-        if (db.isTransaction) db.exec('ROLLBACK')
-        throw storeError(path, error)
-      }
+      return effects.length === 0 ? position : transaction(() => write(effects))
+    },
+    rewrite(prefix, change) {
+      transaction(() => {
+        rewriteLog(db, prefix, change)
+        return lastPosition(db)
+      })
+      emptyJournal()
     },
     position: () => position,
     get: (key) => guarded(path, () => one.get(key)?.['value'] as string | undefined),

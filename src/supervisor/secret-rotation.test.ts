@@ -96,11 +96,48 @@ test('where it was cut off between its steps, the step that was done counts', ()
   })
 })
 
+test('the log has nothing that is sealed with the key of before, and is whole, under another name', () => {
+  const directory = mkdtempSync(join(root, 'h-'))
+  fill(directory)
+  const sealedIn = (store: SqliteStore) =>
+    store.read(0, 1000).flatMap(({ value }) => {
+      const { env } = JSON.parse(value || '{}') as { env?: { TOKEN?: { sealed: string } } }
+      return env?.TOKEN === undefined ? [] : [env.TOKEN.sealed]
+    })
+  opened(directory, (store) => {
+    // History: a version that was written twice, one that is gone, and a secret of a key that nobody has any more.
+    store.append([
+      { operation: 'SET', key: recordKey('a', 1), value: store.get(recordKey('a', 1))! },
+      { operation: 'SET', key: recordKey('b', 99), value: store.get(recordKey('b', 1))! },
+      { operation: 'DELETE', key: recordKey('b', 99) },
+      { operation: 'SET', key: recordKey('c', 1), value: '{"env":{"TOKEN":{"sealed":"v1.AAAA"}}}' },
+      { operation: 'DELETE', key: recordKey('c', 1) },
+      { operation: 'SET', key: 'other', value: '' },
+    ])
+    const before = sealedIn(store)
+    const { log, id } = store.position()
+    const key = readFileSync(join(directory, 'orla.key'), 'utf8')
+    assert.equal(rotateSecrets(store, openSecrets(directory)).secrets, 2 * VERSIONS)
+    const now = sealedIn(store)
+    assert.equal(now.length, before.length)
+    assert.ok(before.every((sealed) => !now.includes(sealed)))
+    const old = openSecrets(directory, key)
+    for (const name of ['a', 'b', 'c'])
+      for (const sealed of now) assert.throws(() => old.open(sealed, secretContext(name, 'TOKEN')))
+    assert.equal(store.position().id, id)
+    assert.notEqual(store.position().log, log)
+    assert.deepEqual(store.verify(), { ok: true, entries: id })
+    store.append([{ operation: 'SET', key: 'other', value: 'x' }])
+    assertReadable(store, openSecrets(directory))
+  })
+  opened(directory, (store) => assert.ok(store.verify().ok))
+})
+
 test('with a wrong key nothing is changed, and the error names the secret', () => {
   const directory = mkdtempSync(join(root, 'w-'))
   fill(directory)
   opened(directory, (store) => {
-    const { id } = store.position()
+    const position = store.position()
     const wrong = openSecrets(directory, randomBytes(32).toString('hex'))
     assert.throws(
       () => rotateSecrets(store, wrong, randomBytes(32).toString('hex')),
@@ -110,7 +147,8 @@ test('with a wrong key nothing is changed, and the error names the secret', () =
         /secret TOKEN of unit a does not open with this key/.test(error.message),
     )
     assert.throws(() => rotateSecrets(store, openSecrets(directory), 'abc'), /the new key is not a key: 32/)
-    assert.equal(store.position().id, id)
+    assert.deepEqual(store.position(), position)
+    assert.ok(store.verify().ok)
     assertReadable(store, openSecrets(directory))
   })
 })

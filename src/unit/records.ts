@@ -2,7 +2,7 @@
  * How units lie in the store, and how they are read from it.
  *
  *     unit/NAME                  UnitPointer: which version is live, which were before, whether it is switched off
- *     unit-version/NAME/NUMBER   VersionRecord: everything of one version; written once, changed by a new key of secrets alone
+ *     unit-version/NAME/NUMBER   VersionRecord: everything of one version; written once; only a new key of secrets changes it, in the log too
  *     settings/units-enabled     "false" while all units are switched off
  *
  * Two prefixes, so that a list of units reads the small pointers and not the code. A removed unit keeps its pointer,

@@ -1,15 +1,21 @@
 /**
- * All secrets of units sealed with another key, in one append: those of the live versions and of those that a rollback may go to.
+ * All secrets of units sealed with another key, at one moment: those of the live versions, of those that a rollback may go to, and of all
+ * that the log has of before, as whoever has the key of before and gets at the log later would read them there.
  *
- * What is opened is as it was, so nothing of it goes live and no version changes. The log still holds what was sealed with the key before.
+ * What is opened is as it was, so nothing of it goes live and no version changes.
  */
-import type { Effect, Store } from '../contract/store.ts'
-import { recordKey, secretContext, type SecretBox, type VersionRecord } from './records.ts'
+import type { Store } from '../contract/store.ts'
+import { type EnvValue, recordKey, secretContext, type SecretBox, type VersionRecord } from './records.ts'
 
 /** Secrets with a key that can change; `store/secrets.ts` has it. */
 export interface RotatableBox extends SecretBox {
   rotate(given: string | undefined, reseal: (before: SecretBox, next: SecretBox) => void): string
   settle(sample: { readonly sealed: string; readonly context: string } | undefined): void
+}
+
+/** A store whose history can change; `store/sqlite-store.ts` has it. */
+export interface RewritableStore extends Store {
+  rewrite(prefix: string, change: (key: string, value: string, isCurrent: boolean) => string): void
 }
 
 export interface Rotation {
@@ -21,33 +27,47 @@ export interface Rotation {
   readonly versions: number
 }
 
+const PREFIX = 'unit-version/'
+
 /** Nothing else may change the store meanwhile. Throws with all secrets as they were. */
-export function rotateSecrets(store: Store, box: RotatableBox, given?: string): Rotation {
+export function rotateSecrets(store: RewritableStore, box: RotatableBox, given?: string): Rotation {
   settleSecrets(store, box)
   let secrets = 0
-  const effects: Effect[] = []
+  let versions = 0
   const key = box.rotate(given, (before, next) => {
-    for (const { name, key: recordAt, record } of sealedRecords(store)) {
-      const env = Object.entries(record.env).map(([variable, value]) => {
-        if (!('sealed' in value)) return [variable, value] as const
-        secrets++
-        const context = secretContext(name, variable)
-        return [variable, { sealed: next.seal(before.open(value.sealed, context), context) }] as const
-      })
-      const value = JSON.stringify({ ...record, env: Object.fromEntries(env) })
-      effects.push({ operation: 'SET', key: recordAt, value })
+    const reseal = (sealed: string, context: string, isKept: boolean): string => {
+      if (isKept) secrets++
+      try {
+        return next.seal(before.open(sealed, context), context)
+      } catch (error) {
+        if (isKept) throw error
+        // Of a key before the one before: nobody needs it, and whoever has that key must not read it.
+        return ''
+      }
     }
-    store.append(effects)
+    store.rewrite(PREFIX, (recordAt, text, isKept) => {
+      const found = sealedRecord(recordAt, text)
+      if (found === undefined) return text
+      const { name, record } = found
+      if (isKept) versions++
+      const env = Object.entries(record.env).map(([variable, value]): [string, EnvValue] =>
+        'sealed' in value
+          ? [variable, { sealed: reseal(value.sealed, secretContext(name, variable), isKept) }]
+          : [variable, value],
+      )
+      return JSON.stringify({ ...record, env: Object.fromEntries(env) })
+    })
   })
-  return { key, secrets, versions: effects.length }
+  return { key, secrets, versions }
 }
 
 /** Ends a rotation that was cut off. */
 export function settleSecrets(store: Store, box: RotatableBox): void {
-  for (const { name, record } of sealedRecords(store)) {
-    for (const [variable, value] of Object.entries(record.env)) {
+  for (const [key, text] of store.list(PREFIX)) {
+    const found = sealedRecord(key, text)
+    for (const [variable, value] of Object.entries(found?.record.env ?? {})) {
       if ('sealed' in value) {
-        box.settle({ sealed: value.sealed, context: secretContext(name, variable) })
+        box.settle({ sealed: value.sealed, context: secretContext(found!.name, variable) })
         return
       }
     }
@@ -55,12 +75,13 @@ export function settleSecrets(store: Store, box: RotatableBox): void {
   box.settle(undefined)
 }
 
-function* sealedRecords(store: Store) {
-  const prefix = 'unit-version/'
-  for (const [key, text] of store.list(prefix)) {
-    const [name = '', version = ''] = key.slice(prefix.length).split('/')
-    const record = JSON.parse(text) as VersionRecord
-    if (key !== recordKey(name, Number(version))) continue
-    if (Object.values(record.env).some((value) => 'sealed' in value)) yield { name, key, record }
-  }
+/** The version that lies there, if it has secrets. */
+function sealedRecord(
+  key: string,
+  text: string,
+): { readonly name: string; readonly record: VersionRecord } | undefined {
+  const [name = '', version = ''] = key.slice(PREFIX.length).split('/')
+  if (key !== recordKey(name, Number(version))) return undefined
+  const record = JSON.parse(text) as VersionRecord
+  return Object.values(record.env).some((value) => 'sealed' in value) ? { name, record } : undefined
 }

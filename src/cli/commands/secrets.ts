@@ -29,7 +29,7 @@ export const command: Command = {
     'Lists the secrets of units, by name alone; sets or deletes one, which makes a new version of the unit; or changes the key that all are sealed with. `set` reads the value from --file, or from standard input: a value on the command line would stand in the history of the shell.',
     '`rotate` seals all secrets with another key, at once or not at all, while the node runs; nothing that is live changes. The new key is that of --key, else the one in ORLA_SECRET_KEY where this command finds it, else one that the node makes and keeps in orla.key. A node that has its key from ORLA_SECRET_KEY has to be started with the new one from then on.',
     'With --data the node is not asked, and has to be stopped: the key of before is in ORLA_SECRET_KEY or orla.key, as for `orla start`.',
-    'The log of the store still holds what was sealed with the key before. Where that key is in wrong hands, set the secrets anew, too.',
+    'The log of the store is sealed anew, too. Backups from before are not: where the key before is in wrong hands, set the secrets anew as well.',
   ].join('\n'),
   options: {
     file: { value: 'FILE', text: 'set: the value is what this file holds' },
