@@ -3,7 +3,8 @@
  *
  * An effect is `SET key value` or `DELETE key`, never a command such as "increment": so replay is idempotent. Ids are
  * our own, contiguous from 1; each entry carries the hash of the one before, so that a replica can tell whether it
- * stands on the same history: where secrets get another key, the log gets another name. What was appended is on the disk when `append` returns.
+ * stands on the same history. Where secrets get another key, the log gets another name. What was appended is on the disk
+ * when `append` returns.
  */
 export interface LogEntry {
   readonly id: number

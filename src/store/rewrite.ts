@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
+import { EdgeError } from '../base/errors.ts'
 import type { LogEntry } from '../contract/store.ts'
 import { entryHash, GENESIS } from './chain.ts'
 
@@ -15,7 +16,10 @@ export type ChangeValue = (key: string, value: string, isCurrent: boolean) => st
 /** Entries that are in memory at once: a value may have some megabytes. */
 const AT_ONCE = 16
 
-/** Changes values that were set to keys with the prefix, in the log and in the state. To be called in a transaction. */
+/**
+ * Changes values that were set to keys with the prefix, in the log and in the state. To be called in a transaction. Throws `store-corrupt`
+ * where the log is not whole: a new chain of hashes would hide that.
+ */
 export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue): void {
   const lastOf = new Map(
     db
@@ -27,9 +31,13 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
   const update = db.prepare('UPDATE log SET value = ?, hash = ? WHERE id = ?')
   const set = db.prepare('UPDATE state SET value = ? WHERE key = ?')
   let hash = GENESIS
+  let hashBefore = GENESIS
   let isChanged = false
   const rewrite = (entry: LogEntry): void => {
     const { id, operation, key } = entry
+    if (entryHash(hashBefore, entry) !== entry.hash)
+      throw new EdgeError('store-corrupt', `entry ${id} of the log does not have the hash of its content`)
+    hashBefore = entry.hash
     const isOurs = operation === 'SET' && lastOf.has(key)
     const isCurrent = lastOf.get(key) === id
     const value = isOurs ? change(key, entry.value, isCurrent) : entry.value
