@@ -65,9 +65,10 @@ export function rotateSecrets(store: RewritableStore, box: RotatableBox, given?:
 export function settleSecrets(store: Store, box: RotatableBox): void {
   for (const [key, text] of store.list(PREFIX)) {
     const found = sealedRecord(key, text)
-    for (const [variable, value] of Object.entries(found?.record.env ?? {})) {
+    if (found === undefined) continue
+    for (const [variable, value] of Object.entries(found.record.env)) {
       if ('sealed' in value) {
-        box.settle({ sealed: value.sealed, context: secretContext(found!.name, variable) })
+        box.settle({ sealed: value.sealed, context: secretContext(found.name, variable) })
         return
       }
     }
