@@ -53,5 +53,7 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
     if (entries.length === 0) break
     id = entries.at(-1)!.id
   }
-  if (isChanged) db.prepare(`UPDATE meta SET value = ? WHERE key = 'log'`).run(randomBytes(12).toString('hex'))
+  if (!isChanged) return
+  const name = randomBytes(12).toString('hex')
+  db.prepare(`UPDATE meta SET value = ? WHERE key = 'log'`).run(name)
 }
