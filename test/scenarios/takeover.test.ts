@@ -10,13 +10,11 @@ import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-const COUNTER = `import { edge } from 'orla'
-export default {
+const COUNTER = `export default {
   paths: ['/count'],
   async content(_, edge) { return new Response(String(await edge.kv.increment('n'))) },
 }`
-const SLOW = `import { edge } from 'orla'
-export default {
+const SLOW = `export default {
   paths: ['/slow'],
   async content(_, edge) {
     await new Promise((resolve) => setTimeout(resolve, 700))
