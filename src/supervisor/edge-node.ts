@@ -271,9 +271,14 @@ export class EdgeNode {
     this.#isHandingOver = false
   }
 
-  /** The other program serves: its workers take what is new, ours finish. */
-  async leave(applyKv: ApplyKv): Promise<void> {
+  /** The other program changes key/value data for our workers: units wait for no more than it takes to open the files. */
+  entrust(applyKv: ApplyKv): void {
     this.#kv.sendTo(applyKv)
+  }
+
+  /** The other program serves: its workers take what is new, ours finish. */
+  async leave(): Promise<void> {
+    this.#kv.leave()
     await this.drain()
   }
 

@@ -54,6 +54,8 @@ export class KvService {
   /** Where changes go while another program has the files; undefined: here, or nowhere yet. */
   #elsewhere: ApplyKv | undefined
   #isSuspended = false
+  /** The other program serves, and the files do not come back. */
+  #isOver = false
 
   constructor(options: KvServiceOptions) {
     this.#options = options
@@ -83,7 +85,7 @@ export class KvService {
 
   /** Changes that a worker asks for. */
   apply(batch: Waiting['batch'], onDone: Waiting['onDone']): void {
-    if (this.#elsewhere) return this.#elsewhere(batch, onDone)
+    if (this.#elsewhere) return this.#pass(this.#elsewhere, { batch, onDone })
     if (this.#waiting.push({ batch, onDone }) === 1) setImmediate(() => this.#commit())
   }
 
@@ -98,15 +100,29 @@ export class KvService {
   /** The other program did not take them. */
   resume(): void {
     this.#isSuspended = false
+    this.#elsewhere = undefined
     this.#openAll(true)
     this.#commit()
     this.#sweep()
   }
 
-  /** Another program writes for good. */
+  /** Another program writes, until `resume`. What it has not done when it ends waits for that. */
   sendTo(apply: ApplyKv): void {
     this.#elsewhere = apply
-    for (const { batch, onDone } of this.#waiting.splice(0)) apply(batch, onDone)
+    for (const waiting of this.#waiting.splice(0)) this.#pass(apply, waiting)
+  }
+
+  /** It writes for good. What it does not do is not done. */
+  leave(): void {
+    this.#isOver = true
+  }
+
+  #pass(apply: ApplyKv, waiting: Waiting): void {
+    apply(waiting.batch, (results) => {
+      const isAnswered = results.length > 0 || this.#isOver
+      if (isAnswered) waiting.onDone(results)
+      else this.#waiting.push(waiting)
+    })
   }
 
   #closeAll(): void {

@@ -174,6 +174,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
     })
     made.push(() => node.kill())
+    // Before workers start, which takes a while: units of the program before wait for it.
+    predecessor?.writeKv(node.applyKv)
     await node.start()
     if (observer) made.push(node.control.tail(undefined, observer))
 
@@ -214,10 +216,11 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       }),
       ticketKeys: () => node.ticketKeys,
       suspend: () => node.suspend(),
+      entrust: (successor) => node.entrust(successor.kv),
       resume: () => node.resume(),
       leave(successor) {
         draining = (async () => {
-          await Promise.all([control.close(CONTROL_GRACE_MS), node.leave(successor.kv)])
+          await Promise.all([control.close(CONTROL_GRACE_MS), node.leave()])
           successor.release()
           await close()
         })()
@@ -242,7 +245,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
 
     // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
     builder.warm()
-    predecessor?.ready(VERSION, node.applyKv)
+    predecessor?.ready(VERSION)
     notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
     return {
       addresses: open,

@@ -6,11 +6,13 @@
  *       ── environment: Inheritance ──▶   reads its configuration, opens what it needs
  *       ◀── prepared ──
  *     stops writing, lets the lock go
- *       ── yours ──▶                      takes the lock, opens the store, starts workers
+ *       ── yours ──▶                      takes the lock, opens the store
+ *     hands on what its requests write
+ *       ── kv ──▶ ◀── kvDone ──            starts workers
  *       ◀── ready ──
- *     drains, and hands on what its last requests write
- *       ── kv ──▶ ◀── kvDone ──
+ *     drains
  *
+ * Key/value changes go over before the new one serves, since units wait for them, and for a second at most by default.
  * Who ends before `yours` changes nothing: where it is the new program, the running one goes on; where it is the running one, the new one takes over all
  * the same, since it holds the sockets.
  */

@@ -60,10 +60,14 @@ export class Predecessor {
     return this.#yours.promise
   }
 
-  /** We serve. From now on its workers' changes of key/value data are done here. */
-  ready(version: string, apply: ApplyKv): void {
+  /** We have the files of key/value data: from now on its workers' changes are done here. */
+  writeKv(apply: ApplyKv): void {
     this.#apply = apply
     for (const message of this.#waiting.splice(0)) this.#hear(message)
+  }
+
+  /** We serve. */
+  ready(version: string): void {
     tell({ kind: 'ready', version })
   }
 

@@ -86,7 +86,7 @@ export class Successor {
     this.#send({ kind: 'yours', ticketKeys })
   }
 
-  /** A change that one of our workers asks for. Where the successor is gone, the caller is told. */
+  /** A change that one of our workers asks for. Where the successor is gone, the caller is told: there are no results. */
   readonly kv: ApplyKv = (changes, onDone) => {
     const id = ++this.#lastKv
     this.#kv.set(id, onDone)

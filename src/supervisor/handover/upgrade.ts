@@ -18,6 +18,8 @@ export interface UpgradeOptions {
   ticketKeys(): readonly Uint8Array[]
   /** Stops everything that only one program may do. */
   suspend(): Promise<void>
+  /** Has the other program change key/value data; what it has not done when it ends is done by `resume`. */
+  entrust(successor: Successor): void
   /** Takes it up again. Throws where another still has it. */
   resume(): void
   /** The other one serves: finish what is in progress, and end. */
@@ -83,6 +85,7 @@ export class Upgrade {
       await options.suspend()
       const ready = successor.heard('ready', READY_MAX_MS)
       successor.give(options.ticketKeys())
+      options.entrust(successor)
       const { version } = await ready
       const ms = Math.round(performance.now() - startedAt)
       options.log.info(
