@@ -23,6 +23,8 @@ export class Predecessor {
     process.on('message', this.#hear)
     // It was killed: what it held is free, and we have the sockets.
     process.once('disconnect', () => this.#yours.resolve([]))
+    // While this program was loaded: the event came before anybody listened, and comes once.
+    if (!process.connected) this.#yours.resolve([])
   }
 
   /** Undefined where this program was started by hand. Takes the variable out of the environment: our children inherit nothing by it. */
