@@ -8,7 +8,9 @@
  */
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock, type Clock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
 import { type ListenSocket, openListenSocket } from '../base/listen-socket.ts'
 import { notifyServiceManager } from '../base/service-manager.ts'
 import { createSharedWords, inheritSharedWords } from '../base/shared-words.ts'
@@ -22,7 +24,7 @@ import { Throttle } from '../control/throttle.ts'
 import { TokenBook } from '../control/tokens.ts'
 import { openControlToken, type ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
-import { openStore } from '../store/sqlite-store.ts'
+import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { settleSecrets } from '../unit/secret-rotation.ts'
 import { makeBundles, type Bundles } from './bundles.ts'
 import type { ConfigFile } from './config-file.ts'
@@ -98,6 +100,9 @@ export interface Supervisor {
 const WORDS = 1
 /** What calls of the control plane get to end when another program has taken over. */
 const CONTROL_GRACE_MS = 2_000
+/** How long the lock of a program that was killed is waited for, and how often it is tried. */
+const LOCK_MAX_MS = 10_000
+const LOCK_WAIT_MS = 50
 
 /** Starts a node, and resolves when it serves. Throws `EdgeError` where it cannot; nothing is left running then. */
 export async function startSupervisor(given: Config, options: SupervisorOptions = {}): Promise<Supervisor> {
@@ -134,7 +139,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       controlSocket = await openControl()
       before = { ticketKeys: await predecessor.prepared() }
     }
-    const store = openStore(directory, { clock })
+    const store = await openWhenFree(directory, clock, predecessor)
     made.push(() => store.close())
     assertLogsWritable(config)
     const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
@@ -274,6 +279,24 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Of a program that was killed the channel may close before its files do, which lets the lock go. */
+async function openWhenFree(
+  directory: string,
+  clock: Clock,
+  predecessor: Predecessor | undefined,
+): Promise<SqliteStore> {
+  const deadline = performance.now() + LOCK_MAX_MS
+  for (;;) {
+    try {
+      return openStore(directory, { clock })
+    } catch (error) {
+      const isHeld = error instanceof EdgeError && error.code === 'data-in-use' && predecessor?.isGone
+      if (!isHeld || performance.now() > deadline) throw error
+      await sleep(LOCK_WAIT_MS)
+    }
   }
 }
 

@@ -39,6 +39,11 @@ export class Predecessor {
     throw new EdgeError('upgrade-failed', message)
   }
 
+  /** It has ended, or is about to be gone: nobody hears what is said. */
+  get isGone(): boolean {
+    return !process.connected
+  }
+
   /** The sockets of the edge, by `inheritanceKeys`. Called once: they have other owners then. */
   sockets(): ReadonlyMap<string, readonly ListenSocket[]> {
     const byAddress = new Map<string, ListenSocket[]>()
