@@ -39,6 +39,7 @@ export class Upgrade {
   #successor: Successor | undefined
   #run: Promise<UpgradeResult> | undefined
   #isDone = false
+  #isEnding = false
 
   constructor(options: UpgradeOptions) {
     this.#options = options
@@ -47,6 +48,7 @@ export class Upgrade {
   /** Resolves when the other program serves. Rejects with `upgrade-failed`, or `upgrading` where one is under way; this one goes on then. */
   async start(): Promise<UpgradeResult> {
     const { program, log } = this.#options
+    if (this.#isEnding) throw new EdgeError('draining', 'the node is shutting down, and is not upgraded')
     if (this.#run) throw new EdgeError('upgrading', 'an upgrade is under way already')
     if (this.#isDone) throw new EdgeError('upgrading', 'another program has taken over already')
     this.#run = this.#handOver(program)
@@ -60,8 +62,9 @@ export class Upgrade {
     }
   }
 
-  /** Ends an upgrade that is under way: this program was told to end. */
+  /** This program was told to end: ends an upgrade that is under way, and begins none. */
   async abort(): Promise<void> {
+    this.#isEnding = true
     const run = this.#run
     if (run === undefined) return
     await this.#successor?.kill()
@@ -87,6 +90,8 @@ export class Upgrade {
       successor.give(options.ticketKeys())
       options.entrust(successor)
       const { version } = await ready
+      // It is being killed.
+      if (this.#isEnding) throw new EdgeError('draining', 'the node is shutting down, and is not upgraded')
       const ms = Math.round(performance.now() - startedAt)
       options.log.info(
         `process ${successor.pid} (orla ${version}) has taken over after ${ms} ms; this one drains`,
