@@ -77,6 +77,11 @@ export class Upgrade {
         hint: 'stop it, and start the new program',
       })
     }
+    if (process.pid === 1) {
+      throw new EdgeError('upgrade-failed', 'this is the first process of a container, which ends with it', {
+        hint: 'start another container with the new version, and stop this one when it serves',
+      })
+    }
     const options = this.#options
     const startedAt = performance.now()
     const successor = new Successor(program, options.estate())
