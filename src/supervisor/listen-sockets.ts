@@ -80,8 +80,14 @@ export class ListenSockets {
   async of(worker: number): Promise<readonly WorkerSocket[]> {
     const slot = this.#slots[worker]!
     if (slot.length === 0) {
-      for (const [listener, address] of this.addresses.entries())
-        slot.push({ listener, socket: await openShared(address) })
+      try {
+        for (const [listener, address] of this.addresses.entries())
+          slot.push({ listener, socket: await openShared(address) })
+      } catch (error) {
+        // All or none: with some of them it would look as if nothing were missing.
+        this.giveUp(worker)
+        throw error
+      }
     }
     return slot.map(({ listener, socket: { fd } }) => ({ listener, fd }))
   }

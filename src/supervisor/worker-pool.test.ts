@@ -54,6 +54,21 @@ test('a worker that dies before it is ready ends the start with an error an oper
   assert.deepEqual(pool.all(), [])
 })
 
+test('a worker whose sockets cannot be opened is tried again', async (t) => {
+  const sockets = await ListenSockets.open(['127.0.0.1:0'], 2)
+  const pool = await poolOf(FAKE_WORKER, { sockets })
+  t.after(() => pool.kill())
+  await pool.start()
+  const open = sockets.of.bind(sockets)
+  let tries = 0
+  sockets.of = (worker) => (++tries < 3 ? Promise.reject(new Error('taken')) : open(worker))
+  const [worker] = pool.all()
+  worker!.kill()
+  await worker!.ended
+  assert.ok(await pool.whenAllReady(120_000))
+  assert.equal(tries, 3)
+})
+
 test('a worker that is not ready in time ends the start in the same way, and leaves no process', async () => {
   const pool = await poolOf(FAKE_WORKER, { startMaxMs: 1 })
   await assert.rejects(pool.start(), {

@@ -209,12 +209,17 @@ export class WorkerPool {
 
   async #relaunch(slot: Slot): Promise<void> {
     if (this.#isEnding) return
+    const { worker } = slot
     try {
       await this.#launch(slot)
     } catch (error) {
-      // It has ended or is killed, and `#gone` goes on from there.
       this.#options.log.warn(`worker ${slot.index} did not start: ${(error as Error).message}`)
-      slot.worker?.kill()
+      // It has ended or is killed, and `#gone` goes on from there.
+      if (slot.worker !== worker) return slot.worker?.kill()
+      // Its sockets could not be opened: there is no process whose end would have it tried again.
+      if (this.#isEnding) return
+      slot.waitMs = Math.min(WAIT_MAX_MS, slot.waitMs * 2 || WAIT_FIRST_MS)
+      slot.timer = setTimeout(() => void this.#replace(slot), slot.waitMs)
     }
   }
 }
