@@ -15,8 +15,14 @@ export async function reloadTold(
   why: string,
   log: Log,
 ): Promise<void> {
-  const note = (result: string) =>
-    store.audit.append({ ...BY_ITSELF, name: why, result, position: store.position().id })
+  const note = (result: string) => {
+    try {
+      store.audit.append({ ...BY_ITSELF, name: why, result, position: store.position().id })
+    } catch (error) {
+      // The disk is full: nobody waits for this, so a throw would end the node.
+      log.warn(`the audit log misses a reload: ${(error as Error).message}`)
+    }
+  }
   try {
     const result = await node.reload(RELOAD_OPTIONS)
     note('ok')
