@@ -224,6 +224,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       entrust: (successor) => node.entrust(successor.kv),
       resume: () => node.resume(),
       leave(successor) {
+        // From the main process: by default systemd hears nobody else (`NotifyAccess=main`).
+        notifyServiceManager(`MAINPID=${successor.pid}`)
         draining = (async () => {
           await Promise.all([control.close(CONTROL_GRACE_MS), node.leave()])
           successor.release()
