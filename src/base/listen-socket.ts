@@ -37,6 +37,8 @@ const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_REUSEPORT = 15
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
 /** The longest address: `struct sockaddr_in6`. */
 const ADDRESS_BYTES = 28
 
@@ -65,8 +67,10 @@ export async function openListenSocket(options: ListenSocketOptions): Promise<Li
     const check = (result: number, name: string) => {
       if (result < 0) throw failure(name, host, port)
     }
-    const on = Uint32Array.of(1)
+    const [on, off] = [Uint32Array.of(1), Uint32Array.of(0)]
     check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, 4), 'setsockopt')
+    // As Node does it, whatever `net.ipv6.bindv6only` says: `[::]` takes IPv4 too.
+    if (family === AF_INET6) check(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, off, 4), 'setsockopt')
     if (reusePort) check(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, 4), 'setsockopt')
     const bytes = socketAddress(address, zone, port)
     check(bind(fd, bytes, bytes.length), 'bind')
