@@ -223,7 +223,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     }
     if (this.isWaiting) return false
     if (!connection.outflow.isFull) return true
-    connection.outflow.wait(this)
+    this.wait()
     return false
   }
 
@@ -264,8 +264,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     while (!this.isClosed && queue !== undefined && queue.bytes > 0) {
       const bytes = Math.min(FRAME_BYTES_MAX, this.sendWindow, connection.outflow.window, queue.bytes)
       if (bytes <= 0 || connection.outflow.isFull) {
-        this.deadline = connection.bodyDeadline()
-        connection.outflow.wait(this)
+        this.wait()
         return
       }
       const piece = queue.take(bytes)
@@ -279,11 +278,17 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     if (this.isEnding) this.sendEnd()
   }
 
+  /** Until there is room. Who sends may have been told to wait while nothing waits here: the client has its time all the same. */
+  private wait(): void {
+    this.deadline = this.connection.bodyDeadline()
+    this.connection.outflow.wait(this)
+  }
+
   /** There is room again: sends on, and tells whoever was told to wait. */
   wake(): void {
     this.pump()
     if (this.isClosed || this.isWaiting || this.isEnding) return
-    if (this.connection.outflow.isFull) this.connection.outflow.wait(this)
+    if (this.connection.outflow.isFull) this.wait()
     else this.inProgress?.onDrain()
   }
 
@@ -337,7 +342,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
 
   checkDeadline(nowMs: number): void {
     // Its window, or the connection, has been full for too long.
-    if (this.isWaiting && nowMs >= this.deadline) this.reset(ERROR.cancel)
+    if (nowMs >= this.deadline) this.reset(ERROR.cancel)
     else this.body?.checkDeadline(nowMs)
   }
 }
