@@ -143,7 +143,7 @@ export class Http2Connection implements Held {
     }
     this.metrics.streams += 1
     guard.onStream()
-    this.deadline = Number.POSITIVE_INFINITY
+    this.allow(Number.POSITIVE_INFINITY)
     const stream = new Http2Stream(this, id, head, isEnd, this.settings.streamWindow)
     streams.set(id, stream)
     host.onRequest(stream, head)
@@ -187,7 +187,7 @@ export class Http2Connection implements Held {
   private onDrain(): void {
     if (this.isPaused && this.outflow.hasCalmed) {
       this.isPaused = false
-      this.deadline = Number.POSITIVE_INFINITY
+      this.allow(this.frames.isInsideHead ? this.host.limits.head : Number.POSITIVE_INFINITY)
       this.restIfIdle()
       this.socket.resume()
     }
@@ -237,8 +237,7 @@ export class Http2Connection implements Held {
 
   /** Nothing is in progress: the client has as long as it may be idle. */
   restIfIdle(): void {
-    if (this.streams.size === 0 && !this.frames.isInsideHead && !this.isPaused)
-      this.deadline = this.host.nowMs + this.host.limits.idle
+    if (this.streams.size === 0 && !this.frames.isInsideHead) this.allow(this.host.limits.idle)
   }
 
   checkDeadline(nowMs: number): void {
@@ -251,11 +250,16 @@ export class Http2Connection implements Held {
 
   /** A head has begun: it has its time. */
   onHeadBegun(): void {
-    this.deadline = this.host.nowMs + this.host.limits.head
+    this.allow(this.host.limits.head)
   }
 
   onHeadEnded(): void {
-    this.deadline = Number.POSITIVE_INFINITY
+    this.allow(Number.POSITIVE_INFINITY)
+  }
+
+  /** So many milliseconds for what comes next. While reading is paused, what was read before may still open streams: that clock runs on. */
+  private allow(ms: number): void {
+    if (!this.isPaused) this.deadline = this.host.nowMs + ms
   }
 
   /** The client opens no more streams. */
