@@ -58,6 +58,8 @@ export class Http2Connection implements Held {
   readonly streams = new Map<number, Http2Stream>()
   private isPaused = false
   private isDraining = false
+  /** What GOAWAY has said was the last stream: those after it are refused, and it may not rise (§6.8). */
+  private lastTold: number | undefined
   private deadline: number
 
   constructor(
@@ -272,7 +274,8 @@ export class Http2Connection implements Held {
     if (this.isClosing) return
     if (!this.isDraining) {
       this.isDraining = true
-      this.outflow.write(goawayFrame(this.numbers.last, ERROR.none))
+      this.lastTold = this.numbers.last
+      this.outflow.write(goawayFrame(this.lastTold, ERROR.none))
     }
     this.endIfIdle()
   }
@@ -286,7 +289,7 @@ export class Http2Connection implements Held {
     if (this.isClosing) return
     this.isClosing = true
     if (code !== ERROR.none) this.metrics.countError(ERROR_NAMES[code]!)
-    this.outflow.end(goawayFrame(this.numbers.last, code))
+    this.outflow.end(goawayFrame(this.lastTold ?? this.numbers.last, code))
     this.frames.forget()
     this.deadline = this.host.nowMs + LINGER_MS
     if (this.isPaused) this.socket.resume()
