@@ -291,7 +291,9 @@ export class Http2Connection implements Held {
     if (code !== ERROR.none) this.metrics.countError(ERROR_NAMES[code]!)
     this.outflow.end(goawayFrame(this.lastTold ?? this.numbers.last, code))
     this.frames.forget()
-    this.deadline = this.host.nowMs + LINGER_MS
+    // Answers that were written still leave at the client's pace; where it broke the protocol, they do not.
+    const isLeaving = code === ERROR.none && this.socket.writableLength > 0
+    this.deadline = this.host.nowMs + (isLeaving ? this.host.limits.body : LINGER_MS)
     if (this.isPaused) this.socket.resume()
     this.endStreams()
   }
