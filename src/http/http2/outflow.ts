@@ -72,6 +72,13 @@ export class Outflow extends FrameWriter {
     const { waiting } = this
     if (waiting.size === 0) return
     this.waiting = new Set()
-    for (const stream of waiting) stream.wake()
+    const served: Waiting[] = []
+    for (const stream of waiting) {
+      const hasRoom = this.window > 0 && !this.isFull
+      stream.wake()
+      if (hasRoom) served.push(stream)
+    }
+    // Whoever had its turn stands behind those who had none: a large answer would keep all others waiting.
+    for (const stream of served) if (this.waiting.delete(stream)) this.waiting.add(stream)
   }
 }
