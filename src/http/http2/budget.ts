@@ -12,6 +12,11 @@ export class Budget {
     this.lastMs = nowMs
   }
 
+  /** Something was brought that makes up for one. */
+  refund(): void {
+    this.left = Math.min(this.burst, this.left + 1)
+  }
+
   /** False: it is used up. */
   take(nowMs: number): boolean {
     if (nowMs > this.lastMs) {

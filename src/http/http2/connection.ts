@@ -175,7 +175,7 @@ export class Http2Connection implements Held {
 
   /** The client opens its window by so little that we send frames of nearly nothing. */
   onDribble(): void {
-    if (!this.guard.takeIdleFrame()) this.fail(ERROR.enhanceYourCalm)
+    if (!this.guard.takeDribble()) this.fail(ERROR.enhanceYourCalm)
   }
 
   /** Whoever does not read what it asks for is not asked for more. */

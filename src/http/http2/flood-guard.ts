@@ -1,8 +1,9 @@
 /**
  * What a client may make us do for nothing, before its connection ends with ENHANCE_YOUR_CALM.
  *
- * Three accounts: frames that only cost (PING, SETTINGS, PRIORITY, empty DATA, what nobody knows); streams that are begun and broken off,
- * whether the client resets them (CVE-2023-44487) or makes us do it (CVE-2025-8671); and windows, which answer data that was sent.
+ * Four accounts: frames that only cost (PING, SETTINGS, PRIORITY, empty DATA, what nobody knows); streams that are begun and broken off,
+ * whether the client resets them (CVE-2023-44487) or makes us do it (CVE-2025-8671); windows, which answer data that was sent; and data
+ * that windows cut into frames of nearly nothing.
  */
 import { ERROR } from '../../wire/http2/frames.ts'
 import { Budget } from './budget.ts'
@@ -19,22 +20,25 @@ export class FloodGuard {
   private readonly clock: { readonly nowMs: number }
   private readonly control: Budget
   private readonly resets: Budget
+  private readonly dribbles: Budget
   private updatesLeft = UPDATES_AT_FIRST
 
   constructor(clock: { readonly nowMs: number }) {
     this.clock = clock
     this.control = new Budget(1000, 100, clock.nowMs)
     this.resets = new Budget(200, 33, clock.nowMs)
+    this.dribbles = new Budget(1000, 100, clock.nowMs)
   }
 
   /** A frame that costs us and brings nothing. */
   onIdleFrame(): void {
-    if (!this.takeIdleFrame()) throw new ConnectionError(ERROR.enhanceYourCalm, 'frames that bring nothing')
+    if (!this.control.take(this.clock.nowMs))
+      throw new ConnectionError(ERROR.enhanceYourCalm, 'frames that bring nothing')
   }
 
-  /** As `onIdleFrame`, where no frame is being read: false where there were too many. */
-  takeIdleFrame(): boolean {
-    return this.control.take(this.clock.nowMs)
+  /** DATA that the client's window cut short of `DRIBBLE_BYTES` was sent. False: there was too much of it. */
+  takeDribble(): boolean {
+    return this.dribbles.take(this.clock.nowMs)
   }
 
   /** A stream that came to nothing by the client's doing. */
@@ -53,6 +57,8 @@ export class FloodGuard {
   }
 
   onDataSent(): void {
+    // Clients of gRPC measure the way with a PING for each piece that comes, a thousand a second where it is short.
+    this.control.refund()
     this.updatesLeft += UPDATES_PER_DATA
   }
 
