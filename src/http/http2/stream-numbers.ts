@@ -1,7 +1,7 @@
 /** Which streams a client has used (RFC 9113 §5.1.1): its numbers are odd and rise, and those it left out are closed. */
 
-/** Streams that we reset, whose last frames may still be under way. */
-const RESET_KEPT = 256
+/** Streams that we reset, whose last frames may still be under way: as many as `edge.limits.streams` may allow at once. */
+const RESET_KEPT = 1000
 /** Gaps between numbers. Honest clients leave none. */
 const GAPS_KEPT = 16
 
