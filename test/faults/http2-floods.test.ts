@@ -54,9 +54,9 @@ async function start(t: TestContext): Promise<{ node: TestNode; reached: () => n
       sites: [{ origin: origin.url, cache: {} }],
     },
     units: {
-      deaf: `export default { paths: ['/deaf'], async content() {
-        await new Promise((resolve) => setTimeout(resolve, 20000))
-        return new Response('late') }, limits: { wallMs: 30000 } }`,
+      // `content` would begin with the body read.
+      deaf: `export default { paths: ['/deaf'], async access() {
+        await new Promise((resolve) => setTimeout(resolve, 20000)) }, limits: { wallMs: 30000 } }`,
     },
   })
   return { node, reached: () => slow }

@@ -13,6 +13,7 @@ import { ReceiveWindow } from './receive-window.ts'
 export const STREAM_WINDOW = 128 * 1024
 /** Pieces that wait are put together up to this: frames of a byte would cost a hundred times what they carry. */
 const PIECE_BYTES = 2048
+const NOTHING = Buffer.alloc(0)
 
 /** The stream that it belongs to. */
 export interface BodyOwner {
@@ -41,6 +42,8 @@ export class RequestBody {
   private consumer: BodyConsumer | undefined
   private isPaused = false
   private waiting: Buffer[] = []
+  /** What the last of `waiting` lies in, where it was put together: the rest of it is free. */
+  private tail: Buffer = NOTHING
   private trailers: HeaderList = []
   private deadline = Number.POSITIVE_INFINITY
 
@@ -110,9 +113,16 @@ export class RequestBody {
     if (bytes.length === 0) return
     const { waiting } = this
     const last = waiting.at(-1)
-    if (last !== undefined && last.length + bytes.length <= PIECE_BYTES)
-      waiting[waiting.length - 1] = Buffer.concat([last, bytes])
-    else waiting.push(Buffer.from(bytes))
+    if (last === undefined || last.length + bytes.length > PIECE_BYTES) {
+      waiting.push(Buffer.from(bytes))
+      return
+    }
+    if (last.buffer !== this.tail.buffer) {
+      this.tail = Buffer.allocUnsafeSlow(PIECE_BYTES)
+      last.copy(this.tail)
+    }
+    bytes.copy(this.tail, last.length)
+    waiting[waiting.length - 1] = this.tail.subarray(0, last.length + bytes.length)
   }
 
   private deliver(): void {
