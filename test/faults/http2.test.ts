@@ -56,6 +56,7 @@ test('malformed requests are refused with 400 and a reset, one by one, and the c
       'pseudo after field',
       [':method', 'GET', 'a', 'b', ':scheme', 'http', ':path', '/', ':authority', 'a.test'],
     ],
+    ['pseudo after te', ['te', 'trailers', ...GET]],
     ['upper case', [...GET, 'X-A', 'b']],
     ['space in name', [...GET, 'x a', 'b']],
     ['empty name', [...GET, '', 'b']],

@@ -33,13 +33,13 @@ export function parseHttp2Head(
   let expect: string | undefined
   let cookie: string | undefined
   let hasForwarding = false
+  let hasField = false
   const headers: string[] = []
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
     if (name.charCodeAt(0) === 58) {
-      if (headers.length > 0 || cookie !== undefined || host !== undefined)
-        return problem(400, 'pseudo-header after a field')
+      if (hasField) return problem(400, 'pseudo-header after a field')
       if (!isFieldValue(value)) return problem(400, 'character that is not allowed in a pseudo-header')
       if (name === ':method' && method === undefined) method = value
       else if (name === ':scheme' && scheme === undefined) scheme = value
@@ -48,6 +48,7 @@ export function parseHttp2Head(
       else return problem(400, 'pseudo-header that is unknown or comes twice')
       continue
     }
+    hasField = true
     if (!isToken(name)) return problem(400, 'field name with a character that is not allowed')
     if (/[A-Z]/.test(name)) return problem(400, 'field name in upper case')
     if (!isFieldValue(value)) return problem(400, 'character that is not allowed in a field value')
