@@ -55,6 +55,8 @@ export class AnswerStream implements UnitBody {
   #ended: { readonly reason?: FailureReason; readonly message?: string } | undefined
   /** The sink is told nothing more. The unit may still be at work in its `cancel`. */
   #isOver = false
+  /** Why that is, for calls that come later: nobody may want the body before the unit has opened it. */
+  #why = NOBODY_WAITS
 
   constructor(invocation: Invocation, slot: LaneSlot, events: StreamEvents) {
     this.invocation = invocation
@@ -92,7 +94,7 @@ export class AnswerStream implements UnitBody {
     if (kind === STREAM_END) {
       this.#takeEnd(head)
     } else if (this.#isOver) {
-      this.#answer(call, unwanted(NOBODY_WAITS, call))
+      this.#answer(call, unwanted(this.#why, call))
     } else if (kind === STREAM_OPEN && this.#openCall === 0) {
       this.#openCall = call
     } else if (kind === STREAM_PIECE && this.#pieceCall === 0) {
@@ -187,6 +189,7 @@ export class AnswerStream implements UnitBody {
   }
 
   #tellUnwanted(why: string): void {
+    this.#why = why
     const calls = [this.#openCall, this.#pieceCall]
     this.#openCall = this.#pieceCall = 0
     for (const call of calls) if (call !== 0) this.#answer(call, unwanted(why, call))
