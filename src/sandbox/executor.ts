@@ -70,6 +70,8 @@ const TRIP_MARGIN_MS = 1
 
 const GO_ON_ENTRY = `${GO_ON} \n`
 const NO_IDS: readonly number[] = []
+/** A frame may have been made before its unit was taken away, and leave after. */
+const TAKEN_AWAY = 'the version was taken away'
 
 export class Executor {
   readonly #host: IsolateHost
@@ -111,7 +113,11 @@ export class Executor {
 
   /** Makes the isolate of a slot, ahead of its first use. */
   prepare(seq: number, slot: number): void {
-    const known = this.#known(slot)
+    const known = this.#slots.get(slot)
+    if (!known) {
+      this.#sink.prepared(seq, TAKEN_AWAY, '')
+      return
+    }
     let problem = ''
     try {
       if (!known.isolate) {
@@ -126,7 +132,12 @@ export class Executor {
   }
 
   step(frame: StepFrame): void {
-    const slot = this.#known(frame.slot)
+    const slot = this.#slots.get(frame.slot)
+    if (!slot) {
+      // Nobody waits for what is in it, or it would not have been taken away.
+      this.#sink.answered(frame.seq, frame.slot, 0, NO_IDS, '')
+      return
+    }
     if (frame.routes !== '') this.#keepRoutes(slot, frame)
     this.#cross(slot, frame, NO_IDS)
   }

@@ -35,13 +35,14 @@ export class InlineLane extends Lane {
       entering: () => {},
       answered: (seq, slot, cpuUs, ids, text) => {
         crossings?.took(cpuUs)
-        const at = this.slots.get(slot)!
-        const entries = this.take(seq)?.entries ?? this.#entries(ids)
+        const frame = this.take(seq)
+        const at = frame?.slot ?? this.slots.get(slot)!
+        const entries = frame?.entries ?? this.#entries(ids)
         events.answered(at, entries, cpuUs, text, Buffer.byteLength(text) === text.length)
       },
       cut: (seq, slot, reason, cpuUs, progress, runningId, ids, message) => {
-        const at = this.slots.get(slot)!
         const frame = this.take(seq)
+        const at = frame?.slot ?? this.slots.get(slot)!
         const entries = frame?.entries ?? this.#entries(ids)
         events.cut(at, entries, reason, cpuUs, progress, runningId, message, frame?.patience ?? 1)
       },

@@ -81,6 +81,8 @@ export class LaneSlot {
   /** Frames under way. */
   frames = 0
   isLive = false
+  /** Its unit was taken away: nothing is sent there any more. */
+  isForgotten = false
   lastUsed = 0
 
   constructor(lane: Lane, unit: UnitSlot) {
@@ -235,6 +237,7 @@ export abstract class Lane {
     const slot = this.slots.get(unit.index)
     if (!slot) return
     this.markGone(slot)
+    slot.isForgotten = true
     this.slots.delete(unit.index)
     this.unload(unit.index)
   }
@@ -320,13 +323,15 @@ export abstract class Lane {
     this.events.active()
   }
 
-  /** What is queued for a unit becomes a frame. */
+  /** What is queued for a unit becomes a frame. Where it was taken away meanwhile, nobody waits for it. */
   #seal(slot: LaneSlot): void {
     if (slot.batch === '') return
-    this.#makeLive(slot)
-    if (slot.hasEffects && slot.pending.size === 0 && slot.streams.size === 0) slot.hasEffects = false
-    const patience = slot.hasEffects ? Math.max(slot.patience, PATIENCE_WITH_EFFECTS) : slot.patience
-    this.#ready.push(this.#frame(slot, slot.entries, slot.batch, slot.routes, patience))
+    if (!slot.isForgotten) {
+      this.#makeLive(slot)
+      if (slot.hasEffects && slot.pending.size === 0 && slot.streams.size === 0) slot.hasEffects = false
+      const patience = slot.hasEffects ? Math.max(slot.patience, PATIENCE_WITH_EFFECTS) : slot.patience
+      this.#ready.push(this.#frame(slot, slot.entries, slot.batch, slot.routes, patience))
+    }
     slot.entries = []
     slot.batch = ''
     slot.routes = ''

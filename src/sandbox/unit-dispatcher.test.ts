@@ -164,6 +164,20 @@ for (const isolation of ['process', 'inline'] as const) {
     assert.equal(outcome.reason, 'wall')
   })
 
+  test(`${isolation}: a version that is released and does not settle in time is forgotten, and ends no sandbox`, async () => {
+    const { runner } = test0
+    const quick = of(`access() {}`)
+    assert.equal((await go(runner, [step(quick, 'access')])).kind, 'next')
+    const pids = runner.sandboxPids
+    const never = of(`access() { return new Promise(() => {}) }`, { limits: { wallMs: 50 } })
+    const outcome = go(runner, [step(never, 'access')])
+    runner.release(never)
+    assert.equal((await outcome).kind, 'failed')
+    // What was sent after it is answered by the same process.
+    for (let n = 0; n < 3; n++) assert.equal((await go(runner, [step(quick, 'access')])).kind, 'next')
+    assert.deepEqual(runner.sandboxPids, pids)
+  })
+
   test(`${isolation}: code that does not compile, throws, or loops at its top level is told by prepare`, async () => {
     const manifest = { isolation }
     const problems = await test0.runner.prepare([
