@@ -157,20 +157,27 @@ test('answers that units stream', async (t) => {
   }
 
   await t.test('who dies with its process is cut, once, and the unit goes on', async () => {
-    const came = take(
-      await open(
-        runner,
-        'process',
-        body(`async pull(c) { await new Promise((r) => setTimeout(r, 5)); c.enqueue(bytes('a')) }`, BYTES),
-      ),
+    const ticking = body(
+      `async pull(c) { await new Promise((r) => setTimeout(r, 5)); c.enqueue(bytes('a')) }`,
+      BYTES,
     )
-    await eventually(() => came.pieces.length > 1)
+    const version = unit(ticking, { limits: { cpuMs: 200 } })
+    // As many as would open its breaker.
+    const all: Came[] = []
+    for (let n = 0; n < 6; n++) {
+      const outcome = await go(runner.runner, [step(version, 'content')])
+      assert.ok(outcome.kind === 'response' && outcome.stream, outcome.kind)
+      all.push(take(outcome.stream))
+    }
+    await eventually(() => all.every(({ pieces }) => pieces.length > 1), { withinMs: 60_000 })
     for (const pid of runner.runner.sandboxPids) process.kill(pid, 'SIGKILL')
-    assert.match(await ended(came), /^crash: /)
-    const after = take(
-      await open(runner, 'process', body(`start(c) { c.enqueue(bytes('b')); c.close() }`, BYTES)),
-    )
-    assert.equal(await ended(after), 'end')
+    for (const came of all) assert.match(await ended(came), /^crash: /)
+    assert.equal(runner.runner.breakerState(version), 'closed')
+    const outcome = await go(runner.runner, [step(version, 'content')])
+    assert.ok(outcome.kind === 'response' && outcome.stream, outcome.kind)
+    const after = take(outcome.stream)
+    await eventually(() => after.pieces.length > 0, { withinMs: 60_000 })
+    outcome.stream.cancel('enough')
     runner.lines.length = 0
   })
 

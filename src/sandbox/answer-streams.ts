@@ -31,8 +31,8 @@ const HELD_MAX = 16 * 1024 * 1024
 const NOBODY_WAITS = 'nobody waits for this body'
 
 export interface StreamEvents {
-  /** It broke off, and the unit is told of as failing. */
-  failed(invocation: Invocation, reason: FailureReason, message: string): void
+  /** It broke off, and the unit is told of as failing. `isBlamed`: by what it did itself. */
+  failed(invocation: Invocation, reason: FailureReason, message: string, isBlamed: boolean): void
   /** The invocation is over. */
   over(invocation: Invocation): void
 }
@@ -167,17 +167,20 @@ export class AnswerStream implements UnitBody {
     } else if (this.#pieceCall === 0 && waitedMs > wallMs * GAP_WALLS) {
       this.fail('wall', `no piece of its body came within ${wallMs * GAP_WALLS} ms`)
     } else if (serviceMs - this.#startedMs > STREAM_MS_MAX) {
-      this.fail('wall', `its body did not end within ${STREAM_MS_MAX} ms`)
+      this.fail('wall', `its body did not end within ${STREAM_MS_MAX} ms`, false)
     }
   }
 
-  /** Cuts it off, and tells the unit so. */
-  fail(reason: FailureReason, message: string): void {
+  /**
+   * Cuts it off, and tells the unit so. What ends many streams at once by no fault of theirs does not count for the unit's breaker:
+   * clients that come back would find it open.
+   */
+  fail(reason: FailureReason, message: string, isBlamed = reason !== 'crash'): void {
     if (this.#isOver) return
     this.#stop()
     this.#tellUnwanted(message)
     this.#ended = { reason, message }
-    this.#events.failed(this.invocation, reason, message)
+    this.#events.failed(this.invocation, reason, message, isBlamed)
     this.#sink?.fail(reason, message)
   }
 

@@ -27,8 +27,8 @@ export interface EngineEvents {
   /** A run was cut off, and its unit is to blame. Before the invocation is settled. */
   blamed(unit: UnitSlot, reason: FailureReason): void
   logged(unit: UnitSlot, level: number, text: string, where: string): void
-  /** A streamed answer broke off, after its head was told. */
-  streamFailed(invocation: Invocation, reason: FailureReason, message: string): void
+  /** A streamed answer broke off, after its head was told. `isBlamed`: by what it did itself. */
+  streamFailed(invocation: Invocation, reason: FailureReason, message: string, isBlamed: boolean): void
   /** Nothing of it is under way any more. After it was settled. */
   left(invocation: Invocation): void
   replayed(): void
@@ -291,7 +291,7 @@ export class TripEngine implements LaneEvents {
   }
 
   readonly #streamEvents: StreamEvents = {
-    failed: (invocation, reason, message) => this.#events.streamFailed(invocation, reason, message),
+    failed: (...how) => this.#events.streamFailed(...how),
     over: (invocation) => {
       this.#release(invocation)
       this.#events.left(invocation)

@@ -101,7 +101,7 @@ class Dispatcher implements UnitDispatcher {
         ran: (invocation, cpuUs, now, hasThrown) => this.#ran(invocation, cpuUs, now, hasThrown),
         blamed: (unit, reason) => this.#blamed(unit, reason),
         logged: (unit, level, text, where) => this.#log.logged(unit, level, text, where),
-        streamFailed: (of, why, message) => this.#failed(of.unit, phaseName(of.phase, 0), why, message),
+        streamFailed: (of, ...how) => this.#failed(of.unit, phaseName(of.phase, 0), ...how),
         left: this.#left,
         replayed: () => this.#replays++,
         active: () => this.#watch(),
@@ -222,10 +222,9 @@ class Dispatcher implements UnitDispatcher {
     if (!hasThrown) unit.health.breaker.succeeded()
   }
 
-  #failed(unit: UnitSlot, phase: Phase, reason: FailureReason, message: string): void {
-    const now = performance.now()
+  #failed(unit: UnitSlot, phase: Phase, reason: FailureReason, message: string, isBlamed = true): void {
     unit.metrics.failed(phase, reason)
-    unit.health.breaker.failed(reason, now)
+    if (isBlamed) unit.health.breaker.failed(reason, performance.now())
     this.#log.failed(unit, reason, message)
   }
 
