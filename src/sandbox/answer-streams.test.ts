@@ -235,6 +235,7 @@ const HOSTILE = `(() => {
         answered: () => record(0, 0) + record(1, 0) + call(2, 102),
         others: () => call(2, 101, 'a', 1, id + 1) + call(3, 101, 'a', 1, 0) + call(4, 102),
       }
+      if (mode === 'whole') return [record(1, 0)]
       return [record(1, 4) + call(1, 100) + calls[mode]()]
     },
   }
@@ -267,4 +268,9 @@ test('a guest that breaks the rules of streams harms its own answer alone', asyn
   })
   assert.ok(filtered.kind === 'failed')
   assert.equal(filtered.message, 'its answer is not in form')
+  const whole = await go(hostile.runner, [step(unit('', { env: { MODE: 'whole' } }), 'headerFilter')], {
+    response: '200\n',
+  })
+  assert.ok(whole.kind === 'failed', 'who may not answer has answered')
+  assert.equal(whole.message, 'its answer is not in form')
 })

@@ -47,6 +47,8 @@ const MESSAGE_MAX = 8192
 const WHERE_MAX = 256
 /** Phases in which a unit may answer the request. */
 const ANSWERING = PHASE_BITS.rewrite | PHASE_BITS.access | PHASE_BITS.content | PHASE_BITS.origin
+/** Those in which anything may be answered: in `bodyFilter` it is the piece. */
+const RESPONDING = ANSWERING | PHASE_BITS.bodyFilter
 const WARN = protocol.LOG_LEVELS.indexOf('warn')
 
 export class TripEngine implements LaneEvents {
@@ -250,6 +252,11 @@ export class TripEngine implements LaneEvents {
     const status = Number(head.slice(0, 3))
     if (head.charCodeAt(3) !== 10 || !(status >= 100 && status <= 999)) {
       this.#fail(invocation, 'throw', 'its response has no status')
+      return
+    }
+    // In the others nobody expects one, and no guest of ours sends one.
+    if ((invocation.phases[invocation.step]! & RESPONDING) === 0) {
+      this.#fail(invocation, 'throw', 'its answer is not in form')
       return
     }
     if (body.length > BODY_MAX) {
