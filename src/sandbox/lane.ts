@@ -78,6 +78,8 @@ export class LaneSlot {
   batch = ''
   routes = ''
   patience = 1
+  /** Pieces of streams that `entries` ask for. */
+  pieces = 0
   /** Frames under way. */
   frames = 0
   isLive = false
@@ -122,6 +124,11 @@ const PATIENCE_WITH_EFFECTS = 8
 
 /** Characters in a frame above which another is begun, so that one crossing stays short. */
 const FRAME_CHARACTERS = 256 * 1024
+/**
+ * Streams that one frame asks for their next pieces: short to ask, and up to 64 KiB each in what comes back, which the isolate holds
+ * whole until it has crossed.
+ */
+const FRAME_PIECES = 16
 
 export abstract class Lane {
   readonly events: LaneEvents
@@ -206,10 +213,11 @@ export abstract class Lane {
   }
 
   enqueueAnswer(slot: LaneSlot, answer: AnswerEntry): void {
-    if (slot.batch.length > FRAME_CHARACTERS) this.#seal(slot)
+    if (slot.batch.length > FRAME_CHARACTERS || slot.pieces >= FRAME_PIECES) this.#seal(slot)
     this.#touch(slot)
     slot.entries.push(answer)
     slot.batch += answer.text
+    if (answer.stream !== undefined) slot.pieces++
   }
 
   enqueueForget(slot: LaneSlot, id: number): void {
@@ -336,6 +344,7 @@ export abstract class Lane {
     slot.batch = ''
     slot.routes = ''
     slot.patience = 1
+    slot.pieces = 0
   }
 
   #frame(
