@@ -13,6 +13,7 @@ import {
   type UnitCode,
   type UnitIsolate,
 } from './isolate-host.ts'
+import { FRAME_BYTES_MAX } from './frames.ts'
 import { eachInvocation, invokeEntry, RecordReader, type Sections } from './guest-text.ts'
 import { GO_ON, OUTCOME_NEXT, OUTCOME_PENDING, RECORD_INVOCATION, SLICE_MS } from './protocol.ts'
 import type { IsolatedVm } from './isolated-vm.ts'
@@ -70,6 +71,8 @@ const TRIP_MARGIN_MS = 1
 
 const GO_ON_ENTRY = `${GO_ON} \n`
 const NO_IDS: readonly number[] = []
+/** Of what one step answers, in UTF-8; the rest of a frame are the ids of invocations. */
+const ANSWER_BYTES_MAX = FRAME_BYTES_MAX - 1024 * 1024
 /** A frame may have been made before its unit was taken away, and leave after. */
 const TAKEN_AWAY = 'the version was taken away'
 
@@ -176,6 +179,7 @@ export class Executor {
       text = slot.isolate.step(frame.batch, timeoutMs)
       // What an await finished meanwhile is told by a second step.
       if (slot.isolate.isAwaiting) text += slot.isolate.step(GO_ON_ENTRY, timeoutMs)
+      if (isTooLong(text)) throw new CutError('broken', `it answered with more than ${ANSWER_BYTES_MAX} bytes`)
       if (slot.routes.size > 0) this.#follow(slot, text)
     } catch (error) {
       // A text that is not in form, met while following routes, is as broken as a step that threw.
@@ -233,6 +237,10 @@ export class Executor {
     if (rest.length > 0) next.routes.set(id, { sections: route.sections, edits, rest })
   }
 }
+
+/** The worker takes no longer frame, and would end this process for it, with all that others do here. */
+const isTooLong = (text: string): boolean =>
+  text.length > ANSWER_BYTES_MAX / 3 && Buffer.byteLength(text) > ANSWER_BYTES_MAX
 
 /** For the author. An install error is JSON from the guest, or what V8 said of the syntax. */
 function problemText(cut: CutError): string {

@@ -210,6 +210,18 @@ test('a released version is forgotten once its trips are done', async () => {
   assert.ok(!test0.runner.metrics().some((sample) => sample.labels.unit === slow.name))
 })
 
+test('an answer that no frame holds fails its own run, and ends no sandbox', async () => {
+  const { runner } = test0
+  const pids = runner.sandboxPids
+  // 69 MB in UTF-8, of 46 MB in the isolate.
+  const large = unit(`content() { return new Response('\\u0800'.repeat(23e6)) }`, {
+    limits: { cpuMs: 5000, wallMs: 60_000, memoryMb: 400 },
+  })
+  const outcome = await go(runner, [step(large, 'content')])
+  assert.equal(outcome.kind, 'failed')
+  assert.deepEqual(runner.sandboxPids, pids)
+})
+
 test('log lines pass while the tail is on', async () => {
   const talks = unit(`access() { console.warn('hello', { a: 1 }) }`)
   await go(test0.runner, [step(talks, 'access')])
