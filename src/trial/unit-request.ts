@@ -16,6 +16,8 @@ import { serialiseHeaders } from '../wire/http1/serialise.ts'
 
 /** Bytes of a streamed body. */
 const BODY_MAX = 16 * 1024 * 1024
+/** Milliseconds in which a streamed body has to end: many are made to go on for as long as somebody reads. */
+const STREAM_MS_MAX = 30_000
 
 export interface UnitRequest {
   readonly method: string
@@ -139,19 +141,28 @@ function gather(stream: UnitBody, outcome: Responded, done: (outcome: TripOutcom
   const pieces: Buffer[] = []
   let bytes = 0
   const { step, phase, edits, runs } = outcome
-  const failed = (reason: FailureReason, message: string): void =>
+  const failed = (reason: FailureReason, message: string): void => {
+    clearTimeout(timer)
     done({ kind: 'failed', step, phase, edits, runs, reason, message })
+  }
+  const giveUp = (reason: FailureReason, message: string): void => {
+    stream.cancel(message)
+    failed(reason, message)
+  }
+  const tooLate = `its body did not end within ${STREAM_MS_MAX} ms, and a test waits no longer`
+  const timer = setTimeout(() => giveUp('wall', tooLate), STREAM_MS_MAX)
   stream.start({
     write(piece) {
       pieces.push(piece)
       bytes += piece.length
       if (bytes <= BODY_MAX) return true
-      const message = `its body has more than ${BODY_MAX} bytes, which a test does not hold`
-      stream.cancel(message)
-      failed('throw', message)
+      giveUp('throw', `its body has more than ${BODY_MAX} bytes, which a test does not hold`)
       return false
     },
-    end: () => done({ ...outcome, body: Buffer.concat(pieces), stream: undefined }),
+    end() {
+      clearTimeout(timer)
+      done({ ...outcome, body: Buffer.concat(pieces), stream: undefined })
+    },
     fail: failed,
   })
 }
