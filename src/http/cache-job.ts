@@ -40,6 +40,8 @@ export interface CacheJob {
   /** `review` is what they made of it. */
   onHead(head: ResponseHead, headers: HeaderList, review?: Review): HeadVerdict
   append(chunk: Buffer): void
+  /** What comes is still on its way into the cache. */
+  readonly isFilling: boolean
   /** The body is whole. */
   finish(): void
   /** Nobody waits for this answer: neither the client, nor the cache for others. */
@@ -53,6 +55,7 @@ export interface CacheJob {
 /** A request that the cache has no part in. */
 export class PassJob implements CacheJob {
   readonly isWanted = false
+  readonly isFilling = false
   private readonly exchange: Exchange
   private readonly head: RequestHead
   private readonly found: Bypass
@@ -170,6 +173,10 @@ export class FillJob implements CacheJob {
 
   append(chunk: Buffer): void {
     this.fill.append(chunk)
+  }
+
+  get isFilling(): boolean {
+    return this.fill.isFilling
   }
 
   finish(): void {

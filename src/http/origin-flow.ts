@@ -350,6 +350,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       return false
     }
     this.job?.append(chunk)
+    // Refused after all, as too large: then it is for nobody.
+    if (this.isDetached && this.job?.isFilling !== true) this.giveUp()
     if (this.isDetached) return true
     if (this.chain !== undefined) return this.pass(this.chain, Buffer.from(chunk))
     if (this.isStreaming) return this.exchange.connection.sendChunk(chunk)

@@ -110,6 +110,11 @@ export class CacheFill {
     return { ...plan, vary: plan.vary.filter((name) => name !== 'accept-encoding') }
   }
 
+  /** The body is gathered, to be stored when it is whole. */
+  get isFilling(): boolean {
+    return this.#state === 'filling'
+  }
+
   /** A piece of the body. It is copied. */
   append(chunk: Uint8Array): void {
     if (this.#state !== 'filling') return
