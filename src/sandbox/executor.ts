@@ -179,7 +179,8 @@ export class Executor {
       text = slot.isolate.step(frame.batch, timeoutMs)
       // What an await finished meanwhile is told by a second step.
       if (slot.isolate.isAwaiting) text += slot.isolate.step(GO_ON_ENTRY, timeoutMs)
-      if (isTooLong(text)) throw new CutError('broken', `it answered with more than ${ANSWER_BYTES_MAX} bytes`)
+      if (isTooLong(text))
+        throw new CutError('broken', `it answered with more than ${ANSWER_BYTES_MAX} bytes`)
       if (slot.routes.size > 0) this.#follow(slot, text)
     } catch (error) {
       // A text that is not in form, met while following routes, is as broken as a step that threw.

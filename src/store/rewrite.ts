@@ -47,7 +47,7 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
     update.run(value, hash, id)
     if (isOurs && isCurrent) set.run(value, key)
   }
-  for (let id = 0; ; ) {
+  for (let id = 0; ;) {
     const entries = after.all(id, AT_ONCE) as unknown as LogEntry[]
     for (const entry of entries) rewrite(entry)
     if (entries.length === 0) break

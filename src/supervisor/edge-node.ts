@@ -256,7 +256,7 @@ export class EdgeNode {
   async suspend(): Promise<void> {
     this.#isHandingOver = true
     this.#stopKeeping()
-    await this.#lastTurn()
+    await this.#turns.over(CHANGE_GRACE_MS)
     this.#kv.suspend()
     this.#around.store.suspend()
   }
@@ -288,19 +288,11 @@ export class EdgeNode {
     this.#acme.stop()
   }
 
-  /** A change that is under way ends first, where it does soon. */
-  async #lastTurn(): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, CHANGE_GRACE_MS)
-    await Promise.race([this.#turns.take(async () => {}), late])
-    clearTimeout(timer)
-  }
-
   /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
   async drain(): Promise<void> {
     this.#isDraining = true
     this.#stopKeeping()
-    await this.#lastTurn()
+    await this.#turns.over(CHANGE_GRACE_MS)
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
     await this.#telemetry.close()
   }

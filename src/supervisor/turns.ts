@@ -8,4 +8,12 @@ export class Turns {
     this.#last = mine.catch(() => undefined)
     return mine
   }
+
+  /** Resolves when all that were asked for have ended, or after so many milliseconds. */
+  async over(withinMs: number): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, withinMs)
+    await Promise.race([this.#last, late])
+    clearTimeout(timer)
+  }
 }
