@@ -43,6 +43,8 @@ export interface Death {
 const GRACE_MS = 50
 /** So long without a sign it is ended, and nobody is blamed. */
 const STALL_MS = 2000
+/** The same for one that would run: the machine has no time for it, and a new one would get no more. */
+const STARVED_MS = 20_000
 const BOOT_MS = 60_000
 /** A process that was asked to end does so within this time, or is killed. */
 const END_MS = 500
@@ -257,7 +259,8 @@ export class ProcessLane extends Lane {
     const unit = this.#entered(mark)
     const budgetMs = unit ? this.#budgetMs(mark, unit) : 0
     if (unit && stalledMs > budgetMs + GRACE_MS && this.#cpuMsSince(mark) > budgetMs) this.#end(unit, 'cpu')
-    else if (stalledMs > Math.max(STALL_MS, 2 * budgetMs)) this.#end(undefined, 'stalled')
+    else if (stalledMs > Math.max(this.#wouldRun(stalledMs) ? STARVED_MS : STALL_MS, 2 * budgetMs))
+      this.#end(undefined, 'stalled')
   }
 
   #budgetMs(mark: Mark, unit: UnitSlot): number {
@@ -265,6 +268,17 @@ export class ProcessLane extends Lane {
     if (mark.isInstall) return INSTALL_MS * 3
     const patience = this.frames[0]?.seq === mark.seq ? this.frames[0].patience : 1
     return (unit.unit.manifest.limits.cpuMs + SLICE_MS) * patience
+  }
+
+  /** It runs or waits for a core, and neither sleeps nor was stopped: the state of its main thread, see proc(5). */
+  #wouldRun(stalledMs: number): boolean {
+    if (stalledMs <= STALL_MS) return false
+    try {
+      const text = readFileSync(`/proc/${this.pid}/stat`, 'latin1')
+      return text.slice(text.lastIndexOf(')') + 2).startsWith('R')
+    } catch {
+      return false
+    }
   }
 
   /** CPU time of its main thread since the mark was set, in milliseconds. */
