@@ -258,6 +258,7 @@ export class EdgeNode {
     this.#stopKeeping()
     await this.#turns.over(CHANGE_GRACE_MS)
     this.#kv.suspend()
+    this.#quarantines.suspend()
     this.#around.store.suspend()
   }
 
@@ -265,6 +266,7 @@ export class EdgeNode {
   resume(): void {
     this.#around.store.resume()
     this.#kv.resume()
+    this.#quarantines.resume()
     this.#timers.start()
     this.#tls.start()
     this.#acme.start()
@@ -351,8 +353,7 @@ export class EdgeNode {
   #hear(worker: WorkerProcess, message: FromWorker): void {
     switch (message.kind) {
       case 'quarantine':
-        // What our last requests meet is not for the file of the program that took over.
-        if (this.#isHandingOver || !this.#quarantines.add(message.quarantine)) return
+        if (!this.#quarantines.add(message.quarantine)) return
         this.#around.log.warn(
           `${versionKey(message.quarantine)} is in quarantine: ${message.quarantine.reason}`,
         )

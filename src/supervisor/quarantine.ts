@@ -24,6 +24,7 @@ export class Quarantines {
   readonly #path: string
   readonly #log: Log
   readonly #byVersion: Map<string, Quarantine>
+  #isSuspended = false
 
   constructor(path: string, log: Log) {
     this.#path = path
@@ -63,6 +64,17 @@ export class Quarantines {
     return gone.length > 0
   }
 
+  /** Leaves the file to the program that takes over. What comes from here on holds for this process. */
+  suspend(): void {
+    this.#isSuspended = true
+  }
+
+  /** The file is ours again, and is told what came meanwhile. */
+  resume(): void {
+    this.#isSuspended = false
+    this.#write()
+  }
+
   #read(): Quarantine[] {
     let text: string
     try {
@@ -82,6 +94,7 @@ export class Quarantines {
 
   /** A file in full or the one before: written aside, flushed, renamed. */
   #write(): void {
+    if (this.#isSuspended) return
     const aside = `${this.#path}.new`
     try {
       const fd = openSync(aside, 'w', 0o600)
