@@ -33,7 +33,7 @@ const childrenOf = (collector: TestCollector, { traceId, spanId }: ReadSpan, cou
   )
 
 const UNITS = {
-  counter: `export default { paths: ['/unit'], async access(request) {
+  counter: `export default { paths: ['/unit'], async access(request, _response, edge) {
     await edge.kv.put('visits', '1')
     request.headers.set('x-visits', await edge.kv.get('visits'))
   } }`,
