@@ -127,6 +127,7 @@ export class SiteControl implements SiteMethods {
     const before = this.#settings
     const next = settingsOf(config)
     const settings = changedSettings(before, next)
+    let isTelemetryOther = false
     const change = await this.#change(
       () => {
         const plan = planFile(store, input.sites ?? [], { folder, at: clock.now(), mode: 'reload' })
@@ -137,12 +138,17 @@ export class SiteControl implements SiteMethods {
         return { ...plan, effects: [...plan.effects, effect] }
       },
       options,
-      () => (this.#settings = before),
+      {
+        onFailed: () => (this.#settings = before),
+        // Also where whoever asked has not waited for it.
+        onLive: () => {
+          isTelemetryOther = JSON.stringify(config.telemetry) !== JSON.stringify(this.#config.telemetry)
+          this.#config = config
+          // Secrets among them stay out of the store, so they are not part of the change.
+          telemetry.use(nextTelemetry)
+        },
+      },
     )
-    const isTelemetryOther = JSON.stringify(config.telemetry) !== JSON.stringify(this.#config.telemetry)
-    this.#config = config
-    // Secrets among them stay out of the store, so they are not part of the change.
-    telemetry.use(nextTelemetry)
     for (const name of change.overridden) log.warn(overriddenText(name))
     return { ...change, source, settings: isTelemetryOther ? [...settings, 'telemetry'] : [...settings] }
   }
@@ -150,7 +156,7 @@ export class SiteControl implements SiteMethods {
   async #change(
     plan: () => SitePlan,
     options: ChangeOptions,
-    onFailed: () => void = () => {},
+    hooks: Pick<ChangeRequest, 'onLive' | 'onFailed'> = {},
   ): Promise<SiteChange> {
     let planned: SitePlan | undefined
     const request: ChangeRequest = {
@@ -160,7 +166,7 @@ export class SiteControl implements SiteMethods {
         planned = refusing(plan)
         return { name: 'sites', version: 0, effects: planned.effects }
       },
-      onFailed,
+      ...hooks,
     }
     const { epoch, live, ms, timings } = await this.#parts.make(request, options)
     const { added, changed, removed, overridden } = planned!
