@@ -253,7 +253,9 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
     builder.warm()
     predecessor?.ready(VERSION)
-    notifyServiceManager(`READY=1\nMAINPID=${process.pid}`)
+    // Who lets go says who is the main process from then on: until it has, this one may still be ended.
+    const isHeir = predecessor !== undefined && !predecessor.isGone
+    notifyServiceManager(isHeir ? 'READY=1' : `READY=1\nMAINPID=${process.pid}`)
     return {
       addresses: open,
       urls: open.map(
