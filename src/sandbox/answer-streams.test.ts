@@ -38,7 +38,10 @@ const BYTES = 'const bytes = (text) => new TextEncoder().encode(text)'
 async function open(on: TestRunner, isolation: 'process' | 'inline', handlers: string): Promise<UnitBody> {
   const version = unit(handlers, { manifest: { isolation }, limits: { cpuMs: 200 } })
   const outcome = await go(on.runner, [step(version, 'content')])
-  assert.ok(outcome.kind === 'response' && outcome.stream, JSON.stringify(outcome))
+  assert.ok(
+    outcome.kind === 'response' && outcome.stream,
+    outcome.kind === 'failed' ? outcome.message : outcome.kind,
+  )
   return outcome.stream
 }
 
