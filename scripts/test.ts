@@ -24,7 +24,7 @@ const { status, signal } = spawnSync(
     // Many tests start whole nodes of several processes each: more at a time would only make them wait for each other.
     `--test-concurrency=${Math.max(2, Math.ceil(availableParallelism() / 2))}`,
     // A test that hangs is named, and the rest goes on.
-    '--test-timeout=180000',
+    '--test-timeout=600000',
     ...given,
     ...(hasFiles ? [] : ALL),
   ],

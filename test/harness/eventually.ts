@@ -6,7 +6,7 @@
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { withinMs = 30_000, everyMs = 10, what = 'it did not come to hold' } = {},
+  { withinMs = 120_000, everyMs = 10, what = 'it did not come to hold' } = {},
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = performance.now() + withinMs
   for (;;) {
