@@ -24,7 +24,8 @@ let dropped = 0
 let tailTimer: NodeJS.Timeout | undefined
 
 const tell = (message: FromWorker): void => {
-  if (process.connected) process.send!(message)
+  // The supervisor may be gone before we hear of it; `disconnect` tells.
+  if (process.connected) process.send!(message, undefined, undefined, () => undefined)
 }
 
 const log = new WorkerLog((lines) => tell({ kind: 'log', ...lines }))
