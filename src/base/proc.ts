@@ -30,6 +30,15 @@ export function startSeconds(pid: number): number {
   return ticks === undefined ? 0 : BOOT_SECONDS + Number(ticks) / TICKS_PER_SECOND
 }
 
+/** The core on which the main thread of a process runs or ran last. */
+export function coreOf(pid: number): number | undefined {
+  const core = statFields(pid)?.[36]
+  return core === undefined ? undefined : Number(core)
+}
+
+/** The main thread runs or waits for a core, and neither sleeps nor was stopped. */
+export const isRunnable = (pid: number): boolean => statFields(pid)?.[0] === 'R'
+
 /** The fields of `/proc/PID/stat` after the name, which may itself hold spaces and parentheses: [0] is the state. */
 function statFields(pid: number): readonly string[] | undefined {
   const text = read(`/proc/${pid}/stat`)

@@ -11,11 +11,18 @@ import { type Frame, Lane } from './lane.ts'
 import { ONCE_ONLY } from './judgement.ts'
 import { TripEngine } from './trip-engine.ts'
 import { UnitSlot } from './unit-slot.ts'
+import type { CoreLoss } from '../base/core-time.ts'
 import type { FailureReason } from '../contract/unit.ts'
 
 /** Keeps what is sent, until the test says what became of it. */
 class ScriptedLane extends Lane {
   readonly sent: Frame[] = []
+  /** What the cores lost meanwhile. */
+  lost: CoreLoss = { lostMs: 0, ranMs: Infinity }
+
+  override loss(): CoreLoss {
+    return this.lost
+  }
 
   protected send(frames: readonly Frame[]): void {
     this.sent.push(...frames)
@@ -151,6 +158,54 @@ test('a machine that was busy makes nobody a suspect, however often', async () =
   lane.cutOff(await lane.next(), OVER)
   lane.answer(await lane.next(), 1)
   assert.equal(invocation.outcome, 'next')
+  assert.deepEqual(blamed, [])
+})
+
+test('where the cores lost time, a run that may have been a gap has more time, and nobody is a suspect', async () => {
+  const { lane, blamed, submit } = scene()
+  const invocation = submit()
+  lane.lost = { lostMs: OVER, ranMs: OVER }
+  for (const patience of [1, 2, 4, 8]) {
+    const frame = await lane.next()
+    assert.equal(frame.patience, patience)
+    lane.cutOff(frame, OVER)
+  }
+  lane.answer(await lane.next(), 1)
+  assert.equal(invocation.outcome, 'next')
+  assert.deepEqual(blamed, [])
+})
+
+test('a loop where the cores lose time is blamed as soon as its CPU time is more than they can have lost', async () => {
+  const { lane, blamed, submit } = scene()
+  const invocation = submit()
+  lane.lost = { lostMs: 15, ranMs: 100 }
+  lane.cutOff(await lane.next(), OVER)
+  lane.cutOff(await lane.next(), 2 * OVER)
+  assert.deepEqual(blamed, [], 'it is run once more, alone')
+  lane.cutOff(await lane.next(), 15 + CPU_MS)
+  assert.deepEqual(blamed, [CPU])
+  assert.equal(invocation.reason, CPU)
+})
+
+test('where it stays unclear, so much time is enough', async () => {
+  const { lane, blamed, submit } = scene()
+  submit()
+  lane.lost = { lostMs: 10_000, ranMs: 100 }
+  const patiences: number[] = []
+  while (blamed.length === 0) {
+    const frame = await lane.next()
+    patiences.push(frame.patience)
+    lane.cutOff(frame, OVER * frame.patience)
+  }
+  assert.deepEqual(patiences, [1, 2, 4, 8, 16, 2, 4, 8, 16])
+})
+
+test('what a core did not run, nobody used on it', async () => {
+  const { lane, blamed, submit } = scene()
+  submit()
+  lane.lost = { lostMs: 0, ranMs: CPU_MS - 1 }
+  for (let i = 0; i < 6; i++) lane.cutOff(await lane.next(), 100)
+  assert.equal((await lane.next()).patience, 64)
   assert.deepEqual(blamed, [])
 })
 

@@ -13,6 +13,7 @@ import { TimerSet } from './timer-set.ts'
 import type { CutReason, UnitCode } from './isolate-host.ts'
 import type { Invocation } from './invocation.ts'
 import type { UnitSlot } from './unit-slot.ts'
+import type { CoreLoss } from '../base/core-time.ts'
 
 /** An invocation; the answer to a call; a timer, by its id; or an invocation that is forgotten, by its negative id. */
 export type Entry = Invocation | AnswerEntry | number
@@ -121,6 +122,8 @@ const ALONE_MS = 1
  * usual time. Who used up his CPU is told by that, as ever.
  */
 const PATIENCE_WITH_EFFECTS = 8
+
+const NO_LOSS: CoreLoss = { lostMs: 0, ranMs: Infinity }
 
 /** Characters in a frame above which another is begun, so that one crossing stays short. */
 const FRAME_CHARACTERS = 256 * 1024
@@ -263,6 +266,11 @@ export abstract class Lane {
   /** How long something has been due without any answer, in milliseconds. */
   stalledMs(_now: number): number {
     return 0
+  }
+
+  /** What the cores lost while that ran of which the lane tells now. */
+  loss(): CoreLoss {
+    return NO_LOSS
   }
 
   /** Nothing is sent any more, and no timer runs. */

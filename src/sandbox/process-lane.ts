@@ -5,9 +5,12 @@
  * in bounds. Whatever is not so ends the process, and the worker goes on with another.
  */
 import { readFileSync } from 'node:fs'
+import { type CoreLoss, type CoreTimes, coreTimes, type CoreWatch, lossBetween } from '../base/core-time.ts'
+import { coreOf, isRunnable } from '../base/proc.ts'
 import * as frames from './frames.ts'
 import { CUT_REASONS, FRAME_HEAD, FrameReader, textFrame, writeHead, type FrameHead } from './frames.ts'
 import { INSTALL_MS, type UnitCode } from './isolate-host.ts'
+import { usedTooMuch } from './judgement.ts'
 import { Lane, type Entry, type Frame, type LaneEvents, type LaneSlot } from './lane.ts'
 import { launchSandbox, type LaunchOptions } from './launch.ts'
 import { closeMark, openMark, readMark, type Mark } from './mark.ts'
@@ -23,6 +26,8 @@ export interface ProcessLaneOptions extends Omit<LaunchOptions, 'markFd'> {
   readonly node: UnitCode['node']
   /** Resident memory of the process at most, in bytes. */
   readonly memoryMax: number
+  /** Has looked at the cores before anything was sent. */
+  readonly cores: CoreWatch
 }
 
 /** Why a sandbox ended. */
@@ -41,6 +46,10 @@ export interface Death {
 
 /** Over its budget by so much without a sign, a process is ended if it was the unit's CPU that ran out. */
 const GRACE_MS = 50
+/** Where the machine's host takes cores away in silence: so many times its budget, and it is ended whatever the cores say. */
+const PATIENCE_WHEN_UNCLEAR = 4
+/** Over that, it is noted which cores it was on. */
+const LOOK_AT_CORE_MS = 20
 /** So long without a sign it is ended, and nobody is blamed. */
 const STALL_MS = 2000
 /** The same for one that would run: the machine has no time for it, and a new one would get no more. */
@@ -58,6 +67,14 @@ const GUILTY_SHARE = 0.1
 /** Isolates dropped at a time when memory is short. */
 const EVICTED_AT_ONCE = 4
 
+/** What is known of the time in which something ran. */
+interface Span {
+  /** A look at the cores from before it began. */
+  since: CoreTimes
+  /** Cores on which the main thread was seen since then. */
+  readonly on: Set<number>
+}
+
 export class ProcessLane extends Lane {
   readonly #options: ProcessLaneOptions
   readonly #onDead: (lane: ProcessLane, death: Death) => void
@@ -74,7 +91,10 @@ export class ProcessLane extends Lane {
   isNobody = false
   #scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
   #errors = ''
-  #progressAt: number
+  #progressAt!: number
+  /** Of what runs now, and of what is told now. */
+  #running: Span
+  #told: Span
   #memoryAt = 0
   /** Memory when the crossing that goes on was first seen. */
   #growth = { crossingUs: -1, bytes: 0 }
@@ -91,7 +111,9 @@ export class ProcessLane extends Lane {
     this.#options = options
     this.#onReady = onReady
     this.#onDead = onDead
-    this.#progressAt = performance.now()
+    this.#running = { since: options.cores.latest, on: new Set() }
+    this.#told = { since: options.cores.latest, on: new Set() }
+    this.#getsOn()
     this.#reader = new FrameReader((head, bytes, start, end) => this.#receive(head, bytes, start, end))
     this.#write(textFrame(frames.START, 0, 0, options.guest))
     if (delayMs > 0) setTimeout(() => this.#launch(), delayMs)
@@ -143,7 +165,7 @@ export class ProcessLane extends Lane {
 
   protected send(sending: readonly Frame[]): void {
     // Nothing was due: the clock of the watch starts now.
-    if (this.frames.length === sending.length) this.#progressAt = performance.now()
+    if (this.frames.length === sending.length) this.#getsOn()
     let length = 0
     for (const { batch, routes } of sending) length += FRAME_HEAD + routes.length + batch.length
     const isScratch = length <= this.#scratch.length && (this.#socket?.writableLength ?? 0) === 0
@@ -180,7 +202,7 @@ export class ProcessLane extends Lane {
     if (kind === frames.READY && !this.isReady) {
       this.isReady = true
       this.isNobody = a === 1
-      this.#progressAt = performance.now()
+      this.#getsOn()
       this.#onReady(this)
       return
     }
@@ -192,7 +214,7 @@ export class ProcessLane extends Lane {
       ? kind === frames.PREPARED || head.slot === frame.slot.unit.index
       : isAnswer && seq === 0
     if (!isDue) throw new frames.FrameError('an answer that was not due')
-    this.#progressAt = performance.now()
+    this.#getsOn()
     if (frame?.onPrepared) {
       if (kind !== frames.PREPARED) throw new frames.FrameError('not what was asked for')
       const text = bytes.toString('utf8', start, end)
@@ -234,6 +256,29 @@ export class ProcessLane extends Lane {
     return entries
   }
 
+  #getsOn(): void {
+    this.#progressAt = performance.now()
+    const next = this.#told
+    this.#told = this.#running
+    this.#running = next
+    next.since = this.#options.cores.latest
+    next.on.clear()
+  }
+
+  override loss(): CoreLoss {
+    return this.#lossOf(this.#told)
+  }
+
+  #lossOf(span: Span): CoreLoss {
+    this.#seeCore(span)
+    return lossBetween(span.since, coreTimes(), span.on)
+  }
+
+  #seeCore(span: Span): void {
+    const core = this.pid === undefined ? undefined : coreOf(this.pid)
+    if (core !== undefined) span.on.add(core)
+  }
+
   override stalledMs(now: number): number {
     return this.frames.length === 0 ? 0 : now - this.#progressAt
   }
@@ -246,6 +291,7 @@ export class ProcessLane extends Lane {
       if (stalledMs > BOOT_MS) this.#end(undefined, 'stalled')
       return
     }
+    if (stalledMs > LOOK_AT_CORE_MS) this.#seeCore(this.#running)
     if (stalledMs > GRACE_MS) this.#checkProgress(stalledMs)
     // It may have been ended just now, and its mark is closed.
     if (!this.isClosed && now - this.#memoryAt >= MEMORY_EVERY_MS) {
@@ -258,27 +304,27 @@ export class ProcessLane extends Lane {
     const mark = readMark(this.#markFd)
     const unit = this.#entered(mark)
     const budgetMs = unit ? this.#budgetMs(mark, unit) : 0
-    if (unit && stalledMs > budgetMs + GRACE_MS && this.#cpuMsSince(mark) > budgetMs) this.#end(unit, 'cpu')
+    if (unit && stalledMs > budgetMs + GRACE_MS && this.#isOver(mark, budgetMs)) this.#end(unit, 'cpu')
     else if (stalledMs > Math.max(this.#wouldRun(stalledMs) ? STARVED_MS : STALL_MS, 2 * budgetMs))
       this.#end(undefined, 'stalled')
   }
 
   #budgetMs(mark: Mark, unit: UnitSlot): number {
     // It has a deadline of its own, and may be tried again: this is for what ignores it.
-    if (mark.isInstall) return INSTALL_MS * 3
+    if (mark.isInstall) return INSTALL_MS * 6
     const patience = this.frames[0]?.seq === mark.seq ? this.frames[0].patience : 1
     return (unit.unit.manifest.limits.cpuMs + SLICE_MS) * patience
   }
 
-  /** It runs or waits for a core, and neither sleeps nor was stopped: the state of its main thread, see proc(5). */
   #wouldRun(stalledMs: number): boolean {
-    if (stalledMs <= STALL_MS) return false
-    try {
-      const text = readFileSync(`/proc/${this.pid}/stat`, 'latin1')
-      return text.slice(text.lastIndexOf(')') + 2).startsWith('R')
-    } catch {
-      return false
-    }
+    return stalledMs > STALL_MS && this.pid !== undefined && isRunnable(this.pid)
+  }
+
+  #isOver(mark: Mark, budgetMs: number): boolean {
+    const cpuMs = this.#cpuMsSince(mark)
+    if (cpuMs <= budgetMs) return false
+    const over = usedTooMuch(cpuMs, budgetMs, this.#lossOf(this.#running))
+    return over === 'yes' || (over === 'unclear' && cpuMs > budgetMs * PATIENCE_WHEN_UNCLEAR)
   }
 
   /** CPU time of its main thread since the mark was set, in milliseconds. */

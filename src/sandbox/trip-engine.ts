@@ -10,7 +10,7 @@ import { CallDesk } from './call-desk.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
-import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText } from './judgement.ts'
+import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText, usedTooMuch } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
 import * as protocol from './protocol.ts'
 import type { CutReason } from './isolate-host.ts'
@@ -41,6 +41,8 @@ const RETRIES_MAX = 3
 const MOVES_MAX = 8
 /** The longest trip wire, as a multiple: for a machine so busy that nobody gets anywhere. */
 const PATIENCE_MAX = 64
+/** With so much time a gap in which the core was away does not end a run: what is unclear until then is clear. */
+const PATIENCE_CLEAR = 16
 /** Characters of an answer's body. */
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
@@ -212,7 +214,8 @@ export class TripEngine implements LaneEvents {
     invocation.runs.push({ step: invocation.step, cpuUs })
     this.#events.ran(invocation, cpuUs, this.#now, reader.outcome === protocol.OUTCOME_THREW)
     const { cpuMs } = slot.unit.unit.manifest.limits
-    if (invocation.isSuspect && cpuUs > cpuMs * 1000) {
+    const isOver = invocation.isSuspect && cpuUs > cpuMs * 1000
+    if (isOver && usedTooMuch(cpuUs / 1000, cpuMs, slot.lane.loss()) === 'yes') {
       this.#events.blamed(slot.unit, 'cpu')
       this.#fail(invocation, 'cpu', overLimit(cpuUs, cpuMs))
       return wasEntry
@@ -333,7 +336,9 @@ export class TripEngine implements LaneEvents {
     const { cpuMs } = unit.unit.manifest.limits
     // Entries before it may have used up to a slice of the time.
     const allowedMs = progress > 0 ? cpuMs + protocol.SLICE_MS : cpuMs
-    if (reason === 'timeout' && cpuUs < allowedMs * 1000) {
+    const hasOverused = reason === 'timeout' ? usedTooMuch(cpuUs / 1000, allowedMs, slot.lane.loss()) : 'no'
+    const isUnclear = hasOverused === 'unclear' && patience < PATIENCE_CLEAR
+    if (reason === 'timeout' && (hasOverused === 'no' || isUnclear)) {
       for (const stream of streams) stream.lost('crash', BUSY)
       this.#sendAgainWithPatience(lost, ran, patience)
       return
