@@ -13,15 +13,6 @@ export interface CoreTimes {
   readonly atMs: number
   /** For how many milliseconds each core says what it did, by its number. */
   readonly toldMs: readonly number[]
-  /** In how many of them it ran anything. */
-  readonly ranMs: readonly number[]
-}
-
-export interface CoreLoss {
-  /** In which the cores ran nothing, and did not say so. 0 on a machine of one's own. */
-  readonly lostMs: number
-  /** In which they ran, whoever it was. */
-  readonly ranMs: number
 }
 
 /** `USER_HZ`, the unit of `/proc/stat`, see proc(5). */
@@ -38,18 +29,12 @@ const LOOK_EVERY_MS = 100
 export function coreTimes(text = procStat()): CoreTimes {
   const atMs = performance.now()
   const toldMs: number[] = []
-  const ranMs: number[] = []
   for (const [, core, counts] of text.matchAll(/^cpu(\d+) (.+)$/gm)) {
-    // What follows is counted in the first two as well.
-    const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = counts!
-      .trim()
-      .split(' ')
-      .map((count) => Number(count) * UNIT_MS)
-    const ran = user + nice + system + irq + softirq
-    ranMs[Number(core)] = ran
-    toldMs[Number(core)] = ran + idle + iowait + steal
+    // user nice system idle iowait irq softirq steal; what follows is counted in the first two as well.
+    const told = counts!.trim().split(' ').slice(0, 8)
+    toldMs[Number(core)] = told.reduce((sum, count) => sum + Number(count) * UNIT_MS, 0)
   }
-  return { atMs, toldMs, ranMs }
+  return { atMs, toldMs }
 }
 
 function procStat(): string {
@@ -60,18 +45,16 @@ function procStat(): string {
   }
 }
 
-/** What became of the time of these cores between two looks. */
-export function lossBetween(from: CoreTimes, to: CoreTimes, cores: Iterable<number>): CoreLoss {
+/** What these cores lost together between two looks, in milliseconds. 0 on a machine of one's own. */
+export function lostBetween(from: CoreTimes, to: CoreTimes, cores: Iterable<number>): number {
   let lostMs = 0
-  let ranMs = 0
   for (const core of new Set(cores)) {
     const before = from.toldMs[core]
     const after = to.toldMs[core]
-    if (before === undefined || after === undefined) return { lostMs: 0, ranMs: Infinity }
+    if (before === undefined || after === undefined) continue
     lostMs += Math.max(0, to.atMs - from.atMs - (after - before) - INEXACT_MS)
-    ranMs += to.ranMs[core]! - from.ranMs[core]! + INEXACT_MS
   }
-  return { lostMs, ranMs }
+  return lostMs
 }
 
 /** Looks at the cores now and then, so that there is a look from before whatever takes too long. */

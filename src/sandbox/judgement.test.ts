@@ -11,16 +11,15 @@ import { type Frame, Lane } from './lane.ts'
 import { ONCE_ONLY } from './judgement.ts'
 import { TripEngine } from './trip-engine.ts'
 import { UnitSlot } from './unit-slot.ts'
-import type { CoreLoss } from '../base/core-time.ts'
 import type { FailureReason } from '../contract/unit.ts'
 
 /** Keeps what is sent, until the test says what became of it. */
 class ScriptedLane extends Lane {
   readonly sent: Frame[] = []
-  /** What the cores lost meanwhile. */
-  lost: CoreLoss = { lostMs: 0, ranMs: Infinity }
+  /** What the cores lost meanwhile, in milliseconds. */
+  lost = 0
 
-  override loss(): CoreLoss {
+  override lostMs(): number {
     return this.lost
   }
 
@@ -164,7 +163,7 @@ test('a machine that was busy makes nobody a suspect, however often', async () =
 test('where the cores lost time, a run that may have been a gap has more time, and nobody is a suspect', async () => {
   const { lane, blamed, submit } = scene()
   const invocation = submit()
-  lane.lost = { lostMs: OVER, ranMs: OVER }
+  lane.lost = OVER
   for (const patience of [1, 2, 4, 8]) {
     const frame = await lane.next()
     assert.equal(frame.patience, patience)
@@ -178,7 +177,7 @@ test('where the cores lost time, a run that may have been a gap has more time, a
 test('a loop where the cores lose time is blamed as soon as its CPU time is more than they can have lost', async () => {
   const { lane, blamed, submit } = scene()
   const invocation = submit()
-  lane.lost = { lostMs: 15, ranMs: 100 }
+  lane.lost = 15
   lane.cutOff(await lane.next(), OVER)
   lane.cutOff(await lane.next(), 2 * OVER)
   assert.deepEqual(blamed, [], 'it is run once more, alone')
@@ -190,7 +189,7 @@ test('a loop where the cores lose time is blamed as soon as its CPU time is more
 test('where it stays unclear, so much time is enough', async () => {
   const { lane, blamed, submit } = scene()
   submit()
-  lane.lost = { lostMs: 10_000, ranMs: 100 }
+  lane.lost = 10_000
   const patiences: number[] = []
   while (blamed.length === 0) {
     const frame = await lane.next()
@@ -198,15 +197,6 @@ test('where it stays unclear, so much time is enough', async () => {
     lane.cutOff(frame, OVER * frame.patience)
   }
   assert.deepEqual(patiences, [1, 2, 4, 8, 16, 2, 4, 8, 16])
-})
-
-test('what a core did not run, nobody used on it', async () => {
-  const { lane, blamed, submit } = scene()
-  submit()
-  lane.lost = { lostMs: 0, ranMs: CPU_MS - 1 }
-  for (let i = 0; i < 6; i++) lane.cutOff(await lane.next(), 100)
-  assert.equal((await lane.next()).patience, 64)
-  assert.deepEqual(blamed, [])
 })
 
 test('what cannot be done twice has no second run', async () => {

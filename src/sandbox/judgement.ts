@@ -1,7 +1,6 @@
 /** Who was it, and what did it throw: read out of what an untrusted isolate left behind. */
 import { Invocation } from './invocation.ts'
 import type { Entry } from './lane.ts'
-import type { CoreLoss } from '../base/core-time.ts'
 
 /** What authors are told. */
 export const BACKGROUND_LOST = 'waitUntil: its work was lost with its isolate'
@@ -20,19 +19,6 @@ export function culprit(
   if (entry instanceof Invocation) return lost.includes(entry) ? entry : undefined
   if (runningId > 0) return lost.find((invocation) => invocation.id === runningId)
   return lost.length === 1 ? lost[0] : undefined
-}
-
-/**
- * Whether a call used more CPU than it may. On a machine whose host takes cores away in silence, what the thread's clock says may be a
- * gap: `unclear` then, until a run with more time tells.
- */
-export function usedTooMuch(
-  cpuMs: number,
-  allowedMs: number,
-  { lostMs, ranMs }: CoreLoss,
-): 'yes' | 'no' | 'unclear' {
-  if (Math.min(cpuMs, ranMs) < allowedMs) return 'no'
-  return cpuMs - lostMs >= allowedMs ? 'yes' : 'unclear'
 }
 
 /** What was thrown, as its stack where there is one. The guest's JSON may be anything. */

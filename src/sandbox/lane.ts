@@ -13,7 +13,6 @@ import { TimerSet } from './timer-set.ts'
 import type { CutReason, UnitCode } from './isolate-host.ts'
 import type { Invocation } from './invocation.ts'
 import type { UnitSlot } from './unit-slot.ts'
-import type { CoreLoss } from '../base/core-time.ts'
 
 /** An invocation; the answer to a call; a timer, by its id; or an invocation that is forgotten, by its negative id. */
 export type Entry = Invocation | AnswerEntry | number
@@ -122,8 +121,6 @@ const ALONE_MS = 1
  * usual time. Who used up his CPU is told by that, as ever.
  */
 const PATIENCE_WITH_EFFECTS = 8
-
-const NO_LOSS: CoreLoss = { lostMs: 0, ranMs: Infinity }
 
 /** Characters in a frame above which another is begun, so that one crossing stays short. */
 const FRAME_CHARACTERS = 256 * 1024
@@ -269,8 +266,8 @@ export abstract class Lane {
   }
 
   /** What the cores lost while that ran of which the lane tells now. */
-  loss(): CoreLoss {
-    return NO_LOSS
+  lostMs(): number {
+    return 0
   }
 
   /** Nothing is sent any more, and no timer runs. */

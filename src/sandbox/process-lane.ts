@@ -5,12 +5,11 @@
  * in bounds. Whatever is not so ends the process, and the worker goes on with another.
  */
 import { readFileSync } from 'node:fs'
-import { type CoreLoss, type CoreTimes, coreTimes, type CoreWatch, lossBetween } from '../base/core-time.ts'
+import { type CoreTimes, coreTimes, type CoreWatch, lostBetween } from '../base/core-time.ts'
 import { coreOf, isRunnable } from '../base/proc.ts'
 import * as frames from './frames.ts'
 import { CUT_REASONS, FRAME_HEAD, FrameReader, textFrame, writeHead, type FrameHead } from './frames.ts'
 import { INSTALL_MS, type UnitCode } from './isolate-host.ts'
-import { usedTooMuch } from './judgement.ts'
 import { Lane, type Entry, type Frame, type LaneEvents, type LaneSlot } from './lane.ts'
 import { launchSandbox, type LaunchOptions } from './launch.ts'
 import { closeMark, openMark, readMark, type Mark } from './mark.ts'
@@ -46,8 +45,8 @@ export interface Death {
 
 /** Over its budget by so much without a sign, a process is ended if it was the unit's CPU that ran out. */
 const GRACE_MS = 50
-/** Where the machine's host takes cores away in silence: so many times its budget, and it is ended whatever the cores say. */
-const PATIENCE_WHEN_UNCLEAR = 4
+/** So much CPU time in one crossing is no gap, whatever the cores lost. */
+const CLEAR_MS = 3000
 /** Over that, it is noted which cores it was on. */
 const LOOK_AT_CORE_MS = 20
 /** So long without a sign it is ended, and nobody is blamed. */
@@ -265,13 +264,13 @@ export class ProcessLane extends Lane {
     next.on.clear()
   }
 
-  override loss(): CoreLoss {
-    return this.#lossOf(this.#told)
+  override lostMs(): number {
+    return this.#lostIn(this.#told)
   }
 
-  #lossOf(span: Span): CoreLoss {
+  #lostIn(span: Span): number {
     this.#seeCore(span)
-    return lossBetween(span.since, coreTimes(), span.on)
+    return lostBetween(span.since, coreTimes(), span.on)
   }
 
   #seeCore(span: Span): void {
@@ -323,8 +322,7 @@ export class ProcessLane extends Lane {
   #isOver(mark: Mark, budgetMs: number): boolean {
     const cpuMs = this.#cpuMsSince(mark)
     if (cpuMs <= budgetMs) return false
-    const over = usedTooMuch(cpuMs, budgetMs, this.#lossOf(this.#running))
-    return over === 'yes' || (over === 'unclear' && cpuMs > budgetMs * PATIENCE_WHEN_UNCLEAR)
+    return cpuMs > Math.max(2 * budgetMs, CLEAR_MS) || cpuMs - this.#lostIn(this.#running) > budgetMs
   }
 
   /** CPU time of its main thread since the mark was set, in milliseconds. */

@@ -10,7 +10,7 @@ import { CallDesk } from './call-desk.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
-import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText, usedTooMuch } from './judgement.ts'
+import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
 import * as protocol from './protocol.ts'
 import type { CutReason } from './isolate-host.ts'
@@ -215,7 +215,7 @@ export class TripEngine implements LaneEvents {
     this.#events.ran(invocation, cpuUs, this.#now, reader.outcome === protocol.OUTCOME_THREW)
     const { cpuMs } = slot.unit.unit.manifest.limits
     const isOver = invocation.isSuspect && cpuUs > cpuMs * 1000
-    if (isOver && usedTooMuch(cpuUs / 1000, cpuMs, slot.lane.loss()) === 'yes') {
+    if (isOver && cpuUs / 1000 - slot.lane.lostMs() > cpuMs) {
       this.#events.blamed(slot.unit, 'cpu')
       this.#fail(invocation, 'cpu', overLimit(cpuUs, cpuMs))
       return wasEntry
@@ -336,9 +336,7 @@ export class TripEngine implements LaneEvents {
     const { cpuMs } = unit.unit.manifest.limits
     // Entries before it may have used up to a slice of the time.
     const allowedMs = progress > 0 ? cpuMs + protocol.SLICE_MS : cpuMs
-    const hasOverused = reason === 'timeout' ? usedTooMuch(cpuUs / 1000, allowedMs, slot.lane.loss()) : 'no'
-    const isUnclear = hasOverused === 'unclear' && patience < PATIENCE_CLEAR
-    if (reason === 'timeout' && (hasOverused === 'no' || isUnclear)) {
+    if (reason === 'timeout' && !this.#isOver(slot, cpuUs / 1000, allowedMs, patience)) {
       for (const stream of streams) stream.lost('crash', BUSY)
       this.#sendAgainWithPatience(lost, ran, patience)
       return
@@ -364,6 +362,11 @@ export class TripEngine implements LaneEvents {
       if (!ran && ++invocation.retries > RETRIES_MAX) this.#fail(invocation, why, text)
       else this.#replay(invocation, 2, `another run of it failed (${why})`)
     }
+  }
+
+  #isOver({ lane }: LaneSlot, cpuMs: number, allowedMs: number, patience: number): boolean {
+    const usedMs = patience < PATIENCE_CLEAR ? cpuMs - lane.lostMs() : cpuMs
+    return usedMs >= allowedMs
   }
 
   /** The machine was busy: more time for the one that ran, no blame for anybody. */
