@@ -156,7 +156,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const kvWords =
       (predecessor && inheritSharedWords(predecessor.kvWords, KV_WORDS)) ?? createSharedWords(KV_WORDS)
     made.push(() => kvWords.unlink())
-    const builder = options.builder ?? createBuilder(log)
+    const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
     const node: EdgeNode = new EdgeNode({
