@@ -315,6 +315,7 @@ export class ProcessLane extends Lane {
     return (unit.unit.manifest.limits.cpuMs + SLICE_MS) * patience
   }
 
+  /** It runs or waits for a core or memory, and neither sleeps nor was stopped. */
   #wouldRun(stalledMs: number): boolean {
     return stalledMs > STALL_MS && this.pid !== undefined && isRunnable(this.pid)
   }
