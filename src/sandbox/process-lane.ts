@@ -5,8 +5,8 @@
  * in bounds. Whatever is not so ends the process, and the worker goes on with another.
  */
 import { readFileSync } from 'node:fs'
-import { type CoreTimes, coreTimes, type CoreWatch, lostBetween } from '../base/core-time.ts'
-import { coreOf, isRunnable } from '../base/proc.ts'
+import type { CoreWatch } from '../base/core-time.ts'
+import { isRunnable } from '../base/proc.ts'
 import * as frames from './frames.ts'
 import { CUT_REASONS, FRAME_HEAD, FrameReader, textFrame, writeHead, type FrameHead } from './frames.ts'
 import { INSTALL_MS, type UnitCode } from './isolate-host.ts'
@@ -14,6 +14,7 @@ import { Lane, type Entry, type Frame, type LaneEvents, type LaneSlot } from './
 import { launchSandbox, type LaunchOptions } from './launch.ts'
 import { closeMark, openMark, readMark, type Mark } from './mark.ts'
 import { SLICE_MS } from './protocol.ts'
+import { RunSpan } from './run-span.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
@@ -25,7 +26,7 @@ export interface ProcessLaneOptions extends Omit<LaunchOptions, 'markFd'> {
   readonly node: UnitCode['node']
   /** Resident memory of the process at most, in bytes. */
   readonly memoryMax: number
-  /** Has looked at the cores before anything was sent. */
+  /** Of all lanes of a worker. */
   readonly cores: CoreWatch
 }
 
@@ -66,14 +67,6 @@ const GUILTY_SHARE = 0.1
 /** Isolates dropped at a time when memory is short. */
 const EVICTED_AT_ONCE = 4
 
-/** What is known of the time in which something ran. */
-interface Span {
-  /** A look at the cores from before it began. */
-  since: CoreTimes
-  /** Cores on which the main thread was seen since then. */
-  readonly on: Set<number>
-}
-
 export class ProcessLane extends Lane {
   readonly #options: ProcessLaneOptions
   readonly #onDead: (lane: ProcessLane, death: Death) => void
@@ -92,8 +85,8 @@ export class ProcessLane extends Lane {
   #errors = ''
   #progressAt!: number
   /** Of what runs now, and of what is told now. */
-  #running: Span
-  #told: Span
+  #running: RunSpan
+  #told: RunSpan
   #memoryAt = 0
   /** Memory when the crossing that goes on was first seen. */
   #growth = { crossingUs: -1, bytes: 0 }
@@ -110,8 +103,8 @@ export class ProcessLane extends Lane {
     this.#options = options
     this.#onReady = onReady
     this.#onDead = onDead
-    this.#running = { since: options.cores.latest, on: new Set() }
-    this.#told = { since: options.cores.latest, on: new Set() }
+    this.#running = new RunSpan(options.cores.latest)
+    this.#told = new RunSpan(options.cores.latest)
     this.#getsOn()
     this.#reader = new FrameReader((head, bytes, start, end) => this.#receive(head, bytes, start, end))
     this.#write(textFrame(frames.START, 0, 0, options.guest))
@@ -164,7 +157,10 @@ export class ProcessLane extends Lane {
 
   protected send(sending: readonly Frame[]): void {
     // Nothing was due: the clock of the watch starts now.
-    if (this.frames.length === sending.length) this.#getsOn()
+    if (this.frames.length === sending.length) {
+      this.#options.cores.look(performance.now())
+      this.#getsOn()
+    }
     let length = 0
     for (const { batch, routes } of sending) length += FRAME_HEAD + routes.length + batch.length
     const isScratch = length <= this.#scratch.length && (this.#socket?.writableLength ?? 0) === 0
@@ -260,22 +256,11 @@ export class ProcessLane extends Lane {
     const next = this.#told
     this.#told = this.#running
     this.#running = next
-    next.since = this.#options.cores.latest
-    next.on.clear()
+    next.begin(this.#options.cores.latest)
   }
 
   override lostMs(): number {
-    return this.#lostIn(this.#told)
-  }
-
-  #lostIn(span: Span): number {
-    this.#seeCore(span)
-    return lostBetween(span.since, coreTimes(), span.on)
-  }
-
-  #seeCore(span: Span): void {
-    const core = this.pid === undefined ? undefined : coreOf(this.pid)
-    if (core !== undefined) span.on.add(core)
+    return this.#told.lostMs(this.pid)
   }
 
   override stalledMs(now: number): number {
@@ -285,12 +270,13 @@ export class ProcessLane extends Lane {
   /** Looks whether it gets on. Called every few milliseconds while something is due. */
   check(now: number): void {
     if (this.isClosed) return
+    this.#options.cores.look(now)
     const stalledMs = this.stalledMs(now)
     if (!this.isReady) {
       if (stalledMs > BOOT_MS) this.#end(undefined, 'stalled')
       return
     }
-    if (stalledMs > LOOK_AT_CORE_MS) this.#seeCore(this.#running)
+    if (stalledMs > LOOK_AT_CORE_MS) this.#running.see(this.pid)
     if (stalledMs > GRACE_MS) this.#checkProgress(stalledMs)
     // It may have been ended just now, and its mark is closed.
     if (!this.isClosed && now - this.#memoryAt >= MEMORY_EVERY_MS) {
@@ -323,7 +309,7 @@ export class ProcessLane extends Lane {
   #isOver(mark: Mark, budgetMs: number): boolean {
     const cpuMs = this.#cpuMsSince(mark)
     if (cpuMs <= budgetMs) return false
-    return cpuMs > Math.max(2 * budgetMs, CLEAR_MS) || cpuMs - this.#lostIn(this.#running) > budgetMs
+    return cpuMs > Math.max(2 * budgetMs, CLEAR_MS) || cpuMs - this.#running.lostMs(this.pid) > budgetMs
   }
 
   /** CPU time of its main thread since the mark was set, in milliseconds. */

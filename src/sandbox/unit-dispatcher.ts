@@ -15,7 +15,6 @@ import { TripEngine } from './trip-engine.ts'
 import { UnitLog, type UnitLogOptions } from './unit-log.ts'
 import { mayRun, UnitSlot, type Way } from './unit-slot.ts'
 import { prepareOn, tryOutcome } from './unit-trial.ts'
-import { CoreWatch } from '../base/core-time.ts'
 import { TurnClock } from '../base/turn-clock.ts'
 import { versionKey, type FailureReason, type Phase, type UnitVersion } from '../contract/unit.ts'
 import type { BreakerState } from './breaker.ts'
@@ -82,7 +81,6 @@ class Dispatcher implements UnitDispatcher {
   /** Plans of the pipeline use the same steps again and again. */
   #ways = new WeakMap<readonly TripStep[], Way>()
   readonly #clock = new TurnClock()
-  readonly #cores = new CoreWatch()
   readonly #quarantined = new Map<string, FailureReason>()
   #inline: InlineLane | undefined
   #lastIndex = 0
@@ -118,7 +116,6 @@ class Dispatcher implements UnitDispatcher {
         node: this.#node,
         memoryMax: options.sandboxMemory,
         isExact: options.isExact ?? false,
-        cores: this.#cores,
       },
       this.#engine,
       {
@@ -265,7 +262,6 @@ class Dispatcher implements UnitDispatcher {
     if (this.#isWatching) return
     this.#isWatching = true
     this.#lookedAt = performance.now()
-    this.#cores.look(this.#lookedAt)
     setTimeout(this.#afterPoll, WATCH_MS)
   }
 
@@ -279,7 +275,6 @@ class Dispatcher implements UnitDispatcher {
     const passedMs = Math.min(now - this.#lookedAt, LOOK_MS_MAX)
     this.#isWatching = false
     let isBusy = false
-    this.#cores.look(now)
     for (const lane of this.#inline ? [this.#inline, ...this.#fleet.lanes] : this.#fleet.lanes) {
       if (lane.stalledMs(now) <= STALLED_MS) lane.serviceMs += passedMs
       if (lane instanceof ProcessLane) lane.check(now)
