@@ -92,7 +92,13 @@ export const ERROR_CODES = {
     'config',
     500,
   ),
-  'worker-failed': row('a worker could not start', 'see the log of the node', 'internal', 503, true),
+  'worker-failed': row(
+    'a worker could not start, or did not answer in time',
+    'see the log of the node',
+    'internal',
+    503,
+    true,
+  ),
   'backup-damaged': row(
     'the backup is damaged, cut, or no backup',
     'take another backup; nothing was restored',

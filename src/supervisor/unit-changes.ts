@@ -21,7 +21,7 @@ import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
 import type { Turns } from './turns.ts'
 import type { WorkerPool } from './worker-pool.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import { WorkerSilent, type WorkerProcess } from './worker-process.ts'
 
 /** A change as it is planned in its turn, when the store stands still. */
 export interface Plan {
@@ -220,7 +220,7 @@ export class UnitChanges {
   async #try(unit: UnitVersion, progress: Progress): Promise<ModuleFacts | undefined> {
     const workers = this.#options.pool.ready().slice(0, 2)
     if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
-    let failure = ''
+    let failure: unknown
     for (const worker of workers) {
       const id = ++this.#tryId
       const isAnswer = (heard: FromWorker): heard is Tried => heard.kind === 'tried' && heard.id === id
@@ -231,12 +231,12 @@ export class UnitChanges {
         throw refusalOfTry(unit, problems)
       } catch (error) {
         if (error instanceof Refused) throw error
-        failure = (error as Error).message
+        failure = error
       } finally {
         progress.trying = undefined
       }
     }
-    throw refusal(unit, [`it could not be tried: ${failure}`])
+    throw notDone(unit, 'it could not be tried', failure)
   }
 
   /** Its own tests, as the version that it would be. */
@@ -250,7 +250,7 @@ export class UnitChanges {
     try {
       report = await worker.ask({ kind: 'test', id, unit, tests }, isAnswer, TESTS_MAX_MS)
     } catch (error) {
-      throw refusal(unit, [`its tests could not be run: ${(error as Error).message}`])
+      throw notDone(unit, 'its tests could not be run', error)
     }
     if (report.failures.length > 0) throw refusalOfTests(unit, report)
     progress.tests = report.passed
@@ -297,6 +297,14 @@ export class UnitChanges {
     const laggards = [...preparing, ...missing]
     return laggards.length > 0 ? laggards : [{ who: 'control', reason: step }]
   }
+}
+
+/** A unit is refused for the worker that died over it, and not for one that the machine gave no time. */
+function notDone(unit: UnitVersion, what: string, error: unknown): Error {
+  const text = `${what}: ${(error as Error).message}`
+  return error instanceof WorkerSilent
+    ? new EdgeError('worker-failed', `${unit.name}: ${text}`)
+    : refusal(unit, [text])
 }
 
 function refusal(
