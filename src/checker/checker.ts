@@ -15,8 +15,6 @@ export interface CheckerOptions {
   readonly cpuMaxMs?: number
   /** How long one build may take, on a machine that has no time for it, before it is given up. Default 60,000. */
   readonly wallMaxMs?: number
-  /** Runs what every build runs before it is ready for the first. Default true. */
-  readonly isWarmedUp?: boolean
   /** The folder with `orla.d.ts` and `globals.d.ts`. */
   readonly types?: string
   /** Told when a process ended that should not have. */
@@ -56,7 +54,7 @@ export class Checker {
     this.#options = options
   }
 
-  /** Starts the process ahead of the first build. Resolves when it is ready, or ended before it was. */
+  /** Starts the process ahead of the first build. Resolves when it is warm, or ended before it was. */
   start(): Promise<void> {
     this.#ensureChild()
     return this.#ready.promise
@@ -90,7 +88,7 @@ export class Checker {
     const job = this.#jobs[0]
     if (!job) return
     const child = this.#ensureChild()
-    // Sent when it says that it is ready: the time of the start is not the unit's.
+    // Sent when it says that it is warm: the time of the start is not the unit's.
     if (!this.#isReady) return
     this.#current = job
     job.tries++
@@ -132,8 +130,7 @@ export class Checker {
 
   #ensureChild(): ChildProcess {
     if (this.#child) return this.#child
-    const { types = TYPES, isWarmedUp = true } = this.#options
-    const child = fork(ENTRY, [types, ...(isWarmedUp ? ['warm'] : [])], {
+    const child = fork(ENTRY, [this.#options.types ?? TYPES], {
       serialization: 'advanced',
       execArgv: ['--max-old-space-size=1024', '--disable-sigusr1'],
       // What it prints is kept for the message of its death: it is no part of our own output.

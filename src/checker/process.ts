@@ -1,5 +1,5 @@
 /**
- * The checker's process: builds units one after the other, on request warm from the start. Forked by `checker.ts`.
+ * The checker's process: builds units one after the other, warm from the start. Forked by `checker.ts`.
  *
  * It is a process of its own because the type checker takes hundreds of megabytes and blocks while it works, and because
  * what it reads comes from outside: whatever happens to it here harms one deploy.
@@ -8,8 +8,7 @@ import { TypeCheck, readUnitTypes } from './type-check.ts'
 import type { FromChecker, ToChecker } from './protocol.ts'
 import { buildUnit } from './unit-build.ts'
 
-const [types = '', warm] = process.argv.slice(2)
-const check = new TypeCheck(readUnitTypes(types))
+const check = new TypeCheck(readUnitTypes(process.argv[2] ?? ''))
 
 const send = (message: FromChecker) => process.send?.(message)
 
@@ -27,7 +26,7 @@ process.on('disconnect', () => process.exit(0))
 
 // What is thrown here (the bundler's service was killed, the compiler met its own bug) ends the process: its state is in
 // doubt, and the unit is tried once more on the next one.
-let queue = (warm === undefined ? Promise.resolve() : warmUp()).then(() => send({ kind: 'ready' }))
+let queue = warmUp().then(() => send({ kind: 'ready' }))
 process.on('message', (message: ToChecker) => {
   queue = queue.then(async () =>
     send({ kind: 'built', id: message.id, result: await buildUnit(check, message) }),

@@ -26,7 +26,7 @@ export interface UnitBuilder {
 
 /** `isWarm`: `config.control.warmChecker`. */
 export function createBuilder(log: Log, isWarm: boolean): UnitBuilder {
-  const checker = new Checker({ isWarmedUp: isWarm, onDeath: (message) => log.warn(message) })
+  const checker = new Checker({ onDeath: (message) => log.warn(message) })
   return {
     warm: () => void (isWarm && checker.start()),
     get pid() {
