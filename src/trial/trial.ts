@@ -28,12 +28,15 @@ export interface TrialOptions {
   /** Paths of the bundles that a sandbox runs. */
   readonly bundles: { readonly sandbox: string; readonly guest: string }
   readonly node: { readonly name: string; readonly groups: readonly string[] }
-  /** Takes a call of the host instead of the trial's own: false where it does not. `start` is that one. */
+  /**
+   * Takes a call of the host instead of the trial's own: false where it does not. `start` is that one. A function that comes back is
+   * called where nobody waits for the answer any more.
+   */
   readonly intercept?: (
     call: HostCall,
     answer: (answer: HostAnswer) => void,
     start: HostCalls['start'],
-  ) => boolean
+  ) => boolean | (() => void)
   /** Measures the unit, where its isolation is `inline`. */
   readonly crossings?: Crossings
   readonly onLine?: (line: TailLine) => void
@@ -76,8 +79,9 @@ export function startTrial({ bundles, node, intercept, crossings, onLine }: Tria
     mapStack,
     calls: {
       start(call, answer) {
-        const isTaken = intercept?.(call, answer, calls.start.bind(calls)) === true
-        return isTaken ? undefined : calls.start(call, answer)
+        const taken = intercept?.(call, answer, calls.start.bind(calls)) ?? false
+        if (taken === false) return calls.start(call, answer)
+        return taken === true ? undefined : taken
       },
     },
     ...(crossings && { crossings }),

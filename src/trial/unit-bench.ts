@@ -74,7 +74,7 @@ export async function benchUnit(
     const samples = new Map<Phase, number[]>()
     const once = async (of: UnitVersion, isKept: boolean): Promise<BenchResult['answer']> => {
       take()
-      const { runs, response, by } = await runRequest(trial.runner, of, request, take)
+      const { runs, response, by } = await runRequest(trial.runner, of, request, { takeCpuUs: take })
       const all = [...runs, ...(await runTimer(trial.runner, of, take))]
       const answer = { status: response.status, by }
       if (!isKept) return answer

@@ -64,12 +64,18 @@ export class PhaseFailed extends Error {
 
 type Went = Exclude<TripOutcome, { kind: 'failed' }>
 
-/** `takeCpuUs` tells what was used since it was last asked, where that is measured better than the runner does. */
+export interface RequestOptions {
+  /** Tells what was used since it was last asked, where that is measured better than the runner does. */
+  readonly takeCpuUs?: () => number
+  /** A streamed body ends where this is aborted. */
+  readonly wanted?: AbortSignal
+}
+
 export async function runRequest(
   runner: UnitDispatcher,
   unit: UnitVersion,
   request: UnitRequest,
-  takeCpuUs?: () => number,
+  { takeCpuUs, wanted }: RequestOptions,
 ): Promise<UnitAnswer> {
   const { address, scheme } = request
   const meta = JSON.stringify({ client: { address, port: 50_000 }, scheme })
@@ -82,7 +88,8 @@ export async function runRequest(
     phase: Phase,
     parts: Partial<Pick<Trip, 'response' | 'edits' | 'body'>> = {},
   ): Promise<Went> => {
-    const outcome = await tripOf(runner, unit, phase, { meta, head, response: '', edits, body: '', ...parts })
+    const whole = { meta, head, response: '', edits, body: '', ...parts }
+    const outcome = await tripOf(runner, unit, phase, whole, wanted)
     if (takeCpuUs) runs.push({ phase, cpuUs: takeCpuUs() })
     else for (const { cpuUs } of outcome.runs) runs.push({ phase, cpuUs })
     if (outcome.kind === 'failed') throw new PhaseFailed(outcome)
@@ -124,10 +131,11 @@ export function tripOf(
   unit: UnitVersion,
   phase: Phase,
   parts: Pick<Trip, 'meta' | 'head' | 'response' | 'edits' | 'body'>,
+  wanted?: AbortSignal,
 ): Promise<TripOutcome> {
   return new Promise((done) => {
     const whole = (outcome: TripOutcome): void => {
-      if (outcome.kind === 'response' && outcome.stream) gather(outcome.stream, outcome, done)
+      if (outcome.kind === 'response' && outcome.stream) gather(outcome.stream, outcome, done, wanted)
       else done(outcome)
     }
     runner.run({ steps: [{ unit, phases: PHASE_BITS[phase] }], ...parts, done: whole })
@@ -136,21 +144,36 @@ export function tripOf(
 
 type Responded = Extract<TripOutcome, { kind: 'response' }>
 
-/** A streamed body as a whole one: a test sees the answer when it has ended. */
-function gather(stream: UnitBody, outcome: Responded, done: (outcome: TripOutcome) => void): void {
+/**
+ * A streamed body as a whole one: a test sees the answer when it has ended. Where nobody waits for it any more it is cancelled: the end of a
+ * trial waits for what is open.
+ */
+function gather(
+  stream: UnitBody,
+  outcome: Responded,
+  done: (outcome: TripOutcome) => void,
+  wanted: AbortSignal | undefined,
+): void {
   const pieces: Buffer[] = []
   let bytes = 0
   const { step, phase, edits, runs } = outcome
   const failed = (reason: FailureReason, message: string): void => {
     clearTimeout(timer)
+    wanted?.removeEventListener('abort', leave)
     done({ kind: 'failed', step, phase, edits, runs, reason, message })
   }
   const giveUp = (reason: FailureReason, message: string): void => {
     stream.cancel(message)
     failed(reason, message)
   }
-  const tooLate = `its body did not end within ${STREAM_MS_MAX} ms, and a test waits no longer`
+  const leave = (): void => giveUp('wall', 'nobody waits for its body any more')
+  const tooLate = `its body did not end within ${STREAM_MS_MAX} ms, and nobody waits longer`
   const timer = setTimeout(() => giveUp('wall', tooLate), STREAM_MS_MAX)
+  if (wanted?.aborted === true) {
+    leave()
+    return
+  }
+  wanted?.addEventListener('abort', leave)
   stream.start({
     write(piece) {
       pieces.push(piece)
@@ -161,6 +184,7 @@ function gather(stream: UnitBody, outcome: Responded, done: (outcome: TripOutcom
     },
     end() {
       clearTimeout(timer)
+      wanted?.removeEventListener('abort', leave)
       done({ ...outcome, body: Buffer.concat(pieces), stream: undefined })
     },
     fail: failed,

@@ -45,9 +45,13 @@ export async function runUnitTests(
   const trial: Trial = startTrial({
     ...options,
     intercept: (call, answer) => {
-      if (call.kind === 'test.ask') void answerAsk(call, trial, unit, lines).then(answer)
-      else if (call.kind === 'fetch') answer(answerFetch(call, fetches))
-      else return false
+      if (call.kind === 'test.ask') {
+        const wanted = new AbortController()
+        void answerAsk(call, trial, unit, lines, wanted.signal).then(answer)
+        return () => wanted.abort()
+      }
+      if (call.kind !== 'fetch') return false
+      answer(answerFetch(call, fetches))
       return true
     },
     onLine: ({ unit: name, level, message, reason }) => {
@@ -120,12 +124,13 @@ function environmentOf(env: unknown): Record<string, string> | undefined {
   return isText ? (env as Record<string, string>) : undefined
 }
 
-/** What a test asks of the unit. The head was written in the tests' isolate: it may be anything. */
+/** What a test asks of the unit, for as long as `wanted`. The head was written in the tests' isolate: it may be anything. */
 async function answerAsk(
   call: HostCall,
   trial: Trial,
   unit: UnitVersion,
   lines: string[],
+  wanted: AbortSignal,
 ): Promise<HostAnswer> {
   const from = lines.length
   try {
@@ -134,7 +139,8 @@ async function answerAsk(
       await runTimer(trial, unit)
       return ok({ log: lines.slice(from) })
     }
-    const { response, by, request } = await runRequest(trial.runner, unit, requestOf(given, call.body))
+    const asked = requestOf(given, call.body)
+    const { response, by, request } = await runRequest(trial.runner, unit, asked, { wanted })
     const { status, headers, body } = response
     const told = { ...request, headers: pairs(request.headers) }
     return { ...ok({ status, headers: pairs(headers), by, request: told, log: lines.slice(from) }), body }

@@ -95,6 +95,12 @@ test('ticks', async (unit) => assert.equal(await (await unit.request('/ticks')).
   const refused = await node.orla('deploy', 'ticks.ts')
   assert.notEqual(refused.code, 0)
   assert.match(refused.stderr, /content: Error: no third/)
+  // One for as long as somebody reads ends with the test that waits for it.
+  const endless = `${piece} await new Promise((done) => setTimeout(done, 5))`
+  await write(node, { 'ticks.ts': ticks(endless) })
+  const late = await node.orla('deploy', 'ticks.ts')
+  assert.equal(late.code, 1, late.stderr)
+  assert.match(late.stderr, /test failed: ticks: the test failed \(wall\)/)
 })
 
 test('a test that fails refuses the deploy, names its place, and what was live stays live', async (t) => {
