@@ -98,10 +98,9 @@ test('signals that mean nothing to a node neither end it nor open a debugger', a
   // A process hears signals once it runs: the checker does when it has checked something.
   await node.deploy('hello', `export default { paths: ['/hello'], content: () => new Response('first') }`)
   const { supervisor, workers, checkers } = node.processes()
-  for (const pid of [supervisor, ...workers, ...checkers]) {
-    process.kill(pid, 'SIGUSR1')
-    process.kill(pid, 'SIGUSR2')
-  }
+  for (const pid of [supervisor, ...workers, ...checkers]) process.kill(pid, 'SIGUSR1')
+  // To the supervisor it means an upgrade.
+  for (const pid of [...workers, ...checkers]) process.kill(pid, 'SIGUSR2')
   // Three deploys and requests later each of them has long seen its signals.
   for (let i = 0; i < 3; i++) {
     await node.deploy('hello', `export default { paths: ['/hello'], content: () => new Response('${i}') }`)
