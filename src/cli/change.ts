@@ -16,6 +16,13 @@ export function changeWait(args: Arguments): ChangeWait {
   return { ...(wait && { wait }), ...(timeoutMs !== undefined && { timeoutMs }) }
 }
 
+/** What `--env` and `--secret` say, for the body of a request; empty where neither was given. */
+export function valuesFrom(args: Arguments) {
+  const env = args.pairs('env')
+  const secrets = args.pairs('secret')
+  return { ...(env && { env }), ...(secrets && { secrets }) }
+}
+
 /** The control plane answers when the time is up; a moment more, and it counts as gone. */
 export const callTimeoutMs = ({ timeoutMs = 30_000 }: ChangeWait): number => timeoutMs + 5000
 

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
-import { callTimeoutMs, changeWait, deployedLine, exitOf } from '../change.ts'
+import { callTimeoutMs, changeWait, deployedLine, exitOf, valuesFrom } from '../change.ts'
 import {
   CHANGE_OPTIONS,
   type Command,
@@ -86,14 +86,7 @@ type SharedRequest = ReturnType<typeof requestFrom> & { readonly keyFile: string
 
 /** What all units of one command have in common. */
 function requestFrom(args: Arguments) {
-  const env = args.pairs('env')
-  const secrets = args.pairs('secret')
-  return {
-    ...changeWait(args),
-    manifest: manifestFrom(args),
-    ...(env && { env }),
-    ...(secrets && { secrets }),
-  }
+  return { ...changeWait(args), manifest: manifestFrom(args), ...valuesFrom(args) }
 }
 
 async function deployAll(

@@ -7,7 +7,7 @@ import { checkConfig } from '../../config/check.ts'
 import type { Config } from '../../config/schema.ts'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
-import { deployedLine } from '../change.ts'
+import { deployedLine, valuesFrom } from '../change.ts'
 import type { Command, Terminal } from '../command.ts'
 import { ControlClient, ControlRefusal } from '../control-client.ts'
 import { startDemoOrigin } from '../demo/origin.ts'
@@ -184,16 +184,13 @@ class Session {
 
   async #deploy(module: ModuleFiles): Promise<void> {
     const { source, language, entry, files, tests } = module
-    const env = this.#args.pairs('env')
-    const secrets = this.#args.pairs('secret')
     const body = {
       source,
       language,
       entry,
       files,
       ...(tests !== undefined && { tests }),
-      ...(env && { env }),
-      ...(secrets && { secrets }),
+      ...valuesFrom(this.#args),
     }
     const result = (await this.#control.call('PUT', `/v1/units/${this.#name}`, { body })) as ChangeResult
     const find = (file: string) => shownFile(module, file, this.#terminal.cwd)

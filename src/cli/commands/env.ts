@@ -1,6 +1,6 @@
 /** `orla env`: shows the environment of a unit, or sets values of it, which makes a new version. */
 import type { ChangeResult, UnitDetail } from '../../control/shapes.ts'
-import { callTimeoutMs, changeWait, deployedLine } from '../change.ts'
+import { callTimeoutMs, changeWait, deployedLine, valuesFrom } from '../change.ts'
 import { CHANGE_OPTIONS, type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
 
@@ -25,12 +25,10 @@ export const command: Command = {
   run: async (args, terminal) => {
     const control = ControlClient.from(args, terminal)
     const path = `/v1/units/${encodeURIComponent(args.operands[0]!)}`
-    const env = args.pairs('env')
-    const secrets = args.pairs('secret')
-    if (env ?? secrets) {
+    const values = valuesFrom(args)
+    if (Object.keys(values).length > 0) {
       const waiting = changeWait(args)
-      const body = { ...waiting, ...(env && { env }), ...(secrets && { secrets }) }
-      const options = { body, timeoutMs: callTimeoutMs(waiting) }
+      const options = { body: { ...waiting, ...values }, timeoutMs: callTimeoutMs(waiting) }
       const result = (await control.call('PUT', `${path}/env`, options)) as ChangeResult
       terminal.print(args.flag('json') ? JSON.stringify(result) : deployedLine(result))
       return EXIT.done
