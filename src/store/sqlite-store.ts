@@ -145,6 +145,7 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     },
     resume() {
       locked.lock ??= lockDirectory(locked.directory)
+      inPlace.allowShorter()
       position = lastPosition(db)
     },
     close() {

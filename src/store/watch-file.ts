@@ -8,6 +8,8 @@ import { EdgeError } from '../base/errors.ts'
 export interface FileWatch {
   /** Throws `store-missing` or `store-corrupt`. Costs two `stat` calls, some microseconds. */
   assert(): void
+  /** Another program wrote, which may shorten the write-ahead log by rights. They are the same files all the same. */
+  allowShorter(): void
 }
 
 /** Watches the database at `path` and its write-ahead log, both of which exist by now. Neither ever shrinks while open. */
@@ -29,6 +31,9 @@ export function watchFile(path: string): FileWatch {
         }
         file.bytes = now.size
       }
+    },
+    allowShorter() {
+      for (const file of files) file.bytes = 0
     },
   }
 }
