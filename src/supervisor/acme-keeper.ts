@@ -135,6 +135,7 @@ export class AcmeKeeper implements ChallengePublisher {
     const { clock, log, random = Math.random } = this.options
     try {
       const certificate = await this.obtain(name)
+      if (certificate === undefined) return
       this.certificates.set(name, certificate)
       due.failures = 0
       due.atMs = this.renewalMs(certificate)
@@ -151,11 +152,14 @@ export class AcmeKeeper implements ChallengePublisher {
     }
   }
 
-  private async obtain(name: string): Promise<Certificate> {
+  /** Undefined where it was stopped meanwhile. */
+  private async obtain(name: string): Promise<Certificate | undefined> {
     const acme = this.options.config.edge.acme!
     const ca = acme.ca === undefined ? undefined : readAuthorities(acme.ca)
     const key = makeKey()
     const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this)
+    // The folder may be another program's by now: its key must not come to lie beside our certificate.
+    if (this.timer === undefined) return undefined
     const files = this.files(name)
     const certificate = checkCertificate(cert, keyPem(key), files)
     // The key first: a certificate without its key would be taken for broken at the next start.
