@@ -96,6 +96,26 @@ export function planFile(
   }
 }
 
+/** What the store says of sites now; what is returned tells later how to bring it back to that. */
+export function planBack(store: Store): () => readonly Effect[] {
+  const read = () => {
+    const entries = new Map(store.list(siteKey('')))
+    const applied = store.get(FILE_KEY)
+    if (applied !== undefined) entries.set(FILE_KEY, applied)
+    return entries
+  }
+  const before = read()
+  return () => {
+    const now = read()
+    return [
+      ...[...before].flatMap(([key, value]): Effect[] =>
+        now.get(key) === value ? [] : [{ operation: 'SET', key, value }],
+      ),
+      ...[...now.keys()].flatMap((key): Effect[] => (before.has(key) ? [] : [{ operation: 'DELETE', key }])),
+    ]
+  }
+}
+
 /** Fails where a change was planned on another content than the caller has seen. */
 export function expectVersion(
   store: Store,

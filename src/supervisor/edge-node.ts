@@ -259,12 +259,14 @@ export class EdgeNode {
     await this.#turns.over(CHANGE_GRACE_MS)
     this.#kv.suspend()
     this.#quarantines.suspend()
+    this.#sites.suspend()
     this.#around.store.suspend()
   }
 
   /** Takes it up again: the other program did not come. Throws while that one holds the store. */
   resume(): void {
     this.#around.store.resume()
+    this.#sites.resume()
     this.#kv.resume()
     this.#quarantines.resume()
     this.#timers.start()

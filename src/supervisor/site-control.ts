@@ -7,10 +7,12 @@ import type { Clock } from '../base/clock.ts'
 import { siteName } from '../config/site-name.ts'
 import type { Config, SiteInput } from '../config/schema.ts'
 import type { Served } from '../contract/messages.ts'
+import type { Effect } from '../contract/store.ts'
 import { Refused, type ChangeOptions, type ControlledNode, type Expectation } from '../control/node.ts'
 import type { ChangeResult, ReloadResult, SiteChange, SiteSummary } from '../control/shapes.ts'
 import {
   expectVersion,
+  planBack,
   planFile,
   planRemove,
   planSet,
@@ -51,6 +53,7 @@ export class SiteControl implements SiteMethods {
   #served: Served
   /** The settings that `#served` was made of. */
   #servedWith: Settings
+  #takeBack: (() => readonly Effect[]) | undefined
 
   constructor(parts: SiteControlParts) {
     this.#parts = parts
@@ -58,6 +61,24 @@ export class SiteControl implements SiteMethods {
     this.#settings = settingsOf(parts.config)
     this.#servedWith = this.#settings
     this.#served = { ...this.#settings, sites: parts.reader.read() }
+  }
+
+  /** Another program writes from here on, and applies its file first of all. */
+  suspend(): void {
+    this.#takeBack = planBack(this.#parts.store)
+  }
+
+  /** It did not come to serve: the store says of sites what it said before. */
+  resume(): void {
+    const { store, log } = this.#parts
+    const takeBack = this.#takeBack
+    this.#takeBack = undefined
+    try {
+      store.append(takeBack?.() ?? [])
+    } catch (error) {
+      // No reason not to go on: what is served stays as it is until the next change.
+      log.warn(`sites of the program that did not take over stay in the store: ${(error as Error).message}`)
+    }
   }
 
   /** What a set that is read from the store now serves with: the same object while nothing changed. */
