@@ -23,7 +23,9 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
   [
     'an unknown key far from all known ones gets the list alone',
     { upstreams: [] },
-    ['upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `sites`)'],
+    [
+      'upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `telemetry`, `sites`)',
+    ],
   ],
   [
     'every unknown key is told, at every depth, also behind a union',
