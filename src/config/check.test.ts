@@ -215,6 +215,13 @@ test('unknown keys and bad values of one file are all told at once', () => {
   ])
 })
 
+test('ACME needs no names where the file has no sites: those that are set live bring them', () => {
+  const listen = ['127.0.0.1:0', { address: '127.0.0.1:0', tls: {} }]
+  assert.deepEqual(problemsOf({ edge: { listen, acme: {} } }), [])
+  const [problem] = problemsOf({ edge: { listen, acme: { names: [] } } })
+  assert.match(problem!, /^edge\.acme\.names: missing/)
+})
+
 test('an empty configuration has every default filled in', () => {
   const result = checkConfig({})
   assert.equal(result.kind, 'config')

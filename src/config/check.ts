@@ -227,7 +227,9 @@ function listenersThatCannotBe({ edge, sites }: Config): Problem[] {
   }
   if (edge.acme === undefined) return problems
   const named = edge.acme.names ?? sites.flatMap(({ hosts }) => hosts.filter(isCertifiable))
-  if (named.length === 0)
+  // A file without sites leaves them to be set live, and the names come with them.
+  const mayComeLive = edge.acme.names === undefined && sites.length === 0
+  if (named.length === 0 && !mayComeLive)
     problems.push({
       path: 'edge.acme.names',
       message: 'missing; no site has a host that is a plain name, so say which names to get certificates for',
