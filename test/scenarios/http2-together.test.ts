@@ -50,10 +50,19 @@ async function start(
   }
 }
 
-test('what is stored comes whole and in ranges, also where it is large', async (t) => {
-  const origin = await startOrigin(t, (_request, response) =>
-    response.setHeader('cache-control', 'max-age=60').setHeader('etag', '"v1"').end(MIB),
-  )
+test('what is stored comes whole, also where it is large; parts of it come from the origin', async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    response.setHeader('cache-control', 'max-age=60').setHeader('etag', '"v1"')
+    const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
+    if (from === undefined) {
+      response.end(MIB)
+    } else if (Number(from) >= MIB.length) {
+      response.writeHead(416, { 'content-range': `bytes */${MIB.length}` }).end()
+    } else {
+      response.writeHead(206, { 'content-range': `bytes ${from}-${to}/${MIB.length}` })
+      response.end(MIB.subarray(Number(from), Number(to) + 1))
+    }
+  })
   const { ask } = await start(t, [{ origin: origin.url, cache: {} }])
   assert.ok((await ask('/mib')).body.equals(MIB))
   const many = await Promise.all(Array.from({ length: 10 }, () => ask('/mib')))
