@@ -20,3 +20,16 @@ test('data in frames of nearly nothing does not make up for itself', () => {
   while (guard.takeDribble() && ++dribbles < 5000)
   assert.equal(dribbles, 1000)
 })
+
+test('pages that are left again and again are no flood; resets without an end are', () => {
+  const clock = { nowMs: 0 }
+  const guard = new FloodGuard(clock)
+  // Each with all of its streams open, once a second.
+  for (let page = 0; page < 7; page += 1) {
+    for (let n = 0; n < 128; n += 1) guard.onBrokenStream()
+    clock.nowMs += 1000
+  }
+  let more = 0
+  while (guard.takeBrokenStream()) more += 1
+  assert.equal(more, 1000 + 7 * 33 - 7 * 128)
+})

@@ -13,6 +13,12 @@ import { ConnectionError } from './connection-error.ts'
 const UPDATES_AT_FIRST = 1000
 const UPDATES_PER_STREAM = 2
 const UPDATES_PER_DATA = 10
+/**
+ * As nghttp2 has it. A browser breaks off all that a page still loads when it is left, up to `edge.limits.streams` at once, and who moves
+ * a map or types into a search does so again and again: a few hundred in some seconds are honest.
+ */
+const RESETS_AT_FIRST = 1000
+const RESETS_PER_SECOND = 33
 /** DATA frames shorter than this, cut so by the client's window, cost more than they carry (CVE-2019-9511). */
 export const DRIBBLE_BYTES = 128
 
@@ -26,7 +32,7 @@ export class FloodGuard {
   constructor(clock: { readonly nowMs: number }) {
     this.clock = clock
     this.control = new Budget(1000, 100, clock.nowMs)
-    this.resets = new Budget(200, 33, clock.nowMs)
+    this.resets = new Budget(RESETS_AT_FIRST, RESETS_PER_SECOND, clock.nowMs)
     this.dribbles = new Budget(1000, 100, clock.nowMs)
   }
 
