@@ -155,12 +155,6 @@ export class ProcessLane extends Lane {
   }
 
   protected send(sending: readonly Frame[]): void {
-    // Nothing was due: the clock of the watch starts now.
-    if (this.frames.length === sending.length) {
-      this.#progressAt = performance.now()
-      this.#options.cores.look(this.#progressAt)
-      this.#running.begin(this.#options.cores.latest)
-    }
     let length = 0
     for (const { batch, routes } of sending) length += FRAME_HEAD + routes.length + batch.length
     const isScratch = length <= this.#scratch.length && (this.#socket?.writableLength ?? 0) === 0
@@ -178,6 +172,11 @@ export class ProcessLane extends Lane {
     // What the kernel did not take at once is still read from the buffer.
     if (isScratch && this.#socket && this.#socket.writableLength > 0)
       this.#scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
+    if (this.frames.length > sending.length) return
+    // Nothing was due: the clock of the watch starts now. It has left already: nobody waits for a look at many cores.
+    this.#progressAt = performance.now()
+    this.#options.cores.look(this.#progressAt)
+    this.#running.begin(this.#options.cores.latest)
   }
 
   #onData(piece: Buffer): void {
