@@ -134,6 +134,13 @@ export const ERROR_CODES = {
     500,
   ),
   'unit-invalid': row('the unit was refused', 'mend what is named; what was live stays live', 'unit', 422),
+  'check-unfinished': row(
+    'the machine had no time to check the unit',
+    'send it again when the node is less busy; what was live stays live',
+    'internal',
+    503,
+    true,
+  ),
   'unit-unsigned': row(
     'the unit is not signed as it has to be',
     'sign it with a trusted key: `orla deploy --sign KEYFILE`; what was live stays live',

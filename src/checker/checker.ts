@@ -6,18 +6,23 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { EdgeError } from '../base/errors.ts'
+import { cpuSeconds } from '../base/proc.ts'
 import type { BuildRequest, BuildResult, FromChecker, ToChecker } from './protocol.ts'
 
 export interface CheckerOptions {
-  /** How long one build may take, in milliseconds, before its process is killed. */
-  readonly timeoutMs?: number
+  /** CPU time that one build may use, in milliseconds, before its process is killed and the unit refused. Default 10,000. */
+  readonly cpuMaxMs?: number
+  /** How long one build may take, on a machine that has no time for it, before it is given up. Default 60,000. */
+  readonly wallMaxMs?: number
   /** The folder with `orla.d.ts` and `globals.d.ts`. */
   readonly types?: string
   /** Told when a process ended that should not have. */
   readonly onDeath?: (message: string) => void
 }
 
-const TIMEOUT_MS = 10_000
+const CPU_MAX_MS = 10_000
+const WALL_MAX_MS = 60_000
 /** Of what a process prints, in characters. */
 const PRINTED_MAX = 16_384
 const ENTRY = fileURLToPath(
@@ -29,6 +34,7 @@ interface Job {
   readonly id: number
   readonly request: BuildRequest
   readonly resolve: (result: BuildResult) => void
+  readonly reject: (error: EdgeError) => void
   tries: number
 }
 
@@ -59,11 +65,11 @@ export class Checker {
     return this.#child?.pid
   }
 
-  /** Never rejects: whatever goes wrong is a problem of the result. */
+  /** What is wrong with the unit is in the result. Rejects with an `EdgeError` where the node could not find that out. */
   build(request: BuildRequest): Promise<BuildResult> {
-    const { promise, resolve } = Promise.withResolvers<BuildResult>()
-    if (this.#isClosed) return Promise.resolve(failed('the checker was stopped'))
-    this.#jobs.push({ id: ++this.#lastId, request, resolve, tries: 0 })
+    const { promise, resolve, reject } = Promise.withResolvers<BuildResult>()
+    if (this.#isClosed) return Promise.reject(stopped())
+    this.#jobs.push({ id: ++this.#lastId, request, resolve, reject, tries: 0 })
     this.#next()
     return promise
   }
@@ -73,7 +79,7 @@ export class Checker {
     clearTimeout(this.#timer)
     this.#child?.kill('SIGKILL')
     this.#child = undefined
-    for (const job of this.#jobs.splice(0)) job.resolve(failed('the checker was stopped'))
+    for (const job of this.#jobs.splice(0)) job.reject(stopped())
     this.#ready.resolve()
   }
 
@@ -87,17 +93,38 @@ export class Checker {
     this.#current = job
     job.tries++
     child.send({ kind: 'build', id: job.id, ...job.request } satisfies ToChecker)
-    const timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS
-    this.#timer = setTimeout(() => {
-      this.#finish(job, failed(`the check took longer than ${timeoutMs} ms`))
-      child.kill('SIGKILL')
-    }, timeoutMs)
+    this.#limit(job, child)
   }
 
-  #finish(job: Job, result: BuildResult): void {
+  /** A unit is refused for the CPU time it takes, and never for the time that the machine did not give it. */
+  #limit(job: Job, child: ChildProcess): void {
+    const { cpuMaxMs = CPU_MAX_MS, wallMaxMs = WALL_MAX_MS } = this.#options
+    const cpuMs = () => cpuSeconds(child.pid!) * 1000
+    const before = { cpuMs: cpuMs(), atMs: performance.now() }
+    const look = () => {
+      const usedMs = cpuMs() - before.cpuMs
+      const tookMs = performance.now() - before.atMs
+      if (usedMs < cpuMaxMs && tookMs < wallMaxMs) {
+        this.#timer = setTimeout(look, Math.max(10, Math.min(cpuMaxMs - usedMs, wallMaxMs - tookMs)))
+        return
+      }
+      this.#leave()
+      child.kill('SIGKILL')
+      if (usedMs >= cpuMaxMs) job.resolve(failed(`the check took more than ${cpuMaxMs} ms of CPU`))
+      else job.reject(unfinished(tookMs, usedMs))
+    }
+    look()
+  }
+
+  /** The first job leaves the line. */
+  #leave(): void {
     clearTimeout(this.#timer)
     this.#current = undefined
     this.#jobs.shift()
+  }
+
+  #finish(job: Job, result: BuildResult): void {
+    this.#leave()
     job.resolve(result)
   }
 
@@ -165,6 +192,14 @@ const failed = (message: string): BuildResult => ({
   buildMs: 0,
   checkMs: 0,
 })
+
+const stopped = () => new EdgeError('draining', 'the node is shutting down, and checks nothing more')
+
+const unfinished = (tookMs: number, usedMs: number) =>
+  new EdgeError(
+    'check-unfinished',
+    `the check did not end within ${Math.round(tookMs / 1000)} s, in which it got ${Math.round(usedMs)} ms of CPU`,
+  )
 
 /** What it reads comes from outside, and it needs none of our keys and tokens. */
 function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -1,6 +1,6 @@
 /** Memory and CPU time of the node's processes, by role. CPU time of processes that have ended stays in the sum. */
 import type { MetricSample } from '../contract/messages.ts'
-import { cpuSeconds, proportionalBytes, residentBytes, startSeconds, startTicks } from './proc.ts'
+import { cpuSeconds, proportionalBytes, residentBytes, startSeconds, startTicks } from '../base/proc.ts'
 
 export type Role = 'supervisor' | 'worker' | 'sandbox' | 'checker'
 

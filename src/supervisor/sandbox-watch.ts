@@ -7,7 +7,7 @@
  * with any other death, and blames the unit that was running.
  */
 import type { Log } from './log.ts'
-import { residentBytes, startTicks } from './proc.ts'
+import { residentBytes, startTicks } from '../base/proc.ts'
 
 const EVERY_MS = 100
 

@@ -29,7 +29,7 @@ import { assertLogsWritable } from './log-paths.ts'
 import { reloadTold } from './reload.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
-import { startBuilder, type UnitBuilder } from './unit-builder.ts'
+import { createBuilder, type UnitBuilder } from './unit-builder.ts'
 
 export interface SupervisorOptions {
   readonly clock?: Clock
@@ -108,7 +108,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     applyFileAtStart(store, file, { clock, log })
     const shared = createSharedWords(WORD_COUNT)
     made.push(() => shared.unlink())
-    const builder = options.builder ?? startBuilder(log)
+    const builder = options.builder ?? createBuilder(log)
     made.push(() => builder.close())
 
     const node = new EdgeNode({
@@ -165,6 +165,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       made.push(() => watch.close())
     }
 
+    // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
+    builder.warm()
     return {
       addresses: node.addresses,
       urls: node.addresses.map(

@@ -15,18 +15,19 @@ export interface BuiltUnit {
 }
 
 export interface UnitBuilder {
-  /** Throws `Refused` with the problems of the source. */
+  /** Throws `Refused` with the problems of the source, and `EdgeError` where the node could not look for them. */
   build(name: string, request: DeployRequest): Promise<BuiltUnit>
+  /** Gets ready for the first build, ahead of it. */
+  warm(): void
   /** The process that does it, while there is one. */
   readonly pid: number | undefined
   close(): void
 }
 
-/** Starts to warm the checker, and does not wait for it: a node serves before anybody deploys. */
-export function startBuilder(log: Log): UnitBuilder {
+export function createBuilder(log: Log): UnitBuilder {
   const checker = new Checker({ onDeath: (message) => log.warn(message) })
-  void checker.start()
   return {
+    warm: () => void checker.start(),
     get pid() {
       return checker.pid
     },

@@ -49,6 +49,7 @@ export interface WorkerAnswer {
 export const FAKE_WORKER = fileURLToPath(new URL('fake-worker.ts', import.meta.url))
 
 export const uncheckedBuilder: UnitBuilder = {
+  warm() {},
   pid: undefined,
   async build(_name, { source, files, entry }) {
     if (source.includes('type-error')) {
