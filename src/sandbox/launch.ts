@@ -9,7 +9,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { offerToOom, setTimerSlack } from './kernel.ts'
 
 export interface LaunchOptions {
-  /** Path of the bundle made by `sandbox-bundle.ts`. */
+  /** Path of the bundle made by `bundle.ts`. */
   readonly bundle: string
   /** Path of isolated-vm's `.node` file. */
   readonly isolatedVm: string

@@ -7,11 +7,12 @@
 import { ownThreadCpuUs } from '../base/cpu-clock.ts'
 import type { HostAnswer } from '../contract/host-calls.ts'
 import { PHASE_BITS, PHASES, type Phase, type UnitVersion } from '../contract/unit.ts'
+import { makeBundles } from '../sandbox/bundle-files.ts'
 import { mapStack } from '../unit/source-map.ts'
 import { startTrial, type TrialOptions } from './trial.ts'
 import { PhaseFailed, runRequest, tripOf, type UnitRequest } from './unit-request.ts'
 
-export interface BenchOptions extends Pick<TrialOptions, 'bundles' | 'node'> {
+export interface BenchOptions extends Pick<TrialOptions, 'node'> {
   /** Asked for once the unit's module is known. */
   request(): UnitRequest
   readonly calls: number
@@ -54,6 +55,7 @@ export async function benchUnit(
   const answers = new Map<string, HostAnswer>()
   const trial = startTrial({
     ...options,
+    bundles: await makeBundles(),
     crossings: { cpuUs: ownThreadCpuUs, took: (cpuUs) => (spentUs += cpuUs) },
     intercept: (call, answer, start) => {
       if (call.kind !== 'fetch') return false

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { DEFAULT_MANIFEST, PHASE_BITS, PHASES, type Phase, type UnitVersion } from '../../contract/unit.ts'
-import { makeBundles } from '../../supervisor/bundles.ts'
 import { BenchFailed, benchUnit, type PhaseFigures } from '../../trial/unit-bench.ts'
 import type { UnitRequest } from '../../trial/unit-request.ts'
 import { parseManifest } from '../../unit/manifest.ts'
@@ -94,7 +93,6 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       unit,
       (bits, fields) => (described = describe(unit, bits, fields)),
       {
-        bundles: await makeBundles(),
         node: { name: 'bench', groups: [] },
         request: () => requestFor(described),
         calls,

@@ -4,6 +4,7 @@
  */
 import ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { PHASE_BITS, type Phase } from '../../contract/unit.ts'
 import {
   FORGET,
@@ -21,9 +22,9 @@ import {
   SAY_AGAIN,
   TIMER_FIRED,
 } from '../protocol.ts'
-import { bundleGuest } from '../guest-bundle.ts'
+import { makeBundles } from '../bundle-files.ts'
 
-let bundle: Promise<string> | undefined
+let bundle: string | undefined
 
 export interface Sections {
   readonly meta?: InvocationMeta
@@ -224,6 +225,6 @@ export class GuestIsolate {
 
 /** `code` is the body of a CommonJS function, as in `UnitVersion.code`. */
 export async function openGuest(code: string, setup: Partial<GuestSetup> = {}): Promise<GuestIsolate> {
-  bundle ??= bundleGuest()
-  return new GuestIsolate(await bundle, code, setup)
+  bundle ??= readFileSync((await makeBundles()).guest, 'utf8')
+  return new GuestIsolate(bundle, code, setup)
 }

@@ -1,11 +1,10 @@
 /**
  * A unit runner as a worker has it, with real sandboxes and the real guest, for tests and benches.
  */
-import { mkdtempSync, rmSync, writeFileSync, chmodSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bundleGuest } from '../guest-bundle.ts'
-import { bundleSandbox } from '../sandbox-bundle.ts'
+import { makeBundles } from '../bundle-files.ts'
 import { createUnitRunner, type UnitDispatcher, type UnitRunnerOptions } from '../unit-dispatcher.ts'
 import { systemClock } from '../../base/clock.ts'
 import { DEFAULT_LIMITS, DEFAULT_MANIFEST, PHASE_BITS } from '../../contract/unit.ts'
@@ -20,19 +19,16 @@ export interface TestRunner {
   close(): Promise<void>
 }
 
-let bundles: Promise<readonly [sandbox: string, guest: string]> | undefined
-
 /** `change` may put other files in the place of the bundles, before anything runs. */
 export async function startRunner(
   options: Partial<UnitRunnerOptions> = {},
   change: (paths: UnitRunnerOptions['bundles']) => void = () => {},
 ): Promise<TestRunner> {
-  bundles ??= Promise.all([bundleSandbox(), bundleGuest()])
-  const [sandbox, guest] = await bundles
+  const { sandbox, guest } = await makeBundles()
   const folder = mkdtempSync(join(tmpdir(), 'orla-sandbox-'))
   const paths = { sandbox: join(folder, 'sandbox.mjs'), guest: join(folder, 'guest.js') }
-  writeFileSync(paths.sandbox, sandbox)
-  writeFileSync(paths.guest, guest)
+  copyFileSync(sandbox, paths.sandbox)
+  copyFileSync(guest, paths.guest)
   chmodSync(folder, 0o755)
   change(paths)
   const lines: TailLine[] = []
