@@ -222,6 +222,11 @@ const Control = v.strictObject({
   ),
   /** Names by which it may be called beside its address, as when a proxy stands before it. Checked where it listens on this machine alone. */
   hosts: v.optional(v.array(v.string()), []),
+  /**
+   * Keeps the type checker ready from the start on, which takes about 150 MB. Without, it starts with the first deploy, which takes a
+   * second longer then: for small machines, and for nodes to which nobody deploys.
+   */
+  warmChecker: v.optional(v.boolean(), true),
   /** Whose units this node runs: see `orla keys` and `orla deploy --sign`. */
   units: v.optional(
     v.strictObject({

@@ -108,7 +108,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     applyFileAtStart(store, file, { clock, log })
     const shared = createSharedWords(WORD_COUNT)
     made.push(() => shared.unlink())
-    const builder = options.builder ?? createBuilder(log)
+    const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
     const node = new EdgeNode({

@@ -17,17 +17,18 @@ export interface BuiltUnit {
 export interface UnitBuilder {
   /** Throws `Refused` with the problems of the source, and `EdgeError` where the node could not look for them. */
   build(name: string, request: DeployRequest): Promise<BuiltUnit>
-  /** Gets ready for the first build, ahead of it. */
+  /** Gets ready for the first build, ahead of it, where that is wanted. */
   warm(): void
   /** The process that does it, while there is one. */
   readonly pid: number | undefined
   close(): void
 }
 
-export function createBuilder(log: Log): UnitBuilder {
+/** `isWarm`: `config.control.warmChecker`. */
+export function createBuilder(log: Log, isWarm: boolean): UnitBuilder {
   const checker = new Checker({ onDeath: (message) => log.warn(message) })
   return {
-    warm: () => void checker.start(),
+    warm: () => void (isWarm && checker.start()),
     get pid() {
       return checker.pid
     },

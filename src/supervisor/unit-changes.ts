@@ -66,7 +66,7 @@ type Tried = Extract<FromWorker, { kind: 'tried' }>
 type Tested = Extract<FromWorker, { kind: 'tested' }>
 
 /** A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. */
-const TRY_MAX_MS = 5_000
+const TRY_MAX_MS = 20_000
 /** What a unit's own tests may take. */
 const TESTS_MAX_MS = 30_000
 

@@ -19,7 +19,7 @@ import { type Answer, type Ask, ask } from './http-client.ts'
 import { type NodeProcesses, processesBelow } from './processes.ts'
 
 export interface NodeOptions {
-  /** Merged over: one worker, ports 0, the token `test`, data in the node's folder. */
+  /** Merged over: one worker, ports 0, the token `test`, no warm checker, data in the node's folder. */
   readonly config?: ConfigInput
   /** Units to deploy before the test goes on: sources by name. */
   readonly units?: Readonly<Record<string, string>>
@@ -128,7 +128,8 @@ function configFor(given: ConfigInput): ConfigInput {
   return {
     ...given,
     edge: { listen: '127.0.0.1:0', workers: 1, ...given.edge },
-    control: { listen: '127.0.0.1:0', token: TOKEN, ...given.control },
+    // Most tests deploy nothing, and a warm checker costs as much CPU as the rest of a start.
+    control: { listen: '127.0.0.1:0', token: TOKEN, warmChecker: false, ...given.control },
     store: { path: './data', ...given.store },
     node: { name: 'test', ...given.node },
   }
