@@ -5,10 +5,11 @@
  * included, children not. A thread of another process has no clock that may be read; the scheduler's own count of it, which
  * is what the clock would be made from, stands in `/proc/PID/task/TID/schedstat`.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
 import koffi from 'koffi'
 import { EdgeError } from './errors.ts'
+import { threadsOf } from './proc.ts'
 
 type GetClock = (pid: number, clock: Int32Array) => number
 type GetTime = (clock: number, time: BigInt64Array) => number
@@ -69,14 +70,6 @@ export function threadCpuNs(pid: number, thread: number): bigint {
         ? ''
         : `; it has ${threads.slice(0, 20).join(', ')}${threads.length > 20 ? '…' : ''}`
     throw new EdgeError('process-unknown', `process ${pid} has no thread ${thread}${known}`)
-  }
-}
-
-function threadsOf(pid: number): readonly string[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`)
-  } catch {
-    return []
   }
 }
 

@@ -1,5 +1,5 @@
 /** Facts about processes, from `/proc` (see proc(5)). What cannot be read is 0 or undefined: processes come and go. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** Resident memory, in bytes. */
 export function residentBytes(pid: number): number {
@@ -30,9 +30,34 @@ export function startSeconds(pid: number): number {
   return ticks === undefined ? 0 : BOOT_SECONDS + Number(ticks) / TICKS_PER_SECOND
 }
 
+/** The core on which the main thread of a process runs or ran last. */
+export function coreOf(pid: number): number | undefined {
+  const core = statFields(pid)?.[36]
+  return core === undefined ? undefined : Number(core)
+}
+
+/** One of its threads runs or waits for a core, or for memory: it does not sleep, and was not stopped. */
+export function isRunnable(pid: number): boolean {
+  return threadsOf(pid).some((thread) => {
+    const state = fieldsOf(`/proc/${pid}/task/${thread}/stat`)?.[0]
+    return state === 'R' || state === 'D'
+  })
+}
+
+/** Numbers of its threads. */
+export function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return []
+  }
+}
+
 /** The fields of `/proc/PID/stat` after the name, which may itself hold spaces and parentheses: [0] is the state. */
-function statFields(pid: number): readonly string[] | undefined {
-  const text = read(`/proc/${pid}/stat`)
+const statFields = (pid: number) => fieldsOf(`/proc/${pid}/stat`)
+
+function fieldsOf(path: string): readonly string[] | undefined {
+  const text = read(path)
   return text?.slice(text.lastIndexOf(')') + 2).split(' ')
 }
 

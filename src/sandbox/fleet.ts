@@ -6,6 +6,7 @@
  * to blame: a crash inside a unit is that unit's; what else kills a process may be an accident, so it takes two in a row
  * to come under suspicion, and a death alone in a process to be found guilty.
  */
+import { CoreWatch } from '../base/core-time.ts'
 import { launchProtections } from './launch.ts'
 import { ProcessLane, type Death, type ProcessLaneOptions } from './process-lane.ts'
 import type { LaneEvents, Lane } from './lane.ts'
@@ -49,8 +50,8 @@ export class Fleet {
   #stillborn = 0
   restarts = 0
 
-  constructor(options: ProcessLaneOptions, laneEvents: LaneEvents, events: FleetEvents) {
-    this.#options = options
+  constructor(options: Omit<ProcessLaneOptions, 'cores'>, laneEvents: LaneEvents, events: FleetEvents) {
+    this.#options = { ...options, cores: new CoreWatch() }
     this.#laneEvents = laneEvents
     this.#events = events
     this.#active = this.#start()

@@ -243,6 +243,11 @@ export abstract class Lane {
     return 0
   }
 
+  /** What the cores lost while that ran of which the lane tells now. */
+  lostMs(): number {
+    return 0
+  }
+
   /** Nothing is sent any more, and no timer runs. */
   shut(): void {
     this.isShut = true

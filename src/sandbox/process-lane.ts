@@ -5,6 +5,8 @@
  * in bounds. Whatever is not so ends the process, and the worker goes on with another.
  */
 import { readFileSync } from 'node:fs'
+import type { CoreWatch } from '../base/core-time.ts'
+import { isRunnable } from '../base/proc.ts'
 import * as frames from './frames.ts'
 import { CUT_REASONS, FRAME_HEAD, FrameReader, textFrame, writeHead, type FrameHead } from './frames.ts'
 import { INSTALL_MS, type UnitCode } from './isolate-host.ts'
@@ -12,6 +14,7 @@ import { Lane, type Entry, type Frame, type LaneEvents, type LaneSlot } from './
 import { launchSandbox, type LaunchOptions } from './launch.ts'
 import { closeMark, openMark, readMark, type Mark } from './mark.ts'
 import { SLICE_MS } from './protocol.ts'
+import { RunSpan } from './run-span.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
@@ -23,6 +26,8 @@ export interface ProcessLaneOptions extends Omit<LaunchOptions, 'markFd'> {
   readonly node: UnitCode['node']
   /** Resident memory of the process at most, in bytes. */
   readonly memoryMax: number
+  /** Of all lanes of a worker. */
+  readonly cores: CoreWatch
 }
 
 /** Why a sandbox ended. */
@@ -41,9 +46,15 @@ export interface Death {
 
 /** Over its budget by so much without a sign, a process is ended if it was the unit's CPU that ran out. */
 const GRACE_MS = 50
+/** So much CPU time in one crossing is no gap, whatever the cores lost. */
+const CLEAR_MS = 3000
+/** Over that, it is noted which cores it was on. */
+const LOOK_AT_CORE_MS = 20
 /** So long without a sign it is ended, and nobody is blamed. */
 const STALL_MS = 2000
-const BOOT_MS = 20_000
+/** The same for one that would run: the machine has no time for it, and a new one would get no more. */
+const STARVED_MS = 20_000
+const BOOT_MS = 60_000
 /** A process that was asked to end does so within this time, or is killed. */
 const END_MS = 500
 const MEMORY_EVERY_MS = 50
@@ -70,7 +81,10 @@ export class ProcessLane extends Lane {
   isNobody = false
   #scratch = Buffer.allocUnsafe(64 * 1024)
   #errors = ''
-  #progressAt: number
+  #progressAt!: number
+  /** Of what runs now, and of what is told now. */
+  #running: RunSpan
+  #told: RunSpan
   #memoryAt = 0
   /** Memory when the crossing that goes on was first seen. */
   #growth = { crossingUs: -1, bytes: 0 }
@@ -87,7 +101,9 @@ export class ProcessLane extends Lane {
     this.#options = options
     this.#onReady = onReady
     this.#onDead = onDead
-    this.#progressAt = performance.now()
+    this.#running = new RunSpan(options.cores.latest)
+    this.#told = new RunSpan(options.cores.latest)
+    this.#getsOn()
     this.#reader = new FrameReader((head, bytes, start, end) => this.#receive(head, bytes, start, end))
     this.#write(textFrame(frames.START, 0, 0, options.guest))
     if (delayMs > 0) setTimeout(() => this.#launch(), delayMs)
@@ -139,7 +155,10 @@ export class ProcessLane extends Lane {
 
   protected send(sending: readonly Frame[]): void {
     // Nothing was due: the clock of the watch starts now.
-    if (this.frames.length === sending.length) this.#progressAt = performance.now()
+    if (this.frames.length === sending.length) {
+      this.#options.cores.look(performance.now())
+      this.#getsOn()
+    }
     let length = 0
     for (const { batch, routes } of sending) length += FRAME_HEAD + routes.length + batch.length
     const isScratch = length <= this.#scratch.length && (this.#socket?.writableLength ?? 0) === 0
@@ -176,7 +195,7 @@ export class ProcessLane extends Lane {
     if (kind === frames.READY && !this.isReady) {
       this.isReady = true
       this.isNobody = a === 1
-      this.#progressAt = performance.now()
+      this.#getsOn()
       this.#onReady(this)
       return
     }
@@ -188,7 +207,7 @@ export class ProcessLane extends Lane {
       ? kind === frames.PREPARED || head.slot === frame.slot.unit.index
       : isAnswer && seq === 0
     if (!isDue) throw new frames.FrameError('an answer that was not due')
-    this.#progressAt = performance.now()
+    this.#getsOn()
     if (frame?.onPrepared) {
       if (kind !== frames.PREPARED) throw new frames.FrameError('not what was asked for')
       const text = bytes.toString('utf8', start, end)
@@ -230,6 +249,18 @@ export class ProcessLane extends Lane {
     return entries
   }
 
+  #getsOn(): void {
+    this.#progressAt = performance.now()
+    const next = this.#told
+    this.#told = this.#running
+    this.#running = next
+    next.begin(this.#options.cores.latest)
+  }
+
+  override lostMs(): number {
+    return this.#told.lostMs(this.pid)
+  }
+
   override stalledMs(now: number): number {
     return this.frames.length === 0 ? 0 : now - this.#progressAt
   }
@@ -237,11 +268,13 @@ export class ProcessLane extends Lane {
   /** Looks whether it gets on. Called every few milliseconds while something is due. */
   check(now: number): void {
     if (this.isClosed) return
+    this.#options.cores.look(now)
     const stalledMs = this.stalledMs(now)
     if (!this.isReady) {
       if (stalledMs > BOOT_MS) this.#end(undefined, 'stalled')
       return
     }
+    if (stalledMs > LOOK_AT_CORE_MS) this.#running.see(this.pid)
     if (stalledMs > GRACE_MS) this.#checkProgress(stalledMs)
     // It may have been ended just now, and its mark is closed.
     if (!this.isClosed && now - this.#memoryAt >= MEMORY_EVERY_MS) {
@@ -254,15 +287,27 @@ export class ProcessLane extends Lane {
     const mark = readMark(this.#markFd)
     const unit = this.#entered(mark)
     const budgetMs = unit ? this.#budgetMs(mark, unit) : 0
-    if (unit && stalledMs > budgetMs + GRACE_MS && this.#cpuMsSince(mark) > budgetMs) this.#end(unit, 'cpu')
-    else if (stalledMs > Math.max(STALL_MS, 2 * budgetMs)) this.#end(undefined, 'stalled')
+    if (unit && stalledMs > budgetMs + GRACE_MS && this.#isOver(mark, budgetMs)) this.#end(unit, 'cpu')
+    else if (stalledMs > Math.max(this.#wouldRun(stalledMs) ? STARVED_MS : STALL_MS, 2 * budgetMs))
+      this.#end(undefined, 'stalled')
   }
 
   #budgetMs(mark: Mark, unit: UnitSlot): number {
     // It has a deadline of its own, and may be tried again: this is for what ignores it.
-    if (mark.isInstall) return INSTALL_MS * 3
+    if (mark.isInstall) return INSTALL_MS * 6
     const patience = this.frames[0]?.seq === mark.seq ? this.frames[0].patience : 1
     return (unit.unit.manifest.limits.cpuMs + SLICE_MS) * patience
+  }
+
+  /** It runs or waits for a core or memory, and neither sleeps nor was stopped. */
+  #wouldRun(stalledMs: number): boolean {
+    return stalledMs > STALL_MS && this.pid !== undefined && isRunnable(this.pid)
+  }
+
+  #isOver(mark: Mark, budgetMs: number): boolean {
+    const cpuMs = this.#cpuMsSince(mark)
+    if (cpuMs <= budgetMs) return false
+    return cpuMs > Math.max(2 * budgetMs, CLEAR_MS) || cpuMs - this.#running.lostMs(this.pid) > budgetMs
   }
 
   /** CPU time of its main thread since the mark was set, in milliseconds. */

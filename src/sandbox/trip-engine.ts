@@ -36,6 +36,8 @@ const RETRIES_MAX = 3
 const MOVES_MAX = 8
 /** The longest trip wire, as a multiple: for a machine so busy that nobody gets anywhere. */
 const PATIENCE_MAX = 64
+/** With so much time a gap in which the core was away does not end a run: what is unclear until then is clear. */
+const PATIENCE_CLEAR = 16
 /** Characters of an answer's body. */
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
@@ -199,7 +201,8 @@ export class TripEngine implements LaneEvents {
     invocation.runs.push({ step: invocation.step, cpuUs })
     this.#events.ran(invocation, cpuUs, this.#now, reader.outcome === protocol.OUTCOME_THREW)
     const { cpuMs } = slot.unit.unit.manifest.limits
-    if (invocation.isSuspect && cpuUs > cpuMs * 1000) {
+    const isOver = invocation.isSuspect && cpuUs > cpuMs * 1000
+    if (isOver && cpuUs / 1000 - slot.lane.lostMs() > cpuMs) {
       this.#events.blamed(slot.unit, 'cpu')
       this.#fail(invocation, 'cpu', overLimit(cpuUs, cpuMs))
       return wasEntry
@@ -284,7 +287,7 @@ export class TripEngine implements LaneEvents {
     const { cpuMs } = unit.unit.manifest.limits
     // Entries before it may have used up to a slice of the time.
     const allowedMs = progress > 0 ? cpuMs + protocol.SLICE_MS : cpuMs
-    if (reason === 'timeout' && cpuUs < allowedMs * 1000) {
+    if (reason === 'timeout' && !this.#isOver(slot, cpuUs / 1000, allowedMs, patience)) {
       this.#sendAgainWithPatience(lost, ran, patience)
       return
     }
@@ -304,6 +307,11 @@ export class TripEngine implements LaneEvents {
       if (!ran && ++invocation.retries > RETRIES_MAX) this.#fail(invocation, why, text)
       else this.#replay(invocation, 2, `another run of it failed (${why})`)
     }
+  }
+
+  #isOver({ lane }: LaneSlot, cpuMs: number, allowedMs: number, patience: number): boolean {
+    const usedMs = patience < PATIENCE_CLEAR ? cpuMs - lane.lostMs() : cpuMs
+    return usedMs >= allowedMs
   }
 
   /** The machine was busy: more time for the one that ran, no blame for anybody. */
