@@ -23,7 +23,7 @@ const LIMITS = {
   bodyBytes: 200_000,
   idle: 300,
   head: 300,
-  body: 300,
+  body: 2000,
   connections: 100,
   streams: 10,
   handshake: 1000,

@@ -60,6 +60,6 @@ describe('variants (RFC 9111 §4.1)', () => {
       assert.equal(isSelectedBy(selectingOf(names, ['accept', value]), ['accept', `${value}c`]), false)
     }
     // By the square of the length it would be minutes.
-    assert.ok(performance.now() - start < 5_000)
+    assert.ok(performance.now() - start < 60_000)
   })
 })
