@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
+import { lossyMachine as skip } from '../harness/lossy-machine.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
@@ -86,7 +87,7 @@ async function isStopped(node: TestNode, name: string): Promise<boolean> {
   return open.test(text) || quarantined.test(text)
 }
 
-test('units that attack harm nobody else', async (t) => {
+test('units that attack harm nobody else', { skip }, async (t) => {
   const origin = await startOrigin(t)
   const node = await startNode(t, {
     config: { sites: [{ origin: origin.url, cache: {} }] },
@@ -147,7 +148,7 @@ test('a crashing unit is in quarantine until a new version comes', async (t) => 
   assert.equal((await node.request('/')).text, 'mended')
 })
 
-test('kill -9 of sandboxes under load loses no request and blames nobody', async (t) => {
+test('kill -9 of sandboxes under load loses no request and blames nobody', { skip }, async (t) => {
   const origin = await startOrigin(t)
   const node = await startNode(t, {
     config: { sites: [{ origin: origin.url, cache: {} }] },
