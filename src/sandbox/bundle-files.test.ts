@@ -55,8 +55,12 @@ test('what was bundled is taken again until a source or a bundle is another', as
   assert.equal(readFileSync(made.guest, 'utf8'), guest)
 
   const { hashes } = JSON.parse(text) as { hashes: Record<string, string> }
-  const source = Object.keys(hashes).find((path) => path.endsWith('src/sandbox/child.ts'))!
-  for (const spoilt of [text.replace(hashes[source]!, 'as it was before'), 'not JSON', '']) {
+  const withOther = (source: string) => {
+    const path = Object.keys(hashes).find((name) => name.endsWith(source)) ?? assert.fail(source)
+    return text.replace(hashes[path]!, 'as it was before')
+  }
+  const others = ['src/sandbox/child.ts', 'src/sandbox/guest/main.ts', 'src/sandbox/bundle.ts'].map(withOther)
+  for (const spoilt of [...others, 'not JSON', '']) {
     writeFileSync(record, spoilt)
     assert.deepEqual(await makeBundles(directory), made)
     assert.equal(readFileSync(record, 'utf8'), text)

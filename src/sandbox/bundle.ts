@@ -18,8 +18,9 @@ async function bundle(entry: string, options: BuildOptions): Promise<Bundle> {
     legalComments: 'none',
     ...options,
   })
-  // They are told from the current directory on.
-  return { text: outputFiles![0]!.text, sources: Object.keys(metafile!.inputs).map((path) => resolve(path)) }
+  // They are told from the current directory on. What is done with them stands here.
+  const inputs = Object.keys(metafile!.inputs).map((path) => resolve(path))
+  return { text: outputFiles![0]!.text, sources: [fileURLToPath(import.meta.url), ...inputs] }
 }
 
 /**
