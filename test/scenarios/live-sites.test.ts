@@ -27,7 +27,7 @@ async function writeConfig(node: TestNode, more: ConfigInput, how: 'write' | 're
     node: { name: 'test' },
     ...more,
     edge: { listen: '127.0.0.1:0', workers: 1, ...more.edge },
-    control: { listen: '127.0.0.1:0', token: 'test', ...more.control },
+    control: { listen: '127.0.0.1:0', token: 'test', warmChecker: false, ...more.control },
   }
   const path = join(node.folder, 'orla.config.json')
   if (how === 'write') return writeFile(path, JSON.stringify(config))
