@@ -23,7 +23,11 @@ test('a core that falls behind the clock lost time; one that tells what it did l
 })
 
 test('where a core tells nothing, nothing is known to be lost', () => {
-  assert.equal(lostBetween(coreTimes(''), { ...coreTimes(''), atMs: 1e9 }, [0]), 0)
+  const zeros = 'cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\n'
+  for (const text of ['', zeros]) {
+    const from = coreTimes(text)
+    assert.equal(lostBetween(from, { ...from, atMs: from.atMs + 1e6 }, [0]), 0, text)
+  }
 })
 
 test('the cores of this machine tell more as time passes, and are looked at now and then', () => {

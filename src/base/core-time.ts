@@ -32,7 +32,9 @@ export function coreTimes(text = procStat()): CoreTimes {
   for (const [, core, counts] of text.matchAll(/^cpu(\d+) (.+)$/gm)) {
     // user nice system idle iowait irq softirq steal; what follows is counted in the first two as well.
     const told = counts!.trim().split(' ').slice(0, 8)
-    toldMs[Number(core)] = told.reduce((sum, count) => sum + Number(count) * UNIT_MS, 0)
+    const sumMs = told.reduce((sum, count) => sum + Number(count) * UNIT_MS, 0)
+    // Where the kernel is gVisor, every core has done nothing at all, ever: that tells nothing.
+    if (sumMs > 0) toldMs[Number(core)] = sumMs
   }
   return { atMs, toldMs }
 }
