@@ -3,27 +3,22 @@
  * author's own code on the author's machine; where the node builds something else, it refuses the signature.
  */
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { EdgeError } from '../base/errors.ts'
-import { readUnitTypes, TypeCheck } from '../checker/type-check.ts'
-import { buildUnit } from '../checker/unit-build.ts'
 import { PHASE_BITS, PHASES } from '../contract/unit.ts'
 import { parseManifest } from '../unit/manifest.ts'
 import { signUnit } from '../unit/signature.ts'
+import { UnitBuild } from './local-build.ts'
 import type { ModuleFiles } from './module-files.ts'
-
-const TYPES = fileURLToPath(new URL('../unit/types', import.meta.url))
 
 /** Undefined where it does not build: the node says what is wrong. */
 export async function signModule(
   keyFile: string,
   name: string,
-  { source, language, entry, files }: ModuleFiles,
+  module: ModuleFiles,
   overrides: unknown,
 ): Promise<string | undefined> {
   const pem = readKey(keyFile)
-  const check = new TypeCheck(readUnitTypes(TYPES))
-  const built = await buildUnit(check, { name, entry, language, files: { ...files, [entry]: source } })
+  const built = await new UnitBuild().run(name, module)
   if (!built.ok) return undefined
   const { phases, fields } = factsOf(name, built.code)
   const result = parseManifest(fields, overrides)
