@@ -20,7 +20,10 @@ export interface UnitCode extends Omit<GuestSetup, 'entropy'> {
 export const INSTALL_MS = 200
 /** Over that, it is tried again before it is refused. */
 const INSTALL_TRIES = 3
-/** The longest time-out of a try: longer than machines stand still, and short enough that all tries are over before a process counts as starved. */
+/**
+ * The longest time-out of a try: longer than machines stand still, and short enough that all tries are over before the process
+ * counts as starved.
+ */
 const INSTALL_WALL_MS = 16 * INSTALL_MS
 
 /** An answer that was lost to an unhandled rejection is asked for again so often. */

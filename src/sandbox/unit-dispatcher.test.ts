@@ -169,20 +169,23 @@ for (const isolation of ['process', 'inline'] as const) {
 
   test(`${isolation}: code that does not compile, throws, or loops at its top level is told by prepare`, async () => {
     const manifest = { isolation }
-    // Versions anew each time: a machine that stands still for seconds may have refused one that does nothing wrong. Whether the loop is
-    // stopped by its time-out or with its process depends on the machine as well.
-    await eventually(async () => {
-      const problems = await test0.runner.prepare([
-        moduleUnit('module.exports = {', { manifest, name: 'broken' }),
-        moduleUnit('null.x', { manifest, name: 'throws' }),
-        moduleUnit('for(;;);', { manifest, name: 'loops' }),
-        of(TOKEN),
-      ])
-      assert.equal(problems.length, 3, problems.join('\n'))
-      assert.match(problems[0]!, /^broken@\d+: SyntaxError/)
-      assert.match(problems[1]!, /^throws@\d+: TypeError/)
-      assert.match(problems[2]!, /^loops@\d+: its top level (ran for too long|ended the sandbox \(cpu\))/)
-    }, { withinMs: 240_000 })
+    // Versions anew each time: a machine that stands still for seconds may have refused one that does nothing wrong. Whether the
+    // loop is stopped by its time-out or with its process depends on the machine as well.
+    await eventually(
+      async () => {
+        const problems = await test0.runner.prepare([
+          moduleUnit('module.exports = {', { manifest, name: 'broken' }),
+          moduleUnit('null.x', { manifest, name: 'throws' }),
+          moduleUnit('for(;;);', { manifest, name: 'loops' }),
+          of(TOKEN),
+        ])
+        assert.equal(problems.length, 3, problems.join('\n'))
+        assert.match(problems[0]!, /^broken@\d+: SyntaxError/)
+        assert.match(problems[1]!, /^throws@\d+: TypeError/)
+        assert.match(problems[2]!, /^loops@\d+: its top level (ran for too long|ended the sandbox \(cpu\))/)
+      },
+      { withinMs: 240_000 },
+    )
   })
 }
 

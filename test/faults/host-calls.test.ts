@@ -6,7 +6,7 @@ import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-/** The longest that there are: what has written or fetched is lost when a step is cut off, at eight times `cpuMs` of wall time. */
+/** The longest that may be: what has written or fetched is lost with a step that is cut off, at eight times `cpuMs` of wall time. */
 const LIMITS = 'limits: { wallMs: 60000, cpuMs: 1000 },'
 /** To connect takes as long as the machine stands still. */
 const FETCH = { sites: ['127.0.0.1'], timeouts: { connect: '60s', response: '120s' } }
