@@ -25,10 +25,15 @@ export interface PoolOptions {
   onReady(worker: WorkerProcess): void
   onGone(worker: WorkerProcess): void
   readonly log: Log
+  /** Milliseconds that a worker may take until it is ready, for tests. */
+  readonly startMaxMs?: number
 }
 
-/** A worker that has not said `ready` by then is killed, and replaced. */
-const START_MAX_MS = 20_000
+/**
+ * A worker that has not said `ready` by then is killed, and replaced. Generous: it takes a second on a quiet machine, but
+ * one that is busy or starts for the first time, with nothing compiled, was seen to take half a minute.
+ */
+const START_MAX_MS = 120_000
 /** A worker that lived longer than this is replaced at once; a shorter life doubles the wait. */
 const LIFE_LONG_MS = 10_000
 const WAIT_FIRST_MS = 50
@@ -154,12 +159,17 @@ export class WorkerPool {
       onGone: (ended, how) => this.#gone(slot, ended, how),
     })
     slot.worker = worker
-    const answer = await worker.ask(
-      { ...message, listen: this.#addresses ?? message.listen },
-      (heard): heard is Extract<FromWorker, { kind: 'ready' | 'failed' }> =>
-        heard.kind === 'ready' || heard.kind === 'failed',
-      START_MAX_MS,
-    )
+    const answer = await worker
+      .ask(
+        { ...message, listen: this.#addresses ?? message.listen },
+        (heard): heard is Extract<FromWorker, { kind: 'ready' | 'failed' }> =>
+          heard.kind === 'ready' || heard.kind === 'failed',
+        this.#options.startMaxMs ?? START_MAX_MS,
+      )
+      .catch((error: Error) => {
+        // A machine that is too busy, or somebody who killed it: an operator is told so, with no trace of our own code.
+        throw new EdgeError('worker-failed', `not ready: ${error.message}`)
+      })
     if (answer.kind === 'failed') {
       worker.kill()
       throw new EdgeError(isErrorCode(answer.code) ? answer.code : 'worker-failed', answer.message)
