@@ -93,6 +93,58 @@ test(
   },
 )
 
+test(
+  'a unit whose sandbox was killed over its CPU once runs again, alone, before it is blamed',
+  { skip },
+  async (t) => {
+    // As where the machine's host took the core away: over its limit this once, in what no trip wire stops in time.
+    let runawaysLeft = 0
+    const own = await startRunner({
+      calls: {
+        start(_, answer) {
+          answer({
+            ok: true,
+            head: '1',
+            body: runawaysLeft-- > 0 ? 'run away' : 'rest',
+            result: 'ok',
+            target: '',
+          })
+          return () => {}
+        },
+      },
+    })
+    t.after(() => own.close())
+    const { runner, quarantined } = own
+    const unlucky = unit(
+      `async access(request, response, edge) {
+      if ((await edge.kv.get('what')) !== 'run away') return
+      const text = '[' + '{"a":[1,2,3,"x"]},'.repeat(300000) + '1]'
+      for (;;) JSON.parse(text)
+    }`,
+      { name: 'unlucky', limits: { cpuMs: 50, wallMs: 60_000, memoryMb: 256 } },
+    )
+    // Where the trip wire was faster after all, no process was killed, and there is one more try.
+    const isOnProbation = () => runner.sandboxPids.length === 3
+    for (let tries = 0; !isOnProbation() && tries < 20; tries++) {
+      runawaysLeft = 1
+      const outcome = await go(runner, [step(unlucky, 'access')])
+      assert.equal(outcome.kind, 'next', JSON.stringify(outcome))
+    }
+    assert.ok(isOnProbation(), 'no sandbox was killed')
+    assert.deepEqual(quarantined, [])
+
+    runawaysLeft = Infinity
+    for (let tries = 0; quarantined.length === 0 && tries < 20; tries++) {
+      const outcome = await go(runner, [step(unlucky, 'access')])
+      assert.equal(outcome.kind, 'failed')
+    }
+    assert.deepEqual(
+      quarantined.map(({ name, reason }) => `${name} ${reason}`),
+      ['unlucky cpu'],
+    )
+  },
+)
+
 test('with every core busy with something else nobody is blamed', { skip }, async (context) => {
   const spinners: ChildProcess[] = []
   for (let core = 0; core < availableParallelism() * 3; core++) {

@@ -146,6 +146,12 @@ export class Fleet {
         reason === 'memory'
           ? 'the sandbox outgrew its memory'
           : `it ran on past its ${cpuMs} ms of CPU, and was ended`
+      // A core that the machine's host took away counts as CPU time, while an isolate is made as well: who was so unlucky
+      // once runs again, alone, and is blamed if it happens there. What is only tried is refused: nothing of it is live.
+      if (unit && reason === 'cpu' && !isAlone && !unit.isTrial) {
+        this.#suspect(unit, true)
+        return { unit: undefined, reason, message }
+      }
       return { unit, reason, message }
     }
     // V8 ends a process with a signal; behind some launchers it shows as 128 and its number.
@@ -161,9 +167,10 @@ export class Fleet {
     return { unit: undefined, reason, message }
   }
 
-  #suspect(unit: UnitSlot): void {
+  /** On probation if it is the second time in a row, or `isClear` that it was in there. */
+  #suspect(unit: UnitSlot, isClear = false): void {
     const now = performance.now()
-    unit.isOnProbation = now - unit.suspectedAt < SUSPECT_MS
+    unit.isOnProbation = isClear || now - unit.suspectedAt < SUSPECT_MS
     unit.suspectedAt = now
   }
 
