@@ -141,11 +141,7 @@ export class Fleet {
       // Memory ran out while one was in there: it may have been that one.
       const unit = killed.unit ?? (isAlone ? entered : undefined)
       if (!unit && entered && reason === 'memory') this.#suspect(entered)
-      const cpuMs = unit?.unit.manifest.limits.cpuMs
-      const message =
-        reason === 'memory'
-          ? 'the sandbox outgrew its memory'
-          : `it ran on past its ${cpuMs} ms of CPU, and was ended`
+      const message = killedText(killed.reason, unit)
       // A core that the machine's host took away counts as CPU time, while an isolate is made as well: who was so unlucky
       // once runs again, alone, and is blamed if it happens there. What is only tried is refused: nothing of it is live.
       if (unit && reason === 'cpu' && !isAlone && !unit.isTrial) {
@@ -184,4 +180,10 @@ export class Fleet {
     for (const lane of this.lanes) lane.shut()
     await Promise.all(this.lanes.map((lane) => lane.end()))
   }
+}
+
+function killedText(reason: NonNullable<Death['killed']>['reason'], unit: UnitSlot | undefined): string {
+  if (reason === 'memory') return 'the sandbox outgrew its memory'
+  if (reason === 'stalled' || unit === undefined) return 'the sandbox stood still, and was ended'
+  return `it ran on past its ${unit.unit.manifest.limits.cpuMs} ms of CPU, and was ended`
 }
