@@ -143,8 +143,8 @@ export class Fleet {
       if (!unit && entered && reason === 'memory') this.#suspect(entered)
       const message = killedText(killed.reason, unit)
       // A core that the machine's host took away counts as CPU time, while an isolate is made as well: who was so unlucky
-      // once runs again, alone, and is blamed if it happens there. What is only tried is refused: nothing of it is live.
-      if (unit && reason === 'cpu' && !isAlone && !unit.isTrial) {
+      // once runs again, alone, and is blamed, or refused, if it happens there.
+      if (unit && reason === 'cpu' && !isAlone) {
         this.#suspect(unit, true)
         return { unit: undefined, reason, message }
       }
