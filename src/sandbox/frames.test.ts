@@ -47,6 +47,16 @@ test('what is kept of a piece does not change when its buffer is used again', ()
   assert.deepEqual(seen, [`${ANSWERED} 1 2 abc`])
 })
 
+test('the reader knows whether a frame goes on in the next piece', () => {
+  const { reader } = collect()
+  const two = Buffer.concat([textFrame(ANSWERED, 1, 2, 'abc'), textFrame(ANSWERED, 2, 2, 'def')])
+  assert.equal(reader.isAmid, false)
+  reader.push(two.subarray(0, two.length - 1))
+  assert.equal(reader.isAmid, true)
+  reader.push(two.subarray(two.length - 1))
+  assert.equal(reader.isAmid, false)
+})
+
 test('a length out of bounds is refused before anything is kept for it', () => {
   const head = Buffer.alloc(FRAME_HEAD)
   writeHead(head, 0, ANSWERED, 0, FRAME_BYTES_MAX + 1, 1, 1, 0, 0)

@@ -86,6 +86,11 @@ export class FrameReader {
     this.#onFrame = onFrame
   }
 
+  /** The next piece goes on with a frame that has begun. */
+  get isAmid(): boolean {
+    return this.#keptBytes > 0
+  }
+
   /** Takes a piece of the stream. Copies what it keeps. Throws where a length is out of bounds. */
   push(piece: Buffer): void {
     if (this.#keptBytes > 0) {

@@ -81,7 +81,7 @@ export class ProcessLane extends Lane {
   isNobody = false
   #scratch = Buffer.allocUnsafe(64 * 1024)
   #errors = ''
-  #progressAt!: number
+  #progressAt = performance.now()
   /** Of what runs now, and of what is told now. */
   #running: RunSpan
   #told: RunSpan
@@ -103,7 +103,6 @@ export class ProcessLane extends Lane {
     this.#onDead = onDead
     this.#running = new RunSpan(options.cores.latest)
     this.#told = new RunSpan(options.cores.latest)
-    this.#getsOn()
     this.#reader = new FrameReader((head, bytes, start, end) => this.#receive(head, bytes, start, end))
     this.#write(textFrame(frames.START, 0, 0, options.guest))
     if (delayMs > 0) setTimeout(() => this.#launch(), delayMs)
@@ -156,8 +155,9 @@ export class ProcessLane extends Lane {
   protected send(sending: readonly Frame[]): void {
     // Nothing was due: the clock of the watch starts now.
     if (this.frames.length === sending.length) {
-      this.#options.cores.look(performance.now())
-      this.#getsOn()
+      this.#progressAt = performance.now()
+      this.#options.cores.look(this.#progressAt)
+      this.#running.begin(this.#options.cores.latest)
     }
     let length = 0
     for (const { batch, routes } of sending) length += FRAME_HEAD + routes.length + batch.length
@@ -181,6 +181,7 @@ export class ProcessLane extends Lane {
   #onData(piece: Buffer): void {
     // What a killed process still had to say: it was sent elsewhere.
     if (this.isClosed) return
+    if (!this.#reader.isAmid) this.#tells()
     try {
       this.#reader.push(piece)
     } catch (error) {
@@ -195,7 +196,7 @@ export class ProcessLane extends Lane {
     if (kind === frames.READY && !this.isReady) {
       this.isReady = true
       this.isNobody = a === 1
-      this.#getsOn()
+      this.#progressAt = performance.now()
       this.#onReady(this)
       return
     }
@@ -207,7 +208,7 @@ export class ProcessLane extends Lane {
       ? kind === frames.PREPARED || head.slot === frame.slot.unit.index
       : isAnswer && seq === 0
     if (!isDue) throw new frames.FrameError('an answer that was not due')
-    this.#getsOn()
+    this.#progressAt = performance.now()
     if (frame?.onPrepared) {
       if (kind !== frames.PREPARED) throw new frames.FrameError('not what was asked for')
       const text = bytes.toString('utf8', start, end)
@@ -249,8 +250,11 @@ export class ProcessLane extends Lane {
     return entries
   }
 
-  #getsOn(): void {
-    this.#progressAt = performance.now()
+  /**
+   * What is told now is one span, however many answers it holds: the first of them waited in there while the others ran, and
+   * the last look may be from after those began.
+   */
+  #tells(): void {
     const next = this.#told
     this.#told = this.#running
     this.#running = next
