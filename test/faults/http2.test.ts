@@ -74,7 +74,7 @@ class FrameClient {
         const frame = this.frames.find(({ type, stream: id }) => type === FRAME.headers && id === stream)
         return frame && this.decoder.decode(frame.payload, { bytes: 1e6, count: 100 })[1]
       },
-      { withinMs: 10_000, what: `an answer on stream ${stream} came` },
+      { what: `an answer on stream ${stream} came` },
     )
   }
 
@@ -84,7 +84,7 @@ class FrameClient {
         const frame = this.frames.find(({ type, stream: id }) => type === FRAME.rstStream && id === stream)
         return frame === undefined ? undefined : [frame.payload.readUInt32BE(0)]
       },
-      { withinMs: 10_000, what: `a reset of stream ${stream} came` },
+      { what: `a reset of stream ${stream} came` },
     ).then(([code]) => code!)
   }
 
@@ -94,7 +94,7 @@ class FrameClient {
         const frame = this.frames.find(({ type }) => type === FRAME.goaway)
         return frame === undefined ? undefined : [frame.payload.readUInt32BE(4)]
       },
-      { withinMs: 10_000, what: 'GOAWAY came' },
+      { what: 'GOAWAY came' },
     ).then(([code]) => code!)
   }
 }

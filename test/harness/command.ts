@@ -26,7 +26,7 @@ export function orla(argv: readonly string[], options: CommandOptions = {}): Pro
     cwd: options.cwd,
     env: { ...cleanEnvironment(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 150_000,
+    timeout: options.timeoutMs ?? 300_000,
   })
   let stdout = ''
   let stderr = ''
@@ -82,7 +82,7 @@ export async function startOrla(
     child.kill('SIGKILL')
     await ended
   })
-  const ready = await readyLine(child.stdout, ended, options.timeoutMs ?? 150_000).catch((error: Error) => {
+  const ready = await readyLine(child.stdout, ended, options.timeoutMs ?? 300_000).catch((error: Error) => {
     throw new Error(`${error.message}:\n${stderr}`)
   })
   const [, edges, control] = /^ready edge=(\S+) control=(\S+)$/.exec(ready) ?? []

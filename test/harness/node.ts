@@ -111,7 +111,7 @@ function nodeFrom(command: RunningCommand, folder: string): TestNode {
     api,
     request: (path, options) => ask(url + path, options),
     async deploy(name, source, body = {}) {
-      const answer = await api('PUT', `/v1/units/${name}`, { source, timeoutMs: 110_000, ...body })
+      const answer = await api('PUT', `/v1/units/${name}`, { source, timeoutMs: 240_000, ...body })
       if (answer.status !== 200) throw new Error(`${name} was refused (${answer.status}): ${answer.text}`)
       return JSON.parse(answer.text) as ChangeResult
     },
