@@ -125,3 +125,13 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   )
   return Object.fromEntries(kept)
 }
+
+/**
+ * A line that a page or the demo shows, as it is run here: changes may take longer than the half minute that they have, and a unit
+ * has all the CPU that it may have, so that a machine that stands still is not held against it. But not one that loops: it is meant
+ * to be stopped.
+ */
+export const patient = (line: string): string =>
+  line
+    .replaceAll(/\borla deploy (?!\S*loop)/g, '$&--cpu-ms 1000 ')
+    .replaceAll(/\borla (?:deploy|env|rollback|enable|disable|reload)\b/g, '$& --timeout 4m')
