@@ -77,7 +77,7 @@ test('the units in the guides do what the pages say', async (t) => {
 async function deploy(node: TestNode, name: string, { text, language }: Block, options: readonly string[]) {
   const file = join(node.folder, `${name}.${language}`)
   await writeFile(file, text)
-  return node.orla('deploy', basename(file), '--timeout', '4m', ...options)
+  return node.orla('deploy', basename(file), ...options)
 }
 
 /** What `orla tail` prints, so far; it ends with the test. */
