@@ -41,7 +41,7 @@ import { TlsKeeper } from './tls-keeper.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
-import { WorkerPool, type StartMessage } from './worker-pool.ts'
+import { WorkerPool, type PoolTime, type StartMessage } from './worker-pool.ts'
 import { WORKER_STDOUT, type WorkerProcess } from './worker-process.ts'
 
 export interface NodeSurroundings {
@@ -57,6 +57,7 @@ export interface NodeSurroundings {
   readonly file: ConfigFile
   readonly bundles: Bundles
   readonly workerEntry?: string
+  readonly poolTime?: PoolTime
   /** Told of every request, where somebody asks for that. */
   readonly onTrace?: (trace: RequestTrace) => void
 }
@@ -124,6 +125,7 @@ export class EdgeNode {
     this.#pool = new WorkerPool({
       count: config.edge.workers,
       entry: around.workerEntry ?? WORKER_ENTRY,
+      ...(around.poolTime && { time: around.poolTime }),
       turns: this.#turns,
       log,
       startMessage: (worker) => this.#startMessage(worker),
