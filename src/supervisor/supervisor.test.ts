@@ -167,20 +167,24 @@ for (const [name, signals, expected] of [
     const child = fork(new URL('testing/node-process.ts', import.meta.url), [directory], { silent: true })
     t.after(() => child.kill('SIGKILL'))
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    let told = ''
+    child.stderr!.on('data', (text) => (told += String(text)))
     const { address } = await new Promise<{ address: string }>((resolve) =>
       child.once('message', resolve as never),
     )
-    const slowMs = expected.answered ? 500 : 20_000
-    const inFlight = fetch(`http://${address}/slow/${slowMs}`).then(
+    // Its head is sent at once, so it is in flight when that has come.
+    const slow = await fetch(`http://${address}/slow/${expected.answered ? 500 : 600_000}`)
+    const inFlight = slow.text().then(
       () => true,
       () => false,
     )
-    // The worker has the request when it has answered one that came after it.
-    await fetch(`http://${address}/`, { headers: { connection: 'close' } })
     for (const signal of signals) {
       child.kill(signal)
       // Two signals at once would be one to the kernel.
-      if (signals.length > 1) await new Promise((resolve) => setTimeout(resolve, 200))
+      await eventually(
+        () => told,
+        (text) => text.includes(`${signal}: draining`),
+      )
     }
     assert.equal(await ended, expected.code)
     assert.equal(await inFlight, expected.answered)
