@@ -127,7 +127,7 @@ export async function startTestNode(
       const answers = new Map<number, WorkerAnswer>()
       while (answers.size < config.edge.workers) {
         const answer = await edgeAnswer()
-        // A worker that is starting needs the time that one which has answered would take by answering again and again.
+        // Asking without a pause would take the CPU from a worker that is starting.
         if (answers.has(answer.worker)) await new Promise((resolve) => setTimeout(resolve, 10))
         answers.set(answer.worker, answer)
       }
@@ -136,7 +136,7 @@ export async function startTestNode(
   }
 }
 
-/** Waits for a claim to become true; fails with its last answer after two minutes, as processes may take long to start. */
+/** Waits for a claim to become true; fails with its last answer after two minutes: processes may take long to start. */
 export async function eventually<T>(ask: () => T | Promise<T>, holds: (answer: T) => boolean): Promise<T> {
   const deadline = performance.now() + 120_000
   for (;;) {
