@@ -4,39 +4,29 @@
  * Arguments are handed on: files or patterns to run instead of all, and options of `node --test` (`--test-name-pattern`).
  */
 import { spawnSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { runAll } from './test/suite.ts'
+import { ROOT } from './test/parts.ts'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const COMPILE_CACHE = 'node_modules/.cache/orla'
 const ALL = ['src/**/*.test.ts', 'units/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts']
+const NODE_OPTIONS = ['--disable-warning=ExperimentalWarning']
+/** A test that hangs is named, and the rest goes on. */
+const TIMEOUT_MS = 600_000
+
+// Each test file is a process, and starts others in folders of their own: what one compiles is kept for the next.
+process.env['NODE_COMPILE_CACHE'] = resolve(ROOT, process.env['NODE_COMPILE_CACHE'] ?? COMPILE_CACHE)
+process.chdir(ROOT)
 
 const given = process.argv.slice(2)
-const hasFiles = given.some((argument) => !argument.startsWith('-'))
+process.exitCode = given.length === 0 ? await runAll(ALL, NODE_OPTIONS, TIMEOUT_MS) : runSome()
 
-const { status, signal } = spawnSync(
-  process.execPath,
-  [
-    '--disable-warning=ExperimentalWarning',
-    '--test',
-    '--test-reporter=spec',
-    // Many tests start whole nodes of several processes each: more at a time would only make them wait for each other.
-    `--test-concurrency=${Math.max(2, Math.ceil(availableParallelism() / 2))}`,
-    // A test that hangs is named, and the rest goes on.
-    '--test-timeout=600000',
-    ...given,
-    ...(hasFiles ? [] : ALL),
-  ],
-  {
-    cwd: ROOT,
+function runSome(): number {
+  const files = given.some((argument) => !argument.startsWith('-')) ? [] : ALL
+  const options = ['--test', '--test-reporter=spec', `--test-timeout=${TIMEOUT_MS}`, '--test-concurrency=2']
+  const { status, signal } = spawnSync(process.execPath, [...NODE_OPTIONS, ...options, ...given, ...files], {
     stdio: 'inherit',
-    // Each test file is a process, and starts others in folders of their own: what one compiles is kept for the next.
-    env: {
-      ...process.env,
-      NODE_COMPILE_CACHE: resolve(ROOT, process.env['NODE_COMPILE_CACHE'] ?? COMPILE_CACHE),
-    },
-  },
-)
-if (signal) process.kill(process.pid, signal)
-process.exit(status ?? 1)
+  })
+  if (signal) process.kill(process.pid, signal)
+  return status ?? 1
+}

@@ -29,7 +29,8 @@ async function stand(t: TestContext) {
   return { ...test, held }
 }
 
-const LIMITS = { wallMs: 20_000, cpuMs: 500 }
+/** More than anything here takes: a step that is cut off where the machine stood still would be run again, and call again. */
+const LIMITS = { wallMs: 20_000, cpuMs: 20_000 }
 const contentOf = (code: string, options: TestUnit = {}) =>
   step(unit(`async content(request, edge) { ${code} }`, { limits: LIMITS, ...options }), 'content')
 const bodyOf = (outcome: TripOutcome) => (outcome.kind === 'response' ? String(outcome.body) : outcome)
@@ -68,7 +69,9 @@ test('a refusal is an error with a code, and its stack names the unit', async (t
 
 test('when the time of a handler is up, what it waits for is given up, and a late answer is dropped', async (t) => {
   const { runner, held } = await stand(t)
-  const slow = contentOf(`return new Response(await edge.kv.get('slow'))`, { limits: { wallMs: 50 } })
+  const slow = contentOf(`return new Response(await edge.kv.get('slow'))`, {
+    limits: { ...LIMITS, wallMs: 1000 },
+  })
   const outcome = await go(runner, [slow])
   assert.equal(outcome.kind === 'failed' && outcome.reason, 'wall')
   assert.equal(held[0]!.isGivenUp, true)
@@ -83,11 +86,13 @@ test('work goes on after the answer while it was handed to waitUntil, and no lon
   const { runner, held, lines } = await stand(t)
   const outcome = await go(runner, [
     contentOf(`
-      edge.waitUntil((async () => {
+      const work = (async () => {
         for (const key of ['1', '2', '3']) await edge.kv.put(key, key)
-      })())
-      const later = edge
-      setTimeout(() => later.kv.get('stray').catch((error) => console.log(error.code)), 60)
+      })()
+      edge.waitUntil(work)
+      // When it is over, however long that takes.
+      const stray = () => edge.kv.get('stray').catch((error) => console.log(error.code))
+      work.then(() => setTimeout(stray, 20))
       return new Response('answered')`),
   ])
   assert.equal(bodyOf(outcome), 'answered')
@@ -115,11 +120,12 @@ test('a call that nobody is behind is refused', async (t) => {
 
 test('calls under way are bounded in number and in bytes', async (t) => {
   const { runner, held } = await stand(t)
+  // Where none is refused, it waits until its time is up.
   const outcome = go(runner, [
     contentOf(`
       let refused = ''
       for (let i = 0; i < 4100; i++) edge.kv.get('k' + i).catch((error) => (refused = error.message))
-      for (let i = 0; i < 10 && refused === ''; i++) await new Promise((resolve) => setTimeout(resolve, 20))
+      while (refused === '') await new Promise((resolve) => setTimeout(resolve, 20))
       return new Response(refused)`),
   ])
   assert.match(String(bodyOf(await outcome)), /more than 4096 calls of this unit are under way/)
@@ -137,6 +143,7 @@ test('calls under way are bounded in number and in bytes', async (t) => {
 
 test('after a write nothing is run twice, when a neighbour ends the isolate', async (t) => {
   const { runner, held } = await stand(t)
+  // At ten milliseconds the other two would be cut off as well, wherever the machine stands still.
   const shared = unit(
     `async content(request, edge) {
        if (request.path === '/loop') for (;;);
@@ -144,22 +151,30 @@ test('after a write nothing is run twice, when a neighbour ends the isolate', as
        else await edge.kv.get('k')
        return new Response(request.path)
      }`,
-    { limits: { wallMs: 20_000, cpuMs: 10 } },
+    { limits: { wallMs: 20_000, cpuMs: 100 } },
   )
   const at = (path: string) => go(runner, [step(shared, 'content')], { head: `GET ${path} HTTP/1.1\r\n` })
+  const calls = (kind: string) => held.filter(({ call }) => call.kind === kind)
   const write = at('/write')
   const read = at('/read')
-  await eventually(() => held.length === 2)
+  await eventually(() => calls('kv.put').length > 0 && calls('kv.get').length > 0)
   const loop = await at('/loop')
   assert.equal(loop.kind === 'failed' && loop.reason, 'cpu')
   const written = await write
   assert.equal(written.kind === 'failed' && written.reason, 'crash')
   assert.match(written.kind === 'failed' ? written.message : '', /after a fetch or a write to kv/)
-  // What had only read is asked for again.
-  await eventually(() => held.length === 3)
-  assert.equal(held.filter(({ call }) => call.kind === 'kv.put').length, 1)
-  for (const { answer } of held) answer(ok('v'))
+  // What had only read is asked for again: once for each time that its isolate ended, and a busy machine may have the loop run
+  // several times. So every call is answered that comes from now on.
+  let isRead = false
+  void read.then(() => (isRead = true))
+  let answered = 0
+  await eventually(() => {
+    while (answered < held.length) held[answered++]!.answer(ok('v'))
+    return isRead
+  })
   assert.equal(bodyOf(await read), '/read')
+  assert.ok(calls('kv.get').length > 1)
+  assert.equal(calls('kv.put').length, 1)
 })
 
 test('calls are listed for who asks', async (t) => {

@@ -20,6 +20,11 @@ export interface UnitCode extends Omit<GuestSetup, 'entropy'> {
 export const INSTALL_MS = 200
 /** Over that, it is tried again before it is refused. */
 const INSTALL_TRIES = 3
+/**
+ * The longest time-out of a try: longer than machines stand still, and short enough that all tries are over before the process
+ * counts as starved.
+ */
+const INSTALL_WALL_MS = 16 * INSTALL_MS
 
 /** An answer that was lost to an unhandled rejection is asked for again so often. */
 const LOST_ANSWERS_MAX = 4
@@ -97,7 +102,7 @@ export class IsolateHost {
         // The time-out is wall time: on a busy machine it says nothing, so it is tried again with more of it. And a core that the
         // machine's host took away counts as CPU time: nobody is so unlucky again and again.
         const isUnlucky = (threadCpuUs() - cpuStart) / 1000 < INSTALL_MS * 0.75
-        if (isUnlucky ? timeoutMs > INSTALL_MS * 4 : ++timesOver === INSTALL_TRIES) throw cut
+        if (isUnlucky ? timeoutMs >= INSTALL_WALL_MS : ++timesOver === INSTALL_TRIES) throw cut
         if (isUnlucky) timeoutMs *= 2
       }
     }

@@ -21,7 +21,7 @@ test('while workers are killed at random, every acknowledged deploy is live on a
   const acknowledged: Record<string, number> = {}
   for (let i = 0; i < 24; i += 1) {
     const name = `unit-${i % 3}`
-    const { status, body } = await node.deploy(name, `// ${i}`)
+    const { status, body } = await node.deploy(name, `// ${i}`, { timeoutMs: 240_000 })
     // Refused where no worker was left to try it; but never half done.
     if (status === 200) acknowledged[name] = Number(body['version'])
     else assert.ok(['worker-failed', 'unit-invalid'].includes(String(body['code'])), JSON.stringify(body))

@@ -44,7 +44,7 @@ import { TlsKeeper } from './tls-keeper.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
-import { WorkerPool, type StartMessage } from './worker-pool.ts'
+import { WorkerPool, type PoolTime, type StartMessage } from './worker-pool.ts'
 import { WORKER_STDOUT, type WorkerProcess } from './worker-process.ts'
 
 export interface NodeSurroundings {
@@ -68,6 +68,7 @@ export interface NodeSurroundings {
   readonly before?: { readonly ticketKeys: readonly Uint8Array[] }
   upgrade(): Promise<UpgradeResult>
   readonly workerEntry?: string
+  readonly poolTime?: PoolTime
   /** Told of every request, where somebody asks for that. */
   readonly onTrace?: (trace: RequestTrace) => void
 }
@@ -148,6 +149,7 @@ export class EdgeNode {
       count: config.edge.workers,
       entry: around.workerEntry ?? WORKER_ENTRY,
       sockets: around.sockets,
+      ...(around.poolTime && { time: around.poolTime }),
       turns: this.#turns,
       log,
       startMessage: (worker) => this.#startMessage(worker),

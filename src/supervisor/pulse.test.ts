@@ -44,13 +44,12 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
   })
   await pool.start()
   t.after(() => pool.kill())
-  const pulse = new Pulse(pool, new MetricSums(), log, 300)
-  await pulse.take()
+  await new Pulse(pool, new MetricSums(), log).take()
   assert.deepEqual(lines, [], 'a worker that answers is left alone')
 
   const [worker] = pool.ready()
   process.kill(worker!.pid, 'SIGSTOP')
-  await pulse.take()
+  await new Pulse(pool, new MetricSums(), log, 300).take()
   await worker!.ended
   const [next] = await eventually(
     () => pool.ready(),

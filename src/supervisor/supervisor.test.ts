@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { EdgeError } from '../base/errors.ts'
 import { eventually, startTestNode } from './testing/test-node.ts'
+import type { PoolTime } from './worker-pool.ts'
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -73,20 +74,35 @@ test('a worker that is killed is replaced, and its replacement runs what is live
 })
 
 test('a worker that dies again and again waits longer each time, and changes go on meanwhile', async (t) => {
-  const node = await startTestNode(t)
+  // Every life is short, also where a start takes long; and a wait is over when the test says so.
+  const waits: { readonly ms: number; readonly end: () => void }[] = []
+  const poolTime: PoolTime = {
+    now: () => 0,
+    later(ms, end) {
+      waits.push({ ms, end })
+      return () => {}
+    },
+  }
+  const node = await startTestNode(t, {}, { poolTime })
   for (let deaths = 1; deaths <= 4; deaths += 1) {
+    waits.at(-1)?.end()
     const [first] = await node.everyWorker()
     process.kill(first!.pid, 'SIGKILL')
     await eventually(
-      () => node.log.filter((line) => line.includes('worker 0')).length,
+      () => waits.length,
       (count) => count === deaths,
     )
   }
-  const started = performance.now()
-  const { body } = await node.deploy('greeter', 'export default {}', { wait: 'stored' })
-  assert.equal(body['version'], 1)
-  assert.ok(performance.now() - started < 400, 'the deploy waited for a worker that is not due yet')
-  await node.everyWorker()
+  assert.deepEqual(
+    waits.map(({ ms }) => ms),
+    [50, 100, 200, 400],
+  )
+  const { body } = await node.deploy('greeter', 'export default {}', { wait: 'stored', timeoutMs: 120_000 })
+  assert.equal(body['version'], 1, JSON.stringify(body))
+  assert.equal(waits.length, 4)
+  waits.at(-1)!.end()
+  const [replaced] = await node.everyWorker()
+  assert.deepEqual(replaced!.units, ['greeter@1'])
 })
 
 test('the sandboxes of a worker that is killed are killed too', async (t) => {
@@ -151,20 +167,24 @@ for (const [name, signals, expected] of [
     const child = fork(new URL('testing/node-process.ts', import.meta.url), [directory], { silent: true })
     t.after(() => child.kill('SIGKILL'))
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    let told = ''
+    child.stderr!.on('data', (text) => (told += String(text)))
     const { address } = await new Promise<{ address: string }>((resolve) =>
       child.once('message', resolve as never),
     )
-    const slowMs = expected.answered ? 500 : 20_000
-    const inFlight = fetch(`http://${address}/slow/${slowMs}`).then(
+    // Its head is sent at once, so it is in flight when that has come.
+    const slow = await fetch(`http://${address}/slow/${expected.answered ? 500 : 600_000}`)
+    const inFlight = slow.text().then(
       () => true,
       () => false,
     )
-    // The worker has the request when it has answered one that came after it.
-    await fetch(`http://${address}/`, { headers: { connection: 'close' } })
     for (const signal of signals) {
       child.kill(signal)
       // Two signals at once would be one to the kernel.
-      if (signals.length > 1) await new Promise((resolve) => setTimeout(resolve, 200))
+      await eventually(
+        () => told,
+        (text) => text.includes(`${signal}: draining`),
+      )
     }
     assert.equal(await ended, expected.code)
     assert.equal(await inFlight, expected.answered)

@@ -41,12 +41,14 @@ import { reloadTold } from './reload.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
 import { createBuilder, type UnitBuilder } from './unit-builder.ts'
+import type { PoolTime } from './worker-pool.ts'
 
 export interface SupervisorOptions {
   readonly clock?: Clock
   readonly log?: Log
   /** The program of a worker. Tests bring their own, and then bundles too. */
   readonly workerEntry?: string
+  readonly poolTime?: PoolTime
   readonly bundles?: Bundles
   readonly builder?: UnitBuilder
   /** Where the configuration came from; without it there are no sites but those in the store. */
@@ -177,6 +179,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       bundles,
       ...(observer && { onTrace: (trace) => observer.onTrace(trace) }),
       ...(options.workerEntry === undefined ? {} : { workerEntry: options.workerEntry }),
+      ...(options.poolTime && { poolTime: options.poolTime }),
     })
     made.push(() => node.kill())
     // Before workers start, which takes a while: units of the program before wait for it.

@@ -72,7 +72,7 @@ test('a worker that dies while it prepares counts as not there, and its replacem
 
 test('a worker that does not answer in time is named, nothing is flipped, and the change goes on', async (t) => {
   const node = await startTestNode(t)
-  const late = await node.deploy('greeter', '// hang-prepare', { timeoutMs: 300 })
+  const late = await node.deploy('greeter', '// hang-prepare', { timeoutMs: 5_000 })
   assert.equal(late.status, 504, JSON.stringify(late.body))
   assert.equal(late.body['code'], 'not-finished')
   const [laggard, ...others] = late.body['laggards'] as { who: string; reason: string }[]
@@ -92,7 +92,7 @@ test('a worker that does not answer in time is named, nothing is flipped, and th
 
 test('a worker that does not answer while it tries a unit is named', async (t) => {
   const node = await startTestNode(t)
-  const { status, body } = await node.deploy('greeter', '// hang-try', { timeoutMs: 300 })
+  const { status, body } = await node.deploy('greeter', '// hang-try', { timeoutMs: 5_000 })
   assert.equal(status, 504, JSON.stringify(body))
   const [first] = await node.everyWorker()
   assert.deepEqual(body['laggards'], [

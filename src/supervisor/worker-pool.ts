@@ -15,6 +15,21 @@ import { WORKER_SOCKETS, WorkerProcess } from './worker-process.ts'
 
 export type StartMessage = Extract<ToWorker, { kind: 'start' }>
 
+/** How long workers live, and what waits before each is replaced. Tests hold it in their hand. */
+export interface PoolTime {
+  now(): number
+  /** Does the work so many milliseconds later. Returns how to call that off. */
+  later(ms: number, work: () => void): () => void
+}
+
+const REAL_TIME: PoolTime = {
+  now: () => performance.now(),
+  later(ms, work) {
+    const timer = setTimeout(work, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
 export interface PoolOptions {
   readonly count: number
   /** Path of the program that a worker runs. */
@@ -30,6 +45,7 @@ export interface PoolOptions {
   readonly log: Log
   /** Milliseconds that a worker may take until it is ready, for tests. */
   readonly startMaxMs?: number
+  readonly time?: PoolTime
 }
 
 /**
@@ -47,11 +63,15 @@ interface Slot {
   worker: WorkerProcess | undefined
   restarts: number
   waitMs: number
-  timer: NodeJS.Timeout | undefined
+  /** When its worker was started. */
+  startedMs: number
+  /** Calls off the replacement that is waited for. */
+  callOff: () => void
 }
 
 export class WorkerPool {
   readonly #options: PoolOptions
+  readonly #time: PoolTime
   readonly #slots: Slot[]
   #isStarted = false
   #isEnding = false
@@ -61,12 +81,14 @@ export class WorkerPool {
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#time = options.time ?? REAL_TIME
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       index,
       worker: undefined,
       restarts: 0,
       waitMs: 0,
-      timer: undefined,
+      startedMs: 0,
+      callOff: () => {},
     }))
   }
 
@@ -132,7 +154,7 @@ export class WorkerPool {
   /** Lets every worker finish what is in flight. Those that have not ended after the time are killed. */
   async drain(timeoutMs: number): Promise<void> {
     this.#isEnding = true
-    for (const slot of this.#slots) clearTimeout(slot.timer)
+    for (const slot of this.#slots) slot.callOff()
     // Before the workers close theirs: what the kernel took for the last one would wait for nobody.
     this.#options.sockets.close()
     const gone = this.all().map((worker) => {
@@ -150,7 +172,7 @@ export class WorkerPool {
   /** Ends all workers at once, and starts no more. Resolves when they have ended. */
   async kill(): Promise<void> {
     this.#isEnding = true
-    for (const slot of this.#slots) clearTimeout(slot.timer)
+    for (const slot of this.#slots) slot.callOff()
     this.#options.sockets.close()
     await Promise.all(this.all().map((worker) => (worker.kill(), worker.ended)))
   }
@@ -165,6 +187,7 @@ export class WorkerPool {
       onGone: (ended, how) => this.#gone(slot, ended, how),
     })
     slot.worker = worker
+    slot.startedMs = this.#time.now()
     const answer = await worker
       .ask(
         {
@@ -191,12 +214,12 @@ export class WorkerPool {
   #gone(slot: Slot, worker: WorkerProcess, how: string): void {
     this.#options.onGone(worker)
     if (this.#isEnding || !this.#isStarted) return
-    const livedMs = performance.now() - worker.startedAt
+    const livedMs = this.#time.now() - slot.startedMs
     slot.waitMs = livedMs > LIFE_LONG_MS ? 0 : Math.min(WAIT_MAX_MS, slot.waitMs * 2 || WAIT_FIRST_MS)
     slot.restarts += 1
     if (slot.waitMs > WAIT_FIRST_MS) this.#options.sockets.giveUp(slot.index)
     this.#options.log.warn(`worker ${slot.index} (pid ${worker.pid}) ended: ${how}; it is replaced`)
-    slot.timer = setTimeout(() => void this.#replace(slot), slot.waitMs)
+    slot.callOff = this.#time.later(slot.waitMs, () => void this.#replace(slot))
   }
 
   /** Starts all that are due by the time it is their turn: several that died together start together. */
@@ -219,7 +242,7 @@ export class WorkerPool {
       // Its sockets could not be opened: there is no process whose end would have it tried again.
       if (this.#isEnding) return
       slot.waitMs = Math.min(WAIT_MAX_MS, slot.waitMs * 2 || WAIT_FIRST_MS)
-      slot.timer = setTimeout(() => void this.#replace(slot), slot.waitMs)
+      slot.callOff = this.#time.later(slot.waitMs, () => void this.#replace(slot))
     }
   }
 }

@@ -27,8 +27,6 @@ interface Question {
 
 export class WorkerProcess {
   readonly index: number
-  /** On the monotonic clock. */
-  readonly startedAt = performance.now()
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
   phase: WorkerPhase = 'starting'

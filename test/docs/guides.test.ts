@@ -1,4 +1,9 @@
-/** Every unit in the guides is deployed as it is written, to a real node, and does what the page says. */
+/**
+ * Every unit in the guides is deployed as it is written, to a real node, and does what the page says.
+ *
+ * It may use more CPU than the page lets it, unless that is what the page is about: a machine that stands still counts some of it
+ * as CPU time.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { cp, writeFile } from 'node:fs/promises'
@@ -46,6 +51,9 @@ test('the units in the guides do what the pages say', async (t) => {
       // `then` is a new version of the example before it.
       if (kind === 'unit' && live !== '') await node.api('DELETE', `/v1/units/${live}`)
       const given = options.map((option) => option.replace('$ORIGIN', origin.url))
+      const isAboutCpu = steps.some((step) => step.includes(' cpu'))
+      // A refusal may be about limits, too.
+      if (kind !== 'refused' && !isAboutCpu) given.push('--cpu-ms', '1000')
       const { code, stderr } = await deploy(node, name, block, given)
       if (kind === 'refused') {
         assert.equal(code, 1, stderr)
@@ -55,7 +63,12 @@ test('the units in the guides do what the pages say', async (t) => {
       assert.equal(code, 0, stderr)
       live = name
       const from = tail().length
-      for (const step of steps) await runStep(step, { url: node.url, log: () => tail().slice(from) })
+      const places = { url: node.url, log: () => tail().slice(from) }
+      let again: (() => Promise<void>) | undefined
+      for (const step of steps) {
+        await runStep(step, { ...places, ...(again && { again }) })
+        if (!step.startsWith('log ')) again = () => runStep(step, places)
+      }
     })
   }
   assert.ok(examples >= 12, `only ${examples} examples were found`)

@@ -1,8 +1,9 @@
 /** What the README and the first steps tell people to type is typed, and prints what they show. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -119,11 +120,19 @@ async function startBehind(t: TestContext, { text, marker }: Block, session: Ses
   const child = spawn(program!, argv, {
     cwd,
     env: { ...cleanEnvironment(), ...env },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   let printed = ''
+  let complaint = ''
+  let ending = ''
   child.stdout.setEncoding('utf8').on('data', (piece: string) => (printed += piece))
-  const ended = new Promise((resolve) => child.on('close', resolve))
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => (complaint += piece))
+  const ended = new Promise<void>((resolve) => {
+    child.on('close', (code, signal) => {
+      ending = String(code ?? signal)
+      resolve()
+    })
+  })
   t.after(async () => {
     child.kill('SIGTERM')
     await ended
@@ -133,7 +142,11 @@ async function startBehind(t: TestContext, { text, marker }: Block, session: Ses
     url === undefined
       ? printed === inPlace(shown, session)
       : (await ask(inPlace(url, session))).status === 200
-  await eventually(serves, { what: `"${command}" did not serve; it printed "${printed}"` })
+  const told = () => `it printed "${printed}" and "${complaint}"`
+  await eventually(async () => ending !== '' || (await serves()), {
+    what: () => `"${command}" did not serve; ${told()}`,
+  })
+  assert.equal(ending, '', `"${command}" ended; ${told()}`)
 }
 
 async function folderFor(t: TestContext): Promise<string> {
@@ -144,11 +157,20 @@ async function folderFor(t: TestContext): Promise<string> {
   return cwd
 }
 
-/** The page names ports, so they are chosen before anything starts. */
+/**
+ * The page names ports, so they are chosen before anything starts: below those that the system gives to connections and servers of other
+ * tests meanwhile.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 32_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }

@@ -4,6 +4,7 @@
  *     GET /path → 200
  *     POST /path | name: value | "body" → 201 | name: value | no name | "text in the body"
  *     log text
+ *     eventually STEP                        again and again until it holds
  *
  * `…` in a value or a text stands for anything.
  */
@@ -11,18 +12,38 @@ import assert from 'node:assert/strict'
 import { eventually } from '../harness/eventually.ts'
 import { ask } from '../harness/http-client.ts'
 
+/**
+ * Work that goes on after an answer is lost where its sandbox is ended for standing still, which is no fault of the unit: so long without
+ * its line, it is asked for again.
+ */
+const AGAIN_MS = 10_000
+
 export interface Places {
   /** Of the edge: `http://127.0.0.1:PORT`. */
   readonly url: string
   /** What `orla tail` has printed since the example was deployed. */
   log(): string
+  /** Sends the request of which a line is awaited once more. */
+  again?(): Promise<unknown>
 }
 
 export async function runStep(step: string, places: Places): Promise<void> {
+  const later = /^eventually (.*)$/.exec(step)?.[1]
+  if (later !== undefined) {
+    await eventually(async () => (await runStep(later, places), true))
+    return
+  }
   const logged = /^log (.*)$/.exec(step)?.[1]
   if (logged !== undefined) {
-    const holds = () => pattern(logged).test(places.log())
-    await eventually(holds, { what: `the tail did not show "${logged}", but: ${places.log()}` })
+    const isThere = () => pattern(logged).test(places.log())
+    let askedAt = performance.now()
+    const holds = async () => {
+      if (isThere() || performance.now() - askedAt < AGAIN_MS) return isThere()
+      askedAt = performance.now()
+      await places.again?.()
+      return isThere()
+    }
+    await eventually(holds, { what: () => `the tail did not show "${logged}", but: ${places.log()}` })
     return
   }
   const [left = '', right] = step.split(' → ')

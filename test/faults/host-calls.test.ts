@@ -6,7 +6,10 @@ import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-const LIMITS = 'limits: { wallMs: 20000, cpuMs: 500 },'
+/** The longest that may be: what has written or fetched is lost with a step that is cut off, at eight times `cpuMs` of wall time. */
+const LIMITS = 'limits: { wallMs: 60000, cpuMs: 1000 },'
+/** To connect takes as long as the machine stands still. */
+const FETCH = { sites: ['127.0.0.1'], timeouts: { connect: '60s', response: '120s' } }
 
 const UNITS = (url: string) => ({
   fetcher: `
@@ -50,7 +53,7 @@ const killSandboxes = (node: TestNode) => {
 test('when a sandbox dies, what had fetched fails once and what had only read is run again', async (t) => {
   const origin = await holdingOrigin(t)
   const node = await startNode(t, {
-    config: { edge: { fetch: { sites: ['127.0.0.1'] } } },
+    config: { edge: { fetch: FETCH } },
     units: UNITS(origin.url),
   })
   const fetched = node.request('/fetch')
@@ -72,7 +75,7 @@ test('when a sandbox dies, what had fetched fails once and what had only read is
 test('when the worker dies in the middle of a call, the next one serves', async (t) => {
   const origin = await holdingOrigin(t)
   const node = await startNode(t, {
-    config: { edge: { fetch: { sites: ['127.0.0.1'] } } },
+    config: { edge: { fetch: FETCH } },
     units: UNITS(origin.url),
   })
   const cut = node.request('/fetch').catch((error: Error) => error)
@@ -87,7 +90,7 @@ test('when the worker dies in the middle of a call, the next one serves', async 
 test('an answer that comes after the client has left harms nobody', async (t) => {
   const origin = await holdingOrigin(t)
   const node = await startNode(t, {
-    config: { edge: { fetch: { sites: ['127.0.0.1'] } } },
+    config: { edge: { fetch: FETCH } },
     units: UNITS(origin.url),
   })
   const { hostname, port } = new URL(node.url)
@@ -106,14 +109,19 @@ test('an answer that comes after the client has left harms nobody', async (t) =>
 })
 
 test('a thousand awaits at a time are answered, in one invocation and in many', async (t) => {
-  let most = 0
-  let now = 0
+  // Answers wait until so many are asked for at a time: how long that takes is the machine's business.
+  const atOnce = 51
+  let held: (() => void)[] | undefined = []
   const origin = await startOrigin(t, (_request, response) => {
-    most = Math.max(most, ++now)
-    setTimeout(() => (now--, response.end('ok')), 20)
+    const answer = () => void response.end('ok')
+    if (!held) return answer()
+    held.push(answer)
+    if (held.length < atOnce) return
+    for (const one of held) one()
+    held = undefined
   })
   const node = await startNode(t, {
-    config: { edge: { fetch: { sites: ['127.0.0.1'] } } },
+    config: { edge: { fetch: FETCH } },
     units: {
       many: `
         export default {
@@ -137,11 +145,10 @@ test('a thousand awaits at a time are answered, in one invocation and in many', 
   })
   assert.equal((await node.request('/many')).text, 'true')
   const answers = await Promise.all(
-    Array.from({ length: 1000 }, async () => (await node.request('/one', { timeoutMs: 60_000 })).text),
+    Array.from({ length: 1000 }, async () => (await node.request('/one', { timeoutMs: 400_000 })).text),
   )
   assert.deepEqual(
     answers.map((text) => Number(text.slice(2))).toSorted((a, b) => a - b),
     Array.from({ length: 1000 }, (_, i) => i + 1),
   )
-  assert.ok(most > 50, `at most ${most} at a time`)
 })

@@ -26,7 +26,7 @@ export function orla(argv: readonly string[], options: CommandOptions = {}): Pro
     cwd: options.cwd,
     env: { ...cleanEnvironment(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 150_000,
+    timeout: options.timeoutMs ?? 300_000,
   })
   let stdout = ''
   let stderr = ''
@@ -85,7 +85,7 @@ export async function startOrla(
     child.stderr.destroy()
     await ended
   })
-  const ready = await readyLine(child.stdout, ended, options.timeoutMs ?? 150_000).catch((error: Error) => {
+  const ready = await readyLine(child.stdout, ended, options.timeoutMs ?? 300_000).catch((error: Error) => {
     throw new Error(`${error.message}:\n${stderr}`)
   })
   const [, edges, control] = /^ready edge=(\S+) control=(\S+)$/.exec(ready) ?? []
@@ -128,3 +128,13 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   )
   return Object.fromEntries(kept)
 }
+
+/**
+ * A line that a page or the demo shows, as it is run here: changes may take longer than the half minute that they have, and a unit
+ * has all the CPU that it may have, so that a machine that stands still is not held against it. But not one that loops: it is meant
+ * to be stopped.
+ */
+export const patient = (line: string): string =>
+  line
+    .replaceAll(/\borla deploy (?!\S*loop)/g, '$&--cpu-ms 1000 ')
+    .replaceAll(/\borla (?:deploy|env|rollback|enable|disable|reload)\b/g, '$& --timeout 4m')

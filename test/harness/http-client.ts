@@ -21,7 +21,7 @@ export interface Ask {
 
 /** Rejects when the connection is cut before the answer is whole. */
 export function ask(url: string | URL, options: Ask = {}): Promise<Answer> {
-  const { method = 'GET', headers = {}, body, agent, timeoutMs = 120_000, localAddress } = options
+  const { method = 'GET', headers = {}, body, agent, timeoutMs = 250_000, localAddress } = options
   return new Promise((resolve, reject) => {
     const outgoing = send(
       url,

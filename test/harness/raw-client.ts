@@ -2,6 +2,9 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
+/** A machine may stand still for seconds, and more than once in a test. */
+const WITHIN_MS = 120_000
+
 export class RawClient {
   readonly socket: Socket
   #received = Buffer.alloc(0)
@@ -54,7 +57,7 @@ export class RawClient {
   }
 
   /** Takes what came up to and with `mark`, waiting for it. */
-  async readUntil(mark: string, withinMs = 30_000): Promise<string> {
+  async readUntil(mark: string, withinMs = WITHIN_MS): Promise<string> {
     await this.#until(
       () => this.#received.includes(mark, 0, 'latin1'),
       withinMs,
@@ -63,13 +66,13 @@ export class RawClient {
     return this.#take(this.#received.indexOf(mark, 0, 'latin1') + Buffer.byteLength(mark, 'latin1'))
   }
 
-  async readBytes(count: number, withinMs = 30_000): Promise<string> {
+  async readBytes(count: number, withinMs = WITHIN_MS): Promise<string> {
     await this.#until(() => this.#received.length >= count, withinMs, `not ${count} bytes`)
     return this.#take(count)
   }
 
   /** One response by its own framing: a length, chunks, or none. Not for answers to HEAD. */
-  async readResponse(withinMs = 30_000): Promise<string> {
+  async readResponse(withinMs = WITHIN_MS): Promise<string> {
     const head = await this.readUntil('\r\n\r\n', withinMs)
     if (/^HTTP\/1\.1 1\d\d/.test(head)) return head + (await this.readResponse(withinMs))
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
@@ -79,7 +82,7 @@ export class RawClient {
   }
 
   /** All that comes until the other side closes. */
-  async readAll(withinMs = 30_000): Promise<string> {
+  async readAll(withinMs = WITHIN_MS): Promise<string> {
     await this.#until(() => this.#ended, withinMs, 'the connection stayed open')
     return this.#take(this.#received.length)
   }
@@ -128,7 +131,11 @@ export class RawClient {
 }
 
 /** Sends the bytes over a new connection and reads until the other side closes it. */
-export async function exchange(url: string, bytes: string | Uint8Array, withinMs = 30_000): Promise<string> {
+export async function exchange(
+  url: string,
+  bytes: string | Uint8Array,
+  withinMs = WITHIN_MS,
+): Promise<string> {
   const client = await RawClient.connect(url)
   try {
     client.send(bytes)

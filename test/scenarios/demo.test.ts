@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { demoSteps } from '../../src/cli/demo/steps.ts'
-import { cleanEnvironment, orla, startOrla } from '../harness/command.ts'
+import { cleanEnvironment, orla, patient, startOrla } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
 import { ask } from '../harness/http-client.ts'
 import { processesBelow } from '../harness/processes.ts'
@@ -24,11 +24,11 @@ async function startDemo(t: TestContext) {
 
 /** In a shell, from the project's folder, with what the line `export …` has set. */
 function shell(line: string, environment: Readonly<Record<string, string>>): string {
-  const { stdout, stderr } = spawnSync('sh', ['-c', line], {
+  const { stdout, stderr } = spawnSync('sh', ['-c', patient(line)], {
     cwd: ROOT,
     env: { ...cleanEnvironment(), ...environment },
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 300_000,
   })
   return stdout + stderr
 }

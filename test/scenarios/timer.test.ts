@@ -103,8 +103,7 @@ test('how a timer fails is told with its place', async (t) => {
   const [bad] = await eventually(async () => (await errors('bad')).length > 0 && errors('bad'))
   assert.match(bad!.message, /^Error: not now/)
   assert.equal(bad!.where, 'bad.ts:5:19')
-  const [loop] = await eventually(async () => (await errors('loop')).length > 0 && errors('loop'))
-  assert.equal(loop!.reason, 'cpu')
+  await eventually(async () => (await errors('loop')).some(({ reason }) => reason === 'cpu'))
 })
 
 test('a schedule that cannot be is refused with the reason', async (t) => {

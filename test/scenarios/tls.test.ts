@@ -326,7 +326,7 @@ test('a thousand slow handshakes end in time, and others are served meanwhile', 
   const node = await startNode(t, {
     config: {
       edge: {
-        limits: { handshake: '2s' },
+        limits: { handshake: '8s' },
         listen: { address: '127.0.0.1:0', tls: { certificates: [certificates.make('a', ['a.test'])] } },
       },
     },

@@ -16,7 +16,7 @@ import { ControlClient, ControlRefusal } from '../control-client.ts'
 import { MANIFEST_OPTIONS, manifestFrom } from '../manifest-options.ts'
 import { collectModule, shownFile } from '../module-files.ts'
 import { type FindFile, problemText, refusalText } from '../refusal.ts'
-import { signModule } from '../sign.ts'
+import type { signModule } from '../sign.ts'
 import { unitNameOf } from '../unit-name.ts'
 
 export const command: Command = {
@@ -135,7 +135,7 @@ async function deploy(
     const signature =
       keyFile === undefined
         ? undefined
-        : await signModule(resolve(terminal.cwd, keyFile), name, module, shared.manifest)
+        : await sign(resolve(terminal.cwd, keyFile), name, module, shared.manifest)
     const more = { ...(tests !== undefined && { tests }), ...(signature && { signature }) }
     const body = { source, language, entry, files, ...more, ...shared }
     const options = { body, timeoutMs: callTimeoutMs(shared) }
@@ -148,4 +148,10 @@ async function deploy(
     terminal.note(refusalText(error, find, name))
     return exitOf(error)
   }
+}
+
+/** With a compiler, which a deploy without a key does not wait for. */
+async function sign(...args: Parameters<typeof signModule>): ReturnType<typeof signModule> {
+  const { signModule } = await import('../sign.ts')
+  return signModule(...args)
 }

@@ -64,8 +64,10 @@ const server = createServer((request, response) => {
   }
   if (verb === 'sandbox') tell({ kind: 'sandboxes', pids: [Number(name)] })
   const reply = () => response.end(JSON.stringify(answer()))
-  if (verb === 'slow') setTimeout(reply, Number(name))
-  else reply()
+  if (verb === 'slow') {
+    response.flushHeaders()
+    setTimeout(reply, Number(name))
+  } else reply()
 })
 
 // A drain waits for connections to end: kept ones would hold it for seconds.

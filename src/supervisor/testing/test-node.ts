@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test'
 import * as v from 'valibot'
 import { ConfigSchema, type ConfigInput } from '../../config/schema.ts'
 import { Refused } from '../../control/node.ts'
-import { startSupervisor, type Supervisor } from '../supervisor.ts'
+import { startSupervisor, type Supervisor, type SupervisorOptions } from '../supervisor.ts'
 import type { UnitBuilder } from '../unit-builder.ts'
 
 export interface TestNode {
@@ -72,7 +72,7 @@ export const uncheckedBuilder: UnitBuilder = {
 export async function startTestNode(
   context: TestContext,
   { edge, ...more }: ConfigInput = {},
-  options: { readonly directory?: string; readonly workerEntry?: string } = {},
+  options: Pick<SupervisorOptions, 'workerEntry' | 'poolTime'> & { readonly directory?: string } = {},
 ): Promise<TestNode> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'orla-supervisor-'))
   const config = v.parse(ConfigSchema, {
@@ -85,6 +85,7 @@ export async function startTestNode(
   const supervisor = await startSupervisor(config, {
     log: { info: (line) => log.push(line), warn: (line) => log.push(line) },
     workerEntry: options.workerEntry ?? FAKE_WORKER,
+    ...(options.poolTime && { poolTime: options.poolTime }),
     builder: uncheckedBuilder,
     bundles: { sandbox: '', guest: '' },
   })
@@ -126,6 +127,8 @@ export async function startTestNode(
       const answers = new Map<number, WorkerAnswer>()
       while (answers.size < config.edge.workers) {
         const answer = await edgeAnswer()
+        // Asking without a pause would take the CPU from a worker that is starting.
+        if (answers.has(answer.worker)) await new Promise((resolve) => setTimeout(resolve, 10))
         answers.set(answer.worker, answer)
       }
       return [...answers.values()].toSorted((a, b) => a.worker - b.worker)
@@ -133,9 +136,9 @@ export async function startTestNode(
   }
 }
 
-/** Waits for a claim to become true; fails with its last answer after ten seconds. */
+/** Waits for a claim to become true; fails with its last answer after two minutes: processes may take long to start. */
 export async function eventually<T>(ask: () => T | Promise<T>, holds: (answer: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 120_000
   for (;;) {
     const answer = await ask()
     if (holds(answer)) return answer
