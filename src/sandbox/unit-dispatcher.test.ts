@@ -172,7 +172,7 @@ for (const isolation of ['process', 'inline'] as const) {
     const quick = of(`access() {}`)
     assert.equal((await go(runner, [step(quick, 'access')])).kind, 'next')
     const pids = runner.sandboxPids
-    const never = of(`access() { return new Promise(() => {}) }`, { limits: { wallMs: 50 } })
+    const never = of(`access() { return new Promise(() => {}) }`, { limits: { ...LIMITS, wallMs: 50 } })
     const outcome = go(runner, [step(never, 'access')])
     runner.release(never)
     assert.equal((await outcome).kind, 'failed')
@@ -225,7 +225,8 @@ test('an answer that no frame holds fails its own run, and ends no sandbox', asy
   const pids = runner.sandboxPids
   // 69 MB in UTF-8, of 46 MB in the isolate.
   const large = unit(`content() { return new Response('\\u0800'.repeat(23e6)) }`, {
-    limits: { cpuMs: 5000, wallMs: 60_000, memoryMb: 400 },
+    // A sandbox that does not answer for twice as long is ended.
+    limits: { cpuMs: 60_000, wallMs: 60_000, memoryMb: 400 },
   })
   const outcome = await go(runner, [step(large, 'content')])
   assert.equal(outcome.kind, 'failed')
