@@ -4,13 +4,10 @@ import type { ServerResponse } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { startCollector, type TestCollector } from '../../test/harness/collector.ts'
-import { eventually as within } from '../../test/harness/eventually.ts'
+import { eventually } from '../../test/harness/eventually.ts'
 import type { CollectorSettings, Span } from '../contract/telemetry.ts'
 import { DeliveryCounts } from './courier.ts'
 import { SpanExporter } from './span-exporter.ts'
-
-/** Also on a machine with work for twenty. */
-const eventually = (check: () => boolean) => within(check, { withinMs: 120_000 })
 
 const SPAN: Span = {
   traceId: '0af7651916cd43dd8448eb211c80319c',
@@ -142,7 +139,8 @@ test('a collector that is not there costs spans, and no memory; when it comes, w
     warnings[0]!,
     /^telemetry: traces do not reach http:\/\/127\.0\.0\.1:\d+\/v1\/traces \(ECONNREFUSED\)/,
   )
-  const back = await startCollector(t, undefined, Number(port))
+  // Somebody else may have the port for a moment.
+  const back = await eventually(() => startCollector(t, undefined, Number(port)))
   await eventually(() => count('sent') >= 512 + 4096)
   assert.equal(back.spans().length, 512 + 4096)
   assert.match(warnings[1]!, /reach .* again$/)
@@ -150,7 +148,7 @@ test('a collector that is not there costs spans, and no memory; when it comes, w
 })
 
 test('spans of any size are bounded in bytes', async (t) => {
-  const silent = createServer()
+  const silent = createServer((socket) => void socket.on('error', () => {}).resume())
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   t.after(() => silent.close())
   const { exporter, count } = stand(t, `http://127.0.0.1:${(silent.address() as AddressInfo).port}`, {
@@ -270,16 +268,19 @@ test('a collector that answers garbage, redirects, breaks off or keeps silent ha
   ]
   for (const [name, url, becomes] of cases) {
     await t.test(name, async (t) => {
-      const { exporter, count, warnings } = stand(t, await url(t), { timeoutMs: 300 })
+      // Where an answer comes, a machine that stands still for longer than that would have it asked again.
+      const limit = name === 'silence' ? { timeoutMs: 300 } : {}
+      const { exporter, count, warnings } = stand(t, await url(t), limit)
       many(exporter, 3)
       if (becomes !== 'unreachable') await eventually(() => count(becomes) === 3)
       else {
         await eventually(() => warnings.length === 1)
-        // Tried once more at the end, within the time that a drain has.
+        // Tried once more at the end, within the time that a drain has; a batch has a minute else.
         const before = performance.now()
         await exporter.close(2000)
-        assert.ok(performance.now() - before < 10_000)
-        assert.equal(count('closed'), 3)
+        assert.ok(performance.now() - before < 40_000)
+        // What is under way then is given up, which is noted a moment later.
+        await eventually(() => count('closed') === 3)
       }
     })
   }
@@ -289,7 +290,7 @@ test('the end of a worker sends what waits', async (t) => {
   const collector: TestCollector = await startCollector(t)
   const { exporter, count } = stand(t, collector.url)
   many(exporter, 700)
-  await exporter.close(20_000)
+  await exporter.close(120_000)
   assert.equal(collector.spans().length, 700)
   assert.equal(count('sent'), 700)
   many(exporter, 1)

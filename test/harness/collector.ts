@@ -65,13 +65,9 @@ export async function startCollector(
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     reports,
     spans,
-    span: (holds) => eventually(() => spans().find(holds), { what: 'no such span came', withinMs: 60_000 }),
+    span: (holds) => eventually(() => spans().find(holds), { what: 'no such span came' }),
     metrics: async (after = 0) =>
-      (
-        await eventually(() => reports.filter(({ metrics }) => metrics.length > 0)[after], {
-          withinMs: 60_000,
-        })
-      ).metrics,
+      (await eventually(() => reports.filter(({ metrics }) => metrics.length > 0)[after])).metrics,
     close,
   }
 }
