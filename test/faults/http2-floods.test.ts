@@ -16,16 +16,23 @@ import {
   settingsFrame,
   windowUpdateFrame,
 } from '../../src/wire/http2/frames.ts'
+import { coreTimes, lostBetween } from '../../src/base/core-time.ts'
 import { eventually } from '../harness/eventually.ts'
 import { block, FrameClient, request } from '../harness/frame-client.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { type NodeOptions, PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-const ROUNDS = 3000
-/** Of 3000 requests that a flood asks for, not more may have reached the origin: 1000 at once, and some while it lasts. */
-const REACHED_MAX = 1500
+/** What is forgiven comes back while a flood lasts, 33 or 100 a second: also where a second is little work, there is more of it than that. */
+const ROUNDS = 5000
+/** Of what is forgiven: streams that come to nothing, and frames of nearly nothing, at once and for each second. */
+const STREAMS = { atOnce: 1000, perSecond: 33 }
+const DRIBBLES = { atOnce: 1000, perSecond: 100 }
 const CPU_MS_MAX = 10_000
 const RSS_MIB_MAX = 96
+
+/** How often it may have happened since then, with some that were under way. */
+const forgiven = ({ atOnce, perSecond }: typeof STREAMS, sinceMs: number): number =>
+  atOnce + 200 + (perSecond * (performance.now() - sinceMs)) / 1000
 
 const SLOW = block(...request('GET', '/slow'))
 const UPLOAD = block(...request('POST', '/slow'))
@@ -36,11 +43,14 @@ const data = (stream: number, payload: string, flags = 0): string =>
 const each = (make: (stream: number) => string, rounds = ROUNDS): string =>
   Array.from({ length: rounds }, (_, n) => make(n * 2 + 1)).join('')
 
-async function start(t: TestContext): Promise<{ node: TestNode; reached: () => number }> {
+async function start(
+  t: TestContext,
+  units: NonNullable<NodeOptions['units']> = {},
+): Promise<{ node: TestNode; reached: () => number }> {
   let slow = 0
   const origin = await startOrigin(t, (incoming, response) => {
     if (incoming.url === '/large') {
-      response.setHeader('cache-control', 'max-age=60').end(Buffer.alloc(900_000, 'x'))
+      response.setHeader('cache-control', 'max-age=3600').end(Buffer.alloc(900_000, 'x'))
     } else if (incoming.url === '/slow') {
       slow += 1
       incoming.on('error', () => {})
@@ -50,14 +60,10 @@ async function start(t: TestContext): Promise<{ node: TestNode; reached: () => n
   })
   const node = await startNode(t, {
     config: {
-      edge: { listen: { address: '127.0.0.1:0', h2c: true } },
+      edge: { limits: PATIENT, listen: { address: '127.0.0.1:0', h2c: true } },
       sites: [{ origin: origin.url, cache: {} }],
     },
-    units: {
-      // `content` would begin with the body read.
-      deaf: `export default { paths: ['/deaf'], async access() {
-        await new Promise((resolve) => setTimeout(resolve, 20000)) }, limits: { wallMs: 30000 } }`,
-    },
+    units,
   })
   return { node, reached: () => slow }
 }
@@ -71,6 +77,10 @@ function cpuMs(pid: number): number {
 
 const rssMib = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
+/** A body for it is kept: `content` would begin with the body read. */
+const DEAF = `export default { paths: ['/deaf'], async access() {
+  await new Promise((resolve) => setTimeout(resolve, 20000)) }, limits: { cpuMs: 1000, wallMs: 30000 } }`
 
 const FLOODS: readonly (readonly [name: string, send: string])[] = [
   // CVE-2025-8671: the edge is made to reset, and so nothing was reset by the client.
@@ -98,8 +108,10 @@ const FLOODS: readonly (readonly [name: string, send: string])[] = [
   [
     'heads that unfold',
     // Many and small ones: 1000 and 33 a second are forgiven, and a machine may be slow.
-    each((id) =>
-      headersFrames(`${SLOW}\x40\x01a\x7f\xa1\x1e${'b'.repeat(4000)}${'\xbe'.repeat(500)}`, id, true),
+    each(
+      (id) =>
+        headersFrames(`${SLOW}\x40\x01a\x7f\xa1\x1e${'b'.repeat(4000)}${'\xbe'.repeat(500)}`, id, true),
+      3000,
     ),
   ],
   // Windows.
@@ -111,18 +123,24 @@ test('who provokes resets or plays with windows is sent away, and others are ser
   const { node, reached } = await start(t)
   assert.equal((await node.request('/')).text, 'served')
   const [worker = 0] = node.processes().workers
+  const coresBefore = coreTimes()
   const cpuBefore = cpuMs(worker)
   const rssBefore = rssMib(worker)
   for (const [name, send] of FLOODS) {
     const before = reached()
+    const startedAt = performance.now()
     const client = new FrameClient(t, node.url)
     client.send(send)
     assert.equal(await client.goaway(), ERROR.enhanceYourCalm, name)
     await client.closed(name)
     assert.equal((await node.request('/')).text, 'served', name)
-    assert.ok(reached() - before < REACHED_MAX, `${name}: ${reached() - before} requests reached the origin`)
+    const isFew = reached() - before <= forgiven(STREAMS, startedAt)
+    assert.ok(isFew, `${name}: ${reached() - before} requests reached the origin`)
   }
-  const cpu = cpuMs(worker) - cpuBefore
+  // Where the host of this machine takes its cores away, a part of that counts as CPU time.
+  const coresAfter = coreTimes()
+  const lost = lostBetween(coresBefore, coresAfter, coresAfter.toldMs.keys())
+  const cpu = cpuMs(worker) - cpuBefore - lost
   assert.ok(cpu < CPU_MS_MAX, `${FLOODS.length} floods took ${cpu} ms of CPU time`)
   await eventually(() => rssMib(worker) - rssBefore < RSS_MIB_MAX, { what: 'the memory went back' })
 })
@@ -135,14 +153,16 @@ test('a window that opens by a byte at a time is a flood, once an answer waits f
   // One answers the other, so that each finds the answer waiting.
   client.send(windowUpdateFrame(1, 1))
   await client.frame(FRAME.data, 1, 'a byte of the body came')
+  const startedAt = performance.now()
   client.send(each(() => windowUpdateFrame(1, 1)))
   assert.equal(await client.goaway(), ERROR.enhanceYourCalm)
-  assert.ok(client.bodyOf(1).length < 2000, `${client.bodyOf(1).length} frames of a byte were sent`)
+  const frames = client.bodyOf(1).length
+  assert.ok(frames <= forgiven(DRIBBLES, startedAt), `${frames} frames of a byte were sent`)
   assert.equal((await node.request('/')).text, 'served')
 })
 
 test('bodies in frames of one byte that nobody reads take what they carry, and not a hundred times that', async (t) => {
-  const { node } = await start(t)
+  const { node } = await start(t, { deaf: DEAF })
   assert.equal((await node.request('/')).text, 'served')
   const [worker = 0] = node.processes().workers
   const before = rssMib(worker)

@@ -33,8 +33,6 @@ export interface Frame {
   readonly payload: Buffer
 }
 
-const WITHIN_MS = 30_000
-
 export class FrameClient {
   readonly frames: Frame[] = []
   isClosed = false
@@ -89,13 +87,12 @@ export class FrameClient {
 
   /** The first frame of this kind, once it has come. */
   frame(type: number, stream: number, what: string): Promise<Frame> {
-    return eventually(() => this.of(type, stream)[0], { withinMs: WITHIN_MS, what })
+    return eventually(() => this.of(type, stream)[0], { what })
   }
 
   /** The status of a stream's answer, once it has come. */
   status(stream: number): Promise<string> {
     return eventually(() => this.statuses.get(stream), {
-      withinMs: WITHIN_MS,
       what: `an answer on stream ${stream} came`,
     })
   }
@@ -115,6 +112,6 @@ export class FrameClient {
   }
 
   async closed(what: string): Promise<void> {
-    await eventually(() => this.isClosed, { withinMs: WITHIN_MS, what: `${what}: the connection was closed` })
+    await eventually(() => this.isClosed, { what: `${what}: the connection was closed` })
   }
 }
