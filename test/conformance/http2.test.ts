@@ -22,7 +22,7 @@ import {
 import { certificateMaker } from '../harness/certificates.ts'
 import { eventually } from '../harness/eventually.ts'
 import { block, FrameClient, request } from '../harness/frame-client.ts'
-import { startNode } from '../harness/node.ts'
+import { PATIENT, startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
 type Expected =
@@ -249,6 +249,7 @@ test('RFC 9113 and RFC 7541, by prior knowledge and over TLS', async (t) => {
   const node = await startNode(t, {
     config: {
       edge: {
+        limits: PATIENT,
         listen: [
           { address: '127.0.0.1:0', h2c: true },
           { address: '127.0.0.1:0', tls: { certificates: [certificates.make('a', ['a.test'])] } },

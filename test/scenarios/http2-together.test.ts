@@ -13,7 +13,7 @@ import type { ConfigInput } from '../../src/config/schema.ts'
 import { certificateMaker } from '../harness/certificates.ts'
 import { eventually } from '../harness/eventually.ts'
 import { askHttp2, type Http2Answer } from '../harness/http2-client.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
 const MIB = randomBytes(1024 * 1024)
@@ -34,7 +34,11 @@ async function start(
   const certificate = certificateMaker(t).make('a', ['a.test'])
   const node = await startNode(t, {
     config: {
-      edge: { listen: { address: '127.0.0.1:0', tls: { certificates: [certificate] } }, ...edge },
+      edge: {
+        limits: PATIENT,
+        listen: { address: '127.0.0.1:0', tls: { certificates: [certificate] } },
+        ...edge,
+      },
       sites,
     },
     ...more,
@@ -52,7 +56,7 @@ async function start(
 
 test('what is stored comes whole, also where it is large; parts of it come from the origin', async (t) => {
   const origin = await startOrigin(t, (request, response) => {
-    response.setHeader('cache-control', 'max-age=60').setHeader('etag', '"v1"')
+    response.setHeader('cache-control', 'max-age=3600').setHeader('etag', '"v1"')
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
     if (from === undefined) {
       response.end(MIB)
@@ -82,7 +86,7 @@ test('what is stored comes whole, also where it is large; parts of it come from 
 
 test('bodies pass units and compression', async (t) => {
   const origin = await startOrigin(t, (_request, response) => {
-    response.setHeader('content-type', 'text/plain').setHeader('cache-control', 'max-age=60')
+    response.setHeader('content-type', 'text/plain').setHeader('cache-control', 'max-age=3600')
     response.end(TEXT)
   })
   const { ask } = await start(
@@ -91,7 +95,7 @@ test('bodies pass units and compression', async (t) => {
     {},
     {
       units: {
-        louder: `export default { paths: ['/loud'], chunks: 'text',
+        louder: `export default { paths: ['/loud'], chunks: 'text', limits: { cpuMs: 1000 },
         bodyFilter: (chunk) => chunk.toUpperCase() }`,
       },
     },
