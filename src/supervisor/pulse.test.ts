@@ -16,6 +16,7 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
   const lines: string[] = []
   const log = { info: (line: string) => void lines.push(line), warn: (line: string) => void lines.push(line) }
   const sockets = await ListenSockets.open(['127.0.0.1:0'], 1)
+  t.after(() => sockets.close())
   const pool = new WorkerPool({
     sockets,
     count: 1,
