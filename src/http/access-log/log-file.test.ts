@@ -47,7 +47,7 @@ test('lines are appended whole and in order, behind what is there, also those lo
   const long = `${'y'.repeat(200_000)}\n`
   for (let i = 0; i < 5000; i += 1) file.append(lineOf(i))
   file.append(long)
-  await eventually(() => file.written === 5001, { withinMs: 120_000 })
+  await eventually(() => file.written === 5001)
   await file.close()
   assert.equal(readFileSync(path, 'latin1'), `before\n${expected(5000)}${long}`)
   assert.deepEqual([file.written, file.dropped], [5001, 0])
@@ -67,7 +67,7 @@ test("two writers to one file keep each other's lines whole", async (t) => {
   const path = join(folderFor(t), 'access.log')
   const files = [0, 1].map(() => new LogFile({ path, warn: (line) => assert.fail(line) }))
   for (let i = 0; i < 4000; i += 1) for (const [n, file] of files.entries()) file.append(`${n} ${lineOf(i)}`)
-  await eventually(() => files.every(({ written }) => written === 4000), { withinMs: 120_000 })
+  await eventually(() => files.every(({ written }) => written === 4000))
   await Promise.all(files.map((file) => file.close()))
   const lines = readFileSync(path, 'latin1').split('\n').slice(0, -1)
   for (const n of [0, 1]) {
@@ -151,7 +151,7 @@ test('what waits for a broken disk is bounded, and the rest is counted', async (
   assert.ok(file.dropped > 10_000 && file.dropped < 13_000, String(file.dropped))
   const before = performance.now()
   await file.close()
-  assert.ok(performance.now() - before < 10_000)
+  assert.ok(performance.now() - before < 60_000)
   assert.deepEqual([file.written, file.dropped], [0, 20_000])
 })
 
