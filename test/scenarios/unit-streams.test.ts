@@ -4,7 +4,7 @@ import { connect, constants } from 'node:http2'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { eventually } from '../harness/eventually.ts'
-import { startNode } from '../harness/node.ts'
+import { PATIENT, startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -12,7 +12,7 @@ const TOOLS = `
 const bytes = (text) => new TextEncoder().encode(text)
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 `
-/** Paths of one unit, so that a deploy is paid for once. */
+/** Paths of one unit, so that a deploy is paid for once. With all the CPU that one may have: a step that is cut off cuts its stream. */
 const UNIT = `${TOOLS}
 let gate
 const gated = new Promise((resolve) => { gate = resolve })
@@ -29,7 +29,7 @@ const routes = {
 }
 export default {
   paths: ['/s/*'],
-  limits: { cpuMs: 200 },
+  limits: { cpuMs: 1000, wallMs: 60000 },
   async fetch(request, env, { edge }) {
     const { pathname, searchParams } = new URL(request.url)
     const length = searchParams.get('length')
@@ -42,7 +42,7 @@ test('answers that units stream', async (t) => {
   const origin = await startOrigin(t, (_, response) => response.end('origin'))
   const node = await startNode(t, {
     config: {
-      edge: { listen: ['127.0.0.1:0', { address: '127.0.0.1:0', h2c: true }] },
+      edge: { limits: PATIENT, listen: ['127.0.0.1:0', { address: '127.0.0.1:0', h2c: true }] },
       sites: [
         {
           hosts: ['packed.example.org'],
@@ -147,7 +147,7 @@ test('answers that units stream', async (t) => {
     assert.match(gunzipSync(body).toString(), /data: 4\n\n$/)
     await node.deploy(
       'upper',
-      `export default { paths: ['/s/events'], chunks: 'text', bodyFilter: (chunk) => chunk.toUpperCase(), headerFilter(_, response) { response.headers.set('x-filtered', 'yes') } }`,
+      `export default { paths: ['/s/events'], chunks: 'text', limits: { cpuMs: 1000 }, bodyFilter: (chunk) => chunk.toUpperCase(), headerFilter(_, response) { response.headers.set('x-filtered', 'yes') } }`,
     )
     const filtered = await node.request('/s/events')
     assert.equal(filtered.headers['x-filtered'], 'yes')
@@ -160,7 +160,7 @@ test('answers that units stream', async (t) => {
       'stand-in',
       `${TOOLS}
       let made = 0
-      export default { hosts: ['cached.example.org'], limits: { cpuMs: 200 }, origin(request) {
+      export default { hosts: ['cached.example.org'], limits: { cpuMs: 1000, wallMs: 60000 }, origin(request) {
         const name = 'v' + ++made
         let n = 0
         return new Response(new ReadableStream({ async pull(c) {
