@@ -22,22 +22,22 @@ const isOf = (path: string) => (span: ReadSpan) =>
 
 /** All below a span, once so many have come. */
 const childrenOf = (collector: TestCollector, { traceId, spanId }: ReadSpan, count: number) =>
-  eventually(
-    () => {
-      const found = collector
-        .spans()
-        .filter((span) => span.traceId === traceId && span.parentSpanId === spanId)
-      return found.length >= count && found
-    },
-    { withinMs: 60_000 },
-  )
+  eventually(() => {
+    const found = collector.spans().filter((span) => span.traceId === traceId && span.parentSpanId === spanId)
+    return found.length >= count && found
+  })
+
+/** What has written or fetched is lost with a step that is cut off: a unit has all that it may have. */
+const LIMITS = 'limits: { cpuMs: 1000, wallMs: 60000 }'
+/** For a report: what is sent again because its answer was late has come twice. */
+const PATIENT = { timeout: '10m' } as const
 
 const UNITS = {
-  counter: `export default { paths: ['/unit'], async access(request, _response, edge) {
+  counter: `export default { paths: ['/unit'], ${LIMITS}, async access(request, _response, edge) {
     await edge.kv.put('visits', '1')
     request.headers.set('x-visits', await edge.kv.get('visits'))
   } }`,
-  broken: `export default { paths: ['/broken'], onError: 'closed', access() { throw new Error('it is broken') } }`,
+  broken: `export default { paths: ['/broken'], ${LIMITS}, onError: 'closed', access() { throw new Error('it is broken') } }`,
 }
 
 test('a sampled request of a trusted proxy is a part of its trace, with what was done for it', async (t) => {
@@ -47,7 +47,7 @@ test('a sampled request of a trusted proxy is a part of its trace, with what was
     seen.push({ url: request.url, traceparent, tracestate })
     response.statusCode = request.url!.startsWith('/missing') ? 404 : 200
     if (request.url === '/cut') return void response.destroy()
-    response.setHeader('cache-control', 'max-age=60')
+    response.setHeader('cache-control', 'max-age=3600')
     response.end('hello')
   })
   const collector = await startCollector(t)
@@ -56,6 +56,7 @@ test('a sampled request of a trusted proxy is a part of its trace, with what was
       edge: { trustedProxies: ['127.0.0.1'] },
       telemetry: {
         otlp: {
+          ...PATIENT,
           endpoint: collector.url,
           headers: { 'api-key': 'very-secret' },
           traces: { sample: 0 },
@@ -168,7 +169,7 @@ test('what was tried again is told by the span of the origin', async (t) => {
   const one = { url: origin.url, name: 'one' }
   const node = await startNode(t, {
     config: {
-      telemetry: { otlp: { endpoint: collector.url, metrics: false } },
+      telemetry: { otlp: { ...PATIENT, endpoint: collector.url, metrics: false } },
       sites: [{ origin: { endpoints: [one], passive: false, retries: { on: [503] } } }],
     },
   })
@@ -192,11 +193,11 @@ test('what a unit fetched is told by the conventions', async (t) => {
   const node = await startNode(t, {
     config: {
       edge: { fetch: { allowPrivate: true } },
-      telemetry: { otlp: { endpoint: collector.url, metrics: false } },
+      telemetry: { otlp: { ...PATIENT, endpoint: collector.url, metrics: false } },
       sites: [{ origin: origin.url }],
     },
     units: {
-      fetcher: `export default { paths: ['/fetch'], async access() { await fetch('${origin.url}/missing?key=1') } }`,
+      fetcher: `export default { paths: ['/fetch'], ${LIMITS}, async access() { await fetch('${origin.url}/missing?key=1') } }`,
     },
   })
   assert.equal((await node.request('/fetch')).status, 200)
@@ -232,6 +233,7 @@ test('the environment alone is enough; strangers decide nothing; HTTP/2 and WebS
       OTEL_RESOURCE_ATTRIBUTES: 'service.name=lost,zone=gru',
       OTEL_SERVICE_NAME: 'edge',
       OTEL_METRICS_EXPORTER: 'none',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '600000',
     },
   })
   // Not sampled, it says; but whose word is that?
@@ -278,6 +280,7 @@ test('metrics are those of the page, cumulative, and a reload changes where they
     sites: [{ origin: origin.url }],
     telemetry: {
       otlp: {
+        ...PATIENT,
         endpoint,
         headers: { 'api-key': 'very-secret' },
         metrics: { every: '500ms' },
@@ -288,15 +291,12 @@ test('metrics are those of the page, cumulative, and a reload changes where they
   const began = BigInt(Date.now()) * 1_000_000n
   const node = await startNode(t, { config: config(collector.url) })
   await node.request('/a')
-  const requests = await eventually(
-    async () =>
-      collector.reports
-        .flatMap(({ metrics }) => metrics)
-        .find(
-          ({ name, points }) =>
-            name === 'orla_http_requests_total' && points.some(({ value }) => value === 1),
-        ),
-    { withinMs: 60_000 },
+  const requests = await eventually(async () =>
+    collector.reports
+      .flatMap(({ metrics }) => metrics)
+      .find(
+        ({ name, points }) => name === 'orla_http_requests_total' && points.some(({ value }) => value === 1),
+      ),
   )
   assert.deepEqual(
     [requests.kind, requests.temporality, requests.isMonotonic, requests.unit],
@@ -305,9 +305,13 @@ test('metrics are those of the page, cumulative, and a reload changes where they
   const [point] = requests.points
   assert.deepEqual(point!.attributes, { source: 'origin', status: '2xx' })
   assert.ok(began < point!.start && point!.start < point!.at)
-  const metrics = await collector.metrics(collector.reports.length)
-  const shown = new Set((await node.api('GET', '/metrics')).text.match(/(?<=^# TYPE )\w+/gm))
-  assert.deepEqual(new Set(metrics.map(({ name }) => name)), shown)
+  // A series that has just begun is in the one before the other.
+  const metrics = await eventually(async () => {
+    const reported = await collector.metrics(collector.reports.length)
+    const shown = new Set((await node.api('GET', '/metrics')).text.match(/(?<=^# TYPE )\w+/gm))
+    assert.deepEqual(new Set(reported.map(({ name }) => name)), shown)
+    return reported
+  })
   const duration = metrics.find(({ name }) => name === 'orla_http_request_duration_seconds')!
   assert.deepEqual([duration.kind, duration.temporality, duration.unit], ['histogram', 2, 's'])
   const [took] = duration.points
@@ -322,6 +326,6 @@ test('metrics are those of the page, cumulative, and a reload changes where they
   await writeFile(join(node.folder, 'orla.config.json'), JSON.stringify(config(other.url)))
   await other.metrics()
   assert.equal(other.reports[0]!.headers['api-key'], 'very-secret')
-  await eventually(() => /was reloaded .*telemetry/.test(node.stderr()), { withinMs: 60_000 })
+  await eventually(() => /was reloaded .*telemetry/.test(node.stderr()))
   assert.ok(!node.stderr().includes('very-secret'))
 })
