@@ -6,19 +6,18 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../src/config/schema.ts'
 import type { UpgradeResult } from '../../src/control/shapes.ts'
-import { eventually as within } from '../harness/eventually.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { eventually } from '../harness/eventually.ts'
+import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-/** Whole programs start here: on a busy machine that takes a minute. */
-const eventually = <T>(check: () => T | Promise<T>) => within(check, { withinMs: 150_000 })
-
+/** A run that wrote is not run again: a unit has all the CPU and time that it may have, so that none is cut off. */
+const LIMITS = 'limits: { cpuMs: 1000, wallMs: 60000 }'
 const COUNTER = `export default {
-  paths: ['/count'],
+  paths: ['/count'], ${LIMITS},
   async content(_, edge) { return new Response(String(await edge.kv.increment('n'))) },
 }`
 const SLOW = `export default {
-  paths: ['/slow'],
+  paths: ['/slow'], ${LIMITS},
   async content(_, edge) {
     await new Promise((resolve) => setTimeout(resolve, 700))
     return new Response('done ' + await edge.kv.increment('slow'))
@@ -27,7 +26,9 @@ const SLOW = `export default {
 
 async function start(t: TestContext, units: Readonly<Record<string, string>> = { counter: COUNTER }) {
   const origin = await startOrigin(t)
-  const config: ConfigInput = { sites: [{ origin: origin.url }], edge: { workers: 2 } }
+  // What is under way when the one before is to end has minutes, on a machine that stands still as well.
+  const edge = { workers: 2, limits: { ...PATIENT, drain: '4m' } }
+  const config: ConfigInput = { sites: [{ origin: origin.url }], edge }
   const started: { node?: TestNode } = {}
   // Whoever serves in the end is no child of this test. Before its folder is removed: hooks run in the order in which they were added.
   t.after(async () => {
@@ -80,7 +81,7 @@ function get(url: string): Promise<string> {
   })
 }
 
-/** New connections without end, some at a time, until it is stopped; resolves to what came. */
+/** New connections without end, some at a time, until it is stopped; resolves to what came. With pauses: the program that starts needs CPU. */
 function load(url: string, atOnce: number) {
   let isStopped = false
   const answers: string[] = []
@@ -91,6 +92,7 @@ function load(url: string, atOnce: number) {
         (text) => answers.push(text),
         (error: Error) => failures.push(error.message),
       )
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
   const all = Promise.all(Array.from({ length: atOnce }, one))
