@@ -34,7 +34,7 @@ test('each line is an object that says what it is', async (t) => {
   const told: Told[] = []
   createInterface({ input: child.stdout }).on('line', (line) => void told.push(JSON.parse(line) as Told))
   const next = (kind: string, from = 0) =>
-    eventually(() => told.slice(from).find((one) => one.kind === kind), { withinMs: 60_000, what: kind })
+    eventually(() => told.slice(from).find((one) => one.kind === kind), { what: kind })
   const { edge } = (await next('ready')) as unknown as { edge: string[] }
   assert.equal((await next('deployed'))['version'], 1)
   assert.equal((await ask(`${edge[0]}/a`)).text, 'one')
