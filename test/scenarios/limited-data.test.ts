@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startNode } from '../harness/node.ts'
 
+/** What has written is lost with a step that is cut off: a unit has all the CPU that it may have. */
 const unit = (host: string, more = '', store = 'kv') => `export default {
-  hosts: ['${host}'], paths: ['/kv'], ${more}
+  hosts: ['${host}'], paths: ['/kv'], limits: { cpuMs: 1000, wallMs: 60000 }, ${more}
   async content(_request: unknown, edge: any) {
     await edge.${store}.put('seen', '${host}')
     return new Response(await edge.${store}.get('secret') ?? 'nothing')

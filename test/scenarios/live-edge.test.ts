@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
 async function setEdge(node: TestNode, edge: Readonly<Record<string, unknown>>): Promise<void> {
@@ -28,7 +28,11 @@ test('trusted proxies, access logs and ids of requests change with a reload, on 
     else answer()
   })
   const node = await startNode(t, {
-    config: { edge: { accessLog: 'one.log' }, sites: [{ hosts: ['*'], origin: origin.url }] },
+    config: {
+      edge: { limits: PATIENT, accessLog: 'one.log' },
+      // What is held is held while commands run.
+      sites: [{ hosts: ['*'], origin: { endpoints: [{ url: origin.url }], timeouts: { response: '10m' } } }],
+    },
   })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.after(() => agent.destroy())

@@ -27,6 +27,8 @@ test('the command tells which endpoint is up, which is down and why, and what is
               { url: good.url, weight: 3 },
               { url: bad.url, backup: true },
             ],
+            // What is held is held while commands run.
+            timeouts: { response: '10m' },
             health: { path: '/up', every: '100ms', timeout: '60s', healthy: 1, unhealthy: 1 },
           },
         },

@@ -77,7 +77,7 @@ test('a streamed answer is there when it has ended, and a stream that fails is a
   const ticks = (body: string) => `import type { Unit } from 'orla'
 export default {
   paths: ['/ticks'],
-  limits: { cpuMs: 200 },
+  limits: { cpuMs: 1000 },
   content() {
     let n = 0
     return new Response(new ReadableStream({ async pull(c) { await undefined; ${body} } }))
