@@ -28,7 +28,11 @@ test('trusted proxies, access logs and ids of requests change with a reload, on 
     else answer()
   })
   const node = await startNode(t, {
-    config: { edge: { accessLog: 'one.log' }, sites: [{ hosts: ['*'], origin: origin.url }] },
+    config: {
+      // Connections and a request wait for as long as a command takes.
+      edge: { accessLog: 'one.log', limits: { idle: '10m' } },
+      sites: [{ origin: { endpoints: [origin.url], timeouts: { response: '10m' } } }],
+    },
   })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.after(() => agent.destroy())
