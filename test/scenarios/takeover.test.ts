@@ -6,19 +6,16 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../src/config/schema.ts'
 import type { UpgradeResult } from '../../src/control/shapes.ts'
-import { eventually as within } from '../harness/eventually.ts'
+import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
-/** Whole programs start here: on a busy machine that takes a minute. */
-const eventually = <T>(check: () => T | Promise<T>) => within(check, { withinMs: 150_000 })
-
 const COUNTER = `export default {
-  paths: ['/count'],
+  paths: ['/count'], limits: { cpuMs: 1000, wallMs: 60000 },
   async content(_, edge) { return new Response(String(await edge.kv.increment('n'))) },
 }`
 const SLOW = `export default {
-  paths: ['/slow'],
+  paths: ['/slow'], limits: { cpuMs: 1000, wallMs: 60000 },
   async content(_, edge) {
     await new Promise((resolve) => setTimeout(resolve, 700))
     return new Response('done ' + await edge.kv.increment('slow'))
@@ -27,7 +24,9 @@ const SLOW = `export default {
 
 async function start(t: TestContext, units: Readonly<Record<string, string>> = { counter: COUNTER }) {
   const origin = await startOrigin(t)
-  const config: ConfigInput = { sites: [{ origin: origin.url }], edge: { workers: 2 } }
+  // On a busy machine what is in progress may take longer than the half minute that a drain has.
+  const edge = { workers: 2, limits: { drain: '4m' } }
+  const config: ConfigInput = { sites: [{ origin: origin.url }], edge }
   const started: { node?: TestNode } = {}
   // Whoever serves in the end is no child of this test. Before its folder is removed: hooks run in the order in which they were added.
   t.after(async () => {
