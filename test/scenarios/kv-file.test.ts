@@ -17,7 +17,7 @@ test('a key/value file that was removed is told of, and nothing is acknowledged 
   assert.equal(code, 1)
   assert.match(stderr, /kv\.db was removed/)
   // Everything else goes on.
-  await node.deploy('hi', 'export default { content: () => new Response("hi") }')
+  await node.deploy('hi', 'export default { limits: { cpuMs: 1000 }, content: () => new Response("hi") }')
   assert.equal((await node.request('/')).text, 'hi')
 
   await node.stop()

@@ -33,7 +33,7 @@ test('a token that is limited to a site gets at no data of units of other sites,
   for (const namespace of ['shared', 'gone']) await put(namespace)
   assert.equal((await node.request('/cache', { headers: { host: 'b.example.org' } })).text, 'nothing')
   for (const name of ['gone', 'cached']) assert.equal((await node.orla('remove', name)).code, 0)
-  const made = await node.orla('tokens', 'new', 'a', '--role', 'admin', '--site', 'a.example.org')
+  const made = await node.orla('tokens', 'new', 'a', '--role', 'deploy', '--site', 'a.example.org')
   assert.equal(made.code, 0, made.stderr)
   const token = made.stdout.trim()
   const deploy = async (name: string, source: string) => {

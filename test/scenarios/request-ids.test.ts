@@ -16,7 +16,7 @@ test('requests have an id, which origins, units and, where told so, clients lear
   })
   const units = {
     tell: `export default {
-      paths: ['/unit'],
+      paths: ['/unit'], limits: { cpuMs: 1000 },
       access(request, response, edge) { response.headers.set('x-first', edge.requestId) },
       content: (request, edge) => new Response(edge.requestId),
     }`,
@@ -86,7 +86,11 @@ test('each piece of an event stream leaves at once, and no listener waits for an
     response.flushHeaders()
     open.push(response)
   })
-  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: {} }] } })
+  // Neither the origin nor a client is too slow here, however long this process stands still.
+  const waits = { endpoints: [origin.url], timeouts: { response: '10m' } }
+  const node = await startNode(t, {
+    config: { edge: { limits: { body: '10m' } }, sites: [{ origin: waits, cache: {} }] },
+  })
   const listen = (accept: string): Promise<RawClient> =>
     RawClient.connect(node.url).then((client) => {
       client.send(`GET /events HTTP/1.1\r\nHost: a\r\n${accept}\r\n`)

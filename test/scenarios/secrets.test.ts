@@ -8,7 +8,8 @@ import { test } from 'node:test'
 import { orla } from '../harness/command.ts'
 import { startNode } from '../harness/node.ts'
 
-const UNIT = 'export default { content: (_: unknown, edge: any) => new Response(edge.env.TOKEN ?? "none") }'
+const UNIT =
+  'export default { limits: { cpuMs: 1000 }, content: (_: unknown, edge: any) => new Response(edge.env.TOKEN ?? "none") }'
 
 test('secrets are set, listed and deleted, and their key changes while the node runs and while it does not', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'orla-secrets-'))

@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { orla } from '../harness/command.ts'
+import { eventually } from '../harness/eventually.ts'
 import { startNode } from '../harness/node.ts'
 
 const SOURCE = `export default {
   paths: ['/hi'],
-  limits: { cpuMs: 5 },
+  limits: { cpuMs: 500 },
   content: (_request: unknown, edge: { env: Record<string, string> }) => new Response('hi ' + edge.env['A']),
 }
 `
@@ -53,14 +54,15 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
     ['hi', SOURCE.replace('/hi', '/*')],
     ['ho', SOURCE],
   ] as const) {
-    const answer = await node.api('PUT', `/v1/units/${name}`, { source, entry: 'hi.ts', signature })
+    const body = { source, entry: 'hi.ts', signature, timeoutMs: 240_000 }
+    const answer = await node.api('PUT', `/v1/units/${name}`, body)
     assert.equal(answer.status, 422, answer.text)
     assert.match(answer.text, /is not of its name, code and manifest/)
   }
   assert.equal((await node.request('/hi')).text, 'hi 1')
 
   const passing = `export default {
-    paths: ['/hi', '/open'],
+    paths: ['/hi', '/open'], limits: { cpuMs: 1000 },
     headerFilter(_request: any, response: any) { response.headers.set('x-passed', 'yes') },
     content: () => new Response('open'),
     onError: 'open',
@@ -72,10 +74,13 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
   // Whoever can write the store cannot make an edge run it; and no other unit pays for that.
   await node.stop()
   const db = new DatabaseSync(join(folder, 'data', 'orla.db'))
-  db.exec(`UPDATE state SET value = replace(value, 'cpuMs":5', 'cpuMs":9') WHERE key = 'unit-version/hi/1'`)
+  db.exec(
+    `UPDATE state SET value = replace(value, 'cpuMs":500', 'cpuMs":900') WHERE key = 'unit-version/hi/1'`,
+  )
   db.close()
   const again = await startNode(t, { folder, config })
-  assert.match(again.stderr(), /hi@1 is not run: the signature of hi is not of its name, code and manifest/)
+  const barred = /hi@1 is not run: the signature of hi is not of its name, code and manifest/
+  await eventually(() => barred.test(again.stderr()))
   const refused = await again.request('/hi')
   assert.equal(refused.status, 503)
   assert.match(refused.text, /the unit hi failed \(unsigned\)/)

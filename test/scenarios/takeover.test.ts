@@ -24,6 +24,8 @@ const SLOW = `export default {
   },
 }`
 
+const NEW = `export default { limits: { cpuMs: 1000 }, content: () => new Response('new') }`
+
 async function start(t: TestContext, units: Readonly<Record<string, string>> = { counter: COUNTER }) {
   const origin = await startOrigin(t)
   // What is under way when the one before is to end has minutes, on a machine that stands still as well.
@@ -133,7 +135,7 @@ test('another program takes over under load: no connection is refused, and nothi
     'each write was done once',
   )
 
-  const { version } = await node.deploy('counter', `export default { content: () => new Response('new') }`)
+  const { version } = await node.deploy('counter', NEW)
   assert.equal(version, 2, 'the new program has the store')
   assert.equal(await get(`${node.url}/`), 'new')
 

@@ -4,7 +4,7 @@ import { type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
 
 /** What the node gives the new program to prepare and to serve, and a little more. */
-const TIMEOUT_MS = 220_000
+const TIMEOUT_MS = 280_000
 
 export const command: Command = {
   name: 'upgrade',

@@ -27,7 +27,7 @@ export interface UpgradeOptions {
 }
 
 /** Reading the configuration and bundling, on a machine that is busy. */
-const PREPARE_MAX_MS = 60_000
+const PREPARE_MAX_MS = 120_000
 /** Opening the store and starting workers. */
 const READY_MAX_MS = 150_000
 /** A lock is free when the process that held it is gone, which takes the kernel a moment. */
