@@ -4,6 +4,7 @@
  */
 import type { EdgeError } from '../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead, type ResponseHead } from '../wire/http1/message.ts'
+import type { BodyTrail } from './caching/body-gathering.ts'
 import { forwardStatus } from './caching/cache-status.ts'
 import { forwardedHeaders, isNotModified } from './caching/conditional.ts'
 import type { CacheFill } from './caching/fill.ts'
@@ -40,6 +41,8 @@ export interface CacheJob {
   /** `review` is what they made of it. */
   onHead(head: ResponseHead, headers: HeaderList, review?: Review): HeadVerdict
   append(chunk: Buffer): void
+  /** Reads on what was appended, behind what comes; undefined where the fetch is to go at the pace of the client that asked. */
+  follow(): BodyTrail | undefined
   /** What comes is still on its way into the cache. */
   readonly isFilling: boolean
   /** The body is whole. */
@@ -84,6 +87,9 @@ export class PassJob implements CacheJob {
   }
 
   append(): void {}
+  follow(): undefined {
+    return undefined
+  }
   finish(): void {}
   abandon(): void {}
   fail(): void {}
@@ -173,6 +179,10 @@ export class FillJob implements CacheJob {
 
   append(chunk: Buffer): void {
     this.fill.append(chunk)
+  }
+
+  follow(): BodyTrail | undefined {
+    return this.fill.follow()
   }
 
   get isFilling(): boolean {

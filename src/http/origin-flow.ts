@@ -1,8 +1,9 @@
 /**
  * A request that goes to the origin, and its answer on the way back: to the client, and into the cache where it may be kept.
  *
- * Nothing is held back: pieces go to the client as they come. While a `headerFilter` unit is asked, the few that have
- * arrived wait and the origin is paused. An answer that is cut short is neither ended in order nor stored.
+ * Nothing is held back: pieces go to the client as they come, as fast as it takes them (`client-pace.ts`). While a
+ * `headerFilter` unit is asked, the few that have arrived wait and the origin is paused. An answer that is cut short is
+ * neither ended in order nor stored.
  */
 import type { EdgeError } from '../base/errors.ts'
 import type { OriginCall, OriginHandler, SentCall } from '../contract/origin.ts'
@@ -19,6 +20,7 @@ import { hasNoBody, lengthIn, withLength } from './body-fit.ts'
 import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
 import type { CacheJob } from './cache-job.ts'
+import { ClientPace } from './client-pace.ts'
 import { editTarget, onwardHeaders } from './onward-request.ts'
 import {
   askOriginUnits,
@@ -44,12 +46,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   /** What the cache wants of this answer; absent where the site has none or the request passes it by. */
   private readonly job: CacheJob | undefined
   private readonly upgrade: UpgradeAsk | undefined
+  private readonly pace: ClientPace
   private call: OriginCall | undefined
   private framing: 'none' | 'length' | 'unknown' = 'none'
-  /** The head has gone to the connection: pieces may follow. */
-  private isStreaming = false
-  private held: Buffer[] = []
-  private ended: HeaderList | undefined
   private isDetached = false
   private isOver = false
   /** What came while `originResponse` units look at the head: the cache has seen none of it. */
@@ -69,6 +68,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.exchange = exchange
     this.job = job
     this.upgrade = upgrade
+    this.pace = new ClientPace(job, () => this.call?.resume())
   }
 
   start(): void {
@@ -143,7 +143,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   /** What the client does while the answer is under way. */
   private readonly client: InProgress = {
-    onDrain: () => this.call?.resume(),
+    onDrain: () => this.pace.onRoom(),
     onGone: () => {
       // Others wait for this answer: it is fetched to its end for them.
       if (this.job?.isWanted === true) this.detach()
@@ -154,14 +154,15 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   /** The client has its answer, or is gone: what comes is for the cache alone. */
   private detach(): void {
     this.isDetached = true
+    this.pace.close()
     this.exchange.flow = undefined
-    this.held = []
     this.call?.resume()
   }
 
   private giveUp(): void {
     if (this.isOver) return
     this.isOver = true
+    this.pace.close()
     this.job?.abandon()
     this.call?.abort()
   }
@@ -304,20 +305,15 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       return
     }
     this.chain = startChain(exchange, outgoing, transformed, {
-      resume: () => this.call?.resume(),
+      resume: () => this.pace.onRoom(),
       abort: () => this.client.onGone(),
     })
-    const { chain, held } = this
-    this.isStreaming = true
-    this.held = []
-    let flowing = true
-    for (const chunk of held) flowing = this.pass(chain, chunk)
-    if (this.ended !== undefined) {
-      this.finish(this.ended)
-      return
-    }
-    if (flowing) this.call!.resume()
-    queueMicrotask(() => chain.flush())
+    const { chain } = this
+    this.pace.open({
+      write: (chunk) => this.pass(chain, Buffer.from(chunk)),
+      end: (trailers) => this.finish(trailers),
+    })
+    if (!this.isOver) queueMicrotask(() => chain.flush())
   }
 
   private pass(chain: BodyChain, chunk: Buffer): boolean {
@@ -328,15 +324,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private startStream(head: string): void {
     const { connection } = this.exchange
     connection.startStream(head, this.framing)
-    this.isStreaming = true
-    let flowing = true
-    for (const chunk of this.held) flowing = connection.sendChunk(chunk)
-    this.held = []
-    if (this.ended !== undefined) {
-      this.finish(this.ended)
-      return
-    }
-    if (flowing) this.call!.resume()
+    this.pace.open({
+      write: (chunk) => connection.sendChunk(chunk),
+      end: (trailers) => this.finish(trailers),
+    })
     // The first piece mostly comes with the head, in one write; a head alone does not wait for it.
     queueMicrotask(() => {
       if (!this.isOver) connection.flushHead()
@@ -352,11 +343,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.job?.append(chunk)
     // Refused after all, as too large: then it is for nobody.
     if (this.isDetached && this.job?.isFilling !== true) this.giveUp()
-    if (this.isDetached) return true
-    if (this.chain !== undefined) return this.pass(this.chain, Buffer.from(chunk))
-    if (this.isStreaming) return this.exchange.connection.sendChunk(chunk)
-    this.held.push(Buffer.from(chunk))
-    return false
+    return this.isDetached || this.pace.write(chunk)
   }
 
   onEnd(trailers: HeaderList): void {
@@ -367,8 +354,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     }
     this.job?.finish()
     if (this.isDetached) this.isOver = true
-    else if (this.isStreaming) this.finish(trailers)
-    else this.ended = trailers
+    else this.pace.end(trailers)
   }
 
   private finish(trailers: HeaderList): void {
@@ -390,6 +376,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     exchange.node.metrics.countOriginError(error.code)
     exchange.upstream = this.call?.endpoint ?? ''
     exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
+    this.pace.close()
     this.job?.fail(error)
     if (this.isDetached) return
     this.chain?.breakOff()

@@ -183,7 +183,7 @@ test('bodies in frames of one byte that nobody reads take what they carry, and n
 
 test('streams that give no window hold little, and answers for others go on', async (t) => {
   const { node } = await start(t)
-  // Stored for the authority of `request`: the first of them without a window would keep the others waiting.
+  // Stored for the authority of `request`, so that all of them are hits.
   const stored = await node.request('/large', { headers: { host: 'a.test' } })
   assert.equal(stored.body.length, 900_000)
   const [worker = 0] = node.processes().workers

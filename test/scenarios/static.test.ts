@@ -330,8 +330,9 @@ test('a file that is cut or written anew while it is sent is never taken for who
     await writeFile(path, randomBytes(8_000_000))
     const client = await RawClient.connect(node.url)
     client.socket.pause()
+    // A fetch that nobody can share goes at the pace of its client, so that the change comes in the middle.
     client.send(
-      `GET /changing.bin?${encodeURIComponent(what)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      `GET /changing.bin?${encodeURIComponent(what)} HTTP/1.1\r\nHost: a\r\nCache-Control: no-cache\r\nConnection: close\r\n\r\n`,
     )
     await eventually(() => openFiles(node, root).length === 1)
     await change(path)

@@ -4,7 +4,8 @@
  *     source → link → link → connection
  *
  * Pieces go down, the wish for more goes up. Each link holds what it was given until the next one takes more, and then
- * asks for no more itself: so a slow client pauses the filter, and the filter the origin. A link holds a piece or two, whatever the
+ * asks for no more itself: so a slow client pauses the filter, and the filter the origin, or who reads for it what the cache has
+ * gathered (`client-pace.ts`). A link holds a piece or two, whatever the
  * size of the body.
  */
 import type { HeaderList } from '../../wire/http1/message.ts'

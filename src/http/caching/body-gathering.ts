@@ -3,6 +3,8 @@
  *
  * It begins in a Buffer, and moves into a file in memory once it is large enough to be worth a descriptor: at once where
  * the length was declared. Where there is no file to be had it stays in its Buffer.
+ *
+ * It can be read while it comes (`follow`): by a client that is slower than the origin.
  */
 import { MemoryFile } from '../../base/memory-file.ts'
 import { StoredBody } from './stored-body.ts'
@@ -17,6 +19,8 @@ const NO_BYTES = Buffer.alloc(0)
 export interface Room {
   reserve(bytes: number): boolean
   release(bytes: number): void
+  /** Counts what is there already, whatever room there is: the others have less until it is released. */
+  charge(bytes: number): void
 }
 
 export class BodyGathering {
@@ -28,6 +32,11 @@ export class BodyGathering {
   #file: MemoryFile | undefined
   #isFileSought = false
   #reservedBytes = 0
+  #trails = 0
+  /** It was taken or discarded. */
+  #isOver = false
+  /** What was taken while a trail is open. */
+  #taken: StoredBody | undefined
 
   /** `declaredBytes` may be 0 where nothing is known. No more than `bytesMax` are ever appended. */
   constructor(room: Room, declaredBytes: number, bytesMax: number) {
@@ -50,21 +59,64 @@ export class BodyGathering {
     return true
   }
 
-  /** The body, which is the caller's to release. Its memory is no longer counted here. */
+  /**
+   * Reads from here on, behind those who append. Until the trail is closed, what was gathered stays, also when the body is taken or
+   * discarded. It counts here all the while, but where the body is on the shelf: there it counts already.
+   */
+  follow(): BodyTrail {
+    this.#trails += 1
+    return new BodyTrail(this, this.length)
+  }
+
+  /** For a trail: bytes that were gathered, not to be changed. */
+  read(start: number, end: number): Buffer {
+    return (this.#taken ?? this.#file)?.read(start, end) ?? this.#buffer.subarray(start, end)
+  }
+
+  /** For a trail: it is closed. */
+  leave(): void {
+    this.#trails -= 1
+    if (this.#isOver) this.#letGo()
+  }
+
+  /** The body, which is the caller's to release. Without a trail, its memory is no longer counted here. */
   take(): StoredBody {
     const body = new StoredBody(this.#file ?? this.#exactBuffer())
     this.#file = undefined
+    this.#buffer = NO_BYTES
+    if (this.#trails > 0) {
+      body.hold()
+      this.#taken = body
+      body.onShelf = (isThere) => this.#recount(isThere ? 0 : body.length)
+    }
     this.discard()
     return body
   }
 
-  /** Gives back everything. */
+  /** Gives back everything; where trails are open, once the last of them is closed. */
   discard(): void {
+    this.#isOver = true
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    if (this.#trails > 0) return
+    if (this.#taken !== undefined) {
+      this.#taken.onShelf = undefined
+      this.#taken.release()
+      this.#taken = undefined
+    }
     this.#file?.close()
     this.#file = undefined
     this.#buffer = NO_BYTES
     this.#room.release(this.#reservedBytes)
     this.#reservedBytes = 0
+  }
+
+  #recount(bytes: number): void {
+    this.#room.release(this.#reservedBytes)
+    this.#room.charge(bytes)
+    this.#reservedBytes = bytes
   }
 
   #moveToFile(): void {
@@ -104,5 +156,35 @@ export class BodyGathering {
     const exact = Buffer.allocUnsafeSlow(this.length)
     this.#buffer.copy(exact, 0, 0, this.length)
     return exact
+  }
+}
+
+/** The place up to which somebody has read what is being gathered. */
+export class BodyTrail {
+  readonly #gathering: BodyGathering
+  #at: number
+  #isClosed = false
+
+  constructor(gathering: BodyGathering, at: number) {
+    this.#gathering = gathering
+    this.#at = at
+  }
+
+  /** Bytes that were gathered and not read; none once it is closed. */
+  get left(): number {
+    return this.#isClosed ? 0 : this.#gathering.length - this.#at
+  }
+
+  /** The next of them, so many at most. Not to be changed. */
+  read(bytesMax: number): Buffer {
+    const start = this.#at
+    this.#at += Math.min(this.left, bytesMax)
+    return this.#gathering.read(start, this.#at)
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#gathering.leave()
   }
 }

@@ -10,7 +10,7 @@
  */
 import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
-import { BodyGathering, type Room } from './body-gathering.ts'
+import { BodyGathering, type BodyTrail, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
@@ -122,6 +122,15 @@ export class CacheFill {
     if (body.length + chunk.length > this.#target.objectBytesMax)
       this.#refuse('too-large', this.#responseTimeMs)
     else if (!body.append(chunk)) this.#refuse('no-room', this.#responseTimeMs)
+  }
+
+  /**
+   * For the client that asked first, where it is slower than the origin: reads what was gathered, from here on, until it closes that.
+   * Undefined where nothing is gathered, and where nobody can wait for this answer: then the fetch holds up nobody, and may go at
+   * the pace of its client.
+   */
+  follow(): BodyTrail | undefined {
+    return this.flight === undefined ? undefined : this.#body?.follow()
   }
 
   /** The body is whole: now it is in the cache, and those who wait are told. Undefined where it was not kept. */

@@ -23,7 +23,10 @@ import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 export interface ResponseCacheOptions {
-  /** Memory for what is stored. Bodies on their way in may take half as much again. */
+  /**
+   * Memory for what is stored. Bodies on their way in may take half as much again, and with them those that are no longer stored, but
+   * still read by the client that asked for them first.
+   */
   readonly bytesMax: number
   /** One body at most; half of `bytesMax` at most in any case. */
   readonly objectBytesMax: number
@@ -72,6 +75,9 @@ export class ResponseCache {
           if (this.#fillingBytes + bytes > fillingBytesMax) return false
           this.#fillingBytes += bytes
           return true
+        },
+        charge: (bytes) => {
+          this.#fillingBytes += bytes
         },
         release: (bytes) => {
           this.#fillingBytes -= bytes

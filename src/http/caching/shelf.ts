@@ -20,7 +20,7 @@ export class Shelf {
       bytesMax,
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
-        if (value.kind === 'response') value.body.release()
+        if (value.kind === 'response') value.body.unshelve()
       },
     })
   }
@@ -76,9 +76,9 @@ export class Shelf {
 
   /** What stands here is held, from before others have to go for it: they may share the body. */
   #set(response: StoredResponse): boolean {
-    response.body.hold()
+    response.body.shelve()
     const isKept = this.#cache.set(response.slot, response, response.bytes)
-    if (!isKept) response.body.release()
+    if (!isKept) response.body.unshelve()
     return isKept
   }
 

@@ -19,6 +19,10 @@ export class StoredBody {
   readonly #bytes: Buffer | undefined
   /** Who made it is the first. */
   #holders = 1
+  /** How many entries of a shelf it stands in. */
+  #places = 0
+  /** Told when it comes to stand on a shelf, where its memory is counted, and when it stands there no more. */
+  onShelf: ((isThere: boolean) => void) | undefined
 
   constructor(body: Buffer | MemoryFile) {
     this.length = body.length
@@ -43,6 +47,20 @@ export class StoredBody {
   release(): void {
     this.#holders -= 1
     if (this.#holders === 0) this.file?.close()
+  }
+
+  /** A shelf's `hold`. */
+  shelve(): void {
+    this.hold()
+    this.#places += 1
+    if (this.#places === 1) this.onShelf?.(true)
+  }
+
+  /** A shelf's `release`. */
+  unshelve(): void {
+    this.#places -= 1
+    if (this.#places === 0) this.onShelf?.(false)
+    this.release()
   }
 
   /** What it takes in memory. */
