@@ -114,7 +114,7 @@ function failuresOf({ events }: Outcome): string[] {
       const { error } = data['details'] as { error?: Error }
       const cause =
         error?.cause instanceof Error ? error.cause.message : String(error?.cause ?? error?.message)
-      return `  ${String(data['name'])}: ${cause.split('\n')[0]!.slice(0, 200)}`
+      return `  ${String(data['name'])}: ${cause.replaceAll(/\s+/g, ' ').slice(0, 300)}`
     })
 }
 
