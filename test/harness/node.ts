@@ -64,6 +64,9 @@ export interface TestNode {
 
 const TOKEN = 'test'
 
+/** `edge.limits` where no connection is to end over time: a machine may stand still for seconds, and for some of them one after another. */
+export const PATIENT = { idle: '10m', head: '10m', body: '10m', handshake: '10m' } as const
+
 export async function startNode(t: TestContext, options: NodeOptions = {}): Promise<TestNode> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'orla-node-')))
   await writeFiles(folder, {

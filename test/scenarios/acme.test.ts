@@ -1,8 +1,9 @@
 /** Certificates from a real ACME authority (pebble, of Let's Encrypt), which asks this node as it would ask a node of the world. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { connect } from 'node:tls'
@@ -10,13 +11,16 @@ import { certificateMaker, type CertificateMaker } from '../harness/certificates
 import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>((resolve) => void server.close(() => resolve()))
-  return port
-}
+/** Below those that the system gives to connections and servers: it is free for as long as the node takes to start. */
+const freePort = (): Promise<number> =>
+  eventually(async () => {
+    const port = 12_000 + Math.floor(Math.random() * 20_000)
+    const server = createServer()
+    await once(server.listen(port, '127.0.0.1'), 'listening')
+    server.close()
+    await once(server, 'close')
+    return port
+  })
 
 interface Authority {
   readonly port: number
@@ -96,8 +100,8 @@ for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
     const node = await startEdge(t, pebble, { challenge })
     await eventually(() =>
       /warning: no certificate for localhost from the ACME authority: .*it has none; asked again in/.test(
-        node.stderr(),
-      ),
+      node.stderr(),
+    ),
     )
     await assert.rejects(issuerOf(node))
     await pebble.start(t, node)

@@ -86,6 +86,8 @@ test('after `reopen` lines go to a new file, and none is lost on the way', async
   file.reopen()
   await eventually(() => readFileSync(path, 'latin1') !== undefined)
   file.append('three\n')
+  // At the end it has two seconds, and no more.
+  await eventually(() => file.written === 3)
   await file.close()
   assert.equal(readFileSync(`${path}.1`, 'latin1') + readFileSync(path, 'latin1'), 'one\ntwo\nthree\n')
   assert.ok(readFileSync(path, 'latin1').endsWith('three\n'))
