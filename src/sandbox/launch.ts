@@ -52,6 +52,9 @@ const AS_USER: readonly Wrapper[] = [
 
 const BARE: Wrapper = { command: [], protections: [] }
 
+/** Minutes: where a machine is busy, three programs one after the other take long, and the way without protection is no answer to that. */
+const TRY_MS = 120_000
+
 let chosen: Wrapper | undefined
 
 /** The best wrapper that works here, found out once by trying. */
@@ -61,7 +64,7 @@ function wrapper(): Wrapper {
     candidates.find(({ command: [program, ...rest] }) => {
       const tried = spawnSync(program!, [...rest, process.execPath, '--version'], {
         stdio: 'ignore',
-        timeout: 5000,
+        timeout: TRY_MS,
       })
       return tried.status === 0
     }) ?? BARE

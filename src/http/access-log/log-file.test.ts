@@ -117,7 +117,7 @@ test('what waits for a broken disk is bounded, and the rest is counted', async (
   assert.ok(file.dropped > 10_000 && file.dropped < 13_000, String(file.dropped))
   const before = performance.now()
   await file.close()
-  assert.ok(performance.now() - before < 10_000)
+  assert.ok(performance.now() - before < 60_000)
   assert.deepEqual([file.written, file.dropped], [0, 20_000])
 })
 
