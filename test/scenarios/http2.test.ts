@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
 import { test, type TestContext } from 'node:test'
 import { certificateMaker } from '../harness/certificates.ts'
+import { eventually } from '../harness/eventually.ts'
 import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
