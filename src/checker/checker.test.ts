@@ -108,7 +108,14 @@ test('a build that uses too much CPU is ended and refused, and the next one is b
 })
 
 test('a build that the machine has no time for is given up without blame, and the next one is built', async () => {
-  const process = checker({ wallMaxMs: 5000 })
+  let wallMaxMs = 5000
+  const process = new Checker({
+    types,
+    get wallMaxMs() {
+      return wallMaxMs
+    },
+  })
+  open.push(process)
   await process.start()
   const { pid } = process
   globalThis.process.kill(pid!, 'SIGSTOP')
@@ -118,6 +125,8 @@ test('a build that the machine has no time for is given up without blame, and th
     status: 503,
     message: /^the check did not end within \d+ s, in which it got \d+ ms of CPU$/,
   })
+  // It is asked of another process, which has to get warm before.
+  wallMaxMs = 300_000
   assert.equal((await next).ok, true)
   assert.notEqual(process.pid, pid)
   process.close()
