@@ -23,6 +23,8 @@ export async function startOrigin(t: TestContext, handler?: RequestListener): Pr
     requests.push(`${request.method} ${request.url}`)
     answer(request, response)
   })
+  // What an edge keeps, and for how long, is its own to say.
+  server.keepAliveTimeout = 0
   return serve(t, server, requests, () => server.closeAllConnections())
 }
 

@@ -10,6 +10,7 @@ import { eventually } from '../harness/eventually.ts'
 import { ask } from '../harness/http-client.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
+import { rounds } from '../harness/rounds.ts'
 
 const hello = (t: TestContext, name: string) =>
   startOrigin(t, (_request, response) => {
@@ -19,6 +20,10 @@ const hello = (t: TestContext, name: string) =>
 
 const from = (node: TestNode, host: string) =>
   node.request('/', { headers: { host } }).then(({ status, text }) => (status === 200 ? text : status))
+
+/** A change may take as long as a machine without time makes it. */
+const PATIENT = { timeoutMs: 240_000 }
+const PATIENTLY = `?timeoutMs=${PATIENT.timeoutMs}`
 
 /** The file of the node as the harness wrote it, with other sites or keys. */
 async function writeConfig(node: TestNode, more: ConfigInput, how: 'write' | 'rename' = 'write') {
@@ -87,8 +92,8 @@ test('sites are set, shown, changed and removed live, by command and API, and ou
   assert.equal(exact.code, 0, exact.stderr)
   assert.equal(await from(node, 'b.example.org'), 'one')
 
-  await json<SiteChange>(node.api('PUT', '/v1/sites/c.example.org', { origin: two.url }))
-  const removed = await json<SiteChange>(node.api('DELETE', '/v1/sites/a.example.org'))
+  await json<SiteChange>(node.api('PUT', `/v1/sites/c.example.org${PATIENTLY}`, { origin: two.url }))
+  const removed = await json<SiteChange>(node.api('DELETE', '/v1/sites/a.example.org', PATIENT))
   assert.deepEqual(removed.removed, ['a.example.org'])
   const state = async (at: TestNode) => [
     await from(at, 'a.example.org'),
@@ -112,7 +117,7 @@ test('what is wrong with a site is told, all of it, and nothing changes', async 
   const one = await hello(t, 'one')
   const node = await startNode(t, { config: { sites: [{ hosts: ['a.example.org'], origin: one.url }] } })
   const refuses = async (sites: readonly object[], ...says: RegExp[]) => {
-    const { status, text } = await node.api('POST', '/v1/sites', { sites })
+    const { status, text } = await node.api('POST', '/v1/sites', { sites, ...PATIENT })
     assert.equal(status, 400, text)
     const { code, detail } = JSON.parse(text) as { code: string; detail: string }
     assert.equal(code, 'config-invalid')
@@ -133,7 +138,7 @@ test('what is wrong with a site is told, all of it, and nothing changes', async 
     [{ hosts: ['b'], origin: { endpoints: ['https://x:1'], tls: { ca: '/no/such.pem' } } }],
     /such\.pem/,
   )
-  assert.equal((await node.api('PUT', '/v1/sites/x', [])).status, 400)
+  assert.equal((await node.api('PUT', `/v1/sites/x${PATIENTLY}`, [])).status, 400)
   assert.equal((await node.api('GET', '/v1/sites/nothing')).status, 404)
   assert.equal((await node.api('DELETE', '/v1/sites/nothing')).status, 404)
   assert.deepEqual(
@@ -172,9 +177,8 @@ test('a reload makes the node what the file says, and tells what it took the pla
     'two',
     'two',
   ])
-  assert.match(
-    node.stderr(),
-    /the site a was changed live; what the configuration file says now took its place/,
+  await eventually(() =>
+    /the site a was changed live; what the configuration file says now took its place/.test(node.stderr()),
   )
   const long = await node.request('/', { headers: { host: 'a', 'x-long': 'x'.repeat(2000) } })
   assert.equal(long.status, 431)
@@ -254,15 +258,18 @@ test('requests finish on the site they started with; caches and kept connections
     void held.promise.then(() => response.end('and done'))
   })
   const kept = await startOrigin(t, (request, response) => {
-    response.setHeader('cache-control', 'max-age=60')
+    response.setHeader('cache-control', 'max-age=3600')
     response.end(`kept ${request.url}`)
   })
   const other = await hello(t, 'other')
+  // Commands that take their time come between.
+  const timeouts = { response: '10m', idle: '10m' }
   const node = await startNode(t, {
     config: {
+      edge: { limits: { body: '10m' } },
       sites: [
-        { hosts: ['slow'], origin: slow.url },
-        { hosts: ['kept'], origin: kept.url, cache: { ram: '1mb' } },
+        { hosts: ['slow'], origin: { endpoints: [slow.url], timeouts } },
+        { hosts: ['kept'], origin: { endpoints: [kept.url], timeouts }, cache: { ram: '1mb' } },
       ],
     },
   })
@@ -273,7 +280,7 @@ test('requests finish on the site they started with; caches and kept connections
 
   await node.orla('sites', 'set', 'slow', '--origin', other.url)
   assert.equal(await from(node, 'slow'), 'other')
-  await json<SiteChange>(node.api('DELETE', '/v1/sites/slow'))
+  await json<SiteChange>(node.api('DELETE', '/v1/sites/slow', PATIENT))
   assert.equal(await from(node, 'slow'), 404)
   held.resolve()
   assert.equal((await answer).text, 'begun and done')
@@ -283,7 +290,8 @@ test('requests finish on the site they started with; caches and kept connections
   await ofKept('/fresh')
   assert.equal(kept.connections(), 1)
   // What is cached outlives another origin, too.
-  await json<SiteChange>(node.api('PUT', '/v1/sites/kept', { origin: other.url, cache: { ram: '1mb' } }))
+  const elsewhere = { origin: other.url, cache: { ram: '1mb' } }
+  await json<SiteChange>(node.api('PUT', `/v1/sites/kept${PATIENTLY}`, elsewhere))
   assert.equal((await ofKept('/cached')).text, 'kept /cached')
   assert.equal((await ofKept('/new')).text, 'other')
 })
@@ -302,8 +310,8 @@ test('no request fails while sites change under load, and each sees one whole se
       answers.set(key, (answers.get(key) ?? 0) + 1)
     }
   })
-  for (let turn = 0; turn < 40; turn += 1) {
-    const body = { sites: sites(turn % 2 ? one.url : two.url) }
+  for (const turn of rounds(40, 8)) {
+    const body = { sites: sites(turn % 2 ? one.url : two.url), ...PATIENT }
     const { changed, live } = await json<SiteChange>(node.api('PUT', '/v1/sites', body))
     assert.deepEqual([changed, live.workers], [['a', 'b'], 2])
     const now = turn % 2 ? 'one' : 'two'
@@ -348,10 +356,10 @@ test('a thousand sites are set at once, and one of them is changed without sendi
     hosts: [`s${index}.example.org`],
     origin: two.url,
   }))
-  const { added } = await json<SiteChange>(node.api('POST', '/v1/sites', { sites }))
+  const { added } = await json<SiteChange>(node.api('POST', '/v1/sites', { sites, ...PATIENT }))
   assert.equal(added.length, 1000)
   assert.deepEqual([await from(node, 's999.example.org'), await from(node, 'x')], ['two', 'one'])
-  await json<SiteChange>(node.api('PUT', '/v1/sites/s500.example.org', { origin: one.url }))
+  await json<SiteChange>(node.api('PUT', `/v1/sites/s500.example.org${PATIENTLY}`, { origin: one.url }))
   assert.deepEqual(
     [await from(node, 's500.example.org'), await from(node, 's501.example.org')],
     ['one', 'two'],
