@@ -90,7 +90,9 @@ test('a damaged file costs kv alone: the edge serves, and says what is wrong', a
   await first.stop()
   await writeFile(join(folder, 'data/kv.db'), 'this was a database'.repeat(500))
   const node = await startNode(t, { folder })
-  await eventually(() => /units have no edge\.kv: .*kv\.db: file is not a database; restore/.test(node.stderr()))
+  await eventually(() =>
+    /units have no edge\.kv: .*kv\.db: file is not a database; restore/.test(node.stderr()),
+  )
   assert.equal((await node.request('/plain')).text, 'plain')
   const answer = await node.request('/kv/a')
   assert.equal(answer.headers['orla-unit-error'], 'store throw')
