@@ -80,7 +80,11 @@ test('each piece of an event stream leaves at once, and no listener waits for an
     response.flushHeaders()
     open.push(response)
   })
-  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: {} }] } })
+  // Neither the origin nor a client is too slow here, however long this process stands still.
+  const waits = { endpoints: [origin.url], timeouts: { response: '10m' } }
+  const node = await startNode(t, {
+    config: { edge: { limits: { body: '10m' } }, sites: [{ origin: waits, cache: {} }] },
+  })
   const listen = (accept: string): Promise<RawClient> =>
     RawClient.connect(node.url).then((client) => {
       client.send(`GET /events HTTP/1.1\r\nHost: a\r\n${accept}\r\n`)
