@@ -34,7 +34,7 @@ const PROXY = '127.0.0.1'
 const STRANGER = '127.0.0.2'
 
 const TELL = `{
-  paths: ['/unit'],
+  paths: ['/unit'], limits: { cpuMs: 1000 },
   content: (request, edge) => Response.json([
     edge.client.address, edge.client.port > 0, edge.client.scheme, request.url, request.headers.get('x-forwarded-for'),
   ])
@@ -58,7 +58,7 @@ test('the edge behind a proxy that it trusts, and open to strangers', async (t) 
     units: {
       tell: `export default ${TELL}`,
       // By address: whoever is in stays in, so a hundred addresses are not all on one side.
-      side: `export default { paths: ['/sample'], sample: { share: 0.5, by: 'address' }, content: () => new Response('in') }`,
+      side: `export default { paths: ['/sample'], limits: { cpuMs: 1000 }, sample: { share: 0.5, by: 'address' }, content: () => new Response('in') }`,
     },
   })
   const { host, port } = new URL(node.url)

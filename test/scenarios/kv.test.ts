@@ -84,7 +84,7 @@ test('a damaged file costs kv alone: the edge serves, and says what is wrong', a
     folder,
     units: {
       store: STORE,
-      plain: `export default { paths: ['/plain'], content: () => new Response('plain') }`,
+      plain: `export default { paths: ['/plain'], limits: { cpuMs: 1000 }, content: () => new Response('plain') }`,
     },
   })
   await first.stop()

@@ -364,6 +364,9 @@ test('a thousand sites are set at once, and one of them is changed without sendi
     [await from(node, 's500.example.org'), await from(node, 's501.example.org')],
     ['one', 'two'],
   )
-  await node.deploy('u', 'export default { paths: ["/u"], content: () => new Response("unit") }')
+  await node.deploy(
+    'u',
+    'export default { paths: ["/u"], limits: { cpuMs: 1000 }, content: () => new Response("unit") }',
+  )
   assert.equal((await node.request('/u', { headers: { host: 's1.example.org' } })).text, 'unit')
 })

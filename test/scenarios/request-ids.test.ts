@@ -16,7 +16,7 @@ test('requests have an id, which origins, units and, where told so, clients lear
   })
   const units = {
     tell: `export default {
-      paths: ['/unit'],
+      paths: ['/unit'], limits: { cpuMs: 1000 },
       access(request, response, edge) { response.headers.set('x-first', edge.requestId) },
       content: (request, edge) => new Response(edge.requestId),
     }`,
