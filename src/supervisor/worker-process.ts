@@ -82,10 +82,12 @@ export class WorkerProcess {
         this.#questions.delete(question)
         then()
       }
-      const timer = setTimeout(
-        () => question.fail(new WorkerSilent(`worker ${this.index} did not answer within ${timeoutMs} ms`)),
-        timeoutMs,
-      )
+      const late = () => {
+        if (!this.#questions.has(question)) return
+        question.fail(new WorkerSilent(`worker ${this.index} did not answer within ${timeoutMs} ms`))
+      }
+      // After a stall of this process, what has arrived meanwhile is read first: it is not the worker that was late.
+      const timer = setTimeout(() => setImmediate(late), timeoutMs)
       this.#questions.add(question)
       this.send(message)
     })
