@@ -65,8 +65,11 @@ export interface ChangesOptions {
 type Tried = Extract<FromWorker, { kind: 'tried' }>
 type Tested = Extract<FromWorker, { kind: 'tested' }>
 
-/** A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. */
-const TRY_MAX_MS = 20_000
+/**
+ * A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. A sandbox that is just
+ * being started is waited for, which takes half of that on a machine without time; who answers nothing at all is ended by the pulse.
+ */
+const TRY_MAX_MS = 60_000
 /** What a unit's own tests may take. */
 const TESTS_MAX_MS = 30_000
 
