@@ -154,9 +154,13 @@ test('an origin that leads back to the edge is a loop, and ends at once', async 
   const chained = await first.request('/x')
   assert.equal(chained.status, 502, 'two nodes after each other are no loop')
 
-  const { port } = new URL(outer.url)
-  const loop = await startNode(t, {
-    config: { edge: { listen: `127.0.0.1:${port}` }, sites: [{ origin: outer.url, cache: {} }] },
+  // A port that is free now may be taken by the time the node starts: then it is another one.
+  const loop = await eventually(async () => {
+    const { url, port, close } = await startOrigin(t)
+    await close()
+    return startNode(t, {
+      config: { edge: { listen: `127.0.0.1:${port}` }, sites: [{ origin: url, cache: {} }] },
+    })
   })
   const answer = await loop.request('/x')
   assert.equal(answer.status, 508)
