@@ -10,7 +10,7 @@ import { startNode } from '../harness/node.ts'
 
 const SOURCE = `export default {
   paths: ['/hi'],
-  limits: { cpuMs: 5 },
+  limits: { cpuMs: 500 },
   content: (_request: unknown, edge: { env: Record<string, string> }) => new Response('hi ' + edge.env['A']),
 }
 `
@@ -53,7 +53,8 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
     ['hi', SOURCE.replace('/hi', '/*')],
     ['ho', SOURCE],
   ] as const) {
-    const answer = await node.api('PUT', `/v1/units/${name}`, { source, entry: 'hi.ts', signature })
+    const body = { source, entry: 'hi.ts', signature, timeoutMs: 240_000 }
+    const answer = await node.api('PUT', `/v1/units/${name}`, body)
     assert.equal(answer.status, 422, answer.text)
     assert.match(answer.text, /is not of its name, code and manifest/)
   }
@@ -62,7 +63,9 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
   // Whoever can write the store cannot make an edge run it.
   await node.stop()
   const db = new DatabaseSync(join(folder, 'data', 'orla.db'))
-  db.exec(`UPDATE state SET value = replace(value, 'cpuMs":5', 'cpuMs":9') WHERE key = 'unit-version/hi/1'`)
+  db.exec(
+    `UPDATE state SET value = replace(value, 'cpuMs":500', 'cpuMs":900') WHERE key = 'unit-version/hi/1'`,
+  )
   db.close()
   const again = startOrla(t, ['start'], { cwd: folder })
   await assert.rejects(again, /the signature of hi is not of its name, code and manifest/)

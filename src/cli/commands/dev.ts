@@ -7,7 +7,7 @@ import { checkConfig } from '../../config/check.ts'
 import type { Config } from '../../config/schema.ts'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
-import { deployedLine } from '../change.ts'
+import { callTimeoutMs, deployedLine } from '../change.ts'
 import type { Command, Terminal } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
 import { startDemoOrigin } from '../demo/origin.ts'
@@ -20,6 +20,8 @@ import { traceText } from '../trace-text.ts'
 import { unitNameOf } from '../unit-name.ts'
 
 const LISTEN = '127.0.0.1:8080'
+/** What comes later than that is not told as live: on a slow machine the first deploy takes more than the usual half minute. */
+const DEPLOY = { timeoutMs: 300_000 }
 
 export const command: Command = {
   name: 'dev',
@@ -173,8 +175,10 @@ class Session {
       ...(tests !== undefined && { tests }),
       ...(env && { env }),
       ...(secrets && { secrets }),
+      ...DEPLOY,
     }
-    const result = (await this.#control.call('PUT', `/v1/units/${this.#name}`, { body })) as ChangeResult
+    const options = { body, timeoutMs: callTimeoutMs(DEPLOY) }
+    const result = (await this.#control.call('PUT', `/v1/units/${this.#name}`, options)) as ChangeResult
     const find = (file: string) => shownFile(module, file, this.#terminal.cwd)
     for (const warning of result.warnings) this.#terminal.note(`warning: ${problemText(warning, find)}`)
     this.#terminal.print(deployedLine(result))
