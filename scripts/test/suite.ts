@@ -1,9 +1,9 @@
 /**
  * Runs the whole suite: its parts some at a time, what they say in order, and the closing counts of all.
  *
- * A suite of some minutes takes an hour and more where the host of this machine takes nine tenths of its cores away, in gaps of
- * seconds. There a part that fails is run once more, alone, and is told; and after an hour no part is begun any more: those
- * count as skipped, each by its name. On a machine that has its cores neither happens.
+ * A suite of some minutes takes hours where the host of this machine takes nine tenths of its cores away, in gaps of seconds. There
+ * a part that fails is run once more at the end, and is told; and after a time no part is begun any more: those count as skipped,
+ * each by its name. On a machine that has its cores neither happens.
  */
 import { availableParallelism } from 'node:os'
 import { run } from 'node:test'
@@ -15,7 +15,7 @@ const SHARE_MIN = 0.5
 const SPIN_MS = 1000
 /** In a loop that does nothing else, a longer time between two looks at the clock was taken away. */
 const GAP_MS = 1
-const STARVED_MINUTES = 60
+const STARVED_MINUTES = 40
 
 interface Counts {
   tests: number
@@ -55,26 +55,24 @@ export async function runAll(
   const runPart = ({ path }: Part) => outcomeOf(path, nodeOptions, timeoutMs)
   const queue = partsOf(patterns)
   const again: Part[] = []
-  const lane = async () => {
-    for (let part = queue.shift(); part; part = queue.shift()) {
-      if (performance.now() - startedAt > endMs) {
-        report.leftOut(part)
-        continue
-      }
-      const outcome = await runPart(part)
-      if (outcome.isGood || !isStarved) {
-        report.add(outcome)
-        continue
-      }
-      report.note(`${part.name} failed, and is run once more:`, ...failuresOf(outcome))
-      again.push(part)
-    }
-  }
   // Many tests start whole nodes of several processes each: more at a time would only make them wait for each other.
-  const lanes = Math.max(2, Math.ceil(availableParallelism() / 2)) + Number(isStarved)
-  await Promise.all(Array.from({ length: lanes }, lane))
-  for (const part of again) report.add(await runPart(part))
+  const lanes = Math.max(2, Math.ceil(availableParallelism() / 2))
+  await inLanes(lanes + Number(isStarved), queue, async (part) => {
+    if (performance.now() - startedAt > endMs) return report.leftOut(part)
+    const outcome = await runPart(part)
+    if (outcome.isGood || !isStarved) return report.add(outcome)
+    report.note(`${part.name} failed, and is run once more:`, ...failuresOf(outcome))
+    again.push(part)
+  })
+  await inLanes(lanes, again, async (part) => report.add(await runPart(part)))
   return report.end(performance.now() - startedAt)
+}
+
+async function inLanes(count: number, parts: Part[], each: (part: Part) => Promise<void>): Promise<void> {
+  const lane = async () => {
+    for (let part = parts.shift(); part; part = parts.shift()) await each(part)
+  }
+  await Promise.all(Array.from({ length: count }, lane))
 }
 
 /** 0 to 1: how much of the time a thread that wants a core has it. */
@@ -114,7 +112,7 @@ function failuresOf({ events }: Outcome): string[] {
       const { error } = data['details'] as { error?: Error }
       const cause =
         error?.cause instanceof Error ? error.cause.message : String(error?.cause ?? error?.message)
-      return `  ${String(data['name'])}: ${cause.split('\n')[0]!.slice(0, 200)}`
+      return `  ${String(data['name'])}: ${cause.replaceAll(/\s+/g, ' ').slice(0, 300)}`
     })
 }
 

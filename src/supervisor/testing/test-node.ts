@@ -94,7 +94,9 @@ export async function startTestNode(
     if (options.directory === undefined) rmSync(directory, { recursive: true })
   })
 
-  const call: TestNode['call'] = async (method, path, body, headers = { authorization: 'Bearer token' }) => {
+  const call: TestNode['call'] = async (method, path, body, given = { authorization: 'Bearer token' }) => {
+    // A kept connection ends with its idle time, and where this process stands still that is just before it is used.
+    const headers = { connection: 'close', ...given }
     const response = await fetch(`http://${supervisor.controlAddress}${path}`, {
       method,
       headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
