@@ -55,6 +55,8 @@ const STALL_MS = 2000
 /** The same for one that would run: the machine has no time for it, and a new one would get no more. */
 const STARVED_MS = 20_000
 const BOOT_MS = 60_000
+/** Longer between two looks, this process was held up itself. */
+const LOOK_MS_MAX = 40
 /** A process that was asked to end does so within this time, or is killed. */
 const END_MS = 500
 const MEMORY_EVERY_MS = 50
@@ -83,7 +85,9 @@ export class ProcessLane extends Lane {
   isNobody = false
   #scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
   #errors = ''
+  /** When there was a sign of it: a piece of an answer is one as well. */
   #progressAt = performance.now()
+  #lookedAt = 0
   /** Of what runs now, and of what is told now. */
   #running: RunSpan
   #told: RunSpan
@@ -182,6 +186,7 @@ export class ProcessLane extends Lane {
   #onData(piece: Buffer): void {
     // What a killed process still had to say: it was sent elsewhere.
     if (this.isClosed) return
+    this.#progressAt = performance.now()
     if (!this.#reader.isAmid) this.#tells()
     try {
       this.#reader.push(piece)
@@ -197,7 +202,6 @@ export class ProcessLane extends Lane {
     if (kind === frames.READY && !this.isReady) {
       this.isReady = true
       this.isNobody = a === 1
-      this.#progressAt = performance.now()
       this.#onReady(this)
       return
     }
@@ -209,7 +213,6 @@ export class ProcessLane extends Lane {
       ? kind === frames.PREPARED || head.slot === frame.slot.unit.index
       : isAnswer && seq === 0
     if (!isDue) throw new frames.FrameError('an answer that was not due')
-    this.#progressAt = performance.now()
     if (frame?.onPrepared) {
       if (kind !== frames.PREPARED) throw new frames.FrameError('not what was asked for')
       const text = bytes.toString('utf8', start, end)
@@ -274,6 +277,10 @@ export class ProcessLane extends Lane {
   check(now: number): void {
     if (this.isClosed) return
     this.#options.cores.look(now)
+    // For the time in which this process was held up nobody else is to blame.
+    const seenAt = Math.max(this.#lookedAt, this.#progressAt)
+    this.#progressAt += Math.max(0, now - seenAt - LOOK_MS_MAX)
+    this.#lookedAt = now
     const stalledMs = this.stalledMs(now)
     if (!this.isReady) {
       if (stalledMs > BOOT_MS) this.#end(undefined, 'stalled')
