@@ -195,6 +195,7 @@ for (const isolation of ['process', 'inline'] as const) {
         assert.equal(problems.length, 2, problems.join('\n'))
         assert.match(problems[0]!, /^broken@\d+: SyntaxError/)
         assert.match(problems[1]!, /^throws@\d+: TypeError/)
+        return true
       },
       { withinMs: 240_000 },
     )

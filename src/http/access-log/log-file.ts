@@ -21,6 +21,7 @@ const PIPE_RETRY_MS = 20
 const UNUSED_MS = 60_000
 /** What a drain gives a disk that does not answer. */
 const CLOSE_MAX_MS = 2000
+const DISK_FULL = 'the disk is full'
 
 const call = {
   open: promisify(open),
@@ -212,7 +213,7 @@ export class LogFile {
       if (!(await this.#cutBack(sent - whole))) whole = sent
     }
     this.#take(chunk, whole)
-    if (sent < length && !this.#isPipe) throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+    if (sent < length && !this.#isPipe) throw Object.assign(new Error(DISK_FULL), { code: 'ENOSPC' })
   }
 
   #take(chunk: Chunk, bytes: number): void {
@@ -245,8 +246,10 @@ export class LogFile {
     if (!isFull && this.#failure === undefined) {
       this.#failure = error.message
       this.#droppedBefore = this.dropped
+      // One worker fills the disk, the others meet it full: in the same words it is told once.
+      const what = error.code === 'ENOSPC' ? DISK_FULL : error.message
       this.#options.warn(
-        `access log ${this.path} cannot be written: ${error.message}. Requests are served; lines wait, and are dropped and counted ` +
+        `access log ${this.path} cannot be written: ${what}. Requests are served; lines wait, and are dropped and counted ` +
           'when there are too many',
       )
     }
