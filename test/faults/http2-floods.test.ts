@@ -109,8 +109,7 @@ const FLOODS: readonly (readonly [name: string, send: string])[] = [
     'heads that unfold',
     // Many and small ones: 1000 and 33 a second are forgiven, and a machine may be slow.
     each(
-      (id) =>
-        headersFrames(`${SLOW}\x40\x01a\x7f\xa1\x1e${'b'.repeat(4000)}${'\xbe'.repeat(500)}`, id, true),
+      (id) => headersFrames(`${SLOW}\x40\x01a\x7f\xa1\x1e${'b'.repeat(4000)}${'\xbe'.repeat(500)}`, id, true),
       3000,
     ),
   ],

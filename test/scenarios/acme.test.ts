@@ -102,8 +102,8 @@ for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
     const node = await startEdge(t, pebble, { challenge })
     await eventually(() =>
       /warning: no certificate for localhost from the ACME authority: .*it has none; asked again in/.test(
-      node.stderr(),
-    ),
+        node.stderr(),
+      ),
     )
     await assert.rejects(issuerOf(node))
     await pebble.start(t, node)
