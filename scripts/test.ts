@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
-import { runAll } from './test/suite.ts'
+import { LANES, runAll } from './test/suite.ts'
 import { ROOT } from './test/parts.ts'
 
 const COMPILE_CACHE = 'node_modules/.cache/orla'
@@ -14,7 +14,7 @@ const NODE_OPTIONS = ['--disable-warning=ExperimentalWarning']
 /** A test that hangs is named, and the rest goes on. */
 const TIMEOUT_MS = 600_000
 
-// Each test file is a process, and starts others in folders of their own: what one compiles is kept for the next.
+// Each part is a process, and starts others in folders of their own: what one compiles is kept for the next.
 process.env['NODE_COMPILE_CACHE'] = resolve(ROOT, process.env['NODE_COMPILE_CACHE'] ?? COMPILE_CACHE)
 process.chdir(ROOT)
 
@@ -23,7 +23,12 @@ process.exitCode = given.length === 0 ? await runAll(ALL, NODE_OPTIONS, TIMEOUT_
 
 function runSome(): number {
   const files = given.some((argument) => !argument.startsWith('-')) ? [] : ALL
-  const options = ['--test', '--test-reporter=spec', `--test-timeout=${TIMEOUT_MS}`, '--test-concurrency=2']
+  const options = [
+    '--test',
+    '--test-reporter=spec',
+    `--test-timeout=${TIMEOUT_MS}`,
+    `--test-concurrency=${LANES}`,
+  ]
   const { status, signal } = spawnSync(process.execPath, [...NODE_OPTIONS, ...options, ...given, ...files], {
     stdio: 'inherit',
   })

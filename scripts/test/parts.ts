@@ -24,7 +24,7 @@ export interface Part {
   readonly path: string
 }
 
-/** In the order in which they are worth to be run, where there is not time for all: first what is quick, then whole nodes. */
+/** First those that share, then the others in the order in which they are worth to be run, where there is not time for all. */
 export function partsOf(patterns: readonly string[]): Part[] {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
@@ -32,15 +32,19 @@ export function partsOf(patterns: readonly string[]): Part[] {
   const isShared = (file: string) =>
     SHARED.test(file) && !OWN_HOOKS.test(readFileSync(join(ROOT, file), 'utf8'))
   const shared = Object.entries(Object.groupBy(files.filter(isShared), (file) => dirname(file)))
-  const alone = files.filter((file) => !isShared(file))
-  const quick = alone.filter((file) => SHARED.test(file) || file.startsWith('test/shape/'))
-  const whole = ['test/scenarios/', 'test/faults/', ''].flatMap((folder) =>
-    alone.filter((file) => file.startsWith(folder) && !quick.includes(file)),
-  )
+  const alone = files.filter((file) => !isShared(file)).toSorted((a, b) => rankOf(a) - rankOf(b))
   return [
     ...shared.flatMap(([folder, members]) => chunksOf(members!).map((chunk) => partOf(folder, chunk))),
-    ...[...new Set([...quick, ...whole])].map((file) => ({ name: file, path: join(ROOT, file) })),
+    ...alone.map((file) => ({ name: file, path: join(ROOT, file) })),
   ]
+}
+
+/** First what is quick, then whole nodes. */
+function rankOf(file: string): number {
+  const rank = [SHARED, /^test\/shape\//, /^test\/scenarios\//, /^test\/faults\//].findIndex((one) =>
+    one.test(file),
+  )
+  return rank < 0 ? 9 : rank
 }
 
 function chunksOf(files: readonly string[]): string[][] {

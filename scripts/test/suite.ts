@@ -16,6 +16,8 @@ const SPIN_MS = 1000
 /** In a loop that does nothing else, a longer time between two looks at the clock was taken away. */
 const GAP_MS = 1
 const STARVED_MINUTES = 40
+/** Many tests start whole nodes of several processes each: more at a time would only make them wait for each other. */
+export const LANES = Math.max(2, Math.ceil(availableParallelism() / 2))
 
 interface Counts {
   tests: number
@@ -55,16 +57,14 @@ export async function runAll(
   const runPart = ({ path }: Part) => outcomeOf(path, nodeOptions, timeoutMs)
   const queue = partsOf(patterns)
   const again: Part[] = []
-  // Many tests start whole nodes of several processes each: more at a time would only make them wait for each other.
-  const lanes = Math.max(2, Math.ceil(availableParallelism() / 2))
-  await inLanes(lanes + Number(isStarved), queue, async (part) => {
+  await inLanes(LANES + Number(isStarved), queue, async (part) => {
     if (performance.now() - startedAt > endMs) return report.leftOut(part)
     const outcome = await runPart(part)
     if (outcome.isGood || !isStarved) return report.add(outcome)
     report.note(`${part.name} failed, and is run once more:`, ...failuresOf(outcome))
     again.push(part)
   })
-  await inLanes(lanes, again, async (part) => report.add(await runPart(part)))
+  await inLanes(LANES, again, async (part) => report.add(await runPart(part)))
   return report.end(performance.now() - startedAt)
 }
 

@@ -55,8 +55,6 @@ const STALL_MS = 2000
 /** The same for one that would run: the machine has no time for it, and a new one would get no more. */
 const STARVED_MS = 20_000
 const BOOT_MS = 60_000
-/** Longer between two looks, this process was held up itself. */
-const LOOK_MS_MAX = 40
 /** A process that was asked to end does so within this time, or is killed. */
 const END_MS = 500
 const MEMORY_EVERY_MS = 50
@@ -87,7 +85,6 @@ export class ProcessLane extends Lane {
   #errors = ''
   /** When there was a sign of it: a piece of an answer is one as well. */
   #progressAt = performance.now()
-  #lookedAt = 0
   /** Of what runs now, and of what is told now. */
   #running: RunSpan
   #told: RunSpan
@@ -273,14 +270,14 @@ export class ProcessLane extends Lane {
     return this.frames.length === 0 ? 0 : now - this.#progressAt
   }
 
-  /** Looks whether it gets on. Called every few milliseconds while something is due. */
-  check(now: number): void {
+  /**
+   * Looks whether it gets on. Called every few milliseconds while something is due; for the time since the last look in which this
+   * worker was held up, nobody else is to blame.
+   */
+  check(now: number, heldUpMs: number): void {
     if (this.isClosed) return
     this.#options.cores.look(now)
-    // For the time in which this process was held up nobody else is to blame.
-    const seenAt = Math.max(this.#lookedAt, this.#progressAt)
-    this.#progressAt += Math.max(0, now - seenAt - LOOK_MS_MAX)
-    this.#lookedAt = now
+    this.#progressAt = Math.min(now, this.#progressAt + heldUpMs)
     const stalledMs = this.stalledMs(now)
     if (!this.isReady) {
       if (stalledMs > BOOT_MS) this.#end(undefined, 'stalled')

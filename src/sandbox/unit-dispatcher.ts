@@ -272,12 +272,12 @@ class Dispatcher implements UnitDispatcher {
 
   readonly #look = (): void => {
     const now = performance.now()
-    const passedMs = Math.min(now - this.#lookedAt, LOOK_MS_MAX)
+    const heldUpMs = Math.max(0, now - this.#lookedAt - LOOK_MS_MAX)
     this.#isWatching = false
     let isBusy = false
     for (const lane of this.#inline ? [this.#inline, ...this.#fleet.lanes] : this.#fleet.lanes) {
-      if (lane.stalledMs(now) <= STALLED_MS) lane.serviceMs += passedMs
-      if (lane instanceof ProcessLane) lane.check(now)
+      if (lane.stalledMs(now) <= STALLED_MS) lane.serviceMs += now - this.#lookedAt - heldUpMs
+      if (lane instanceof ProcessLane) lane.check(now, heldUpMs)
       const isWaiting = this.#engine.checkWall(lane)
       if (isWaiting || lane.isBusy) isBusy = true
     }

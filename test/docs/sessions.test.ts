@@ -1,15 +1,14 @@
 /** What the README and the first steps tell people to type is typed, and prints what they show. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { cleanEnvironment, ORLA, startOrla } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
 import { ask } from '../harness/http-client.ts'
+import { freePort } from '../harness/ports.ts'
 import { ROOT } from '../shape/tree.ts'
 import { inPlace, runConsole, type Session } from './console.ts'
 import { type Block, blocksOf } from './markdown.ts'
@@ -155,22 +154,4 @@ async function folderFor(t: TestContext): Promise<string> {
   await mkdir(cwd)
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   return cwd
-}
-
-/**
- * The page names ports, so they are chosen before anything starts: below those that the system gives to connections and servers of other
- * tests meanwhile.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_000)
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (!isFree) continue
-    await new Promise((resolve) => server.close(resolve))
-    return port
-  }
 }

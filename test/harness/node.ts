@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ConfigInput } from '../../src/config/schema.ts'
 import type { ChangeResult } from '../../src/control/shapes.ts'
-import { type CommandResult, type Ending, orla, type RunningCommand, startOrla } from './command.ts'
+import { type CommandResult, type Ending, inTime, orla, type RunningCommand, startOrla } from './command.ts'
 import { type Answer, type Ask, ask } from './http-client.ts'
 import { type NodeProcesses, processesBelow } from './processes.ts'
 
@@ -118,34 +118,13 @@ function nodeFrom(command: RunningCommand, folder: string): TestNode {
       if (answer.status !== 200) throw new Error(`${name} was refused (${answer.status}): ${answer.text}`)
       return JSON.parse(answer.text) as ChangeResult
     },
-    orla: (...argv) =>
-      orla(patiently(argv), { cwd: folder, env: { ORLA_CONTROL: control, ORLA_TOKEN: TOKEN } }),
+    orla: (...argv) => orla(inTime(argv), { cwd: folder, env: { ORLA_CONTROL: control, ORLA_TOKEN: TOKEN } }),
     processes: () => processesBelow(pid),
     stop() {
       kill('SIGTERM')
       return ended
     },
   }
-}
-
-/** Commands that change what is live. */
-const CHANGES = new Set([
-  'deploy',
-  'env',
-  'rollback',
-  'enable',
-  'disable',
-  'reload',
-  'remove',
-  'sites',
-  'secrets',
-])
-
-/** On a starved machine a first deploy took all of the half minute that a change has. What a test says of it counts instead: twice is refused. */
-function patiently(argv: readonly string[]): readonly string[] {
-  const [command = '', ...rest] = argv
-  const isLeftOpen = CHANGES.has(command) && !rest.includes('--timeout')
-  return isLeftOpen ? [command, '--timeout', '4m', ...rest] : argv
 }
 
 function configFor(given: ConfigInput): ConfigInput {

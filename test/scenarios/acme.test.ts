@@ -1,9 +1,7 @@
 /** Certificates from a real ACME authority (pebble, of Let's Encrypt), which asks this node as it would ask a node of the world. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { connect } from 'node:tls'
@@ -11,17 +9,7 @@ import { certificateMaker, type CertificateMaker } from '../harness/certificates
 import { startDns } from '../harness/dns-server.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
-
-/** Below those that the system gives to connections and servers: it is free for as long as the node takes to start. */
-const freePort = (): Promise<number> =>
-  eventually(async () => {
-    const port = 12_000 + Math.floor(Math.random() * 20_000)
-    const server = createServer()
-    await once(server.listen(port, '127.0.0.1'), 'listening')
-    server.close()
-    await once(server, 'close')
-    return port
-  })
+import { freePort } from '../harness/ports.ts'
 
 interface Authority {
   readonly port: number

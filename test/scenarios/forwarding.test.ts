@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
+import { freePort } from '../harness/ports.ts'
 
 /** A request from one of the loopback's many addresses, so that a node can trust one and not the other. */
 function askFrom(
@@ -154,13 +155,9 @@ test('an origin that leads back to the edge is a loop, and ends at once', async 
   const chained = await first.request('/x')
   assert.equal(chained.status, 502, 'two nodes after each other are no loop')
 
-  // A port that is free now may be taken by the time the node starts: then it is another one.
-  const loop = await eventually(async () => {
-    const { url, port, close } = await startOrigin(t)
-    await close()
-    return startNode(t, {
-      config: { edge: { listen: `127.0.0.1:${port}` }, sites: [{ origin: url, cache: {} }] },
-    })
+  const own = `127.0.0.1:${await freePort()}`
+  const loop = await startNode(t, {
+    config: { edge: { listen: own }, sites: [{ origin: `http://${own}`, cache: {} }] },
   })
   const answer = await loop.request('/x')
   assert.equal(answer.status, 508)

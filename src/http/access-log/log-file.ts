@@ -244,12 +244,11 @@ export class LogFile {
     // A pipe that is full, because its reader is slow: that is what the bound is for.
     const isFull = error.code === 'EAGAIN'
     if (!isFull && this.#failure === undefined) {
-      this.#failure = error.message
-      this.#droppedBefore = this.dropped
       // One worker fills the disk, the others meet it full: in the same words it is told once.
-      const what = error.code === 'ENOSPC' ? DISK_FULL : error.message
+      this.#failure = error.code === 'ENOSPC' ? DISK_FULL : error.message
+      this.#droppedBefore = this.dropped
       this.#options.warn(
-        `access log ${this.path} cannot be written: ${what}. Requests are served; lines wait, and are dropped and counted ` +
+        `access log ${this.path} cannot be written: ${this.#failure}. Requests are served; lines wait, and are dropped and counted ` +
           'when there are too many',
       )
     }

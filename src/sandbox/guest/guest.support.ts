@@ -5,6 +5,7 @@
 import ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { TestContext } from 'node:test'
 import { PHASE_BITS, type Phase } from '../../contract/unit.ts'
 import {
   FORGET,
@@ -231,3 +232,25 @@ export async function openGuest(code: string, setup: Partial<GuestSetup> = {}): 
   bundle ??= readFileSync((await makeBundles()).guest, 'utf8')
   return new GuestIsolate(bundle, code, setup)
 }
+
+/** A guest with this unit, an expression, until the end of the test. */
+export async function openUnit(
+  t: TestContext,
+  unit: string,
+  setup: Partial<GuestSetup> = {},
+): Promise<GuestIsolate> {
+  const guest = await openGuest(`module.exports.default = ${unit}`, setup)
+  t.after(() => guest.dispose())
+  return guest
+}
+
+/** The last record of an invocation. */
+export function invocationOf(records: readonly GuestRecord[]) {
+  const found = records.findLast((record) => record.kind === 'invocation')
+  if (found?.kind !== 'invocation') throw new Error('no record of an invocation')
+  return found
+}
+
+/** `id level text` of each line that was logged. */
+export const logsOf = (records: readonly GuestRecord[]): string[] =>
+  records.flatMap((record) => (record.kind === 'log' ? [`${record.id} ${record.level} ${record.text}`] : []))

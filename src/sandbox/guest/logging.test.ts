@@ -1,23 +1,14 @@
 /** What a unit says, and where it said it, out of a real isolate. */
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
-import { type GuestIsolate, type GuestRecord, invokeEntry, openGuest } from './guest.support.ts'
-
-async function open(t: TestContext, unit: string): Promise<GuestIsolate> {
-  const guest = await openGuest(`module.exports.default = ${unit}`)
-  t.after(() => guest.dispose())
-  return guest
-}
-
-const logs = (records: readonly GuestRecord[]) =>
-  records.flatMap((record) => (record.kind === 'log' ? [`${record.id} ${record.level} ${record.text}`] : []))
+import { test } from 'node:test'
+import { type GuestRecord, invokeEntry, logsOf, openGuest, openUnit } from './guest.support.ts'
 
 /** Where each line was logged, of a unit whose lines begin at 2. */
 const places = (records: readonly GuestRecord[]) =>
   records.flatMap((record) => (record.kind === 'log' ? [record.where] : []))
 
 test('a line tells where in the unit it was logged, whichever way', async (t) => {
-  const guest = await open(
+  const guest = await openUnit(
     t,
     `{ async access(request, response, edge) {
 console.log('a'); edge.log('b')
@@ -41,7 +32,7 @@ console.error('after an await')
 })
 
 test('where a line was logged is asked without running code of the unit, and leaves no trace', async (t) => {
-  const guest = await open(
+  const guest = await openUnit(
     t,
     `{ access() {
 let ran = 0
@@ -60,23 +51,23 @@ console.log('frozen')
 } }`,
   )
   const records = guest.step(invokeEntry(1, ['access']))
-  assert.deepEqual(logs(records), ['1 1 set', '1 1 inherited', '1 1 0 0 false', '1 1 frozen'])
+  assert.deepEqual(logsOf(records), ['1 1 set', '1 1 inherited', '1 1 0 0 false', '1 1 frozen'])
   assert.deepEqual(places(records), ['test@1.js:7:9', 'test@1.js:10:9', 'test@1.js:12:9', ''])
 })
 
 test('logs are bounded, and say how many lines were dropped', async (t) => {
-  const guest = await open(
+  const guest = await openUnit(
     t,
     `{ access() { for (let i = 0; i < 100; i++) console.log('x'.repeat(100000)) } }`,
   )
   const records = guest.step(invokeEntry(1, ['access']))
-  const lines = logs(records)
+  const lines = logsOf(records)
   assert.ok(lines.join('').length < 400_000)
   assert.match(lines.at(-1)!, /^0 2 \d+ log lines dropped/)
 })
 
 test('errors of timers, microtasks and waitUntil are logged', async (t) => {
-  const guest = await open(
+  const guest = await openUnit(
     t,
     `{ access(request, response, edge) {
       setTimeout(() => { throw new Error('in a timer') }, 3)
@@ -85,7 +76,7 @@ test('errors of timers, microtasks and waitUntil are logged', async (t) => {
     } }`,
   )
   const records = [...guest.step(invokeEntry(7, ['access'])), ...guest.step('3 \n'), ...guest.step('2 1 \n')]
-  const texts = logs(records).map((line) => line.split('\n')[0])
+  const texts = logsOf(records).map((line) => line.split('\n')[0])
   assert.deepEqual(texts.toSorted(), [
     '7 3 Error: in a microtask',
     '7 3 Error: in a timer',

@@ -1,0 +1,140 @@
+/** What a unit sees of a request, of its node and of itself, and what of its answer leaves, in a real isolate. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PHASE_BITS } from '../../contract/unit.ts'
+import { invocationOf, invokeEntry, logsOf, openUnit } from './guest.support.ts'
+
+test('bodies are text or bytes', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ async content(request) {
+      switch (request.path) {
+        case '/text': return new Response('é→')
+        case '/bytes': return new Response(new Uint8Array([0, 128, 255]))
+        case '/buffer': return new Response(new Uint8Array([1, 2]).buffer)
+        case '/json': return Response.json({ got: await request.json() }, { status: 201 })
+        case '/echo': return new Response(await request.bytes())
+        case '/pass': return new Response(new Response('x').body)
+        default: return new Response(null, { status: 204 })
+      }
+    } }`,
+  )
+  const ask = (path: string, body = '') => {
+    const head = `POST ${path} HTTP/1.1\r\nHost: h\r\n`
+    const record = invocationOf(guest.settle(invokeEntry(1, ['content'], { head, body })))
+    return [record.head, record.bodyKind, record.body]
+  }
+  assert.deepEqual(ask('/text'), ['200\ncontent-type: text/plain;charset=UTF-8\r\n', 0, 'é→'])
+  assert.deepEqual(ask('/bytes'), ['200\n', 1, '\0\x80\xff'])
+  assert.deepEqual(ask('/buffer'), ['200\n', 1, '\x01\x02'])
+  assert.deepEqual(ask('/json', '{"a":"Ã©"}'), [
+    '201\ncontent-type: application/json\r\n',
+    0,
+    '{"got":{"a":"é"}}',
+  ])
+  assert.deepEqual(ask('/echo', 'Ã©\xff'), ['200\n', 1, 'Ã©\xff'])
+  assert.deepEqual(ask('/pass'), ['200\n', 0, 'x'])
+  assert.deepEqual(ask('/none'), ['204\n', 0, ''])
+})
+
+test('headers go out as they were spelled last, and are the same in any case', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ access(request, response) {
+      request.headers.set('X-Request', '1')
+      response.headers.append('X-Metrics-upstream_response_time', '0.1')
+      response.headers.set('x-b', 'old')
+      response.headers.set('X-B', 'new')
+      response.headers.delete('X-Gone')
+      console.log(...response.headers.keys(), response.headers.get('X-METRICS-UPSTREAM_RESPONSE_TIME'))
+    }, content(request, edge) {
+      const headers = new Headers([['X-A', '1'], ['x-a', '2']])
+      headers.set('CONTENT-type', 'text/html')
+      return new Response('x', { headers }).clone()
+    } }`,
+  )
+  const edits = 'A X-Early: 1\nA x-GONE: 1\n'
+  const records = guest.step(invokeEntry(1, ['access', 'content'], { edits }))
+  assert.deepEqual(logsOf(records), ['1 1 x-b x-early x-metrics-upstream_response_time 0.1'])
+  assert.equal(
+    invocationOf(records).edits,
+    'h X-Request: 1\nA X-Metrics-upstream_response_time: 0.1\nH x-b: old\nH X-B: new\nD x-gone\n',
+  )
+  assert.equal(invocationOf(records).head, '200\nX-A: 1\r\nx-a: 2\r\nCONTENT-type: text/html\r\n')
+})
+
+test('edge tells of the node, the unit, the client and the environment', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ access(request, response, edge) {
+      edge.log(edge.env.KEY, edge.node, edge.unit, edge.client, request.host)
+      edge.log.error('e'); edge.log('warn', 'w', 1); edge.log.debug('d'); edge.log('warn')
+      for (const on of [edge.env, edge.node, edge.node.groups, edge.client, edge.log]) if (!Object.isFrozen(on)) throw on
+    } }`,
+    { name: 'who', version: 3, env: { KEY: 'value' }, node: { name: 'gru1', groups: ['sa'] } },
+  )
+  const meta = { client: { address: '192.0.2.1', port: 5, scheme: 'https' } } as const
+  assert.deepEqual(logsOf(guest.step(invokeEntry(1, ['access'], { meta }))), [
+    '1 1 value { name: "gru1", groups: ["sa"] } { name: "who", version: 3 } { address: "192.0.2.1", port: 5, scheme: "https" } example.org',
+    '1 3 e',
+    '1 2 w 1',
+    '1 0 d',
+    '1 1 warn',
+  ])
+})
+
+test('cookies are found as they were sent', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ access(request, response, edge) { const c = request.cookies; edge.log([...c], c.get('a'), c.get('aa'), c.get('b'), c.get('nope'), c.has('e'), c.get('a=1')) } }`,
+  )
+  const head = 'GET / HTTP/1.1\r\nCookie: aa=0; a=1;b="x y" ; a=2\r\nX: y\r\ncookie: e=f=g; broken; =h\r\n'
+  const [line] = logsOf(guest.step(invokeEntry(1, ['access'], { head })))
+  assert.equal(
+    line,
+    '1 1 [["aa", "0"], ["a", "1"], ["b", "\\"x y\\""], ["a", "2"], ["e", "f=g"]] 1 0 "x y" undefined true undefined',
+  )
+})
+
+test('a fetch handler is the content phase', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ async fetch(request, env, context) {
+      context.waitUntil(Promise.resolve())
+      const copy = new Request(request, { headers: { a: 'b' } })
+      return Response.json([request instanceof Request, request.method, request.url, request.headers.get('host'),
+        env.KEY, copy.headers.get('a'), copy.url, await copy.text()])
+    } }`,
+    { env: { KEY: 'v' } },
+  )
+  assert.deepEqual(guest.installed, { ok: true, phases: PHASE_BITS.content, fields: {} })
+  const head = 'POST /x?y HTTP/1.1\r\nHost: example.org\r\n'
+  const record = invocationOf(guest.settle(invokeEntry(1, ['content'], { head, body: 'hi' })))
+  assert.deepEqual(JSON.parse(record.body), [
+    true,
+    'POST',
+    'http://example.org/x?y',
+    'example.org',
+    'v',
+    'b',
+    'http://example.org/x?y',
+    'hi',
+  ])
+})
+
+test('a unit that remembers a part of a request does not keep the whole of it', async (t) => {
+  const guest = await openUnit(
+    t,
+    `(() => { const kept = []; return { rewrite(request) {
+      kept.push(request.path, request.url.slice(0, 60), request.query.get('q'), request.headers.get('x-token'), request.cookies.get('session'))
+    } } })()`,
+  )
+  // 3000 requests of 32 KB: three times the memory of the isolate.
+  const filler = 'x'.repeat(32_000)
+  for (let id = 1; id <= 3000; id++) {
+    const long = `${id}`.padStart(30, 'v')
+    const head = `GET /${long}?q=${long} HTTP/1.1\r\nHost: example.org\r\nFiller: ${filler}\r\nX-Token: ${long}\r\nCookie: session=${long}\r\n`
+    guest.stepOnce(invokeEntry(id, ['rewrite'], { head }))
+  }
+  assert.equal(guest.isolate.isDisposed, false)
+})
