@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Clock } from '../base/clock.ts'
 import type { SharedWords } from '../base/shared-words.ts'
 import type { Config } from '../config/schema.ts'
@@ -72,8 +71,6 @@ export interface NodeSurroundings {
   /** Told of every request, where somebody asks for that. */
   readonly onTrace?: (trace: RequestTrace) => void
 }
-
-const WORKER_ENTRY = fileURLToPath(new URL('../worker.ts', import.meta.url))
 
 /** Answers of workers that a scrape waits for; a slower worker is shown as it was last. */
 const SCRAPE_MAX_MS = 500
@@ -147,7 +144,7 @@ export class EdgeNode {
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
     this.#pool = new WorkerPool({
       count: config.edge.workers,
-      entry: around.workerEntry ?? WORKER_ENTRY,
+      ...(around.workerEntry !== undefined && { entry: around.workerEntry }),
       sockets: around.sockets,
       ...(around.poolTime && { time: around.poolTime }),
       turns: this.#turns,

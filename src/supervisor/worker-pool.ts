@@ -5,6 +5,7 @@
  * flip that happened before it said `ready`. A worker that keeps dying waits longer before each start, outside of its
  * turn, so it holds up nobody else's change.
  */
+import { fileURLToPath } from 'node:url'
 import { EdgeError } from '../base/errors.ts'
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts'
 import type { Log } from './log.ts'
@@ -12,6 +13,8 @@ import type { FromWorker, ToWorker } from '../contract/messages.ts'
 import type { Turns } from './turns.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import { WORKER_SOCKETS, WorkerProcess } from './worker-process.ts'
+
+const WORKER_ENTRY = fileURLToPath(new URL('../worker.ts', import.meta.url))
 
 export type StartMessage = Extract<ToWorker, { kind: 'start' }>
 
@@ -32,8 +35,8 @@ const REAL_TIME: PoolTime = {
 
 export interface PoolOptions {
   readonly count: number
-  /** Path of the program that a worker runs. */
-  readonly entry: string
+  /** Path of the program that a worker runs. Default: ours. */
+  readonly entry?: string
   /** What they accept from: one set for each worker. Closed when the pool ends. */
   readonly sockets: ListenSockets
   readonly turns: Turns
@@ -182,7 +185,7 @@ export class WorkerPool {
     const message = this.#options.startMessage(slot.index)
     const sockets = await this.#options.sockets.of(slot.index)
     const descriptors = sockets.map(({ fd }) => fd)
-    const worker = new WorkerProcess(slot.index, this.#options.entry, descriptors, {
+    const worker = new WorkerProcess(slot.index, this.#options.entry ?? WORKER_ENTRY, descriptors, {
       onMessage: (from, heard) => this.#options.onMessage(from, heard),
       onGone: (ended, how) => this.#gone(slot, ended, how),
     })
