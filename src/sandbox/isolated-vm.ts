@@ -19,9 +19,15 @@ export function isolatedVmPath(): string {
   return locate.path(folder)
 }
 
+/** It ends the process when it is loaded a second time. */
+const loaded = new Map<string, IsolatedVm>()
+
 export function loadIsolatedVm(path: string): IsolatedVm {
+  const before = loaded.get(path)
+  if (before) return before
   const native: { exports: { ivm?: IsolatedVm } } = { exports: {} }
   process.dlopen(native, path)
   if (!native.exports.ivm) throw new Error(`${path} is not isolated-vm`)
+  loaded.set(path, native.exports.ivm)
   return native.exports.ivm
 }

@@ -2,7 +2,7 @@
  * A guest in a real isolate, for tests and benches: set up, entered and read as the sandbox host does it, with the clock
  * in the test's hand.
  */
-import ivm from 'isolated-vm'
+import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
@@ -24,6 +24,9 @@ import {
   TIMER_FIRED,
 } from '../protocol.ts'
 import { makeBundles } from '../bundle-files.ts'
+import { isolatedVmPath, loadIsolatedVm } from '../isolated-vm.ts'
+
+const isolatedVm = loadIsolatedVm(isolatedVmPath())
 
 let bundle: string | undefined
 
@@ -121,7 +124,7 @@ export class GuestIsolate {
   readonly rejections: unknown[] = []
 
   constructor(source: string, code: string, setup: Partial<GuestSetup>) {
-    const isolate = new ivm.Isolate({ memoryLimit: 32 })
+    const isolate = new isolatedVm.Isolate({ memoryLimit: 32 })
     this.isolate = isolate
     const context = isolate.createContextSync()
     const guest = isolate
@@ -147,7 +150,7 @@ export class GuestIsolate {
     const answer = install.applySync(undefined, [
       define.derefInto() as never,
       JSON.stringify(given),
-      new ivm.ExternalCopy(shared).copyInto() as never,
+      new isolatedVm.ExternalCopy(shared).copyInto() as never,
     ])
     this.installed = JSON.parse(answer) as Installed
   }
