@@ -63,7 +63,7 @@ import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
 /** Answers of workers about their origins that are waited for. */
-const ORIGINS_MAX_MS = 2_000
+const ORIGINS_MAX_MS = 10_000
 
 export interface NodeParts {
   readonly config: Config

@@ -3,6 +3,7 @@
  *
  * Numbers are sums. The state is the worst that a worker sees, with how many see it up: an endpoint that flaps is seen differently.
  */
+import { EdgeError } from '../base/errors.ts'
 import type { FromWorker, SiteOrigin } from '../contract/messages.ts'
 import type { EndpointState } from '../contract/origin.ts'
 import type { EndpointSummary, OriginSummary } from '../control/origin-shapes.ts'
@@ -15,7 +16,7 @@ type Answer = Extract<FromWorker, { kind: 'origins' }>
 
 let lastId = 0
 
-/** A worker that does not answer in time is left out. */
+/** A worker that does not answer in time is left out. Fails with `worker-failed` if that is all of them. */
 export async function askOrigins(pool: WorkerPool, withinMs: number): Promise<OriginSummary[]> {
   const answers = await Promise.allSettled(
     pool.ready().map((worker) => {
@@ -24,7 +25,10 @@ export async function askOrigins(pool: WorkerPool, withinMs: number): Promise<Or
       return worker.ask({ kind: 'origins', id }, isAnswer, withinMs)
     }),
   )
-  return mergeOrigins(answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value.origins] : [])))
+  const told = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value.origins] : []))
+  if (told.length === 0)
+    throw new EdgeError('worker-failed', `no worker told of its origins within ${withinMs / 1000} s`)
+  return mergeOrigins(told)
 }
 
 /** One list a worker. */

@@ -33,6 +33,7 @@ test('the command tells which endpoint is up, which is down and why, and what is
           },
         },
         { hosts: ['shop.example.org'], origin: good.url },
+        { hosts: ['files.example.org'], root: import.meta.dirname },
       ],
     },
   })
@@ -83,6 +84,8 @@ test('the command tells which endpoint is up, which is down and why, and what is
     return true
   })
 
+  const files = await node.orla('origins', 'files.example.org')
+  assert.deepEqual([files.code, files.stdout], [0, 'no endpoints\n'], files.stderr)
   const none = await node.orla('origins', 'no.example.org')
   assert.equal(none.code, 1)
   assert.match(none.stderr, /there is no site no\.example\.org/)
