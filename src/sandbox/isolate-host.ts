@@ -87,11 +87,10 @@ export class IsolateHost {
     let timeoutMs = INSTALL_MS
     let timesOver = 0
     for (;;) {
-      const isolate = new this.#ivm.Isolate({
-        memoryLimit: unit.memoryMb,
-        // V8 lost control: nothing that runs after this is sound.
-        onCatastrophicError: () => process.abort(),
-      })
+      // Without `onCatastrophicError`: where a termination takes more than five seconds, which a machine that stands still is enough for,
+      // isolated-vm would call it from its timer's thread, and that ends the process with SIGSEGV. A process that V8 does not let
+      // go of is ended by its worker, and without memory it aborts by itself.
+      const isolate = new this.#ivm.Isolate({ memoryLimit: unit.memoryMb })
       const cpuStart = threadCpuUs()
       try {
         return this.#fill(isolate, unit, timeoutMs)
