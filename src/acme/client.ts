@@ -24,25 +24,39 @@ interface Answer {
   readonly json: Record<string, unknown>
 }
 
-const ANSWER_MAX_MS = 30_000
+/** How long it is waited for an authority, in milliseconds. */
+export interface AcmeTimes {
+  /** For one answer, whole. */
+  readonly answer: number
+  /** Between two looks at what it decides. */
+  readonly poll: number
+  /** For one decision. */
+  readonly decision: number
+}
+
+const TIMES: AcmeTimes = { answer: 30_000, poll: 1000, decision: 120_000 }
 const ANSWER_MAX_BYTES = 1_000_000
-const POLL_MS = 1000
-const ORDER_MAX_MS = 120_000
 const TRIES_MAX = 5
+/** Characters of what an authority says that are passed on. */
+const PROBLEM_MAX = 500
+/** RFC 8555 §8.1: the alphabet of base64url. It becomes part of a path. */
+const TOKEN = /^[\w-]{1,1000}$/
 
 export class AcmeClient {
   private readonly config: AcmeConfig
   private readonly accountKey: KeyObject
   private readonly ca: string | undefined
+  private readonly times: AcmeTimes
   private readonly jwk: Readonly<Record<string, string>>
   private urls: Record<string, unknown> = {}
   private nonce: string | undefined
   private account: string | undefined
 
-  constructor(config: AcmeConfig, accountKey: KeyObject, ca: string | undefined) {
+  constructor(config: AcmeConfig, accountKey: KeyObject, ca: string | undefined, times = TIMES) {
     this.config = config
     this.accountKey = accountKey
     this.ca = ca
+    this.times = times
     const { crv, kty, x, y } = createPublicKey(accountKey).export({ format: 'jwk' }) as Record<string, string>
     // In the order that RFC 7638 §3 wants for the thumbprint.
     this.jwk = { crv: crv!, kty: kty!, x: x!, y: y! }
@@ -59,10 +73,10 @@ export class AcmeClient {
       let state = await this.poll(orderUrl, ['ready', 'valid'])
       if (state.json['status'] === 'ready') {
         const csr = certificateRequest(name, key).toString('base64url')
-        await this.post(text(state.json['finalize']), { csr })
+        await this.post(text(state.json['finalize'], 'address to finalize the order at'), { csr })
         state = await this.poll(orderUrl, ['valid'])
       }
-      return (await this.post(text(state.json['certificate']), '')).text
+      return (await this.post(text(state.json['certificate'], 'address of the certificate'), '')).text
     } finally {
       publisher.withdraw(name)
     }
@@ -71,14 +85,13 @@ export class AcmeClient {
   private async authorise(url: string, name: string, publisher: ChallengePublisher): Promise<void> {
     const { json } = await this.post(url, '')
     if (json['status'] === 'valid') return
-    const challenge = (json['challenges'] as Record<string, unknown>[] | undefined)?.find(
-      ({ type }) => type === this.config.challenge,
-    )
-    if (challenge === undefined) fail(`no ${this.config.challenge} is offered for ${name}`)
-    const token = text(challenge!['token'])
+    const challenge = records(json['challenges']).find(({ type }) => type === this.config.challenge)
+    if (challenge === undefined) return fail(`no ${this.config.challenge} is offered for ${name}`)
+    const token = text(challenge['token'], 'token for its challenge')
+    if (!TOKEN.test(token)) fail(`the token of its challenge for ${name} is not in form`)
     const thumbprint = createHash('sha256').update(JSON.stringify(this.jwk)).digest('base64url')
     await publisher.publish(name, token, `${token}.${thumbprint}`)
-    await this.post(text(challenge!['url']), {})
+    await this.post(text(challenge['url'], 'address for its challenge'), {})
     await this.poll(url, ['valid'])
   }
 
@@ -110,15 +123,16 @@ export class AcmeClient {
   }
 
   private async poll(url: string, wanted: readonly string[]): Promise<Answer> {
-    for (let leftMs = ORDER_MAX_MS; leftMs > 0; leftMs -= POLL_MS) {
+    const end = performance.now() + this.times.decision
+    while (performance.now() < end) {
       const answer = await this.post(url, '')
       const status = String(answer.json['status'])
       if (wanted.includes(status)) return answer
       if (status !== 'pending' && status !== 'processing' && status !== 'ready')
         fail(`${status}: ${problemText(answer)}`)
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      await new Promise((resolve) => setTimeout(resolve, this.times.poll))
     }
-    return fail('it did not come to a decision in time')
+    return fail(`it did not come to a decision within ${this.times.decision / 1000} s`)
   }
 
   /** A signed message; the empty text asks for what is at the address (§6.3). */
@@ -154,10 +168,12 @@ export class AcmeClient {
   }
 
   private url(name: string): string {
-    return text(this.urls[name])
+    return text(this.urls[name], `${name} in its directory`)
   }
 
   private send(url: string, method: string, body?: string): Promise<Answer> {
+    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+      fail(`it gives "${url.slice(0, 80)}" for an address`)
     const request = url.startsWith('https:') ? requestHttps : requestHttp
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     const headers = {
@@ -170,22 +186,28 @@ export class AcmeClient {
       agent: false,
       ...(this.ca !== undefined && { ca: this.ca }),
     })
-    outgoing.setTimeout(ANSWER_MAX_MS, () => outgoing.destroy(new Error('no answer in time')))
-    outgoing.on('error', (error) =>
+    const failed = (error: Error) =>
       reject(
         new EdgeError(
           'acme-failed',
           `${new URL(url).host}: ${error.message || (error as NodeJS.ErrnoException).code}`,
         ),
-      ),
-    )
+      )
+    const timer = setTimeout(() => {
+      failed(new Error(`no whole answer within ${this.times.answer / 1000} s`))
+      outgoing.destroy()
+    }, this.times.answer)
+    outgoing.on('close', () => clearTimeout(timer))
+    outgoing.on('error', failed)
     outgoing.on('response', (incoming) => {
       let received = ''
       incoming.setEncoding('utf8').on('data', (piece: string) => {
         received += piece
-        if (received.length > ANSWER_MAX_BYTES) incoming.destroy(new Error('answer too long'))
+        if (received.length <= ANSWER_MAX_BYTES) return
+        failed(new Error(`its answer is longer than ${ANSWER_MAX_BYTES} bytes`))
+        incoming.destroy()
       })
-      incoming.on('error', (error) => reject(new EdgeError('acme-failed', error.message)))
+      incoming.on('error', failed)
       incoming.on('end', () => {
         const nonce = incoming.headers['replay-nonce']
         if (typeof nonce === 'string') this.nonce = nonce
@@ -212,15 +234,17 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 const list = (value: unknown): string[] =>
   Array.isArray(value) ? value.map(String) : fail('no authorisations')
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : fail('an address is missing'))
+const text = (value: unknown, what: string): string =>
+  typeof value === 'string' ? value : fail(`it gives no ${what}`)
+
+const records = (value: unknown): Record<string, unknown>[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'object' && one !== null) : []
 
 /** What the authority says went wrong: of the answer, or of the challenge in it. */
 function problemText({ json, status }: Answer): string {
-  const challenges = (json['challenges'] as { error?: { detail?: string } }[] | undefined) ?? []
-  const error =
-    challenges.find((challenge) => challenge.error)?.error ??
-    (json['error'] as { detail?: string } | undefined)
-  return String(error?.detail ?? json['detail'] ?? `it answered ${status}`)
+  const errors = [...records(json['challenges']).map(({ error }) => error), json['error'], json]
+  const detail = records(errors).find((error) => error['detail'] !== undefined)?.['detail']
+  return String(detail ?? `it answered ${status}`).slice(0, PROBLEM_MAX)
 }
 
 function fail(message: string): never {

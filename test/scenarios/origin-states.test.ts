@@ -33,7 +33,7 @@ test('the command tells which endpoint is up, which is down and why, and what is
           },
         },
         { hosts: ['shop.example.org'], origin: good.url },
-        { hosts: ['files.example.org'], root: import.meta.dirname },
+        { hosts: ['files.example.org'], static: { root: import.meta.dirname } },
       ],
     },
   })
