@@ -21,20 +21,15 @@ interface Figures {
 
 const figures = (stderr: string): Figures => JSON.parse(stderr.trim().split('\n').at(-1)!) as Figures
 
-test('sleep does not count: π with and without pauses takes the same CPU time', async () => {
-  const measure = async (sleepMs: number) => {
-    const { code, stdout, stderr } = await orla(['cputime', '--json', '--', NODE, PI, '10', String(sleepMs)])
-    assert.equal(code, 0, stderr)
-    assert.ok(stdout.startsWith('31415926535897932384626433832795'))
-    assert.equal(stdout.trim().length, 2800)
-    return figures(stderr)
-  }
-  const slow = await measure(200)
-  assert.ok(slow.wallNs >= 2_000_000_000, String(slow.wallNs))
-  const fast = await measure(0)
-  // Ten sleeps are two seconds; a loaded machine makes work dearer, but not by as much.
-  assert.ok(Math.abs(slow.cpuNs - fast.cpuNs) < 1_500_000_000, `${slow.cpuNs} and ${fast.cpuNs}`)
-  assert.ok(slow.cpuNs > 10_000_000 && slow.cpuNs % 1_000_000 !== 0, 'nanoseconds, not ticks')
+test('sleep does not count: the CPU time of π with pauses is its wall time without them, at most', async () => {
+  const { code, stdout, stderr } = await orla(['cputime', '--json', '--', NODE, PI, '10', '200'])
+  assert.equal(code, 0, stderr)
+  assert.ok(stdout.startsWith('31415926535897932384626433832795'))
+  assert.equal(stdout.trim().length, 2800)
+  const { cpuNs, wallNs } = figures(stderr)
+  // Ten sleeps are two seconds. Node's other threads work at the same time, a little.
+  assert.ok(wallNs - cpuNs > 1_500_000_000, `${cpuNs} of ${wallNs}`)
+  assert.ok(cpuNs > 10_000_000 && cpuNs % 1_000_000 !== 0, 'nanoseconds, not ticks')
 })
 
 test('children that were waited for are told apart from the command itself', async () => {

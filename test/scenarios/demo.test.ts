@@ -42,7 +42,8 @@ test('every command that the demo prints does what it says', async (t) => {
   for (const { say, command, expect } of demoSteps({ edge, folder })) {
     await t.test(say, () => {
       assert.ok(text.includes(`\n  # ${say}\n  ${command}\n`), 'it is printed as a line to paste')
-      assert.match(shell(command, environment), expect, command)
+      const output = shell(command, environment)
+      assert.match(output, expect, `${command}\n${output}`)
     })
   }
   await t.test('the looping unit is told by the tail, and stays out until a new version comes', async () => {

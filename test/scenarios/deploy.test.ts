@@ -73,7 +73,7 @@ test('what does not build, check or load is refused with its place, and what was
       /at most 1 MB/,
     ],
   ] as const) {
-    const answer = await node.api('PUT', '/v1/units/page', { source })
+    const answer = await node.api('PUT', '/v1/units/page', { source, timeoutMs: 240_000 })
     assert.equal(answer.status, 422, `${what}: ${answer.text}`)
     const problem = JSON.parse(answer.text) as { detail: string; problems: object[] }
     assert.match(`${problem.detail} ${JSON.stringify(problem.problems)}`, says, what)
