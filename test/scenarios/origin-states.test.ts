@@ -71,7 +71,7 @@ test('the command tells which endpoint is up, which is down and why, and what is
   })
   for (const finish of held) finish()
   assert.equal((await answer).text, 'held')
-  await eventually(async () => (await origins()).length === 2)
+  await eventually(async () => (await origins()).length === 3)
 
   // A token that is limited to a site sees its origin alone.
   const made = await node.orla('tokens', 'new', 'shop', '--role', 'read', '--site', 'shop.example.org')

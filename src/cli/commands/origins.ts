@@ -24,7 +24,7 @@ export const command: Command = {
     const all = (await client.call('GET', '/v1/origins')) as OriginSummary[]
     const [site] = args.operands
     const found = site === undefined ? all : all.filter((origin) => origin.site === site)
-    // A site of files has no endpoints; of one that is not there the control plane says so.
+    // It may be new. Of one that is not there the control plane says so.
     if (site !== undefined && found.length === 0)
       await client.call('GET', `/v1/sites/${encodeURIComponent(site)}`)
     terminal.print(args.flag('json') ? JSON.stringify(found) : listText(found))
