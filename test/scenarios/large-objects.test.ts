@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -43,7 +43,11 @@ test('a cache of large objects', async (t) => {
     if (request.headers['if-none-match'] === etag) response.writeHead(304, headers).end()
     else response.writeHead(200, { ...headers, 'content-length': BODY.length }).end(BODY)
   })
-  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: { ram: '32mb' } }] } })
+  // One client reads nothing for as long as it takes others to fetch a dozen objects.
+  const edge = { limits: PATIENT }
+  const node = await startNode(t, {
+    config: { edge, sites: [{ origin: origin.url, cache: { ram: '32mb' } }] },
+  })
 
   await t.test('is exact for many clients at once, the first and all that follow', async () => {
     const answers = await Promise.all(Array.from({ length: 12 }, () => node.request('/one')))
@@ -80,7 +84,9 @@ test('a cache of large objects', async (t) => {
     const entries = Number(/orla_cache_entries\S* (\d+)/.exec((await node.api('GET', '/metrics')).text)?.[1])
     assert.ok(entries > 2 && entries < 7, `${entries}`)
     // One that was evicted is still being sent to the client that has stopped reading.
-    await eventually(() => filesOf(node) === entries + 1)
+    await eventually(() => filesOf(node) === entries + 1, {
+      what: () => `${filesOf(node)} files of ${entries} entries and one more`,
+    })
     reading.socket.resume()
     assert.equal(digest(await reading.readBytes(BODY.length)), DIGEST)
     await eventually(() => filesOf(node) === entries)
