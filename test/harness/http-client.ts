@@ -48,6 +48,9 @@ export function ask(url: string | URL, options: Ask = {}): Promise<Answer> {
     )
     outgoing.setTimeout(timeoutMs, () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)))
     outgoing.on('error', reject)
+    // Node says nothing of the body of a method that seldom has one.
+    const isFramed = outgoing.hasHeader('transfer-encoding') || outgoing.hasHeader('content-length')
+    if (body !== undefined && !isFramed) outgoing.setHeader('content-length', Buffer.byteLength(body))
     outgoing.end(body)
   })
 }
