@@ -33,7 +33,7 @@ import { requestIdOf } from './http/request-id.ts'
 import { traceExchange } from './http/request-trace.ts'
 import { beginSpans } from './http/tracing/request-spans.ts'
 import { HttpServer } from './http/server.ts'
-import type { Site } from './http/sites.ts'
+import { asksForPlain, type Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
 import { TlsMetrics } from './http/tls-metrics.ts'
@@ -297,13 +297,13 @@ function buildSite(
     compress: site.compress && new Compression(site.compress),
     // Each worker has a cache of its own: together they hold what the site was given.
     cache:
-      keeps('cache') && keeps('compress')
+      keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
         ? before!.cache
         : site.cache &&
           new ResponseCache({
             bytesMax: Math.floor(site.cache.ram / config.edge.workers),
             objectBytesMax: site.cache.objectBytes,
-            asksForPlain: site.compress !== undefined,
+            asksForPlain: asksForPlain(site),
           }),
   }
 }

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts'
 import { addHopFields } from './forwarding/hop.ts'
 import { maxForwards } from './forwarding/max-forwards.ts'
 import { requestIdOf } from './request-id.ts'
+import { asksForPlain } from './sites.ts'
 import { traceOf, traceParentText } from './trace-context.ts'
 
 export function onwardHeaders(exchange: Exchange): string[] {
@@ -29,11 +30,9 @@ export function onwardHeaders(exchange: Exchange): string[] {
   })
 }
 
-/** Filters read plain bodies, and one plain copy is compressed for all; but files that lie there compressed are better than what we would make. */
-function wantsPlain({ plan, site }: Exchange): boolean {
-  if (plan.bodyFilter.length > 0) return true
-  return site!.compress !== undefined && site!.config.static === undefined
-}
+/** Filters read plain bodies. */
+const wantsPlain = ({ plan, site }: Exchange): boolean =>
+  plan.bodyFilter.length > 0 || asksForPlain(site!.config)
 
 function replace(headers: string[], name: string, value: string): void {
   remove(headers, name)

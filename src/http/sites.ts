@@ -24,6 +24,13 @@ export interface Site {
   readonly accessLog: AccessLog | undefined
 }
 
+/**
+ * Whether its origin is asked for plain bodies: one copy of them is compressed for all. But files that lie there compressed are better than
+ * what we would make.
+ */
+export const asksForPlain = ({ compress, static: files }: SiteConfig): boolean =>
+  compress !== undefined && files === undefined
+
 export class SiteTable {
   private readonly exact = new Map<string, Site>()
   /** `.example.com` for `*.example.com`, longest first. */

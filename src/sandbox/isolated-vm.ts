@@ -20,14 +20,13 @@ export function isolatedVmPath(): string {
 }
 
 /** It ends the process when it is loaded a second time. */
-const loaded = new Map<string, IsolatedVm>()
+let loaded: IsolatedVm | undefined
 
 export function loadIsolatedVm(path: string): IsolatedVm {
-  const before = loaded.get(path)
-  if (before) return before
+  if (loaded) return loaded
   const native: { exports: { ivm?: IsolatedVm } } = { exports: {} }
   process.dlopen(native, path)
   if (!native.exports.ivm) throw new Error(`${path} is not isolated-vm`)
-  loaded.set(path, native.exports.ivm)
-  return native.exports.ivm
+  loaded = native.exports.ivm
+  return loaded
 }

@@ -64,6 +64,9 @@ export interface TestNode {
 
 const TOKEN = 'test'
 
+/** In the body of a change: on a starved machine a first deploy takes more than the half minute that a change has. */
+export const WITH_TIME = { timeoutMs: 240_000 } as const
+
 /** `edge.limits` where no connection is to end over time: a machine may stand still for seconds, and for some of them one after another. */
 export const PATIENT = { idle: '10m', head: '10m', body: '10m', handshake: '10m' } as const
 
@@ -114,7 +117,7 @@ function nodeFrom(command: RunningCommand, folder: string): TestNode {
     api,
     request: (path, options) => ask(url + path, options),
     async deploy(name, source, body = {}) {
-      const answer = await api('PUT', `/v1/units/${name}`, { source, timeoutMs: 240_000, ...body })
+      const answer = await api('PUT', `/v1/units/${name}`, { source, ...WITH_TIME, ...body })
       if (answer.status !== 200) throw new Error(`${name} was refused (${answer.status}): ${answer.text}`)
       return JSON.parse(answer.text) as ChangeResult
     },

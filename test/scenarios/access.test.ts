@@ -5,11 +5,8 @@ import type { AuditLine, MadeToken } from '../../src/control/access-shapes.ts'
 import type { ProblemDetails, UnitSummary } from '../../src/control/shapes.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Answer, ask } from '../harness/http-client.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { startNode, type TestNode, WITH_TIME } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
-
-/** A change may take as long as a machine without time makes it: what comes too late for its answer is answered with 504. */
-const PATIENT = { timeoutMs: 240_000 }
 
 const unit = (hosts: string, more = '') =>
   `export default { hosts: [${hosts}], ${more} content: () => new Response('unit') }`
@@ -80,11 +77,11 @@ test('each role may what it says, on every route, and the refusal names the role
   }
   assert.ok(refused > 30, String(refused))
   assert.equal((await calls.get('read')!('GET', '/v1/units')).status, 200)
-  const deployed = await calls.get('deploy')!('PUT', '/v1/units/u', { source: unit("'*'"), ...PATIENT })
+  const deployed = await calls.get('deploy')!('PUT', '/v1/units/u', { source: unit("'*'"), ...WITH_TIME })
   assert.equal(deployed.status, 200, deployed.text)
   const inline = await calls.get('deploy')!('PUT', '/v1/units/v', {
     source: unit("'*'", "isolation: 'inline',"),
-    ...PATIENT,
+    ...WITH_TIME,
   })
   assert.equal(inline.status, 403, inline.text)
   const files = { hosts: ['f'], origin: { endpoints: ['https://127.0.0.1:1'], tls: { ca: '/etc/hostname' } } }
@@ -123,12 +120,12 @@ test('a token that is limited to sites stays within them, whichever way it tries
   const refuses = async (what: RegExp, ...args: Parameters<Call>) => {
     const [method, path, body] = args
     const isDeploy = method === 'PUT' && path.startsWith('/v1/units/')
-    const answer = await call(method, path, isDeploy ? { ...(body as object), ...PATIENT } : body)
+    const answer = await call(method, path, isDeploy ? { ...(body as object), ...WITH_TIME } : body)
     assert.equal(answer.status, 403, `${method} ${path}: ${answer.text}`)
     assert.match(problemOf(answer).detail, what)
   }
   const deploys = async (name: string, source: string, more: object = {}) => {
-    const answer = await call('PUT', `/v1/units/${name}`, { source, ...more, ...PATIENT })
+    const answer = await call('PUT', `/v1/units/${name}`, { source, ...more, ...WITH_TIME })
     assert.equal(answer.status, 200, answer.text)
   }
   await deploys('mine', unit("'a.example.org'"))
@@ -193,7 +190,8 @@ test('a token that is limited to sites stays within them, whichever way it tries
       { hosts: ['zz'], origin },
     ],
   })
-  assert.equal((await call('PUT', '/v1/sites/a.example.org?timeoutMs=240000', { origin })).status, 200)
+  const set = await call('PUT', `/v1/sites/a.example.org?timeoutMs=${WITH_TIME.timeoutMs}`, { origin })
+  assert.equal(set.status, 200, set.text)
   for (const [method, path] of [
     ['POST', '/v1/disable'],
     ['GET', '/v1/kv'],
@@ -297,8 +295,8 @@ test('the audit log says who changed what, and who was refused, and is kept over
   )
   const token = made.stdout.trim()
   const call = callWith(node, token)
-  await call('PUT', '/v1/units/mine', { source: unit("'a.example.org'"), ...PATIENT })
-  await call('PUT', '/v1/units/mine', { source: unit("'*'"), ...PATIENT })
+  await call('PUT', '/v1/units/mine', { source: unit("'a.example.org'"), ...WITH_TIME })
+  await call('PUT', '/v1/units/mine', { source: unit("'*'"), ...WITH_TIME })
   await call('GET', '/v1/units')
   await callWith(node, 'wrong')('PUT', '/v1/units/mine', {})
   assert.match((await node.orla('tokens')).stdout, /ci +[0-9a-f]{16} +deploy +a\.example\.org +valid/)

@@ -22,11 +22,15 @@ interface Figures {
 const figures = (stderr: string): Figures => JSON.parse(stderr.trim().split('\n').at(-1)!) as Figures
 
 test('sleep does not count: the CPU time of π with pauses is its wall time without them, at most', async () => {
+  const idle = await orla(['cputime', '--json', '--', 'sleep', '3'])
+  assert.ok(figures(idle.stderr).wallNs >= 3_000_000_000, idle.stderr)
+  assert.ok(figures(idle.stderr).cpuNs < 1_000_000_000, idle.stderr)
   const { code, stdout, stderr } = await orla(['cputime', '--json', '--', NODE, PI, '10', '200'])
   assert.equal(code, 0, stderr)
   assert.ok(stdout.startsWith('31415926535897932384626433832795'))
   assert.equal(stdout.trim().length, 2800)
   const { cpuNs, wallNs } = figures(stderr)
+  assert.ok(wallNs >= 2_000_000_000, String(wallNs))
   // Ten sleeps are two seconds. Node's other threads work at the same time, a little.
   assert.ok(wallNs - cpuNs > 1_500_000_000, `${cpuNs} of ${wallNs}`)
   assert.ok(cpuNs > 10_000_000 && cpuNs % 1_000_000 !== 0, 'nanoseconds, not ticks')

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { startNode, type TestNode, WITH_TIME } from '../harness/node.ts'
 
 const TWO_WORKERS = { config: { edge: { workers: 2 } } }
 
@@ -73,7 +73,7 @@ test('what does not build, check or load is refused with its place, and what was
       /at most 1 MB/,
     ],
   ] as const) {
-    const answer = await node.api('PUT', '/v1/units/page', { source, timeoutMs: 240_000 })
+    const answer = await node.api('PUT', '/v1/units/page', { source, ...WITH_TIME })
     assert.equal(answer.status, 422, `${what}: ${answer.text}`)
     const problem = JSON.parse(answer.text) as { detail: string; problems: object[] }
     assert.match(`${problem.detail} ${JSON.stringify(problem.problems)}`, says, what)

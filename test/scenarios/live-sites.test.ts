@@ -8,7 +8,7 @@ import type { ConfigInput, SiteInput } from '../../src/config/schema.ts'
 import type { ReloadResult, SiteChange, SiteSummary } from '../../src/control/shapes.ts'
 import { eventually } from '../harness/eventually.ts'
 import { ask } from '../harness/http-client.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { startNode, type TestNode, WITH_TIME } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { rounds } from '../harness/rounds.ts'
 
@@ -21,9 +21,7 @@ const hello = (t: TestContext, name: string) =>
 const from = (node: TestNode, host: string) =>
   node.request('/', { headers: { host } }).then(({ status, text }) => (status === 200 ? text : status))
 
-/** A change may take as long as a machine without time makes it. */
-const PATIENT = { timeoutMs: 240_000 }
-const PATIENTLY = `?timeoutMs=${PATIENT.timeoutMs}`
+const PATIENTLY = `?timeoutMs=${WITH_TIME.timeoutMs}`
 
 /** The file of the node as the harness wrote it, with other sites or keys. */
 async function writeConfig(node: TestNode, more: ConfigInput, how: 'write' | 'rename' = 'write') {
@@ -93,7 +91,7 @@ test('sites are set, shown, changed and removed live, by command and API, and ou
   assert.equal(await from(node, 'b.example.org'), 'one')
 
   await json<SiteChange>(node.api('PUT', `/v1/sites/c.example.org${PATIENTLY}`, { origin: two.url }))
-  const removed = await json<SiteChange>(node.api('DELETE', '/v1/sites/a.example.org', PATIENT))
+  const removed = await json<SiteChange>(node.api('DELETE', '/v1/sites/a.example.org', WITH_TIME))
   assert.deepEqual(removed.removed, ['a.example.org'])
   const state = async (at: TestNode) => [
     await from(at, 'a.example.org'),
@@ -117,7 +115,7 @@ test('what is wrong with a site is told, all of it, and nothing changes', async 
   const one = await hello(t, 'one')
   const node = await startNode(t, { config: { sites: [{ hosts: ['a.example.org'], origin: one.url }] } })
   const refuses = async (sites: readonly object[], ...says: RegExp[]) => {
-    const { status, text } = await node.api('POST', '/v1/sites', { sites, ...PATIENT })
+    const { status, text } = await node.api('POST', '/v1/sites', { sites, ...WITH_TIME })
     assert.equal(status, 400, text)
     const { code, detail } = JSON.parse(text) as { code: string; detail: string }
     assert.equal(code, 'config-invalid')
@@ -280,7 +278,7 @@ test('requests finish on the site they started with; caches and kept connections
 
   await node.orla('sites', 'set', 'slow', '--origin', other.url)
   assert.equal(await from(node, 'slow'), 'other')
-  await json<SiteChange>(node.api('DELETE', '/v1/sites/slow', PATIENT))
+  await json<SiteChange>(node.api('DELETE', '/v1/sites/slow', WITH_TIME))
   assert.equal(await from(node, 'slow'), 404)
   held.resolve()
   assert.equal((await answer).text, 'begun and done')
@@ -311,7 +309,7 @@ test('no request fails while sites change under load, and each sees one whole se
     }
   })
   for (const turn of rounds(40, 8)) {
-    const body = { sites: sites(turn % 2 ? one.url : two.url), ...PATIENT }
+    const body = { sites: sites(turn % 2 ? one.url : two.url), ...WITH_TIME }
     const { changed, live } = await json<SiteChange>(node.api('PUT', '/v1/sites', body))
     assert.deepEqual([changed, live.workers], [['a', 'b'], 2])
     const now = turn % 2 ? 'one' : 'two'
@@ -356,7 +354,7 @@ test('a thousand sites are set at once, and one of them is changed without sendi
     hosts: [`s${index}.example.org`],
     origin: two.url,
   }))
-  const { added } = await json<SiteChange>(node.api('POST', '/v1/sites', { sites, ...PATIENT }))
+  const { added } = await json<SiteChange>(node.api('POST', '/v1/sites', { sites, ...WITH_TIME }))
   assert.equal(added.length, 1000)
   assert.deepEqual([await from(node, 's999.example.org'), await from(node, 'x')], ['two', 'one'])
   await json<SiteChange>(node.api('PUT', `/v1/sites/s500.example.org${PATIENTLY}`, { origin: one.url }))

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { orla } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
-import { startNode } from '../harness/node.ts'
+import { startNode, WITH_TIME } from '../harness/node.ts'
 
 const SOURCE = `export default {
   paths: ['/hi'],
@@ -54,7 +54,7 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
     ['hi', SOURCE.replace('/hi', '/*')],
     ['ho', SOURCE],
   ] as const) {
-    const body = { source, entry: 'hi.ts', signature, timeoutMs: 240_000 }
+    const body = { source, entry: 'hi.ts', signature, ...WITH_TIME }
     const answer = await node.api('PUT', `/v1/units/${name}`, body)
     assert.equal(answer.status, 422, answer.text)
     assert.match(answer.text, /is not of its name, code and manifest/)

@@ -4,7 +4,7 @@ import { connect, constants } from 'node:http2'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { eventually } from '../harness/eventually.ts'
-import { PATIENT, startNode } from '../harness/node.ts'
+import { PATIENT, startNode, WITH_TIME } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 import { rounds } from '../harness/rounds.ts'
@@ -154,7 +154,7 @@ test('answers that units stream', async (t) => {
     const filtered = await node.request('/s/events')
     assert.equal(filtered.headers['x-filtered'], 'yes')
     assert.equal(filtered.text, 'DATA: 0\n\nDATA: 1\n\nDATA: 2\n\nDATA: 3\n\nDATA: 4\n\n')
-    await node.api('DELETE', '/v1/units/upper', { timeoutMs: 240_000 })
+    await node.api('DELETE', '/v1/units/upper', WITH_TIME)
   })
 
   await t.test("in the origin's place it streams into the cache too, unless it breaks off", async () => {
