@@ -11,6 +11,7 @@ import type { ServerConnection } from './connection.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import { eventually } from '../../test/harness/eventually.ts'
 import { CidrSet } from '../base/cidr.ts'
+import { acknowledgedBytes } from '../base/tcp-info.ts'
 import { openListenSocket } from '../base/listen-socket.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { HttpServer } from './server.ts'
@@ -359,6 +360,39 @@ describe('stored bodies', () => {
     await closed
     assert.ok(all > stored.length, `${all}`)
     stored.release()
+  })
+})
+
+describe('a large answer in one piece', () => {
+  test('goes on for a client that reads slowly, and is cut where it stops', async () => {
+    const asked = Promise.withResolvers<ServerConnection>()
+    onRequest = (connection) => {
+      connection.sendWhole('HTTP/1.1 200 OK\r\ncontent-length: 16000000\r\n', Buffer.alloc(16_000_000))
+      asked.resolve(connection)
+    }
+    const client = connect(port, '127.0.0.1', () => client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    client.on('error', () => {})
+    client.on('data', () => client.pause())
+    const { socket } = await asked.promise
+    for (let pauses = 0; pauses < 3; pauses += 1) {
+      const before = acknowledgedBytes(socket)
+      await eventually(() => client.resume() && acknowledgedBytes(socket) !== before, { everyMs: 1 })
+      await pass(1.1 * LIMITS.body)
+      assert.ok(!socket.destroyed && socket.writableNeedDrain, `it was cut in pause ${pauses}`)
+    }
+    let taken = acknowledgedBytes(socket)
+    await eventually(
+      () => {
+        const before = taken
+        taken = acknowledgedBytes(socket)
+        return taken === before
+      },
+      { everyMs: 50 },
+    )
+    await pass(1.1 * LIMITS.body)
+    await pass(1.1 * LIMITS.body)
+    assert.ok(socket.destroyed)
+    client.destroy()
   })
 })
 

@@ -7,6 +7,7 @@
  * Deadlines are numbers that the server's sweep compares, not timers: a timer a request would cost more than the parse.
  */
 import type { Socket } from 'node:net'
+import { acknowledgedBytes } from '../base/tcp-info.ts'
 import type { ClientCertificate } from '../contract/tls.ts'
 import type { HeaderList, RequestHead, WireProblem } from '../wire/http1/message.ts'
 import { HeadMemo, parseRequestHead } from '../wire/http1/request-parser.ts'
@@ -51,6 +52,8 @@ export class ServerConnection implements ClientConnection, Held {
   private isLingering = false
   private hasClientEnded = false
   private deadline: number
+  /** What the client had taken when it was last given time to take more. */
+  private acknowledged: bigint | undefined
   /** Who is at its other end; set with the first request. */
   peer: Peer | undefined
 
@@ -233,7 +236,7 @@ export class ServerConnection implements ClientConnection, Held {
   sendStored(head: string, body: StoredBody, onSent: () => void): void {
     this.hasSentHead = true
     this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
-      onStall: () => (this.deadline = this.host.nowMs + this.host.limits.body),
+      onStall: () => this.waitForClient(),
       onSent: () => {
         this.writer.tell(this.inProgress)
         onSent()
@@ -263,7 +266,7 @@ export class ServerConnection implements ClientConnection, Held {
 
   sendChunk(chunk: Buffer): boolean {
     const isFlowing = this.writer.sendChunk(chunk)
-    if (!isFlowing) this.deadline = this.host.nowMs + this.host.limits.body
+    if (!isFlowing) this.waitForClient()
     return isFlowing
   }
 
@@ -313,7 +316,8 @@ export class ServerConnection implements ClientConnection, Held {
     this.request = undefined
     const { limits, nowMs } = this.host
     const isFull = this.socket.writableNeedDrain
-    this.deadline = nowMs + (isFull ? limits.body : limits.idle)
+    if (isFull) this.waitForClient()
+    else this.deadline = nowMs + limits.idle
     if (isFull || this.isConsuming) return
     if (this.leftover !== undefined || this.isPaused || this.hasClientEnded) this.consumeLeftover()
   }
@@ -324,7 +328,8 @@ export class ServerConnection implements ClientConnection, Held {
     this.request = undefined
     this.consumer = undefined
     this.leftover = undefined
-    this.deadline = this.host.nowMs + (this.socket.writableNeedDrain ? this.host.limits.body : LINGER_MS)
+    if (this.socket.writableNeedDrain) this.waitForClient()
+    else this.deadline = this.host.nowMs + LINGER_MS
     this.resumeBody()
     this.socket.end()
     if (this.hasClientEnded) this.socket.destroySoon()
@@ -344,7 +349,9 @@ export class ServerConnection implements ClientConnection, Held {
   checkDeadline(nowMs: number): void {
     if (nowMs < this.deadline) return
     if (this.socket.writableNeedDrain && this.body === undefined) {
-      this.socket.destroy()
+      // A large piece leaves bit by bit, and Node tells only when all of it has left.
+      if (acknowledgedBytes(this.socket) !== this.acknowledged) this.waitForClient()
+      else this.socket.destroy()
     } else if (this.request === undefined && this.leftover !== undefined && !this.isLingering) {
       this.refuse(408, 'the head of the request did not arrive in time')
     } else if (this.body !== undefined && this.consumer !== undefined) {
@@ -354,6 +361,12 @@ export class ServerConnection implements ClientConnection, Held {
     } else {
       this.socket.destroy()
     }
+  }
+
+  /** The client has taken all that it takes for now, and is given a time to take some more. */
+  private waitForClient(): void {
+    this.acknowledged = acknowledgedBytes(this.socket)
+    this.deadline = this.host.nowMs + this.host.limits.body
   }
 
   /** Ends a connection on which nothing is in progress and no part of a request has come. */
