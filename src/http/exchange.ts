@@ -347,7 +347,7 @@ export class Exchange implements Answering, LoggedRequest {
     this.node.metrics.countRequest(this.answered!.status, this.answered!.source, durationMs)
   }
 
-  /** It is over, with all that passed: notes it, and lets the `log` units run. */
+  /** It is over, answered or not: notes it, and lets the `log` units run. */
   tell(): void {
     const { node } = this
     this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
@@ -392,9 +392,6 @@ export class Exchange implements Answering, LoggedRequest {
     this.gone = true
     this.node.metrics.countAborted()
     this.flow?.onGone()
-    this.letGo()
-    this.spans?.end()
-    this.onTrace?.(this)
-    this.accessLog?.write(this, this.node.now(), this.node.monotonic() - this.startedMs)
+    this.tell()
   }
 }

@@ -1,7 +1,7 @@
 /** The name of one request, for logs of all who handle it: 32 hexadecimal digits, or what a trusted proxy calls it. */
 import { randomFillSync } from 'node:crypto'
 import { headerValue } from '../wire/http1/message.ts'
-import type { Exchange } from './exchange.ts'
+import type { LoggedRequest } from './access-log/logged-request.ts'
 
 /** Who is told the id of a request. */
 export interface RequestIdUse {
@@ -27,10 +27,10 @@ export function randomHex(bytes: number): string {
 const WELL_FORMED = /^[\w.:;=+/@~-]{1,128}$/
 
 /** The id that a trusted proxy gave, if it is well-formed; else a new one. Always the same for a request. */
-export function requestIdOf(exchange: Exchange): string {
-  if (exchange.id !== undefined) return exchange.id
-  const isTrusted = exchange.connection.peer?.isTrusted === true
-  const given = isTrusted ? headerValue(exchange.head.headers, 'x-request-id') : undefined
-  exchange.id = given !== undefined && WELL_FORMED.test(given) ? given : randomHex(16)
-  return exchange.id
+export function requestIdOf(request: Pick<LoggedRequest, 'connection' | 'head' | 'id'>): string {
+  if (request.id !== undefined) return request.id
+  const { connection, head } = request
+  const given = head && connection.peer?.isTrusted ? headerValue(head.headers, 'x-request-id') : undefined
+  request.id = given !== undefined && WELL_FORMED.test(given) ? given : randomHex(16)
+  return request.id
 }

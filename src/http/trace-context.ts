@@ -1,6 +1,7 @@
 /** Reads `traceparent` (W3C Trace Context §3.2): which trace a request belongs to, and under which span. */
 
 import { headerValues, type RequestHead } from '../wire/http1/message.ts'
+import type { LoggedRequest } from './access-log/logged-request.ts'
 import type { Exchange } from './exchange.ts'
 import { randomHex } from './request-id.ts'
 
@@ -20,9 +21,6 @@ function parseTraceParent(text: string | undefined): TraceParent | undefined {
   if (traceId === undefined || (text.startsWith('00') && text.length !== 55)) return undefined
   return { traceId, spanId: spanId!, isSampled: (Number.parseInt(flags!, 16) & 1) === 1 }
 }
-
-/** Empty where there is none. */
-export const traceIdOf = (text: string | undefined): string => parseTraceParent(text)?.traceId ?? ''
 
 /** This hop's place in a trace. */
 export interface TraceContext {
@@ -56,8 +54,11 @@ export const claimedParent = ({ headers }: RequestHead): TraceParent | undefined
 const STATE_MAX = 512
 
 /** As this hop of the trace that a trusted proxy brings. */
-export function continuedTrace({ connection, head }: Exchange): TraceContext | undefined {
-  if (connection.peer?.isTrusted !== true) return undefined
+export function continuedTrace({
+  connection,
+  head,
+}: Pick<LoggedRequest, 'connection' | 'head'>): TraceContext | undefined {
+  if (head === undefined || connection.peer?.isTrusted !== true) return undefined
   const parent = claimedParent(head)
   if (parent === undefined) return undefined
   const state = headerValues(head.headers, 'tracestate') ?? ''

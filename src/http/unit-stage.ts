@@ -8,6 +8,7 @@ import { httpDate } from './http-date.ts'
 import { lengthGiven, UnitBodyFlow } from './unit-body-flow.ts'
 import { requestEdits, UnitTrip, type Answered, type Continuation, type Next } from './unit-trip.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
+import { statusOf } from './access-log/logged-request.ts'
 
 /** How long the parts of a request took, for `edge.timing`. */
 export interface UnitTiming {
@@ -73,7 +74,7 @@ const LOG: Continuation = {
 /** Lets `log` units see what was answered. Nothing waits for them. */
 export function logExchange(exchange: Exchange): void {
   const { node, plan } = exchange
-  const response = `${exchange.answered!.status}\n${exchange.finalFields}`
+  const response = `${statusOf(exchange)}\n${exchange.finalFields}`
   const edits = requestEdits(exchange.edits)
   node.runner.run(new UnitTrip(exchange, plan.log, edits, response, '', timedMeta(exchange), LOG))
 }

@@ -97,10 +97,20 @@ test('bytes are those of the wire, in both directions', async (t) => {
   assert.deepEqual(line, { bytesReceived: asked.length, bytesSent: answer.length, bodyBytesSent: 5000 })
 })
 
-test('clients that leave and bytes that are no request have lines', async (t) => {
+test('clients that leave and bytes that are no request have lines, and log units see who left', async (t) => {
   const origin = await startOrigin(t, () => {})
   const node = await startNode(t, {
     config: { edge: { accessLog: 'access.log' }, sites: [{ origin: origin.url }] },
+    units: {
+      seen: `export default {
+        paths: ['/gone', '/seen'],
+        content: async (request, edge) =>
+          request.path === '/seen' ? new Response(await edge.kv.get('seen')) : undefined,
+        async log(request, response, edge) {
+          if (request.path === '/gone') await edge.kv.put('seen', 'with ' + response.status)
+        },
+      }`,
+    },
   })
   const port = Number(new URL(node.url).port)
   const gone = connect(port, '127.0.0.1', () => gone.write('GET /gone HTTP/1.1\r\nHost: a\r\n\r\n'))
@@ -109,9 +119,10 @@ test('clients that leave and bytes that are no request have lines', async (t) =>
   gone.resetAndDestroy()
   const [left] = await lines(node, 1)
   assert.deepEqual([left!['status'], left!['aborted'], left!['target']], [499, true, '/gone'])
+  await eventually(async () => (await node.request('/seen')).text === 'with 499')
   const rude = connect(port, '127.0.0.1', () => rude.write('{"forged":1}\n\r\n\r\n'))
   rude.on('error', () => {})
-  const [, bad] = await lines(node, 2)
+  const bad = await eventually(() => linesOf(node).find(({ status }) => status === 400))
   assert.deepEqual([bad!['status'], bad!['source'], bad!['method']], [400, 'edge', undefined])
 })
 

@@ -66,7 +66,7 @@ async function linesOf(
 test('a line in JSON tells the request, its answer and what it took', async (t) => {
   const head =
     'GET /a?b=c HTTP/1.1\r\nHost: Example.org:8080\r\nReferer: https://example.org/\r\nUser-Agent: curl/8\r\n\r\n'
-  const [line] = await linesOf(t, {}, [requestOf(head)])
+  const [line] = await linesOf(t, {}, [requestOf(head, { id: 'a-1' })])
   assert.deepEqual(JSON.parse(line!), {
     time: '2026-11-26T10:54:40.007Z',
     client: '192.0.2.7',
@@ -85,19 +85,32 @@ test('a line in JSON tells the request, its answer and what it took', async (t) 
     upstreamResponseMs: 12.346,
     cache: 'uri-miss',
     site: 'example.org',
+    requestId: 'a-1',
     referer: 'https://example.org/',
     userAgent: 'curl/8',
   })
 })
 
 test('fields are told in the order that was asked for, headers among them', async (t) => {
-  const fields = ['requestId', 'worker', 'request:X-Two', 'response:X-A', 'response:content-type', 'path']
-  const request = requestOf('GET /p?q HTTP/1.1\r\nHost: a\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n')
+  const fields = ['upstream', 'worker', 'request:X-Two', 'response:X-A', 'response:content-type', 'path']
+  const head = 'GET /p?q HTTP/1.1\r\nHost: a\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n'
+  const request = requestOf(head, { upstream: '' })
   const [line] = await linesOf(t, { fields }, [request])
   assert.equal(
     line,
-    '{"requestId":null,"worker":1,"request:x-two":"1, 2","response:x-a":"1, 2","response:content-type":"text/plain","path":"/p"}',
+    '{"upstream":null,"worker":1,"request:x-two":"1, 2","response:x-a":"1, 2","response:content-type":"text/plain","path":"/p"}',
   )
+})
+
+test('the id of a request and of its trace are those of a trusted proxy, or its own', async (t) => {
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const head = `GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: given\r\nTraceparent: 00-${traceId}-00f067aa0ba902b7-01\r\n\r\n`
+  const by = (isTrusted: boolean) =>
+    requestOf(head, { connection: { socket: {} as Socket, peer: { isTrusted } } })
+  const lines = await linesOf(t, { fields: ['requestId', 'traceId'] }, [by(true), by(false), by(false)])
+  assert.equal(lines[0], `{"requestId":"given","traceId":"${traceId}"}`)
+  for (const line of lines.slice(1)) assert.match(line, /^\{"requestId":"[0-9a-f]{32}"\}$/)
+  assert.notEqual(lines[1], lines[2])
 })
 
 test('the combined format is what nginx writes', async (t) => {

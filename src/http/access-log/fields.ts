@@ -5,13 +5,15 @@
  */
 import type { TLSSocket } from 'node:tls'
 import type { AccessLogField } from '../../config/access-log.ts'
+import type { TripStep } from '../../contract/unit-runner.ts'
 import type { UnitPlan } from '../unit-plan.ts'
 import { headerValue, headerValues } from '../../wire/http1/message.ts'
 import { parseHeaderLines } from '../fields.ts'
 import { jsonText, RepeatedText } from './escape.ts'
 import { isoTime, milliseconds } from './line-times.ts'
 import { type LoggedRequest, type Moment, statusOf } from './logged-request.ts'
-import { traceIdOf } from '../trace-context.ts'
+import { requestIdOf } from '../request-id.ts'
+import { continuedTrace } from '../trace-context.ts'
 
 /** Adds itself to a line: its key, then JSON; or nothing where there is nothing to tell. Strings grow cheaply in V8. */
 export type Field = (line: string, request: LoggedRequest, moment: Moment) => string
@@ -28,6 +30,15 @@ const text =
   (line, request, moment) => {
     const value = read(request, moment)
     return value === undefined || value === '' ? line : line + key + jsonText(value)
+  }
+
+/** Needs no escaping. */
+const plain =
+  (read: Read): FieldOf =>
+  (key) =>
+  (line, request, moment) => {
+    const value = read(request, moment)
+    return value === undefined ? line : `${line}${key}"${value}"`
   }
 
 /** The same again and again: key and value are kept as one text. */
@@ -82,11 +93,9 @@ const FIELDS: Readonly<Record<AccessLogField, FieldOf>> = {
   upstreamResponseMs: json(({ timing }) => timing && milliseconds(timing.upstreamResponseMs)),
   cache: repeated(({ cacheResult }) => cacheResult),
   site: repeated(({ site }) => site?.name),
-  units: json(({ plan }) => unitsOf(plan)),
-  requestId: text(({ head, id }) => id ?? (head && headerValue(head.headers, 'x-request-id'))),
-  traceId: repeated(
-    ({ head, trace }) => trace?.traceId ?? (head && traceIdOf(headerValue(head.headers, 'traceparent'))),
-  ),
+  units: json(unitsOf),
+  requestId: plain(requestIdOf),
+  traceId: plain((request) => (request.trace ?? continuedTrace(request))?.traceId),
   referer: header('referer'),
   userAgent: header('user-agent'),
   tlsVersion: repeated(({ connection }) => tlsOf(connection.socket)?.version),
@@ -146,16 +155,28 @@ function tlsOf(socket: object | undefined): Tls | undefined {
   return tls
 }
 
-const unitsByPlan = new WeakMap<UnitPlan, string>()
+interface UnitsOfPlan {
+  readonly onHit: string | undefined
+  readonly onMiss: string | undefined
+}
+
+const unitsByPlan = new WeakMap<UnitPlan, UnitsOfPlan>()
 
 /** `["token@3","hello@1"]`: those whose turn it was, in any phase. */
-function unitsOf(plan: UnitPlan): string | undefined {
+function unitsOf({ plan, answered, upstream }: LoggedRequest): string | undefined {
   let units = unitsByPlan.get(plan)
   if (units === undefined) {
-    const steps = [...plan.incoming, ...plan.content, ...plan.headerFilter, ...plan.log]
-    const names = new Set(steps.map(({ unit }) => `${unit.name}@${unit.version}`))
-    units = names.size === 0 ? '' : `[${[...names].map(jsonText).join(',')}]`
+    const { incoming, content, origin, originResponse, headerFilter, bodyFilter, log } = plan
+    units = {
+      onHit: namesOf([incoming, content, headerFilter, bodyFilter, log]),
+      onMiss: namesOf([incoming, content, origin, originResponse, headerFilter, bodyFilter, log]),
+    }
     unitsByPlan.set(plan, units)
   }
-  return units === '' ? undefined : units
+  return answered?.source === 'cache' && upstream === '' ? units.onHit : units.onMiss
+}
+
+function namesOf(phases: readonly (readonly TripStep[])[]): string | undefined {
+  const names = new Set(phases.flat().map(({ unit }) => `${unit.name}@${unit.version}`))
+  return names.size === 0 ? undefined : `[${[...names].map(jsonText).join(',')}]`
 }

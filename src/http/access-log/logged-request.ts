@@ -4,13 +4,14 @@ import type { RequestHead } from '../../wire/http1/message.ts'
 import type { AnswerSource } from '../exchange.ts'
 import type { ClientFacts } from '../client.ts'
 import type { TraceContext } from '../trace-context.ts'
+import type { Peer } from '../forwarding/peer.ts'
 import type { Refusal } from '../connection-host.ts'
 import { NO_UNITS, type UnitPlan } from '../unit-plan.ts'
 import type { UnitTiming } from '../unit-stage.ts'
 
 export interface LoggedRequest {
   readonly client: ClientFacts
-  readonly connection: { readonly socket: Socket }
+  readonly connection: { readonly socket: Socket; readonly peer?: Pick<Peer, 'isTrusted'> | undefined }
   /** Undefined where what came could not be read as a request. */
   readonly head: RequestHead | undefined
   /** What the client got; undefined where it went away before. */
@@ -30,8 +31,8 @@ export interface LoggedRequest {
   readonly cacheResult: string
   /** The answer's headers as sent, where somebody wants them: see `Site.keepsFields`. */
   readonly finalFields: string
-  /** Its own, where somebody was told it. */
-  readonly id?: string | undefined
+  /** See `requestIdOf`: given when the first one asks. */
+  id?: string | undefined
   /** Where the node takes part in traces, and somebody was told. */
   readonly trace?: TraceContext | undefined
 }
