@@ -90,12 +90,28 @@ test('whoever is not trusted names nobody, and nobody reads what he wrote', () =
     'FORWARDED: for=127.0.0.1',
     'x-real-ip: 127.0.0.1',
     'X-Forwarded-Prefix: /admin',
+    'X_Forwarded_For: 127.0.0.1',
+    'X-Real_IP: 127.0.0.1',
     'CDN-Loop: other',
   )
   assert.equal(peer.clientOf(forged).address, '198.51.100.9')
   const believed = peer.believed(forged)
   assert.deepEqual(believed.headers, ['host', 'example.org', 'accept', '*/*', 'cdn-loop', 'other'])
   assert.equal(believed.raw, 'GET /a HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\nCDN-Loop: other\r\n')
+})
+
+test('nobody says in underscores who asks, a trusted proxy neither', () => {
+  const peer = peerOf({ address: '10.0.0.1' })
+  const passed = head('X-Forwarded-For: 192.0.2.1', 'X_Forwarded_For: 127.0.0.1', 'X_Other: 1')
+  assert.equal(peer.clientOf(passed).address, '192.0.2.1')
+  const believed = peer.believed(passed)
+  assert.deepEqual(believed.headers, ['host', 'example.org', 'x-forwarded-for', '192.0.2.1', 'x_other', '1'])
+  assert.equal(
+    believed.raw,
+    'GET /a HTTP/1.1\r\nHost: example.org\r\nX-Forwarded-For: 192.0.2.1\r\nX_Other: 1\r\n',
+  )
+  const plain = head('X-Forwarded-For: 192.0.2.1')
+  assert.equal(peer.believed(plain), plain)
 })
 
 test('a dual-stack socket and a link-local one show the address itself', () => {

@@ -2,7 +2,8 @@
  * The other end of a connection, and what it may say of those behind it.
  *
  * A peer in `edge.trustedProxies` is a proxy of ours: it names the client. What any other peer says (`X-Forwarded-For`, `Forwarded`,
- * `X-Real-IP`…) is taken out of its requests before anybody reads them, units included.
+ * `X-Real-IP`…) is taken out of its requests before anybody reads them, units included. So is, whoever sends it, `X_Forwarded_For`: no
+ * proxy does, and servers that write `_` for `-` (CGI, WSGI) would take it for the real one.
  */
 import type { CidrSet } from '../../base/cidr.ts'
 import { formatIp, parseIp } from '../../base/ip-address.ts'
@@ -36,6 +37,7 @@ export class Peer {
   // A client on a kept connection repeats its fields: the parser then hands out the same list.
   private lastHeaders: HeaderList | undefined
   private lastClient: Client
+  private lastReceived: HeaderList | undefined
   private lastStripped: { readonly headers: HeaderList; readonly block: string } | undefined
 
   constructor(facts: PeerFacts, trust: ProxyTrust) {
@@ -61,33 +63,37 @@ export class Peer {
 
   /** The head without what this peer has no right to say. */
   believed(head: RequestHead): RequestHead {
-    if (this.isTrusted) return head
-    if (head.headers !== this.lastHeaders || this.lastStripped === undefined) {
-      this.lastHeaders = head.headers
-      this.lastStripped = { headers: withoutClaims(head.headers), block: withoutClaimLines(head.raw) }
+    if (head.headers !== this.lastReceived) {
+      const isRefused = this.isTrusted ? isDisguised : isClaim
+      this.lastReceived = head.headers
+      this.lastStripped = head.headers.some(isRefused)
+        ? { headers: withoutFields(head.headers, isRefused), block: withoutLines(head.raw, isRefused) }
+        : undefined
     }
+    if (this.lastStripped === undefined) return head
     const { headers, block } = this.lastStripped
     return { ...head, headers, raw: head.raw.slice(0, head.raw.indexOf('\r\n') + 2) + block }
   }
 }
 
 /** `CDN-Loop` stays: whoever lies there only gets himself refused. */
-const isClaim = (name: string): boolean =>
-  name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-')
+const isClaim = (name: string): boolean => /^(?:forwarded|x[-_]real[-_]ip|x[-_]forwarded[-_].*)$/s.test(name)
 
-function withoutClaims(headers: HeaderList): HeaderList {
+const isDisguised = (name: string): boolean => name.startsWith('x') && name.includes('_') && isClaim(name)
+
+function withoutFields(headers: HeaderList, isRefused: (name: string) => boolean): HeaderList {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2)
-    if (!isClaim(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
+    if (!isRefused(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
   return kept
 }
 
 /** The field lines of a head as received. */
-function withoutClaimLines(raw: string): string {
+function withoutLines(raw: string, isRefused: (name: string) => boolean): string {
   return raw
     .split('\r\n')
     .slice(1, -1)
-    .filter((line) => !isClaim(line.slice(0, line.indexOf(':')).toLowerCase()))
+    .filter((line) => !isRefused(line.slice(0, line.indexOf(':')).toLowerCase()))
     .map((line) => `${line}\r\n`)
     .join('')
 }

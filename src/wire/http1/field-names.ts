@@ -67,10 +67,13 @@ known.set('ETag', known.get('etag')!)
 known.set('WWW-Authenticate', known.get('www-authenticate')!)
 known.set('DNT', known.get('dnt')!)
 
+/** With what CGI and WSGI cannot tell from it: they write `_` for `-`. */
+const CLAIM = /^x[-_](?:forwarded[-_]|real[-_]ip$)/
+
 /** The name in lower case and its role. */
 export function fieldName(received: string): FieldName {
   const entry = known.get(received)
   if (entry !== undefined) return entry
   const name = received.toLowerCase()
-  return known.get(name) ?? { name, role: name.startsWith('x-forwarded-') ? FORWARDING : PLAIN }
+  return known.get(name) ?? { name, role: CLAIM.test(name) ? FORWARDING : PLAIN }
 }
