@@ -12,7 +12,7 @@ const COMPILE_CACHE = 'node_modules/.cache/orla'
 const ALL = ['src/**/*.test.ts', 'units/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts']
 const NODE_OPTIONS = ['--disable-warning=ExperimentalWarning']
 /** A test that hangs is named, and the rest goes on. */
-const TIMEOUT_MS = 600_000
+const TIMEOUT_MS = 900_000
 
 // Each part is a process, and starts others in folders of their own: what one compiles is kept for the next.
 process.env['NODE_COMPILE_CACHE'] = resolve(ROOT, process.env['NODE_COMPILE_CACHE'] ?? COMPILE_CACHE)

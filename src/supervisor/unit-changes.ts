@@ -71,7 +71,7 @@ type Tested = Extract<FromWorker, { kind: 'tested' }>
  */
 const TRY_MAX_MS = 60_000
 /** What a unit's own tests may take. */
-const TESTS_MAX_MS = 30_000
+const TESTS_MAX_MS = 120_000
 
 const ALL_OFF: Problem = { message: 'all units are switched off: it runs once they are on again' }
 

@@ -128,13 +128,14 @@ test('upgrades beyond the bound are refused in words, places come free again, an
 test('a silent WebSocket ends after its idle time, and one that is spoken on does not', async (t) => {
   const origin = await startWebSocketOrigin(t)
   const node = await startNode(t, {
-    config: { edge: { limits: { upgradeIdle: '1s' } }, sites: [{ origin: origin.url }] },
+    config: { edge: { limits: { upgradeIdle: '3s' } }, sites: [{ origin: origin.url }] },
   })
   const silent = await openWebSocket(t, node.url)
+  const closed = new Promise((resolve) => silent.once('close', resolve))
   const busy = await openWebSocket(t, node.url)
   const timer = setInterval(() => busy.send('tick'), 100)
   t.after(() => clearInterval(timer))
-  await new Promise((resolve) => silent.once('close', resolve))
+  await closed
   assert.equal(busy.readyState, busy.OPEN)
 })
 
