@@ -284,6 +284,13 @@ export const ERROR_CODES = {
     503,
     true,
   ),
+  'origin-left-alone': row(
+    'the origin failed too often, and is left alone for a while',
+    'see why it fails: `circuitBreaker` lets a request through from time to time, and all of them once that is answered',
+    'origin',
+    503,
+    true,
+  ),
   'origin-unresolved': row(
     'the name of the origin has no address',
     'check the name, and that its DNS server answers',

@@ -86,6 +86,21 @@ const Passive = v.strictObject({
   panic: v.optional(share(), 0.2),
 })
 
+/** When the origin as a whole is left alone, so that it can recover. Each worker counts its own requests. */
+const CircuitBreaker = v.strictObject({
+  /** The share of the requests that has to fail, after all tries, for it to open. */
+  failures: v.optional(share(), 0.5),
+  /** With fewer requests than this in the window it stays closed. */
+  requests: v.optional(count(1_000_000), 20),
+  window: v.optional(duration(), '10s'),
+  /** How long requests are answered with 503 at once; then one goes, and decides. Twice as long each time that it fails. */
+  open: v.optional(duration(), '5s'),
+  /** The longest that it is open. */
+  openMax: v.optional(duration(), '1m'),
+  /** Answers that count as failures, beside requests that are not answered. */
+  status: v.optional(statuses(), ['502-504']),
+})
+
 const RETRY_EXPECTED = 'expected "connect", "closed", "timeout", or a status from 400 to 599'
 
 const Retries = v.strictObject({
@@ -153,6 +168,8 @@ const OriginObject = v.strictObject({
     v.union([v.literal(false), Passive], 'expected an object such as { "failures": 5 }, or false'),
     {},
   ),
+  /** Leaves the origin as a whole alone while too much of what it is asked fails. Absent: never. */
+  circuitBreaker: v.optional(CircuitBreaker),
   /** An endpoint that comes back takes its share little by little over this time. */
   slowStart: v.optional(duration()),
   retries: v.optional(Retries, {}),

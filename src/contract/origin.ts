@@ -111,4 +111,9 @@ export interface OriginState {
   readonly endpoints: readonly EndpointState[]
   /** Names whose addresses could not be learnt the last time, with the reason. */
   readonly unresolved: readonly { readonly name: string; readonly reason: string }[]
+  /** Of its circuit breaker, where it has one. */
+  readonly circuit?: CircuitState
 }
+
+/** `open`: no request goes there for a while. `half-open`: one does, and decides. */
+export type CircuitState = 'closed' | 'open' | 'half-open'

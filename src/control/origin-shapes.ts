@@ -39,5 +39,7 @@ export const OriginShape = v.strictObject({
   endpoints: v.array(EndpointShape),
   /** Names whose addresses could not be learnt the last time. */
   unresolved: v.array(v.strictObject({ name: text(), reason: text() })),
+  /** Of its circuit breaker, where it has one: the worst that a worker sees. */
+  circuit: v.optional(v.picklist(['closed', 'half-open', 'open'])),
 })
 export type OriginSummary = v.InferOutput<typeof OriginShape>

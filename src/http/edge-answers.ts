@@ -28,6 +28,7 @@ const PROXY_ERRORS: Partial<Record<ErrorCode, string>> = {
   'origin-tls': 'tls_protocol_error',
   'loop-detected': 'proxy_loop_detected',
   'origin-down': 'destination_unavailable',
+  'origin-left-alone': 'destination_unavailable',
   'origin-unresolved': 'dns_error',
   'origin-busy': 'connection_limit_reached',
 }

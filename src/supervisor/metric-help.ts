@@ -80,6 +80,9 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_origin_retries_total: 'Requests that were tried again, by site and what had gone wrong.',
   orla_origin_retries_refused_total: 'Requests that were not tried again because the budget was used up.',
   orla_origin_panic: 'Workers in which too few endpoints are left, so that ejections are ignored.',
+  orla_origin_circuit_open: 'Workers in which the circuit breaker of the origin is open, or half open.',
+  orla_origin_circuit_refused_total:
+    'Requests that were answered at once because a circuit breaker was open.',
   orla_origin_unresolved_names: 'Names of endpoints whose addresses could not be learnt the last time.',
   orla_origin_endpoint_requests_total: 'Requests that were sent to an endpoint, those tried again included.',
   orla_origin_endpoint_answers_total: 'Answers of an endpoint by class of status.',

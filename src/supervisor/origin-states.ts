@@ -12,6 +12,8 @@ import type { WorkerPool } from './worker-pool.ts'
 /** From the best to the worst. */
 const STATES = ['up', 'leaving', 'ejected', 'down'] as const
 
+const CIRCUITS = ['closed', 'half-open', 'open'] as const
+
 type Answer = Extract<FromWorker, { kind: 'origins' }>
 
 let lastId = 0
@@ -44,11 +46,13 @@ export function mergeOrigins(workers: readonly (readonly SiteOrigin[])[]): Origi
     const unresolved = new Map(
       origins.flatMap((origin) => origin.unresolved.map((one) => [one.name, one] as const)),
     )
+    const circuit = CIRCUITS.findLast((state) => origins.some((origin) => origin.circuit === state))
     return {
       site,
       balance: origins[0]!.balance,
       endpoints: [...endpoints.values()].map(mergeEndpoint),
       unresolved: [...unresolved.values()].map((one) => ({ ...one })),
+      ...(circuit !== undefined && { circuit }),
     }
   })
 }

@@ -37,9 +37,12 @@ function listText(origins: readonly OriginSummary[]): string {
   const lost = origins.flatMap(({ site, unresolved }) =>
     unresolved.map(({ name, reason }) => `${site}: ${name} has no address: ${reason}`),
   )
+  const alone = origins
+    .filter(({ circuit = 'closed' }) => circuit !== 'closed')
+    .map(({ site, circuit }) => `${site}: its circuit breaker is ${circuit}`)
   if (rows.length + lost.length === 0) return 'no endpoints'
   const heads = ['SITE', 'ENDPOINT', 'STATE', 'SHARE', 'ACTIVE', 'WAITING', 'REQUESTS', 'ERRORS', 'REASON']
-  return [...(rows.length > 0 ? [table(heads, rows)] : []), ...lost].join('\n')
+  return [...(rows.length > 0 ? [table(heads, rows)] : []), ...lost, ...alone].join('\n')
 }
 
 function rowOf(one: EndpointSummary): string[] {

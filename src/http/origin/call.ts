@@ -20,6 +20,8 @@ export interface Attempts {
   failOver(call: Call, error: EdgeError): boolean
   /** Elsewhere, after an answer with this status; false: this answer is passed on. */
   onStatus(call: Call, status: number): boolean
+  /** The answer that is passed on, or that there is none. */
+  onOutcome?(call: Call, outcome: number | EdgeError): void
 }
 
 /** RFC 9110 §9.2.2: sending them twice does what sending them once does. */
@@ -196,7 +198,9 @@ export class Call implements SentCall {
     if (head.status >= 400 && this.isSafeToRepeat && this.owner.onStatus(this, head.status)) return
     // RFC 9112 §9.3: who is told no stops sending. A 2xx may be an origin that answers while it reads, so that goes on.
     if (!this.isSent && head.status >= 300) this.refuseBody()
-    if (!this.isOver) this.handler.onHead(head)
+    if (this.isOver) return
+    this.owner.onOutcome?.(this, head.status)
+    this.handler.onHead(head)
   }
 
   /** False: the handler wants a pause. */
@@ -273,6 +277,7 @@ export class Call implements SentCall {
     this.connection = undefined
     this.cancel = undefined
     this.isOver = true
+    this.owner.onOutcome?.(this, error)
     this.handler.onError(error)
   }
 }

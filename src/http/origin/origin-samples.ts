@@ -1,5 +1,6 @@
 /** What an origin and its endpoints did, as metrics. Read at a scrape. */
 import type { HistogramValue, MetricSample } from '../../contract/messages.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { OverflowReason } from './endpoint-stats.ts'
 import type { Member } from './member.ts'
 import type { Membership } from './membership.ts'
@@ -33,6 +34,11 @@ export function originSamples(
   add('orla_origin_unresolved_names', {}, membership.unresolved().length)
   return samples
 }
+
+export const breakerSamples = (site: string, breaker: CircuitBreaker, nowMs: number): MetricSample[] => [
+  { name: 'orla_origin_circuit_open', labels: { site }, value: breaker.state(nowMs) === 'closed' ? 0 : 1 },
+  { name: 'orla_origin_circuit_refused_total', labels: { site }, value: breaker.refused },
+]
 
 function memberSamples(site: string, member: Member, nowMs: number): MetricSample[] {
   const { stats, settings, addressText } = member

@@ -5,15 +5,17 @@
  * pool is `membership.ts`, who of them takes requests `pool.ts`, and which one of these `balance/`.
  */
 import type { Clock } from '../../base/clock.ts'
+import type { ErrorCode } from '../../base/error-codes.ts'
 import { EdgeError } from '../../base/errors.ts'
 import type { OriginConfig } from '../../config/schema.ts'
 import type { MetricSample } from '../../contract/messages.ts'
 import type { Origin, OriginHandler, OriginRequest, OriginState, SentCall } from '../../contract/origin.ts'
 import { createBalancer, type Choose } from './balance/balancer.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
 import { Call, type Attempts } from './call.ts'
 import { RETRY_REASONS, type Member } from './member.ts'
 import { Membership } from './membership.ts'
-import { originSamples, RetryCounts } from './origin-samples.ts'
+import { breakerSamples, originSamples, RetryCounts } from './origin-samples.ts'
 import { Pool } from './pool.ts'
 import { RetryBudget } from './retry-budget.ts'
 
@@ -29,6 +31,9 @@ export function createOrigin(config: OriginConfig, deps: OriginDeps): Origin {
   return new PooledOrigin(config, { random: Math.random, warn: () => {}, ...deps })
 }
 
+/** Errors that say nothing of the origin: it was not asked. */
+const NOT_ASKED: ReadonlySet<ErrorCode> = new Set(['origin-busy', 'origin-down', 'origin-left-alone'])
+
 class PooledOrigin implements Origin, Attempts {
   readonly endpoints: readonly string[]
   private readonly config: OriginConfig
@@ -37,6 +42,7 @@ class PooledOrigin implements Origin, Attempts {
   private readonly membership: Membership
   private readonly choose: Choose
   private readonly budget: RetryBudget
+  private readonly breaker: CircuitBreaker | undefined
   private readonly retryOn: ReadonlySet<string | number>
   private readonly retries = new RetryCounts()
 
@@ -47,6 +53,7 @@ class PooledOrigin implements Origin, Attempts {
     this.pool = new Pool(config)
     this.choose = createBalancer(config, deps.random)
     this.budget = new RetryBudget(config.retries.budget)
+    this.breaker = config.circuitBreaker && new CircuitBreaker(config.circuitBreaker, deps.warn)
     this.retryOn = new Set<string | number>(config.retries.on)
     this.membership = new Membership(config, this.pool, deps, (call) =>
       this.place(call, this.clock.monotonic()),
@@ -56,7 +63,8 @@ class PooledOrigin implements Origin, Attempts {
   send(request: OriginRequest, handler: OriginHandler): SentCall {
     const call = new Call(request, handler, this, this.clock)
     this.budget.onRequest(call.startedAt)
-    this.place(call, call.startedAt)
+    if (this.breaker === undefined || this.breaker.admit(call.startedAt)) this.place(call, call.startedAt)
+    else this.refuse(call, this.leftAlone(this.breaker.restMs(call.startedAt)))
     return call
   }
 
@@ -72,9 +80,17 @@ class PooledOrigin implements Origin, Attempts {
       this.membership.wait(call)
       return
     }
-    const error = this.nowhere(call.request.endpoint)
-    // The caller must have its call in hand before it hears of it.
+    this.refuse(call, this.nowhere(call.request.endpoint))
+  }
+
+  /** The caller must have its call in hand before it hears of it. */
+  private refuse(call: Call, error: EdgeError): void {
     process.nextTick(() => call.fail(error))
+  }
+
+  private leftAlone(restMs: number): EdgeError {
+    const seconds = Math.ceil(restMs / 1000)
+    return new EdgeError('origin-left-alone', `the circuit breaker is open, for another ${seconds} s`)
   }
 
   /** An endpoint that has room, and where the call has not been. */
@@ -137,6 +153,14 @@ class PooledOrigin implements Origin, Attempts {
     return this.tryAgain(call, status, false, true)
   }
 
+  onOutcome(call: Call, outcome: number | EdgeError): void {
+    const { breaker } = this
+    if (breaker === undefined) return
+    const now = this.clock.monotonic()
+    if (typeof outcome === 'number') breaker.onAnswer(outcome, call.startedAt, now)
+    else if (!NOT_ASKED.has(outcome.code)) breaker.onFailure(outcome.message, call.startedAt, now)
+  }
+
   /** `mayStay`: where there is no other endpoint, the same may do better a second time. */
   private tryAgain(call: Call, reason: string | number, isFree: boolean, mayStay: boolean): boolean {
     if (!this.retryOn.has(reason) || call.retries >= this.config.retries.max) return false
@@ -168,13 +192,17 @@ class PooledOrigin implements Origin, Attempts {
       balance: this.config.balance,
       endpoints: this.membership.all().map((member) => member.state(now)),
       unresolved: this.membership.unresolved(),
+      ...(this.breaker !== undefined && { circuit: this.breaker.state(now) }),
     }
   }
 
   samples(site: string): MetricSample[] {
     const now = this.clock.monotonic()
     this.pool.candidates(now)
-    return originSamples(site, this.membership, this.pool, this.retries, now)
+    return [
+      ...originSamples(site, this.membership, this.pool, this.retries, now),
+      ...(this.breaker === undefined ? [] : breakerSamples(site, this.breaker, now)),
+    ]
   }
 
   close(): void {
