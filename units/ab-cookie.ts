@@ -3,7 +3,8 @@
  *
  * Who comes for the first time draws a variant by its weight, and is given a cookie that remembers it. The origin is told in the
  * request header `x-variant`. A variant with a prefix is served from there, and the cache keeps it apart by its path; without
- * prefixes it is the origin's to say `Vary: x-variant`.
+ * prefixes it is the origin's to say `Vary: x-variant`. Caches between here and the visitor see one address with several answers, so all
+ * of them say `Vary: Cookie`.
  *
  * Environment: `VARIANTS`, names with weights and prefixes: `control=80, new=20:/next` (`a=50, b=50` where it is not set). A weight of 0
  * takes no newcomers. `COOKIE`, its name (`ab`). `DAYS`, how long it lasts (30).
@@ -15,12 +16,16 @@ export default {
   priority: -10,
   rewrite(request, response, edge) {
     const { VARIANTS = 'a=50, b=50', COOKIE = 'ab', DAYS = '30' } = edge.env
+    if (!/^[\w-]+$/.test(COOKIE))
+      throw new Error(`COOKIE is "${COOKIE}"; expected a name of letters, digits, - and _`)
+    if (!/^\d+$/.test(DAYS)) throw new Error(`DAYS is "${DAYS}"; expected a number of days`)
     if (VARIANTS !== compiled.text) compiled = { text: VARIANTS, variants: parseVariants(VARIANTS) }
     const { variants } = compiled
     const remembered = request.cookies.get(COOKIE)
     const known = variants.find(({ name }) => name === remembered)
     const variant = known ?? draw(variants, Math.random())
     request.headers.set('x-variant', variant.name)
+    response.headers.append('vary', 'cookie')
     if (variant.prefix !== '') request.path = variant.prefix + request.path
     if (known) return
     const seconds = Number(DAYS) * 86_400

@@ -24,11 +24,11 @@ test('everybody is told that it passes', async (t) => {
 test('a browser gets a page, in which texts stay texts', async (t) => {
   const answer = await visit(
     t,
-    { TITLE: 'Closed <now>', MESSAGE: 'A & B', UNTIL: '2026-12-01T06:00:00Z' },
+    { TITLE: 'Closed <now>', MESSAGE: 'A & B', UNTIL: '2100-12-01T06:00:00Z' },
     { accept: 'text/html,*/*' },
   )
   assert.equal(answer.headers.get('content-type'), 'text/html; charset=utf-8')
-  assert.equal(answer.headers.get('retry-after'), 'Tue, 01 Dec 2026 06:00:00 GMT')
+  assert.equal(answer.headers.get('retry-after'), 'Wed, 01 Dec 2100 06:00:00 GMT')
   assert.match(answer.body, /<h1>Closed &lt;now&gt;<\/h1>\n<p>A &amp; B<\/p>/)
 })
 
@@ -37,7 +37,14 @@ test('who works on the site sees it', async (t) => {
   assert.equal((await visit(t, { ALLOW: '192.0.2.1' }, {}, '192.0.2.9')).status, 503)
   const bypass = await visit(t, { BYPASS: 'key' }, { 'x-maintenance-bypass': 'key' })
   assert.deepEqual([bypass.kind, bypass.edits], ['next', ['d x-maintenance-bypass']])
-  assert.equal((await visit(t, { BYPASS: 'key' }, { 'x-maintenance-bypass': 'other' })).status, 503)
+  for (const wrong of ['other', 'kez', 'ke', ''])
+    assert.equal((await visit(t, { BYPASS: 'key' }, { 'x-maintenance-bypass': wrong })).status, 503, wrong)
+  assert.equal((await visit(t, { BYPASS: '' }, { 'x-maintenance-bypass': '' })).status, 503)
+})
+
+test('once its end has passed, those who ask are not all called back at once', async (t) => {
+  const answer = await visit(t, { UNTIL: '2020-01-01T00:00:00Z' })
+  assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '600'])
 })
 
 test('a time that is none is an error that names it', async (t) => {

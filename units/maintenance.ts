@@ -4,19 +4,23 @@
  * 503 with `Retry-After` tells crawlers and monitors that this passes (RFC 9110 §15.6.4); nothing of it is kept by caches. Deploy it to
  * close the site, `orla disable maintenance` to open it again.
  *
- * Environment: `UNTIL`, when it is over, as seconds from a request on (`600` where it is not set) or as a date (`2026-12-01T06:00:00Z`). `ALLOW`, addresses
+ * Environment: `UNTIL`, when it is over, as seconds from a request on (`600` where it is not set) or as a date (`2026-12-01T06:00:00Z`). Once that
+ * has passed, the site is closed still, and who asks is told to come again in ten minutes. `ALLOW`, addresses
  * with commas between them that see the site. `BYPASS` (a secret): who sends it in the header `x-maintenance-bypass` sees the site.
  * `TITLE` and `MESSAGE`: what the page says.
  */
 import type { Unit } from 'orla'
 
+/** In seconds. */
+const SOON = '600'
+
 export default {
   // Before all others.
   priority: 1000,
   rewrite(request, response, edge) {
-    const { ALLOW = '', BYPASS, UNTIL = '600' } = edge.env
+    const { ALLOW = '', BYPASS, UNTIL = SOON } = edge.env
     const isAllowed = ALLOW.split(',').some((entry) => entry.trim() === edge.client.address)
-    const hasBypass = BYPASS !== undefined && request.headers.get('x-maintenance-bypass') === BYPASS
+    const hasBypass = !!BYPASS && isSame(request.headers.get('x-maintenance-bypass'), BYPASS)
     request.headers.delete('x-maintenance-bypass')
     if (isAllowed || hasBypass) return
     const headers = {
@@ -36,13 +40,22 @@ export default {
   },
 } satisfies Unit
 
+/** How long it takes tells nothing about which letters are right. */
+function isSame(given: string | null, secret: string): boolean {
+  if (given?.length !== secret.length) return false
+  let difference = 0
+  for (let i = 0; i < secret.length; i++) difference |= given.charCodeAt(i) ^ secret.charCodeAt(i)
+  return difference === 0
+}
+
 /** Seconds as they are; a date as HTTP writes it, which caches and crawlers read (RFC 9110 §10.2.3). */
 function retryAfter(until: string): string {
   if (/^\d+$/.test(until)) return until
   const date = new Date(until)
   if (Number.isNaN(date.getTime()))
     throw new Error(`UNTIL is "${until}"; expected seconds, or a date such as 2026-12-01T06:00:00Z`)
-  return date.toUTCString()
+  // A date that has passed would say: come at once, all of you.
+  return date.getTime() > Date.now() ? date.toUTCString() : SOON
 }
 
 function page({

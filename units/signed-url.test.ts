@@ -51,6 +51,12 @@ test('while keys are changed, the old one counts too', async (t) => {
     )
 })
 
+test('an old key that was emptied counts no more', async (t) => {
+  const visit = await open(t, { KEY: 'new', OLD_KEY: '' })
+  assert.equal(visit(`/signed/a?expires=${LATER}&signature=${sign('/signed/a', LATER, 'old')}`).status, 403)
+  assert.equal(visit(`/signed/a?expires=${LATER}&signature=${sign('/signed/a', LATER, '')}`).status, 403)
+})
+
 test('without a key it lets nobody in, and says why', async (t) => {
   const visit = await open(t, {})
   assert.match(visit('/signed/a').message, /KEY is not set/)

@@ -28,7 +28,7 @@ export default {
     const signed = encoder.encode(`${request.path}\n${expires}`)
     const isGood =
       (await verify(KEY, signature, signed)) ||
-      (OLD_KEY !== undefined && (await verify(OLD_KEY, signature, signed)))
+      (OLD_KEY !== undefined && OLD_KEY !== '' && (await verify(OLD_KEY, signature, signed)))
     if (!isGood) return refused('the signature of the link is wrong')
     if (Number(expires) * 1000 <= Date.now()) return refused('the link has expired', 410)
     request.query.delete('expires')

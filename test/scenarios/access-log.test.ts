@@ -126,6 +126,20 @@ test('clients that leave and bytes that are no request have lines, and log units
   assert.deepEqual([bad!['status'], bad!['source'], bad!['method']], [400, 'edge', undefined])
 })
 
+test('a log of what was slow has the lines of those requests alone', async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    setTimeout(() => response.end('answered'), request.url === '/slow' ? 700 : 0)
+  })
+  const accessLog = ['access.log', { path: 'slow.log', only: { slowerThan: '600ms' } }]
+  const node = await startNode(t, { config: { edge: { accessLog }, sites: [{ origin: origin.url }] } })
+  for (const path of ['/a', '/slow', '/b', '/c', '/slow', '/d']) await node.request(path)
+  const all = await lines(node, 6)
+  // A machine that stands still makes others slow, too: what the log of all says of them counts.
+  const slow = all.filter(({ durationMs }) => Number(durationMs) >= 600)
+  assert.equal(slow.filter(({ target }) => target === '/slow').length, 2)
+  assert.deepEqual(await lines(node, slow.length, 'slow.log'), slow)
+})
+
 test('after SIGUSR1 lines go to a new file, on every worker, and none is lost', async (t) => {
   const origin = await startOrigin(t)
   const node = await startNode(t, {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { test, type TestContext } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { certificateMaker } from '../harness/certificates.ts'
 import { eventually } from '../harness/eventually.ts'
 import { askHttp2 } from '../harness/http2-client.ts'
@@ -124,6 +125,41 @@ test('HTTP/1.1 and HTTP/2 live at one address without TLS', async (t) => {
   const { ask } = await import('../harness/http-client.ts')
   const answer = await ask(`${node.urls[1]}/unit`, { method: 'PUT', body: 'x' })
   assert.match(answer.text, /^PUT http:.*x$/)
+})
+
+test('a listener with `http2` off offers HTTP/1.1 alone', async (t) => {
+  const certificates = [certificateMaker(t).make('a', ['a.test'])]
+  const origin = await startOrigin(t)
+  const listen = [true, false].map((http2) => ({ address: '127.0.0.1:0', http2, tls: { certificates } }))
+  const node = await startNode(t, { config: { edge: { listen }, sites: [{ origin: origin.url }] } })
+  /** What is agreed on with a client that offers these, and what it is answered where it speaks HTTP/1.1. */
+  const meet = (url: string, ALPNProtocols: string[]) =>
+    new Promise<[protocol: string | false | null, answer: string]>((resolve, reject) => {
+      const { hostname, port } = new URL(url)
+      const socket = connectTls({
+        host: hostname,
+        port: Number(port),
+        rejectUnauthorized: false,
+        ALPNProtocols,
+      })
+      let answer = ''
+      socket.on('secureConnect', () => {
+        if (socket.alpnProtocol === 'h2') socket.destroy()
+        else socket.write('GET /a HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n')
+      })
+      socket.setEncoding('latin1').on('data', (piece: string) => (answer += piece))
+      socket.on('error', reject)
+      socket.on('close', () => resolve([socket.alpnProtocol, answer]))
+    })
+  const [on, off] = node.urls as [string, string]
+  assert.equal((await meet(on, ['h2', 'http/1.1']))[0], 'h2')
+  for (const offered of [['h2', 'http/1.1'], ['http/1.1']]) {
+    const [protocol, answer] = await meet(off, offered)
+    assert.equal(protocol, 'http/1.1')
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*origin \/a$/)
+  }
+  // RFC 7301 §3.2: who speaks nothing that is spoken here is told so, and gets no connection.
+  await assert.rejects(meet(off, ['h2']), /no application protocol/i)
 })
 
 test('a drain lets streams finish, and tells the client to come to nobody else here', async (t) => {

@@ -17,6 +17,8 @@ interface HttpsAnswer {
   readonly subject: string
   readonly isReused: boolean
   readonly session: Buffer | undefined
+  /** Of a session that may be resumed; it begins with the name of the key that sealed it. */
+  readonly ticket: Buffer | undefined
 }
 
 /** One request over a connection of its own, with whatever certificate comes. */
@@ -42,7 +44,10 @@ function askHttps(
     socket.on('error', reject)
     socket.on('end', () => {
       if (subject === undefined) reject(new Error('ended before the handshake was done'))
-      else resolve({ text, subject, isReused: socket.isSessionReused(), session })
+      else {
+        const ticket = socket.getTLSTicket()
+        resolve({ text, subject, isReused: socket.isSessionReused(), session, ticket })
+      }
     })
   })
 }
@@ -269,6 +274,41 @@ test('a session is resumed on any worker', async (t) => {
   await eventually(async () =>
     /orla_tls_handshakes_total\{[^}]*resumed="true"[^}]*\} 12/.test((await node.api('GET', '/metrics')).text),
   )
+})
+
+test('a session is resumed on any worker after its key was rotated once, and not after the second time', async (t) => {
+  const tls = { certificates: [certificateMaker(t).make('a', ['a.test'])] }
+  const node = await startNode(t, {
+    config: { edge: { workers: 2, ticketsRotate: '4s', listen: { address: '127.0.0.1:0', tls } } },
+  })
+  const versions = ['TLSv1.2', 'TLSv1.3'] as const
+  const meet = (maxVersion: (typeof versions)[number], session?: Buffer) =>
+    askHttps(node.url, '/', { servername: 'a.test', maxVersion, ...(session && { session }) })
+  /** The name of the key that seals tickets now. */
+  const keyName = async () => (await meet('TLSv1.2')).ticket!.toString('hex', 0, 16)
+  const rotated = (before: string) =>
+    eventually(async () => {
+      const name = await keyName()
+      return name !== before && name
+    })
+  /** Whether they are resumed, enough of them to meet both workers. */
+  const resume = async (sessions: readonly (Buffer | undefined)[]) => {
+    const answers: boolean[] = []
+    for (let i = 0; i < 8; i += 1) {
+      for (const [at, version] of versions.entries())
+        answers.push((await meet(version, sessions[at])).isReused)
+    }
+    return answers
+  }
+  // A machine that stands still for longer than a rotation takes has missed the moment: then with another session.
+  const { sessions, second } = await eventually(async () => {
+    const first = await keyName()
+    const given = await Promise.all(versions.map(async (version) => (await meet(version)).session))
+    const name = await rotated(first)
+    return (await resume(given)).every(Boolean) && { sessions: given, second: name }
+  })
+  await rotated(second)
+  await eventually(async () => !(await resume(sessions)).some(Boolean))
 })
 
 test('HTTP is sent to HTTPS, by listener or by site, and HTTPS says that it wants to be kept to', async (t) => {
