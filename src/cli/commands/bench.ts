@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { DEFAULT_MANIFEST, PHASE_BITS, PHASES, type Phase, type UnitVersion } from '../../contract/unit.ts'
 import { BenchFailed, benchUnit, type PhaseFigures } from '../../trial/unit-bench.ts'
-import type { UnitRequest } from '../../trial/unit-request.ts'
+import { ENDPOINTS, type UnitRequest } from '../../trial/unit-request.ts'
 import { parseManifest } from '../../unit/manifest.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { type Command, EXIT, JSON_OPTION, type Terminal } from '../command.ts'
@@ -39,6 +39,11 @@ export const command: Command = {
     },
     header: { value: "'NAME: VALUE'", many: true, text: 'a header of the request' },
     body: { value: 'TEXT|@FILE', text: 'the body of the request' },
+    endpoint: {
+      value: 'NAME',
+      many: true,
+      text: `one of \`request.endpoints\` in the phase origin, unless said ${ENDPOINTS.join(' and ')}`,
+    },
     'origin-header': { value: "'NAME: VALUE'", many: true, text: "a header of the origin's answer" },
     'origin-body': { value: 'TEXT|@FILE', text: "the body of the origin's answer" },
     env: { value: 'K=V', many: true, text: 'its environment' },
@@ -61,6 +66,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   const asked = given === undefined ? undefined : readRequest(given)
   const headers = readHeaders(args.all('header'), '--header')
   const originHeaders = readHeaders(args.all('origin-header'), '--origin-header')
+  const endpoints = args.all('endpoint')
   const body = readBody(args.text('body'), terminal)
   const originBody = readBody(args.text('origin-body'), terminal) || 'origin'
 
@@ -78,6 +84,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       headers: headers.includes('host') ? headers : ['host', named, ...headers],
       body,
       address: '192.0.2.1',
+      endpoints: endpoints.length === 0 ? ENDPOINTS : endpoints,
       origin: {
         status: 200,
         headers: originHeaders.includes('content-type')
