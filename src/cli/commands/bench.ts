@@ -8,6 +8,7 @@ import { ENDPOINTS, type UnitRequest } from '../../trial/unit-request.ts'
 import { parseManifest } from '../../unit/manifest.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { type Command, EXIT, JSON_OPTION, type Terminal } from '../command.ts'
+import { FETCH_OPTION, fetchSites } from '../fetch-sites.ts'
 import { table } from '../help.ts'
 import { UnitBuild } from '../local-build.ts'
 import { collectModule, shownFile } from '../module-files.ts'
@@ -46,6 +47,7 @@ export const command: Command = {
     },
     'origin-header': { value: "'NAME: VALUE'", many: true, text: "a header of the origin's answer" },
     'origin-body': { value: 'TEXT|@FILE', text: "the body of the origin's answer" },
+    ...FETCH_OPTION,
     env: { value: 'K=V', many: true, text: 'its environment' },
     phase: { value: 'PHASE', many: true, text: 'tell of these phases alone; the others still run' },
     ...JSON_OPTION,
@@ -67,6 +69,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   const headers = readHeaders(args.all('header'), '--header')
   const originHeaders = readHeaders(args.all('origin-header'), '--origin-header')
   const endpoints = args.all('endpoint')
+  const sites = fetchSites(args)
   const body = readBody(args.text('body'), terminal)
   const originBody = readBody(args.text('origin-body'), terminal) || 'origin'
 
@@ -101,6 +104,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       (bits, fields) => (described = describe(unit, bits, fields)),
       {
         node: { name: 'bench', groups: [] },
+        fetchSites: sites,
         request: () => requestFor(described),
         calls,
         warmUp: Math.min(calls, WARM_UP_MAX),
