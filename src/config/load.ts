@@ -192,7 +192,13 @@ function withAbsoluteTlsPaths(edge: Config['edge'], folder: string): Config['edg
     const ca = clientAuth && { clientAuth: { ...clientAuth, ca: resolve(folder, clientAuth.ca) } }
     return { ...listener, tls: { ...tls, certificates, ...ca } }
   })
-  return { ...edge, listen, ...(acme?.ca && { acme: { ...acme, ca: resolve(folder, acme.ca) } }) }
+  const { ca } = edge.fetch
+  return {
+    ...edge,
+    listen,
+    ...(acme?.ca && { acme: { ...acme, ca: resolve(folder, acme.ca) } }),
+    ...(ca !== undefined && { fetch: { ...edge.fetch, ca: resolve(folder, ca) } }),
+  }
 }
 
 /** A checked configuration is passed around by reference: nobody may change it. */

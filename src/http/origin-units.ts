@@ -4,10 +4,9 @@
  */
 import type { FailureReason } from '../contract/unit.ts'
 import type { TripOutcome, UnitBody } from '../contract/unit-runner.ts'
-import { headerValues, type HeaderList } from '../wire/http1/message.ts'
+import type { HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
-import { parseCacheControl } from './caching/cache-control.ts'
-import { freshnessLifetime } from './caching/freshness.ts'
+import { statedTtlSeconds } from './caching/freshness.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
 import { editHeaders, parseFields, parseOriginEdits, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
@@ -104,7 +103,7 @@ export function reviewResponse(
 ): void {
   const steps = exchange.plan.originResponse
   const { status, reason, headers } = came
-  const ttl = ttlOf(status, headers, exchange.node.now())
+  const ttl = statedTtlSeconds(status, headers, exchange.node.now())
   const timed = timedMeta(exchange)
   const meta = ttl === undefined ? timed : `${timed.slice(0, -1)},"ttl":${ttl}}`
   const response = `${status}\n${serialiseHeaders(headers)}`
@@ -129,12 +128,4 @@ export function reviewResponse(
     onClosed: on.failed,
   })
   exchange.node.runner.run(trip)
-}
-
-/** What `response.ttl` says before a unit assigns it; undefined where the headers say nothing. */
-function ttlOf(status: number, headers: HeaderList, nowMs: number): number | undefined {
-  const control = parseCacheControl(headerValues(headers, 'cache-control'))
-  if (control.noStore || control.noCache || control.private) return 0
-  const { seconds, source } = freshnessLifetime(status, headers, control, nowMs)
-  return source === 'none' ? undefined : Math.floor(seconds)
 }

@@ -37,6 +37,8 @@ export interface TrialOptions {
     answer: (answer: HostAnswer) => void,
     start: HostCalls['start'],
   ) => boolean | (() => void)
+  /** Private addresses that the unit may fetch, as in `edge.fetch.sites`: checked before. */
+  readonly fetchSites?: readonly string[]
   /** Measures the unit, where its isolation is `inline`. */
   readonly crossings?: Crossings
   readonly onLine?: (line: TailLine) => void
@@ -55,7 +57,8 @@ const LIMITS: KvLimits = {
   valueBytesMax: KV_VALUE_BYTES_MAX,
 }
 
-export function startTrial({ bundles, node, intercept, crossings, onLine }: TrialOptions): Trial {
+export function startTrial(options: TrialOptions): Trial {
+  const { bundles, node, intercept, fetchSites = [], crossings, onLine } = options
   const folder = mkdtempSync(join(tmpdir(), 'orla-trial-'))
   const words = new Int32Array(KV_WORDS)
   const stores = { kv: join(folder, 'kv.db'), cache: join(folder, 'cache.db') }
@@ -65,9 +68,9 @@ export function startTrial({ bundles, node, intercept, crossings, onLine }: Tria
   const send = ({ id, store, writes, durable }: KvBatch): void => {
     setImmediate(() => calls.kv.done(store, id, writers[store].apply(writes, durable)))
   }
-  const defaults = checkConfig({})
-  if (defaults.kind !== 'config') throw new Error('the defaults are no configuration')
-  const { fetch } = defaults.config.edge
+  const checked = checkConfig({ edge: { fetch: { sites: [...fetchSites] } } })
+  if (checked.kind !== 'config') throw new Error('the sites to fetch are no configuration')
+  const { fetch } = checked.config.edge
   const calls = createHostCalls({ stores, clock: systemClock, words, send, fetch })
   const runner = createUnitRunner({
     worker: 0,

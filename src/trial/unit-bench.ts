@@ -12,7 +12,7 @@ import { mapStack } from '../unit/source-map.ts'
 import { startTrial, type TrialOptions } from './trial.ts'
 import { PhaseFailed, runRequest, tripOf, type UnitRequest } from './unit-request.ts'
 
-export interface BenchOptions extends Pick<TrialOptions, 'node'> {
+export interface BenchOptions extends Pick<TrialOptions, 'node' | 'fetchSites'> {
   /** Asked for once the unit's module is known. */
   request(): UnitRequest
   readonly calls: number

@@ -5,14 +5,21 @@
  * There is neither a site nor a cache: the origin's answer is given. A phase that fails ends it, whatever the unit's `onError` says: a test
  * is there to see that.
  */
+import { systemClock } from '../base/clock.ts'
 import type { Trip, TripOutcome, UnitBody } from '../contract/unit-runner.ts'
 import { PHASE_BITS, type FailureReason, type Phase, type UnitVersion } from '../contract/unit.ts'
 import { editHeaders, type Edits, parseEdits, parseOriginEdits } from '../http/edits.ts'
 import { newPiece, pieceText } from '../http/body/piece-text.ts'
+import { statedTtlSeconds } from '../http/caching/freshness.ts'
 import { parseHeaderLines } from '../http/fields.ts'
+import { UnitStates } from '../http/unit-states.ts'
+import { requestEdits } from '../http/unit-trip.ts'
 import type { UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
 import type { HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders } from '../wire/http1/serialise.ts'
+
+/** The endpoints of a site that is played: two, so that a unit can choose. */
+export const ENDPOINTS = ['http://origin-1.example.org', 'http://origin-2.example.org']
 
 /** Bytes of a streamed body. */
 const BODY_MAX = 16 * 1024 * 1024
@@ -29,6 +36,8 @@ export interface UnitRequest {
   readonly body: string
   readonly address: string
   readonly scheme: 'http' | 'https'
+  /** Who the origin's endpoints are, by name. */
+  readonly endpoints: readonly string[]
   readonly origin: UnitResponse
 }
 
@@ -47,7 +56,11 @@ export interface UnitAnswer {
     readonly path: string
     readonly query: string
     readonly headers: HeaderList
+    /** The one that `origin` chose. */
+    readonly endpoint: string | undefined
   }
+  /** For how many seconds `originResponse` said that the answer is kept. */
+  readonly ttlSeconds: number | undefined
   /** What each phase that ran cost, in microseconds of CPU. */
   readonly runs: readonly { readonly phase: Phase; readonly cpuUs: number }[]
 }
@@ -62,8 +75,6 @@ export class PhaseFailed extends Error {
   }
 }
 
-type Went = Exclude<TripOutcome, { kind: 'failed' }>
-
 export interface RequestOptions {
   /** Tells what was used since it was last asked, where that is measured better than the runner does. */
   readonly takeCpuUs?: () => number
@@ -75,56 +86,127 @@ export async function runRequest(
   runner: UnitDispatcher,
   unit: UnitVersion,
   request: UnitRequest,
-  { takeCpuUs, wanted }: RequestOptions,
+  options: RequestOptions,
 ): Promise<UnitAnswer> {
-  const { address, scheme } = request
-  const meta = JSON.stringify({ client: { address, port: 50_000 }, scheme })
-  const head = `${request.method} ${request.target} HTTP/1.1\r\n${serialiseHeaders(request.headers)}`
-  const has = (phase: Phase) => (unit.phases & PHASE_BITS[phase]) !== 0
-  const runs: { phase: Phase; cpuUs: number }[] = []
-  let edits = ''
+  const course = new Course(runner, unit, request, options)
+  const { edits, made } = await beforeOrigin(course)
+  const ofRequest = requestEdits(edits)
+  const went = made === undefined ? await aroundOrigin(course, ofRequest) : undefined
+  let response = withEdits(went?.response ?? made!, valid(parseEdits(edits)))
 
-  const run = async (
-    phase: Phase,
-    parts: Partial<Pick<Trip, 'response' | 'edits' | 'body'>> = {},
-  ): Promise<Went> => {
-    const whole = { meta, head, response: '', edits, body: '', ...parts }
-    const outcome = await tripOf(runner, unit, phase, whole, wanted)
-    if (takeCpuUs) runs.push({ phase, cpuUs: takeCpuUs() })
-    else for (const { cpuUs } of outcome.runs) runs.push({ phase, cpuUs })
-    if (outcome.kind === 'failed') throw new PhaseFailed(outcome)
-    return outcome
+  if (course.has('headerFilter')) {
+    const outcome = await course.run('headerFilter', ofRequest, { response: responseText(response) })
+    response = withEdits(response, valid(parseEdits(outcome.edits)))
   }
-
-  let response: UnitResponse | undefined
-  for (const phase of ['rewrite', 'access', 'content', 'origin'] as const) {
-    if (!has(phase) || response !== undefined) continue
-    const outcome = await run(phase, phase === 'content' ? { body: request.body } : {})
-    edits += outcome.edits
-    if (outcome.kind === 'response') response = responseOf(outcome)
-  }
-  const by = response === undefined ? 'origin' : 'unit'
-  const left = valid(parseOriginEdits(edits, 'origin'))
-  response = withEdits(response ?? request.origin, left)
-
-  const ofRequest = edits.replaceAll(/^[A-Z] .*\n/gm, '')
-  for (const phase of ['originResponse', 'headerFilter'] as const) {
-    if (!has(phase) || (phase === 'originResponse' && by === 'unit')) continue
-    const outcome = await run(phase, { response: responseText(response), edits: ofRequest })
-    const changed =
-      phase === 'originResponse' ? parseOriginEdits(outcome.edits, phase) : parseEdits(outcome.edits)
-    response = withEdits(response, valid(changed))
-  }
-  if (has('bodyFilter')) {
+  if (course.has('bodyFilter')) {
     const before = Buffer.from(response.body, 'latin1')
     const body = pieceText(before, true, unit.manifest.chunks === 'text')
-    const outcome = await run('bodyFilter', { response: responseText(response), edits: ofRequest, body })
+    const outcome = await course.run('bodyFilter', ofRequest, { response: responseText(response), body })
     if (outcome.kind === 'response')
       response = { ...response, body: newPiece(before, outcome).toString('latin1') }
   }
-  if (has('log')) await run('log', { response: responseText(response), edits: ofRequest })
-  return { response, by, request: requestLeft(request, left), runs }
+  if (course.has('log')) await course.run('log', ofRequest, { response: responseText(response) })
+  return {
+    response,
+    by: went?.by ?? 'unit',
+    request: requestLeft(request, valid(parseOriginEdits(went?.asked ?? ofRequest, 'origin'))),
+    ttlSeconds: went?.ttlSeconds,
+    runs: course.runs,
+  }
 }
+
+type Went = Exclude<TripOutcome, { kind: 'failed' }>
+
+/** Runs phase after phase, and keeps what they cost and what the unit keeps of the request. */
+class Course {
+  readonly request: UnitRequest
+  readonly runs: { phase: Phase; cpuUs: number }[] = []
+  readonly #runner: UnitDispatcher
+  readonly #unit: UnitVersion
+  readonly #options: RequestOptions
+  readonly #head: string
+  readonly #states = new UnitStates()
+
+  constructor(runner: UnitDispatcher, unit: UnitVersion, request: UnitRequest, options: RequestOptions) {
+    this.#runner = runner
+    this.#unit = unit
+    this.#options = options
+    this.#head = `${request.method} ${request.target} HTTP/1.1\r\n${serialiseHeaders(request.headers)}`
+    this.request = request
+  }
+
+  has(phase: Phase): boolean {
+    return (this.#unit.phases & PHASE_BITS[phase]) !== 0
+  }
+
+  /** `edits` are those of the phases before; `meta` is what this phase alone is told. Throws `PhaseFailed`. */
+  async run(
+    phase: Phase,
+    edits: string,
+    parts: { readonly response?: string; readonly body?: string; readonly meta?: object } = {},
+  ): Promise<Went> {
+    const { takeCpuUs, wanted } = this.#options
+    const { address, scheme } = this.request
+    const { response = '', body = '', meta = {} } = parts
+    const trip = {
+      meta: JSON.stringify({ client: { address, port: 50_000, scheme }, scheme, ...meta }),
+      head: this.#head,
+      response,
+      edits: edits + this.#states.lines,
+      body,
+    }
+    const outcome = await tripOf(this.#runner, this.#unit, phase, trip, wanted)
+    if (takeCpuUs) this.runs.push({ phase, cpuUs: takeCpuUs() })
+    else for (const { cpuUs } of outcome.runs) this.runs.push({ phase, cpuUs })
+    if (outcome.kind === 'failed') throw new PhaseFailed(outcome)
+    return { ...outcome, edits: this.#states.take(outcome.edits) }
+  }
+}
+
+/** The phases up to `content`: what they changed, and the answer that one of them made. */
+async function beforeOrigin(course: Course): Promise<{ edits: string; made: UnitResponse | undefined }> {
+  let edits = ''
+  for (const phase of ['rewrite', 'access', 'content'] as const) {
+    if (!course.has(phase)) continue
+    const outcome = await course.run(phase, edits, phase === 'content' ? { body: course.request.body } : {})
+    edits += outcome.edits
+    if (outcome.kind === 'response') return { edits, made: responseOf(outcome) }
+  }
+  return { edits, made: undefined }
+}
+
+interface AroundOrigin {
+  readonly response: UnitResponse
+  readonly by: UnitAnswer['by']
+  /** Edits of the request as the origin sees it: those of `origin` are for it and for `originResponse` alone. */
+  readonly asked: string
+  readonly ttlSeconds: number | undefined
+}
+
+/** `origin`, the origin's answer or what stands in for it, and `originResponse`. */
+async function aroundOrigin(course: Course, ofRequest: string): Promise<AroundOrigin> {
+  const { origin, endpoints } = course.request
+  let went: AroundOrigin = { response: origin, by: 'origin', asked: ofRequest, ttlSeconds: undefined }
+  if (course.has('origin')) {
+    const outcome = await course.run('origin', ofRequest, { meta: { endpoints } })
+    went = { ...went, asked: ofRequest + outcome.edits }
+    if (outcome.kind === 'response')
+      went = { ...went, response: inLowerCase(responseOf(outcome)), by: 'unit' }
+  }
+  if (!course.has('originResponse')) return went
+  const { response, asked } = went
+  const ttl = statedTtlSeconds(response.status, response.headers, systemClock.now())
+  const parts = { response: responseText(response), meta: ttl === undefined ? {} : { ttl } }
+  const { edits } = await course.run('originResponse', asked, parts)
+  const changed = valid(parseOriginEdits(edits, 'originResponse'))
+  return { ...went, response: withEdits(response, changed), ttlSeconds: changed.ttlSeconds }
+}
+
+/** The pipeline gives what stands in for an origin's answer the shape of one. */
+const inLowerCase = (response: UnitResponse): UnitResponse => ({
+  ...response,
+  headers: response.headers.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text)),
+})
 
 export function tripOf(
   runner: UnitDispatcher,
@@ -221,5 +303,6 @@ function requestLeft({ method, target, headers }: UnitRequest, { request }: Edit
     path: request?.path ?? path,
     query: request?.query ?? query,
     headers: request === undefined ? headers : editHeaders(headers, request.headers),
+    endpoint: request?.endpoint,
   }
 }

@@ -12,7 +12,7 @@ import type { HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { mapStack } from '../unit/source-map.ts'
 import { startTrial, type Trial, type TrialOptions } from './trial.ts'
-import { runRequest, tripOf, type UnitRequest } from './unit-request.ts'
+import { ENDPOINTS, runRequest, tripOf, type UnitRequest } from './unit-request.ts'
 
 export interface UnitTests {
   readonly code: string
@@ -140,10 +140,11 @@ async function answerAsk(
       return ok({ log: lines.slice(from) })
     }
     const asked = requestOf(given, call.body)
-    const { response, by, request } = await runRequest(trial.runner, unit, asked, { wanted })
+    const { response, by, request, ttlSeconds } = await runRequest(trial.runner, unit, asked, { wanted })
     const { status, headers, body } = response
     const told = { ...request, headers: pairs(request.headers) }
-    return { ...ok({ status, headers: pairs(headers), by, request: told, log: lines.slice(from) }), body }
+    const said = { status, headers: pairs(headers), by, request: told, ttl: ttlSeconds }
+    return { ...ok({ ...said, log: lines.slice(from) }), body }
   } catch (error) {
     return refusal('test-failed', mapStack(unit, (error as Error).message))
   }
@@ -197,12 +198,17 @@ function requestOf(given: Readonly<Record<string, unknown>>, body: string): Unit
     scheme = 'http',
     address = '192.0.2.1',
     headers,
+    endpoints = ENDPOINTS,
     origin,
   } = given
   if (typeof target !== 'string' || !/^\/[!-~]*$/.test(target))
     throw new TypeError(`a request is for a path such as "/a?b=c", not for ${JSON.stringify(target)}`)
   if (typeof method !== 'string' || !/^[A-Z]+$/.test(method))
     throw new TypeError(`a method is a word in upper case, not ${JSON.stringify(method)}`)
+  if (!Array.isArray(endpoints) || !endpoints.every((name) => typeof name === 'string'))
+    throw new TypeError(
+      `endpoints are a list of names such as ["http://10.0.0.1:9000"], not ${JSON.stringify(endpoints)}`,
+    )
   const list = listOf(headers)
   return {
     method,
@@ -211,6 +217,7 @@ function requestOf(given: Readonly<Record<string, unknown>>, body: string): Unit
     body,
     address: String(address),
     scheme: scheme === 'https' ? 'https' : 'http',
+    endpoints,
     origin: originOf(origin),
   }
 }

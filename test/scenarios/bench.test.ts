@@ -106,6 +106,34 @@ test('the request, the environment and the origin are what the options say', asy
   await bench(filter, '--origin-body', `@${join(folder, 'body')}`, '--calls', '5')
 })
 
+test('an endpoint is chosen of those that there are, and the ttl is what the headers of the origin say', async () => {
+  const file = unit(
+    'bucket',
+    `export default {
+       limits: { cpuMs: 1000 },
+       origin(request, edge) {
+         edge.state.of = request.endpoints.length
+         request.endpoint = request.endpoints[1]
+         request.path = '/bucket' + request.path
+         if (edge.env.ENDPOINT && request.endpoint !== edge.env.ENDPOINT) throw new Error(request.endpoint)
+       },
+       originResponse(request, response, edge) {
+         if (response.ttl !== 60) throw new Error(String(response.ttl))
+         if (edge.state.of !== 2 || request.path !== '/bucket/') throw new Error(request.path)
+       },
+       headerFilter(request) { if (request.path !== '/') throw new Error(request.path) },
+     }`,
+  )
+  const options = ['--origin-header', 'Cache-Control: max-age=60', '--calls', '5']
+  const { phases } = await bench(file, ...options)
+  assert.deepEqual(
+    phases.map(({ phase }) => phase),
+    ['origin', 'originResponse', 'headerFilter'],
+  )
+  const named = ['--endpoint', 'near', '--endpoint', 'far', '--env', 'ENDPOINT=far']
+  await bench(file, ...options, ...named)
+})
+
 test('people get a table, and are told which phases the request did not reach', async () => {
   const file = unit(
     'gate',

@@ -103,6 +103,48 @@ test('ticks', async (unit) => assert.equal(await (await unit.request('/ticks')).
   assert.match(late.stderr, /test failed: ticks: the test failed \(wall\)/)
 })
 
+test('the phases around the origin are tested: who is asked, what it is sent, for how long its answer is kept', async (t) => {
+  const node = await start(t)
+  const unit = `import type { Unit } from 'orla'
+export default {
+  limits: { cpuMs: 1000 },
+  origin(request, edge) {
+    edge.state.of = request.endpoints.length
+    if (request.path === '/none') return new Response('none', { status: 404, headers: { 'Cache-Control': 'max-age=5' } })
+    request.endpoint = request.endpoints[1]!
+    request.path = '/bucket' + request.path
+  },
+  originResponse(request, response, edge) {
+    response.headers.set('x-seen', [request.path, edge.state.of, response.ttl].join())
+    if (response.ttl === undefined) response.ttl = 600
+  },
+  headerFilter(request, response, edge) { response.headers.set('x-path', request.path + edge.client.scheme) },
+} satisfies Unit
+`
+  const tests = `import { assert, test } from 'orla/test'
+test('the second endpoint', async (unit) => {
+  const answer = await unit.request('/a')
+  assert.deepEqual([answer.request.endpoint, answer.request.path], ['http://origin-2.example.org', '/bucket/a'])
+  assert.deepEqual([answer.headers.get('x-seen'), answer.headers.get('x-path'), answer.ttl], ['/bucket/a,2,', '/ahttp', 600])
+})
+test('endpoints and headers of the origin are what the test says', async (unit) => {
+  const origin = new Response('', { headers: { 'cache-control': 'max-age=60' } })
+  const answer = await unit.request('/a', { endpoints: ['near', 'far'], origin })
+  assert.deepEqual([answer.request.endpoint, answer.headers.get('x-seen')], ['far', '/bucket/a,2,60'])
+  assert.equal(answer.ttl, undefined)
+  await assert.rejects(unit.request('/a', { endpoints: ['one'] }), /no endpoint of this site: its endpoints are one/)
+})
+test('an answer in place of the origin is seen as one of it', async (unit) => {
+  const answer = await unit.request('/none')
+  assert.deepEqual([answer.status, answer.by, answer.headers.get('x-seen')], [404, 'unit', '/none,2,5'])
+})
+`
+  await write(node, { 'bucket.ts': unit, 'bucket.test.ts': tests })
+  const deployed = await node.orla('deploy', 'bucket.ts')
+  assert.equal(deployed.code, 0, deployed.stderr)
+  assert.match(deployed.stderr, /^3 tests passed$/m)
+})
+
 test('a test that fails refuses the deploy, names its place, and what was live stays live', async (t) => {
   const node = await start(t)
   await write(node, { 'gate.ts': GATE, 'texts.ts': TEXTS, 'gate.test.ts': TESTS })

@@ -4,10 +4,11 @@ import { resolve } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { DEFAULT_MANIFEST, PHASE_BITS, PHASES, type Phase, type UnitVersion } from '../../contract/unit.ts'
 import { BenchFailed, benchUnit, type PhaseFigures } from '../../trial/unit-bench.ts'
-import type { UnitRequest } from '../../trial/unit-request.ts'
+import { ENDPOINTS, type UnitRequest } from '../../trial/unit-request.ts'
 import { parseManifest } from '../../unit/manifest.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { type Command, EXIT, JSON_OPTION, type Terminal } from '../command.ts'
+import { FETCH_OPTION, fetchSites } from '../fetch-sites.ts'
 import { table } from '../help.ts'
 import { UnitBuild } from '../local-build.ts'
 import { collectModule, shownFile } from '../module-files.ts'
@@ -39,8 +40,14 @@ export const command: Command = {
     },
     header: { value: "'NAME: VALUE'", many: true, text: 'a header of the request' },
     body: { value: 'TEXT|@FILE', text: 'the body of the request' },
+    endpoint: {
+      value: 'NAME',
+      many: true,
+      text: `one of \`request.endpoints\` in the phase origin, unless said ${ENDPOINTS.join(' and ')}`,
+    },
     'origin-header': { value: "'NAME: VALUE'", many: true, text: "a header of the origin's answer" },
     'origin-body': { value: 'TEXT|@FILE', text: "the body of the origin's answer" },
+    ...FETCH_OPTION,
     env: { value: 'K=V', many: true, text: 'its environment' },
     phase: { value: 'PHASE', many: true, text: 'tell of these phases alone; the others still run' },
     ...JSON_OPTION,
@@ -61,6 +68,8 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   const asked = given === undefined ? undefined : readRequest(given)
   const headers = readHeaders(args.all('header'), '--header')
   const originHeaders = readHeaders(args.all('origin-header'), '--origin-header')
+  const endpoints = args.all('endpoint')
+  const sites = fetchSites(args)
   const body = readBody(args.text('body'), terminal)
   const originBody = readBody(args.text('origin-body'), terminal) || 'origin'
 
@@ -78,6 +87,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       headers: headers.includes('host') ? headers : ['host', named, ...headers],
       body,
       address: '192.0.2.1',
+      endpoints: endpoints.length === 0 ? ENDPOINTS : endpoints,
       origin: {
         status: 200,
         headers: originHeaders.includes('content-type')
@@ -94,6 +104,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       (bits, fields) => (described = describe(unit, bits, fields)),
       {
         node: { name: 'bench', groups: [] },
+        fetchSites: sites,
         request: () => requestFor(described),
         calls,
         warmUp: Math.min(calls, WARM_UP_MAX),

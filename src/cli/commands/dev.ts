@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { checkConfig } from '../../config/check.ts'
-import type { Config } from '../../config/schema.ts'
+import { loadConfig } from '../../config/load.ts'
+import type { Config, SiteInput } from '../../config/schema.ts'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { callTimeoutMs, deployedLine, valuesFrom } from '../change.ts'
 import type { Command, Terminal } from '../command.ts'
 import { ControlClient, ControlRefusal } from '../control-client.ts'
 import { startDemoOrigin } from '../demo/origin.ts'
+import { FETCH_OPTION, fetchSites } from '../fetch-sites.ts'
 import { collectModule, type ModuleFiles, shownFile } from '../module-files.ts'
 import { ModuleWatch } from '../module-watch.ts'
 import { problemText, refusalText } from '../refusal.ts'
@@ -31,14 +33,20 @@ export const command: Command = {
   text: [
     'Runs FILE on a node of its own, with its data in a folder that goes when it ends, and deploys it again whenever it, or a file that it imports, is saved.',
     'For each request it prints what ran, with the CPU time, the calls of the host (edge.kv, fetch…), and what the unit logged.',
-    'What does not build is told, and the version before goes on answering. Every host is taken for the one site.',
+    'What does not build is told, and the version before goes on answering. Every host is taken for the one site, unless --config says which sites there are:',
+    'then hosts, origins and caches are those of the sites, and what units may fetch; addresses, TLS, logs and the rest of that file are not used.',
   ].join('\n'),
   options: {
     origin: { value: 'URL', text: "the site's origin; a page and a live playlist of the demo, unless said" },
+    config: {
+      value: 'FILE',
+      text: 'run in front of the sites of this configuration, with its edge.fetch; not with --origin or --cache',
+    },
     listen: { value: 'ADDRESS', text: `where the edge listens, else ${LISTEN}` },
     control: { value: 'ADDRESS', text: 'where the control plane listens, else a free port' },
     cache: { text: 'cache what may be cached; unless said, every request goes to the origin' },
     name: { value: 'NAME', text: "the unit's name; that of the file unless said" },
+    ...FETCH_OPTION,
     env: { value: 'K=V', many: true, text: 'its environment' },
     secret: { value: 'K=V', many: true, text: 'the same, never shown' },
     'no-tests': { text: 'without the tests that lie beside it' },
@@ -48,6 +56,8 @@ export const command: Command = {
   },
   examples: [
     ['orla dev units/token-auth.ts --env TOKEN=t', 'in front of the demo'],
+    ['orla dev api.ts --allow-fetch 127.0.0.1:3000', 'with a server of yours to fetch from'],
+    ['orla dev gate.ts --config edge.json', 'in front of the sites of a node'],
     ['orla dev gate.ts --json', 'for a program that shows it'],
     [
       'orla dev gate.ts --origin http://127.0.0.1:3000 --listen 127.0.0.1:0',
@@ -64,15 +74,15 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   // What can be said before anything starts.
   await collectModule(path)
   const isJson = args.flag('json')
-  const given = args.text('origin')
-  const demo = given === undefined ? await startDemoOrigin() : undefined
+  const sitesOf = await frontOf(args, terminal)
+  const demo = sitesOf === undefined ? await startDemoOrigin() : undefined
+  const front = sitesOf ?? siteFront(demo!.url, args)
   const folder = await mkdtemp(join(tmpdir(), 'orla-dev-'))
   let session: Session | undefined
   try {
-    const site = { origin: given ?? demo!.url, ...(args.flag('cache') && { cache: { ram: '64mb' } }) }
     return await runNode(
-      configFrom(args, folder, site),
-      { sites: [site], folder },
+      configFrom(args, folder, front),
+      { sites: front.sites, folder: front.folder ?? folder },
       terminal,
       ({ edge, control, token }) => {
         terminal.print(
@@ -81,7 +91,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
             : `ready edge=${edge.join(',')} control=${control}`,
         )
         const file = relative(terminal.cwd, path)
-        terminal.note(`${file} in front of ${site.origin}; save it, and it is live. Ctrl-C ends it.`)
+        terminal.note(`${file} in front of ${front.text}; save it, and it is live. Ctrl-C ends it.`)
         session = new Session(path, name, args, new ControlClient(new URL(control), token), terminal)
       },
       {
@@ -104,15 +114,58 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   }
 }
 
-function configFrom(args: Arguments, folder: string, site: object): Config {
+/** What the unit runs in front of. */
+interface Front {
+  readonly sites: readonly SiteInput[]
+  /** Where paths in them count from; undefined where there are none. */
+  readonly folder: string | undefined
+  /** What units may fetch, where a configuration says it. */
+  readonly fetch: Config['edge']['fetch'] | undefined
+  /** In words. */
+  readonly text: string
+}
+
+/** What the options name; undefined where they name nothing. */
+async function frontOf(args: Arguments, terminal: Terminal): Promise<Front | undefined> {
+  const file = args.text('config')
+  const origin = args.text('origin')
+  if (file === undefined) return origin === undefined ? undefined : siteFront(origin, args)
+  for (const name of ['origin', 'cache'])
+    if (args.flag(name)) throw new UsageError(`--config and --${name} exclude each other: the file says it`)
+  const { input, config, source, folder } = await loadConfig(file, terminal.cwd)
+  const given = input.sites ?? []
+  if (given.length === 0)
+    throw new EdgeError('config-invalid', `${source} has no site for the unit to run in front of`, {
+      hint: 'add one to `sites`, or name an origin with --origin instead of --config',
+    })
+  // There is no TLS here to send anybody to, and the logs of the real node are not for this one.
+  const sites = given.map((site) => ({ ...site, redirectHttps: false, accessLog: false as const }))
+  const hosts = config.sites.flatMap((site) => site.hosts)
+  const text = `the sites of ${relative(terminal.cwd, source)} (hosts ${hosts.join(', ')})`
+  return { sites, folder, fetch: config.edge.fetch, text }
+}
+
+const siteFront = (origin: string, args: Arguments): Front => ({
+  sites: [{ origin, ...(args.flag('cache') && { cache: { ram: '64mb' } }) }],
+  folder: undefined,
+  fetch: undefined,
+  text: origin,
+})
+
+function configFrom(args: Arguments, folder: string, { sites, fetch }: Front): Config {
+  const allowed = fetchSites(args)
   const result = checkConfig({
-    edge: { listen: args.text('listen') ?? LISTEN, workers: 1 },
+    edge: { listen: args.text('listen') ?? LISTEN, workers: 1, fetch: { sites: allowed } },
     control: { listen: args.text('control') ?? '127.0.0.1:0' },
     store: { path: join(folder, 'data') },
     node: { name: 'dev' },
-    sites: [site],
+    sites,
   })
-  if (result.kind === 'config') return result.config
+  if (result.kind === 'config') {
+    const { config } = result
+    if (fetch === undefined) return config
+    return { ...config, edge: { ...config.edge, fetch: { ...fetch, sites: [...fetch.sites, ...allowed] } } }
+  }
   throw new UsageError(result.problems.map(({ path, message }) => `${path}: ${message}`).join('\n'))
 }
 

@@ -72,7 +72,7 @@ export class Destinations {
     const what = closed === host ? `${host} is` : `${host} is at ${closed},`
     throw new Unreachable(
       'fetch-private',
-      `${what} a private address: units may not reach it unless the configuration names it in edge.fetch.sites`,
+      `${what} a private address: units may not reach it unless the configuration names it in edge.fetch.sites (of orla dev and orla bench: --allow-fetch)`,
     )
   }
 

@@ -3,7 +3,7 @@
  * (§4.2.3), as a cache sees it that many people share.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
-import type { CacheControl } from './cache-control.ts'
+import { type CacheControl, parseCacheControl } from './cache-control.ts'
 import { parseHttpDate } from './http-date.ts'
 import { parseDeltaSeconds, SECONDS_MAX } from './text.ts'
 
@@ -52,6 +52,14 @@ export function freshnessLifetime(
     }
   }
   return { seconds: 0, source: 'none' }
+}
+
+/** What `response.ttl` says before a unit assigns it; undefined where the headers say nothing. */
+export function statedTtlSeconds(status: number, headers: HeaderList, nowMs: number): number | undefined {
+  const control = parseCacheControl(headerValues(headers, 'cache-control'))
+  if (control.noStore || control.noCache || control.private) return 0
+  const { seconds, source } = freshnessLifetime(status, headers, control, nowMs)
+  return source === 'none' ? undefined : Math.floor(seconds)
 }
 
 /**

@@ -172,14 +172,12 @@ export function checkHost(kind: 'h' | 'a' | 'd', value: string): void {
 /** One of these, by what it is called or, of a URL, by `HOST:PORT`; returns what it is called. */
 export function checkEndpoint(endpoint: unknown, known: readonly string[]): string {
   let list = ''
-  if (typeof endpoint === 'string') {
-    for (let i = 0; i < known.length; i++) {
-      const url = known[i]!
-      const scheme = indexOf(url, '://')
-      const authority = scheme < 0 ? url : slice(url, scheme + 3)
-      if (endpoint === url || endpoint === `${url}/` || endpoint === authority) return url
-      list += i === 0 ? url : `, ${url}`
-    }
+  for (let i = 0; i < known.length; i++) {
+    const url = known[i]!
+    const scheme = indexOf(url, '://')
+    const authority = scheme < 0 ? url : slice(url, scheme + 3)
+    if (endpoint === url || endpoint === `${url}/` || endpoint === authority) return url
+    list += i === 0 ? url : `, ${url}`
   }
   throw new TypeError(
     `${describe(endpoint)} is no endpoint of this site: its endpoints are ${list || 'none'}`,

@@ -6,18 +6,36 @@
  */
 import type { InvocationMeta } from '../protocol.ts'
 import { goOnInBackground } from './background.ts'
-import { Body, BYTES_BODY, RawBody, readBytes, readText } from './body.ts'
+import type { Blob } from './blob.ts'
+import { Body, BYTES_BODY, cloneBody, RawBody, readBytes, readText } from './body.ts'
 import { tagsOf, tagsText } from './cache-tags.ts'
 import { Cookies } from './cookies.ts'
-import { deleteHeader, getHeader, setHeader } from './header-store.ts'
-import { type Headers, headersOver } from './headers.ts'
+import type { FormData } from './form-data.ts'
+import { deleteHeader, getHeader, HeaderStore, setHeader } from './header-store.ts'
+import { fillHeaders, type Headers, headersOver } from './headers.ts'
 import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import type { Invocation } from './invocation.ts'
 import { EdgeCache, Kv } from './kv.ts'
 import { logFunction, type LogFunction } from './logging.ts'
 import { freeze, parseJson, toStringTagSymbol, viewBuffer } from './primordials.ts'
+import { ReceivedRequest, Request } from './request.ts'
 import type { URLSearchParams } from './search-params.ts'
 import { setup } from './setup.ts'
+import type { ByteStream } from './streams.ts'
+
+/** The body that came, under the type that its headers name. */
+class ReceivedBody extends Body {
+  readonly #run: Invocation
+
+  constructor(run: Invocation) {
+    super(run.body === '' ? null : new RawBody(run.body, BYTES_BODY))
+    this.#run = run
+  }
+
+  protected override contentType(): string | null {
+    return getHeader(this.#run.requestHeaders, 'content-type')
+  }
+}
 
 export class UnitRequest {
   readonly #run: Invocation
@@ -104,9 +122,29 @@ export class UnitRequest {
     return viewBuffer(readBytes(this.#readable()))
   }
 
+  async blob(): Promise<Blob> {
+    return this.#readable().blob()
+  }
+
+  async formData(): Promise<FormData> {
+    return this.#readable().formData()
+  }
+
+  get body(): ByteStream | null {
+    return this.#readable().body
+  }
+
+  /** One of the Fetch API, to read the body twice or to send it on. */
+  clone(): Request {
+    const body = cloneBody(this.#readable())
+    const headers = new HeaderStore()
+    fillHeaders(headers, this.headers)
+    return new Request(new ReceivedRequest(this.method, this.url, headers, body))
+  }
+
   #readable(): Body {
     if (!this.#run.isContent) throw new TypeError('the body of a request can be read in content alone')
-    return (this.#body ??= new Body(new RawBody(this.#run.body, BYTES_BODY)))
+    return (this.#body ??= new ReceivedBody(this.#run))
   }
 
   get [toStringTagSymbol](): string {

@@ -37,6 +37,66 @@ test('bodies are text or bytes', async (t) => {
   assert.deepEqual(ask('/none'), ['204\n', 0, ''])
 })
 
+test('content reads the body of a request in every way that fetch does, once', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ async content(request) {
+      const log = []
+      const say = async (what) => log.push(await what().catch((error) => error.message))
+      switch (request.path) {
+        case '/form': {
+          const form = await request.formData()
+          const file = form.get('film')
+          log.push(form.get('a'), file.name, file.type, await file.text(), request.bodyUsed)
+          break
+        }
+        case '/blob': {
+          const blob = await request.blob()
+          log.push(blob.type, blob.size)
+          await say(() => request.formData())
+          break
+        }
+        case '/body': {
+          log.push(request.body === request.body, request.bodyUsed)
+          for await (const piece of request.body) log.push([...piece])
+          log.push(request.bodyUsed)
+          await say(() => request.text())
+          break
+        }
+        case '/clone': {
+          const copy = request.clone()
+          log.push(copy instanceof Request, copy.method, copy.url, copy.headers.get('content-type'))
+          await say(() => copy.text())
+          await say(() => request.text())
+          try { request.clone() } catch (error) { log.push(error.message) }
+          break
+        }
+        case '/handed': return new Response(request.body)
+        case '/none': log.push(request.body, await request.text(), request.clone().body, request.bodyUsed)
+      }
+      return Response.json(log)
+    } }`,
+  )
+  const ask = (path: string, type: string, body: string) => {
+    const head = `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Type: ${type}\r\n`
+    return invocationOf(guest.settle(invokeEntry(1, ['content'], { head, body }))).body
+  }
+  const form = [
+    '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nÃ©\r\n',
+    '--b\r\nContent-Disposition: form-data; name="film"; filename="a.mp4"\r\nContent-Type: video/mp4\r\n\r\n123\r\n--b--',
+  ].join('')
+  const read = 'the body was already read'
+  const cases: readonly (readonly [path: string, type: string, body: string, log: readonly unknown[]])[] = [
+    ['/form', 'multipart/form-data; boundary=b', form, ['é', 'a.mp4', 'video/mp4', '123', true]],
+    ['/blob', 'text/plain', 'Ã©', ['text/plain', 2, read]],
+    ['/body', 'text/plain', 'Ã©', [true, false, [195, 169], true, read]],
+    ['/clone', 'text/plain', 'Ã©', [true, 'POST', 'http://h/clone', 'text/plain', 'é', 'é', read]],
+    ['/none', 'text/plain', '', [null, '', null, false]],
+  ]
+  for (const [path, type, body, log] of cases) assert.deepEqual(JSON.parse(ask(path, type, body)), log, path)
+  assert.equal(ask('/handed', 'text/plain', 'Ã©'), 'Ã©')
+})
+
 test('headers go out as they were spelled last, and are the same in any case', async (t) => {
   const guest = await openUnit(
     t,

@@ -16,6 +16,7 @@ interface Sent {
   readonly host?: string
   readonly scheme?: 'http' | 'https'
   readonly address?: string
+  readonly endpoints?: readonly string[]
   readonly origin?: Response
 }
 
@@ -47,7 +48,8 @@ class TestedUnit {
       status: number
       headers: [string, string][]
       by: 'unit' | 'origin'
-      request: { method: string; path: string; query: string; headers: [string, string][] }
+      request: { method: string; path: string; query: string; headers: [string, string][]; endpoint?: string }
+      ttl?: number
       log: string[]
     }
     const hasNoBody = told.status === 204 || told.status === 304
@@ -55,9 +57,9 @@ class TestedUnit {
       status: told.status,
       headers: told.headers,
     })
-    const { method, path, query, headers: asked } = told.request
-    const request = { method, path, query: new URLSearchParams(query), headers: new Headers(asked) }
-    return Object.assign(response, { by: told.by, request, log: told.log })
+    const { query, headers: asked, ...plain } = told.request
+    const request = { ...plain, query: new URLSearchParams(query), headers: new Headers(asked) }
+    return Object.assign(response, { by: told.by, request, ttl: told.ttl, log: told.log })
   }
 
   async timer(): Promise<{ log: string[] }> {

@@ -181,13 +181,10 @@ export interface OriginRequest extends EditableRequest {
   readonly headers: Headers
 }
 
-/** The request in `content`. Its body is there whole, and can be read once. */
-export interface ContentRequest extends ReadonlyRequest {
-  text(): Promise<string>
-  json(): Promise<any>
-  bytes(): Promise<Uint8Array<ArrayBuffer>>
-  arrayBuffer(): Promise<ArrayBuffer>
-  readonly bodyUsed: boolean
+/** The request in `content`. Its body is there whole, and can be read once; `body` is null where there is none. */
+export interface ContentRequest extends ReadonlyRequest, Body {
+  /** A `Request` of the Fetch API with the same content: to read the body twice, or to send it on. Throws where it was read. */
+  clone(): Request
 }
 
 /** Before there is a response: headers set here are added to whatever is sent, and are never stored in the cache. */

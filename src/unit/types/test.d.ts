@@ -27,6 +27,8 @@ export interface SentRequest {
   scheme?: 'http' | 'https'
   /** Of the client. Default `192.0.2.1`. */
   address?: string
+  /** What `request.endpoints` are in `origin`. Default: `http://origin-1.example.org` and `http://origin-2.example.org`. */
+  endpoints?: readonly string[]
   /** What the origin answers where the unit does not. Default: 200, `origin`. */
   origin?: Response
 }
@@ -41,7 +43,11 @@ export interface TestedResponse extends Response {
     readonly path: string
     readonly query: URLSearchParams
     readonly headers: Headers
+    /** The endpoint that `origin` chose. */
+    readonly endpoint?: string
   }
+  /** For how many seconds `originResponse` said that it is kept; undefined where it did not say. */
+  readonly ttl?: number
   /** What the unit logged meanwhile, as `level: text`. */
   readonly log: readonly string[]
 }
