@@ -129,6 +129,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       edge = edges.of(set)
       server.limits = set.limits
       server.trust = edge.trust
+      server.useListeners(edge.listen)
     },
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)

@@ -9,6 +9,7 @@ import type { ProxyTrust } from './forwarding/peer.ts'
 import type { RequestIdUse } from './request-id.ts'
 
 export interface LiveEdge {
+  readonly listen: LiveEdgeConfig['listen']
   /** For requests without a site, and for sites that say nothing else. */
   readonly accessLog: AccessLog | undefined
   readonly trust: ProxyTrust
@@ -28,8 +29,9 @@ export class LiveEdges {
   of(served: Served): LiveEdge {
     let edge = this.made.get(served)
     if (edge === undefined) {
-      const { accessLog, trustedProxies, forwardedFrom, requestId } = served.edge ?? this.atStart
+      const { listen, accessLog, trustedProxies, forwardedFrom, requestId } = served.edge ?? this.atStart
       edge = {
+        listen,
         accessLog: this.logs.open(accessLog),
         trust: { trusted: CidrSet.of(trustedProxies), from: forwardedFrom },
         requestId,

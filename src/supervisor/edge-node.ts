@@ -116,9 +116,15 @@ export class EdgeNode {
       samples: () => this.#samples(),
       onChange: (settings) => this.#pool.broadcast({ kind: 'telemetry', settings }),
     })
+    this.#tls = new TlsKeeper({
+      ...around,
+      edge: config.edge,
+      ticketKeys: around.before?.ticketKeys ?? [],
+      onChange: (tls) => this.#pool.useTls(tls),
+    })
     const sites = new SiteControl({
       ...around,
-      telemetry: this.#telemetry,
+      followers: [this.#tls, this.#telemetry],
       reader: new SiteReader(store),
       make: (request, options) => this.#make(request, options),
     })
@@ -161,12 +167,6 @@ export class EdgeNode {
     this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => {
       this.#timers.setLive(live)
       this.#acme.useSites(sites.served().sites)
-    })
-    this.#tls = new TlsKeeper({
-      ...around,
-      edge: config.edge,
-      ticketKeys: around.before?.ticketKeys ?? [],
-      onChange: (tls) => this.#pool.broadcast({ kind: 'tls', tls }),
     })
     this.#acme = new AcmeKeeper({
       ...around,
@@ -300,11 +300,6 @@ export class EdgeNode {
     await this.#telemetry.close()
   }
 
-  /** Reads the files of certificates anew. A pair that cannot be used leaves the one in force. */
-  reloadCertificates(): void {
-    this.#tls.reload()
-  }
-
   /** Access logs were moved away. */
   reopenLogs(): void {
     this.#pool.broadcast({ kind: 'reopen' })
@@ -321,12 +316,12 @@ export class EdgeNode {
   }
 
   #startMessage(worker: number): Omit<StartMessage, 'sockets'> {
-    const { config, shared, bundles, sockets } = this.#around
+    const { shared, bundles, sockets } = this.#around
     return {
       kind: 'start',
       worker,
       // The sites come with the units.
-      config: { ...config, sites: [] },
+      config: { ...this.#sites.config, sites: [] },
       identity: this.#identity,
       addresses: sockets.addresses,
       tls: this.#tls.material,
@@ -345,7 +340,7 @@ export class EdgeNode {
   /** What may have changed while the worker started. */
   #welcome(worker: WorkerProcess): void {
     const tls = this.#tls.material
-    if (tls !== undefined) worker.send({ kind: 'tls', tls })
+    if (tls !== undefined) worker.send({ kind: 'tls', id: 0, tls })
     worker.send({ kind: 'telemetry', settings: this.#telemetry.settings })
     worker.send({ kind: 'quarantine', quarantined: this.#quarantines.all() })
     worker.send({ kind: 'tail', on: this.#tailHub.isOn })

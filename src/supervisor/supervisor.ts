@@ -84,7 +84,7 @@ export interface Supervisor {
   readonly keptToken: ControlToken | undefined
   /** Whether it has a configuration file. */
   readonly canReload: boolean
-  /** Reads the configuration file again, and the files of certificates; what is wrong with it, or what was done, is told to the operator. */
+  /** Reads the configuration file again, and the files of certificates that it names; what is wrong with it, or what was done, is told to the operator. */
   reload(why: string): Promise<void>
   /** Opens the access logs anew, after they were moved away. */
   reopenLogs(): void
@@ -241,7 +241,6 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const reload = async (why: string): Promise<void> => {
       // Another program has taken over, or nothing is left to change.
       if (draining !== undefined) return
-      node.reloadCertificates()
       return reloadTold(node.control, store, why, log)
     }
     if (file.path !== undefined) {

@@ -53,7 +53,7 @@ test('trusted proxies, access logs and ids of requests change with a reload, on 
   // The change of the file may have been noticed first: then there is nothing left to change.
   const { settings } = JSON.parse(stdout) as { settings: string[] }
   assert.ok(
-    settings.length === 0 || settings.join() === 'edge.accessLog,edge.trustedProxies,edge.requestId',
+    settings.length === 0 || settings.join() === 'edge.requestId,edge.trustedProxies,edge.accessLog',
     settings.join(),
   )
   const second = await node.request('/second', { agent, headers })

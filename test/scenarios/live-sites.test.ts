@@ -212,7 +212,7 @@ test('a bad file at a reload is told on standard error and to the command, and t
     }),
   )
   await refuses(
-    /these need a restart: edge\.listen is .*127\.0\.0\.1:0.*127\.0\.0\.1:1.*; edge\.workers is 1, and would be 2/,
+    /these need a restart: edge\.listen\[0\]\.address is .*127\.0\.0\.1:0.*127\.0\.0\.1:1.*; edge\.workers is 1, and would be 2/,
     () =>
       writeConfig(node, {
         edge: { listen: '127.0.0.1:1', workers: 2 },
