@@ -25,7 +25,7 @@ import type { SqliteStore } from '../store/sqlite-store.ts'
 import { changedSettings, refuseRestart, type ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
 import type { Log } from './log.ts'
-import { assertLogsWritable } from './log-paths.ts'
+import { assertLogsWritable, assertSiteLogsWritable } from './log-paths.ts'
 import { Turns } from './turns.ts'
 import type { ChangeRequest } from './unit-changes.ts'
 
@@ -114,13 +114,16 @@ export class SiteControl implements SiteMethods {
     const sites = inputs as unknown as readonly SiteInput[]
     return this.#change(() => {
       if (sites.length === 1) expectVersion(store, siteName(sites[0]!), expected)
-      const plan = planSet(store, sites, { folder: file.folder, at: clock.now(), replaceAll })
+      const { folder } = file
+      const plan = planSet(store, sites, { folder, at: clock.now(), replaceAll })
       const { guard } = options
       if (guard) {
         for (const site of sites)
           guard.site(siteName(site), readSite(store, siteName(site))?.input, { ...site })
         for (const name of plan.removed) guard.site(name, readSite(store, name)?.input, undefined)
       }
+      // Last, as it makes the files.
+      assertSiteLogsWritable(sites, folder)
       return plan
     }, options)
   }
