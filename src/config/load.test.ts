@@ -53,12 +53,17 @@ test('without a file there are the defaults, with no site, and data beside the c
 test('paths in a file count from the folder of the file', async (t) => {
   const origin = { endpoints: ['https://a.example'], tls: { ca: 'tls/ca.pem' } }
   const cwd = await folder(t, {
-    'etc/edge.json': JSON.stringify({ store: { path: '../data' }, sites: [{ origin }] }),
+    'etc/edge.json': JSON.stringify({
+      store: { path: '../data' },
+      edge: { fetch: { ca: 'api-ca.pem' } },
+      sites: [{ origin }],
+    }),
     'etc/absolute.json': '{"store": {"path": "/var/lib/orla"}}',
   })
   const { config } = await loadConfig('etc/edge.json', cwd)
   assert.equal(config.store.path, join(cwd, 'data'))
   assert.equal(config.sites[0]!.origin!.tls.ca, join(cwd, 'etc/tls/ca.pem'))
+  assert.equal(config.edge.fetch.ca, join(cwd, 'etc/api-ca.pem'))
   assert.equal((await loadConfig('etc/absolute.json', cwd)).config.store.path, '/var/lib/orla')
 })
 

@@ -152,11 +152,16 @@ function withAbsolutePaths(config: Config, folder: string): Config {
     store: { ...config.store, path: resolve(folder, config.store.path) },
     edge: {
       ...withAbsoluteTlsPaths(config.edge, folder),
+      fetch: fetchWithAbsolutePaths(config.edge.fetch, folder),
       accessLog: withAbsoluteLogPaths(config.edge.accessLog, folder),
     },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
     telemetry: telemetryWithAbsolutePaths(config.telemetry, folder),
   }
+}
+
+function fetchWithAbsolutePaths(fetch: Config['edge']['fetch'], folder: string): Config['edge']['fetch'] {
+  return fetch.ca === undefined ? fetch : { ...fetch, ca: resolve(folder, fetch.ca) }
 }
 
 function telemetryWithAbsolutePaths(telemetry: Config['telemetry'], folder: string): Config['telemetry'] {

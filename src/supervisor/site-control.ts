@@ -25,7 +25,8 @@ import type { SqliteStore } from '../store/sqlite-store.ts'
 import { changedSettings, refuseRestart, type ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
 import type { Log } from './log.ts'
-import { assertLogsWritable, assertSiteLogsWritable } from './log-paths.ts'
+import { assertSiteLogsWritable } from './log-paths.ts'
+import { assertFilesUsable } from './named-files.ts'
 import { Turns } from './turns.ts'
 import type { ChangeRequest } from './unit-changes.ts'
 
@@ -150,7 +151,7 @@ export class SiteControl implements SiteMethods {
     }
     const { config, source, input, folder } = await file.load()
     refuseRestart(this.#config, config)
-    assertLogsWritable(config)
+    assertFilesUsable(config)
     const steps = followers.map((follower) => follower.follow(config))
     let settings: readonly string[] = []
     let used: Promise<unknown> | undefined

@@ -36,7 +36,7 @@ import type { Program } from './handover/successor.ts'
 import { Upgrade } from './handover/upgrade.ts'
 import { watchText } from './file-watch.ts'
 import { stderrLog, type Log } from './log.ts'
-import { assertLogsWritable } from './log-paths.ts'
+import { assertFilesUsable } from './named-files.ts'
 import { reloadTold } from './reload.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
@@ -136,14 +136,14 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     let before: { readonly ticketKeys: readonly Uint8Array[] } | undefined
     if (predecessor !== undefined) {
       // Whatever can go wrong goes wrong before the other one lets go.
-      assertLogsWritable(config)
+      assertFilesUsable(config)
       sockets = await openSockets()
       controlSocket = await openControl()
       before = { ticketKeys: await predecessor.prepared() }
     }
     const store = await openWhenFree(directory, clock, predecessor)
     made.push(() => store.close())
-    assertLogsWritable(config)
+    assertFilesUsable(config)
     const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
     const token = config.control.token ?? keptToken!.token
     sockets ??= await openSockets()
