@@ -130,6 +130,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       server.limits = set.limits
       server.trust = edge.trust
       server.useListeners(edge.listen)
+      calls.useFetch(edge.fetch)
     },
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
@@ -152,7 +153,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       return edge.requestId
     },
     get traceSample() {
-      return telemetry.tracer?.sample ?? config.edge.trace?.sample
+      return telemetry.tracer?.sample ?? edge.traceSample
     },
     get tracer() {
       return telemetry.tracer

@@ -17,10 +17,16 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'edge.listen[].redirectHttps',
   'edge.listen[].hsts',
   'edge.requestId',
+  'edge.trace',
   'edge.trustedProxies',
   'edge.forwardedFrom',
+  'edge.fetch',
+  'edge.kv',
+  'edge.unitCache',
   'edge.debugToken',
   'edge.accessLog',
+  'control.hosts',
+  'control.units',
 ])
 
 /** Each limit is told by itself when it changes. */

@@ -26,7 +26,7 @@ export interface Served {
 /** What of `edge` needs no process or socket of its own; of `listen`, what is said of the requests that come in there. */
 export type LiveEdgeConfig = Pick<
   Config['edge'],
-  'listen' | 'accessLog' | 'trustedProxies' | 'forwardedFrom' | 'requestId'
+  'listen' | 'accessLog' | 'trustedProxies' | 'forwardedFrom' | 'requestId' | 'trace' | 'fetch'
 >
 
 /**

@@ -14,7 +14,6 @@ import { versionKey } from '../contract/unit.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult, UpgradeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
-import { signatureCheck } from '../unit/signature.ts'
 import { SiteReader } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readUnits, type VersionCache } from '../unit/records.ts'
@@ -40,6 +39,7 @@ import { SiteControl } from './site-control.ts'
 import { TailHub } from './tail-hub.ts'
 import { TelemetryKeeper } from './telemetry-keeper.ts'
 import { TlsKeeper } from './tls-keeper.ts'
+import { TrustedKeys } from './trusted-keys.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
@@ -109,8 +109,8 @@ export class EdgeNode {
   constructor(around: NodeSurroundings) {
     const { config, log, store, directory, shared, secrets } = around
     const cache: VersionCache = new Map()
-    const { trustedKeys, requireSignature } = config.control.units
-    const checkSignature = signatureCheck(trustedKeys, requireSignature)
+    const trustedKeys = new TrustedKeys(store, config.control.units)
+    const checkSignature = trustedKeys.check
     this.#telemetry = new TelemetryKeeper({
       ...around,
       samples: () => this.#samples(),
@@ -122,9 +122,15 @@ export class EdgeNode {
       ticketKeys: around.before?.ticketKeys ?? [],
       onChange: (tls) => this.#pool.useTls(tls),
     })
+    this.#kv = new KvService({
+      ...around,
+      words: around.kvWords.words,
+      keepsCache: around.before !== undefined,
+      limits: { kv: config.edge.kv, cache: config.edge.unitCache },
+    })
     const sites = new SiteControl({
       ...around,
-      followers: [this.#tls, this.#telemetry],
+      followers: [this.#tls, this.#telemetry, this.#kv, trustedKeys],
       reader: new SiteReader(store),
       make: (request, options) => this.#make(request, options),
     })
@@ -139,12 +145,6 @@ export class EdgeNode {
       node: { name: config.node.name ?? '', groups: config.node.groups },
       clock: around.clock,
       ready: () => this.#pool.ready(),
-    })
-    this.#kv = new KvService({
-      ...around,
-      words: around.kvWords.words,
-      keepsCache: around.before !== undefined,
-      limits: { kv: config.edge.kv, cache: config.edge.unitCache },
     })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
@@ -242,6 +242,11 @@ export class EdgeNode {
     this.#sandboxes.start()
     this.#telemetry.start()
     this.#timers.setLive(this.#epochs.live)
+  }
+
+  /** As it was applied last. */
+  get config(): Config {
+    return this.#sites.config
   }
 
   get ticketKeys(): readonly Uint8Array[] {

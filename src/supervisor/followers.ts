@@ -14,6 +14,8 @@ export interface Follower {
 export interface Step {
   /** Paths of what changes though the configuration says the same: what stands in files. */
   readonly changed?: readonly string[]
+  /** In the turn of the change, when the store stands still: throws where what is live could not go on with it. */
+  verify?(): void
   /** The new set is live. What it returns never rejects; who asked for the reload is answered when it is done. */
   use(): void | Promise<void>
 }

@@ -158,6 +158,7 @@ export class SiteControl implements SiteMethods {
     const change = await this.#change(
       () => {
         settings = changedSettings(this.#config, config)
+        for (const step of steps) step.verify?.()
         const plan = planFile(store, input.sites ?? [], { folder, at: clock.now(), mode: 'reload' })
         if (settings.length === 0) return plan
         this.#next = config
@@ -237,8 +238,13 @@ function refusing(plan: () => SitePlan): SitePlan {
 }
 
 function settingsOf({ edge }: Config): Omit<Served, 'sites'> {
-  const { limits, debugToken, listen, accessLog, trustedProxies, forwardedFrom, requestId } = edge
-  return { limits, debugToken, edge: { listen, accessLog, trustedProxies, forwardedFrom, requestId } }
+  const { limits, debugToken, listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch } =
+    edge
+  return {
+    limits,
+    debugToken,
+    edge: { listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch },
+  }
 }
 
 function summary(name: string, { input, version, from, at }: SiteRecord): SiteSummary {

@@ -202,7 +202,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         audit: store.audit,
         position: () => store.position().id,
       },
-      hosts: isOpen ? undefined : config.control.hosts,
+      hosts: () => (isOpen ? undefined : node.config.control.hosts),
       version: VERSION,
       onMistake: (error) => log.warn(`the admin API failed: ${error.stack ?? error.message}`),
     })
