@@ -129,6 +129,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       edge = edges.of(set)
       server.limits = set.limits
       server.trust = edge.trust
+      server.useListeners(edge.listen)
+      calls.useFetch(edge.fetch)
     },
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
@@ -151,7 +153,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       return edge.requestId
     },
     get traceSample() {
-      return telemetry.tracer?.sample ?? config.edge.trace?.sample
+      return telemetry.tracer?.sample ?? edge.traceSample
     },
     get tracer() {
       return telemetry.tracer

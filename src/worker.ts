@@ -106,7 +106,8 @@ async function onMessage(message: ToWorker): Promise<void> {
     case 'kv':
       return node.calls.kv.done(message.store, message.id, message.results)
     case 'tls':
-      return node.useTls(message.tls)
+      node.useTls(message.tls)
+      return tell({ kind: 'tlsUsed', id: message.id })
     case 'telemetry':
       return node.telemetry.use(message.settings)
     case 'runTimer': {

@@ -3,6 +3,7 @@
  * in it know what they mean, and only the source has both.
  */
 import ts from 'typescript'
+import { isLiveKey } from '../../src/config/live-keys.ts'
 import { markdownTable, pageHead } from './page.ts'
 import { docOf, parseSource } from './typescript.ts'
 
@@ -75,16 +76,23 @@ export function configurationPage(): string {
   return `${[
     pageHead('Configuration', `\`${PATH}\``).trimEnd(),
     '`orla start` reads `orla.config.ts` or `orla.config.json` in the folder where it runs, or the file given with `--config`. A file in\nTypeScript exports `defineConfig({…})` from `orla` as its default. Every key may be left out but `sites[].origin`. An unknown key is an\nerror that names the nearest known one. Paths count from the folder of the file.',
+    'What `changes` says: `live` goes live with a [reload](../guides/sites.md#by-the-file), what is empty needs a restart.',
     'Sizes and times are texts with a suffix: `"64mb"` (b, kb, mb, gb, tb; kb is 1024) and `"5s"` (ms, s, m, h, d).',
     ...groups.map(
       ([group, own]) =>
         `## ${group}\n\n${markdownTable(
-          ['key', 'takes', 'default', ''],
-          own.map(({ path, takes, fallback, doc }) => [`\`${path}\``, takes, fallback, doc]),
+          ['key', 'takes', 'default', 'changes', ''],
+          own.map(({ path, takes, fallback, doc }) => [`\`${path}\``, takes, fallback, changes(path), doc]),
         )}`,
     ),
     '`"origin": "http://127.0.0.1:9000"` is short for `"origin": { "endpoints": ["http://127.0.0.1:9000"] }`. A site without `cache` keeps nothing.',
   ].join('\n\n')}\n`
+}
+
+/** A key goes live where it does itself, or one that it stands in. `edge.listen` may be one address, and is shown as one. */
+function changes(path: string): string {
+  const parts = path.replace(/\[\]/g, '').replace('edge.listen.', 'edge.listen[].').split('.')
+  return parts.some((_, index) => isLiveKey(parts.slice(0, index + 1).join('.'))) ? 'live' : ''
 }
 
 /** The keys below an expression of the schema, those of objects in it by their full path. */

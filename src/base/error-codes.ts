@@ -36,7 +36,7 @@ export const ERROR_CODES = {
     'a certificate or its key cannot be used',
     'mend the file that is named; the key must be the one of the certificate, both in PEM',
     'config',
-    500,
+    422,
   ),
   'acme-failed': row(
     'the ACME authority gave no certificate',
@@ -90,7 +90,7 @@ export const ERROR_CODES = {
     'an access log cannot be written',
     'check the folder and its rights, or change `accessLog`',
     'config',
-    500,
+    422,
   ),
   'worker-failed': row(
     'a worker could not start, or did not answer in time',

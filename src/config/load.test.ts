@@ -55,7 +55,7 @@ test('paths in a file count from the folder of the file', async (t) => {
   const cwd = await folder(t, {
     'etc/edge.json': JSON.stringify({
       store: { path: '../data' },
-      edge: { fetch: { ca: 'own.pem' } },
+      edge: { fetch: { ca: 'api-ca.pem' } },
       sites: [{ origin }],
     }),
     'etc/absolute.json': '{"store": {"path": "/var/lib/orla"}}',
@@ -63,7 +63,7 @@ test('paths in a file count from the folder of the file', async (t) => {
   const { config } = await loadConfig('etc/edge.json', cwd)
   assert.equal(config.store.path, join(cwd, 'data'))
   assert.equal(config.sites[0]!.origin!.tls.ca, join(cwd, 'etc/tls/ca.pem'))
-  assert.equal(config.edge.fetch.ca, join(cwd, 'etc/own.pem'))
+  assert.equal(config.edge.fetch.ca, join(cwd, 'etc/api-ca.pem'))
   assert.equal((await loadConfig('etc/absolute.json', cwd)).config.store.path, '/var/lib/orla')
 })
 

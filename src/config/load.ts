@@ -152,11 +152,16 @@ function withAbsolutePaths(config: Config, folder: string): Config {
     store: { ...config.store, path: resolve(folder, config.store.path) },
     edge: {
       ...withAbsoluteTlsPaths(config.edge, folder),
+      fetch: fetchWithAbsolutePaths(config.edge.fetch, folder),
       accessLog: withAbsoluteLogPaths(config.edge.accessLog, folder),
     },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
     telemetry: telemetryWithAbsolutePaths(config.telemetry, folder),
   }
+}
+
+function fetchWithAbsolutePaths(fetch: Config['edge']['fetch'], folder: string): Config['edge']['fetch'] {
+  return fetch.ca === undefined ? fetch : { ...fetch, ca: resolve(folder, fetch.ca) }
 }
 
 function telemetryWithAbsolutePaths(telemetry: Config['telemetry'], folder: string): Config['telemetry'] {
@@ -192,13 +197,7 @@ function withAbsoluteTlsPaths(edge: Config['edge'], folder: string): Config['edg
     const ca = clientAuth && { clientAuth: { ...clientAuth, ca: resolve(folder, clientAuth.ca) } }
     return { ...listener, tls: { ...tls, certificates, ...ca } }
   })
-  const { ca } = edge.fetch
-  return {
-    ...edge,
-    listen,
-    ...(acme?.ca && { acme: { ...acme, ca: resolve(folder, acme.ca) } }),
-    ...(ca !== undefined && { fetch: { ...edge.fetch, ca: resolve(folder, ca) } }),
-  }
+  return { ...edge, listen, ...(acme?.ca && { acme: { ...acme, ca: resolve(folder, acme.ca) } }) }
 }
 
 /** A checked configuration is passed around by reference: nobody may change it. */

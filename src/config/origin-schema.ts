@@ -92,6 +92,7 @@ const CircuitBreaker = v.strictObject({
   failures: v.optional(share(), 0.5),
   /** With fewer requests than this in the window it stays closed. */
   requests: v.optional(count(1_000_000), 20),
+  /** How far back requests count. */
   window: v.optional(duration(), '10s'),
   /** How long requests are answered with 503 at once; then one goes, and decides. Twice as long each time that it fails. */
   open: v.optional(duration(), '5s'),

@@ -23,10 +23,10 @@ export interface Served {
   readonly edge?: LiveEdgeConfig | undefined
 }
 
-/** What of `edge` needs no process or socket of its own. */
+/** What of `edge` needs no process or socket of its own; of `listen`, what is said of the requests that come in there. */
 export type LiveEdgeConfig = Pick<
   Config['edge'],
-  'accessLog' | 'trustedProxies' | 'forwardedFrom' | 'requestId'
+  'listen' | 'accessLog' | 'trustedProxies' | 'forwardedFrom' | 'requestId' | 'trace' | 'fetch'
 >
 
 /**
@@ -108,7 +108,7 @@ export type ToWorker =
   | { readonly kind: 'abort'; readonly epoch: number }
   | { readonly kind: 'quarantine'; readonly quarantined: readonly Quarantine[] }
   /** Certificates, ticket keys or challenges have changed: from the next handshake on, these count. */
-  | { readonly kind: 'tls'; readonly tls: TlsMaterial }
+  | { readonly kind: 'tls'; readonly id: number; readonly tls: TlsMaterial }
   /** From now on spans go there. */
   | { readonly kind: 'telemetry'; readonly settings: TelemetrySettings | undefined }
   | { readonly kind: 'metrics'; readonly id: number }
@@ -137,6 +137,8 @@ export type FromWorker =
   | ({ readonly kind: 'tested'; readonly id: number } & TestReport)
   | { readonly kind: 'prepared'; readonly epoch: number; readonly problems: readonly string[] }
   | { readonly kind: 'quarantine'; readonly quarantine: Quarantine }
+  /** Handshakes that begin now use it. */
+  | { readonly kind: 'tlsUsed'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }
   | { readonly kind: 'origins'; readonly id: number; readonly origins: readonly SiteOrigin[] }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }

@@ -15,7 +15,18 @@ export interface CertificateMaterial {
   readonly names: readonly string[]
 }
 
-export interface ListenerMaterial {
+/** How one listener speaks TLS. */
+export interface TlsSettings {
+  /** The oldest version that is spoken. */
+  readonly minVersion: '1.2' | '1.3'
+  /** Of TLS 1.2, in OpenSSL's words. */
+  readonly ciphers: string | undefined
+  /** Whether clients are asked for certificates, and whether they need one. */
+  readonly clientAuth: 'request' | 'require' | undefined
+  readonly http2: boolean
+}
+
+export interface ListenerMaterial extends TlsSettings {
   /** The first is for clients that name nobody we know. May be empty while ACME has none yet. */
   readonly certificates: readonly CertificateMaterial[]
   /** PEM of the authorities that sign clients' certificates. */

@@ -144,7 +144,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
       audit: store.audit,
       position: () => 0,
     },
-    hosts: [],
+    hosts: () => [],
     version: '0',
     onMistake: (error) => mistakes.push(error),
   })

@@ -17,7 +17,7 @@ export interface AppOptions {
   readonly node: ControlledNode
   readonly access: Access
   /** Names that it may be called by, see `browser-guard.ts`. */
-  readonly hosts: readonly string[] | undefined
+  readonly hosts: () => readonly string[] | undefined
   readonly version: string
   /** Where mistakes of the program go. */
   readonly onMistake: (error: EdgeError) => void
@@ -41,7 +41,7 @@ export function controlApp({
   for (const route of routes) {
     app.on(route.method, pattern(route), async (context) => {
       const request = context.req.raw
-      guardFromBrowsers(request, { hosts })
+      guardFromBrowsers(request, { hosts: hosts() })
       const address = context.env?.incoming?.socket.remoteAddress ?? ''
       const who = admit(access, route, { header: request.headers.get('authorization'), address })
       const params = context.req.param() as Readonly<Record<string, string>>

@@ -8,6 +8,8 @@ import { KvCalls, type KvCallsOptions } from './kv-calls.ts'
 
 export interface WorkerCalls extends HostCalls {
   readonly kv: KvCalls
+  /** What fetches from now on may do; those under way go on as they began. */
+  useFetch(config: FetchConfig): void
   close(): void
 }
 
@@ -22,6 +24,7 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
   const crypto = new CryptoCalls()
   return {
     kv,
+    useFetch: (config) => fetch.use(config),
     start(call: HostCall, answer: (answer: HostAnswer) => void) {
       switch (call.kind) {
         case 'fetch':

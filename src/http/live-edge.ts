@@ -9,6 +9,10 @@ import type { ProxyTrust } from './forwarding/peer.ts'
 import type { RequestIdUse } from './request-id.ts'
 
 export interface LiveEdge {
+  readonly listen: LiveEdgeConfig['listen']
+  readonly fetch: LiveEdgeConfig['fetch']
+  /** The share of traces begun here that is marked as sampled; undefined where traces pass as they came. */
+  readonly traceSample: number | undefined
   /** For requests without a site, and for sites that say nothing else. */
   readonly accessLog: AccessLog | undefined
   readonly trust: ProxyTrust
@@ -28,8 +32,12 @@ export class LiveEdges {
   of(served: Served): LiveEdge {
     let edge = this.made.get(served)
     if (edge === undefined) {
-      const { accessLog, trustedProxies, forwardedFrom, requestId } = served.edge ?? this.atStart
+      const { listen, fetch, trace, accessLog, trustedProxies, forwardedFrom, requestId } =
+        served.edge ?? this.atStart
       edge = {
+        listen,
+        fetch,
+        traceSample: trace?.sample,
         accessLog: this.logs.open(accessLog),
         trust: { trusted: CidrSet.of(trustedProxies), from: forwardedFrom },
         requestId,

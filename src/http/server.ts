@@ -4,8 +4,10 @@
  * Draining ends nothing that is in progress: every connection closes with its next answer, a quiet one after a moment of
  * grace in which a request that is already under way may still arrive.
  */
+import assert from 'node:assert/strict'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
 import { waitingConnections } from '../base/tcp-info.ts'
 import type { ListenerConfig } from '../config/schema.ts'
 import type { ClientCertificate, TlsMaterial } from '../contract/tls.ts'
@@ -61,6 +63,7 @@ export class HttpServer implements ConnectionHost {
   private readonly options: HttpServerOptions
   private readonly servers: { readonly server: Server; readonly fd: number }[] = []
   private readonly connections = new Set<Held>()
+  private readonly facts: readonly ListenerFacts[]
   private readonly tlsListeners: TlsListener[] = []
   private tlsMaterial: TlsMaterial | undefined
   private readonly sweep: NodeJS.Timeout
@@ -70,6 +73,7 @@ export class HttpServer implements ConnectionHost {
     this.options = options
     this.limits = options.limits
     this.trust = options.trust
+    this.facts = options.listeners.map(listenerFacts)
     this.nowMs = options.monotonic()
     this.sweep = setInterval(() => this.checkDeadlines(), SWEEP_MS)
     this.sweep.unref()
@@ -78,8 +82,8 @@ export class HttpServer implements ConnectionHost {
   /** Accepts from a listening socket, for the configured listener of that index. */
   listen(fd: number, index: number): Promise<void> {
     const listener = this.options.listeners[index]!
-    const facts = listenerFacts(listener)
-    const tls = listener.tls === undefined ? undefined : this.openTls(listener, index, facts)
+    const facts = this.facts[index]!
+    const tls = listener.tls === undefined ? undefined : this.openTls(index, facts)
     const server = createServer({ allowHalfOpen: true, noDelay: true })
     this.servers.push({ server, fd })
     return new Promise((resolve, reject) => {
@@ -97,20 +101,26 @@ export class HttpServer implements ConnectionHost {
     })
   }
 
-  private openTls(listener: ListenerConfig, index: number, facts: ListenerFacts): TlsListener {
-    const tls = new TlsListener({
-      listener,
+  private openTls(index: number, facts: ListenerFacts): TlsListener {
+    assert(this.tlsMaterial, 'a listener with TLS is opened before there are certificates')
+    const options = {
       index,
       limits: () => this.limits,
       metrics: this.options.tlsMetrics,
-      onSecure: (socket) => {
+      onSecure: (socket: TLSSocket) => {
         const isHttp2 = socket.alpnProtocol === 'h2'
         readIntoShared(socket, this.open(socket, facts, isHttp2, clientCertificate(socket)))
       },
-    })
-    if (this.tlsMaterial !== undefined) tls.update(this.tlsMaterial)
+    }
+    const tls = new TlsListener(options, this.tlsMaterial)
     this.tlsListeners.push(tls)
     return tls
+  }
+
+  /** What listeners say of their requests from now on, also of those on connections that are open: each asks when it starts. */
+  useListeners(listeners: readonly ListenerConfig[]): void {
+    for (const [index, listener] of listeners.entries())
+      Object.assign(this.facts[index]!, listenerFacts(listener))
   }
 
   /** What handshakes from now on use. */

@@ -4,15 +4,16 @@
  * What it is given (`update`) counts from the next handshake on. While an ACME authority checks a name by TLS-ALPN-01, the first message
  * of each client is looked at, and those who speak `acme-tls/1` get the certificate that answers; nobody else does.
  */
+import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
-import type { ListenerConfig } from '../config/schema.ts'
-import type { CertificateMaterial, TlsMaterial } from '../contract/tls.ts'
+import type { CertificateMaterial, ListenerMaterial, TlsMaterial } from '../contract/tls.ts'
 import { parseClientHello } from '../tls/client-hello.ts'
 import { SecureContexts } from '../tls/secure-contexts.ts'
 import { handshakeFailure, type TlsMetrics } from './tls-metrics.ts'
 
 const ACME_PROTOCOL = 'acme-tls/1'
+const ACME_SETTINGS = { minVersion: '1.2', ciphers: undefined, clientAuth: undefined, http2: false } as const
 
 /** How long one may take, in milliseconds, and how many there may be at once. */
 export interface HandshakeLimits {
@@ -20,8 +21,15 @@ export interface HandshakeLimits {
   readonly handshakes: number
 }
 
+/** Node's own, which hold what a handshake begins with. */
+interface Servers {
+  readonly clients: Server
+  readonly acme: Server
+  /** The limit of time that they were made with. */
+  readonly handshake: number
+}
+
 export interface TlsListenerOptions {
-  readonly listener: ListenerConfig
   /** Its place in `config.edge.listen`. */
   readonly index: number
   /** As they are now: they may change while it listens. */
@@ -35,48 +43,66 @@ export class TlsListener {
   readonly handshaking = new Set<Socket>()
   private readonly options: TlsListenerOptions
   private readonly contexts: SecureContexts
-  private readonly server: Server
-  private readonly acmeServer: Server
+  private readonly acmeContexts = new SecureContexts('acme')
+  private own: ListenerMaterial
   private acme: ReadonlyMap<string, CertificateMaterial> = new Map()
-  private readonly acmeContexts: SecureContexts
+  private servers: Servers
 
-  constructor(options: TlsListenerOptions) {
-    const { listener, index } = options
-    const limits = options.limits()
-    const { clientAuth } = listener.tls!
+  constructor(options: TlsListenerOptions, material: TlsMaterial) {
     this.options = options
-    this.contexts = new SecureContexts(listener.tls!, `orla ${index}`)
-    this.server = createServer({
-      handshakeTimeout: limits.handshake,
-      ALPNProtocols: listener.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+    this.contexts = new SecureContexts(`orla ${options.index}`)
+    this.own = this.take(material)
+    this.servers = this.makeServers()
+  }
+
+  /** Replaces certificates, authorities, keys and how TLS is spoken, at once. Handshakes under way go on with what they began with. */
+  update(material: TlsMaterial): void {
+    this.own = this.take(material)
+    this.servers = this.makeServers()
+  }
+
+  private take(material: TlsMaterial): ListenerMaterial {
+    const { index } = this.options
+    const own = material.listeners[index]
+    assert(own, `the listener ${index} speaks TLS, and there is nothing for it to speak it with`)
+    this.contexts.update(own, material.ticketKeys)
+    this.acme = material.challenges.tlsAlpn
+    this.acmeContexts.update(
+      { ...ACME_SETTINGS, certificates: [...this.acme.values()], clientCa: undefined },
+      material.ticketKeys,
+    )
+    return own
+  }
+
+  private makeServers(): Servers {
+    const { http2, clientAuth } = this.own
+    const { handshake } = this.options.limits()
+    const clients = createServer({
+      handshakeTimeout: handshake,
+      ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       requestCert: clientAuth !== undefined,
-      rejectUnauthorized: clientAuth?.mode === 'require',
+      rejectUnauthorized: clientAuth === 'require',
       SNICallback: (name, use) => use(null, this.contexts.find(name)),
     })
-    this.server.on('secureConnection', (socket) => this.onSecure(socket))
-    this.server.on('tlsClientError', (error, socket) => this.onFailed(error, socket))
-    this.acmeContexts = new SecureContexts({ certificates: [], minVersion: '1.2' }, 'acme')
-    this.acmeServer = createServer({
-      handshakeTimeout: limits.handshake,
+    clients.on('secureConnection', (socket) => this.onSecure(socket))
+    clients.on('tlsClientError', (error, socket) => this.onFailed(error, socket, clientAuth === 'require'))
+    this.contexts.useIn(clients)
+    const acme = createServer({
+      handshakeTimeout: handshake,
       ALPNProtocols: [ACME_PROTOCOL],
       SNICallback: (name, use) => use(null, this.acmeContexts.find(name)),
     })
     // RFC 8737 §4: the handshake is all there is to it.
-    this.acmeServer.on('secureConnection', (socket) => socket.end())
-    this.acmeServer.on('tlsClientError', (error, socket) => this.onFailed(error, socket))
+    acme.on('secureConnection', (socket) => socket.end())
+    acme.on('tlsClientError', (error, socket) => this.onFailed(error, socket, false))
+    return { clients, acme, handshake }
   }
 
-  /** Replaces certificates, authorities and keys, at once. */
-  update(material: TlsMaterial): void {
-    const own = material.listeners[this.options.index]
-    if (own === undefined) return
-    this.contexts.update(own, material.ticketKeys)
-    this.contexts.useIn(this.server)
-    this.acme = material.challenges.tlsAlpn
-    this.acmeContexts.update(
-      { certificates: [...this.acme.values()], clientCa: undefined },
-      material.ticketKeys,
-    )
+  private begin(socket: Socket, isChallenge = false): void {
+    // A reload may have changed the limit, which Node wants to know when a server is made.
+    if (this.servers.handshake !== this.options.limits().handshake) this.servers = this.makeServers()
+    const { clients, acme } = this.servers
+    ;(isChallenge ? acme : clients).emit('connection', socket)
   }
 
   accept(socket: Socket): void {
@@ -91,7 +117,7 @@ export class TlsListener {
     socket.on('close', () => this.settle(socket))
     // What goes wrong before the handshake is told by `close`; after it, to the connection.
     socket.on('error', () => {})
-    if (this.acme.size === 0) this.server.emit('connection', socket)
+    if (this.acme.size === 0) this.begin(socket)
     else this.peek(socket)
   }
 
@@ -121,7 +147,7 @@ export class TlsListener {
       socket.unshift(seen)
       const isChallenge =
         hello.protocols.includes(ACME_PROTOCOL) && this.acme.has((hello.serverName ?? '').toLowerCase())
-      ;(isChallenge ? this.acmeServer : this.server).emit('connection', socket)
+      this.begin(socket, isChallenge)
     }
     socket.on('data', onData)
     socket.resume()
@@ -135,12 +161,10 @@ export class TlsListener {
     this.options.onSecure(socket)
   }
 
-  private onFailed(error: Error, socket: TLSSocket): void {
+  private onFailed(error: Error, socket: TLSSocket, isRequired: boolean): void {
     this.settle(rawSocket(socket))
     const isRefused =
-      socket.authorizationError !== null &&
-      socket.authorizationError !== undefined &&
-      this.options.listener.tls?.clientAuth?.mode === 'require'
+      socket.authorizationError !== null && socket.authorizationError !== undefined && isRequired
     this.options.metrics.countFailed(handshakeFailure((error as NodeJS.ErrnoException).code, isRefused))
     socket.destroy()
   }

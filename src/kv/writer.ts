@@ -59,7 +59,8 @@ export class KvWriter {
   readonly path: string
   readonly #name: KvStoreName
   readonly #clock: Clock
-  readonly #limits: KvLimits
+  /** May be replaced: what is written from then on is held to the new ones. */
+  limits: KvLimits
   readonly #words: Int32Array
   readonly #db: DatabaseSync
   readonly #statements: ReturnType<typeof prepare>
@@ -78,7 +79,7 @@ export class KvWriter {
     this.path = path
     this.#name = name
     this.#clock = clock
-    this.#limits = limits
+    this.limits = limits
     this.#words = words
     try {
       this.#db = openForWriting(path, { isCache: name === 'cache', isFresh: name === 'cache' && !keepsCache })
@@ -197,7 +198,7 @@ export class KvWriter {
 
   #put(namespace: string, key: string, value: Uint8Array, expires: number, held: Held | undefined): void {
     const keyBytes = Buffer.byteLength(key)
-    const { keyBytesMax, valueBytesMax } = this.#limits
+    const { keyBytesMax, valueBytesMax } = this.limits
     if (keyBytes > keyBytesMax) {
       throw new Refusal('kv-key', `a key of ${keyBytes} bytes; ${keyBytesMax} are allowed`)
     }
@@ -215,7 +216,7 @@ export class KvWriter {
 
   #checkQuota(namespace: string, moreKeys: number, moreBytes: number): void {
     const { keys, bytes } = this.#usageOf(namespace)
-    const { keysMax, bytesMax } = this.#limits
+    const { keysMax, bytesMax } = this.limits
     if (moreKeys > 0 && keys + moreKeys > keysMax) {
       throw new Refusal(
         'kv-quota',
@@ -231,7 +232,7 @@ export class KvWriter {
   }
   /** A full cache lets go what was written longest ago. */
   #makeRoom(namespace: string, key: string, moreKeys: number, moreBytes: number): void {
-    const { keysMax, bytesMax } = this.#limits
+    const { keysMax, bytesMax } = this.limits
     for (;;) {
       const { keys, bytes } = this.#usageOf(namespace)
       if (keys + moreKeys <= keysMax && bytes + moreBytes <= bytesMax) return

@@ -3,7 +3,7 @@
  *
  *     site/NAME            SiteRecord: the site as somebody wrote it, where that came from, and since when
  *     settings/sites-file  what the configuration file said about each site when it was applied last
- *     settings/edge        what else of the file was applied live: it makes a position of its own
+ *     settings/edge        which other keys of the file were applied live last: it makes a position of its own
  *
  * What a person wrote is kept, not what was made of it: so it is shown as it was given, and defaults of a newer program hold
  * for it too.

@@ -1,5 +1,6 @@
 /** The configuration file as a running node knows it: what it said when it was applied last, and how to read it again. */
 import { EdgeError } from '../base/errors.ts'
+import { isLiveKey } from '../config/live-keys.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config, SiteInput } from '../config/schema.ts'
 
@@ -13,38 +14,48 @@ export interface ConfigFile {
   readonly load?: () => Promise<LoadedConfig>
 }
 
-/** What goes live with a reload. Everything else belongs to processes and sockets that are there already. */
-const LIVE_KEYS: ReadonlySet<string> = new Set([
-  'sites',
-  'telemetry',
-  'edge.limits',
-  'edge.debugToken',
-  'edge.accessLog',
-  'edge.trustedProxies',
-  'edge.forwardedFrom',
-  'edge.requestId',
-])
-
 /** Throws where the two differ in what only a restart changes, and names all of it. */
 export function refuseRestart(now: Config, next: Config): void {
-  const changed = differences(now, next, '')
+  const changed = differences(now, next, '').filter(({ path }) => !isLiveKey(path))
   if (changed.length === 0) return
   const subject = changed.length === 1 ? 'this needs' : 'these need'
-  throw new EdgeError('config-restart', `${subject} a restart: ${changed.join('; ')}`)
+  throw new EdgeError('config-restart', `${subject} a restart: ${changed.map(describe).join('; ')}`)
 }
 
-function differences(now: unknown, next: unknown, path: string): readonly string[] {
-  if (LIVE_KEYS.has(path) || JSON.stringify(now) === JSON.stringify(next)) return []
-  if (!isObject(now) || !isObject(next)) return [`${path} ${describe(path, now, next)}`]
-  const keys = new Set([...Object.keys(now), ...Object.keys(next)])
-  return [...keys].flatMap((key) => differences(now[key], next[key], path === '' ? key : `${path}.${key}`))
+/** Paths of what differs and goes live, but for the sites, which are told one by one. */
+export function changedSettings(now: Config, next: Config): readonly string[] {
+  return differences(now, next, '')
+    .map(({ path }) => path)
+    .filter((path) => path !== 'sites' && isLiveKey(path))
+}
+
+interface Difference {
+  readonly path: string
+  readonly now: unknown
+  readonly next: unknown
+}
+
+/** As far down as both have the same shape; what goes live as a whole is one difference. */
+function differences(now: unknown, next: unknown, path: string): readonly Difference[] {
+  if (now === next || JSON.stringify(now) === JSON.stringify(next)) return []
+  if (!isLiveKey(path)) {
+    if (Array.isArray(now) && Array.isArray(next) && now.length === next.length)
+      return now.flatMap((value, index) => differences(value, next[index], `${path}[${index}]`))
+    if (isObject(now) && isObject(next)) {
+      const keys = new Set([...Object.keys(now), ...Object.keys(next)])
+      return [...keys].flatMap((key) =>
+        differences(now[key], next[key], path === '' ? key : `${path}.${key}`),
+      )
+    }
+  }
+  return [{ path, now, next }]
 }
 
 /** Values of secrets stay out of logs. */
-function describe(path: string, now: unknown, next: unknown): string {
-  if (/token|key|secret|password/i.test(path)) return 'changed'
+function describe({ path, now, next }: Difference): string {
+  if (/token|key|secret|password/i.test(path)) return `${path} changed`
   const text = (value: unknown) => (value === undefined ? 'not set' : JSON.stringify(value))
-  return `is ${text(now)}, and would be ${text(next)}`
+  return `${path} is ${text(now)}, and would be ${text(next)}`
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -14,7 +14,6 @@ import { versionKey } from '../contract/unit.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult, UpgradeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
-import { signatureCheck } from '../unit/signature.ts'
 import { SiteReader } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readUnits, type VersionCache } from '../unit/records.ts'
@@ -40,6 +39,7 @@ import { SiteControl } from './site-control.ts'
 import { TailHub } from './tail-hub.ts'
 import { TelemetryKeeper } from './telemetry-keeper.ts'
 import { TlsKeeper } from './tls-keeper.ts'
+import { TrustedKeys } from './trusted-keys.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
@@ -109,16 +109,28 @@ export class EdgeNode {
   constructor(around: NodeSurroundings) {
     const { config, log, store, directory, shared, secrets } = around
     const cache: VersionCache = new Map()
-    const { trustedKeys, requireSignature } = config.control.units
-    const checkSignature = signatureCheck(trustedKeys, requireSignature)
+    const trustedKeys = new TrustedKeys(store, config.control.units)
+    const checkSignature = trustedKeys.check
     this.#telemetry = new TelemetryKeeper({
       ...around,
       samples: () => this.#samples(),
       onChange: (settings) => this.#pool.broadcast({ kind: 'telemetry', settings }),
     })
+    this.#tls = new TlsKeeper({
+      ...around,
+      edge: config.edge,
+      ticketKeys: around.before?.ticketKeys ?? [],
+      onChange: (tls) => this.#pool.useTls(tls),
+    })
+    this.#kv = new KvService({
+      ...around,
+      words: around.kvWords.words,
+      keepsCache: around.before !== undefined,
+      limits: { kv: config.edge.kv, cache: config.edge.unitCache },
+    })
     const sites = new SiteControl({
       ...around,
-      telemetry: this.#telemetry,
+      followers: [this.#tls, this.#telemetry, this.#kv, trustedKeys],
       reader: new SiteReader(store),
       make: (request, options) => this.#make(request, options),
     })
@@ -133,12 +145,6 @@ export class EdgeNode {
       node: { name: config.node.name ?? '', groups: config.node.groups },
       clock: around.clock,
       ready: () => this.#pool.ready(),
-    })
-    this.#kv = new KvService({
-      ...around,
-      words: around.kvWords.words,
-      keepsCache: around.before !== undefined,
-      limits: { kv: config.edge.kv, cache: config.edge.unitCache },
     })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
@@ -161,12 +167,6 @@ export class EdgeNode {
     this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => {
       this.#timers.setLive(live)
       this.#acme.useSites(sites.served().sites)
-    })
-    this.#tls = new TlsKeeper({
-      ...around,
-      edge: config.edge,
-      ticketKeys: around.before?.ticketKeys ?? [],
-      onChange: (tls) => this.#pool.broadcast({ kind: 'tls', tls }),
     })
     this.#acme = new AcmeKeeper({
       ...around,
@@ -244,6 +244,11 @@ export class EdgeNode {
     this.#timers.setLive(this.#epochs.live)
   }
 
+  /** As it was applied last. */
+  get config(): Config {
+    return this.#sites.config
+  }
+
   get ticketKeys(): readonly Uint8Array[] {
     return this.#tls.ticketKeys
   }
@@ -300,11 +305,6 @@ export class EdgeNode {
     await this.#telemetry.close()
   }
 
-  /** Reads the files of certificates anew. A pair that cannot be used leaves the one in force. */
-  reloadCertificates(): void {
-    this.#tls.reload()
-  }
-
   /** Access logs were moved away. */
   reopenLogs(): void {
     this.#pool.broadcast({ kind: 'reopen' })
@@ -321,12 +321,12 @@ export class EdgeNode {
   }
 
   #startMessage(worker: number): Omit<StartMessage, 'sockets'> {
-    const { config, shared, bundles, sockets } = this.#around
+    const { shared, bundles, sockets } = this.#around
     return {
       kind: 'start',
       worker,
       // The sites come with the units.
-      config: { ...config, sites: [] },
+      config: { ...this.#sites.config, sites: [] },
       identity: this.#identity,
       addresses: sockets.addresses,
       tls: this.#tls.material,
@@ -345,7 +345,7 @@ export class EdgeNode {
   /** What may have changed while the worker started. */
   #welcome(worker: WorkerProcess): void {
     const tls = this.#tls.material
-    if (tls !== undefined) worker.send({ kind: 'tls', tls })
+    if (tls !== undefined) worker.send({ kind: 'tls', id: 0, tls })
     worker.send({ kind: 'telemetry', settings: this.#telemetry.settings })
     worker.send({ kind: 'quarantine', quarantined: this.#quarantines.all() })
     worker.send({ kind: 'tail', on: this.#tailHub.isOn })

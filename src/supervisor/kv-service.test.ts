@@ -74,3 +74,17 @@ test('what a program that served has not done when it ends is refused', async (t
   end()
   await assert.rejects(change, { code: 'kv-unavailable' })
 })
+
+test('quotas follow the configuration, also in files that are opened later', async (t) => {
+  const kv = service(t)
+  const put = (key: string): Promise<number> =>
+    kv.change({ op: 'put', namespace: 'a', key, value: Buffer.from('1'), ttlMs: 0 }, false)
+  await put('one')
+  void kv.follow(v.parse(ConfigSchema, { edge: { kv: { keysMax: 1 } } })).use()
+  await assert.rejects(put('two'), /a holds 1 keys; 1 are allowed/)
+  kv.suspend()
+  kv.resume()
+  await assert.rejects(put('two'), /1 are allowed/)
+  void kv.follow(v.parse(ConfigSchema, {})).use()
+  await put('two')
+})

@@ -7,11 +7,13 @@
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
+import type { Config } from '../config/schema.ts'
 import type { KvBatch, KvLimits, KvPage, KvResult, KvStoreName, KvWrite } from '../contract/kv.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import { KvReader } from '../kv/reader.ts'
 import { KvWriter, type NamespaceUsage } from '../kv/writer.ts'
 import { fileIdentity } from './file-identity.ts'
+import type { Follower, Step } from './followers.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import type { Log } from './log.ts'
 
@@ -39,10 +41,11 @@ const WARN_EVERY_MS = 60_000
 
 export const KV_FILES: Readonly<Record<KvStoreName, string>> = { kv: 'kv.db', cache: 'kv-cache.db' }
 
-export class KvService {
+export class KvService implements Follower {
   /** Paths of the files, for workers. */
   readonly paths: Readonly<Record<KvStoreName, string>>
   readonly #options: KvServiceOptions
+  #limits: KvServiceOptions['limits']
   readonly #writers: Partial<Record<KvStoreName, KvWriter>> = {}
   readonly #problems: Partial<Record<KvStoreName, EdgeError>> = {}
   /** What became of a file that is not there any more. */
@@ -59,6 +62,7 @@ export class KvService {
 
   constructor(options: KvServiceOptions) {
     this.#options = options
+    this.#limits = options.limits
     const { directory, clock, words } = options
     this.paths = { kv: join(directory, KV_FILES.kv), cache: join(directory, KV_FILES.cache) }
     this.#openAll(options.keepsCache ?? false)
@@ -71,15 +75,29 @@ export class KvService {
   }
 
   #open(name: KvStoreName, keepsCache: boolean): void {
-    const { clock, words, limits, log } = this.#options
+    const { clock, words, log } = this.#options
+    const limits = this.#limits[name]
     const path = this.paths[name]
     try {
-      this.#writers[name] = new KvWriter({ name, path, clock, words, limits: limits[name], keepsCache })
+      this.#writers[name] = new KvWriter({ name, path, clock, words, limits, keepsCache })
       this.#lost[name] = fileIdentity(path)
     } catch (error) {
       if (!(error instanceof EdgeError)) throw error
       this.#problems[name] = error
       log.warn(`units have no edge.${name}: ${error.message}; ${error.hint}`)
+    }
+  }
+
+  /** What a namespace holds beyond a smaller quota stays; more is refused, and of the cache let go. */
+  follow({ edge }: Config): Step {
+    return {
+      use: () => {
+        this.#limits = { kv: edge.kv, cache: edge.unitCache }
+        for (const name of ['kv', 'cache'] as const) {
+          const writer = this.#writers[name]
+          if (writer) writer.limits = this.#limits[name]
+        }
+      },
     }
   }
 

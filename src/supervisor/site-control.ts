@@ -22,10 +22,11 @@ import {
 } from '../site/changes.ts'
 import { EDGE_KEY, listSites, readSite, type SiteReader, type SiteRecord } from '../site/records.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
-import { refuseRestart, type ConfigFile } from './config-file.ts'
+import { changedSettings, refuseRestart, type ConfigFile } from './config-file.ts'
+import type { Follower } from './followers.ts'
 import type { Log } from './log.ts'
-import { assertLogsWritable } from './log-paths.ts'
-import type { TelemetryKeeper } from './telemetry-keeper.ts'
+import { assertSiteLogsWritable } from './log-paths.ts'
+import { assertFilesUsable } from './named-files.ts'
 import { Turns } from './turns.ts'
 import type { ChangeRequest } from './unit-changes.ts'
 
@@ -36,12 +37,10 @@ export interface SiteControlParts {
   readonly clock: Clock
   readonly log: Log
   readonly reader: SiteReader
-  /** Is told of a reload that succeeded. */
-  readonly telemetry: Pick<TelemetryKeeper, 'plan' | 'use'>
+  readonly followers: readonly Follower[]
   make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult>
 }
 
-type Settings = Omit<Served, 'sites'>
 type SiteMethods = Pick<ControlledNode, 'sites' | 'site' | 'setSites' | 'removeSite' | 'reload'>
 
 export class SiteControl implements SiteMethods {
@@ -49,18 +48,24 @@ export class SiteControl implements SiteMethods {
   readonly #reloads = new Turns()
   /** The configuration as it was applied last. */
   #config: Config
-  #settings: Settings
+  /** The one that sets are read with: another one while a reload is under way. */
+  #next: Config
   #served: Served
-  /** The settings that `#served` was made of. */
-  #servedWith: Settings
+  /** The configuration that `#served` was made of. */
+  #servedWith: Config
   #takeBack: (() => readonly Effect[]) | undefined
 
   constructor(parts: SiteControlParts) {
     this.#parts = parts
     this.#config = parts.config
-    this.#settings = settingsOf(parts.config)
-    this.#servedWith = this.#settings
-    this.#served = { ...this.#settings, sites: parts.reader.read() }
+    this.#next = parts.config
+    this.#servedWith = parts.config
+    this.#served = { ...settingsOf(parts.config), sites: parts.reader.read() }
+  }
+
+  /** What a worker that starts now is to know. */
+  get config(): Config {
+    return this.#config
   }
 
   /** Another program writes from here on, and applies its file first of all. */
@@ -84,10 +89,10 @@ export class SiteControl implements SiteMethods {
   /** What a set that is read from the store now serves with: the same object while nothing changed. */
   served(): Served {
     const sites = this.#parts.reader.read()
-    const settings = this.#settings
-    if (sites === this.#served.sites && settings === this.#servedWith) return this.#served
-    this.#servedWith = settings
-    return (this.#served = { ...settings, sites })
+    const config = this.#next
+    if (sites === this.#served.sites && config === this.#servedWith) return this.#served
+    this.#servedWith = config
+    return (this.#served = { ...settingsOf(config), sites })
   }
 
   sites(): readonly SiteSummary[] {
@@ -110,13 +115,16 @@ export class SiteControl implements SiteMethods {
     const sites = inputs as unknown as readonly SiteInput[]
     return this.#change(() => {
       if (sites.length === 1) expectVersion(store, siteName(sites[0]!), expected)
-      const plan = planSet(store, sites, { folder: file.folder, at: clock.now(), replaceAll })
+      const { folder } = file
+      const plan = planSet(store, sites, { folder, at: clock.now(), replaceAll })
       const { guard } = options
       if (guard) {
         for (const site of sites)
           guard.site(siteName(site), readSite(store, siteName(site))?.input, { ...site })
         for (const name of plan.removed) guard.site(name, readSite(store, name)?.input, undefined)
       }
+      // Last, as it makes the files.
+      assertSiteLogsWritable(sites, folder)
       return plan
     }, options)
   }
@@ -135,7 +143,7 @@ export class SiteControl implements SiteMethods {
   }
 
   async #reload(options: ChangeOptions): Promise<ReloadResult> {
-    const { file, store, clock, log, telemetry } = this.#parts
+    const { file, store, clock, log, followers } = this.#parts
     if (!file.load) {
       throw new EdgeError('config-missing', 'this node was started without a configuration file', {
         hint: 'its sites are changed with `orla sites`',
@@ -143,35 +151,36 @@ export class SiteControl implements SiteMethods {
     }
     const { config, source, input, folder } = await file.load()
     refuseRestart(this.#config, config)
-    assertLogsWritable(config)
-    const nextTelemetry = telemetry.plan(config)
-    const before = this.#settings
-    const next = settingsOf(config)
-    const settings = changedSettings(before, next)
-    let isTelemetryOther = false
+    assertFilesUsable(config)
+    const steps = followers.map((follower) => follower.follow(config))
+    let settings: readonly string[] = []
+    let used: Promise<unknown> | undefined
     const change = await this.#change(
       () => {
+        settings = changedSettings(this.#config, config)
+        for (const step of steps) step.verify?.()
         const plan = planFile(store, input.sites ?? [], { folder, at: clock.now(), mode: 'reload' })
         if (settings.length === 0) return plan
-        this.#settings = next
-        // Gives the set with the new settings a position of its own.
-        const effect = { operation: 'SET', key: EDGE_KEY, value: JSON.stringify(next) } as const
+        this.#next = config
+        // Gives the set with the new settings a position of its own. What they are stays out of the store: there are secrets among them.
+        const effect = { operation: 'SET', key: EDGE_KEY, value: JSON.stringify(settings) } as const
         return { ...plan, effects: [...plan.effects, effect] }
       },
       options,
       {
-        onFailed: () => (this.#settings = before),
+        onFailed: () => (this.#next = this.#config),
         // Also where whoever asked has not waited for it.
         onLive: () => {
-          isTelemetryOther = JSON.stringify(config.telemetry) !== JSON.stringify(this.#config.telemetry)
           this.#config = config
-          // Secrets among them stay out of the store, so they are not part of the change.
-          telemetry.use(nextTelemetry)
+          this.#next = config
+          used = Promise.all(steps.map((step) => step.use()))
         },
       },
     )
+    await used
     for (const name of change.overridden) log.warn(overriddenText(name))
-    return { ...change, source, settings: isTelemetryOther ? [...settings, 'telemetry'] : [...settings] }
+    const changed = steps.flatMap((step) => step.changed ?? [])
+    return { ...change, source, settings: [...new Set([...settings, ...changed])] }
   }
 
   async #change(
@@ -228,21 +237,14 @@ function refusing(plan: () => SitePlan): SitePlan {
   }
 }
 
-function settingsOf({ edge }: Config): Settings {
-  const { limits, debugToken, accessLog, trustedProxies, forwardedFrom, requestId } = edge
-  return { limits, debugToken, edge: { accessLog, trustedProxies, forwardedFrom, requestId } }
-}
-
-/** Paths of what differs. */
-function changedSettings(now: Settings, next: Settings): readonly string[] {
-  const limits = Object.entries(next.limits).flatMap(([key, value]) =>
-    value === now.limits[key as keyof Settings['limits']] ? [] : [`edge.limits.${key}`],
-  )
-  const before: Readonly<Record<string, unknown>> = { ...now.edge }
-  const others = Object.entries(next.edge ?? {}).flatMap(([key, value]) =>
-    JSON.stringify(value) === JSON.stringify(before[key]) ? [] : [`edge.${key}`],
-  )
-  return [...limits, ...(now.debugToken === next.debugToken ? [] : ['edge.debugToken']), ...others]
+function settingsOf({ edge }: Config): Omit<Served, 'sites'> {
+  const { limits, debugToken, listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch } =
+    edge
+  return {
+    limits,
+    debugToken,
+    edge: { listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch },
+  }
 }
 
 function summary(name: string, { input, version, from, at }: SiteRecord): SiteSummary {

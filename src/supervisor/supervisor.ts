@@ -36,7 +36,7 @@ import type { Program } from './handover/successor.ts'
 import { Upgrade } from './handover/upgrade.ts'
 import { watchText } from './file-watch.ts'
 import { stderrLog, type Log } from './log.ts'
-import { assertLogsWritable } from './log-paths.ts'
+import { assertFilesUsable } from './named-files.ts'
 import { reloadTold } from './reload.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
@@ -84,7 +84,7 @@ export interface Supervisor {
   readonly keptToken: ControlToken | undefined
   /** Whether it has a configuration file. */
   readonly canReload: boolean
-  /** Reads the configuration file again, and the files of certificates; what is wrong with it, or what was done, is told to the operator. */
+  /** Reads the configuration file again, and the files of certificates that it names; what is wrong with it, or what was done, is told to the operator. */
   reload(why: string): Promise<void>
   /** Opens the access logs anew, after they were moved away. */
   reopenLogs(): void
@@ -136,14 +136,14 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     let before: { readonly ticketKeys: readonly Uint8Array[] } | undefined
     if (predecessor !== undefined) {
       // Whatever can go wrong goes wrong before the other one lets go.
-      assertLogsWritable(config)
+      assertFilesUsable(config)
       sockets = await openSockets()
       controlSocket = await openControl()
       before = { ticketKeys: await predecessor.prepared() }
     }
     const store = await openWhenFree(directory, clock, predecessor)
     made.push(() => store.close())
-    assertLogsWritable(config)
+    assertFilesUsable(config)
     const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
     const token = config.control.token ?? keptToken!.token
     sockets ??= await openSockets()
@@ -202,7 +202,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         audit: store.audit,
         position: () => store.position().id,
       },
-      hosts: isOpen ? undefined : config.control.hosts,
+      hosts: () => (isOpen ? undefined : node.config.control.hosts),
       version: VERSION,
       onMistake: (error) => log.warn(`the admin API failed: ${error.stack ?? error.message}`),
     })
@@ -241,7 +241,6 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const reload = async (why: string): Promise<void> => {
       // Another program has taken over, or nothing is left to change.
       if (draining !== undefined) return
-      node.reloadCertificates()
       return reloadTold(node.control, store, why, log)
     }
     if (file.path !== undefined) {

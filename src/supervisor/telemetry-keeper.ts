@@ -11,6 +11,7 @@ import type { MetricSample } from '../contract/messages.ts'
 import type { TelemetrySettings } from '../contract/telemetry.ts'
 import { DeliveryCounts } from '../telemetry/courier.ts'
 import { MetricExporter } from '../telemetry/metric-exporter.ts'
+import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
 import { METRIC_HELP } from './metric-help.ts'
 
@@ -27,7 +28,7 @@ export interface TelemetryParts {
   onChange(settings: TelemetrySettings | undefined): void
 }
 
-export class TelemetryKeeper {
+export class TelemetryKeeper implements Follower {
   readonly #parts: TelemetryParts
   readonly #startUs: number
   readonly #counts = new DeliveryCounts('metrics')
@@ -39,15 +40,20 @@ export class TelemetryKeeper {
   constructor(parts: TelemetryParts) {
     this.#parts = parts
     this.#startUs = parts.clock.now() * 1000
-    this.#settings = this.plan(parts.config)
+    this.#settings = this.#plan(parts.config)
   }
 
   get settings(): TelemetrySettings | undefined {
     return this.#settings
   }
 
-  /** What a configuration means here. Changes nothing. */
-  plan(config: Config): TelemetrySettings | undefined {
+  follow(config: Config): Step {
+    const settings = this.#plan(config)
+    return { use: () => this.#use(settings) }
+  }
+
+  /** What a configuration means here. */
+  #plan(config: Config): TelemetrySettings | undefined {
     return telemetrySettings(config, this.#parts.environment, {
       name: config.node.name ?? hostname(),
       host: hostname(),
@@ -70,8 +76,8 @@ export class TelemetryKeeper {
     this.#wasUsed ||= this.#exporter !== undefined
   }
 
-  /** After a reload. What is the same goes on as it is: its sums count from the same start. */
-  use(settings: TelemetrySettings | undefined): void {
+  /** What is the same goes on as it is: its sums count from the same start. */
+  #use(settings: TelemetrySettings | undefined): void {
     if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return
     void this.#exporter?.close(CLOSE_MS)
     this.#settings = settings

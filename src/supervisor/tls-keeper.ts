@@ -1,13 +1,15 @@
 /**
- * Keeps what workers need to speak TLS: reads the certificates at the start, looks whether their files change, turns the
- * ticket keys, and hands all of it on as a whole.
+ * Keeps what workers need to speak TLS: reads the certificates at the start and at each reload, looks whether their files change, turns
+ * the ticket keys, and hands all of it on as a whole.
  *
- * At the start a bad pair is an error that names the file. Later the pair that was in force stays, and the operator is told. A file
- * is read once it has kept still for a look: whoever renews a certificate writes two files, one after the other.
+ * At the start and at a reload a bad pair is an error that names the file, and what was in force stays. Where a file changes by itself the
+ * pair that was in force stays, too, and the operator is told. It is read once it has kept still for a look: whoever renews a certificate
+ * writes two files, one after the other.
  */
 import { statSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
-import type { Config } from '../config/schema.ts'
+import { EdgeError } from '../base/errors.ts'
+import type { Config, ListenerConfig } from '../config/schema.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import {
   type ChallengeMaterial,
@@ -16,7 +18,9 @@ import {
   type TlsMaterial,
 } from '../contract/tls.ts'
 import { type Certificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
+import { tryTlsSettings } from '../tls/secure-contexts.ts'
 import { TicketKeys } from '../tls/ticket-keys.ts'
+import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
 
 const LOOK_EVERY_MS = 1000
@@ -30,7 +34,8 @@ export interface TlsKeeperOptions {
   readonly log: Log
   /** Those of the program before, whose sessions go on. */
   readonly ticketKeys?: readonly Uint8Array[]
-  onChange(material: TlsMaterial): void
+  /** Resolves when all workers use it. */
+  onChange(material: TlsMaterial): Promise<void>
 }
 
 /** Something read from files: a pair, or authorities. */
@@ -44,11 +49,17 @@ interface Kept<T> {
   seen: string
 }
 
-export class TlsKeeper {
+/** What listeners name, read and checked. */
+interface Held {
+  readonly listen: readonly ListenerConfig[]
+  readonly pairs: ReadonlyMap<string, Kept<Certificate>>
+  readonly authorities: ReadonlyMap<string, Kept<string>>
+}
+
+export class TlsKeeper implements Follower {
   private readonly options: TlsKeeperOptions
   private readonly tickets: TicketKeys
-  private readonly pairs = new Map<string, Kept<Certificate>>()
-  private readonly authorities = new Map<string, Kept<string>>()
+  private held: Held
   /** By name; from ACME. */
   private acme: ReadonlyMap<string, Certificate> = new Map()
   private challenges: ChallengeMaterial = NO_CHALLENGES
@@ -60,33 +71,56 @@ export class TlsKeeper {
     const { edge, clock } = options
     this.options = options
     this.tickets = new TicketKeys(edge.ticketsRotate, clock.monotonic(), options.ticketKeys)
-    for (const { tls } of edge.listen) {
-      for (const pair of tls?.certificates ?? [])
-        this.keep(this.pairs, pairKey(pair), [pair.cert, pair.key], () => readCertificate(pair))
-      const ca = tls?.clientAuth?.ca
-      if (ca !== undefined) this.keep(this.authorities, ca, [ca], () => readAuthorities(ca))
-    }
+    this.held = readAll(edge.listen)
     this.warnOfExpiry()
   }
 
-  private keep<T>(map: Map<string, Kept<T>>, key: string, files: readonly string[], read: () => T): void {
-    if (map.has(key)) return
-    const stamp = stampOf(files)
-    map.set(key, { files, read, value: read(), stamp, seen: stamp })
+  /** Reads every file anew, whether or not it looks changed. */
+  follow({ edge }: Config): Step {
+    const next = readAll(edge.listen)
+    return {
+      changed: this.changedFiles(next),
+      use: () => {
+        this.held = next
+        this.warnOfExpiry()
+        return this.tell()
+      },
+    }
+  }
+
+  /** Where the same files hold something else than what is in force. */
+  private changedFiles({ listen, pairs, authorities }: Held): readonly string[] {
+    const { held } = this
+    return listen.flatMap(({ tls }, index) => {
+      if (tls === undefined) return []
+      const path = `edge.listen[${index}].tls`
+      const isOther = tls.certificates.some((pair) => {
+        const before = held.pairs.get(pairKey(pair))?.value.material.id
+        return before !== undefined && before !== pairs.get(pairKey(pair))!.value.material.id
+      })
+      const ca = tls.clientAuth?.ca ?? ''
+      const before = held.authorities.get(ca)?.value
+      const isOtherCa = before !== undefined && before !== authorities.get(ca)!.value
+      return [...(isOther ? [`${path}.certificates`] : []), ...(isOtherCa ? [`${path}.clientAuth`] : [])]
+    })
   }
 
   /** Undefined where nobody speaks TLS. */
   get material(): TlsMaterial | undefined {
-    const { listen } = this.options.edge
+    const { listen, pairs, authorities } = this.held
     if (listen.every(({ tls }) => tls === undefined)) return undefined
     const acme = [...this.acme.values()].map(({ material }) => material)
-    const listeners = listen.map(({ tls }): ListenerMaterial | undefined => {
+    const listeners = listen.map(({ tls, http2 }): ListenerMaterial | undefined => {
       if (tls === undefined) return undefined
-      const own = tls.certificates.map((pair) => this.pairs.get(pairKey(pair))!.value.material)
-      const ca = tls.clientAuth?.ca
+      const { minVersion, ciphers, clientAuth } = tls
+      const own = tls.certificates.map((pair) => pairs.get(pairKey(pair))!.value.material)
       return {
         certificates: [...own, ...acme],
-        clientCa: ca === undefined ? undefined : this.authorities.get(ca)!.value,
+        clientCa: clientAuth && authorities.get(clientAuth.ca)!.value,
+        clientAuth: clientAuth?.mode,
+        minVersion,
+        ciphers,
+        http2,
       }
     })
     return { listeners, ticketKeys: this.tickets.keys, challenges: this.challenges }
@@ -108,21 +142,12 @@ export class TlsKeeper {
 
   useAcme(certificates: ReadonlyMap<string, Certificate>): void {
     this.acme = certificates
-    this.tell()
+    void this.tell()
   }
 
   useChallenges(challenges: ChallengeMaterial): void {
     this.challenges = challenges
-    this.tell()
-  }
-
-  /** Reads every file anew, whether or not it looks changed. */
-  reload(): void {
-    for (const kept of this.all()) {
-      kept.seen = stampOf(kept.files)
-      kept.stamp = ''
-    }
-    this.look()
+    void this.tell()
   }
 
   private look(): void {
@@ -136,7 +161,7 @@ export class TlsKeeper {
       isChanged = this.readAgain(kept) || isChanged
     }
     if (this.options.clock.now() - this.warnedAtMs > DAY_MS) this.warnOfExpiry()
-    if (isChanged) this.tell()
+    if (isChanged) void this.tell()
   }
 
   private readAgain<T>(kept: Kept<T>): boolean {
@@ -153,18 +178,18 @@ export class TlsKeeper {
   }
 
   private all(): Kept<unknown>[] {
-    return [...this.pairs.values(), ...this.authorities.values()]
+    return [...this.held.pairs.values(), ...this.held.authorities.values()]
   }
 
-  private tell(): void {
+  private async tell(): Promise<void> {
     const { material } = this
-    if (material !== undefined) this.options.onChange(material)
+    if (material !== undefined) await this.options.onChange(material)
   }
 
   private warnOfExpiry(): void {
     const nowMs = this.options.clock.now()
     this.warnedAtMs = nowMs
-    for (const { files, value } of this.pairs.values()) {
+    for (const { files, value } of this.held.pairs.values()) {
       const { notBeforeMs, notAfterMs } = value
       const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
       if (notAfterMs <= nowMs)
@@ -177,7 +202,7 @@ export class TlsKeeper {
   }
 
   samples(): MetricSample[] {
-    const all = [...[...this.pairs.values()].map(({ value }) => value), ...this.acme.values()]
+    const all = [...[...this.held.pairs.values()].map(({ value }) => value), ...this.acme.values()]
     const soonest = new Map<string, number>()
     for (const { material, notAfterMs } of all) {
       const name = material.names[0]!
@@ -189,6 +214,32 @@ export class TlsKeeper {
       value: ms / 1000,
     }))
   }
+}
+
+/** Throws what is wrong with the first one that is. */
+function readAll(listen: readonly ListenerConfig[]): Held {
+  const pairs = new Map<string, Kept<Certificate>>()
+  const authorities = new Map<string, Kept<string>>()
+  for (const [index, { tls }] of listen.entries()) {
+    if (tls === undefined) continue
+    try {
+      tryTlsSettings({ minVersion: tls.minVersion, ciphers: tls.ciphers })
+    } catch (error) {
+      const what = `edge.listen[${index}].tls.ciphers: OpenSSL takes none of "${tls.ciphers ?? ''}"`
+      throw new EdgeError('config-invalid', `${what}: ${(error as Error).message}`, { cause: error })
+    }
+    for (const pair of tls.certificates)
+      keep(pairs, pairKey(pair), [pair.cert, pair.key], () => readCertificate(pair))
+    const ca = tls.clientAuth?.ca
+    if (ca !== undefined) keep(authorities, ca, [ca], () => readAuthorities(ca))
+  }
+  return { listen, pairs, authorities }
+}
+
+function keep<T>(map: Map<string, Kept<T>>, key: string, files: readonly string[], read: () => T): void {
+  if (map.has(key)) return
+  const stamp = stampOf(files)
+  map.set(key, { files, read, value: read(), stamp, seen: stamp })
 }
 
 const pairKey = ({ cert, key }: { readonly cert: string; readonly key: string }): string => `${cert}\0${key}`

@@ -10,12 +10,14 @@ import { EdgeError } from '../base/errors.ts'
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts'
 import type { Log } from './log.ts'
 import type { FromWorker, ToWorker } from '../contract/messages.ts'
+import type { TlsMaterial } from '../contract/tls.ts'
 import type { Turns } from './turns.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import { WORKER_SOCKETS, WorkerProcess } from './worker-process.ts'
 
 const WORKER_ENTRY = fileURLToPath(new URL('../worker.ts', import.meta.url))
 
+type TlsUsed = Extract<FromWorker, { kind: 'tlsUsed' }>
 export type StartMessage = Extract<ToWorker, { kind: 'start' }>
 
 /** How long workers live, and what waits before each is replaced. Tests hold it in their hand. */
@@ -60,6 +62,8 @@ const START_MAX_MS = 120_000
 const LIFE_LONG_MS = 10_000
 const WAIT_FIRST_MS = 50
 const WAIT_MAX_MS = 5_000
+/** How long a worker may take to use other certificates. */
+const TLS_MAX_MS = 60_000
 
 interface Slot {
   readonly index: number
@@ -77,6 +81,7 @@ export class WorkerPool {
   readonly #time: PoolTime
   readonly #slots: Slot[]
   #isStarted = false
+  #tlsId = 0
   #isEnding = false
   /** Slots whose worker is to be started in the next turn. */
   readonly #due: Slot[] = []
@@ -120,6 +125,14 @@ export class WorkerPool {
   /** To those that are ready: one that starts is told everything then, see `onReady`. */
   broadcast(message: ToWorker): void {
     for (const worker of this.ready()) worker.send(message)
+  }
+
+  /** Resolves when those that are ready use it. One that is gone holds up nobody, nor one that hangs: the pulse ends it. */
+  async useTls(tls: TlsMaterial): Promise<void> {
+    const id = ++this.#tlsId
+    const isAnswer = (heard: FromWorker): heard is TlsUsed => heard.kind === 'tlsUsed' && heard.id === id
+    const message = { kind: 'tls', id, tls } as const
+    await Promise.allSettled(this.ready().map((worker) => worker.ask(message, isAnswer, TLS_MAX_MS)))
   }
 
   /** Starts all; throws what the first one that cannot start says. The others are ended then. */

@@ -5,6 +5,7 @@
  */
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { EdgeError } from '../base/errors.ts'
 import type { CertificateMaterial } from '../contract/tls.ts'
 
@@ -39,6 +40,12 @@ export function checkCertificate(cert: string, key: string, files: CertificateFi
   }
   const names = namesOf(leaf!)
   if (names.length === 0) throw invalid(`${files.cert} is for no name: it has no subjectAltName and no CN`)
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    // Such as a key that is too short: a worker would meet it in its first handshake.
+    throw invalid(`${files.cert} cannot be used: ${(error as Error).message}`)
+  }
   const id = createHash('sha256').update(cert).update('\0').update(key).digest('hex')
   return {
     material: { id, cert, key, names },

@@ -9,13 +9,14 @@ import { makePair } from './testing/material.ts'
 import { TicketKeys } from './ticket-keys.ts'
 
 const FILES = { cert: 'a.pem', key: 'a.key' }
+const SETTINGS = { minVersion: '1.2', ciphers: undefined, clientAuth: undefined, http2: true } as const
 
 test('a ticket of the key before still resumes, and is renewed; an older one does not', async (t) => {
   const { cert, key } = makePair(['a.test'])
   const { material } = checkCertificate(cert, key, FILES)
-  const contexts = new SecureContexts({ certificates: [], minVersion: '1.2' }, 'test')
+  const contexts = new SecureContexts('test')
   const keys = new TicketKeys(1000, 0)
-  const use = () => contexts.update({ certificates: [material], clientCa: undefined }, keys.keys)
+  const use = () => contexts.update({ ...SETTINGS, certificates: [material], clientCa: undefined }, keys.keys)
   use()
   const server = createServer({ SNICallback: (name, done) => done(null, contexts.find(name)) }, (socket) =>
     socket.end(),
@@ -58,8 +59,11 @@ test('who names nobody gets the first certificate, also from a Node without the 
   for (const isKnown of [true, false]) {
     const { cert, key } = makePair(['first.test'])
     const { material } = checkCertificate(cert, key, FILES)
-    const contexts = new SecureContexts({ certificates: [], minVersion: '1.2' }, 'test')
-    contexts.update({ certificates: [material], clientCa: undefined }, new TicketKeys(1000, 0).keys)
+    const contexts = new SecureContexts('test')
+    contexts.update(
+      { ...SETTINGS, certificates: [material], clientCa: undefined },
+      new TicketKeys(1000, 0).keys,
+    )
     const server = createServer((socket) => socket.end())
     // Where this fails, Node has changed inside: `useIn` still works, by its public way.
     assert.equal('_sharedCreds' in server, true)

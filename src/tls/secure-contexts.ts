@@ -5,10 +5,9 @@
  * Tickets are sealed and opened by a callback, since OpenSSL's own keys can be set but not rotated: with it, tickets of the
  * key before still open. Node has that callback and does not write about it; where it is gone, the newest key alone counts.
  */
-import { constants, randomBytes } from 'node:crypto'
+import { constants, createHash, randomBytes } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions, type Server } from 'node:tls'
-import type { ListenerConfig } from '../config/listen.ts'
-import type { CertificateMaterial, ListenerMaterial } from '../contract/tls.ts'
+import type { CertificateMaterial, ListenerMaterial, TlsSettings } from '../contract/tls.ts'
 import { NameTable } from './name-table.ts'
 
 const TLS13_CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256'
@@ -29,28 +28,26 @@ interface InnerContext {
 }
 
 export class SecureContexts {
-  private readonly base: SecureContextOptions
-  private material: ListenerMaterial = { certificates: [], clientCa: undefined }
+  private readonly name: string
+  private base: SecureContextOptions = {}
+  private first: CertificateMaterial | undefined
   private ticketKeys: readonly Uint8Array[] = []
   private names = new NameTable<CertificateMaterial>()
   private made = new Map<string, SecureContext>()
 
-  constructor(tls: NonNullable<ListenerConfig['tls']>, sessionIdContext: string) {
-    this.base = {
-      minVersion: `TLSv${tls.minVersion}`,
-      ciphers: `${TLS13_CIPHERS}:${tls.ciphers ?? TLS12_CIPHERS}`,
-      honorCipherOrder: true,
-      secureOptions: OPTIONS,
-      sessionIdContext,
-    }
+  /** Sessions of one name are not resumed under another. */
+  constructor(name: string) {
+    this.name = name
   }
 
   /** Replaces what is in force. Connections that are open go on with what they have. */
   update(material: ListenerMaterial, ticketKeys: readonly Uint8Array[]): void {
-    const isSameCa = material.clientCa === this.material.clientCa
+    const base = { ...settingsOf(material), ...sessionsOf(material, this.name) }
+    const isSame = JSON.stringify(base) === JSON.stringify(this.base)
     const ids = new Set(material.certificates.map(({ id }) => id))
-    this.made = new Map(isSameCa ? [...this.made].filter(([id]) => ids.has(id)) : [])
-    this.material = material
+    this.made = new Map(isSame ? [...this.made].filter(([id]) => ids.has(id)) : [])
+    this.base = base
+    this.first = material.certificates[0]
     this.ticketKeys = ticketKeys
     this.names = new NameTable()
     for (const certificate of material.certificates)
@@ -60,11 +57,11 @@ export class SecureContexts {
 
   /** For clients that name nobody, or somebody we do not know. */
   get fallback(): SecureContext {
-    return this.contextOf(this.material.certificates[0])
+    return this.contextOf(this.first)
   }
 
   find(name: string): SecureContext {
-    return this.contextOf(this.names.find(name) ?? this.material.certificates[0])
+    return this.contextOf(this.names.find(name) ?? this.first)
   }
 
   /**
@@ -78,7 +75,7 @@ export class SecureContexts {
       Object.assign(server, { _sharedCreds: this.fallback })
       return
     }
-    server.setSecureContext(this.optionsOf(this.material.certificates[0]))
+    server.setSecureContext(this.optionsOf(this.first))
     const newest = this.ticketKeys[0]
     if (newest !== undefined) server.setTicketKeys(Buffer.from(newest))
   }
@@ -95,12 +92,7 @@ export class SecureContexts {
   }
 
   private optionsOf(certificate: CertificateMaterial | undefined): SecureContextOptions {
-    const { clientCa } = this.material
-    return {
-      ...this.base,
-      ...(certificate && { cert: certificate.cert, key: certificate.key }),
-      ...(clientCa !== undefined && { ca: clientCa }),
-    }
+    return { ...this.base, ...(certificate && { cert: certificate.cert, key: certificate.key }) }
   }
 
   private useTicketKeys(context: SecureContext): void {
@@ -126,4 +118,30 @@ export class SecureContexts {
     if (isSealing) return [FOUND, hmac, aes, key.subarray(0, 16), randomBytes(16)]
     return [at < 0 ? UNKNOWN : at === 0 ? FOUND : FOUND_AND_RENEW, hmac, aes]
   }
+}
+
+/** Throws what OpenSSL says of settings that no handshake could use. */
+export function tryTlsSettings(settings: Pick<TlsSettings, 'minVersion' | 'ciphers'>): void {
+  createSecureContext(settingsOf(settings))
+}
+
+const settingsOf = ({ minVersion, ciphers }: Pick<TlsSettings, 'minVersion' | 'ciphers'>) => ({
+  minVersion: `TLSv${minVersion}` as const,
+  ciphers: `${TLS13_CIPHERS}:${ciphers ?? TLS12_CIPHERS}`,
+  honorCipherOrder: true,
+  secureOptions: OPTIONS,
+})
+
+/**
+ * Who may resume. A resumed session is taken as verified when it began, so it ends where other certificates of clients are asked for:
+ * else a ticket from before would open what its client could not open now.
+ */
+function sessionsOf(
+  { clientAuth, clientCa }: ListenerMaterial,
+  name: string,
+): Pick<SecureContextOptions, 'sessionIdContext' | 'ca'> {
+  const text = JSON.stringify([name, clientAuth, clientCa])
+  // OpenSSL takes 32 bytes.
+  const sessionIdContext = createHash('sha256').update(text).digest('hex').slice(0, 32)
+  return { sessionIdContext, ...(clientCa !== undefined && { ca: clientCa }) }
 }

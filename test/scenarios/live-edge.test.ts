@@ -6,7 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
-import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
+import { ask } from '../harness/http-client.ts'
+import { PATIENT, startNode, type TestNode, WITH_TIME } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
 async function setEdge(node: TestNode, edge: Readonly<Record<string, unknown>>): Promise<void> {
@@ -53,7 +54,7 @@ test('trusted proxies, access logs and ids of requests change with a reload, on 
   // The change of the file may have been noticed first: then there is nothing left to change.
   const { settings } = JSON.parse(stdout) as { settings: string[] }
   assert.ok(
-    settings.length === 0 || settings.join() === 'edge.accessLog,edge.trustedProxies,edge.requestId',
+    settings.length === 0 || settings.join() === 'edge.requestId,edge.trustedProxies,edge.accessLog',
     settings.join(),
   )
   const second = await node.request('/second', { agent, headers })
@@ -78,4 +79,24 @@ test('trusted proxies, access logs and ids of requests change with a reload, on 
   assert.match(refused.stderr, /the access log .*no\/such\/folder\/x\.log cannot be opened/)
   assert.doesNotMatch((await node.request('/fourth', { agent, headers })).text, /203\.0\.113\.7/)
   await eventually(async () => (await textOf(node, 'two.log')).includes('/fourth'))
+})
+
+test('names of the control plane, quotas and what units may fetch are among what a reload changes', async (t) => {
+  const node = await startNode(t, { config: { edge: { limits: PATIENT }, sites: [] } })
+  const askAs = (host: string) =>
+    ask(new URL('/v1/edges', node.control), { headers: { host, authorization: `Bearer ${node.token}` } })
+  assert.equal((await askAs('edge.internal')).status, 403)
+  const path = join(node.folder, 'orla.config.json')
+  const written = JSON.parse(await readFile(path, 'utf8')) as { edge: object; control: object }
+  const edge = { ...written.edge, fetch: { sites: ['api.internal'] }, kv: { keysMax: 5 }, trace: {} }
+  const control = { ...written.control, hosts: ['edge.internal'] }
+  await writeFile(path, JSON.stringify({ ...written, edge, control }))
+  const { status, text } = await node.api('POST', '/v1/reload', WITH_TIME)
+  assert.equal(status, 200, text)
+  assert.match(
+    (JSON.parse(text) as { settings: string[] }).settings.join(),
+    /^$|^edge\.trace,edge\.fetch,edge\.kv,control\.hosts$/,
+  )
+  assert.equal((await askAs('edge.internal')).status, 200)
+  assert.equal((await askAs('other.internal')).status, 403)
 })

@@ -136,6 +136,10 @@ test('what is wrong with a site is told, all of it, and nothing changes', async 
     [{ hosts: ['b'], origin: { endpoints: ['https://x:1'], tls: { ca: '/no/such.pem' } } }],
     /such\.pem/,
   )
+  const unwritable = { hosts: ['b'], origin: one.url, accessLog: 'no/such/folder/x.log' }
+  const refused = await node.api('POST', '/v1/sites', { sites: [good, unwritable], ...WITH_TIME })
+  assert.equal(refused.status, 422, refused.text)
+  assert.match(refused.text, /the access log .*no\/such\/folder\/x\.log cannot be opened: ENOENT/)
   assert.equal((await node.api('PUT', `/v1/sites/x${PATIENTLY}`, [])).status, 400)
   assert.equal((await node.api('GET', '/v1/sites/nothing')).status, 404)
   assert.equal((await node.api('DELETE', '/v1/sites/nothing')).status, 404)
@@ -212,7 +216,7 @@ test('a bad file at a reload is told on standard error and to the command, and t
     }),
   )
   await refuses(
-    /these need a restart: edge\.listen is .*127\.0\.0\.1:0.*127\.0\.0\.1:1.*; edge\.workers is 1, and would be 2/,
+    /these need a restart: edge\.listen\[0\]\.address is .*127\.0\.0\.1:0.*127\.0\.0\.1:1.*; edge\.workers is 1, and would be 2/,
     () =>
       writeConfig(node, {
         edge: { listen: '127.0.0.1:1', workers: 2 },

@@ -9,48 +9,9 @@ import { connect, type ConnectionOptions } from 'node:tls'
 import { certificateMaker, pemOf } from '../harness/certificates.ts'
 import { eventually } from '../harness/eventually.ts'
 import { ask } from '../harness/http-client.ts'
+import { askHttps } from '../harness/https-client.ts'
 import { startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
-
-interface HttpsAnswer {
-  readonly text: string
-  readonly subject: string
-  readonly isReused: boolean
-  readonly session: Buffer | undefined
-  /** Of a session that may be resumed; it begins with the name of the key that sealed it. */
-  readonly ticket: Buffer | undefined
-}
-
-/** One request over a connection of its own, with whatever certificate comes. */
-function askHttps(
-  url: string,
-  path: string,
-  options: ConnectionOptions = {},
-  more = '',
-): Promise<HttpsAnswer> {
-  const { hostname, port } = new URL(url)
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false, ...options })
-    let text = ''
-    let session: Buffer | undefined
-    let subject: string | undefined
-    socket.on('session', (given) => (session = given))
-    socket.on('secureConnect', () => {
-      subject = String(socket.getPeerCertificate().subject?.CN ?? '')
-      const host = options.servername ?? 'example.org'
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${more}\r\n`)
-    })
-    socket.setEncoding('latin1').on('data', (piece: string) => (text += piece))
-    socket.on('error', reject)
-    socket.on('end', () => {
-      if (subject === undefined) reject(new Error('ended before the handshake was done'))
-      else {
-        const ticket = socket.getTLSTicket()
-        resolve({ text, subject, isReused: socket.isSessionReused(), session, ticket })
-      }
-    })
-  })
-}
 
 const hello = `export default { paths: ['/unit'], content: (request, edge) =>
   Response.json({ url: request.url, client: edge.client }) }`
@@ -147,33 +108,6 @@ test('a certificate is swapped while serving; a broken pair leaves the one in fo
   kept.write('GET /unit HTTP/1.1\r\nHost: one.test\r\nConnection: close\r\n\r\n')
   await once(kept, 'end')
   assert.match(text, /^HTTP\/1\.1 200 OK/)
-})
-
-test('SIGHUP reads certificates anew, also those that look unchanged; a broken one leaves what is in force', async (t) => {
-  const certificates = certificateMaker(t)
-  const live = certificates.make('live', ['one.test'])
-  const two = certificates.make('two', ['two.test'])
-  const node = await startNode(t, {
-    config: { edge: { listen: { address: '127.0.0.1:0', tls: { certificates: [live] } } }, sites: [] },
-    units: { hello },
-  })
-  const subject = async () => (await askHttps(node.url, '/unit')).subject
-  // Nobody else reads a file that has not changed.
-  assert.doesNotMatch(node.stderr(), /read .*live\.pem .* anew/)
-  node.kill('SIGHUP')
-  await eventually(() => /read .*live\.pem and .*live\.key anew/.test(node.stderr()), {
-    what: 'the signal had the pair read',
-  })
-  assert.equal(await subject(), 'one.test')
-
-  copyFileSync(two.key, live.key)
-  copyFileSync(two.cert, live.cert)
-  node.kill('SIGHUP')
-  await eventually(async () => (await subject()) === 'two.test', { what: 'the new pair is in force' })
-  writeFileSync(live.key, 'nonsense')
-  node.kill('SIGHUP')
-  await eventually(() => /live\.key holds no private key.*; what was in force stays/.test(node.stderr()))
-  assert.equal(await subject(), 'two.test')
 })
 
 test('a missing certificate, a wrong key and a locked key are errors at the start that name the file', async (t) => {

@@ -11,8 +11,8 @@ export const command: Command = {
   operandsMin: 0,
   operandsMax: 0,
   text: [
-    'The node reads its configuration file again, and its sites and limits go live at one moment; requests in flight finish with the old ones.',
-    'For the sites that the file names, the file wins over what was set live; those set live alone stay. What is wrong with the file, or needs a restart, changes nothing.',
+    'The node reads its configuration file again, and the files of certificates. Sites, limits and certificates go live; requests in flight finish with the old ones.',
+    'For the sites that the file names, the file wins over what was set live; those set live alone stay. What is wrong with the file or a certificate, or needs a restart, changes nothing.',
   ].join('\n'),
   options: { ...CHANGE_OPTIONS, ...CONTROL_OPTIONS, ...JSON_OPTION },
   examples: [['orla reload', 'after the file was edited']],

@@ -25,14 +25,28 @@ interface Flight {
   gathering: Gathering | undefined
 }
 
+/** What a fetch may do and where it goes, as it was when it began. */
+interface Terms {
+  readonly config: FetchConfig
+  readonly destinations: Destinations
+}
+
 export class FetchCalls {
-  readonly #config: FetchConfig
-  readonly #destinations: Destinations
+  readonly #clock: Clock
+  #terms: Terms
   readonly #underWay = new Map<string, number>()
 
   constructor(config: FetchConfig, clock: Clock) {
-    this.#config = config
-    this.#destinations = new Destinations(config, clock)
+    this.#clock = clock
+    this.#terms = { config, destinations: new Destinations(config, clock) }
+  }
+
+  /** Holds for fetches that begin from now on. */
+  use(config: FetchConfig): void {
+    const before = this.#terms
+    if (JSON.stringify(config) === JSON.stringify(before.config)) return
+    this.#terms = { config, destinations: new Destinations(config, this.#clock) }
+    before.destinations.close()
   }
 
   start(call: HostCall, answer: (answer: HostAnswer) => void): () => void {
@@ -60,7 +74,7 @@ export class FetchCalls {
       if (this.#underWay.get(call.unit.name)! > UNDER_WAY_MAX) {
         throw new Spent(`more than ${UNDER_WAY_MAX} fetches of this unit are under way`)
       }
-      const { answer, url, redirected } = await this.#follow(request, call.account, flight)
+      const { answer, url, redirected } = await this.#follow(request, call.account, flight, this.#terms)
       const head = `${answer.status} ${redirected ? 1 : 0} ${answer.reason}\n${url.href.slice(0, -url.hash.length || undefined)}\n${serialiseHeaders(answer.headers)}`
       return { ok: true, head, body: answer.body.toString('latin1'), result: String(answer.status), target }
     } catch (error) {
@@ -72,11 +86,12 @@ export class FetchCalls {
     first: FetchRequest,
     account: CallAccount,
     flight: Flight,
+    terms: Terms,
   ): Promise<{ readonly answer: Gathered; readonly url: URL; readonly redirected: boolean }> {
     let request = first
     for (let redirects = 0; ; redirects++) {
-      this.#spend(request, account)
-      const answer = await this.#once(request, account, flight)
+      spend(request, account, terms.config)
+      const answer = await this.#once(request, account, flight, terms)
       const location = isRedirect(answer.status) ? headerValue(answer.headers, 'location') : undefined
       if (location === undefined || request.redirect === 'manual') {
         return { answer, url: request.url, redirected: redirects > 0 }
@@ -87,26 +102,13 @@ export class FetchCalls {
     }
   }
 
-  /** Each hop counts. A request that came by a fetch has half as many of its own, so that no tree of them grows for ever. */
-  #spend(request: FetchRequest, account: CallAccount): void {
-    const allowed = this.#config.requestsMax >> request.hops
-    if (allowed === 0)
-      throw new Spent(`this request came here by ${request.hops} fetches in a row: it goes in a loop`)
-    if (account.fetches >= allowed) {
-      const why = request.hops > 0 ? `, after ${request.hops} fetches that led to it` : ''
-      throw new Spent(`one request may fetch ${allowed} times${why} (edge.fetch.requestsMax)`)
-    }
-    account.fetches++
-    account.fetchedBytes += request.body?.length ?? 0
-    if (account.fetchedBytes > this.#config.bytesMax) throw this.#tooMany()
-  }
-
-  #tooMany(): Spent {
-    return new Spent(`one request may fetch ${this.#config.bytesMax} bytes in all (edge.fetch.bytesMax)`)
-  }
-
-  async #once(request: FetchRequest, account: CallAccount, flight: Flight): Promise<Gathered> {
-    const addresses = await this.#destinations.allowed(request.url)
+  async #once(
+    request: FetchRequest,
+    account: CallAccount,
+    flight: Flight,
+    { config, destinations }: Terms,
+  ): Promise<Gathered> {
+    const addresses = await destinations.allowed(request.url)
     if (flight.isAborted) throw new BadFetch('it was given up')
     const { method, url, body } = request
     const isDecoded = headerValue(request.headers, 'accept-encoding') === undefined
@@ -120,7 +122,7 @@ export class FetchCalls {
       'cdn-loop',
       loopHeader(account.requestHead, request.hops),
     ]
-    const bytesLeft = this.#config.bytesMax - account.fetchedBytes
+    const bytesLeft = config.bytesMax - account.fetchedBytes
     const gathering = gather(bytesLeft, isDecoded, (handler) => {
       const sent = {
         method,
@@ -128,7 +130,7 @@ export class FetchCalls {
         headers,
         body: body === undefined ? ('none' as const) : body.length,
       }
-      const call = this.#destinations.send(url, addresses, sent, handler)
+      const call = destinations.send(url, addresses, sent, handler)
       if (body !== undefined && body.length > 0) {
         call.write(body)
         call.end()
@@ -141,14 +143,31 @@ export class FetchCalls {
       account.fetchedBytes += answer.bytes
       return answer
     } catch (error) {
-      throw error instanceof TooLarge ? this.#tooMany() : error
+      throw error instanceof TooLarge ? tooMany(config) : error
     }
   }
 
   close(): void {
-    this.#destinations.close()
+    this.#terms.destinations.close()
   }
 }
+
+/** Each hop counts. A request that came by a fetch has half as many of its own, so that no tree of them grows for ever. */
+function spend(request: FetchRequest, account: CallAccount, config: FetchConfig): void {
+  const allowed = config.requestsMax >> request.hops
+  if (allowed === 0)
+    throw new Spent(`this request came here by ${request.hops} fetches in a row: it goes in a loop`)
+  if (account.fetches >= allowed) {
+    const why = request.hops > 0 ? `, after ${request.hops} fetches that led to it` : ''
+    throw new Spent(`one request may fetch ${allowed} times${why} (edge.fetch.requestsMax)`)
+  }
+  account.fetches++
+  account.fetchedBytes += request.body?.length ?? 0
+  if (account.fetchedBytes > config.bytesMax) throw tooMany(config)
+}
+
+const tooMany = ({ bytesMax }: FetchConfig): Spent =>
+  new Spent(`one request may fetch ${bytesMax} bytes in all (edge.fetch.bytesMax)`)
 
 const isRedirect = (status: number): boolean =>
   status === 301 || status === 302 || status === 303 || status === 307 || status === 308

@@ -195,3 +195,24 @@ test('a server that fails is told by its code, and a fetch that is given up ends
   giveUp()
   while (closed === before) await new Promise((resolve) => setTimeout(resolve, 5))
 })
+
+test('what may be fetched changes while a node runs; a fetch under way goes on as it began', async (t) => {
+  const { calls, get } = stand(t, { sites: [] })
+  const held = Promise.withResolvers<void>()
+  const arrived = Promise.withResolvers<void>()
+  const origin = await serve(t, (request, response) => {
+    if (request.url !== '/slow') return void response.end('answer')
+    arrived.resolve()
+    void held.promise.then(() => response.writeHead(302, { location: '/end' }).end())
+  })
+  assert.equal(error(await get(origin)).code, 'fetch-private')
+  const closed = { allowPrivate: false, sites: [], requestsMax: 50, bytesMax: 1_000_000, timeouts: TIMEOUTS }
+  calls.use({ ...closed, sites: ['127.0.0.1'] })
+  assert.equal((await get(origin)).ok, true)
+  const slow = get(`${origin}/slow`)
+  await arrived.promise
+  calls.use(closed)
+  assert.equal(error(await get(origin)).code, 'fetch-private')
+  held.resolve()
+  assert.equal((await slow).ok, true)
+})
