@@ -95,7 +95,7 @@ test('names of the control plane, quotas and what units may fetch are among what
   assert.equal(status, 200, text)
   assert.match(
     (JSON.parse(text) as { settings: string[] }).settings.join(),
-    /^$|^edge\.trace,edge\.fetch,edge\.kv,control\.hosts$/,
+    /^$|^edge\.fetch,edge\.kv,edge\.trace,control\.hosts$/,
   )
   assert.equal((await askAs('edge.internal')).status, 200)
   assert.equal((await askAs('other.internal')).status, 403)
