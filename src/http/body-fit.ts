@@ -9,6 +9,10 @@
 /** RFC 9110 §6.4.1: whatever the headers say, answers with these statuses end with their head. */
 export const hasNoBody = (status: number): boolean => status === 204 || status === 304
 
+/** An answer with a body, or without one, is what a client expects that reads this status (and asked by HEAD). */
+export const fitsBody = (hasBody: boolean, status: number, isHead: boolean): boolean =>
+  status !== 204 && (isHead || hasBody !== hasNoBody(status))
+
 /** The header lines, saying that this many bytes follow; without a length where the status allows no body. */
 export function withLength(fields: string, status: number, bytes: number): string {
   const rest = fields.replace(/^content-length: .*\r\n/m, '')

@@ -1,12 +1,12 @@
 /**
  * A request that goes to the origin, and its answer on the way back: to the client, and into the cache where it may be kept.
  *
- * Nothing is held back: pieces go to the client as they come, as fast as it takes them (`client-pace.ts`). While a
- * `headerFilter` unit is asked, the few that have arrived wait and the origin is paused. An answer that is cut short is
- * neither ended in order nor stored.
+ * Nothing is held back but the first of a request's body (`body-start.ts`): pieces go to the client as they come, as fast as it takes
+ * them (`client-pace.ts`). While a `headerFilter` unit is asked, the few that have arrived wait and the origin is paused. An answer that
+ * is cut short is neither ended in order nor stored.
  */
 import type { EdgeError } from '../base/errors.ts'
-import type { OriginCall, OriginHandler, SentCall } from '../contract/origin.ts'
+import type { OriginCall, OriginHandler } from '../contract/origin.ts'
 import type { FailureReason } from '../contract/unit.ts'
 import { headerValue, type HeaderList, type ResponseHead, type WireProblem } from '../wire/http1/message.ts'
 import { endToEndHeaders, serialiseHeaders } from '../wire/http1/serialise.ts'
@@ -16,9 +16,10 @@ import { editHeaders } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { viaMember } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
-import { hasNoBody, lengthIn, withLength } from './body-fit.ts'
+import { fitsBody, hasNoBody, lengthIn, withLength } from './body-fit.ts'
 import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
+import { BodyStart } from './body-start.ts'
 import type { CacheJob } from './cache-job.ts'
 import { ClientPace } from './client-pace.ts'
 import { editTarget, onwardHeaders } from './onward-request.ts'
@@ -33,13 +34,7 @@ import { StandIn } from './stand-in.ts'
 import { sendToOrigin } from './tracing/origin-span.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { CLIENT_GONE } from './unit-trip.ts'
-
-/** Another protocol that the origin is asked to speak. */
-export interface UpgradeAsk {
-  readonly protocols: string
-  /** Is told the answer in place of the flow. */
-  readonly handler: OriginHandler & { onSent(call: SentCall): void }
-}
+import type { UpgradeAsk } from './upgrade/upgrades.ts'
 
 export class OriginFlow implements OriginHandler, BodyConsumer {
   private readonly exchange: Exchange
@@ -55,6 +50,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private early: Buffer[] | undefined
   private earlyEnd: HeaderList | undefined
   private ask = NOTHING_CHANGED
+  /** Set while the first of the request's body is waited for: the origin has not been asked. */
+  private bodyStart: BodyStart | undefined
   /** A unit answers in the origin's place. */
   private isStandIn = false
   /** The answer has a status that allows no body, because a unit says so. */
@@ -75,12 +72,12 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const { exchange } = this
     exchange.flow = this.client
     if (exchange.plan.origin.length === 0) {
-      this.send(NOTHING_CHANGED)
+      this.prepare(NOTHING_CHANGED)
       return
     }
     askOriginUnits(exchange, {
       ask: (ask) => {
-        if (!this.isOver) this.send(ask)
+        if (!this.isOver) this.prepare(ask)
       },
       answer: (answer, ask) => {
         if (this.isOver) {
@@ -97,11 +94,24 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     })
   }
 
-  private send(ask: OriginAsk): void {
+  private prepare(ask: OriginAsk): void {
+    const { connection, head } = this.exchange
+    const { framing } = head
+    if (!connection.hasBody) {
+      this.send(ask, 'none')
+    } else if (framing.kind === 'length') {
+      this.ask = ask
+      this.bodyStart = new BodyStart(framing.bytes)
+      connection.readBody(this)
+    } else {
+      this.send(ask, 'chunked')
+      if (!this.isOver) connection.readBody(this)
+    }
+  }
+
+  private send(ask: OriginAsk, body: 'none' | 'chunked' | number): void {
     const { exchange } = this
-    const { connection, head } = exchange
     const { edits } = ask
-    const framing = head.framing
     this.ask = ask
     const endToEnd = onwardHeaders(exchange)
     const headers = this.job?.requestHeaders(endToEnd) ?? endToEnd
@@ -111,7 +121,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
         method: edits?.method ?? exchange.method,
         target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),
         headers: edits === undefined ? headers : editHeaders(headers, edits.headers),
-        body: !connection.hasBody ? 'none' : framing.kind === 'length' ? framing.bytes : 'chunked',
+        body,
         client: exchange.client,
         endpoint: edits?.endpoint,
         upgrade: this.upgrade?.protocols,
@@ -120,7 +130,6 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     )
     this.call = call
     this.upgrade?.handler.onSent(call)
-    if (connection.hasBody && !this.isOver) connection.readBody(this)
   }
 
   /** A unit around the origin failed, and its policy is `closed`: for all that wait for this answer. */
@@ -138,7 +147,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   /** As it was asked before: `origin` units have been heard. */
   again(ask: OriginAsk): void {
     this.exchange.flow = this.client
-    this.send(ask)
+    this.prepare(ask)
   }
 
   /** What the client does while the answer is under way. */
@@ -146,7 +155,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     onDrain: () => this.pace.onRoom(),
     onGone: () => {
       // Others wait for this answer: it is fetched to its end for them.
-      if (this.job?.isWanted === true) this.detach()
+      if (this.job?.isWanted === true && this.bodyStart === undefined) this.detach()
       else this.giveUp()
     },
   }
@@ -182,7 +191,14 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   // ── the request's body ──────────────────────────────────────────────────────────────────────────────────────
 
   onBody(chunk: Buffer): boolean {
-    return this.isOver || this.call!.write(chunk)
+    if (this.isOver) return true
+    const { bodyStart } = this
+    if (bodyStart === undefined) return this.call!.write(chunk)
+    const first = bodyStart.take(chunk)
+    if (first === undefined) return true
+    this.bodyStart = undefined
+    this.send(this.ask, bodyStart.total)
+    return this.isOver || this.call!.write(first)
   }
 
   onBodyEnd(trailers: HeaderList): void {
@@ -283,10 +299,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   /** The status and method the client goes by may not be those the origin answered with. */
   private fitFraming(fields: string, status: number): string {
-    const asksForHead = this.exchange.head.method === 'HEAD'
-    const expectsBody = !hasNoBody(status) && !asksForHead
-    const isFit = asksForHead || expectsBody === (this.framing !== 'none')
-    if (isFit && status !== 204) return fields
+    if (fitsBody(this.framing !== 'none', status, this.exchange.head.method === 'HEAD')) return fields
     this.framing = 'none'
     return withLength(fields, status, 0)
   }

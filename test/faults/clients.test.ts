@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
-import { startNode } from '../harness/node.ts'
+import { PATIENT, startNode } from '../harness/node.ts'
 import { startOrigin, startRawOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -21,6 +21,29 @@ test('a thousand connections are served, beside slow ones that are ended in time
     assert.ok((await client.readResponse()).endsWith(`origin /${i}`))
   for (const client of slow) assert.match(await client.readAll(), /^HTTP\/1\.1 408 /)
   for (const client of clients) client.close()
+})
+
+test('five thousand slow clients take nothing from those that are served beside them', async (t) => {
+  const origin = await startOrigin(t)
+  const node = await startNode(t, {
+    config: { edge: { workers: 2, limits: PATIENT }, sites: [{ origin: origin.url }] },
+  })
+  const slow: RawClient[] = []
+  while (slow.length < 5000)
+    slow.push(...(await Promise.all(Array.from({ length: 250 }, () => RawClient.connect(node.url)))))
+  // Half a head, or half a body.
+  const halves = ['GET /slow HTTP/1.1\r\nHo', 'POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx']
+  for (const [i, client] of slow.entries()) client.send(halves[i % 2]!)
+  const clients = await Promise.all(Array.from({ length: 200 }, () => RawClient.connect(node.url)))
+  for (const [i, client] of clients.entries()) client.send(GET(`/${i}`))
+  for (const [i, client] of clients.entries())
+    assert.ok((await client.readResponse()).endsWith(`origin /${i}`))
+  assert.ok(slow.every((client) => !client.isClosed))
+  // They may be slow, and are answered once they have asked.
+  slow[0]!.send('st: a\r\n\r\n')
+  slow[1]!.send('y')
+  for (const client of slow.slice(0, 2)) assert.ok((await client.readResponse()).endsWith('origin /slow'))
+  for (const client of [...slow, ...clients]) client.close()
 })
 
 test('SIGTERM cuts no request: what runs is answered, kept connections close with their next answer, exit 0', async (t) => {

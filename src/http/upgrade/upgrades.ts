@@ -1,5 +1,6 @@
 /** The upgraded connections of a worker: how many there may be, which there are, and what passed through them. */
 import type { MetricSample } from '../../contract/messages.ts'
+import type { OriginHandler, SentCall } from '../../contract/origin.ts'
 import type { Tunnel } from './tunnel.ts'
 
 /** Of `config.edge.limits`. */
@@ -10,6 +11,13 @@ export interface UpgradeLimits {
   readonly upgradeIdle: number
   /** Milliseconds that bytes wait for a side that does not read. */
   readonly body: number
+}
+
+/** Another protocol that the origin is asked to speak. */
+export interface UpgradeAsk {
+  readonly protocols: string
+  /** Is told the answer in place of the flow. */
+  readonly handler: OriginHandler & { onSent(call: SentCall): void }
 }
 
 export class Upgrades {
