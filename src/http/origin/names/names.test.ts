@@ -71,8 +71,12 @@ test('a name is asked for again when its TTL has passed; what comes is used, wha
 
 test('a TTL is kept to: nobody is asked before it has passed', async (t) => {
   const { dns, origin } = await namedPool(t, ([one]) => ({ a: [one!], ttl: 3600 }))
+  await ask(origin).over
+  await until('both families were asked for', () => new Set(dns.questions).size === 2)
+  // A resolver that does not hear in time asks again by itself: from here on it has its answers.
+  const { length } = dns.questions
   for (let i = 0; i < 3; i++) await ask(origin).over
-  assert.deepEqual(dns.questions.toSorted(), ['A app.example', 'AAAA app.example'])
+  assert.equal(dns.questions.length, length)
 })
 
 test('an empty answer, a name that is gone and a server that fails keep the last good addresses', async (t) => {
