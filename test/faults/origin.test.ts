@@ -123,7 +123,9 @@ test('what an origin does wrong reaches the client as a clear status or a cut', 
       socket.pause(),
     )
     const client = await RawClient.connect(node.url)
-    client.send(`POST ${fresh()} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nsome`)
+    // Enough of it that the origin is asked.
+    const some = 'some'.repeat(5000)
+    client.send(`POST ${fresh()} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n${some}`)
     const answer = await client.readResponse()
     assert.match(answer, /^HTTP\/1\.1 413 .*connection: close\r\n.*big$/s)
     client.close()
