@@ -3,11 +3,9 @@
  *
  * One request is in progress at a time. What arrives meanwhile (a pipelined request, a body nobody asked for yet) waits
  * in `leftover`; beyond a bound, reading pauses. So pipelined requests are answered in order without a queue of answers.
- *
- * Deadlines are numbers that the server's sweep compares, not timers: a timer a request would cost more than the parse.
+ * Until when the client is waited for is `connection-clock.ts`.
  */
 import type { Socket } from 'node:net'
-import { acknowledgedBytes } from '../base/tcp-info.ts'
 import type { ClientCertificate } from '../contract/tls.ts'
 import type { HeaderList, RequestHead, WireProblem } from '../wire/http1/message.ts'
 import { HeadMemo, parseRequestHead } from '../wire/http1/request-parser.ts'
@@ -15,6 +13,7 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { AnswerWriter, framingOnWire, type BodyFraming } from './answer-writer.ts'
 import type { StoredBody } from './caching/stored-body.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { ConnectionClock } from './connection-clock.ts'
 import type { Answering, ConnectionHost, Held } from './connection-host.ts'
 import { refusalMessage } from './edge-answers.ts'
 import { endsOf } from './forwarding/announced.ts'
@@ -24,8 +23,6 @@ import type { ListenerFacts } from './listener-facts.ts'
 
 /** Bytes that may wait for a busy connection before reading pauses. */
 const LEFTOVER_MAX = 64 * 1024
-/** How long a client that was told "close" may go on sending, so that it reads the answer instead of a reset. */
-const LINGER_MS = 2000
 
 export class ServerConnection implements ClientConnection, Held {
   readonly socket: Socket
@@ -33,6 +30,7 @@ export class ServerConnection implements ClientConnection, Held {
   private readonly certificate: ClientCertificate | undefined
   private readonly host: ConnectionHost
   private readonly writer: AnswerWriter
+  private readonly clock: ConnectionClock
   private readonly memo = new HeadMemo()
   /** What came and was not taken yet. */
   private leftover: Buffer | undefined
@@ -45,15 +43,11 @@ export class ServerConnection implements ClientConnection, Held {
   private consumer: BodyConsumer | undefined
   private isConsuming = false
   private isPaused = false
-  private isHeadClockRunning = false
   hasSentHead = false
   private closesAfter = false
   /** The last answer is out; what still comes is thrown away. */
   private isLingering = false
   private hasClientEnded = false
-  private deadline: number
-  /** What the client had taken when it was last given time to take more. */
-  private acknowledged: bigint | undefined
   /** Who is at its other end; set with the first request. */
   peer: Peer | undefined
 
@@ -68,7 +62,7 @@ export class ServerConnection implements ClientConnection, Held {
     this.certificate = certificate
     this.host = host
     this.writer = new AnswerWriter(socket)
-    this.deadline = host.nowMs + host.limits.idle
+    this.clock = new ConnectionClock(socket, host)
     socket.on('drain', () => this.onDrain())
     socket.on('end', () => this.onClientEnd())
     // What went wrong is told by `close`, which always follows.
@@ -116,7 +110,7 @@ export class ServerConnection implements ClientConnection, Held {
         this.begin(result.head)
       } else if (result.kind === 'more') {
         this.scanned = end - at
-        this.startHeadClock()
+        this.clock.waitForHead()
         break
       } else {
         this.refuse(result.status, result.reason)
@@ -130,20 +124,12 @@ export class ServerConnection implements ClientConnection, Held {
     }
   }
 
-  /** The time for a head starts with its first byte; the bytes after it do not prolong it. */
-  private startHeadClock(): void {
-    if (this.isHeadClockRunning) return
-    this.isHeadClockRunning = true
-    this.deadline = this.host.nowMs + this.host.limits.head
-  }
-
   private begin(head: RequestHead): void {
     this.request = head
     this.writer.beginRequest(head.raw.length)
-    this.isHeadClockRunning = false
     this.hasSentHead = false
     this.closesAfter = !head.keepAlive
-    this.deadline = Number.POSITIVE_INFINITY
+    this.clock.stop()
     this.body = IncomingBody.of(head, this.host.limits)
     const problem = this.body?.problem
     if (problem === undefined) this.host.onRequest(this, head)
@@ -162,7 +148,7 @@ export class ServerConnection implements ClientConnection, Held {
   /** Hands the request's body to a consumer, beginning with what has already come. */
   readBody(consumer: BodyConsumer): void {
     this.consumer = consumer
-    this.deadline = this.host.nowMs + (this.body?.waitMs ?? 0)
+    this.clock.waitForBody(this.body?.waitMs ?? 0)
     if (this.body?.isContinueOwed === true) {
       this.body.isContinueOwed = false
       this.writer.write('HTTP/1.1 100 Continue\r\n\r\n')
@@ -177,7 +163,7 @@ export class ServerConnection implements ClientConnection, Held {
     start: number,
     end: number,
   ): number {
-    this.deadline = this.host.nowMs + body.waitMs
+    this.clock.waitForBody(body.waitMs)
     const next = body.feed(bytes, start, end, consumer)
     this.writer.received += next - start
     if (body.problem !== undefined) {
@@ -187,7 +173,7 @@ export class ServerConnection implements ClientConnection, Held {
     if (!body.isOpen) {
       this.body = undefined
       this.consumer = undefined
-      this.deadline = Number.POSITIVE_INFINITY
+      this.clock.stop()
       consumer.onBodyEnd(body.trailers)
     } else if (!body.wantsMore) {
       this.pauseReading()
@@ -236,7 +222,7 @@ export class ServerConnection implements ClientConnection, Held {
   sendStored(head: string, body: StoredBody, onSent: () => void): void {
     this.hasSentHead = true
     this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
-      onStall: () => this.waitForClient(),
+      onStall: () => this.clock.waitForRoom(),
       onSent: () => {
         this.writer.tell(this.inProgress)
         onSent()
@@ -266,7 +252,7 @@ export class ServerConnection implements ClientConnection, Held {
 
   sendChunk(chunk: Buffer): boolean {
     const isFlowing = this.writer.sendChunk(chunk)
-    if (!isFlowing) this.waitForClient()
+    if (!isFlowing) this.clock.waitForRoom()
     return isFlowing
   }
 
@@ -314,11 +300,8 @@ export class ServerConnection implements ClientConnection, Held {
 
   private next(): void {
     this.request = undefined
-    const { limits, nowMs } = this.host
-    const isFull = this.socket.writableNeedDrain
-    if (isFull) this.waitForClient()
-    else this.deadline = nowMs + limits.idle
-    if (isFull || this.isConsuming) return
+    this.clock.waitForRequest()
+    if (this.socket.writableNeedDrain || this.isConsuming) return
     if (this.leftover !== undefined || this.isPaused || this.hasClientEnded) this.consumeLeftover()
   }
 
@@ -328,8 +311,7 @@ export class ServerConnection implements ClientConnection, Held {
     this.request = undefined
     this.consumer = undefined
     this.leftover = undefined
-    if (this.socket.writableNeedDrain) this.waitForClient()
-    else this.deadline = this.host.nowMs + LINGER_MS
+    this.clock.waitForEnd()
     this.resumeBody()
     this.socket.end()
     if (this.hasClientEnded) this.socket.destroySoon()
@@ -347,26 +329,19 @@ export class ServerConnection implements ClientConnection, Held {
 
   /** Called by the server's sweep. */
   checkDeadline(nowMs: number): void {
-    if (nowMs < this.deadline) return
+    if (!this.clock.isOver(nowMs)) return
     if (this.socket.writableNeedDrain && this.body === undefined) {
-      // A large piece leaves bit by bit, and Node tells only when all of it has left.
-      if (acknowledgedBytes(this.socket) !== this.acknowledged) this.waitForClient()
+      if (this.clock.hasTakenMore) this.clock.waitForRoom()
       else this.socket.destroy()
     } else if (this.request === undefined && this.leftover !== undefined && !this.isLingering) {
       this.refuse(408, 'the head of the request did not arrive in time')
     } else if (this.body !== undefined && this.consumer !== undefined) {
-      this.deadline = nowMs + this.host.limits.body
+      this.clock.waitForBody(this.host.limits.body)
       // Paused: it is the origin that is slow, and it has a deadline of its own.
       if (!this.isPaused) this.failBody(408, 'the body of the request did not arrive in time')
     } else {
       this.socket.destroy()
     }
-  }
-
-  /** The client has taken all that it takes for now, and is given a time to take some more. */
-  private waitForClient(): void {
-    this.acknowledged = acknowledgedBytes(this.socket)
-    this.deadline = this.host.nowMs + this.host.limits.body
   }
 
   /** Ends a connection on which nothing is in progress and no part of a request has come. */
@@ -376,14 +351,15 @@ export class ServerConnection implements ClientConnection, Held {
   }
 
   private onDrain(): void {
-    const { limits, nowMs } = this.host
     if (this.request !== undefined) {
-      this.deadline = Number.POSITIVE_INFINITY
+      this.clock.stop()
       this.inProgress?.onDrain()
-      return
+    } else if (this.isLingering) {
+      this.clock.waitForEnd()
+    } else {
+      this.clock.waitForRequest()
+      this.consumeLeftover()
     }
-    this.deadline = nowMs + (this.isLingering ? LINGER_MS : limits.idle)
-    if (!this.isLingering) this.consumeLeftover()
   }
 
   /** The client sends no more. It may still read: what it has asked for is answered. */
