@@ -7,7 +7,7 @@ import { eventually } from '../../test/harness/eventually.ts'
 import { MemoryFile } from '../base/memory-file.ts'
 import { acknowledgedBytes } from '../base/tcp-info.ts'
 import { StoredBody } from './caching/stored-body.ts'
-import { LAST, LIMITS, ok, TestServer } from './connection.fixture.ts'
+import { LAST, LIMITS, ok, TestServer } from './connection.support.ts'
 import type { ServerConnection } from './connection.ts'
 
 const server = new TestServer()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { eventually } from '../../test/harness/eventually.ts'
-import { LAST, ok, TestServer } from './connection.fixture.ts'
+import { LAST, ok, TestServer } from './connection.support.ts'
 import type { ServerConnection } from './connection.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { MemoryFile } from '../../base/memory-file.ts'
 import { BodyGathering, type BodyTrail, FILE_BYTES_MIN, type Room } from './body-gathering.ts'
-import { KEY, NOW, request, response, Rig } from './caching.fixture.ts'
+import { KEY, NOW, request, response, Rig } from './caching.support.ts'
 
 const FRESH = { 'cache-control': 'max-age=60' }
 /** Small ones stand in Buffers, large ones move into a file on the way. */

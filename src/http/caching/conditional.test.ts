@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { at, headerList, NOW, SECOND, type Fields } from './caching.fixture.ts'
+import { at, headerList, NOW, SECOND, type Fields } from './caching.support.ts'
 import { forwardedHeaders, isNotModified, notModifiedHeaders, type Validators } from './conditional.ts'
 
 const CHANGED = at(NOW - 100 * SECOND)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { MemoryFile } from '../../base/memory-file.ts'
-import { at, Rig, KEY, NOW, request, response, SECOND, type Fields } from './caching.fixture.ts'
+import { at, Rig, KEY, NOW, request, response, SECOND, type Fields } from './caching.support.ts'
 import type { CacheFill, Refreshed } from './fill.ts'
 
 const FRESH = { 'cache-control': 'max-age=60', etag: '"one"' }

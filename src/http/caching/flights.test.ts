@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { EdgeError } from '../../base/errors.ts'
 import type { RequestHead } from '../../wire/http1/message.ts'
-import { Rig, KEY, request, response, SECOND } from './caching.fixture.ts'
+import { Rig, KEY, request, response, SECOND } from './caching.support.ts'
 import type { CacheFill } from './fill.ts'
 
 const FRESH = { 'cache-control': 'max-age=60', etag: '"one"' }

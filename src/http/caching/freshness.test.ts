@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { headerValues } from '../../wire/http1/message.ts'
-import { at, headerList, NOW, SECOND, type Fields } from './caching.fixture.ts'
+import { at, headerList, NOW, SECOND, type Fields } from './caching.support.ts'
 import { parseCacheControl } from './cache-control.ts'
 import { freshnessLifetime, initialAgeMs } from './freshness.ts'
 import { SECONDS_MAX } from './text.ts'

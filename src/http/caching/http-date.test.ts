@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatHttpDate, parseHttpDate } from './http-date.ts'
-import { NOW } from './caching.fixture.ts'
+import { NOW } from './caching.support.ts'
 
 const EXAMPLE = Date.UTC(1994, 10, 6, 8, 49, 37)
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { request, response, type Fields } from './caching.fixture.ts'
+import { request, response, type Fields } from './caching.support.ts'
 import { targetsToInvalidate } from './invalidation.ts'
 
 const targets = (method: string, fields: Fields = {}, status = 200) =>

@@ -7,7 +7,7 @@
  * rounds, since other work on the machine only ever adds.
  */
 import type { RequestHead } from '../../wire/http1/message.ts'
-import { KEY, NOW, request, response, Rig, SECOND, type Fields } from './caching.fixture.ts'
+import { KEY, NOW, request, response, Rig, SECOND, type Fields } from './caching.support.ts'
 
 const ROUNDS = 7
 const CALLS = 300_000

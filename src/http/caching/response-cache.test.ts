@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { at, Rig, NOW, request, response, SECOND, type Fields } from './caching.fixture.ts'
+import { at, Rig, NOW, request, response, SECOND, type Fields } from './caching.support.ts'
 import { hitStatus } from './cache-status.ts'
 import { VARIANTS_MAX } from './variants.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RequestHead } from '../../wire/http1/message.ts'
-import { at, NOW, request, response, SECOND, type Fields } from './caching.fixture.ts'
+import { at, NOW, request, response, SECOND, type Fields } from './caching.support.ts'
 import { planStore } from './storing.ts'
 
 /** `kept`, or the reason why not. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { EdgeError } from '../../base/errors.ts'
-import { NOW, request, response, SECOND } from './caching.fixture.ts'
+import { NOW, request, response, SECOND } from './caching.support.ts'
 import type { CacheFill } from './fill.ts'
 import type { Waiting } from './flights.ts'
 import { ResponseCache } from './response-cache.ts'

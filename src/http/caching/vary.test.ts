@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { headerList, type Fields } from './caching.fixture.ts'
+import { headerList, type Fields } from './caching.support.ts'
 import { isSelectedBy, parseVary, selectingOf, variantKey } from './vary.ts'
 
 describe('parseVary', () => {
