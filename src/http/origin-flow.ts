@@ -99,12 +99,13 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const { framing } = head
     if (!connection.hasBody) {
       this.send(ask, 'none')
-    } else if (framing.kind === 'length') {
+    } else if (framing.kind === 'length' && framing.bytes > 0) {
       this.ask = ask
       this.bodyStart = new BodyStart(framing.bytes)
       connection.readBody(this)
     } else {
-      this.send(ask, 'chunked')
+      // One of no bytes is a body in HTTP/2, which ends with a frame of its own.
+      this.send(ask, framing.kind === 'length' ? 0 : 'chunked')
       if (!this.isOver) connection.readBody(this)
     }
   }
@@ -373,10 +374,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private finish(trailers: HeaderList): void {
     if (this.isOver) return
     this.isOver = true
-    if (this.chain !== undefined) {
-      this.chain.end(trailers)
-      return
-    }
+    if (this.chain !== undefined) return this.chain.end(trailers)
     this.exchange.flow = undefined
     this.exchange.connection.endStream(trailers)
     this.exchange.done()

@@ -130,6 +130,10 @@ test('bodies that disagree with their length, and trailers that are malformed, r
   assert.equal(await client.reset(7), ERROR.protocol)
   client.send(headersFrames(block(...POST), 9, false) + frameHead(4, FRAME.data, FLAG.endStream, 9) + 'abcd')
   assert.equal(await client.status(9), '200')
+  // A body of no bytes that ends by a frame of its own.
+  const empty = block(...POST.slice(0, -1), '0')
+  client.send(headersFrames(empty, 11, false) + frameHead(0, FRAME.data, FLAG.endStream, 11))
+  assert.equal(await client.status(11), '200')
 })
 
 test('frames that break the protocol end the connection with the right word', async (t) => {
