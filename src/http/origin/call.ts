@@ -60,6 +60,8 @@ export class Call implements SentCall {
   private bodyLeft: number
   private held: (string | Buffer)[] = []
   private needsDrain = false
+  /** The handler has the head of an answer. */
+  private isPassedOn = false
   /** The origin speaks another protocol now. */
   private isSwitched = false
   /** Set while waiting or connecting: how to be taken out. */
@@ -199,6 +201,7 @@ export class Call implements SentCall {
     // RFC 9112 §9.3: who is told no stops sending. A 2xx may be an origin that answers while it reads, so that goes on.
     if (!this.isSent && head.status >= 300) this.refuseBody()
     if (this.isOver) return
+    this.isPassedOn = true
     this.owner.onOutcome?.(this, head.status)
     this.handler.onHead(head)
   }
@@ -277,7 +280,7 @@ export class Call implements SentCall {
     this.connection = undefined
     this.cancel = undefined
     this.isOver = true
-    this.owner.onOutcome?.(this, error)
+    if (!this.isPassedOn) this.owner.onOutcome?.(this, error)
     this.handler.onError(error)
   }
 }
