@@ -69,6 +69,28 @@ test('a worker whose sockets cannot be opened is tried again', async (t) => {
   assert.equal(tries, 3)
 })
 
+test('a worker that ends while others start is replaced', async (t) => {
+  const sockets = await ListenSockets.open(['127.0.0.1:0'], 2)
+  const open = sockets.of.bind(sockets)
+  const gone = Promise.withResolvers<void>()
+  let isFirst = true
+  sockets.of = async (worker) => {
+    if (worker === 1) await gone.promise
+    return open(worker)
+  }
+  const pool = await poolOf(FAKE_WORKER, {
+    sockets,
+    onReady: (worker) => {
+      if (isFirst) worker.kill()
+      isFirst = false
+    },
+    onGone: () => gone.resolve(),
+  })
+  t.after(() => pool.kill())
+  await pool.start()
+  assert.ok(await pool.whenAllReady(120_000))
+})
+
 test('a worker that is not ready in time ends the start in the same way, and leaves no process', async () => {
   const pool = await poolOf(FAKE_WORKER, { startMaxMs: 1 })
   await assert.rejects(pool.start(), {

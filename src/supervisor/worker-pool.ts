@@ -142,6 +142,9 @@ export class WorkerPool {
         await Promise.all(this.#slots.map((slot) => this.#launch(slot)))
       })
       this.#isStarted = true
+      // One that was ready may have ended while slower ones started.
+      for (const slot of this.#slots)
+        if (slot.worker?.phase === 'gone') this.#revive(slot, slot.worker, 'while others started')
     } catch (error) {
       await this.kill()
       throw error
@@ -229,13 +232,20 @@ export class WorkerPool {
 
   #gone(slot: Slot, worker: WorkerProcess, how: string): void {
     this.#options.onGone(worker)
-    if (this.#isEnding || !this.#isStarted) return
+    if (!this.#isEnding && this.#isStarted) this.#revive(slot, worker, how)
+  }
+
+  #revive(slot: Slot, { pid }: WorkerProcess, how: string): void {
     const livedMs = this.#time.now() - slot.startedMs
-    slot.waitMs = livedMs > LIFE_LONG_MS ? 0 : Math.min(WAIT_MAX_MS, slot.waitMs * 2 || WAIT_FIRST_MS)
     slot.restarts += 1
+    this.#replaceAfter(slot, livedMs > LIFE_LONG_MS ? 0 : backOff(slot))
     if (slot.waitMs > WAIT_FIRST_MS) this.#options.sockets.giveUp(slot.index)
-    this.#options.log.warn(`worker ${slot.index} (pid ${worker.pid}) ended: ${how}; it is replaced`)
-    slot.callOff = this.#time.later(slot.waitMs, () => void this.#replace(slot))
+    this.#options.log.warn(`worker ${slot.index} (pid ${pid}) ended: ${how}; it is replaced`)
+  }
+
+  #replaceAfter(slot: Slot, waitMs: number): void {
+    slot.waitMs = waitMs
+    slot.callOff = this.#time.later(waitMs, () => void this.#replace(slot))
   }
 
   /** Starts all that are due by the time it is their turn: several that died together start together. */
@@ -256,11 +266,11 @@ export class WorkerPool {
       // It has ended or is killed, and `#gone` goes on from there.
       if (slot.worker !== worker) return slot.worker?.kill()
       // Its sockets could not be opened: there is no process whose end would have it tried again.
-      if (this.#isEnding) return
-      slot.waitMs = Math.min(WAIT_MAX_MS, slot.waitMs * 2 || WAIT_FIRST_MS)
-      slot.callOff = this.#time.later(slot.waitMs, () => void this.#replace(slot))
+      if (!this.#isEnding) this.#replaceAfter(slot, backOff(slot))
     }
   }
 }
+
+const backOff = ({ waitMs }: Slot): number => Math.min(WAIT_MAX_MS, waitMs * 2 || WAIT_FIRST_MS)
 
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERROR_CODES, code)
