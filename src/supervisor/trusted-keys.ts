@@ -23,10 +23,12 @@ export class TrustedKeys implements Follower {
   readonly check: CheckSignature = (name, content) => this.#check(name, content)
 
   follow({ control: { units } }: Config): Step {
-    if (JSON.stringify(units) === JSON.stringify(this.#config)) return { use() {} }
     const check = checkOf(units)
     return {
-      verify: () => this.#assertRunning(check),
+      verify: () => {
+        // Only then is it sure what is in force: a reload before may have gone live late.
+        if (JSON.stringify(units) !== JSON.stringify(this.#config)) this.#assertRunning(check)
+      },
       use: () => {
         this.#config = units
         this.#check = check
