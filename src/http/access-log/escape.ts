@@ -14,10 +14,14 @@ export function jsonText(latin1: string): string {
   return NOT_PLAIN.test(latin1) ? escapedJson(latin1) : `"${latin1}"`
 }
 
-function escapedJson(latin1: string): string {
+/** Bytes that are UTF-8 are read as such, others one by one. */
+export function textOf(latin1: string): string {
   const bytes = Buffer.from(latin1, 'latin1')
-  const text = isUtf8(bytes) ? bytes.toString('utf8') : latin1
-  return JSON.stringify(text).replaceAll(
+  return isUtf8(bytes) ? bytes.toString('utf8') : latin1
+}
+
+function escapedJson(latin1: string): string {
+  return JSON.stringify(textOf(latin1)).replaceAll(
     /[^\x20-\x7e]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

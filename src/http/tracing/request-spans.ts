@@ -127,7 +127,7 @@ export class RequestSpans {
       this.filtered(trip, run, endMs)
       return
     }
-    this.unitSpan(run, trip.startedMs, endMs, trip)
+    this.unitSpan(run, endMs, trip)
   }
 
   private filtered(trip: Trip, run: UnitRun, endMs: number): void {
@@ -135,15 +135,18 @@ export class RequestSpans {
     const filters = (this.filters ??= new Map<string, FilterRuns>())
     const runs = filters.get(key)
     if (runs === undefined) {
-      filters.set(key, { run, startMs: trip.startedMs, endMs, cpuUs: run.cpuUs, pieces: 1 })
+      const { startedMs } = trip
+      filters.set(key, { run, startedMs, endMs, cpuUs: run.cpuUs, pieces: 1, calls: [...trip.calls] })
     } else {
+      // What has no room for its span is not kept either.
+      if (runs.calls.length < CHILDREN_MAX) runs.calls.push(...trip.calls)
       runs.endMs = endMs
       runs.cpuUs += run.cpuUs
       runs.pieces += 1
     }
   }
 
-  private unitSpan(run: UnitRun, startMs: number, endMs: number, trip: Trip | undefined, pieces = 0): void {
+  private unitSpan(run: UnitRun, endMs: number, trip: Trip, pieces = 0): void {
     const { unit, phase, result, cpuUs, failure } = run
     const spanId = randomHex(8)
     const key = versionKey(unit)
@@ -165,7 +168,7 @@ export class RequestSpans {
       spanId,
       name: `unit ${unit.name}`,
       kind: 'internal',
-      startMs,
+      startMs: trip.startedMs,
       endMs,
       attributes,
       ...(failure !== undefined && {
@@ -173,7 +176,7 @@ export class RequestSpans {
         events: [this.exception(result, failure, endMs)],
       }),
     })
-    if (trip === undefined || trip.calls.length === 0) return
+    if (trip.calls.length === 0) return
     for (const call of trip.calls) if (call.unit === key) this.call(call, spanId)
     // A unit may run twice on a trip; what it asked for is told once.
     trip.calls = trip.calls.filter((call) => call.unit !== key)
@@ -217,8 +220,8 @@ export class RequestSpans {
   end(): void {
     if (this.isOver) return
     this.isOver = true
-    for (const { run, startMs, endMs, cpuUs, pieces } of this.filters?.values() ?? [])
-      this.unitSpan({ ...run, cpuUs }, startMs, endMs, undefined, pieces)
+    for (const filter of this.filters?.values() ?? [])
+      this.unitSpan({ ...filter.run, cpuUs: filter.cpuUs }, filter.endMs, filter, filter.pieces)
     const { exchange, trace } = this
     const { head, answered, gone } = exchange
     const status = answered?.status ?? 0
@@ -254,10 +257,10 @@ export class RequestSpans {
   }
 }
 
-interface FilterRuns {
+interface FilterRuns extends Trip {
   readonly run: UnitRun
-  readonly startMs: number
   endMs: number
   cpuUs: number
   pieces: number
+  calls: CallTrace[]
 }

@@ -4,9 +4,9 @@
  *
  * All of it comes from clients: texts are cut, and read as UTF-8 where they are, else byte by byte.
  */
-import { isUtf8 } from 'node:buffer'
 import type { AttributeValue } from '../../contract/telemetry.ts'
 import { headerValue } from '../../wire/http1/message.ts'
+import { textOf } from '../access-log/escape.ts'
 import type { Exchange } from '../exchange.ts'
 import { requestIdOf } from '../request-id.ts'
 
@@ -36,12 +36,7 @@ export const spanName = (method: string): string => (isKnown(method) ? method : 
 export const cut = (text: string): string => text.slice(0, TEXT_MAX).toWellFormed()
 
 /** A text as received, with a character a byte. */
-export function received(text: string): string {
-  const short = text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text
-  if (/^[\x00-\x7f]*$/.test(short)) return short
-  const bytes = Buffer.from(short, 'latin1')
-  return isUtf8(bytes) ? bytes.toString('utf8') : short
-}
+export const received = (text: string): string => cut(/[^\x00-\x7f]/.test(text) ? textOf(text) : text)
 
 export function methodAttributes(method: string): AttributeValue[] {
   if (isKnown(method)) return ['http.request.method', method]
