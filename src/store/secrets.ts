@@ -42,8 +42,8 @@ export interface RotatableSecrets extends Secrets {
    * which two keys are told apart.
    */
   rotate(given: string | undefined, reseal: (before: Secrets, next: Secrets) => void): string
-  /** Ends a change of the key that was cut off. `sample` is any secret of the store. To be called before the first use. */
-  settle(sample: SealedSecret | undefined): void
+  /** Ends a change of the key that was cut off. `sample` finds any secret of the store, and is asked only then. To be called before the first use. */
+  settle(sample: () => SealedSecret | undefined): void
 }
 
 /** `environment` is the value of `ORLA_SECRET_KEY`: 32 bytes in hex or base64. */
@@ -78,8 +78,9 @@ export function openSecrets(directory: string, environment?: string): RotatableS
       if (!environment) renameSync(nextPath, path)
       return keyPrint(next)
     },
-    settle(sample) {
+    settle(findSample) {
       if (environment || !existsSync(nextPath)) return
+      const sample = findSample()
       if (sample && opens(readKey(nextPath), sample)) renameSync(nextPath, path)
       else rmSync(nextPath)
     },

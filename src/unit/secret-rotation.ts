@@ -10,7 +10,12 @@ import { type EnvValue, recordKey, secretContext, type SecretBox, type VersionRe
 /** Secrets with a key that can change; `store/secrets.ts` has it. */
 export interface RotatableBox extends SecretBox {
   rotate(given: string | undefined, reseal: (before: SecretBox, next: SecretBox) => void): string
-  settle(sample: { readonly sealed: string; readonly context: string } | undefined): void
+  settle(sample: () => Sealed | undefined): void
+}
+
+interface Sealed {
+  readonly sealed: string
+  readonly context: string
 }
 
 /** A store whose history can change; `store/sqlite-store.ts` has it. */
@@ -62,18 +67,17 @@ export function rotateSecrets(store: RewritableStore, box: RotatableBox, given?:
 }
 
 /** Ends a rotation that was cut off. */
-export function settleSecrets(store: Store, box: RotatableBox): void {
+export const settleSecrets = (store: Store, box: RotatableBox): void => box.settle(() => anySealed(store))
+
+function anySealed(store: Store): Sealed | undefined {
   for (const [key, text] of store.list(PREFIX)) {
     const found = sealedRecord(key, text)
     if (found === undefined) continue
     for (const [variable, value] of Object.entries(found.record.env)) {
-      if ('sealed' in value) {
-        box.settle({ sealed: value.sealed, context: secretContext(found.name, variable) })
-        return
-      }
+      if ('sealed' in value) return { sealed: value.sealed, context: secretContext(found.name, variable) }
     }
   }
-  box.settle(undefined)
+  return undefined
 }
 
 /** The version that lies there, if it has secrets. */
