@@ -225,8 +225,9 @@ export class EdgeNode {
   /** Once a version. */
   #tellBarred({ units }: UnitSet): void {
     for (const unit of units) {
+      if (unit.barred === undefined) continue
       const key = versionKey(unit)
-      if (unit.barred === undefined || this.#barred.has(key)) continue
+      if (this.#barred.has(key)) continue
       this.#barred.add(key)
       this.#around.log.warn(`${key} is not run: ${unit.barred}`)
     }

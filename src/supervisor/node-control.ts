@@ -217,7 +217,8 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 
     async units() {
       const breakers = await parts.breakers()
-      return listPointers(store).map(([name, pointer]) => summary(name, pointer, breakers))
+      const barred = barredIn(epochs.live)
+      return listPointers(store).map(([name, pointer]) => summary(name, pointer, breakers, barred.get(name)))
     },
 
     async unit(name): Promise<UnitDetail> {
@@ -225,7 +226,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       if (!pointer) throw new EdgeError('unit-unknown', `there is no unit ${name}`)
       const { env = {} } = readRecord(store, name, pointer.live) ?? {}
       return {
-        ...summary(name, pointer, await parts.breakers()),
+        ...summary(name, pointer, await parts.breakers(), barredIn(epochs.live).get(name)),
         envValues: Object.fromEntries(
           Object.entries(env).flatMap(([key, value]) => ('plain' in value ? [[key, value.plain]] : [])),
         ),
@@ -244,12 +245,16 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     unready: () => readiness(parts).reasons,
   }
 
-  function summary(name: string, pointer: UnitPointer, breakers: Breakers): UnitSummary {
+  function summary(
+    name: string,
+    pointer: UnitPointer,
+    breakers: Breakers,
+    barred: string | undefined,
+  ): UnitSummary {
     const record = readRecord(store, name, pointer.live)
     if (!record)
       throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version: pointer.live })}`)
     const quarantine = quarantines.of({ name, version: pointer.live })
-    const barred = barredIn(epochs.live).get(name)
     const names = (kind: 'plain' | 'sealed') =>
       Object.entries(record.env).flatMap(([key, value]) => (kind in value ? [key] : []))
     const { hosts, paths, methods, nodes, ...manifest } = record.manifest
