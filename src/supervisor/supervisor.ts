@@ -150,6 +150,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const { addresses: open } = sockets
     made.push(() => sockets!.close())
     controlSocket ??= await openControl()
+    let isControlServed = false
+    made.push(() => void (isControlServed || controlSocket!.close()))
     const secrets = openSecrets(directory, options.secretKey)
     settleSecrets(store, secrets)
     applyFileAtStart(store, file, { clock, log })
@@ -193,6 +195,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         `the control plane listens on ${config.control.listen}, not on this machine alone, and speaks HTTP without TLS: whoever sees its traffic sees its tokens`,
       )
     }
+    // From here on it is the server's.
+    isControlServed = true
     const control = await startControl({
       fd: controlSocket.fd,
       node: node.control,
