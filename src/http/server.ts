@@ -9,6 +9,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { waitingConnections } from '../base/tcp-info.ts'
+import { within } from '../base/within.ts'
 import type { ListenerConfig } from '../config/schema.ts'
 import type { ClientCertificate, TlsMaterial } from '../contract/tls.ts'
 import { clientCertificate } from '../tls/client-certificate.ts'
@@ -255,10 +256,7 @@ export class HttpServer implements ConnectionHost {
     const grace = setInterval(() => {
       for (const connection of this.connections) connection.closeIdle()
     }, DRAIN_GRACE_MS)
-    let timer: NodeJS.Timeout | undefined
-    const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)))
-    await Promise.race([isEmpty, tooLong])
-    clearTimeout(timer)
+    await within(timeoutMs, isEmpty)
     clearInterval(grace)
     for (const connection of this.connections) connection.socket.destroy()
     for (const { handshaking } of this.tlsListeners) for (const socket of handshaking) socket.destroy()

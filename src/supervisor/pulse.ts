@@ -2,6 +2,7 @@
  * Asks every worker for its metrics every few seconds: so that little is lost when one dies, and one that answers
  * nothing at all is found and ended. Such a worker serves nobody, and would hold up every change of units.
  */
+import { within } from '../base/within.ts'
 import type { FromWorker } from '../contract/messages.ts'
 import type { MetricSums } from './metric-sums.ts'
 import type { Log } from './log.ts'
@@ -44,10 +45,7 @@ export class Pulse {
     const answers = Promise.all(
       this.#pool.ready().map((worker) => this.#asked.get(worker) ?? this.#ask(worker)),
     )
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, withinMs)
-    await Promise.race([answers, late])
-    clearTimeout(timer)
+    await within(withinMs, answers)
   }
 
   #ask(worker: WorkerProcess): Promise<void> {

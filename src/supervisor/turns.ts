@@ -1,3 +1,5 @@
+import { within } from '../base/within.ts'
+
 /** One thing at a time, in the order of asking. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve()
@@ -10,10 +12,7 @@ export class Turns {
   }
 
   /** Resolves when all that were asked for have ended, or after so many milliseconds. */
-  async over(withinMs: number): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, withinMs)
-    await Promise.race([this.#last, late])
-    clearTimeout(timer)
+  over(withinMs: number): Promise<void> {
+    return within(withinMs, this.#last)
   }
 }

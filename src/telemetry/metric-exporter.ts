@@ -1,4 +1,5 @@
 /** Sends all metrics of a node every now and then. A report that is late is not sent twice: the next one says more. */
+import { within } from '../base/within.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import type { MetricSettings, TelemetrySettings } from '../contract/telemetry.ts'
 import { Courier, type CourierDeps, type DeliveryCounts } from './courier.ts'
@@ -61,14 +62,11 @@ export class MetricExporter {
     this.#isClosed = true
     clearInterval(this.#timer)
     this.#courier.hurry()
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, withinMs)
     const last = (async () => {
       await this.#reporting
       await this.#send()
     })()
-    await Promise.race([last, late]).catch(() => {})
-    clearTimeout(timer)
+    await within(withinMs, last).catch(() => {})
     this.#courier.close()
   }
 }

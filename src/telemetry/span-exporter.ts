@@ -4,6 +4,7 @@
  * What waits is bounded in number and in bytes: while the collector is slow or gone, spans are dropped and counted, and requests go on as
  * ever. Each is encoded when it comes; a batch is those pieces put together.
  */
+import { within } from '../base/within.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import type { Span, SpanSink, TelemetrySettings, TraceSettings } from '../contract/telemetry.ts'
 import { Courier, DeliveryCounts, type CourierDeps } from './courier.ts'
@@ -108,14 +109,11 @@ export class SpanExporter implements SpanSink {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#courier.hurry()
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, withinMs)
     const rest = (async () => {
       await this.#sending
       if (this.#items.length > 0) await this.#sendAll()
     })()
-    await Promise.race([rest, late])
-    clearTimeout(timer)
+    await within(withinMs, rest)
     this.#counts.drop('closed', this.#items.length)
     this.#items = []
     this.#bytes = 0

@@ -7,6 +7,7 @@
  */
 import { close, constants, fstat, ftruncate, open, readFile, write } from 'node:fs'
 import { promisify } from 'node:util'
+import { within } from '../../base/within.ts'
 
 /** Lines leave when so many bytes have come, or after a moment. */
 const CHUNK_BYTES = 64 * 1024
@@ -123,12 +124,9 @@ export class LogFile {
     clearTimeout(this.#timer)
     clearTimeout(this.#unused)
     if (this.#retry !== undefined) this.#endWait()
-    const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, CLOSE_MAX_MS)
     const idle = new Promise<void>((done) => (this.#onIdle = done))
     void this.#work()
-    await Promise.race([idle, late])
-    clearTimeout(timer)
+    await within(CLOSE_MAX_MS, idle)
     this.#isClosed = true
     clearTimeout(this.#retry)
     for (const chunk of this.#chunks) this.dropped += chunk.lines
