@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { GENESIS } from './chain.ts'
 import { storeError } from '../base/sqlite-failure.ts'
+import { inTransaction } from './transaction.ts'
 
 export interface AuditRecord {
   /** Id and name of the token; of what the node did by itself, `node` and why. */
@@ -80,15 +81,7 @@ export function openAudit(db: DatabaseSync, path: string, now: () => number): Au
     append: (record) =>
       guarded(() => {
         // Another process may have written since: a program that takes over tells of it while this one still does.
-        db.exec('BEGIN IMMEDIATE')
-        try {
-          const entry = append(record)
-          db.exec('COMMIT')
-          return entry
-        } catch (error) {
-          if (db.isTransaction) db.exec('ROLLBACK')
-          throw error
-        }
+        return inTransaction(db, () => append(record))
       }),
     read: (before, limit) =>
       guarded(() => below.all(before, limit).map((row) => ({ ...row }) as unknown as AuditEntry)),

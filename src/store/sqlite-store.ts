@@ -13,6 +13,7 @@ import { entryHash, GENESIS } from './chain.ts'
 import { storeError } from '../base/sqlite-failure.ts'
 import { lockDirectory, type DirectoryLock } from './lock.ts'
 import { openFile } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 import { watchFile } from './watch-file.ts'
 import { openAudit, type AuditLog } from './audit.ts'
 import { type ChangeValue, rewriteLog } from './rewrite.ts'
@@ -73,7 +74,7 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
   let position = lastPosition(db)
   const verdict = verifyLog(db, { from: Math.max(1, position.id - CHECKED_AT_START + 1), state: false })
   if (!verdict.ok) throw new EdgeError('store-corrupt', `${path}: entry ${verdict.id}: ${verdict.problem}`)
-  let inPlace = watchFile(path)
+  const inPlace = watchFile(path)
 
   function write(effects: readonly Effect[]): Position {
     const at = clock.now()
@@ -96,23 +97,19 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     if (locked.lock === undefined) throw new EdgeError('upgrading', `another program takes over ${path}`)
     try {
       inPlace.assert()
-      db.exec('BEGIN IMMEDIATE')
-      const next = work()
-      db.exec('COMMIT')
+      const next = inTransaction(db, work)
       inPlace.assert()
       return (position = next)
     } catch (error) {
-      // Where SQLite gave up the transaction itself, there is nothing to roll back.
-      if (db.isTransaction) db.exec('ROLLBACK')
       throw storeError(path, error)
     }
   }
 
-  /** What was overwritten stands in the write-ahead log, too. While somebody reads there, as a backup does, it stays for now. */
+  /** What was overwritten stands in the write-ahead log, too. While somebody reads there, as a backup does, it stays until the next time. */
   function emptyJournal(): void {
     try {
       db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-      inPlace = watchFile(path)
+      inPlace.allowShorter()
     } catch {
       // What was committed is in force, and the next append tells what is wrong with the file.
     }

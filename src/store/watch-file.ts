@@ -8,7 +8,7 @@ import { EdgeError } from '../base/errors.ts'
 export interface FileWatch {
   /** Throws `store-missing` or `store-corrupt`. Costs two `stat` calls, some microseconds. */
   assert(): void
-  /** Another program wrote, which may shorten the write-ahead log by rights. They are the same files all the same. */
+  /** The write-ahead log may have become shorter by rights: another program wrote, or it was emptied. They are the same files all the same. */
   allowShorter(): void
 }
 
