@@ -22,6 +22,10 @@ export const PHASE_BITS = {
   timer: 256,
 } as const
 
+/** Those in which a unit may answer the request. */
+export const ANSWERING_PHASES =
+  PHASE_BITS.rewrite | PHASE_BITS.access | PHASE_BITS.content | PHASE_BITS.origin
+
 export type Phase = keyof typeof PHASE_BITS
 
 export const PHASES = Object.keys(PHASE_BITS) as readonly Phase[]

@@ -19,8 +19,8 @@ export function withLength(fields: string, status: number, bytes: number): strin
   return hasNoBody(status) ? rest : `${rest}content-length: ${bytes}\r\n`
 }
 
-/** What the header lines say of the length, where they do. */
+/** What the header lines say of the length. Undefined where they do not, or say nothing that means one. */
 export function lengthIn(fields: string): number | undefined {
-  const [, length] = /^content-length: (\d+)\r$/im.exec(fields) ?? []
-  return length === undefined ? undefined : Number(length)
+  const found = [...fields.matchAll(/^content-length: (.*)\r$/gim)]
+  return found.length === 1 && /^\d{1,15}$/.test(found[0]![1]!) ? Number(found[0]![1]) : undefined
 }

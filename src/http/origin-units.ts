@@ -4,7 +4,7 @@
  */
 import type { FailureReason } from '../contract/unit.ts'
 import type { TripOutcome, UnitBody } from '../contract/unit-runner.ts'
-import type { HeaderList } from '../wire/http1/message.ts'
+import { inLowerCase, type HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { statedTtlSeconds } from './caching/freshness.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
@@ -87,11 +87,6 @@ function standIn({ status, headers, body, stream }: Answered, unit: string): Sta
   if (fields === undefined || status < 200 || status > 599) return undefined
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : Buffer.from(body)
   return { status, headers: inLowerCase(fields), body: bytes, stream, unit }
-}
-
-/** The caches' and the pipeline's form of names. */
-function inLowerCase(headers: HeaderList): HeaderList {
-  return headers.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text))
 }
 
 /** Shows the origin's answer to the `originResponse` units. One of the two is called, once. */

@@ -1,6 +1,7 @@
 /** A unit's answer in the place of an origin's: told to the same handler, piece by piece, as it can take them. */
 import type { OriginCall, OriginHandler } from '../contract/origin.ts'
 import type { FailureReason } from '../contract/unit.ts'
+import { hasNoBody } from './body-fit.ts'
 import type { UnitBodySink } from '../contract/unit-runner.ts'
 import { statusText } from '../wire/http1/serialise.ts'
 import type { StandInAnswer } from './origin-units.ts'
@@ -30,7 +31,7 @@ export class StandIn implements OriginCall {
     const { status, headers, body, stream } = this.answer
     if (!hasBody) this.at = body.length
     this.isFlowing = true
-    const isLengthKnown = stream === undefined && status !== 204 && status !== 304
+    const isLengthKnown = stream === undefined && !hasNoBody(status)
     this.handler.onHead({
       status,
       reason: statusText(status),

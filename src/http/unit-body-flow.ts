@@ -17,12 +17,6 @@ import { CLIENT_GONE } from './unit-trip.ts'
 
 const UNWANTED = 'the answer has no body'
 
-/** The length that a unit gives its answer, in the record's form of headers. Undefined where it gives none, or none that means one. */
-export function lengthGiven(headers: string): number | undefined {
-  const found = [...headers.matchAll(/^content-length: (.*)\r$/gim)]
-  return found.length === 1 && /^\d{1,15}$/.test(found[0]![1]!) ? Number(found[0]![1]) : undefined
-}
-
 export class UnitBodyFlow implements UnitBodySink, InProgress {
   private readonly exchange: Exchange
   private readonly unit: UnitVersion

@@ -5,7 +5,8 @@ import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseEdits, parseFields, type Edits } from './edits.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
-import { lengthGiven, UnitBodyFlow } from './unit-body-flow.ts'
+import { lengthIn } from './body-fit.ts'
+import { UnitBodyFlow } from './unit-body-flow.ts'
 import { requestEdits, UnitTrip, type Answered, type Continuation, type Next } from './unit-trip.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
 import { statusOf } from './access-log/logged-request.ts'
@@ -110,7 +111,7 @@ function answerFromUnit(trip: UnitTrip, answered: Answered, edits: string): void
     return
   }
   if (stream !== undefined) {
-    new UnitBodyFlow(exchange, unit, phase, stream, lengthGiven(answered.headers)).start(answer)
+    new UnitBodyFlow(exchange, unit, phase, stream, lengthIn(answered.headers)).start(answer)
     return
   }
   exchange.answerWhole(answer, bodyOnWire(answered))

@@ -17,7 +17,7 @@ import type { CutReason } from './isolate-host.ts'
 import type { Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { HostCalls } from '../contract/host-calls.ts'
-import { PHASE_BITS, type FailureReason } from '../contract/unit.ts'
+import { ANSWERING_PHASES, PHASE_BITS, type FailureReason } from '../contract/unit.ts'
 
 export interface EngineEvents {
   /** Where a unit runs now. */
@@ -47,10 +47,8 @@ const PATIENCE_CLEAR = 16
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
 const WHERE_MAX = 256
-/** Phases in which a unit may answer the request. */
-const ANSWERING = PHASE_BITS.rewrite | PHASE_BITS.access | PHASE_BITS.content | PHASE_BITS.origin
 /** Those in which anything may be answered: in `bodyFilter` it is the piece. */
-const RESPONDING = ANSWERING | PHASE_BITS.bodyFilter
+const RESPONDING = ANSWERING_PHASES | PHASE_BITS.bodyFilter
 const WARN = protocol.LOG_LEVELS.indexOf('warn')
 
 export class TripEngine implements LaneEvents {
@@ -288,7 +286,7 @@ export class TripEngine implements LaneEvents {
   /** Its answer begins now, and it is never run again. */
   #openStream(invocation: Invocation): void {
     const slot = invocation.where!
-    const mayAnswer = (invocation.phases[invocation.step]! & ANSWERING) !== 0
+    const mayAnswer = (invocation.phases[invocation.step]! & ANSWERING_PHASES) !== 0
     const problem = mayAnswer ? tooManyStreams(slot) : 'its answer is not in form'
     if (problem !== undefined) {
       this.#fail(invocation, 'throw', problem)

@@ -5,6 +5,7 @@
  */
 import type { TLSSocket } from 'node:tls'
 import type { AccessLogField } from '../../config/access-log.ts'
+import { versionKey } from '../../contract/unit.ts'
 import type { TripStep } from '../../contract/unit-runner.ts'
 import type { UnitPlan } from '../unit-plan.ts'
 import { headerValue, headerValues } from '../../wire/http1/message.ts'
@@ -177,6 +178,6 @@ function unitsOf({ plan, answered, upstream }: LoggedRequest): string | undefine
 }
 
 function namesOf(phases: readonly (readonly TripStep[])[]): string | undefined {
-  const names = new Set(phases.flat().map(({ unit }) => `${unit.name}@${unit.version}`))
+  const names = new Set(phases.flat().map(({ unit }) => versionKey(unit)))
   return names.size === 0 ? undefined : `[${[...names].map(jsonText).join(',')}]`
 }

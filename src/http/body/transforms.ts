@@ -9,7 +9,7 @@
  */
 import { failurePolicy, type FailureReason, type UnitVersion } from '../../contract/unit.ts'
 import type { TripStep } from '../../contract/unit-runner.ts'
-import { headerValues, type HeaderList } from '../../wire/http1/message.ts'
+import { headerValues, inLowerCase, type HeaderList } from '../../wire/http1/message.ts'
 import { serialiseHeaders } from '../../wire/http1/serialise.ts'
 import { hasNoBody } from '../body-fit.ts'
 import { timedMeta } from '../client-meta.ts'
@@ -145,7 +145,3 @@ function codingOf(headers: HeaderList): string | undefined {
   const value = headerValues(inLowerCase(headers), 'content-encoding')
   return value === undefined || value === '' || value.toLowerCase() === 'identity' ? undefined : value
 }
-
-/** Units spell names as they like. */
-const inLowerCase = (headers: HeaderList): HeaderList =>
-  headers.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text))

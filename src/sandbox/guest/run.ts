@@ -14,7 +14,7 @@ import {
   BODY_STREAM,
   BODY_TEXT,
 } from '../protocol.ts'
-import { PHASE_BITS } from '../../contract/unit.ts'
+import { ANSWERING_PHASES, PHASE_BITS } from '../../contract/unit.ts'
 import { sendStream } from './answer-stream.ts'
 import { endBackground } from './background.ts'
 import { bodyKind, BYTES_BODY, RawBody, STREAM_BODY, takeBody, takeStream } from './body.ts'
@@ -30,8 +30,6 @@ import { isResponse, type Response, responseHead } from './response.ts'
 import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
 
 const { rewrite, access, content, origin, originResponse, headerFilter, bodyFilter, timer } = PHASE_BITS
-/** The phases whose handler may answer the request. */
-const ANSWERING = rewrite | access | content | origin
 
 export type Handler = (...args: readonly unknown[]) => unknown
 
@@ -172,7 +170,7 @@ async function settle(run: Invocation, handed: Handed, promise: unknown): Promis
 
 /** Looks at what a handler returned. True: the invocation is over, and its record written. */
 function conclude(run: Invocation, result: unknown): boolean {
-  const mayAnswer = (run.phase & ANSWERING) !== 0
+  const mayAnswer = (run.phase & ANSWERING_PHASES) !== 0
   if (result === undefined || result === null) {
     if (run.phase !== content) return false
     threw(run, new TypeError('content returned nothing; return a Response'))

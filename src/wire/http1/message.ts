@@ -77,6 +77,10 @@ export interface HeadLimits {
   readonly headerCount: number
 }
 
+/** Headers of a unit, which spells names as it likes. */
+export const inLowerCase = (headers: HeaderList): HeaderList =>
+  headers.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text))
+
 /** The value of the first header of that (lower-case) name. */
 export function headerValue(headers: HeaderList, name: string): string | undefined {
   for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]
