@@ -11,6 +11,7 @@ import type { Socket } from 'node:net'
 import type { ClientCertificate } from '../../contract/tls.ts'
 import type { RequestHead, WireProblem } from '../../wire/http1/message.ts'
 import {
+  DEFAULT_WINDOW,
   ERROR,
   ERROR_NAMES,
   FLAG,
@@ -29,7 +30,7 @@ import { ConnectionError } from './connection-error.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { IncomingFrames } from './incoming-frames.ts'
 import type { Http2Metrics } from './metrics.ts'
-import { DEFAULT_WINDOW, Outflow } from './outflow.ts'
+import { Outflow } from './outflow.ts'
 import { PeerSettings } from './peer-settings.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { refusalOf } from './refusal.ts'

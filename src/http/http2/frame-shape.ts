@@ -9,7 +9,7 @@ interface Shape {
   readonly isLength?: (bytes: number) => boolean
 }
 
-const SHAPES: readonly (Shape | undefined)[] = shapes({
+const SHAPES: Readonly<Record<number, Shape | undefined>> = {
   [FRAME.data]: { name: 'DATA', isOfStream: true },
   [FRAME.headers]: { name: 'HEADERS', isOfStream: true },
   [FRAME.priority]: { name: 'PRIORITY', isOfStream: true, isLength: (bytes) => bytes === 5 },
@@ -19,10 +19,6 @@ const SHAPES: readonly (Shape | undefined)[] = shapes({
   [FRAME.goaway]: { name: 'GOAWAY', isOfStream: false, isLength: (bytes) => bytes >= 8 },
   [FRAME.windowUpdate]: { name: 'WINDOW_UPDATE', isLength: (bytes) => bytes === 4 },
   [FRAME.continuation]: { name: 'CONTINUATION', isOfStream: true },
-})
-
-function shapes(byType: Readonly<Record<number, Shape>>): readonly (Shape | undefined)[] {
-  return Array.from({ length: FRAME.continuation + 1 }, (_, type) => byType[type])
 }
 
 export function checkShape(type: number, flags: number, stream: number, payload: Buffer): void {

@@ -4,14 +4,18 @@
  * A stream that may not send now waits in line; `pumpAll` lets each of them try again.
  */
 import type { Socket } from 'node:net'
-import { FRAME, FRAME_BYTES_MAX, frameHead, headersFrames, WINDOW_MAX } from '../../wire/http2/frames.ts'
+import {
+  DEFAULT_WINDOW,
+  FRAME,
+  FRAME_BYTES_MAX,
+  frameHead,
+  headersFrames,
+  WINDOW_MAX,
+} from '../../wire/http2/frames.ts'
 import { TABLE_EMPTIED } from '../../wire/http2/hpack-encoder.ts'
 import type { FloodGuard } from './flood-guard.ts'
 import { FrameWriter } from './frame-writer.ts'
 import type { PeerSettings } from './peer-settings.ts'
-
-/** What each side may have under way before it is told otherwise (§6.9.2). */
-export const DEFAULT_WINDOW = 65_535
 
 /** A stream that has something to send and could not. */
 export interface Waiting {

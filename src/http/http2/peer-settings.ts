@@ -1,10 +1,10 @@
 /** What a client has set (RFC 9113 §6.5.2), as far as it concerns us. */
-import { ERROR, FRAME_BYTES_MAX, SETTING, WINDOW_MAX } from '../../wire/http2/frames.ts'
+import { DEFAULT_WINDOW, ERROR, FRAME_BYTES_MAX, SETTING, WINDOW_MAX } from '../../wire/http2/frames.ts'
 import { ConnectionError } from './connection-error.ts'
 
 export class PeerSettings {
   /** What it takes of an answer's body before it is asked. */
-  streamWindow = 65_535
+  streamWindow = DEFAULT_WINDOW
   /** RFC 7541 §4.2: it made its table smaller, and wants to hear of it in our next block. Ours is empty all the time. */
   isTableUpdateOwed = false
   private tableBytes = 4096

@@ -4,6 +4,8 @@ export const FRAME_HEAD_BYTES = 9
 /** What we take in one frame, and send: every peer takes as much (§4.2). */
 export const FRAME_BYTES_MAX = 16_384
 export const WINDOW_MAX = 2 ** 31 - 1
+/** What each side may have under way before it is told otherwise (§6.9.2). */
+export const DEFAULT_WINDOW = 65_535
 export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 
 export const FRAME = {
