@@ -28,15 +28,12 @@ export interface TrialOptions {
   /** Paths of the bundles that a sandbox runs. */
   readonly bundles: { readonly sandbox: string; readonly guest: string }
   readonly node: { readonly name: string; readonly groups: readonly string[] }
-  /**
-   * Takes a call of the host instead of the trial's own: false where it does not. `start` is that one. A function that comes back is
-   * called where nobody waits for the answer any more.
-   */
+  /** Stands before the host's own calls; `start` are those. */
   readonly intercept?: (
     call: HostCall,
     answer: (answer: HostAnswer) => void,
     start: HostCalls['start'],
-  ) => boolean | (() => void)
+  ) => ReturnType<HostCalls['start']>
   /** Private addresses that the unit may fetch, as in `edge.fetch.sites`: checked before. */
   readonly fetchSites?: readonly string[]
   /** Measures the unit, where its isolation is `inline`. */
@@ -72,6 +69,7 @@ export function startTrial(options: TrialOptions): Trial {
   if (checked.kind !== 'config') throw new Error('the sites to fetch are no configuration')
   const { fetch } = checked.config.edge
   const calls = createHostCalls({ stores, clock: systemClock, words, send, fetch })
+  const start: HostCalls['start'] = (call, answer) => calls.start(call, answer)
   const runner = createUnitRunner({
     worker: 0,
     bundles,
@@ -81,11 +79,7 @@ export function startTrial(options: TrialOptions): Trial {
     locate: locateInSource,
     mapStack,
     calls: {
-      start(call, answer) {
-        const taken = intercept?.(call, answer, calls.start.bind(calls)) ?? false
-        if (taken === false) return calls.start(call, answer)
-        return taken === true ? undefined : taken
-      },
+      start: (call, answer) => (intercept ? intercept(call, answer, start) : start(call, answer)),
     },
     ...(crossings && { crossings }),
     onLine: (line) => onLine?.(line),

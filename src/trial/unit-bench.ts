@@ -58,12 +58,12 @@ export async function benchUnit(
     bundles: await makeBundles(),
     crossings: { cpuUs: ownThreadCpuUs, took: (cpuUs) => (spentUs += cpuUs) },
     intercept: (call, answer, start) => {
-      if (call.kind !== 'fetch') return false
+      if (call.kind !== 'fetch') return start(call, answer)
       const key = `${call.head}\n${call.body}`
       const known = answers.get(key)
       if (known) setImmediate(() => answer(known))
       else start(call, (fresh) => (keep(answers, key, fresh), answer(fresh)))
-      return true
+      return undefined
     },
   })
   try {

@@ -15,7 +15,7 @@ import { parseHeaderLines } from '../http/fields.ts'
 import { UnitStates } from '../http/unit-states.ts'
 import { requestEdits } from '../http/unit-trip.ts'
 import type { UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
-import type { HeaderList } from '../wire/http1/message.ts'
+import { inLowerCase, type HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders } from '../wire/http1/serialise.ts'
 
 /** The endpoints of a site that is played: two, so that a unit can choose. */
@@ -190,8 +190,11 @@ async function aroundOrigin(course: Course, ofRequest: string): Promise<AroundOr
   if (course.has('origin')) {
     const outcome = await course.run('origin', ofRequest, { meta: { endpoints } })
     went = { ...went, asked: ofRequest + outcome.edits }
-    if (outcome.kind === 'response')
-      went = { ...went, response: inLowerCase(responseOf(outcome)), by: 'unit' }
+    if (outcome.kind === 'response') {
+      // The pipeline gives what stands in for an origin's answer the shape of one.
+      const answer = responseOf(outcome)
+      went = { ...went, response: { ...answer, headers: inLowerCase(answer.headers) }, by: 'unit' }
+    }
   }
   if (!course.has('originResponse')) return went
   const { response, asked } = went
@@ -201,12 +204,6 @@ async function aroundOrigin(course: Course, ofRequest: string): Promise<AroundOr
   const changed = valid(parseOriginEdits(edits, 'originResponse'))
   return { ...went, response: withEdits(response, changed), ttlSeconds: changed.ttlSeconds }
 }
-
-/** The pipeline gives what stands in for an origin's answer the shape of one. */
-const inLowerCase = (response: UnitResponse): UnitResponse => ({
-  ...response,
-  headers: response.headers.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text)),
-})
 
 export function tripOf(
   runner: UnitDispatcher,
@@ -239,11 +236,13 @@ function gather(
   const pieces: Buffer[] = []
   let bytes = 0
   const { step, phase, edits, runs } = outcome
-  const failed = (reason: FailureReason, message: string): void => {
+  const over = (of: TripOutcome): void => {
     clearTimeout(timer)
     wanted?.removeEventListener('abort', leave)
-    done({ kind: 'failed', step, phase, edits, runs, reason, message })
+    done(of)
   }
+  const failed = (reason: FailureReason, message: string): void =>
+    over({ kind: 'failed', step, phase, edits, runs, reason, message })
   const giveUp = (reason: FailureReason, message: string): void => {
     stream.cancel(message)
     failed(reason, message)
@@ -264,11 +263,7 @@ function gather(
       giveUp('throw', `its body has more than ${BODY_MAX} bytes, which a test does not hold`)
       return false
     },
-    end() {
-      clearTimeout(timer)
-      wanted?.removeEventListener('abort', leave)
-      done({ ...outcome, body: Buffer.concat(pieces), stream: undefined })
-    },
+    end: () => over({ ...outcome, body: Buffer.concat(pieces), stream: undefined }),
     fail: failed,
   })
 }

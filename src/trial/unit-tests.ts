@@ -44,15 +44,15 @@ export async function runUnitTests(
   let fetches: unknown = {}
   const trial: Trial = startTrial({
     ...options,
-    intercept: (call, answer) => {
+    intercept: (call, answer, start) => {
       if (call.kind === 'test.ask') {
         const wanted = new AbortController()
         void answerAsk(call, trial, unit, lines, wanted.signal).then(answer)
         return () => wanted.abort()
       }
-      if (call.kind !== 'fetch') return false
+      if (call.kind !== 'fetch') return start(call, answer)
       answer(answerFetch(call, fetches))
-      return true
+      return undefined
     },
     onLine: ({ unit: name, level, message, reason }) => {
       if (name === given.name && reason === undefined) lines.push(`${level}: ${message}`)

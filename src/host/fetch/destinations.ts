@@ -48,14 +48,14 @@ interface Resolved {
 }
 
 export class Destinations {
-  readonly #config: FetchConfig
+  readonly config: FetchConfig
   readonly #clock: Clock
   readonly #names = new Map<string, Resolved>()
   readonly #endpoints = new Map<string, Endpoint>()
   #context: SecureContext | undefined
 
   constructor(config: FetchConfig, clock: Clock) {
-    this.#config = config
+    this.config = config
     this.#clock = clock
   }
 
@@ -66,7 +66,7 @@ export class Destinations {
       throw new Unreachable('fetch-refused', `port ${url.port} is not one of HTTP`)
     }
     const addresses = isIP(host) === 0 ? await this.#resolve(host) : [host]
-    if (this.#config.allowPrivate || this.#isNamed(url)) return addresses
+    if (this.config.allowPrivate || this.#isNamed(url)) return addresses
     const closed = addresses.find((address) => isPrivate(address))
     if (closed === undefined) return addresses
     const what = closed === host ? `${host} is` : `${host} is at ${closed},`
@@ -78,7 +78,7 @@ export class Destinations {
 
   #isNamed({ hostname, port, protocol }: URL): boolean {
     const host = `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`
-    return this.#config.sites.some((site) =>
+    return this.config.sites.some((site) =>
       site.startsWith('*.')
         ? hostname.endsWith(site.slice(1)) && hostname.length > site.length - 1
         : site === hostname || site === host,
@@ -142,7 +142,7 @@ export class Destinations {
 
   #makeEndpoint(url: URL, address: string): Endpoint {
     const isTls = url.protocol === 'https:'
-    const { timeouts } = this.#config
+    const { timeouts } = this.config
     return new Endpoint({
       address: {
         name: url.origin,
@@ -151,7 +151,7 @@ export class Destinations {
         port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
         tls: isTls
           ? {
-              context: (this.#context ??= secureContext(this.#config.ca)),
+              context: (this.#context ??= secureContext(this.config.ca)),
               serverName: url.hostname.replace(/^\[(.*)\]$/, '$1'),
               verify: true,
             }

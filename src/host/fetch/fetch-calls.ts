@@ -25,28 +25,23 @@ interface Flight {
   gathering: Gathering | undefined
 }
 
-/** What a fetch may do and where it goes, as it was when it began. */
-interface Terms {
-  readonly config: FetchConfig
-  readonly destinations: Destinations
-}
-
 export class FetchCalls {
   readonly #clock: Clock
-  #terms: Terms
+  /** A fetch goes on with those, and what they allow, that it began with. */
+  #destinations: Destinations
   readonly #underWay = new Map<string, number>()
 
   constructor(config: FetchConfig, clock: Clock) {
     this.#clock = clock
-    this.#terms = { config, destinations: new Destinations(config, clock) }
+    this.#destinations = new Destinations(config, clock)
   }
 
   /** Holds for fetches that begin from now on. */
   use(config: FetchConfig): void {
-    const before = this.#terms
+    const before = this.#destinations
     if (JSON.stringify(config) === JSON.stringify(before.config)) return
-    this.#terms = { config, destinations: new Destinations(config, this.#clock) }
-    before.destinations.close()
+    this.#destinations = new Destinations(config, this.#clock)
+    before.close()
   }
 
   start(call: HostCall, answer: (answer: HostAnswer) => void): () => void {
@@ -74,7 +69,12 @@ export class FetchCalls {
       if (this.#underWay.get(call.unit.name)! > UNDER_WAY_MAX) {
         throw new Spent(`more than ${UNDER_WAY_MAX} fetches of this unit are under way`)
       }
-      const { answer, url, redirected } = await this.#follow(request, call.account, flight, this.#terms)
+      const { answer, url, redirected } = await this.#follow(
+        request,
+        call.account,
+        flight,
+        this.#destinations,
+      )
       const head = `${answer.status} ${redirected ? 1 : 0} ${answer.reason}\n${url.href.slice(0, -url.hash.length || undefined)}\n${serialiseHeaders(answer.headers)}`
       return { ok: true, head, body: answer.body.toString('latin1'), result: String(answer.status), target }
     } catch (error) {
@@ -86,12 +86,12 @@ export class FetchCalls {
     first: FetchRequest,
     account: CallAccount,
     flight: Flight,
-    terms: Terms,
+    destinations: Destinations,
   ): Promise<{ readonly answer: Gathered; readonly url: URL; readonly redirected: boolean }> {
     let request = first
     for (let redirects = 0; ; redirects++) {
-      spend(request, account, terms.config)
-      const answer = await this.#once(request, account, flight, terms)
+      spend(request, account, destinations.config)
+      const answer = await this.#once(request, account, flight, destinations)
       const location = isRedirect(answer.status) ? headerValue(answer.headers, 'location') : undefined
       if (location === undefined || request.redirect === 'manual') {
         return { answer, url: request.url, redirected: redirects > 0 }
@@ -106,7 +106,7 @@ export class FetchCalls {
     request: FetchRequest,
     account: CallAccount,
     flight: Flight,
-    { config, destinations }: Terms,
+    destinations: Destinations,
   ): Promise<Gathered> {
     const addresses = await destinations.allowed(request.url)
     if (flight.isAborted) throw new BadFetch('it was given up')
@@ -122,7 +122,7 @@ export class FetchCalls {
       'cdn-loop',
       loopHeader(account.requestHead, request.hops),
     ]
-    const bytesLeft = config.bytesMax - account.fetchedBytes
+    const bytesLeft = destinations.config.bytesMax - account.fetchedBytes
     const gathering = gather(bytesLeft, isDecoded, (handler) => {
       const sent = {
         method,
@@ -143,12 +143,12 @@ export class FetchCalls {
       account.fetchedBytes += answer.bytes
       return answer
     } catch (error) {
-      throw error instanceof TooLarge ? tooMany(config) : error
+      throw error instanceof TooLarge ? tooMany(destinations.config) : error
     }
   }
 
   close(): void {
-    this.#terms.destinations.close()
+    this.#destinations.close()
   }
 }
 
