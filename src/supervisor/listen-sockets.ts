@@ -23,7 +23,7 @@ interface Held {
 }
 
 /** How sockets are named when they are handed on: by the address, and where several listen at the same one (with port 0), by their order. */
-export const inheritanceKeys = (configured: readonly string[]): string[] =>
+const inheritanceKeys = (configured: readonly string[]): string[] =>
   configured.map((address, index) => {
     const earlier = configured.slice(0, index).filter((other) => other === address).length
     return earlier === 0 ? address : `${address} ${earlier + 1}`
@@ -32,10 +32,12 @@ export const inheritanceKeys = (configured: readonly string[]): string[] =>
 export class ListenSockets {
   /** With the ports that the system chose where 0 was asked for. */
   readonly addresses: readonly string[]
+  readonly #keys: readonly string[]
   readonly #slots: Held[][]
 
-  private constructor(addresses: readonly string[], slots: Held[][]) {
+  private constructor(addresses: readonly string[], keys: readonly string[], slots: Held[][]) {
     this.addresses = addresses
+    this.#keys = keys
     this.#slots = slots
   }
 
@@ -69,7 +71,7 @@ export class ListenSockets {
       }
       for (const [key, sockets] of inherited)
         if (!keys.includes(key)) for (const socket of sockets) socket.close()
-      return new ListenSockets(addresses, slots)
+      return new ListenSockets(addresses, keys, slots)
     } catch (error) {
       for (const held of slots.flat()) held.socket.close()
       throw error
@@ -98,8 +100,8 @@ export class ListenSockets {
   }
 
   /** All of them, for the program that takes over. */
-  all(): readonly { readonly listener: number; readonly socket: ListenSocket }[] {
-    return this.#slots.flat()
+  inheritance(): readonly { readonly address: string; readonly fd: number }[] {
+    return this.#slots.flat().map(({ listener, socket: { fd } }) => ({ address: this.#keys[listener]!, fd }))
   }
 
   /** Those who accept from them have their own descriptors, and go on. */

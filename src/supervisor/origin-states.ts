@@ -35,14 +35,13 @@ export async function askOrigins(pool: WorkerPool, withinMs: number): Promise<Or
 
 /** One list a worker. */
 export function mergeOrigins(workers: readonly (readonly SiteOrigin[])[]): OriginSummary[] {
-  const bySite = new Map<string, SiteOrigin['origin'][]>()
-  for (const { site, origin } of workers.flat()) bySite.set(site, [...(bySite.get(site) ?? []), origin])
-  return [...bySite].map(([site, origins]) => {
-    const endpoints = new Map<string, EndpointState[]>()
-    for (const state of origins.flatMap((origin) => origin.endpoints)) {
-      const key = `${state.endpoint} ${state.address}`
-      endpoints.set(key, [...(endpoints.get(key) ?? []), state])
-    }
+  const bySite = Map.groupBy(workers.flat(), ({ site }) => site)
+  return [...bySite].map(([site, views]) => {
+    const origins = views.map(({ origin }) => origin)
+    const endpoints = Map.groupBy(
+      origins.flatMap((origin) => origin.endpoints),
+      ({ endpoint, address }) => `${endpoint} ${address}`,
+    )
     const unresolved = new Map(
       origins.flatMap((origin) => origin.unresolved.map((one) => [one.name, one] as const)),
     )

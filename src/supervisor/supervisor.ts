@@ -30,7 +30,7 @@ import { makeBundles, type Bundles } from '../sandbox/bundle-files.ts'
 import type { ConfigFile } from './config-file.ts'
 import type { UpgradeResult } from '../control/shapes.ts'
 import { EdgeNode } from './edge-node.ts'
-import { inheritanceKeys, ListenSockets } from './listen-sockets.ts'
+import { ListenSockets } from './listen-sockets.ts'
 import type { Predecessor } from './handover/predecessor.ts'
 import type { Program } from './handover/successor.ts'
 import { Upgrade } from './handover/upgrade.ts'
@@ -220,9 +220,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       program: options.program,
       log,
       estate: () => ({
-        sockets: sockets!
-          .all()
-          .map(({ listener, socket: { fd } }) => ({ address: inheritanceKeys(addresses)[listener]!, fd })),
+        sockets: sockets!.inheritance(),
         control: { address: config.control.listen, fd: controlSocket!.fd },
         kvWords: kvWords.path,
       }),

@@ -27,15 +27,17 @@ export type ApplyKv = (changes: KvChanges, onDone: (results: readonly KvResult[]
 /** The variable of the environment that holds it, as JSON. */
 export const INHERITANCE = 'ORLA_HANDOVER'
 
-export interface Inheritance {
-  readonly version: number
-  /** The process that runs now. */
-  readonly pid: number
-  /** Descriptors of listening sockets; `address` as `inheritanceKeys` has it. */
+/** What a program leaves to the next one. */
+export interface Estate {
+  /** Descriptors of listening sockets, by what `ListenSockets` calls them. */
   readonly sockets: readonly { readonly address: string; readonly fd: number }[]
   readonly control: { readonly address: string; readonly fd: number }
   /** Path of the shared words by which processes know what has changed in key/value data. */
   readonly kvWords: string
+}
+
+export interface Inheritance extends Estate {
+  readonly version: number
 }
 
 export type ToSuccessor =

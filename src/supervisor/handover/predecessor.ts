@@ -44,12 +44,10 @@ export class Predecessor {
     return !process.connected
   }
 
-  /** The sockets of the edge, by `inheritanceKeys`. Called once: they have other owners then. */
+  /** The sockets of the edge, by what `ListenSockets` calls them. Called once: they have other owners then. */
   sockets(): ReadonlyMap<string, readonly ListenSocket[]> {
-    const byAddress = new Map<string, ListenSocket[]>()
-    for (const { address, fd } of this.#inheritance.sockets)
-      byAddress.set(address, [...(byAddress.get(address) ?? []), listenSocket(fd)])
-    return byAddress
+    const byAddress = Map.groupBy(this.#inheritance.sockets, ({ address }) => address)
+    return new Map([...byAddress].map(([address, all]) => [address, all.map(({ fd }) => listenSocket(fd))]))
   }
 
   /** The socket of the control plane, where it is to listen at the same address. */

@@ -4,6 +4,7 @@ import { EdgeError } from '../../base/errors.ts'
 import type { KvResult } from '../../contract/kv.ts'
 import {
   type ApplyKv,
+  type Estate,
   type FromSuccessor,
   INHERITANCE,
   type Inheritance,
@@ -15,12 +16,6 @@ import {
 export interface Program {
   readonly command: string
   readonly args: readonly string[]
-}
-
-export interface Estate {
-  readonly sockets: readonly { readonly address: string; readonly fd: number }[]
-  readonly control: { readonly address: string; readonly fd: number }
-  readonly kvWords: string
 }
 
 /** Descriptors 0 to 2, then the channel. */
@@ -38,7 +33,6 @@ export class Successor {
   constructor({ command, args }: Program, { sockets, control, kvWords }: Estate) {
     const inheritance: Inheritance = {
       version: VERSION,
-      pid: process.pid,
       sockets: sockets.map(({ address }, index) => ({ address, fd: FIRST_FD + 1 + index })),
       control: { address: control.address, fd: FIRST_FD },
       kvWords,

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeError } from '../../base/errors.ts'
 import type { UpgradeResult } from '../../control/shapes.ts'
 import type { Log } from '../log.ts'
-import { type Estate, type Program, Successor } from './successor.ts'
+import type { Estate } from './messages.ts'
+import { type Program, Successor } from './successor.ts'
 
 export interface UpgradeOptions {
   /** Undefined where this one was not started in a way that can be repeated. */
