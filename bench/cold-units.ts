@@ -18,6 +18,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { proportionalBytes } from '../src/base/proc.ts'
 import { cpuMicroseconds, processTree } from './peers/cpu.ts'
 
 const { values } = parseArgs({
@@ -71,13 +72,7 @@ const ask = (url: string): Promise<{ ms: number; status: number }> =>
 
 const at = (of: readonly number[], share: number): number =>
   of.toSorted((a, b) => a - b)[Math.min(of.length - 1, Math.ceil(of.length * share) - 1)] ?? Number.NaN
-const mib = (pid: number): number => {
-  try {
-    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))![1]) / 1024
-  } catch {
-    return 0
-  }
-}
+const mib = (pid: number): number => proportionalBytes(pid) / 2 ** 20
 const named = (pid: number, what: RegExp): boolean =>
   what.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))
 const memory = () => {

@@ -41,14 +41,14 @@ export class Throttle {
   waitMs(address: string, token: string): number {
     const budget = this.#budgets.get(prefixOf(address))
     if (budget === undefined || this.#known.has(pairOf(address, token))) return 0
-    this.#refill(budget)
+    this.#refill(budget, ATTEMPTS, EVERY_MS)
     return budget.left >= 1 ? 0 : Math.ceil((1 - budget.left) * EVERY_MS)
   }
 
   wrong(address: string): void {
     const key = prefixOf(address)
     const budget = this.#budgets.get(key) ?? { left: ATTEMPTS, at: this.#now() }
-    this.#refill(budget)
+    this.#refill(budget, ATTEMPTS, EVERY_MS)
     budget.left = Math.max(0, budget.left - 1)
     this.#budgets.delete(key)
     this.#budgets.set(key, budget)
@@ -60,10 +60,8 @@ export class Throttle {
    * were left out since the last that was.
    */
   takeNote(): number | undefined {
-    const now = this.#now()
     const notes = this.#notes
-    notes.left = Math.min(NOTES, notes.left + (now - notes.at) / NOTE_EVERY_MS)
-    notes.at = now
+    this.#refill(notes, NOTES, NOTE_EVERY_MS)
     if (notes.left < 1) {
       this.#notesLeftOut += 1
       return undefined
@@ -81,9 +79,9 @@ export class Throttle {
     if (this.#known.size > KNOWN_MAX) this.#known.delete(first(this.#known)!)
   }
 
-  #refill(budget: Budget): void {
+  #refill(budget: Budget, most: number, everyMs: number): void {
     const now = this.#now()
-    budget.left = Math.min(ATTEMPTS, budget.left + (now - budget.at) / EVERY_MS)
+    budget.left = Math.min(most, budget.left + (now - budget.at) / everyMs)
     budget.at = now
   }
 }

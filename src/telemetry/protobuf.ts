@@ -33,12 +33,6 @@ const I64 = 1
 const LEN = 2
 const I32 = 5
 
-export function encodeMessage(message: Message, value: object): Buffer {
-  writer.reset()
-  writeFields(message, value as Value)
-  return writer.copy()
-}
-
 /** As a field of a message around it. */
 export function encodeField(number: number, message: Message, value: object): Buffer {
   writer.reset()

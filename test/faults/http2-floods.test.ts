@@ -4,7 +4,6 @@
  * Floods of control frames and of heads are in http2.test.ts; here are those that provoke resets, and those that play with windows.
  */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
 import {
   ERROR,
@@ -17,6 +16,7 @@ import {
   windowUpdateFrame,
 } from '../../src/wire/http2/frames.ts'
 import { coreTimes, lostBetween } from '../../src/base/core-time.ts'
+import { cpuSeconds, residentBytes } from '../../src/base/proc.ts'
 import { eventually } from '../harness/eventually.ts'
 import { block, FrameClient, request } from '../harness/frame-client.ts'
 import { type NodeOptions, PATIENT, startNode, type TestNode } from '../harness/node.ts'
@@ -69,14 +69,8 @@ async function start(
 }
 
 /** User and system, as the kernel counts: hundredths of a second. */
-function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}
-
-const rssMib = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+const cpuMs = (pid: number): number => cpuSeconds(pid) * 1000
+const rssMib = (pid: number): number => residentBytes(pid) / 2 ** 20
 
 /** A body for it is kept: `content` would begin with the body read. */
 const DEAF = `export default { paths: ['/deaf'], async access() {

@@ -1,7 +1,7 @@
 /** Clients that ask for much at once: all is answered in order, and nothing piles up for those who do not read. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { residentBytes } from '../../src/base/proc.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
@@ -38,10 +38,7 @@ test('a client that asks and asks and never reads is held back, and cut in time'
     config: { edge: { limits: { body: '2s' } }, sites: [{ origin: origin.url, cache: {} }] },
   })
   await node.request('/', { headers: { host: 'a' } })
-  const residentMb = () => {
-    const status = readFileSync(`/proc/${node.processes().workers[0]}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
-  }
+  const residentMb = () => residentBytes(node.processes().workers[0]!) / 2 ** 20
   const before = residentMb()
   const client = await RawClient.connect(node.url)
   client.socket.pause()

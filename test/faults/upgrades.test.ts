@@ -1,7 +1,7 @@
 /** Upgraded connections that misbehave: they hold no memory, no more places than there are, and no shutdown. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { residentBytes } from '../../src/base/proc.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startNode } from '../harness/node.ts'
 import { startRawOrigin } from '../harness/origin.ts'
@@ -11,8 +11,7 @@ import { openWebSocket, startWebSocketOrigin, WEBSOCKET_FIELDS } from '../harnes
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 const ASK = `GET / HTTP/1.1\r\nHost: a\r\n${WEBSOCKET_FIELDS}\r\n`
 
-const residentMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+const residentMb = (pid: number): number => residentBytes(pid) / 2 ** 20
 
 test('WebSockets that never read hold no memory, and are cut in time', async (t) => {
   const CLIENTS = 50

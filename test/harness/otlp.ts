@@ -53,17 +53,83 @@ export interface ReadReport {
 
 // ── JSON ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// oxlint-disable-next-line typescript/no-explicit-any -- a shape that the assertions check
-type Json = any
+/** Of opentelemetry-proto, as ProtoJSON has it: texts for numbers of 64 bits, and nothing for what is empty. */
+interface JsonReport {
+  readonly resourceSpans?: readonly JsonGroup[]
+  readonly resourceMetrics?: readonly JsonGroup[]
+}
+
+interface JsonGroup {
+  readonly resource: { readonly attributes: JsonPairs }
+  readonly scopeSpans?: readonly JsonScoped[]
+  readonly scopeMetrics?: readonly JsonScoped[]
+}
+
+interface JsonScoped {
+  readonly scope: { readonly name: string }
+  readonly spans?: readonly JsonSpan[]
+  readonly metrics?: readonly JsonMetric[]
+}
+
+type JsonPairs = readonly { readonly key: string; readonly value: JsonValue }[]
+
+interface JsonValue {
+  readonly stringValue?: string
+  readonly boolValue?: boolean
+  readonly doubleValue?: number
+  readonly intValue?: string
+}
+
+interface JsonSpan {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId?: string
+  readonly traceState?: string
+  readonly name: string
+  readonly kind: number
+  readonly startTimeUnixNano: string
+  readonly endTimeUnixNano: string
+  readonly flags?: number
+  readonly attributes: JsonPairs
+  readonly status?: { readonly code?: number; readonly message?: string }
+  readonly events?: readonly {
+    readonly name: string
+    readonly timeUnixNano: string
+    readonly attributes: JsonPairs
+  }[]
+  readonly links?: ReadSpan['links']
+}
+
+type JsonMetric = Readonly<Record<'name' | 'description' | 'unit', string>> &
+  Readonly<Partial<Record<ReadMetric['kind'], JsonData>>>
+
+interface JsonData {
+  readonly aggregationTemporality?: number
+  readonly isMonotonic?: boolean
+  readonly dataPoints: readonly JsonPoint[]
+}
+
+interface JsonPoint {
+  readonly attributes: JsonPairs
+  readonly startTimeUnixNano?: string
+  readonly timeUnixNano: string
+  readonly asDouble?: number
+  readonly count?: string
+  readonly sum?: number
+  readonly bucketCounts?: readonly string[]
+  readonly explicitBounds?: readonly number[]
+}
 
 export function readJson(text: string): ReadReport {
-  const whole = JSON.parse(text) as Json
-  const [group] = whole.resourceSpans ?? whole.resourceMetrics
-  const [scoped] = group.scopeSpans ?? group.scopeMetrics
+  const whole = JSON.parse(text) as JsonReport
+  const [group] = (whole.resourceSpans ?? whole.resourceMetrics)!
+  const { resource, scopeSpans, scopeMetrics } = group!
+  const [scoped] = (scopeSpans ?? scopeMetrics)!
+  const { scope, spans = [], metrics = [] } = scoped!
   return {
-    resource: jsonAttributes(group.resource.attributes),
-    scope: scoped.scope.name,
-    spans: (scoped.spans ?? []).map((span: Json) => ({
+    resource: jsonAttributes(resource.attributes),
+    scope: scope.name,
+    spans: spans.map((span) => ({
       traceId: span.traceId,
       spanId: span.spanId,
       parentSpanId: span.parentSpanId ?? '',
@@ -75,16 +141,16 @@ export function readJson(text: string): ReadReport {
       flags: span.flags ?? 0,
       attributes: jsonAttributes(span.attributes),
       status: { code: span.status?.code ?? 0, message: span.status?.message ?? '' },
-      events: (span.events ?? []).map((event: Json) => ({
+      events: (span.events ?? []).map((event) => ({
         name: event.name,
         at: BigInt(event.timeUnixNano),
         attributes: jsonAttributes(event.attributes),
       })),
       links: span.links ?? [],
     })),
-    metrics: (scoped.metrics ?? []).map((metric: Json) => {
+    metrics: metrics.map((metric) => {
       const kind = (['gauge', 'sum', 'histogram'] as const).find((name) => metric[name] !== undefined)!
-      const data = metric[kind]
+      const data = metric[kind]!
       return {
         name: metric.name,
         description: metric.description,
@@ -92,14 +158,14 @@ export function readJson(text: string): ReadReport {
         kind,
         temporality: data.aggregationTemporality ?? 0,
         isMonotonic: data.isMonotonic ?? false,
-        points: data.dataPoints.map((point: Json) => ({
+        points: data.dataPoints.map((point) => ({
           attributes: jsonAttributes(point.attributes),
           start: BigInt(point.startTimeUnixNano ?? 0),
           at: BigInt(point.timeUnixNano),
           value: Number(point.asDouble ?? Number.NaN),
           count: BigInt(point.count ?? 0),
           sum: Number(point.sum ?? Number.NaN),
-          buckets: (point.bucketCounts ?? []).map((count: string) => BigInt(count)),
+          buckets: (point.bucketCounts ?? []).map((count) => BigInt(count)),
           bounds: point.explicitBounds ?? [],
         })),
       }
@@ -107,12 +173,11 @@ export function readJson(text: string): ReadReport {
   }
 }
 
-function jsonAttributes(pairs: readonly { key: string; value: Json }[]): Attributes {
+function jsonAttributes(pairs: JsonPairs): Attributes {
   return Object.fromEntries(
     pairs.map(({ key, value }) => [
       key,
-      // ProtoJSON has texts for numbers of 64 bits.
-      value.stringValue ?? value.boolValue ?? value.doubleValue ?? BigInt(value.intValue),
+      value.stringValue ?? value.boolValue ?? value.doubleValue ?? BigInt(value.intValue!),
     ]),
   )
 }
