@@ -104,8 +104,9 @@ test('clients that leave and bytes that are no request have lines, and log units
     units: {
       seen: `export default {
         paths: ['/gone', '/seen'],
-        content: async (request, edge) =>
-          request.path === '/seen' ? new Response(await edge.kv.get('seen')) : undefined,
+        async access(request, _response, edge) {
+          if (request.path === '/seen') return new Response(await edge.kv.get('seen'))
+        },
         async log(request, response, edge) {
           if (request.path === '/gone') await edge.kv.put('seen', 'with ' + response.status)
         },
