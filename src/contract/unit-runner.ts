@@ -17,6 +17,12 @@ export interface TripStep {
  * `rewrite` and `access` travel together: the steps [a: rewrite, b: rewrite, a: access] are one trip. The texts are
  * Latin-1: a character is a byte. See `sandbox/protocol.ts` for the form of `response` and `edits`.
  */
+/** A piece of a body: what stands in front of it (see `sandbox/protocol.ts`), and bytes that nobody changes, which cross as Latin-1. */
+export interface BodyPiece {
+  readonly mark: string
+  readonly bytes: Buffer
+}
+
 export interface Trip {
   readonly steps: readonly TripStep[]
   /** JSON with what `edge.client` and `edge.node` are made of. Parsed in the unit, and only if it looks. */
@@ -27,8 +33,8 @@ export interface Trip {
   readonly response: string
   /** What earlier units changed, to be applied before the first step. */
   readonly edits: string
-  /** The request's body, for `content`; a piece of the response's, for `bodyFilter` (see `sandbox/protocol.ts`). Empty otherwise. */
-  readonly body: string
+  /** The request's body, for `content`; a piece of the response's, for `bodyFilter`. Empty otherwise. */
+  readonly body: string | BodyPiece
   /** Its calls of the host are listed, and told by `traced`, before `done`. */
   readonly isTraced?: boolean
   traced?(calls: readonly CallTrace[]): void

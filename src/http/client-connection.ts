@@ -43,6 +43,8 @@ export interface ClientConnection {
   flushHead(): void
   /** Sends a piece of the body; copies it. False: the client is slow, wait for `onDrain`. */
   sendChunk(chunk: Buffer): boolean
+  /** The same for a piece in several parts that nobody changes any more: large ones are not copied. */
+  sendParts(parts: readonly Buffer[]): boolean
   endStream(trailers: HeaderList): void
   /** Sends an interim answer, such as 103. */
   sendInformational(status: number, headers: HeaderList): void

@@ -251,7 +251,14 @@ export class ServerConnection implements ClientConnection, Held {
   }
 
   sendChunk(chunk: Buffer): boolean {
-    const isFlowing = this.writer.sendChunk(chunk)
+    return this.waitUnless(this.writer.sendChunk(chunk))
+  }
+
+  sendParts(parts: readonly Buffer[]): boolean {
+    return this.waitUnless(this.writer.sendParts(parts))
+  }
+
+  private waitUnless(isFlowing: boolean): boolean {
     if (!isFlowing) this.clock.waitForRoom()
     return isFlowing
   }

@@ -9,7 +9,7 @@ import {
   type UnitVersion,
 } from '../contract/unit.ts'
 import type { CallTrace } from '../contract/host-calls.ts'
-import type { Trip, TripOutcome, TripStep } from '../contract/unit-runner.ts'
+import type { BodyPiece, Trip, TripOutcome, TripStep } from '../contract/unit-runner.ts'
 import type { Exchange } from './exchange.ts'
 import { UnitStates } from './unit-states.ts'
 
@@ -46,7 +46,7 @@ export class UnitTrip implements Trip {
   readonly head: string
   readonly response: string
   readonly edits: string
-  readonly body: string
+  readonly body: string | BodyPiece
   readonly exchange: Exchange
   readonly next: Next
   /** When it began, and what its units asked of the node: known where the request is sampled. */
@@ -61,7 +61,7 @@ export class UnitTrip implements Trip {
     steps: readonly TripStep[],
     edits: string,
     response: string,
-    body: string,
+    body: string | BodyPiece,
     meta: string,
     continuation: Continuation,
     next: Next = nothingNext,

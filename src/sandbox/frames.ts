@@ -69,6 +69,10 @@ export function textFrame(kind: number, seq: number, slot: number, payload: stri
   return bytes
 }
 
+/** A frame that came in pieces was put together in a buffer that stays, unless it has become longer than this. */
+const HELD_MAX = 1024 * 1024
+const HELD_MIN = 64 * 1024
+
 /**
  * Cuts a stream of bytes into frames.
  *
@@ -77,9 +81,9 @@ export function textFrame(kind: number, seq: number, slot: number, payload: stri
 export class FrameReader {
   readonly #onFrame: (head: FrameHead, bytes: Buffer, start: number, end: number) => void
   readonly #head: FrameHead = { length: 0, kind: 0, patience: 0, seq: 0, slot: 0, a: 0, b: 0 }
-  #kept: Buffer[] = []
-  #keptBytes = 0
-  /** Bytes until what is kept makes a whole frame. */
+  #held = Buffer.alloc(0)
+  #heldBytes = 0
+  /** Bytes until what is held makes a whole frame, or the head that tells. */
   #wanted = FRAME_HEAD
 
   constructor(onFrame: (head: FrameHead, bytes: Buffer, start: number, end: number) => void) {
@@ -88,45 +92,68 @@ export class FrameReader {
 
   /** The next piece goes on with a frame that has begun. */
   get isAmid(): boolean {
-    return this.#keptBytes > 0
+    return this.#heldBytes > 0
   }
 
   /** Takes a piece of the stream. Copies what it keeps. Throws where a length is out of bounds. */
   push(piece: Buffer): void {
-    if (this.#keptBytes > 0) {
-      this.#keep(piece)
-      if (this.#keptBytes < this.#wanted) return
-      piece = Buffer.concat(this.#kept)
-      this.#kept = []
-      this.#keptBytes = 0
-    }
     let at = 0
-    const head = this.#head
+    if (this.#heldBytes > 0) {
+      at = this.#hold(piece, at)
+      if (this.#heldBytes === FRAME_HEAD) {
+        this.#wanted = FRAME_HEAD + lengthAt(this.#held, 0)
+        at = this.#hold(piece, at)
+      }
+      if (this.#heldBytes < this.#wanted) return
+      const held = this.#held
+      this.#heldBytes = 0
+      if (held.length > HELD_MAX) this.#held = Buffer.alloc(0)
+      this.#tell(held, 0)
+    }
     for (;;) {
       const left = piece.length - at
       this.#wanted = FRAME_HEAD
-      if (left >= FRAME_HEAD) {
-        head.length = piece.readUInt32LE(at)
-        if (head.length > FRAME_BYTES_MAX) throw new FrameError(`a frame of ${head.length} bytes`)
-        this.#wanted += head.length
-      }
+      if (left >= FRAME_HEAD) this.#wanted += lengthAt(piece, at)
       if (left < this.#wanted) break
-      const kinds = piece.readUInt32LE(at + 4)
-      head.kind = kinds & 0xff
-      head.patience = (kinds >> 8) & 0xff
-      head.seq = piece.readUInt32LE(at + 8)
-      head.slot = piece.readUInt32LE(at + 12)
-      head.a = piece.readUInt32LE(at + 16)
-      head.b = piece.readUInt32LE(at + 20)
-      const start = at + FRAME_HEAD
-      at = start + head.length
-      this.#onFrame(head, piece, start, at)
+      at = this.#tell(piece, at)
     }
-    if (at < piece.length) this.#keep(piece.subarray(at))
+    this.#hold(piece, at)
   }
 
-  #keep(piece: Buffer): void {
-    this.#kept.push(Buffer.from(piece))
-    this.#keptBytes += piece.length
+  /** Keeps what is wanted of a piece, from `at` on, and says where it ends. There is never more room than twice what has come. */
+  #hold(piece: Buffer, at: number): number {
+    const end = Math.min(piece.length, at + this.#wanted - this.#heldBytes)
+    const bytes = this.#heldBytes + end - at
+    if (bytes > this.#held.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(HELD_MIN, 2 * bytes))
+      this.#held.copy(larger, 0, 0, this.#heldBytes)
+      this.#held = larger
+    }
+    piece.copy(this.#held, this.#heldBytes, at, end)
+    this.#heldBytes = bytes
+    return end
   }
+
+  /** Says where the frame ends. */
+  #tell(bytes: Buffer, at: number): number {
+    const head = this.#head
+    const kinds = bytes.readUInt32LE(at + 4)
+    head.length = bytes.readUInt32LE(at)
+    head.kind = kinds & 0xff
+    head.patience = (kinds >> 8) & 0xff
+    head.seq = bytes.readUInt32LE(at + 8)
+    head.slot = bytes.readUInt32LE(at + 12)
+    head.a = bytes.readUInt32LE(at + 16)
+    head.b = bytes.readUInt32LE(at + 20)
+    const start = at + FRAME_HEAD
+    const end = start + head.length
+    this.#onFrame(head, bytes, start, end)
+    return end
+  }
+}
+
+function lengthAt(bytes: Buffer, at: number): number {
+  const length = bytes.readUInt32LE(at)
+  if (length > FRAME_BYTES_MAX) throw new FrameError(`a frame of ${length} bytes`)
+  return length
 }

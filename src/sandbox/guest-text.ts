@@ -5,6 +5,7 @@
  * What is read was written inside a unit's isolate, so every number is checked and every length is held against what is
  * there. A text that is not in form throws; whose fault that is, the caller knows.
  */
+import type { BodyPiece } from '../contract/unit-runner.ts'
 import {
   ANSWER,
   INVOKE,
@@ -25,8 +26,11 @@ export interface Sections {
   readonly head: string
   readonly response: string
   readonly edits: string
-  readonly body: string
+  readonly body: string | BodyPiece
 }
+
+export const bodyLength = (body: string | BodyPiece): number =>
+  typeof body === 'string' ? body.length : body.mark.length + body.bytes.length
 
 /** The answer to a call; both texts are Latin-1. */
 export const answerEntry = (call: number, isOk: boolean, head: string, body: string): string =>
@@ -35,25 +39,34 @@ export const answerEntry = (call: number, isOk: boolean, head: string, body: str
 /** The numbers of the last entry but its id, and their text: requests are much alike, and to compare is cheaper than to print. */
 const last = { phases: 0, meta: 0, head: 0, response: 0, edits: 0, body: 0, text: '' }
 
+/** The bytes of a piece are left out: they follow. */
 export function invokeEntry(id: number, phases: number, of: Sections, edits: string): string {
   const { meta, head, response, body } = of
+  const bodyCharacters = bodyLength(body)
   if (
     head.length !== last.head ||
     meta.length !== last.meta ||
     phases !== last.phases ||
     response.length !== last.response ||
     edits.length !== last.edits ||
-    body.length !== last.body
+    bodyCharacters !== last.body
   ) {
     last.phases = phases
     last.meta = meta.length
     last.head = head.length
     last.response = response.length
     last.edits = edits.length
-    last.body = body.length
-    last.text = ` ${phases} ${meta.length} ${head.length} ${response.length} ${edits.length} ${body.length} \n`
+    last.body = bodyCharacters
+    last.text = ` ${phases} ${meta.length} ${head.length} ${response.length} ${edits.length} ${bodyCharacters} \n`
   }
-  return `${INVOKE} ${id}${last.text}` + meta + head + response + edits + body
+  return (
+    `${INVOKE} ${id}${last.text}` +
+    meta +
+    head +
+    response +
+    edits +
+    (typeof body === 'string' ? body : body.mark)
+  )
 }
 
 const SPACE = 32

@@ -6,7 +6,7 @@
  */
 import { Executor, type ExecutorSink } from './executor.ts'
 import { setTimerSlack } from './kernel.ts'
-import { Lane, type Entry, type Frame, type LaneEvents } from './lane.ts'
+import { type Batch, Lane, type Entry, type Frame, type LaneEvents } from './lane.ts'
 import type { UnitCode } from './isolate-host.ts'
 import type { IsolatedVm } from './isolated-vm.ts'
 
@@ -60,7 +60,7 @@ export class InlineLane extends Lane {
     for (const { seq, slot, patience, routes, batch, onPrepared } of frames) {
       const { index } = slot.unit
       if (onPrepared) this.#executor.prepare(seq, index)
-      else this.#executor.step({ seq, slot: index, patience, routes, batch })
+      else this.#executor.step({ seq, slot: index, patience, routes, batch: textOf(batch) })
     }
     while (this.#executor.stepDerived());
   }
@@ -80,4 +80,11 @@ export class InlineLane extends Lane {
   #entries(ids: readonly number[]): Entry[] {
     return ids.map((id) => this.events.byId(id) ?? 0)
   }
+}
+
+function textOf(batch: Batch): string {
+  if (typeof batch === 'string') return batch
+  let text = ''
+  for (const part of batch) text += typeof part === 'string' ? part : part.toString('latin1')
+  return text
 }

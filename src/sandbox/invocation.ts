@@ -9,7 +9,7 @@ import type { LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { CallAccount } from '../contract/host-calls.ts'
 import type { FailureReason } from '../contract/unit.ts'
-import type { StepRun, Trip } from '../contract/unit-runner.ts'
+import type { BodyPiece, StepRun, Trip } from '../contract/unit-runner.ts'
 
 export class Invocation implements Sections {
   readonly id: number
@@ -24,7 +24,7 @@ export class Invocation implements Sections {
   readonly meta: string
   readonly head: string
   readonly response: string
-  readonly body: string
+  readonly body: string | BodyPiece
   /** How much of `edits` came with the trip. */
   readonly editsBefore: number
   /** All changes so far: those before the trip and those of the steps that ran. */

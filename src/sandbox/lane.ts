@@ -17,6 +17,9 @@ import type { UnitSlot } from './unit-slot.ts'
 /** An invocation; the answer to a call; a timer, by its id; or an invocation that is forgotten, by its negative id. */
 export type Entry = Invocation | AnswerEntry | number
 
+/** Entries after each other: a text, or texts with bytes between them that are Latin-1. */
+export type Batch = string | readonly (string | Buffer)[]
+
 /** What was sent together for one unit. Answered whole, and in the order of sending. */
 export interface Frame {
   readonly seq: number
@@ -24,7 +27,8 @@ export interface Frame {
   readonly entries: readonly Entry[]
   readonly patience: number
   readonly routes: string
-  readonly batch: string
+  /** Texts, and pieces of bodies among them. */
+  readonly batch: Batch
   /** The last of a sending: its answer makes room for another. */
   isLast: boolean
   /** Set where the frame does not step but makes the isolate. */
@@ -75,6 +79,10 @@ export class LaneSlot {
   /** Answers whose bodies are still made in there, by the invocation's id. */
   readonly streams = new Map<number, AnswerStream>()
   entries: Entry[] = []
+  /** Characters of what is queued. */
+  queued = 0
+  /** What is queued up to the last piece of a body, and the text after it. */
+  parts: (string | Buffer)[] = []
   batch = ''
   routes = ''
   patience = 1
@@ -99,7 +107,7 @@ export class LaneSlot {
   }
 
   get isIdle(): boolean {
-    if (this.frames > 0 || this.batch !== '' || this.timers.size > 0) return false
+    if (this.frames > 0 || this.queued > 0 || this.timers.size > 0) return false
     return !this.isAwaited && this.calls.size === 0
   }
 }
@@ -179,15 +187,14 @@ export abstract class Lane {
 
   enqueue(slot: LaneSlot, invocation: Invocation, route: string): void {
     const isAlone = invocation.patience > 1
-    if (isAlone || slot.batch.length > FRAME_CHARACTERS) this.#seal(slot)
-    this.#touch(slot)
-    slot.entries.push(invocation)
-    slot.batch += invokeEntry(
-      invocation.id,
-      invocation.phases[invocation.step]!,
-      invocation,
-      invocation.edits,
-    )
+    if (isAlone || slot.queued > FRAME_CHARACTERS) this.#seal(slot)
+    const { id, phases, step, edits, body } = invocation
+    this.#queue(slot, invocation, invokeEntry(id, phases[step]!, invocation, edits))
+    if (typeof body !== 'string') {
+      slot.parts.push(slot.batch, body.bytes)
+      slot.batch = ''
+      slot.queued += body.bytes.length
+    }
     slot.routes += route
     if (isAlone) {
       slot.patience = invocation.patience
@@ -201,29 +208,23 @@ export abstract class Lane {
       this.#endTimers(slot)
       return
     }
-    this.#touch(slot)
-    slot.entries.push(timer)
-    slot.batch += `${TIMER_FIRED} ${timer} \n`
+    this.#queue(slot, timer, `${TIMER_FIRED} ${timer} \n`)
   }
 
   /** Nothing of a unit that is off runs on by itself. Without its timers an isolate is not what its top level made: it goes too. */
   #endTimers(slot: LaneSlot): void {
-    if (slot.frames === 0 && slot.batch === '') this.discard(slot)
+    if (slot.frames === 0 && slot.queued === 0) this.discard(slot)
     else slot.timers.clear()
   }
 
   enqueueAnswer(slot: LaneSlot, answer: AnswerEntry): void {
-    if (slot.batch.length > FRAME_CHARACTERS || slot.pieces >= FRAME_PIECES) this.#seal(slot)
-    this.#touch(slot)
-    slot.entries.push(answer)
-    slot.batch += answer.text
+    if (slot.queued > FRAME_CHARACTERS || slot.pieces >= FRAME_PIECES) this.#seal(slot)
+    this.#queue(slot, answer, answer.text)
     if (answer.stream !== undefined) slot.pieces++
   }
 
   enqueueForget(slot: LaneSlot, id: number): void {
-    this.#touch(slot)
-    slot.entries.push(-id)
-    slot.batch += `${FORGET} ${id} \n`
+    this.#queue(slot, -id, `${FORGET} ${id} \n`)
     slot.routes += `${id}\n`
   }
 
@@ -306,8 +307,11 @@ export abstract class Lane {
     return frame
   }
 
-  #touch(slot: LaneSlot): void {
-    if (slot.batch === '') this.#dirty.push(slot)
+  #queue(slot: LaneSlot, entry: Entry, text: string): void {
+    if (slot.queued === 0) this.#dirty.push(slot)
+    slot.entries.push(entry)
+    slot.batch += text
+    slot.queued += text.length
     this.#setFlush()
   }
 
@@ -338,14 +342,17 @@ export abstract class Lane {
 
   /** What is queued for a unit becomes a frame. Where it was taken away meanwhile, nobody waits for it. */
   #seal(slot: LaneSlot): void {
-    if (slot.batch === '') return
+    if (slot.queued === 0) return
     if (!slot.isForgotten) {
       this.#makeLive(slot)
       if (slot.hasEffects && slot.pending.size === 0 && slot.streams.size === 0) slot.hasEffects = false
       const patience = slot.hasEffects ? Math.max(slot.patience, PATIENCE_WITH_EFFECTS) : slot.patience
-      this.#ready.push(this.#frame(slot, slot.entries, slot.batch, slot.routes, patience))
+      const batch = slot.parts.length === 0 ? slot.batch : [...slot.parts, slot.batch]
+      this.#ready.push(this.#frame(slot, slot.entries, batch, slot.routes, patience))
     }
     slot.entries = []
+    slot.queued = 0
+    if (slot.parts.length > 0) slot.parts = []
     slot.batch = ''
     slot.routes = ''
     slot.patience = 1
@@ -355,7 +362,7 @@ export abstract class Lane {
   #frame(
     slot: LaneSlot,
     entries: readonly Entry[],
-    batch: string,
+    batch: Batch,
     routes: string,
     patience: number,
     onPrepared?: OnPrepared,

@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs'
 import type { CoreWatch } from '../base/core-time.ts'
 import { isRunnable } from '../base/proc.ts'
 import * as frames from './frames.ts'
-import { CUT_REASONS, FRAME_HEAD, FrameReader, textFrame, writeHead, type FrameHead } from './frames.ts'
+import { FrameWriter } from './frame-writer.ts'
+import { CUT_REASONS, FrameReader, textFrame, type FrameHead } from './frames.ts'
 import { INSTALL_MS, type UnitCode } from './isolate-host.ts'
 import { Lane, type Entry, type Frame, type LaneEvents, type LaneSlot } from './lane.ts'
 import { launchSandbox, type LaunchOptions } from './launch.ts'
@@ -60,8 +61,6 @@ const END_MS = 500
 const MEMORY_EVERY_MS = 50
 const ERRORS_KEPT = 16 * 1024
 const PAGE_BYTES = 4096
-/** Sendings up to this are written in one buffer that stays: a fresh one is more than the copy. */
-const SCRATCH_BYTES = 256 * 1024
 /** Of the memory that a sandbox may have: who takes so much in one crossing is to blame when it runs out. */
 const GUILTY_SHARE = 0.1
 /** Isolates dropped at a time when memory is short. */
@@ -74,14 +73,11 @@ export class ProcessLane extends Lane {
   readonly #markFd = openMark()
   readonly #reader: FrameReader
   #child: ChildProcess | undefined
-  #socket: Socket | undefined
-  /** What was written before the process was started. */
-  #early: Buffer[] = []
+  readonly #writer = new FrameWriter()
   isClosed = false
   isReady = false
   /** Runs as a user without rights. */
   isNobody = false
-  #scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
   #errors = ''
   /** When there was a sign of it: a piece of an answer is one as well. */
   #progressAt = performance.now()
@@ -107,7 +103,7 @@ export class ProcessLane extends Lane {
     this.#running = new RunSpan(options.cores.latest)
     this.#told = new RunSpan(options.cores.latest)
     this.#reader = new FrameReader((head, bytes, start, end) => this.#receive(head, bytes, start, end))
-    this.#write(textFrame(frames.START, 0, 0, options.guest))
+    this.#writer.write(textFrame(frames.START, 0, 0, options.guest))
     if (delayMs > 0) setTimeout(() => this.#launch(), delayMs)
     else this.#launch()
   }
@@ -128,9 +124,7 @@ export class ProcessLane extends Lane {
     socket.on('data', (piece: Buffer) => this.#onData(piece))
     // A broken pipe is told by the end of the process.
     socket.on('error', () => {})
-    this.#socket = socket
-    for (const bytes of this.#early) socket.write(bytes)
-    this.#early = []
+    this.#writer.open(socket)
   }
 
   /** Undefined before it is started. */
@@ -138,41 +132,20 @@ export class ProcessLane extends Lane {
     return this.#child?.pid
   }
 
-  #write(bytes: Buffer): void {
-    if (this.#socket) this.#socket.write(bytes)
-    else this.#early.push(Buffer.from(bytes))
-  }
-
   protected load(slot: number, unit: UnitCode): void {
-    this.#write(textFrame(frames.LOAD, 0, slot, JSON.stringify(unit)))
+    this.#writer.write(textFrame(frames.LOAD, 0, slot, JSON.stringify(unit)))
   }
 
   protected unload(slot: number): void {
-    this.#write(textFrame(frames.UNLOAD, 0, slot, ''))
+    this.#writer.write(textFrame(frames.UNLOAD, 0, slot, ''))
   }
 
   protected drop(slot: number): void {
-    this.#write(textFrame(frames.DROP, 0, slot, ''))
+    this.#writer.write(textFrame(frames.DROP, 0, slot, ''))
   }
 
   protected send(sending: readonly Frame[]): void {
-    let length = 0
-    for (const { batch, routes } of sending) length += FRAME_HEAD + routes.length + batch.length
-    const isScratch = length <= this.#scratch.length && (this.#socket?.writableLength ?? 0) === 0
-    const bytes = isScratch ? this.#scratch : Buffer.allocUnsafe(length)
-    let at = 0
-    for (const { seq, slot, patience, batch, routes, onPrepared } of sending) {
-      const payload = routes.length + batch.length
-      const kind = onPrepared ? frames.PREPARE : frames.STEP
-      writeHead(bytes, at, kind, patience, payload, seq, slot.unit.index, routes.length, 0)
-      at += FRAME_HEAD
-      if (routes !== '') at += bytes.write(routes, at, 'latin1')
-      if (batch !== '') at += bytes.write(batch, at, 'latin1')
-    }
-    this.#write(bytes.subarray(0, length))
-    // What the kernel did not take at once is still read from the buffer.
-    if (isScratch && this.#socket && this.#socket.writableLength > 0)
-      this.#scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
+    this.#writer.send(sending)
     if (this.frames.length > sending.length) return
     // Nothing was due: the clock of the watch starts now. It has left already: nobody waits for a look at many cores.
     this.#progressAt = performance.now()
@@ -379,7 +352,7 @@ export class ProcessLane extends Lane {
         clearTimeout(timer)
         resolve()
       })
-      this.#socket?.end()
+      this.#writer.end()
     })
   }
 

@@ -7,7 +7,7 @@
  */
 import { AnswerStream, takeStreamCall, tooManyStreams, type StreamEvents } from './answer-streams.ts'
 import { CallDesk } from './call-desk.ts'
-import { RecordReader } from './guest-text.ts'
+import { bodyLength, RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
 import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText } from './judgement.ts'
@@ -273,7 +273,7 @@ export class TripEngine implements LaneEvents {
       this.#openStream(invocation)
       return
     }
-    const answer = answerBody(bodyKind, body, invocation.body.length)
+    const answer = answerBody(bodyKind, body, bodyLength(invocation.body))
     if (answer === undefined) {
       this.#fail(invocation, 'throw', 'its answer is not in form')
       return

@@ -103,7 +103,7 @@ export async function runRequest(
     const body = pieceText(before, true, unit.manifest.chunks === 'text')
     const outcome = await course.run('bodyFilter', ofRequest, { response: responseText(response), body })
     if (outcome.kind === 'response')
-      response = { ...response, body: newPiece(before, outcome).toString('latin1') }
+      response = { ...response, body: Buffer.concat(newPiece(before, outcome)).toString('latin1') }
   }
   if (course.has('log')) await course.run('log', ofRequest, { response: responseText(response) })
   return {
@@ -143,7 +143,7 @@ class Course {
   async run(
     phase: Phase,
     edits: string,
-    parts: { readonly response?: string; readonly body?: string; readonly meta?: object } = {},
+    parts: { readonly response?: string; readonly body?: Trip['body']; readonly meta?: object } = {},
   ): Promise<Went> {
     const { takeCpuUs, wanted } = this.#options
     const { address, scheme } = this.request

@@ -16,7 +16,7 @@ export interface ChainSource extends BodySource {
   abort(): void
 }
 
-export class BodyChain implements InProgress, BodyTarget {
+export class BodyChain implements InProgress {
   private readonly exchange: Exchange
   private readonly links: readonly BodyLink[]
   private readonly source: ChainSource
@@ -104,8 +104,12 @@ class Outlet implements BodyTarget {
   }
 
   write(piece: Buffer): boolean {
+    return this.writeParts([piece])
+  }
+
+  writeParts(parts: readonly Buffer[]): boolean {
     this.start()
-    return this.exchange.connection.sendChunk(piece)
+    return this.exchange.connection.sendParts(parts)
   }
 
   end(trailers: HeaderList): void {

@@ -115,7 +115,7 @@ export class FilterLink extends BodyLink {
     const body = pieceText(piece, this.wasToldLast, this.isText)
     const edits = requestEdits(exchange.edits)
     const trip = new UnitTrip(exchange, [this.step], edits, response, body, meta, {
-      onNext: ({ steps }) => this.answered(steps[0]!, piece),
+      onNext: ({ steps }) => this.answered(steps[0]!, piece.length > 0 ? [piece] : []),
       onAnswer: ({ steps }, answer) => this.answered(steps[0]!, newPiece(piece, answer)),
       onOpen: () => this.passOn(piece),
       onClosed: (unit, reason) => this.chain.failUnit(unit, reason),
@@ -138,12 +138,13 @@ export class FilterLink extends BodyLink {
     return length === 0 ? undefined : whole.subarray(0, length)
   }
 
-  private answered(step: TripStep, piece: Buffer): void {
+  private answered(step: TripStep, parts: readonly Buffer[]): void {
     if (this.isClosed) return
     this.isAsked = false
     // `lastGood`: the version before has taken over.
     this.step = step
-    if (piece.length > 0) this.isFull = !this.next.write(piece, this.wasToldLast)
+    if (parts.length === 1) this.isFull = !this.next.write(parts[0]!, this.wasToldLast)
+    else if (parts.length > 1) this.isFull = !this.next.writeParts(parts, this.wasToldLast)
     else if (!this.wasToldLast) this.next.flush()
     this.goOn()
   }

@@ -17,6 +17,8 @@ export interface BodyTarget {
    * comes in any case. False: no more until `resume`; what comes all the same is kept.
    */
   write(piece: Buffer, isLast: boolean): boolean
+  /** The same for one piece that is in several parts. */
+  writeParts(parts: readonly Buffer[], isLast: boolean): boolean
   end(trailers: HeaderList): void
   /** Nothing is under way: what was held for company (the head of the answer) may go. */
   flush(): void
@@ -39,6 +41,11 @@ export abstract class BodyLink implements BodyTarget, BodySource {
   }
 
   abstract write(piece: Buffer, isLast: boolean): boolean
+
+  writeParts(parts: readonly Buffer[], isLast: boolean): boolean {
+    return this.write(Buffer.concat(parts), isLast)
+  }
+
   abstract end(trailers: HeaderList): void
   abstract flush(): void
   /** The next one can take more. */

@@ -209,6 +209,16 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
   }
 
   sendChunk(chunk: Buffer): boolean {
+    return this.send(chunk, false)
+  }
+
+  sendParts(parts: readonly Buffer[]): boolean {
+    let isFlowing = true
+    for (const part of parts) isFlowing = this.send(part, true)
+    return isFlowing
+  }
+
+  private send(chunk: Buffer, isOurs: boolean): boolean {
     if (this.hasNoBody || this.isClosed || chunk.length === 0) return true
     this.flushHead()
     const { connection } = this
@@ -218,7 +228,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
       this.writeData(chunk.toString('latin1'), 0)
     } else {
       this.queue ??= new AnswerQueue()
-      this.queue.push(Buffer.from(chunk))
+      this.queue.push(isOurs ? chunk : Buffer.from(chunk))
       this.pump()
     }
     if (this.isWaiting) return false
