@@ -1,8 +1,9 @@
 /**
  * HTTPS, HTTP/2 and handshakes beside nginx: CPU time of the worker a request, for the same cached object.
  *
- *     node bench/tls-beside-nginx.ts [seconds]
+ *     node bench/tls-beside-nginx.ts [--rounds 5] [--seconds 2]
  *
+ * The rounds alternate; the median of their ratios counts, and the lowest figure of each is shown.
  * Needs nginx, h2load (nghttp2-client), wrk and openssl. Both run one worker, on loopback, with the same P-256 certificate.
  */
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -12,8 +13,13 @@ import { createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
-const seconds = Number(process.argv[2] ?? 4)
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '2' } },
+})
+const rounds = Number(values.rounds)
+const seconds = Number(values.seconds)
 const folder = mkdtempSync(join(tmpdir(), 'orla-tls-bench-'))
 // nginx's worker is another user where its master is root.
 chmodSync(folder, 0o755)
@@ -106,16 +112,11 @@ const run = (command: string, args: string[]): Promise<{ code: number; stdout: s
     )
   })
 
-/** Runs a client, and returns what it did and the CPU milliseconds it cost the server. */
-function measure(
-  { pid }: Rival,
-  command: string,
-  args: string[],
-  count: RegExp,
-): { done: number; ms: number } {
+/** Runs a client, and returns the CPU time that each of what it counts cost the server, in microseconds. */
+function measure({ pid }: Rival, command: string, args: string[], count: RegExp): number {
   const before = cpuOf(pid)
   const { stdout } = spawnSync(command, args, { encoding: 'utf8', timeout: 120_000 })
-  return { done: Number(count.exec(stdout)?.[1]), ms: cpuOf(pid) - before }
+  return ((cpuOf(pid) - before) * 1000) / Number(count.exec(stdout)?.[1])
 }
 
 const nginx = await startNginx()
@@ -128,31 +129,37 @@ try {
       await new Promise((resolve) => setTimeout(resolve, 50))
     process.stderr.write(`${name} serves\n`)
   }
-  for (let round = 1; round <= 2; round += 1) {
-    for (const rival of rivals) {
-      const url = `https://127.0.0.1:${rival.port}/a`
-      const h2 = await measure(
-        rival,
-        'h2load',
-        ['-n', '100000', '-c', '2', '-m', '100', '-t', '1', url],
-        /(\d+) succeeded/,
-      )
-      const h1 = await measure(rival, 'wrk', ['-t1', '-c64', `-d${seconds}`, url], /(\d+) requests in/)
-      const connect = [
-        's_time',
-        '-connect',
-        `127.0.0.1:${rival.port}`,
-        '-new',
-        '-time',
-        String(seconds),
-        '-tls1_3',
-      ]
-      const tls = await measure(rival, 'openssl', connect, /^(\d+) connections in \d+ real/m)
-      process.stdout.write(
-        `${rival.name}: HTTP/2 ${((h2.ms * 1000) / h2.done).toFixed(1)} µs, HTTPS ${((h1.ms * 1000) / h1.done).toFixed(1)} µs, ` +
-          `${Math.round(tls.done / (tls.ms / 1000))} handshakes a CPU second\n`,
-      )
-    }
+  const url = ({ port }: Rival) => `https://127.0.0.1:${port}/a`
+  const h2load = ['-D', String(seconds), '-c', '2', '-m', '100', '-t', '1']
+  const sTime = ['s_time', '-new', '-tls1_3', '-time', String(seconds), '-connect']
+  const work: readonly (readonly [name: string, measure: (rival: Rival) => number])[] = [
+    ['HTTP/2', (rival) => measure(rival, 'h2load', [...h2load, url(rival)], /(\d+) succeeded/)],
+    [
+      'HTTPS, HTTP/1.1',
+      (rival) => measure(rival, 'wrk', ['-t1', '-c64', `-d${seconds}`, url(rival)], /(\d+) requests in/),
+    ],
+    [
+      'handshake, TLS 1.3',
+      (rival) =>
+        measure(rival, 'openssl', [...sTime, `127.0.0.1:${rival.port}`], /^(\d+) connections in \d+ real/m),
+    ],
+  ]
+  const figures = work.map(() => rivals.map((): number[] => []))
+  // The first round makes everybody warm.
+  for (let round = 0; round <= rounds; round += 1)
+    for (const [of, [, cost]] of work.entries())
+      for (const [who, rival] of rivals.entries()) {
+        const us = cost(rival)
+        if (round > 0) figures[of]![who]!.push(us)
+      }
+  for (const [of, [name]] of work.entries()) {
+    const [theirs, ours] = figures[of] as [number[], number[]]
+    const ratios = ours.map((us, round) => us / theirs[round]!).toSorted((a, b) => a - b)
+    const median = ratios[ratios.length >> 1]!
+    process.stdout.write(
+      `${name.padEnd(20)} nginx ${Math.min(...theirs).toFixed(1)} µs  edge ${Math.min(...ours).toFixed(1)} µs  ` +
+        `ratio ${median.toFixed(2)}  (${ratios.map((ratio) => ratio.toFixed(2)).join(' ')})\n`,
+    )
   }
 } finally {
   nginx.stop()
