@@ -50,6 +50,7 @@ const summary: shapes.UnitSummary = {
 const site: shapes.SiteSummary = {
   name: 'a',
   hosts: ['a'],
+  paths: ['/*'],
   version: 3,
   from: 'file',
   at: 0,
@@ -101,7 +102,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
       list: noting('kvList', { keys: [{ name: 'a/b' }], complete: true }),
       change: noting('kvChange', Promise.resolve(1)),
     },
-    reach: noting('reach', { hosts: [], isolation: 'process' as const }),
+    reach: noting('reach', { hosts: [], paths: [], isolation: 'process' as const }),
     namespaceUsers: noting('namespaceUsers', []),
     sites: noting('sites', [site]),
     site: noting('site', site),
