@@ -253,6 +253,16 @@ const Control = v.strictObject({
   ),
   /** Names by which it may be called beside its address, as when a proxy stands before it. Checked where it listens on this machine alone. */
   hosts: v.optional(v.array(v.string()), []),
+  /** What one token may ask; more is 429. */
+  requests: v.optional(
+    v.strictObject({
+      /** Requests a second that it may go on with. */
+      perSecond: v.optional(count(), 100),
+      /** Requests at once, before that counts. */
+      burst: v.optional(count(), 1000),
+    }),
+    {},
+  ),
   /**
    * Keeps the type checker ready from the start on, which takes about 150 MB. Without, it starts with the first deploy, which takes a
    * second longer then: for small machines, and for nodes to which nobody deploys.
