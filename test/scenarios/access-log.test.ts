@@ -102,13 +102,13 @@ test('clients that leave and bytes that are no request have lines, and log units
   const node = await startNode(t, {
     config: { edge: { accessLog: 'access.log' }, sites: [{ origin: origin.url }] },
     units: {
+      left: `export default {
+        paths: ['/gone'],
+        log: (request, response, edge) => edge.kv.put('seen', 'with ' + response.status),
+      }`,
       seen: `export default {
-        paths: ['/gone', '/seen'],
-        content: async (request, edge) =>
-          request.path === '/seen' ? new Response(await edge.kv.get('seen')) : undefined,
-        async log(request, response, edge) {
-          if (request.path === '/gone') await edge.kv.put('seen', 'with ' + response.status)
-        },
+        paths: ['/seen'], kv: 'left',
+        content: async (request, edge) => new Response(await edge.kv.get('seen')),
       }`,
     },
   })
