@@ -161,7 +161,7 @@ test('a scrape of a node holds what the board and the alerts ask for, with the l
     response.end('hello')
   })
   const node = await startNode(t, {
-    config: { sites: [{ origin: origin.url, cache: {} }] },
+    config: { sites: [{ origin: { endpoints: [origin.url], circuitBreaker: {} }, cache: {} }] },
     units: { hello: 'export default { paths: ["/hi"], content: () => new Response("hi") }' },
   })
   for (const path of ['/hi', '/a', '/a']) assert.equal((await node.request(path)).status, 200)
