@@ -56,6 +56,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.array\(TrustedKey/, 'list of keys'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
+  [/^v\.pipe\(\s*v\.array\(Path,/, 'list of paths'],
   [/^v\.array\(FetchSite/, 'list of hosts, with or without a port'],
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
   [/^v\.array\(network\(\)/, 'list of addresses and prefixes'],

@@ -196,6 +196,13 @@ export const ERROR_CODES = {
     429,
     true,
   ),
+  'too-many-requests': row(
+    'the token asked more than one may',
+    'wait as long as `Retry-After` says; `control.requests` says how much that is',
+    'client',
+    429,
+    true,
+  ),
   'host-unknown': row(
     'the control plane is not called so',
     'use its address, or name the host in `control.hosts`',

@@ -7,11 +7,16 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeError } from '../base/errors.ts'
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts'
 import type { ProblemDetails } from '../control/shapes.ts'
 import { type Arguments, UsageError } from './arguments.ts'
 import type { Terminal } from './command.ts'
+
+/** Where a token asks too much: how often it is tried, and how long it is waited for at most. */
+const TRIES_MAX = 5
+const WAIT_MAX_SECONDS = 10
 
 const DEFAULT_URL = 'http://127.0.0.1:8081'
 
@@ -60,25 +65,36 @@ export class ControlClient {
 
   /** The JSON of a success. Whatever else comes is thrown as an `EdgeError`. */
   async call(method: string, path: string, options: CallOptions = {}): Promise<unknown> {
-    const response = await this.#send(method, path, options)
-    const text = await readText(response)
-    if (isSuccess(response)) return text === '' ? undefined : this.#parse(text)
-    throw this.#refusal(response, text)
+    const text = await readText(await this.#answer(method, path, options))
+    return text === '' ? undefined : this.#parse(text)
   }
 
   /** The body of a success, as it is. */
   async bytes(method: string, path: string, options: CallOptions = {}): Promise<Buffer> {
-    const response = await this.#send(method, path, options)
-    const bytes = await readAll(response)
-    if (isSuccess(response)) return bytes
-    throw this.#refusal(response, bytes.toString())
+    return readAll(await this.#answer(method, path, options))
   }
 
   /** The body of a success as it comes: for events. Ends when the control plane does, or `signal` aborts. */
-  async stream(path: string, query: CallOptions['query'], signal: AbortSignal): Promise<IncomingMessage> {
-    const response = await this.#send('GET', path, query === undefined ? {} : { query }, signal)
-    if (isSuccess(response)) return response
-    throw this.#refusal(response, await readText(response))
+  stream(path: string, query: CallOptions['query'], signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#answer('GET', path, query === undefined ? {} : { query }, signal)
+  }
+
+  /** The head of a success. Whoever asks too much waits as long as it is told to, some times. */
+  async #answer(
+    method: string,
+    path: string,
+    options: CallOptions,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
+    for (let tries = 1; ; tries += 1) {
+      const response = await this.#send(method, path, options, signal)
+      if (isSuccess(response)) return response
+      const refusal = this.#refusal(response, await readText(response))
+      const seconds = Number(response.headers['retry-after'])
+      const isToWait = refusal.code === 'too-many-requests' && seconds <= WAIT_MAX_SECONDS
+      if (!isToWait || tries === TRIES_MAX) throw refusal
+      await sleep(seconds * 1000, undefined, { signal })
+    }
   }
 
   #send(

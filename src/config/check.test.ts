@@ -17,7 +17,7 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     'a misspelt key is named once, with the nearest known one and the list of known ones',
     { sites: [{ orgin: ORIGIN }] },
     [
-      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `origin`, `static`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`, `compress`)',
+      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `paths`, `origin`, `static`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`, `compress`)',
     ],
   ],
   [
@@ -178,6 +178,38 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
       ],
     },
     ['sites[1].hosts[0]: the host "a.example" stands at sites[0].hosts[0] already'],
+  ],
+  [
+    'a path that two sites of a host claim is refused, however it is written',
+    {
+      sites: [
+        { name: 'a', hosts: ['a.example', 'b.example'], paths: ['/x', '/api/*'], origin: ORIGIN },
+        { name: 'b', hosts: ['b.example'], paths: ['/%61pi//*'], origin: ORIGIN },
+        { name: 'c', hosts: ['c.example'], paths: ['/api/*'], origin: ORIGIN },
+      ],
+    },
+    ['sites[1].paths[0]: the host "b.example" with the path "/api/*" stands at sites[0].paths[1] already'],
+  ],
+  [
+    'all paths are claimed by a site without any, and by one that says so',
+    { sites: [{ origin: ORIGIN }, { name: 'b', paths: ['/x', '/*'], origin: ORIGIN }] },
+    ['sites[1].paths[1]: the host "*" stands at sites[0].hosts[0] already'],
+  ],
+  [
+    'a path that is none is refused',
+    { sites: [{ name: 'a', paths: ['hls', '/a*b', '/x?y', '/é', 1], origin: ORIGIN }] },
+    [
+      'sites[0].paths[0]: expected a path that starts with "/", got "hls"',
+      'sites[0].paths[1]: expected "*" at the end alone, got "/a*b"',
+      'sites[0].paths[2]: expected a path without a query or fragment, got "/x?y"',
+      'sites[0].paths[3]: expected a path as it is sent, percent-encoded, got "/é"',
+      'sites[0].paths[4]: expected a path such as "/live.m3u8" or "/hls/*", got 1',
+    ],
+  ],
+  [
+    'a site that has a part of its hosts alone needs a name',
+    { sites: [{ hosts: ['a.example'], paths: ['/x'], origin: ORIGIN }] },
+    [/^sites\[0\]\.name: missing; a site with `paths` needs a name/],
   ],
   [
     'a site that is not an object is refused',

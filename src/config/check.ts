@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
 import { isCertifiable } from './acme.ts'
 import { type Config, ConfigSchema, type SiteConfig } from './schema.ts'
+import { claimKey, claimsOf, claimText } from './site-claims.ts'
 import { siteName } from './site-name.ts'
 
 export interface Problem {
@@ -30,9 +31,9 @@ export function checkConfig(input: unknown): CheckResult {
   for (const issue of checked.issues ?? []) {
     problems.push(...describeIssue(issue, []).filter(({ path }) => !isMeantBySome(path, unknown)))
   }
-  problems.push(...sitesWithoutSource(input).filter(({ path }) => !isMeantBySome(path, unknown)))
+  problems.push(...sitesLackingKeys(input).filter(({ path }) => !isMeantBySome(path, unknown)))
   if (checked.success && problems.length === 0)
-    problems.push(...hostsClaimedTwice(checked.output), ...listenersThatCannotBe(checked.output))
+    problems.push(...claimedTwice(checked.output), ...listenersThatCannotBe(checked.output))
   if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
   return { kind: 'config', config: checked.output }
 }
@@ -171,43 +172,53 @@ function pathText(path: Path): string {
   return text
 }
 
-/** A site is answered for by one of two: an origin, or files. Looked at as it is written, to tell it with all else. */
-function sitesWithoutSource(input: unknown): Problem[] {
+/**
+ * A site is answered for by one of two: an origin, or files; and where it has a part of its hosts alone, it is not called by one of them.
+ * Looked at as it is written, to tell it with all else.
+ */
+function sitesLackingKeys(input: unknown): Problem[] {
   const sites = isRecord(input) && Array.isArray(input['sites']) ? (input['sites'] as unknown[]) : []
   return sites.flatMap((site, index) => {
     if (!isRecord(site)) return []
-    const count = ['origin', 'static'].filter((key) => site[key] !== undefined).length
-    if (count === 1) return []
-    const path = pathText(['sites', index, 'origin'])
-    if (count === 2) return [{ path, message: 'stands beside `static`; a site has one of them' }]
-    const expected = 'expected "http://HOST:PORT", or an object with `endpoints`'
-    return [{ path, message: `missing; ${expected}; or \`static\` with a folder of files` }]
+    return [...withoutSource(site, index), ...withoutName(site, index)]
   })
 }
 
-/** Which of two sites answers for a host must not depend on their order. */
-function hostsClaimedTwice(config: Config): Problem[] {
+function withoutSource(site: Record<string, unknown>, index: number): Problem[] {
+  const count = ['origin', 'static'].filter((key) => site[key] !== undefined).length
+  if (count === 1) return []
+  const path = pathText(['sites', index, 'origin'])
+  if (count === 2) return [{ path, message: 'stands beside `static`; a site has one of them' }]
+  const expected = 'expected "http://HOST:PORT", or an object with `endpoints`'
+  return [{ path, message: `missing; ${expected}; or \`static\` with a folder of files` }]
+}
+
+function withoutName({ name, paths }: Record<string, unknown>, index: number): Problem[] {
+  if (paths === undefined || name !== undefined) return []
+  const message = 'missing; a site with `paths` needs a name such as "tv-api", as others may have its hosts'
+  return [{ path: pathText(['sites', index, 'name']), message }]
+}
+
+/** Which of two sites answers for a request must not depend on their order. */
+function claimedTwice(config: Config): Problem[] {
   const owner = new Map<string, string>()
   const named = new Map<string, string>()
-  const problems: Problem[] = []
-  for (const [site, { hosts, name }] of config.sites.entries()) {
-    const called = siteName({ hosts, name })
+  return config.sites.flatMap((site, index) => {
+    const at = pathText(['sites', index])
+    const twice = claimsOf(site).flatMap((claim) => {
+      const before = owner.get(claimKey(claim))
+      if (before === undefined) owner.set(claimKey(claim), `${at}.${claim.at}`)
+      return before === undefined
+        ? []
+        : [{ path: `${at}.${claim.at}`, message: `${claimText(claim)} stands at ${before} already` }]
+    })
+    const called = siteName(site)
     const other = named.get(called)
-    if (other === undefined) named.set(called, pathText(['sites', site]))
-    // Where the name is that of a host, the host is told below.
-    else if (name !== undefined || !owner.has(called))
-      problems.push({
-        path: pathText(['sites', site, 'name']),
-        message: `${other} is called "${called}" already`,
-      })
-    for (const [index, host] of hosts.entries()) {
-      const path = pathText(['sites', site, 'hosts', index])
-      const before = owner.get(host)
-      if (before === undefined) owner.set(host, path)
-      else problems.push({ path, message: `the host "${host}" stands at ${before} already` })
-    }
-  }
-  return problems
+    if (other === undefined) named.set(called, at)
+    // Where the name is that of a host, the host was told.
+    if (other === undefined || (site.name === undefined && twice.length > 0)) return twice
+    return [{ path: `${at}.name`, message: `${other} is called "${called}" already` }, ...twice]
+  })
 }
 
 /** What each key allows alone, and together makes no sense. */

@@ -26,6 +26,7 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'edge.debugToken',
   'edge.accessLog',
   'control.hosts',
+  'control.requests',
   'control.units',
 ])
 

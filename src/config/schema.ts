@@ -5,10 +5,12 @@
  */
 import { hostname } from 'node:os'
 import * as v from 'valibot'
+import { pathPattern } from '../base/path-pattern.ts'
 import { AccessLogs } from './access-log-schema.ts'
 import { Acme } from './acme.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
+import { plainHost } from './site-claims.ts'
 import { Static } from './static-schema.ts'
 import { Compress } from './compression.ts'
 import { Telemetry } from './telemetry-schema.ts'
@@ -21,26 +23,51 @@ const Host = v.pipe(
   v.string(HOST_EXPECTED),
   v.regex(/^(?:\*|(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])$/, HOST_EXPECTED),
   // As requests have it: `example.org.` is `example.org`.
-  v.transform((host) => host.toLowerCase().replace(/(?<=.)\.$/, '')),
+  v.transform(plainHost),
+)
+
+const problemOfPath = (path: string): string | undefined => {
+  const result = pathPattern(path)
+  return 'problem' in result ? result.problem : undefined
+}
+
+const Path = v.pipe(
+  v.string('expected a path such as "/live.m3u8" or "/hls/*"'),
+  v.check(
+    (path) => problemOfPath(path) === undefined,
+    ({ input }) => problemOfPath(input)!,
+  ),
 )
 
 const SITE_NAME_EXPECTED = 'expected a name such as "tv" or "tv.example.com", at most 253 characters'
 
 const Site = v.strictObject({
-  /** How the site is called in commands, metrics and logs; the first of its hosts where none is given. */
+  /** How the site is called in commands, metrics and logs; the first of its hosts where none is given. A site with `paths` needs one. */
   name: v.optional(
     v.pipe(
       v.string(SITE_NAME_EXPECTED),
       v.regex(/^[A-Za-z0-9*[_][A-Za-z0-9._:*\]-]{0,252}$/, SITE_NAME_EXPECTED),
     ),
   ),
-  /** Names, `*.example.com` for all names below one, or `*` for the rest. A host belongs to one site. */
+  /** Names, `*.example.com` for all names below one, or `*` for the rest. Sites with the same host differ in `paths`. */
   hosts: v.optional(
     v.pipe(
       v.array(Host, 'expected a list such as ["tv.example.com"]'),
       v.minLength(1, 'expected at least one host'),
     ),
     ['*'],
+  ),
+  /**
+   * Paths of these hosts that the site answers for, as units name them: exact (`/live.m3u8`), or all that start so (`/hls/*`). The closest host
+   * counts first, then the exact path, then the longest start.
+   */
+  paths: v.optional(
+    v.pipe(
+      v.array(Path, 'expected a list such as ["/hls/*"]'),
+      v.minLength(1, 'expected at least one path'),
+      v.maxLength(1000, 'expected at most 1000 paths'),
+    ),
+    ['/*'],
   ),
   /** What stands behind the site. Each site has an `origin` or is `static`. */
   origin: v.optional(Origin),
@@ -226,6 +253,16 @@ const Control = v.strictObject({
   ),
   /** Names by which it may be called beside its address, as when a proxy stands before it. Checked where it listens on this machine alone. */
   hosts: v.optional(v.array(v.string()), []),
+  /** What one token may ask; more is 429. */
+  requests: v.optional(
+    v.strictObject({
+      /** Requests a second that it may go on with. */
+      perSecond: v.optional(count(), 100),
+      /** Requests at once, before that counts. */
+      burst: v.optional(count(), 1000),
+    }),
+    {},
+  ),
   /**
    * Keeps the type checker ready from the start on, which takes about 150 MB. Without, it starts with the first deploy, which takes a
    * second longer then: for small machines, and for nodes to which nobody deploys.

@@ -1,3 +1,5 @@
+import { plainHost } from './site-claims.ts'
+
 /** How a site is called: by its name, else by the first of its hosts. */
 export const siteName = ({
   name,
@@ -5,4 +7,4 @@ export const siteName = ({
 }: {
   readonly name?: string | undefined
   readonly hosts?: readonly string[] | undefined
-}): string => name ?? hosts?.[0]?.toLowerCase().replace(/(?<=.)\.$/, '') ?? '*'
+}): string => name ?? plainHost(hosts?.[0] ?? '*')

@@ -1,6 +1,8 @@
 /** Where telemetry goes, by configuration and environment. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { readAuthorities } from '../tls/certificate.ts'
 import { checkConfig } from './check.ts'
 import { telemetrySettings, type Environment } from './telemetry.ts'
 
@@ -9,7 +11,7 @@ const IDENTITY = { name: 'gru1', host: 'machine', version: '1.2.3' }
 function settings(otlp: unknown, environment: Environment = {}, edge: object = {}) {
   const checked = checkConfig({ edge, telemetry: otlp === undefined ? {} : { otlp } })
   if (checked.kind === 'problems') throw new Error(JSON.stringify(checked.problems))
-  return telemetrySettings(checked.config, environment, IDENTITY)
+  return telemetrySettings(checked.config, environment, IDENTITY, readAuthorities)
 }
 
 test('nothing is sent unless somebody asks for it', () => {
@@ -121,4 +123,28 @@ test('what cannot be understood is an error that names it, and shows no secret',
     'telemetry.otlp.traces.sampel',
   ])
   assert.ok(!JSON.stringify(problems).includes('very-secret'))
+})
+
+test('authorities that cannot be used are an error that names the file, and who named it', () => {
+  const missing = 'no-such-folder/ca.pem'
+  const none = fileURLToPath(import.meta.url)
+  const OTEL_EXPORTER_OTLP_ENDPOINT = 'https://a'
+  const asked = (otlp: unknown, environment: Environment, message: RegExp) =>
+    assert.throws(() => settings(otlp, environment), { code: 'certificate-invalid', message })
+  asked(
+    { ca: missing },
+    {},
+    /^telemetry\.otlp\.ca: the certificate no-such-folder\/ca\.pem cannot be read: there is no such file$/,
+  )
+  asked({ ca: none }, {}, /^telemetry\.otlp\.ca: .*telemetry\.test\.ts holds no certificate in PEM$/)
+  asked(
+    undefined,
+    { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_CERTIFICATE: none },
+    /^the variable OTEL_EXPORTER_OTLP_CERTIFICATE of the environment: .* holds no certificate in PEM$/,
+  )
+  asked(
+    {},
+    { OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: missing },
+    /^the variable OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE of the environment: the certificate .* cannot be read/,
+  )
 })

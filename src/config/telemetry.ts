@@ -5,7 +5,6 @@
  * A variable of one signal (`OTEL_EXPORTER_OTLP_TRACES_…`) goes before the one of all. An empty one counts as not set. One that cannot be
  * understood is an error: what was meant is not known, and silence would look like health.
  */
-import { readFileSync } from 'node:fs'
 import { EdgeError } from '../base/errors.ts'
 import {
   isCollectorUrl,
@@ -34,7 +33,7 @@ export interface NodeIdentity {
 
 /**
  * Undefined where nothing is to be sent. The result has the shape of `contract/telemetry.ts`. Throws `EdgeError` for what cannot be
- * understood, without the values of headers.
+ * understood, without the values of headers. `readAuthorities` gives the text of a PEM file, and throws where it holds no certificate.
  */
 export function telemetrySettings(
   config: {
@@ -43,6 +42,7 @@ export function telemetrySettings(
   },
   environment: Environment,
   identity: NodeIdentity,
+  readAuthorities: ReadFile,
 ) {
   const given = config.telemetry.otlp
   const variables = new Variables(environment)
@@ -62,7 +62,7 @@ export function telemetrySettings(
       traces === false || isOff('traces')
         ? undefined
         : {
-            collector: collectorOf('traces', otlp, traces.endpoint, variables),
+            collector: collectorOf('traces', otlp, traces.endpoint, variables, readAuthorities),
             sample: traces.sample ?? config.edge.trace?.sample ?? variables.sample() ?? 1,
             query: traces.query,
           },
@@ -70,7 +70,7 @@ export function telemetrySettings(
       metrics === false || isOff('metrics')
         ? undefined
         : {
-            collector: collectorOf('metrics', otlp, metrics.endpoint, variables),
+            collector: collectorOf('metrics', otlp, metrics.endpoint, variables, readAuthorities),
             everyMs: Math.min(
               TIMER_MAX_MS,
               Math.max(
@@ -84,9 +84,16 @@ export function telemetrySettings(
 
 const NOTHING_SAID: OtlpConfig = { traces: { query: false }, metrics: {}, resource: {} }
 
-function collectorOf(signal: Signal, otlp: OtlpConfig, endpoint: string | undefined, variables: Variables) {
+type ReadFile = (file: string) => string
+
+function collectorOf(
+  signal: Signal,
+  otlp: OtlpConfig,
+  endpoint: string | undefined,
+  variables: Variables,
+  readAuthorities: ReadFile,
+) {
   const own = (name: string) => variables.ofSignal(signal, name)
-  const caPath = otlp.ca ?? own('CERTIFICATE')?.value
   return {
     url: urlOf(signal, otlp, endpoint, variables),
     headers: otlp.headers ?? headersIn(own('HEADERS')),
@@ -94,7 +101,23 @@ function collectorOf(signal: Signal, otlp: OtlpConfig, endpoint: string | undefi
       otlp.protocol ?? oneOf(own('PROTOCOL'), ['http/protobuf', 'http/json'] as const) ?? 'http/protobuf',
     compression: otlp.compression ?? oneOf(own('COMPRESSION'), ['gzip', 'none'] as const) ?? 'gzip',
     timeoutMs: Math.min(TIMER_MAX_MS, otlp.timeout ?? millisecondsOf(own('TIMEOUT')) ?? DEFAULT_TIMEOUT_MS),
-    ca: caPath === undefined ? undefined : readCa(caPath),
+    ca: authoritiesOf(otlp, own('CERTIFICATE'), readAuthorities),
+  }
+}
+
+/** Whoever named the file is told what is wrong with it. */
+function authoritiesOf(
+  { ca }: OtlpConfig,
+  variable: Variable | undefined,
+  read: ReadFile,
+): string | undefined {
+  const file = ca ?? variable?.value
+  if (file === undefined) return undefined
+  try {
+    return read(file)
+  } catch (error) {
+    const place = ca === undefined ? placeOf(variable!) : 'telemetry.otlp.ca'
+    throw new EdgeError('certificate-invalid', `${place}: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -163,8 +186,10 @@ class Variables {
   }
 }
 
+const placeOf = ({ name }: Variable): string => `the variable ${name} of the environment`
+
 function fail(variable: Variable, expected: string): never {
-  throw new EdgeError('config-invalid', `the variable ${variable.name} of the environment: ${expected}`)
+  throw new EdgeError('config-invalid', `${placeOf(variable)}: ${expected}`)
 }
 
 function checkedUrl(variable: Variable): string {
@@ -238,13 +263,5 @@ function resourceOf(otlp: OtlpConfig, variables: Variables, identity: NodeIdenti
     ...pairs,
     ...(name !== undefined && { 'service.name': name.value }),
     ...otlp.resource,
-  }
-}
-
-function readCa(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new EdgeError('config-invalid', `telemetry.otlp.ca: ${path} cannot be read`, { cause: error })
   }
 }

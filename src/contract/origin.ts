@@ -15,6 +15,8 @@ export interface OriginRequest {
   readonly headers: HeaderList
   /** What follows: nothing, a body of that many bytes, or one of unknown length (sent chunked). */
   readonly body: 'none' | 'chunked' | number
+  /** The body is at hand, and written at once: nobody has to be waited for. */
+  readonly isWhole?: boolean | undefined
   /** Protocols to switch to, as in the field `Upgrade`: then the answer may be 101, and what follows are raw bytes in both directions. */
   readonly upgrade?: string | undefined
   /** Who asks; `consistent-hash` may go by it. */
@@ -92,8 +94,8 @@ export interface EndpointState {
   readonly weight: number
   /** What of the weight counts now: less while it starts slowly. */
   readonly share: number
-  /** The bound that keeps it from one more request now. */
-  readonly full?: 'connections' | 'pending' | 'requests'
+  /** The bound that keeps it from one more request now; `uploads`: from one whose body is still to come. */
+  readonly full?: 'connections' | 'pending' | 'requests' | 'uploads'
   readonly backup: boolean
   /** Requests under way. */
   readonly active: number

@@ -67,7 +67,7 @@ export interface Sample {
 export interface Manifest {
   /** Hosts of the request: exact (`tv.example.com`), a subdomain wildcard (`*.example.com`), or `*`. Empty: all. */
   readonly hosts: readonly string[]
-  /** Paths: exact, or a prefix that ends in `*`. Empty: all. Compared decoded: see `unit/match-path.ts`. */
+  /** Paths: exact, or a prefix that ends in `*`. Empty: all. Compared decoded: see `base/path-pattern.ts`. */
   readonly paths: readonly string[]
   /** Methods in upper case; `GET` stands for `HEAD` too. Empty: all. */
   readonly methods: readonly string[]

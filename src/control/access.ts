@@ -2,15 +2,18 @@
  * Who may call what: the token of a request becomes an identity, and its role is held against the route's. What was changed, and what was
  * refused, goes into the audit log.
  */
+import type { ErrorCode } from '../base/error-codes.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { AuditLog } from '../store/audit.ts'
 import type { Route } from './routes.ts'
 import type { Throttle } from './throttle.ts'
+import type { TokenRate } from './token-rate.ts'
 import { hasRole, type Identity, type TokenBook } from './tokens.ts'
 
 export interface Access {
   readonly tokens: TokenBook
   readonly throttle: Throttle
+  readonly rate: TokenRate
   readonly audit: AuditLog
   /** The last position of the store. */
   position(): number
@@ -26,12 +29,12 @@ export interface Caller {
 /** Who calls a route that is open, or that this machine may call without a token. */
 const NOBODY: Identity = { id: '', name: '', role: 'read', sites: undefined }
 
-/** A wrong token was slowed down. */
+/** Somebody has to wait: who sends wrong tokens, or too many requests. */
 export class Throttled extends EdgeError {
   readonly retryAfterSeconds: number
 
-  constructor(waitMs: number) {
-    super('too-many-attempts', 'wrong tokens came from this address: none is looked at for a while')
+  constructor(code: ErrorCode, message: string, waitMs: number) {
+    super(code, message)
     this.retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000))
   }
 }
@@ -48,7 +51,10 @@ export function admit(access: Access, route: Route, { header, address }: Caller)
     })
   }
   const waitMs = access.throttle.waitMs(address, given)
-  if (waitMs > 0) throw new Throttled(waitMs)
+  if (waitMs > 0) {
+    const message = 'wrong tokens came from this address: none is looked at for a while'
+    throw new Throttled('too-many-attempts', message, waitMs)
+  }
   const who = access.tokens.identify(given)
   if (typeof who === 'string') {
     access.throttle.wrong(address)
@@ -66,6 +72,10 @@ export function admit(access: Access, route: Route, { header, address }: Caller)
     throw error
   }
   access.throttle.right(address, given)
+  // Not written down: it would fill the audit log with what did not happen.
+  const overMs = access.rate.take(who.id)
+  if (overMs > 0)
+    throw new Throttled('too-many-requests', `the token ${who.name} sends more requests than it may`, overMs)
   const refusal = refusalOf(route, who, needed)
   if (refusal === undefined) return who
   note(access, route, who, address, '', refusal)

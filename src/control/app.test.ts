@@ -13,6 +13,7 @@ import { NewTokenBody } from './access-shapes.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as shapes from './shapes.ts'
 import { Throttle } from './throttle.ts'
+import { TokenRate } from './token-rate.ts'
 import { ROOT, TokenBook } from './tokens.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'orla-app-'))
@@ -50,6 +51,7 @@ const summary: shapes.UnitSummary = {
 const site: shapes.SiteSummary = {
   name: 'a',
   hosts: ['a'],
+  paths: ['/*'],
   version: 3,
   from: 'file',
   at: 0,
@@ -68,7 +70,7 @@ const siteChange: shapes.SiteChange = {
 const position = { log: 'l', id: 0, hash: '' }
 
 /** Answers as a node would; `asked` holds what the API asked it. */
-function stand(overrides: Partial<ControlledNode> = {}) {
+function stand(overrides: Partial<ControlledNode> = {}, limits = { burst: Infinity, perSecond: 1 }) {
   const asked: unknown[][] = []
   const mistakes: EdgeError[] = []
   const noting =
@@ -101,7 +103,7 @@ function stand(overrides: Partial<ControlledNode> = {}) {
       list: noting('kvList', { keys: [{ name: 'a/b' }], complete: true }),
       change: noting('kvChange', Promise.resolve(1)),
     },
-    reach: noting('reach', { hosts: [], isolation: 'process' as const }),
+    reach: noting('reach', { hosts: [], paths: [], isolation: 'process' as const }),
     namespaceUsers: noting('namespaceUsers', []),
     sites: noting('sites', [site]),
     site: noting('site', site),
@@ -141,6 +143,10 @@ function stand(overrides: Partial<ControlledNode> = {}) {
       tokens,
       // Nobody has to wait here.
       throttle: new Throttle(() => (hours += 3_600_000)),
+      rate: new TokenRate(
+        () => 0,
+        () => limits,
+      ),
       audit: store.audit,
       position: () => 0,
     },
@@ -303,6 +309,19 @@ test('a name that cannot be one is refused in words', async () => {
     assert.match(details.detail, /cannot be the name of a unit/)
   }
   assert.equal((await call('GET', `/v1/units/${'a'.repeat(63)}`)).status, 200)
+})
+
+test('a token that asks more than it may has to wait, and others do not', async () => {
+  const { call, problem, asked } = stand({}, { burst: 3, perSecond: 0.1 })
+  for (let n = 0; n < 3; n += 1) assert.equal((await call('GET', '/v1/sites')).status, 200)
+  const refused = await call('DELETE', '/v1/sites/a')
+  assert.equal(refused.headers.get('retry-after'), '10')
+  const details = await problem(refused)
+  assert.deepEqual([details.status, details.code], [429, 'too-many-requests'])
+  assert.match(details.detail, /^the token root sends more requests than it may$/)
+  assert.equal(asked.length, 3)
+  // Those who need no token.
+  assert.equal((await call('GET', '/healthz', undefined, {})).status, 200)
 })
 
 test('an unknown path is 404, an unknown method 405 with those that are known', async () => {

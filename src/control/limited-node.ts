@@ -7,7 +7,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import type { KvStoreName } from '../contract/kv.ts'
-import { outside } from '../site/scope.ts'
+import { outside, type Reach } from '../site/scope.ts'
 import type { ChangeGuard, ChangeOptions, ControlledNode, UnitReach } from './node.ts'
 import { hasRole, type Identity } from './tokens.ts'
 
@@ -28,17 +28,18 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
   if (isAdmin && !who.sites) return node
   const { sites: mine } = who
 
-  const outsideOf = (hosts: readonly string[]) => mine && outside(hosts, mine, node.sites())
+  const outsideOf = (reach: Reach) => mine && outside(reach, mine, node.sites())
   const forbid = (what: string, hint?: string): never => {
     throw new EdgeError('forbidden', `the token ${who.name} ${what}`, hint === undefined ? {} : { hint })
   }
-  const within = (name: string, { hosts, kv }: UnitReach) => {
-    const host = outsideOf(hosts)
-    if (host !== undefined) {
+  const within = (name: string, reach: UnitReach) => {
+    const { hosts, kv } = reach
+    const place = outsideOf(reach)
+    if (place !== undefined) {
       const all = hosts.length === 0 ? ', as a unit without `hosts` does' : ''
       forbid(
-        `is limited to ${mine!.join(', ')}, and ${name} would reach \`${host}\`${all}`,
-        'name hosts of these sites in the field `hosts`',
+        `is limited to ${mine!.join(', ')}, and ${name} would reach \`${place}\`${all}`,
+        'name hosts of these sites in the field `hosts`, and their paths in `paths` where they have some',
       )
     }
     if (mine && kv !== undefined && kv !== name)
@@ -47,7 +48,7 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
 
   /** A new unit has data of its name from its first request on: it must not be that of others, nor what a removed one left. */
   const ownsData = (name: string) => {
-    const other = node.namespaceUsers(name).find(({ hosts }) => outsideOf(hosts) !== undefined)
+    const other = node.namespaceUsers(name).find((reach) => outsideOf(reach) !== undefined)
     if (other) forbid(`is limited to ${mine!.join(', ')}, and ${name} would share the data of ${other.name}`)
     const isUsed = (store: KvStoreName) =>
       node.kv.namespaces(store).some(({ namespace, keys }) => namespace === name && keys > 0)
@@ -80,8 +81,10 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       if (mine && (!mine.includes(name) || before === undefined))
         forbid(`is limited to ${mine.join(', ')}: it may not change the site ${name}`)
       if (after === undefined) return
-      const host = outsideOf((after['hosts'] as readonly string[] | undefined) ?? ['*'])
-      if (host !== undefined) forbid(`is limited to ${mine!.join(', ')}, and the site would take \`${host}\``)
+      const { hosts = [], paths = [] } = after as Partial<Reach>
+      const place = outsideOf({ hosts, paths })
+      if (place !== undefined)
+        forbid(`is limited to ${mine!.join(', ')}, and the site would take \`${place}\``)
       const had = new Set(filesOf(before))
       const added = isAdmin ? undefined : filesOf(after).find((file) => !had.has(file))
       if (added !== undefined)
@@ -94,7 +97,7 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
   const guarded = (options: ChangeOptions): ChangeOptions => ({ ...options, guard })
   const sees = (unit: string) => {
     const reach = mine && node.reach(unit)
-    return !mine || (reach !== undefined && outsideOf(reach.hosts) === undefined)
+    return !mine || (reach !== undefined && outsideOf(reach) === undefined)
   }
   const look = (unit: string) => {
     const reach = mine && node.reach(unit)

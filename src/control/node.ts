@@ -3,6 +3,7 @@
  *
  * Whatever cannot be done is thrown as an `EdgeError`; `Refused` and `NotFinished` carry more than a sentence.
  */
+import type { Reach } from '../site/scope.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
@@ -36,7 +37,7 @@ export interface ChangeOptions {
 }
 
 /** What of a unit says how far it reaches. */
-export type UnitReach = Pick<Manifest, 'hosts' | 'isolation' | 'kv'>
+export type UnitReach = Pick<Manifest, 'hosts' | 'paths' | 'isolation' | 'kv'>
 
 export interface ChangeGuard {
   unit(name: string, reach: UnitReach): void
@@ -145,7 +146,7 @@ export interface ControlledNode {
   /** Of the live version; undefined where there is no such unit. */
   reach(unit: string): UnitReach | undefined
   /** The other units that name this namespace in their field `kv`. */
-  namespaceUsers(namespace: string): readonly { readonly name: string; readonly hosts: readonly string[] }[]
+  namespaceUsers(namespace: string): readonly (Reach & { readonly name: string })[]
   units(): Promise<readonly UnitSummary[]>
   unit(name: string): Promise<UnitDetail>
   edges(): readonly EdgeStatus[]

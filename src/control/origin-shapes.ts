@@ -18,7 +18,7 @@ export const EndpointShape = v.strictObject({
   share: number(),
   backup: v.boolean('expected true or false'),
   /** The bound that keeps a worker from sending it one more request now. */
-  full: v.optional(v.picklist(['connections', 'pending', 'requests'])),
+  full: v.optional(v.picklist(['connections', 'pending', 'requests', 'uploads'])),
   /** Requests under way. */
   active: number(),
   connections: number(),

@@ -94,6 +94,8 @@ export type ChangeTimings = ChangeResult['timings']
 export const SiteShape = v.strictObject({
   name: text(),
   hosts: v.array(text()),
+  /** `/*` for all. */
+  paths: v.array(text()),
   /** The position of its last change, also its `ETag`. */
   version: count(),
   /** The configuration file, or the command and the API. */

@@ -118,9 +118,9 @@ export const SITE_ROUTES: readonly Route[] = [
   },
 ]
 
-/** The name in the path counts; where the hosts give the same one, the site need not say it. */
+/** The name in the path counts; where the hosts give the same one, and are all its own, the site need not say it. */
 function withName(site: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, unknown>> {
-  const { name: given, hosts } = site
+  const { name: given, hosts, paths } = site
   if (given !== undefined && given !== name) {
     throw new EdgeError(
       'request-invalid',
@@ -128,6 +128,7 @@ function withName(site: Readonly<Record<string, unknown>>, name: string): Readon
     )
   }
   if (given !== undefined) return site
+  if (paths !== undefined) return { name, ...(hosts === undefined && { hosts: [name] }), ...site }
   if (hosts === undefined) return { hosts: [name], ...site }
   return Array.isArray(hosts) && hosts[0] === name ? site : { name, ...site }
 }

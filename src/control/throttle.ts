@@ -5,24 +5,17 @@
  * Nobody else is locked out: other addresses have budgets of their own, and a token that was right from this address before goes on, or a
  * broken script would take the operator beside it off the air. Of IPv6 a /64 counts as one address: that is what one customer is given.
  */
+import { Budget, type Pace } from './budget.ts'
 import { digest } from './tokens.ts'
 
-/** Wrong tokens that an address may send at once. */
-const ATTEMPTS = 10
-/** After these, one in so many milliseconds. */
-const EVERY_MS = 6_000
+/** Wrong tokens that an address may send. */
+const ATTEMPTS: Pace = { most: 10, everyMs: 6_000 }
 /** Addresses that are remembered; those quiet for longest are forgotten first. */
 const ADDRESSES_MAX = 10_000
 const KNOWN_MAX = 10_000
 
-/** Wrong tokens that are written down at once, of all addresses together; after these, one in so many milliseconds: a few MB a day at most. */
-const NOTES = 100
-const NOTE_EVERY_MS = 10_000
-
-interface Budget {
-  left: number
-  at: number
-}
+/** Wrong tokens that are written down, of all addresses together: a few MB a day at most. */
+const NOTES: Pace = { most: 100, everyMs: 10_000 }
 
 export class Throttle {
   readonly #now: () => number
@@ -34,22 +27,20 @@ export class Throttle {
   /** `now` in milliseconds, monotonic. */
   constructor(now: () => number) {
     this.#now = now
-    this.#notes = { left: NOTES, at: now() }
+    this.#notes = new Budget(now(), NOTES)
   }
 
   /** Milliseconds that a token from this address has to wait before it is looked at; 0: none. */
   waitMs(address: string, token: string): number {
     const budget = this.#budgets.get(prefixOf(address))
     if (budget === undefined || this.#known.has(pairOf(address, token))) return 0
-    this.#refill(budget, ATTEMPTS, EVERY_MS)
-    return budget.left >= 1 ? 0 : Math.ceil((1 - budget.left) * EVERY_MS)
+    return budget.waitMs(this.#now(), ATTEMPTS)
   }
 
   wrong(address: string): void {
     const key = prefixOf(address)
-    const budget = this.#budgets.get(key) ?? { left: ATTEMPTS, at: this.#now() }
-    this.#refill(budget, ATTEMPTS, EVERY_MS)
-    budget.left = Math.max(0, budget.left - 1)
+    const budget = this.#budgets.get(key) ?? new Budget(this.#now(), ATTEMPTS)
+    budget.take(this.#now(), ATTEMPTS)
     this.#budgets.delete(key)
     this.#budgets.set(key, budget)
     if (this.#budgets.size > ADDRESSES_MAX) this.#budgets.delete(first(this.#budgets.keys())!)
@@ -60,13 +51,10 @@ export class Throttle {
    * were left out since the last that was.
    */
   takeNote(): number | undefined {
-    const notes = this.#notes
-    this.#refill(notes, NOTES, NOTE_EVERY_MS)
-    if (notes.left < 1) {
+    if (!this.#notes.take(this.#now(), NOTES)) {
       this.#notesLeftOut += 1
       return undefined
     }
-    notes.left -= 1
     const leftOut = this.#notesLeftOut
     this.#notesLeftOut = 0
     return leftOut
@@ -77,12 +65,6 @@ export class Throttle {
     if (this.#known.has(pair)) return
     this.#known.add(pair)
     if (this.#known.size > KNOWN_MAX) this.#known.delete(first(this.#known)!)
-  }
-
-  #refill(budget: Budget, most: number, everyMs: number): void {
-    const now = this.#now()
-    budget.left = Math.min(most, budget.left + (now - budget.at) / everyMs)
-    budget.at = now
   }
 }
 

@@ -2,7 +2,7 @@
  * The first of a request's body, until it is enough to ask the origin: all of a small one, or a piece of a large one.
  *
  * Until then the request takes nothing of the origin's: a client that sends its body in drips would hold a connection there, and some
- * thousands of them all that there are.
+ * thousands of them all that there are. Where it is asked before the body is whole, `origin/call-queue.ts` keeps the half of them for others.
  */
 
 const ENOUGH_BYTES = 16 * 1024

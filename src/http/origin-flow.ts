@@ -110,7 +110,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     }
   }
 
-  private send(ask: OriginAsk, body: 'none' | 'chunked' | number): void {
+  private send(ask: OriginAsk, body: 'none' | 'chunked' | number, isWhole = false): void {
     const { exchange } = this
     const { edits } = ask
     this.ask = ask
@@ -123,6 +123,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
         target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),
         headers: edits === undefined ? headers : editHeaders(headers, edits.headers),
         body,
+        isWhole,
         client: exchange.client,
         endpoint: edits?.endpoint,
         upgrade: this.upgrade?.protocols,
@@ -198,7 +199,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     const first = bodyStart.take(chunk)
     if (first === undefined) return true
     this.bodyStart = undefined
-    this.send(this.ask, bodyStart.total)
+    this.send(this.ask, bodyStart.total, first.length === bodyStart.total)
     return this.isOver || this.call!.write(first)
   }
 

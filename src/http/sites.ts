@@ -1,5 +1,12 @@
-/** Which site a request belongs to, by its host: an exact name first, then the longest wildcard, then `*`. */
+/**
+ * Which site a request belongs to, by host and path as received. Each site says so in pairs of both; of those that meet the request the
+ * closest host counts, an exact name before the longest wildcard before `*`; and of its sites the closest path, the exact one before
+ * the longest start before the rest.
+ */
+import { matchPath } from '../base/path-pattern.ts'
+import { choosePath, compilePathTable, type PathTable } from '../base/path-table.ts'
 import type { RedirectConfig, SiteConfig } from '../config/schema.ts'
+import { claimsOf } from '../config/site-claims.ts'
 import type { Origin } from '../contract/origin.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { Compression } from './body/compression.ts'
@@ -31,32 +38,62 @@ export interface Site {
 export const asksForPlain = ({ compress, static: files }: SiteConfig): boolean =>
   compress !== undefined && files === undefined
 
+/** The sites that have a host. */
+interface HostSites {
+  /** Undefined where nobody has a part of its paths: then a path is not looked at. */
+  readonly byPath: PathTable<Site | undefined> | undefined
+  readonly rest: Site | undefined
+}
+
+const siteAt = ({ byPath, rest }: HostSites, path: string): Site | undefined =>
+  byPath === undefined ? rest : choosePath(byPath, matchPath(path))
+
 export class SiteTable {
-  private readonly exact = new Map<string, Site>()
+  private readonly exact = new Map<string, HostSites>()
   /** `.example.com` for `*.example.com`, longest first. */
-  private readonly wildcards: { readonly suffix: string; readonly site: Site }[] = []
-  private fallback: Site | undefined
+  private readonly wildcards: { readonly suffix: string; readonly sites: HostSites }[] = []
+  private fallback: HostSites | undefined
   readonly sites: readonly Site[]
 
   constructor(configs: readonly SiteConfig[], build: (config: SiteConfig) => Site) {
+    const hosts = new Map<string, Map<string, Site>>()
     this.sites = configs.map((config) => {
       const site = build(config)
-      for (const host of config.hosts) this.add(host.toLowerCase(), site)
+      for (const { host, path } of claimsOf(config)) {
+        const paths = hosts.get(host) ?? new Map<string, Site>()
+        hosts.set(host, paths)
+        if (!paths.has(path)) paths.set(path, site)
+      }
       return site
     })
+    for (const [host, paths] of hosts) this.add(host, hostSites(paths))
     this.wildcards.sort((a, b) => b.suffix.length - a.suffix.length)
   }
 
-  private add(host: string, site: Site): void {
-    if (host === '*') this.fallback ??= site
-    else if (host.startsWith('*.')) this.wildcards.push({ suffix: host.slice(1), site })
-    else if (!this.exact.has(host)) this.exact.set(host, site)
+  private add(host: string, sites: HostSites): void {
+    if (host === '*') this.fallback = sites
+    else if (host.startsWith('*.')) this.wildcards.push({ suffix: host.slice(1), sites })
+    else this.exact.set(host, sites)
   }
 
-  find(host: string): Site | undefined {
+  /**
+   * `host` in lower case and without a port or a dot at its end, `path` as received without the query. Where no site of the closest
+   * host has the path, those of the next one are asked.
+   */
+  find(host: string, path: string): Site | undefined {
     const exact = this.exact.get(host)
-    if (exact !== undefined) return exact
-    for (const { suffix, site } of this.wildcards) if (host.endsWith(suffix)) return site
-    return this.fallback
+    const site = exact && siteAt(exact, path)
+    if (site !== undefined) return site
+    for (const { suffix, sites } of this.wildcards) {
+      const wild = host.endsWith(suffix) ? siteAt(sites, path) : undefined
+      if (wild !== undefined) return wild
+    }
+    return this.fallback && siteAt(this.fallback, path)
   }
+}
+
+function hostSites(paths: Map<string, Site>): HostSites {
+  const rest = paths.get('/*')
+  paths.delete('/*')
+  return { byPath: paths.size === 0 ? undefined : compilePathTable(paths, rest), rest }
 }

@@ -31,7 +31,7 @@ export interface Stage {
 export const STAGES: readonly Stage[] = [
   {
     name: 'site',
-    does: 'finds the site by the host as received; 404 where there is none, 508 where it has been here before; sends HTTP to HTTPS where that is asked for',
+    does: 'finds the site by host and path as received; 404 where there is none, 508 where it has been here before; sends HTTP to HTTPS where that is asked for',
     run: chooseSite,
   },
   { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
@@ -56,7 +56,7 @@ export function advance(exchange: Exchange): void {
 
 function chooseSite(exchange: Exchange): StageVerdict {
   const { head } = exchange
-  exchange.site = exchange.node.sites.find(head.host)
+  exchange.site = exchange.node.sites.find(head.host, head.path)
   // RFC 9110 §9.3.7 and §9.3.8: `*`, or no hop left (§7.6.2), asks about the edge itself; TRACE would show others' headers to a script.
   if (head.target === '*' || maxForwards(head) === 0) {
     const fields = `allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\ndate: ${httpDate(exchange.node.now())}\r\n`

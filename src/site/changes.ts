@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
 import { checkSite } from '../config/check.ts'
 import type { SiteConfig, SiteInput } from '../config/schema.ts'
+import { claimKey, claimsOf, claimText } from '../config/site-claims.ts'
 import { siteName } from '../config/site-name.ts'
 import type { Effect, Store } from '../contract/store.ts'
 import { FILE_KEY, listSites, readSite, siteKey, type NamedProblem, type SiteRecord } from './records.ts'
@@ -200,13 +201,12 @@ class Draft {
     }
     const owner = new Map<string, string>()
     for (const [name, { input }] of this.#after) {
-      for (const [index, host] of (input.hosts ?? ['*']).entries()) {
-        const plain = host.toLowerCase().replace(/(?<=.)\.$/, '')
-        const other = owner.get(plain)
-        if (other === undefined) owner.set(plain, name)
+      for (const claim of claimsOf(input)) {
+        const other = owner.get(claimKey(claim))
+        if (other === undefined) owner.set(claimKey(claim), name)
         else {
-          const message = `the host "${plain}" belongs to the site ${other} already`
-          problems.push({ site: name, path: `hosts[${index}]`, message })
+          const message = `${claimText(claim)} belongs to the site ${other} already`
+          problems.push({ site: name, path: claim.at, message })
         }
       }
     }

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { outside } from './scope.ts'
 
+const ALL = ['/*']
 const SITES = [
-  { name: 'tv', hosts: ['tv.example.org'] },
-  { name: 'all', hosts: ['*.example.org'] },
-  { name: 'deep', hosts: ['*.deep.example.net', 'x.deep.example.net'] },
-  { name: 'rest', hosts: ['*'] },
+  { name: 'tv', hosts: ['tv.example.org'], paths: ALL },
+  { name: 'all', hosts: ['*.example.org'], paths: ALL },
+  { name: 'deep', hosts: ['*.deep.example.net', 'x.deep.example.net'], paths: ALL },
+  { name: 'rest', hosts: ['*'], paths: ALL },
 ]
 
 for (const [mine, hosts, expected] of [
@@ -37,6 +38,48 @@ for (const [mine, hosts, expected] of [
   [[], [], '*'],
 ] as const) {
   test(`with ${mine.join('+') || 'nothing'}, of [${hosts.join(', ')}] ${expected ?? 'nothing'} is outside`, () => {
-    assert.equal(outside(hosts, mine, SITES), expected)
+    assert.equal(outside({ hosts, paths: [] }, mine, SITES), expected)
+  })
+}
+
+const SHARED = [
+  { name: 'api', hosts: ['tv.example.org'], paths: ['/api/*', '/login'] },
+  { name: 'admin', hosts: ['tv.example.org'], paths: ['/api/admin/*'] },
+  { name: 'tv', hosts: ['tv.example.org'], paths: ALL },
+  { name: 'part', hosts: ['part.example.org'], paths: ['/a/*'] },
+  { name: 'files', hosts: ['*.example.org'], paths: ['/files/*'] },
+  { name: 'rest', hosts: ['*'], paths: ALL },
+]
+
+for (const [mine, host, paths, expected] of [
+  [['api'], 'tv.example.org', [], 'tv.example.org'],
+  [['api'], 'tv.example.org', ['/api/v1/*'], undefined],
+  [['api'], 'tv.example.org', ['/api/v1/*', '/login', '/%6cogin'], undefined],
+  [['api'], 'tv.example.org', ['/login/x'], 'tv.example.org/login/x'],
+  // Another site has a part of these.
+  [['api'], 'tv.example.org', ['/api/*'], 'tv.example.org/api/*'],
+  [['api', 'admin'], 'tv.example.org', ['/api/*'], undefined],
+  [['api'], 'tv.example.org', ['/api/admin/x'], 'tv.example.org/api/admin/x'],
+  [['admin'], 'tv.example.org', ['/api/admin/x'], undefined],
+  [['tv'], 'tv.example.org', ['/'], undefined],
+  [['tv'], 'tv.example.org', [], 'tv.example.org'],
+  [['tv', 'api', 'admin'], 'tv.example.org', [], undefined],
+  [['tv'], 'tv.example.org', ['/x/*'], undefined],
+  // Paths that no site of the host has fall to the hosts above.
+  [['part'], 'part.example.org', [], 'part.example.org'],
+  [['part'], 'part.example.org', ['/a/b'], undefined],
+  [['part'], 'part.example.org', ['/files/b'], 'part.example.org/files/b'],
+  [['files'], 'part.example.org', ['/files/b'], undefined],
+  [['part', 'files', 'rest'], 'part.example.org', [], undefined],
+  [['part', 'rest'], 'part.example.org', [], 'part.example.org'],
+  // `tv` has that path of one of the hosts.
+  [['files'], '*.example.org', ['/files/*'], '*.example.org/files/*'],
+  [['files', 'tv'], '*.example.org', ['/files/*'], undefined],
+  [['files'], '*.part.example.org', ['/files/*'], undefined],
+  [['rest'], '*', ['/x'], '*/x'],
+  [['rest'], 'elsewhere.example.com', ['/x'], undefined],
+] as const) {
+  test(`with ${mine.join('+')}, of ${host} [${paths.join(', ')}] ${expected ?? 'nothing'} is outside`, () => {
+    assert.equal(outside({ hosts: [host], paths }, mine, SHARED), expected)
   })
 }

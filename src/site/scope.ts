@@ -1,36 +1,77 @@
 /**
- * What lies within some of the sites: hosts whose requests would all be theirs.
+ * What lies within some of the sites: hosts and paths whose requests would all be theirs.
  *
- * A host belongs to the site that requests for it are routed to, so `tv.example.org` is not within `*.example.org` where another site has
- * that name; and `*.example.org` is within a site only if no other one has a host below.
+ * A request belongs to the site that it is routed to, so `tv.example.org` is not within `*.example.org` where another site has
+ * that name; `*.example.org` is within a site only if no other one has a host below; and a host whose paths several sites share is
+ * within one of them where the paths are.
  */
+import { matchPattern } from '../base/path-pattern.ts'
+import { claimsOf, plainHost } from '../config/site-claims.ts'
+
 export interface ScopedSite {
   readonly name: string
   readonly hosts: readonly string[]
+  readonly paths: readonly string[]
 }
 
-/** Undefined where all are within, else the first that is not. Without hosts, which means all, `*`. */
+/** What of a unit, or of a site, says which requests it meets. An empty list means all. */
+export interface Reach {
+  readonly hosts: readonly string[]
+  readonly paths: readonly string[]
+}
+
+interface OwnedPath {
+  readonly path: string
+  readonly isMine: boolean
+}
+
+/** Undefined where all are within, else the first host that is not, with its path where the reach has some. */
 export function outside(
-  hosts: readonly string[],
+  { hosts, paths }: Reach,
   mine: readonly string[],
   sites: readonly ScopedSite[],
 ): string | undefined {
-  const owners = new Map(
-    sites.flatMap(({ name, hosts: theirs }) => theirs.map((host) => [plain(host), name] as const)),
-  )
-  const isMine = (host: string) => {
-    const owner = owners.get(host)
-    return owner !== undefined && mine.includes(owner)
+  const owned = new Map<string, OwnedPath[]>()
+  for (const site of sites) {
+    for (const { host, path } of claimsOf(site)) {
+      const list = owned.get(host) ?? []
+      owned.set(host, list)
+      list.push({ path, isMine: mine.includes(site.name) })
+    }
   }
-  const wanted = hosts.length === 0 ? ['*'] : hosts.map(plain)
-  return wanted.find((host) => {
-    const covering = [host, ...wildcardsAbove(host)].find((pattern) => owners.has(pattern))
-    if (covering === undefined || !isMine(covering)) return true
-    return [...owners.keys()].some((other) => isBelow(other, host) && !isMine(other))
-  })
+  const wantedPaths = paths.length === 0 ? ['/*'] : paths.map(matchPattern)
+  for (const host of hosts.length === 0 ? ['*'] : hosts.map(plainHost)) {
+    const levels = [host, ...wildcardsAbove(host)].map((pattern) => owned.get(pattern) ?? [])
+    const below = [...owned].flatMap(([other, list]) => (isBelow(other, host) ? list : []))
+    const path = wantedPaths.find((wanted) => !isWithin(wanted, levels, below))
+    if (path !== undefined) return path === '/*' ? host : host + path
+  }
+  return undefined
 }
 
-const plain = (host: string): string => host.toLowerCase().replace(/(?<=.)\.$/, '')
+/** `levels` are the sites of the host itself, and of the patterns above it, the closest first; `below` are those of hosts that it stands for. */
+function isWithin(
+  wanted: string,
+  levels: readonly (readonly OwnedPath[])[],
+  below: readonly OwnedPath[],
+): boolean {
+  if (below.some(({ path, isMine }) => !isMine && (covers(path, wanted) || covers(wanted, path))))
+    return false
+  for (const level of levels) {
+    // What others have of it is theirs, whoever has the rest.
+    if (level.some(({ path, isMine }) => !isMine && path !== wanted && covers(wanted, path))) return false
+    const covering = level
+      .filter(({ path }) => covers(path, wanted))
+      .toSorted((a, b) => b.path.length - a.path.length)
+    const closest = covering.find(({ path }) => path === wanted) ?? covering[0]
+    if (closest !== undefined) return closest.isMine
+  }
+  return false
+}
+
+/** Whether all that `inner` matches is matched by `outer`. */
+const covers = (outer: string, inner: string): boolean =>
+  outer === inner || (outer.endsWith('*') && inner.startsWith(outer.slice(0, -1)))
 
 /** The patterns that a host falls to, the closest first: `a.b.c` gives `*.b.c`, `*.c`, `*`. */
 function wildcardsAbove(host: string): readonly string[] {

@@ -201,5 +201,7 @@ export class AcmeKeeper implements ChallengePublisher {
   }
 }
 
-const namesOf = (sites: readonly SiteConfig[]): readonly string[] =>
-  sites.flatMap(({ hosts }) => hosts.filter(isCertifiable))
+/** Each once: sites may share a host. */
+const namesOf = (sites: readonly SiteConfig[]): readonly string[] => [
+  ...new Set(sites.flatMap(({ hosts }) => hosts.filter(isCertifiable))),
+]

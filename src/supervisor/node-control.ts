@@ -205,7 +205,9 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     namespaceUsers: (namespace) =>
       listPointers(store).flatMap(([name, pointer]) => {
         const manifest = readRecord(store, name, pointer.live)?.manifest
-        return name !== namespace && manifest?.kv === namespace ? [{ name, hosts: manifest.hosts }] : []
+        return name !== namespace && manifest?.kv === namespace
+          ? [{ name, hosts: manifest.hosts, paths: manifest.paths }]
+          : []
       }),
     sites: () => sites.sites(),
     site: (name) => sites.site(name),

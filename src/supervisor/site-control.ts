@@ -4,6 +4,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
+import { ALL_PATHS } from '../config/site-claims.ts'
 import { siteName } from '../config/site-name.ts'
 import type { Config, SiteInput } from '../config/schema.ts'
 import type { Served } from '../contract/messages.ts'
@@ -248,5 +249,6 @@ function settingsOf({ edge }: Config): Omit<Served, 'sites'> {
 }
 
 function summary(name: string, { input, version, from, at }: SiteRecord): SiteSummary {
-  return { name, hosts: [...(input.hosts ?? ['*'])], version, from, at, site: { ...input } }
+  const { hosts = ['*'], paths = ALL_PATHS } = input
+  return { name, hosts: [...hosts], paths: [...paths], version, from, at, site: { ...input } }
 }

@@ -21,6 +21,7 @@ import type { RequestTrace, TailLine } from '../contract/messages.ts'
 import { startControl } from '../control/server.ts'
 import { KV_WORDS } from '../kv/versions.ts'
 import { Throttle } from '../control/throttle.ts'
+import { TokenRate } from '../control/token-rate.ts'
 import { TokenBook } from '../control/tokens.ts'
 import { openControlToken, type ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
@@ -203,6 +204,10 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       access: {
         tokens: new TokenBook(store, token, () => clock.now()),
         throttle: new Throttle(() => clock.monotonic()),
+        rate: new TokenRate(
+          () => clock.monotonic(),
+          () => node.config.control.requests,
+        ),
         audit: store.audit,
         position: () => store.position().id,
       },

@@ -10,6 +10,7 @@ import { telemetrySettings, type Environment } from '../config/telemetry.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import type { TelemetrySettings } from '../contract/telemetry.ts'
 import { DeliveryCounts } from '../telemetry/courier.ts'
+import { readAuthorities } from '../tls/certificate.ts'
 import { MetricExporter } from '../telemetry/metric-exporter.ts'
 import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
@@ -54,11 +55,8 @@ export class TelemetryKeeper implements Follower {
 
   /** What a configuration means here. */
   #plan(config: Config): TelemetrySettings | undefined {
-    return telemetrySettings(config, this.#parts.environment, {
-      name: config.node.name ?? hostname(),
-      host: hostname(),
-      version: VERSION,
-    })
+    const identity = { name: config.node.name ?? hostname(), host: hostname(), version: VERSION }
+    return telemetrySettings(config, this.#parts.environment, identity, readAuthorities)
   }
 
   start(): void {

@@ -6,10 +6,11 @@
  */
 import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
+import { pathPattern } from '../base/path-pattern.ts'
 import { parseSize } from '../base/quantity.ts'
 import { DEFAULT_LIMITS, DEFAULT_MANIFEST, PHASES, type Manifest, type Sample } from '../contract/unit.ts'
 import { Cron, parseEvery } from './schedule.ts'
-import { hostPattern, methodName, nodePattern, pathPattern } from './patterns.ts'
+import { hostPattern, methodName, nodePattern } from './patterns.ts'
 
 export type ManifestResult = { readonly manifest: Manifest } | { readonly problems: readonly string[] }
 

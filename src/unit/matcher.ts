@@ -8,9 +8,11 @@
  * The longest wildcard or prefix decides alone, because whatever shorter one matches too is known beforehand and is
  * part of its answer. Nothing is remembered about requests, so no client can make the tables grow.
  */
+import { lookUp, namesOf, type Names } from '../base/names.ts'
+import { matchPath, matchPattern } from '../base/path-pattern.ts'
+import { choosePath, compilePathTable, type PathTable } from '../base/path-table.ts'
 import type { UnitSet } from '../contract/messages.ts'
 import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
-import { matchPath } from './match-path.ts'
 
 export interface NodeIdentity {
   readonly name: string
@@ -73,20 +75,10 @@ type Indices = readonly number[]
 type Intern = (indices: Indices) => MatchedUnits
 
 interface HostTable {
-  readonly exact: Names<PathTable>
+  readonly exact: Names<PathTable<MethodTable>>
   /** By what follows `*.`. */
-  readonly wild: ReadonlyMap<string, PathTable>
-  readonly rest: PathTable
-}
-
-interface PathTable {
-  readonly exact: Names<MethodTable>
-  /** Longest first. */
-  readonly prefixes: readonly (readonly [prefix: string, methods: MethodTable])[]
-  /** The same by prefix, with their lengths, longest first: for tables that are long. */
-  readonly byPrefix: ReadonlyMap<string, MethodTable>
-  readonly lengths: readonly number[]
-  readonly rest: MethodTable
+  readonly wild: ReadonlyMap<string, PathTable<MethodTable>>
+  readonly rest: PathTable<MethodTable>
 }
 
 interface MethodTable {
@@ -94,35 +86,7 @@ interface MethodTable {
   readonly rest: MatchedUnits
 }
 
-/** Up to this many prefixes are tried one by one; more are looked up by length. */
-const PREFIXES_TRIED = 12
-
-/**
- * A map that is mostly empty or small. Texts come fresh from the socket, so a `Map` would first hash each; to compare it
- * with a few others is faster, since most differ in length already.
- */
-interface Names<T> {
-  readonly few: readonly string[]
-  readonly values: readonly T[]
-  /** Null where there are only a few. */
-  readonly many: ReadonlyMap<string, T> | null
-}
-
-const NAMES_COMPARED = 6
-
-function namesOf<T>(map: ReadonlyMap<string, T>): Names<T> {
-  if (map.size > NAMES_COMPARED) return { few: [], values: [], many: map }
-  return { few: [...map.keys()], values: [...map.values()], many: null }
-}
-
-function lookUp<T>(names: Names<T>, name: string): T | undefined {
-  if (names.many !== null) return names.many.get(name)
-  const { few } = names
-  for (let i = 0; i < few.length; i++) if (few[i] === name) return names.values[i]
-  return undefined
-}
-
-function chooseHost(hosts: HostTable, host: string): PathTable {
+function chooseHost(hosts: HostTable, host: string): PathTable<MethodTable> {
   const exact = lookUp(hosts.exact, host)
   if (exact !== undefined) return exact
   if (hosts.wild.size === 0) return hosts.rest
@@ -134,22 +98,6 @@ function chooseHost(hosts: HostTable, host: string): PathTable {
   return hosts.rest
 }
 
-function choosePath(paths: PathTable, path: string): MethodTable {
-  const exact = lookUp(paths.exact, path)
-  if (exact !== undefined) return exact
-  if (paths.prefixes.length <= PREFIXES_TRIED) {
-    for (let i = 0; i < paths.prefixes.length; i++) {
-      if (path.startsWith(paths.prefixes[i]![0])) return paths.prefixes[i]![1]
-    }
-    return paths.rest
-  }
-  for (const length of paths.lengths) {
-    const found = length <= path.length ? paths.byPrefix.get(path.slice(0, length)) : undefined
-    if (found !== undefined) return found
-  }
-  return paths.rest
-}
-
 function chooseMethod(methods: MethodTable, method: string): MatchedUnits {
   return lookUp(methods.exact, method) ?? methods.rest
 }
@@ -157,12 +105,12 @@ function chooseMethod(methods: MethodTable, method: string): MatchedUnits {
 function compileHosts(units: readonly UnitVersion[], intern: Intern): HostTable {
   const { everywhere, named } = collect(units, units.keys(), (unit) => unit.manifest.hosts, '*')
   // Hosts with the same units share one table: a unit with a thousand hosts is compiled once.
-  const tables = new Map<string, PathTable>()
-  const tableOf = (indices: Indices): PathTable =>
+  const tables = new Map<string, PathTable<MethodTable>>()
+  const tableOf = (indices: Indices): PathTable<MethodTable> =>
     remember(tables, indices, () => compilePaths(units, indices, intern))
 
-  const exact = new Map<string, PathTable>()
-  const wild = new Map<string, PathTable>()
+  const exact = new Map<string, PathTable<MethodTable>>()
+  const wild = new Map<string, PathTable<MethodTable>>()
   for (const [pattern, indices] of named) {
     const isWild = pattern.startsWith('*.')
     const host = isWild ? pattern.slice(2) : pattern
@@ -175,7 +123,11 @@ function compileHosts(units: readonly UnitVersion[], intern: Intern): HostTable 
   return { exact: namesOf(exact), wild, rest: tableOf(everywhere) }
 }
 
-function compilePaths(units: readonly UnitVersion[], indices: Indices, intern: Intern): PathTable {
+function compilePaths(
+  units: readonly UnitVersion[],
+  indices: Indices,
+  intern: Intern,
+): PathTable<MethodTable> {
   const { everywhere, named } = collect(units, indices, (unit) => unit.manifest.paths.map(matchPattern), '/*')
   const tables = new Map<string, MethodTable>()
   const tableOf = (indices: Indices): MethodTable =>
@@ -189,19 +141,12 @@ function compilePaths(units: readonly UnitVersion[], indices: Indices, intern: I
       .filter((length) => length <= path.length)
       .map((length) => named.get(`${path.slice(0, length)}*`) ?? [])
 
-  const exact = new Map<string, MethodTable>()
-  const byPrefix = new Map<string, MethodTable>()
-  for (const [pattern, own] of named) {
-    if (pattern.endsWith('*')) {
-      const prefix = pattern.slice(0, -1)
-      byPrefix.set(prefix, tableOf(union([everywhere, ...prefixesOf(prefix)])))
-    } else {
-      exact.set(pattern, tableOf(union([everywhere, own, ...prefixesOf(pattern)])))
-    }
+  const tableFor = (pattern: string, own: Indices): MethodTable => {
+    const sets = pattern.endsWith('*') ? prefixesOf(pattern.slice(0, -1)) : [own, ...prefixesOf(pattern)]
+    return tableOf(union([everywhere, ...sets]))
   }
-  const prefixes = [...byPrefix].toSorted(([a], [b]) => b.length - a.length)
-  const lengths = [...new Set(prefixes.map(([prefix]) => prefix.length))]
-  return { exact: namesOf(exact), byPrefix, prefixes, lengths, rest: tableOf(everywhere) }
+  const byPattern = [...named].map(([pattern, own]) => [pattern, tableFor(pattern, own)] as const)
+  return compilePathTable(byPattern, tableOf(everywhere))
 }
 
 function compileMethods(units: readonly UnitVersion[], indices: Indices, intern: Intern): MethodTable {
@@ -209,10 +154,6 @@ function compileMethods(units: readonly UnitVersion[], indices: Indices, intern:
   const exact = new Map([...named].map(([method, own]) => [method, intern(union([everywhere, own]))]))
   return { exact: namesOf(exact), rest: intern(everywhere) }
 }
-
-/** Patterns are brought to the form that paths are compared in; the star stays. */
-const matchPattern = (pattern: string): string =>
-  pattern.endsWith('*') ? `${matchPath(pattern.slice(0, -1))}*` : matchPath(pattern)
 
 /** RFC 9110 §9.3.2: HEAD asks what GET would say; a guard of GET must not be passed by with it. */
 const withHead = (methods: readonly string[]): readonly string[] =>

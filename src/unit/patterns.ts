@@ -1,13 +1,9 @@
 /**
  * The patterns of a manifest, brought into the one form that the matcher compares: hosts in lower case and ASCII,
- * methods in upper case. A pattern that could never match is refused here, with what would be right.
+ * methods in upper case. A pattern that could never match is refused here, with what would be right. Those of paths are in `base`.
  */
 import { domainToASCII } from 'node:url'
-
-export type PatternResult = { readonly value: string } | { readonly problem: string }
-
-/** In characters. */
-const PATH_MAX = 1024
+import type { PatternResult } from '../base/path-pattern.ts'
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -27,16 +23,6 @@ export function hostPattern(text: string): PatternResult {
     return { problem: 'expected a host such as "tv.example.com", "*.example.com" or "*"' }
   }
   return { value: wild + name }
-}
-
-/** `/live.m3u8`, or `/hls/*` for all that starts with what is before the star. */
-export function pathPattern(text: string): PatternResult {
-  if (!text.startsWith('/')) return { problem: 'expected a path that starts with "/"' }
-  if (text.slice(0, -1).includes('*')) return { problem: 'expected "*" at the end alone' }
-  if (text.length > PATH_MAX) return { problem: `expected a path of at most ${PATH_MAX} characters` }
-  if (/[?#]/.test(text)) return { problem: 'expected a path without a query or fragment' }
-  if (/[^\x21-\x7e]/.test(text)) return { problem: 'expected a path as it is sent, percent-encoded' }
-  return { value: text }
 }
 
 export function methodName(text: string): PatternResult {

@@ -157,3 +157,38 @@ test('an upload that nobody reads is held back, and the others go on', async (t)
   assert.equal((await node.request('/other')).text, 'ok')
   client.close()
 })
+
+test('uploads in drips hold half of the connections to an origin, and the others are served by the rest', async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    request.resume().on('end', () => response.end(`origin ${request.url}`))
+  })
+  const connectionsMax = 8
+  const node = await startNode(t, {
+    config: {
+      edge: { limits: PATIENT },
+      sites: [{ origin: { endpoints: [origin.url], connectionsMax, timeouts: { connect: '10m' } } }],
+    },
+  })
+  // One has no length, the other has sent what is enough for a large one to be asked.
+  const drips = [
+    'POST /drip HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n',
+    `POST /drip HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n${'x'.repeat(17_000)}`,
+  ]
+  const slow = await Promise.all(Array.from({ length: 12 }, () => RawClient.connect(node.url)))
+  for (const [i, client] of slow.entries()) client.send(drips[i % 2]!)
+  await eventually(() => origin.requests.length === connectionsMax / 2)
+  for (let i = 0; i < 20; i++) assert.equal((await node.request(`/${i}`)).text, `origin /${i}`)
+  const whole = await node.request('/whole', { method: 'POST', body: 'all of it' })
+  assert.equal(whole.text, 'origin /whole')
+  // They may be slow, and each is asked in its turn.
+  const answers: string[] = []
+  for (const [i, client] of slow.entries()) {
+    client.send(i % 2 === 0 ? '0\r\n\r\n' : 'x'.repeat(3_000))
+    answers.push(await client.readResponse())
+  }
+  assert.ok(
+    answers.every((answer) => answer.endsWith('origin /drip')),
+    answers.join('\n'),
+  )
+  for (const client of slow) client.close()
+})

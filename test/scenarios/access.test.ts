@@ -235,6 +235,23 @@ test('who guesses tokens has to wait, and others do not', async (t) => {
   assert.equal((await callWith(node, undefined)('GET', '/healthz')).status, 200)
 })
 
+test('who asks too much with a right token has to wait, and the command does', async (t) => {
+  const node = await startNode(t, { config: { control: { requests: { perSecond: 1, burst: 20 } } } })
+  const token = await tokenFor(node, { name: 'ci', role: 'read' })
+  // Many at once: one after the other, a machine without time gives the budget back as fast as it is used up.
+  const refused = await eventually(async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => callWith(node, token)('GET', '/v1/units')),
+    )
+    return answers.find(({ status }) => status === 429)
+  })
+  assert.equal(problemOf(refused).code, 'too-many-requests')
+  assert.equal(refused.headers['retry-after'], '1')
+  assert.equal((await node.api('GET', '/v1/units')).status, 200)
+  const units = await node.orla('units', '--token', token)
+  assert.deepEqual([units.code, units.stderr], [0, ''])
+})
+
 test('a page in a browser gets nothing, by another name or from another site', async (t) => {
   const node = await startNode(t)
   const { port } = new URL(node.control)

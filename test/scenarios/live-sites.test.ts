@@ -58,7 +58,7 @@ test('sites are set, shown, changed and removed live, by command and API, and ou
   for (let i = 0; i < 8; i += 1) assert.equal(await from(node, 'b.example.org'), 'two')
 
   const listed = (await node.orla('sites')).stdout
-  assert.match(listed, /^NAME +HOSTS +ORIGIN +FROM +CHANGED\n/)
+  assert.match(listed, /^NAME +HOSTS +PATHS +ORIGIN +FROM +CHANGED\n/)
   assert.match(listed, /a\.example\.org .* file /)
   assert.match(listed, /b\.example\.org .* live /)
   const shown = JSON.parse(

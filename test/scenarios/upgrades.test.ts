@@ -1,6 +1,9 @@
 /** WebSockets and other upgrades through the edge: opened, relayed, refused, ended. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
@@ -13,6 +16,8 @@ import {
   startWebSocketOrigin,
   WEBSOCKET_FIELDS,
 } from '../harness/websocket.ts'
+
+const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 
 async function metric(node: TestNode, name: string): Promise<number> {
   const text = (await node.api('GET', '/metrics')).text
@@ -211,4 +216,48 @@ test('bytes that a client sends before the switch reach the origin after it', as
   client.send('GET /t HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly')
   assert.match(await client.readAll(), /^HTTP\/1.1 101 [^]*\r\n\r\nlate$/)
   assert.match(received, /\r\nupgrade: tcp\r\n\r\nearly$/)
+})
+
+test('the access log tells a WebSocket that ended in order from one that broke, on either side', async (t) => {
+  const sockets: Socket[] = []
+  const origin = await startRawOrigin(t, (socket) => {
+    sockets.push(socket)
+    socket.once('data', () => socket.write(SWITCH))
+  })
+  const node = await startNode(t, {
+    config: {
+      edge: {
+        accessLog: { path: 'access.log', fields: ['path', 'status', 'aborted'] },
+        limits: { upgradeIdle: '10m' },
+      },
+      sites: [{ origin: origin.url }],
+    },
+  })
+  const open = async (path: string) => {
+    const client = await RawClient.connect(node.url)
+    client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${WEBSOCKET_FIELDS}\r\n`)
+    await client.readUntil('\r\n\r\n')
+    return { client, server: sockets.at(-1)! }
+  }
+  const byOrigin = await open('/origin-ends')
+  byOrigin.server.end()
+  const byClient = await open('/client-ends')
+  byClient.server.on('end', () => byClient.server.end())
+  byClient.client.socket.end()
+  const originBroke = await open('/origin-breaks')
+  originBroke.server.resetAndDestroy()
+  const clientBroke = await open('/client-breaks')
+  clientBroke.client.socket.resetAndDestroy()
+  const lines = await eventually(async () => {
+    const text = await readFile(join(node.folder, 'access.log'), 'utf8')
+    const all = text.split('\n').filter((line) => line !== '')
+    return all.length === 4 && all.map((line) => JSON.parse(line) as { path: string; aborted?: boolean })
+  })
+  assert.deepEqual(lines.map(({ path, aborted }) => `${path} ${aborted ?? false}`).toSorted(), [
+    '/client-breaks true',
+    '/client-ends false',
+    '/origin-breaks true',
+    '/origin-ends false',
+  ])
+  for (const { client } of [byOrigin, originBroke]) await client.readAll()
 })

@@ -140,7 +140,7 @@ async function frontOf(args: Arguments, terminal: Terminal): Promise<Front | und
     })
   // There is no TLS here to send anybody to, and the logs of the real node are not for this one.
   const sites = given.map((site) => ({ ...site, redirectHttps: false, accessLog: false as const }))
-  const hosts = config.sites.flatMap((site) => site.hosts)
+  const hosts = [...new Set(config.sites.flatMap((site) => site.hosts))]
   const text = `the sites of ${relative(terminal.cwd, source)} (hosts ${hosts.join(', ')})`
   return { sites, folder, fetch: config.edge.fetch, text }
 }

@@ -37,6 +37,11 @@ export const command: Command = {
       text: 'of `set NAME`: where requests go, such as http://127.0.0.1:9000',
     },
     hosts: { value: 'LIST', many: true, text: 'of `set NAME`: hosts, separated by commas' },
+    paths: {
+      value: 'LIST',
+      many: true,
+      text: 'of `set NAME`: paths of these hosts, separated by commas, such as /hls/*; without it all',
+    },
     cache: {
       value: 'SIZE',
       text: 'of `set NAME`: memory of its cache, such as 64mb; without it nothing is cached',
@@ -54,6 +59,10 @@ export const command: Command = {
     ['orla sites show tv.example.com', 'tells all about one'],
     ['orla sites set tv.json shop.json', 'makes what the files hold live, at one moment'],
     ['orla sites set tv.example.com --origin http://127.0.0.1:9000 --cache 64mb', 'makes one without a file'],
+    [
+      "orla sites set tv-api --hosts tv.example.com --paths '/api/*' --origin http://127.0.0.1:9001",
+      'makes one of a part of a host',
+    ],
     ['orla sites remove tv.example.com', 'takes one away'],
   ],
   exits: { 1: 'refused: what is live stays', 2: 'not live everywhere in time' },
@@ -75,14 +84,15 @@ async function list(control: ControlClient, args: Arguments, terminal: Terminal)
   if (args.flag('json')) terminal.print(JSON.stringify(sites))
   else if (sites.length === 0) terminal.print('no sites; `orla sites set NAME --origin URL` makes one')
   else {
-    const rows = sites.map(({ name, hosts, site, from, at }) => [
+    const rows = sites.map(({ name, hosts, paths, site, from, at }) => [
       name,
       shortList(hosts),
+      shortList(paths),
       originText(site),
       from,
       timeText(at),
     ])
-    terminal.print(table(['NAME', 'HOSTS', 'ORIGIN', 'FROM', 'CHANGED'], rows))
+    terminal.print(table(['NAME', 'HOSTS', 'PATHS', 'ORIGIN', 'FROM', 'CHANGED'], rows))
   }
   return EXIT.done
 }
@@ -102,6 +112,7 @@ async function show(
     const rows = [
       ['site', found.name],
       ['hosts', found.hosts.join(', ')],
+      ['paths', found.paths.join(', ')],
       ['from', found.from === 'file' ? 'the configuration file' : 'set live'],
       ['version', String(found.version)],
       ['changed', timeText(found.at)],
@@ -156,10 +167,13 @@ const pathOf = (name: string): string => `/v1/sites/${encodeURIComponent(name)}`
 
 function siteFrom(name: string, args: Arguments): object {
   const hosts = args.list('hosts')
+  const paths = args.list('paths')
   const endpoints = args.all('origin')
   const ram = args.text('cache')
   return {
-    ...(hosts ? { name, hosts } : { hosts: [name] }),
+    ...((hosts ?? paths) && { name }),
+    hosts: hosts ?? [name],
+    ...(paths && { paths }),
     origin: endpoints.length === 1 ? endpoints[0] : { endpoints },
     ...(ram !== undefined && { cache: { ram } }),
   }

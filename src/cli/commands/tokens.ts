@@ -14,7 +14,7 @@ export const command: Command = {
   operandsMax: 2,
   text: [
     'Lists the tokens of the control plane, makes one, gives one another secret, or revokes one. A secret is printed once, when it is made, and kept as a hash alone.',
-    'Roles: `read` looks; `deploy` also changes units and sites; `admin` also makes tokens, reloads the configuration, and reads the audit log. A token that is limited to sites sees and changes only units whose hosts lie within them, and these sites.',
+    'Roles: `read` looks; `deploy` also changes units and sites; `admin` also makes tokens, reloads the configuration, and reads the audit log. A token that is limited to sites sees and changes only units whose hosts and paths lie within them, and these sites.',
     'The token of the configuration (or of control.token in the data directory) is the root, which may everything and makes the first others.',
   ].join('\n'),
   options: {

@@ -129,6 +129,7 @@ export class FetchCalls {
         target: url.pathname + url.search,
         headers,
         body: body === undefined ? ('none' as const) : body.length,
+        isWhole: true,
       }
       const call = destinations.send(url, addresses, sent, handler)
       if (body !== undefined && body.length > 0) {

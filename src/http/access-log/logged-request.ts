@@ -16,7 +16,7 @@ export interface LoggedRequest {
   readonly head: RequestHead | undefined
   /** What the client got; undefined where it went away before. */
   readonly answered: { readonly status: number; readonly source: AnswerSource } | undefined
-  /** The client went away, or the answer was cut. */
+  /** The client went away, or the answer was cut; once protocols were switched, either side did not end in order. */
   readonly gone: boolean
   /** Heads and framing included. */
   readonly bytesSent: number

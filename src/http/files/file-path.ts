@@ -1,11 +1,11 @@
 /**
  * From the path of a request to the path of a file below the root.
  *
- * It is the path by which units are matched (`unit/match-path.ts`): escapes decoded once, dot segments resolved, slashes
+ * It is the path by which units are matched (`base/path-pattern.ts`): escapes decoded once, dot segments resolved, slashes
  * merged. So a unit that guards `/private/*` guards the files that are served for it, however the path was spelt; and dot
  * segments cannot lead above the root, since there is nothing above it to pop. Text is Latin-1, a character a byte.
  */
-import { matchPath } from '../../unit/match-path.ts'
+import { matchPath } from '../../base/path-pattern.ts'
 
 export type FilePath =
   /** Begins with `/`; ends with one where a folder was asked for. */

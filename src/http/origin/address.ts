@@ -1,9 +1,9 @@
 /** Where an endpoint is and how it is spoken to, worked out once from its URL. */
-import { readFileSync } from 'node:fs'
 import { isIP, isIPv6 } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { EdgeError } from '../../base/errors.ts'
 import type { EndpointConfig, OriginConfig } from '../../config/schema.ts'
+import { readAuthorities } from '../../tls/certificate.ts'
 
 export interface Address {
   /** As configured: its name, or URL without a trailing slash. For messages and metrics. */
@@ -27,7 +27,7 @@ export interface TlsSettings {
 /** Made once for all connections of an origin: reading the authorities costs milliseconds. */
 export function secureContextOf(config: OriginConfig): SecureContext | undefined {
   if (!config.endpoints.some(({ url }) => url.startsWith('https:'))) return undefined
-  return createSecureContext(config.tls.ca === undefined ? {} : { ca: readCa(config.tls.ca) })
+  return createSecureContext(config.tls.ca === undefined ? {} : { ca: authoritiesIn(config.tls.ca) })
 }
 
 /** The host is still as configured: a name, or an address. */
@@ -59,10 +59,10 @@ export function sniOf(settings: TlsSettings): string {
   return isIP(settings.serverName) === 0 ? settings.serverName : ''
 }
 
-function readCa(path: string): Buffer {
+function authoritiesIn(file: string): string {
   try {
-    return readFileSync(path)
+    return readAuthorities(file)
   } catch (error) {
-    throw new EdgeError('config-invalid', `origin.tls.ca: ${path} cannot be read`, { cause: error })
+    throw new EdgeError('config-invalid', `origin.tls.ca: ${(error as Error).message}`, { cause: error })
   }
 }

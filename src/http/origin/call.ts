@@ -85,6 +85,11 @@ export class Call implements SentCall {
     return !this.bodyStarted && IDEMPOTENT.has(this.request.method)
   }
 
+  /** Its body comes at the pace of a client, who may take all the time there is. */
+  get isUpload(): boolean {
+    return !this.isSent && this.request.isWhole !== true
+  }
+
   /** The endpoint where it is failed, and it goes on: see `goTo`. */
   countRetry(reason: string | number): void {
     this.retries += 1
@@ -104,7 +109,7 @@ export class Call implements SentCall {
   private leave(error?: EdgeError): void {
     const { member } = this
     if (member === undefined) return
-    member.onLeave()
+    member.onLeave(this)
     if (error !== undefined) member.onError(error, this.clock.monotonic())
   }
 
@@ -128,6 +133,7 @@ export class Call implements SentCall {
     const ending = bodyEnd(this.request.body === 'chunked', trailers)
     if (ending !== '') this.put(ending)
     this.connection?.onRequestSent()
+    this.member?.endpoint.onSent(this)
   }
 
   resume(): void {

@@ -7,6 +7,7 @@ export type OverflowReason =
   | 'connections' // all are in use, and nobody may wait
   | 'pending' // as many wait as may
   | 'requests' // as many are under way as may be
+  | 'uploads' // as many of those whose body is still to come
 
 export class EndpointStats {
   /** Requests that were sent its way, those tried again there included. */
@@ -17,7 +18,7 @@ export class EndpointStats {
   readonly answers = new Float64Array(6)
   readonly connects = new DurationHistogram()
   readonly responses = new DurationHistogram()
-  readonly overflows: Record<OverflowReason, number> = { connections: 0, pending: 0, requests: 0 }
+  readonly overflows: Record<OverflowReason, number> = { connections: 0, pending: 0, requests: 0, uploads: 0 }
   readonly checks = { ok: 0, failed: 0 }
   ejections = 0
 

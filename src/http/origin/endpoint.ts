@@ -1,20 +1,19 @@
 /**
  * The connections to one endpoint: idle ones are reused last in, first out, so that the surplus grows old and is closed.
  *
- * Their number is bounded; calls beyond it wait in a queue that is bounded too, each for as long as a connect may take.
+ * Their number is bounded; calls beyond it wait in a queue that is bounded too (`call-queue.ts`), each for as long as a connect may take.
  */
 import type { Clock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
 import type { Address } from './address.ts'
 import type { Call } from './call.ts'
+import { CallQueue, type CallBounds } from './call-queue.ts'
+import type { OverflowReason } from './endpoint-stats.ts'
 import { OriginConnection, type ConnectionPool } from './origin-connection.ts'
 
-export interface EndpointOptions {
+export interface EndpointOptions extends CallBounds {
   readonly address: Address
   readonly timeouts: ConnectionPool['timeouts']
-  readonly connectionsMax: number
-  /** Calls that may wait for a connection. */
-  readonly pendingMax: number
   readonly clock: Clock
 }
 
@@ -25,11 +24,10 @@ export class Endpoint implements ConnectionPool {
   readonly timeouts: ConnectionPool['timeouts']
   session: Buffer | undefined = undefined
   private readonly connectionsMax: number
-  private readonly pendingMax: number
   private readonly clock: Clock
   private readonly all = new Set<OriginConnection>()
   private readonly idle: OriginConnection[] = []
-  private readonly waiting = new Set<Call>()
+  private readonly queue: CallQueue
   private readonly sweepMs: number
   private sweep: NodeJS.Timeout | undefined = undefined
   private isClosed = false
@@ -38,7 +36,7 @@ export class Endpoint implements ConnectionPool {
     this.address = options.address
     this.timeouts = options.timeouts
     this.connectionsMax = options.connectionsMax
-    this.pendingMax = options.pendingMax
+    this.queue = new CallQueue(options)
     this.clock = options.clock
     const { connect, response, idle } = options.timeouts
     this.sweepMs = Math.max(5, Math.min(SWEEP_MS, connect / 4, response / 4, idle / 4))
@@ -50,28 +48,38 @@ export class Endpoint implements ConnectionPool {
 
   /** Connections open or being opened, and those of them that are idle. */
   get counts(): { readonly open: number; readonly idle: number; readonly waiting: number } {
-    return { open: this.all.size, idle: this.idle.length, waiting: this.waiting.size }
+    return { open: this.all.size, idle: this.idle.length, waiting: this.queue.size }
+  }
+
+  /** Of its connections, those that may be held by calls whose body is still to come. */
+  get uploadsMax(): number {
+    return this.queue.uploadsMax
   }
 
   /** Why one more call would be refused; undefined where it would not. */
-  get overflow(): 'connections' | 'pending' | undefined {
-    const isFree = this.idle.length > 0 || this.all.size < this.connectionsMax
-    if (isFree || this.waiting.size < this.pendingMax) return undefined
-    return this.pendingMax === 0 ? 'connections' : 'pending'
+  overflow(isUpload: boolean): OverflowReason | undefined {
+    return this.queue.overflow(isUpload, this.idle.length > 0 || this.all.size < this.connectionsMax)
   }
 
   /** Gives the call a connection, now or later. */
   take(call: Call, avoidKept: boolean): void {
     call.endpoint = this.address.name
-    if (!avoidKept) {
-      for (let kept = this.idle.pop(); kept !== undefined; kept = this.idle.pop()) {
-        if (kept.isUsable) return kept.carry(call)
-      }
-    } else if (this.all.size >= this.connectionsMax) {
-      this.idle[0]?.destroy()
+    if (avoidKept && this.all.size >= this.connectionsMax) this.idle[0]?.destroy()
+    if (!this.queue.start(call) || !this.give(call, avoidKept)) this.wait(call)
+  }
+
+  /** False: there is no connection, and none more may be made. */
+  private give(call: Call, avoidKept = false): boolean {
+    while (!avoidKept) {
+      const kept = this.idle.pop()
+      if (kept === undefined) break
+      if (!kept.isUsable) continue
+      kept.carry(call)
+      return true
     }
-    if (this.all.size < this.connectionsMax) return this.connect(call)
-    this.wait(call)
+    if (this.all.size >= this.connectionsMax) return false
+    this.connect(call)
+    return true
   }
 
   private connect(call: Call): void {
@@ -82,22 +90,46 @@ export class Endpoint implements ConnectionPool {
   }
 
   private wait(call: Call): void {
-    if (this.waiting.size >= this.pendingMax) {
-      const error = new EdgeError(
-        'origin-busy',
-        `all ${this.connectionsMax} connections to ${this.address.name} are in use, and ${this.waiting.size} requests wait`,
-      )
-      // The caller must have its call in hand before it hears of it.
-      process.nextTick(() => call.fail(error))
+    call.waitDeadline = this.now() + this.timeouts.connect
+    if (this.queue.add(call)) {
+      call.cancel = () => this.queue.delete(call)
       return
     }
-    call.waitDeadline = this.now() + this.timeouts.connect
-    call.cancel = () => this.waiting.delete(call)
-    this.waiting.add(call)
+    const error = new EdgeError(
+      'origin-busy',
+      `all ${this.placesFor(call)} are in use, and ${this.queue.size} requests wait`,
+    )
+    // The caller must have its call in hand before it hears of it.
+    process.nextTick(() => call.fail(error))
+  }
+
+  private placesFor(call: Call): string {
+    const { name } = this.address
+    return call.isUpload
+      ? `${this.uploadsMax} connections to ${name} for bodies that are still to come`
+      : `${this.connectionsMax} connections to ${name}`
+  }
+
+  /** The body of the call is whole: it holds its connection for no client any more. */
+  onSent(call: Call): void {
+    if (this.queue.deleteUpload(call)) this.take(call, false)
+    else if (this.queue.release(call)) this.serveNext()
+  }
+
+  /** The call is over, or goes elsewhere. */
+  onLeave(call: Call): void {
+    if (this.queue.release(call)) this.serveNext()
+  }
+
+  /** There is room for one more upload, if there is a connection for it. */
+  private serveNext(): void {
+    if (this.idle.length === 0 && this.all.size >= this.connectionsMax) return
+    const call = this.queue.next()
+    if (call !== undefined && !this.give(call)) this.wait(call)
   }
 
   onReady(connection: OriginConnection): void {
-    const call = this.nextWaiting()
+    const call = this.queue.next()
     if (call !== undefined) connection.carry(call)
     else if (this.isClosed) connection.destroy()
     else this.idle.push(connection)
@@ -107,17 +139,9 @@ export class Endpoint implements ConnectionPool {
     this.all.delete(connection)
     const at = this.idle.lastIndexOf(connection)
     if (at !== -1) this.idle.splice(at, 1)
-    const call = this.all.size < this.connectionsMax ? this.nextWaiting() : undefined
+    const call = this.all.size < this.connectionsMax ? this.queue.next() : undefined
     if (call !== undefined) this.connect(call)
     if (this.all.size === 0) this.stopSweep()
-  }
-
-  private nextWaiting(): Call | undefined {
-    for (const call of this.waiting) {
-      this.waiting.delete(call)
-      return call
-    }
-    return undefined
   }
 
   /** Closes idle connections; the others close when their call is done. */
@@ -139,13 +163,11 @@ export class Endpoint implements ConnectionPool {
   private checkDeadlines(): void {
     const now = this.now()
     for (const connection of this.all) if (connection.deadline <= now) connection.onDeadline()
-    for (const call of this.waiting) {
-      if (call.waitDeadline > now) break
-      this.waiting.delete(call)
+    for (const call of this.queue.takeExpired(now)) {
       call.fail(
         new EdgeError(
           'origin-busy',
-          `none of ${this.connectionsMax} connections to ${this.address.name} came free within ${this.timeouts.connect} ms`,
+          `none of ${this.placesFor(call)} came free within ${this.timeouts.connect} ms`,
         ),
       )
     }

@@ -70,8 +70,8 @@ export class Member implements Candidate {
   }
 
   /** The bound that keeps it from taking one more; undefined where it may. */
-  get overflow(): OverflowReason | undefined {
-    return this.active >= this.requestsMax ? 'requests' : this.endpoint.overflow
+  overflow(isUpload: boolean): OverflowReason | undefined {
+    return this.active >= this.requestsMax ? 'requests' : this.endpoint.overflow(isUpload)
   }
 
   /** Weight, and how much of it a slow start gives at this moment. */
@@ -108,8 +108,9 @@ export class Member implements Candidate {
     if (error.code !== 'origin-busy') this.onFailure(error.message, nowMs)
   }
 
-  onLeave(): void {
+  onLeave(call: Call): void {
     this.active -= 1
+    this.endpoint.onLeave(call)
   }
 
   private onFailure(reason: string, nowMs: number): void {
@@ -161,13 +162,14 @@ export class Member implements Candidate {
     const { settings, stats } = this
     const { open, waiting } = this.endpoint.counts
     const state = this.health(nowMs)
+    const full = this.overflow(false) ?? this.overflow(true)
     return {
       endpoint: settings.name,
       address: this.addressText,
       state,
       weight: settings.weight,
       share: this.shareAt(nowMs),
-      ...(this.overflow !== undefined && { full: this.overflow }),
+      ...(full !== undefined && { full }),
       backup: settings.backup,
       active: this.active,
       connections: open,

@@ -103,8 +103,9 @@ export class Membership {
 
   private enter(group: Group, address: Address, isLate: boolean): Member {
     const { config, deps, failing, pendingMax } = this
-    const { timeouts, connectionsMax, health } = config
-    const endpoint = new Endpoint({ address, timeouts, connectionsMax, pendingMax, clock: deps.clock })
+    const { timeouts, connectionsMax, requestsMax, health } = config
+    const bounds = { connectionsMax, pendingMax, requestsMax }
+    const endpoint = new Endpoint({ address, timeouts, ...bounds, clock: deps.clock })
     const member = new Member(group.settings, address, endpoint, {
       config,
       failing,

@@ -80,7 +80,7 @@ class PooledOrigin implements Origin, Attempts {
       this.membership.wait(call)
       return
     }
-    this.refuse(call, this.nowhere(call.request.endpoint))
+    this.refuse(call, this.nowhere(call))
   }
 
   /** The caller must have its call in hand before it hears of it. */
@@ -103,10 +103,10 @@ class PooledOrigin implements Origin, Attempts {
     if (candidates.length === 0) return undefined
     const isEven = this.pool.isEven && request.endpoint === undefined
     const chosen = this.choose(candidates, isEven, request)
-    const { overflow } = chosen
+    const overflow = chosen.overflow(call.isUpload)
     if (overflow === undefined) return chosen
     chosen.stats.overflows[overflow] += 1
-    const free = candidates.filter((member) => member.overflow === undefined)
+    const free = candidates.filter((member) => member.overflow(call.isUpload) === undefined)
     return free.length === 0 ? undefined : this.choose(free, isEven, request)
   }
 
@@ -118,19 +118,23 @@ class PooledOrigin implements Origin, Attempts {
   }
 
   /** Why there is no endpoint for a call. */
-  private nowhere(endpoint: string | undefined): EdgeError {
+  private nowhere({ request: { endpoint }, isUpload }: Call): EdgeError {
     if (endpoint !== undefined && !this.endpoints.includes(endpoint))
       return new EdgeError('origin-unreachable', `the origin has no endpoint ${JSON.stringify(endpoint)}`)
     const { members } = this.pool
     if (members.length === 0) return this.membership.unresolvedError()
-    const full = members.find((member) => member.overflow !== undefined)
+    const full = members.find((member) => member.overflow(isUpload) !== undefined)
     const isUp = this.pool.candidates(this.clock.monotonic()).length > 0
     if (isUp && full !== undefined) {
       const { requestsMax, connectionsMax } = this.config
-      const bound =
-        full.overflow === 'requests'
-          ? `as many requests as it may have (${requestsMax})`
-          : `all ${connectionsMax} connections in use, and ${full.endpoint.counts.waiting} requests wait`
+      const { counts, uploadsMax } = full.endpoint
+      const bounds = {
+        requests: `as many requests as it may have (${requestsMax})`,
+        uploads: `as many requests whose bodies are still to come as it may have (${uploadsMax})`,
+        connections: `all ${connectionsMax} connections in use, and ${counts.waiting} requests wait`,
+      }
+      const reason = full.overflow(isUpload)
+      const bound = reason === 'requests' || reason === 'uploads' ? bounds[reason] : bounds.connections
       return new EdgeError('origin-busy', `every endpoint is full: ${full.settings.name} has ${bound}`)
     }
     const reasons = members.map((member) => `${member.label} is ${member.describe()}`)
@@ -180,7 +184,8 @@ class PooledOrigin implements Origin, Attempts {
 
   private stay(call: Call): Member | undefined {
     const { member } = call
-    return member === undefined || member.isLeaving || member.overflow !== undefined ? undefined : member
+    const isFree = member?.isLeaving === false && member.overflow(call.isUpload) === undefined
+    return isFree ? member : undefined
   }
 
   // ── for others ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
-import { EdgeError } from '../../base/errors.ts'
 import { ask, originOf } from './testing/ask.ts'
 import { CERTIFICATE, CERTIFICATE_KEY } from './testing/certificate.ts'
 import { listen, rawServer } from './testing/raw-server.ts'
@@ -87,10 +86,16 @@ test('an origin that does not speak TLS is told apart from one that is slow', as
   silent.close()
 })
 
-test('a file of authorities that cannot be read is an error of the configuration', () => {
-  assert.throws(
-    () => originOf([url], { tls: { ca: join(directory, 'missing.pem') } }),
-    (error) =>
-      error instanceof EdgeError && error.code === 'config-invalid' && error.message.includes('missing.pem'),
-  )
+test('a file of authorities that cannot be used is an error of the configuration', () => {
+  const empty = join(directory, 'empty.pem')
+  writeFileSync(empty, 'nothing')
+  for (const [file, message] of [
+    [
+      join(directory, 'missing.pem'),
+      /^origin\.tls\.ca: .*missing\.pem cannot be read: there is no such file$/,
+    ],
+    [empty, /^origin\.tls\.ca: .*empty\.pem holds no certificate in PEM$/],
+  ] as const) {
+    assert.throws(() => originOf([url], { tls: { ca: file } }), { code: 'config-invalid', message })
+  }
 })

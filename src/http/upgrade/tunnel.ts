@@ -17,15 +17,20 @@ export class Tunnel implements BodyConsumer, InProgress {
   private readonly connection: ClientConnection
   private readonly call: SentCall
   private readonly upgrades: Upgrades
-  private readonly onOver: () => void
+  private readonly onOver: (isBroken: boolean) => void
   private isOver = false
   private lastAt: number
   /** Since when what waits for that side is not taken. */
   private clientStuckSince = NEVER
   private originStuckSince = NEVER
 
-  /** The place among the upgrades is taken; it is given back at the end, and `onOver` is called once. */
-  constructor(connection: ClientConnection, call: SentCall, upgrades: Upgrades, onOver: () => void) {
+  /** The place among the upgrades is taken; it is given back at the end, and `onOver` is called once: `isBroken` where a side did not end in order. */
+  constructor(
+    connection: ClientConnection,
+    call: SentCall,
+    upgrades: Upgrades,
+    onOver: (isBroken: boolean) => void,
+  ) {
     this.connection = connection
     this.call = call
     this.upgrades = upgrades
@@ -60,7 +65,7 @@ export class Tunnel implements BodyConsumer, InProgress {
   }
 
   onGone(): void {
-    if (this.end()) this.call.abort()
+    if (this.end(true)) this.call.abort()
   }
 
   // ── the origin's side ─────────────────────────────────────────────────────────────────────────────────────────
@@ -81,11 +86,11 @@ export class Tunnel implements BodyConsumer, InProgress {
     if (!this.isOver) this.connection.resumeBody()
   }
 
-  /** It is gone, in order or not: what it sent before still reaches the client. */
-  onOriginEnd(): void {
+  /** It is gone, in order or `isBroken`: what it sent before still reaches the client. */
+  onOriginEnd(isBroken: boolean): void {
     if (this.isOver) return
     this.connection.endStream([])
-    this.end()
+    this.end(isBroken)
   }
 
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -97,11 +102,11 @@ export class Tunnel implements BodyConsumer, InProgress {
     if (isStuck || nowMs - this.lastAt >= upgradeIdle) this.connection.cut()
   }
 
-  private end(): boolean {
+  private end(isBroken: boolean): boolean {
     if (this.isOver) return false
     this.isOver = true
     this.upgrades.remove(this)
-    this.onOver()
+    this.onOver(isBroken)
     return true
   }
 }

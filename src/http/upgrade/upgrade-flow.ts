@@ -28,7 +28,8 @@ export class UpgradeFlow implements OriginHandler {
   private tunnel: Tunnel | undefined
   /** What the origin sent after its 101, while units look at that; and whether it has ended. */
   private held: Buffer[] | undefined
-  private hasEnded = false
+  /** How the origin has ended, where it has. */
+  private ended: 'in-order' | 'broken' | undefined
 
   constructor(exchange: Exchange, protocols: string) {
     this.exchange = exchange
@@ -89,9 +90,11 @@ export class UpgradeFlow implements OriginHandler {
       answerFull(exchange)
       return
     }
-    const tunnel = new Tunnel(connection, call, node.upgrades, () => {
+    const tunnel = new Tunnel(connection, call, node.upgrades, (isBroken) => {
       // Of a client that is gone the exchange tells by itself.
-      if (!exchange.gone) exchange.tell()
+      if (exchange.gone) return
+      exchange.gone = isBroken
+      exchange.tell()
     })
     this.tunnel = tunnel
     exchange.flow = tunnel
@@ -103,7 +106,7 @@ export class UpgradeFlow implements OriginHandler {
     let isFlowing = true
     for (const bytes of this.held!) isFlowing = tunnel.onOriginBytes(bytes)
     this.held = undefined
-    if (this.hasEnded) tunnel.onOriginEnd()
+    if (this.ended !== undefined) tunnel.onOriginEnd(this.ended === 'broken')
     else if (isFlowing) call.resume()
   }
 
@@ -115,17 +118,17 @@ export class UpgradeFlow implements OriginHandler {
   }
 
   onEnd(trailers: HeaderList): void {
-    if (!this.endTunnel()) this.flow.onEnd(trailers)
+    if (!this.endTunnel('in-order')) this.flow.onEnd(trailers)
   }
 
   onError(error: EdgeError): void {
-    if (!this.endTunnel()) this.flow.onError(error)
+    if (!this.endTunnel('broken')) this.flow.onError(error)
   }
 
   /** False: there is none, and none is about to be. */
-  private endTunnel(): boolean {
-    this.hasEnded = true
-    this.tunnel?.onOriginEnd()
+  private endTunnel(how: 'in-order' | 'broken'): boolean {
+    this.ended = how
+    this.tunnel?.onOriginEnd(how === 'broken')
     return this.tunnel !== undefined || this.held !== undefined
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { matchPath } from './match-path.ts'
+import { matchPath } from './path-pattern.ts'
 
 test('a path is matched by what origins would take it for', () => {
   for (const [received, matched] of [
