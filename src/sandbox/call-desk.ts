@@ -6,7 +6,7 @@
  * `fetch`; else the call counts for the invocation under way that has called least. What no invocation is behind is
  * refused: nothing goes out once the request and its `waitUntil` are over. Numbers and bytes under way are bounded.
  */
-import { adoptBody, bodyOf, giveUpBodies } from './fetched-bodies.ts'
+import { adoptBody, bodyOf, leaveBodies } from './fetched-bodies.ts'
 import { answerEntry } from './guest-text.ts'
 import {
   callKindOf,
@@ -183,7 +183,7 @@ export class CallDesk {
 function leaveBackground(slot: LaneSlot, id: number): void {
   const account = slot.background.get(id)?.account
   slot.background.delete(id)
-  giveUpBodies(slot, account)
+  leaveBodies(slot, account)
 }
 
 const newAccount = (requestHead: string, isTraced: boolean): CallAccount => ({

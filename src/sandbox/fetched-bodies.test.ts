@@ -261,6 +261,41 @@ for (const isolation of ['process', 'inline'] as const) {
   })
 }
 
+test('while others are under way, a body waits a moment for whoever reads it', async (t) => {
+  const { runner, body } = await stand(t)
+  const sleep = 'const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))'
+  const version = unit(
+    `async content(request) {
+       ${sleep}
+       switch (request.path) {
+         case '/waits':
+           await new Promise((resolve) => { globalThis.release = resolve })
+           // In a step of the other one, who is over when this is read.
+           const answer = await fetch('http://o/read')
+           await sleep(100)
+           return new Response(await answer.text())
+         case '/lets-go':
+           release()
+           await sleep(20)
+           return new Response('over')
+         case '/leaves':
+           await fetch('http://o/left')
+           return new Response('unread')
+       }
+     }`,
+    { limits: LIMITS },
+  )
+  const ask = (path: string) => go(runner, [step(version, 'content')], { head: `GET ${path} HTTP/1.1\r\n` })
+  const waits = ask('/waits')
+  assert.equal(bodyOf(await ask('/leaves')), 'unread')
+  const left = await body('left')
+  assert.equal(left.isCancelled, false)
+  await eventually(() => left.isCancelled)
+  assert.equal(bodyOf(await ask('/lets-go')), 'over')
+  ;(await body('read')).give('read by whoever asked', true)
+  assert.equal(bodyOf(await waits), 'read by whoever asked')
+})
+
 test('a signal that is aborted cuts what was passed on', async (t) => {
   const { runner, body } = await stand(t)
   const came = take(

@@ -2,8 +2,8 @@
  * Bodies of answers to `fetch` that were not whole when their heads came. The worker holds them for the unit, which reads one piece by piece, or passes
  * it on unread: then it goes from the one connection to the other, and nothing of it crosses.
  *
- * A body is given up when whoever fetched it is over: nobody else reads it. Where that is not known for certain (see `call-desk.ts`), it stays until it has not
- * been read for long, or nothing of the unit is under way.
+ * A body is given up when whoever fetched it is over. Who that is, is mostly a good guess (see `call-desk.ts`): so while others are under way they are left a
+ * moment to begin reading it, and whoever reads it has it from then on.
  */
 import { answerEntry, type RecordReader } from './guest-text.ts'
 import { CALL_DONE, CALL_FAILED } from './protocol.ts'
@@ -22,8 +22,12 @@ import type { UnitBody, UnitBodySink } from '../contract/unit-runner.ts'
 
 /** Bodies of one unit that may be read, on one worker. */
 export const BODIES_MAX = 1024
-/** How long one that is anybody's may lie unread, where the unit's own limit is not longer. */
+/** How long one may lie unread of which nobody knows whose it is, where the unit's own limit is not longer. */
 const UNREAD_MS = 30_000
+/** How long one waits for its first reader where the one who seems to have fetched it is over. */
+const LEFT_MS = 1000
+/** In all. */
+const OPEN_MS_MAX = 60 * 60 * 1000
 const TOO_LATE = refusal(
   'call-late',
   'this body is not to be had any more: the request that it was fetched for is over',
@@ -34,7 +38,12 @@ const DROPPED = 'the unit gave up the fetch that this body is of'
 type OnFailed = (message: string) => void
 
 export class FetchedBody implements HostBodySink, UnitBody {
-  readonly owner: CallAccount | undefined
+  /** Whose it is; undefined where that is not known. */
+  owner: CallAccount | undefined
+  /** The lane's `serviceMs` when it came, when it was read last, and when who had it was over. */
+  readonly #cameAtMs: number
+  #readAtMs: number
+  #leftAtMs: number | undefined
   readonly #slot: LaneSlot
   readonly #number: number
   readonly #source: HostBody
@@ -43,8 +52,6 @@ export class FetchedBody implements HostBodySink, UnitBody {
   /** The call that waits for a piece, or 0, and who made it. */
   #read = 0
   #reader = 0
-  /** The lane's `serviceMs` when it was read last. */
-  #readAtMs: number
   /** Of one that is passed on. */
   #onFailed: OnFailed | undefined
   #sink: UnitBodySink | undefined
@@ -54,12 +61,13 @@ export class FetchedBody implements HostBodySink, UnitBody {
     this.#number = number
     this.#source = source
     this.owner = owner
-    this.#readAtMs = slot.lane.serviceMs
+    this.#cameAtMs = this.#readAtMs = slot.lane.serviceMs
   }
 
   // ── read by the unit ────────────────────────────────────────────────────────────────────────────────────────
 
-  read({ id: call, caller }: RecordReader): void {
+  read({ id: call, caller }: RecordReader, owner: CallAccount | undefined): void {
+    this.owner = owner ?? this.owner
     if (this.#read !== 0) {
       const error = refusal('body-read', 'a piece of this body is being read already', 'TypeError')
       answerRead(this.#slot, call, CALL_FAILED, error.head, '', caller)
@@ -85,9 +93,21 @@ export class FetchedBody implements HostBodySink, UnitBody {
 
   /** Gives it up where it lies about and nobody knows whose it is. */
   check(): void {
-    const { lane, unit } = this.#slot
-    if (this.owner !== undefined || this.#read !== 0) return
-    if (lane.serviceMs - this.#readAtMs > Math.max(unit.unit.manifest.limits.wallMs, UNREAD_MS)) this.giveUp()
+    if (this.#isOld(this.#slot.lane.serviceMs)) this.giveUp()
+  }
+
+  #isOld(now: number): boolean {
+    if (now - this.#cameAtMs > OPEN_MS_MAX) return true
+    if (this.owner !== undefined) return false
+    const ms = Math.max(this.#slot.unit.unit.manifest.limits.wallMs, UNREAD_MS)
+    if (this.#leftAtMs !== undefined) return now - this.#leftAtMs > (this.#isStarted ? ms : LEFT_MS)
+    return this.#read === 0 && now - this.#readAtMs > ms
+  }
+
+  /** Whoever has it is over. */
+  leave(): void {
+    this.owner = undefined
+    this.#leftAtMs = this.#slot.lane.serviceMs
   }
 
   /** The unit does not want it any more; or, once it is passed on, wants it cut. */
@@ -97,7 +117,7 @@ export class FetchedBody implements HostBodySink, UnitBody {
     if (this.#onFailed) this.#cut(DROPPED)
   }
 
-  /** Whoever fetched it is over. If somebody else reads it, that is told. */
+  /** Nobody is to read it any more. Who does is told. */
   giveUp(): void {
     this.abandon()
     if (this.#read !== 0) this.#answer(CALL_FAILED, TOO_LATE.head, '')
@@ -209,10 +229,10 @@ export function adoptBody(
 }
 
 /** Acts on a call for a piece. */
-export function takeRead(slot: LaneSlot, reader: RecordReader): void {
+export function takeRead(slot: LaneSlot, reader: RecordReader, caller: Invocation | undefined): void {
   const body = slot.bodies.get(Number(reader.head))
   if (body) {
-    body.read(reader)
+    body.read(reader, caller?.account)
     return
   }
   answerRead(slot, reader.id, CALL_FAILED, TOO_LATE.head, '', reader.caller)
@@ -225,12 +245,11 @@ export function passBody(slot: LaneSlot, number: string, onFailed: OnFailed): Un
 }
 
 /** Something of the invocation is over: gives up what it fetched, where nothing else of it goes on. */
-export function giveUpBodies(slot: LaneSlot, owner: CallAccount | undefined): void {
+export function leaveBodies(slot: LaneSlot, owner: CallAccount | undefined): void {
   if (slot.bodies.size === 0) return
-  const isOverAll = !slot.isAwaited
-  const isOver = isOverAll || (owner !== undefined && !isWanted(slot, owner))
-  if (!isOver) return
-  for (const body of slot.bodies.values()) if (isOverAll || body.owner === owner) body.giveUp()
+  if (!slot.isAwaited) for (const body of slot.bodies.values()) body.giveUp()
+  else if (owner !== undefined && !isWanted(slot, owner))
+    for (const body of slot.bodies.values()) if (body.owner === owner) body.leave()
 }
 
 /** Is whoever fetched it still at work? */

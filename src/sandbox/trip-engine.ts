@@ -7,7 +7,7 @@
  */
 import { AnswerStream, takeStreamCall, tooManyStreams, type StreamEvents } from './answer-streams.ts'
 import { CallDesk } from './call-desk.ts'
-import { giveUpBodies, passBody, takeRead } from './fetched-bodies.ts'
+import { leaveBodies, passBody, takeRead } from './fetched-bodies.ts'
 import { RecordReader } from './guest-text.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
@@ -151,7 +151,8 @@ export class TripEngine implements LaneEvents {
           slot.timers.stop(reader.id)
           break
         case protocol.RECORD_CALL:
-          if (reader.value === protocol.BODY_READ) takeRead(slot, reader)
+          if (reader.value === protocol.BODY_READ)
+            takeRead(slot, reader, this.#runningAt(slot, reader.caller))
           else if (reader.value >= protocol.STREAM_OPEN) takeStreamCall(slot, reader)
           else this.#desk.take(slot, reader, this.#runningAt(slot, reader.caller))
           break
@@ -212,7 +213,7 @@ export class TripEngine implements LaneEvents {
     }
     const wasEntry = slot.pending.size === 0 || !slot.pending.delete(invocation)
     this.#recorded(slot, invocation, cpuUs)
-    giveUpBodies(slot, invocation.account)
+    leaveBodies(slot, invocation.account)
     return wasEntry
   }
 
@@ -323,7 +324,7 @@ export class TripEngine implements LaneEvents {
     failed: (...how) => this.#events.streamFailed(...how),
     over: (invocation, slot) => {
       this.#release(invocation)
-      giveUpBodies(slot, invocation.account)
+      leaveBodies(slot, invocation.account)
       this.#events.left(invocation)
     },
   }
@@ -466,7 +467,7 @@ export class TripEngine implements LaneEvents {
         lane.enqueueForget(slot, invocation.id)
         this.#desk.dropOf(slot, invocation.account)
         slot.background.delete(invocation.id)
-        giveUpBodies(slot, invocation.account)
+        leaveBodies(slot, invocation.account)
         this.#fail(invocation, 'wall', `it did not settle within ${wallMs} ms`)
       }
       if (slot.streams.size > 0) {
