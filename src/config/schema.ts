@@ -119,7 +119,7 @@ const Fetch = v.strictObject({
   sites: v.optional(v.array(FetchSite, 'expected a list such as ["api.internal:8080"]'), []),
   /** Fetches that one invocation of a unit may make, redirects included. */
   requestsMax: v.optional(count(10_000), 50),
-  /** Bytes of bodies that one invocation may fetch, both ways together. */
+  /** Bytes of bodies that one invocation may send and read by `fetch`, together. What it passes on unread does not count. */
   bytesMax: v.optional(size(), '16mb'),
   timeouts: v.optional(Timeouts, {}),
   /** Path of a PEM file with the authorities to trust instead of the system's. */

@@ -78,10 +78,33 @@ export interface HostAnswer {
   /** Where it is not ok: JSON of `HostError`, in ASCII. */
   readonly head: string
   readonly body: string
+  /** Where the body is not whole yet, and `body` is empty: it comes by this. */
+  readonly rest?: HostBody | undefined
   /** For the trace and the metrics: a word. */
   readonly result: string
   /** For the trace. */
   readonly target: string
+}
+
+/**
+ * A body that an answer began, at the pace of whoever reads it: what is not taken keeps it from coming. Whoever is given one starts it or
+ * cancels it.
+ */
+export interface HostBody {
+  /** Once. `isCounted`: what is taken counts for the account of the call, and more than that allows breaks it off. */
+  start(sink: HostBodySink, isCounted: boolean): void
+  /** After `take` said false: there is room. */
+  resume(): void
+  /** Nobody wants it: where it comes from is told so, and the sink is told nothing more. */
+  cancel(): void
+}
+
+/** Where the pieces of a `HostBody` go. After the last one, or `fail`, it is told nothing more. */
+export interface HostBodySink {
+  /** 64 KiB at most, and the sink's to keep; empty only where it is the last. False: no more until `resume`. */
+  take(piece: Uint8Array<ArrayBufferLike>, isLast: boolean): boolean
+  /** It broke off: what has come is not whole. */
+  fail(error: HostError): void
 }
 
 /** What the unit gets thrown. */
@@ -105,12 +128,13 @@ export const asciiJson = (value: unknown): string =>
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-export function refusal(code: string, message: string, name = 'Error', target = ''): HostAnswer {
-  return {
-    ok: false,
-    head: asciiJson({ name, message, code } satisfies HostError),
-    body: '',
-    result: code,
-    target,
-  }
-}
+export const refusal = (code: string, message: string, name = 'Error', target = ''): HostAnswer =>
+  refusalOf({ name, message, code }, target)
+
+export const refusalOf = (error: HostError, target = ''): HostAnswer => ({
+  ok: false,
+  head: asciiJson(error),
+  body: '',
+  result: error.code,
+  target,
+})

@@ -6,7 +6,15 @@
  */
 import { answerEntry, type RecordReader } from './guest-text.ts'
 import { overLimit, thrownText } from './judgement.ts'
-import { BODY_BYTES, STREAM_END, STREAM_OPEN, STREAM_PIECE, STREAM_PIECE_MAX } from './protocol.ts'
+import {
+  BODY_BYTES,
+  CALL_DONE,
+  CALL_FAILED,
+  STREAM_END,
+  STREAM_OPEN,
+  STREAM_PIECE,
+  STREAM_PIECE_MAX,
+} from './protocol.ts'
 import type { Invocation } from './invocation.ts'
 import type { LaneSlot } from './lane.ts'
 import { refusal } from '../contract/host-calls.ts'
@@ -34,7 +42,7 @@ export interface StreamEvents {
   /** It broke off, and the unit is told of as failing. `isBlamed`: by what it did itself. */
   failed(invocation: Invocation, reason: FailureReason, message: string, isBlamed: boolean): void
   /** The invocation is over. */
-  over(invocation: Invocation): void
+  over(invocation: Invocation, slot: LaneSlot): void
 }
 
 export class AnswerStream implements UnitBody {
@@ -142,7 +150,7 @@ export class AnswerStream implements UnitBody {
     const call = this.#pieceCall
     this.#pieceCall = 0
     this.#waitedSinceMs = this.#slot.lane.serviceMs
-    const text = answerEntry(call, true, '', '')
+    const text = answerEntry(call, CALL_DONE, '', '')
     this.#slot.lane.enqueueAnswer(this.#slot, { call, text, stream: this })
   }
 
@@ -206,13 +214,13 @@ export class AnswerStream implements UnitBody {
 
   /** Nothing of it goes on in there: its invocation may go. */
   #leave(): void {
-    if (this.#slot.streams.delete(this.invocation.id)) this.#events.over(this.invocation)
+    if (this.#slot.streams.delete(this.invocation.id)) this.#events.over(this.invocation, this.#slot)
   }
 }
 
 /** What the unit's `cancel` is told, as the answer to one of its calls. */
 function unwanted(why: string, call: number): string {
-  return answerEntry(call, false, refusal('cancelled', why, 'AbortError').head, '')
+  return answerEntry(call, CALL_FAILED, refusal('cancelled', why, 'AbortError').head, '')
 }
 
 /** Why the unit may not open one more; undefined where it may. */

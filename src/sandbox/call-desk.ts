@@ -6,6 +6,7 @@
  * `fetch`; else the call counts for the invocation under way that has called least. What no invocation is behind is
  * refused: nothing goes out once the request and its `waitUntil` are over. Numbers and bytes under way are bounded.
  */
+import { adoptBody, bodyOf, leaveBodies } from './fetched-bodies.ts'
 import { answerEntry } from './guest-text.ts'
 import {
   callKindOf,
@@ -17,7 +18,7 @@ import {
   type HostCalls,
 } from '../contract/host-calls.ts'
 import { versionKey } from '../contract/unit.ts'
-import { BODY_BYTES } from './protocol.ts'
+import { BODY_BYTES, CALL_DONE, CALL_FAILED, CALL_GOES_ON } from './protocol.ts'
 import type { AnswerStream } from './answer-streams.ts'
 import type { RecordReader } from './guest-text.ts'
 import type { Invocation } from './invocation.ts'
@@ -71,12 +72,19 @@ export class CallDesk {
     const open: OpenCall = { bytes, account: account ?? NOBODY, giveUp: undefined }
     slot.calls.set(number, open)
     slot.callBytes += bytes
-    const answer = (given: HostAnswer): void => {
-      if (slot.calls.get(number) !== open) return
+    // Without one, nobody knows whose the body is that comes with the answer.
+    const owner = caller !== undefined || slot.background.has(reader.caller) ? account : undefined
+    const answer = (came: HostAnswer): void => {
+      if (slot.calls.get(number) !== open) {
+        came.rest?.cancel()
+        return
+      }
       slot.calls.delete(number)
       slot.callBytes -= bytes
+      const given = came.rest === undefined ? came : adoptBody(slot, number, came, came.rest, owner, caller)
       this.#note(slot, kind, account, given, startedAt)
-      const text = answerEntry(number, given.ok, given.head, given.body)
+      const status = !given.ok ? CALL_FAILED : given.rest ? CALL_GOES_ON : CALL_DONE
+      const text = answerEntry(number, status, given.head, given.body)
       slot.lane.enqueueAnswer(slot, { call: number, text })
     }
     const refused = this.#refusal(slot, kind, account)
@@ -93,7 +101,10 @@ export class CallDesk {
   /** The unit does not wait any more. */
   drop(slot: LaneSlot, number: number): void {
     const open = slot.calls.get(number)
-    if (!open) return
+    if (!open) {
+      bodyOf(slot, number)?.drop()
+      return
+    }
     slot.calls.delete(number)
     slot.callBytes -= open.bytes
     open.giveUp?.()
@@ -107,7 +118,7 @@ export class CallDesk {
 
   /** `on`: work of the invocation goes on after its answer. */
   background(slot: LaneSlot, id: number, isOn: boolean, caller: Invocation | undefined): void {
-    if (!isOn) slot.background.delete(id)
+    if (!isOn) leaveBackground(slot, id)
     else if (caller) slot.background.set(id, { sinceMs: slot.lane.serviceMs, account: accountFor(caller) })
   }
 
@@ -118,9 +129,9 @@ export class CallDesk {
     const told: string[] = []
     for (const [id, { sinceMs, account }] of slot.background) {
       if (lane.serviceMs - sinceMs <= ms || isRunning(id)) continue
-      slot.background.delete(id)
       lane.enqueueForget(slot, id)
       this.dropOf(slot, account)
+      leaveBackground(slot, id)
       told.push(`waitUntil: its work did not end within ${ms} ms`)
     }
     return told
@@ -169,6 +180,12 @@ export class CallDesk {
   }
 }
 
+function leaveBackground(slot: LaneSlot, id: number): void {
+  const account = slot.background.get(id)?.account
+  slot.background.delete(id)
+  leaveBodies(slot, account)
+}
+
 const newAccount = (requestHead: string, isTraced: boolean): CallAccount => ({
   fetches: 0,
   fetchedBytes: 0,
@@ -190,8 +207,11 @@ function markEffect(slot: LaneSlot, caller: Invocation | undefined): void {
   else for (const invocation of slot.pending) invocation.hasEffects = true
 }
 
-/** All that is under way is given up: the isolate is gone. */
+/** All that is under way is given up: the isolate is gone. What it has passed on does not need it. */
 export function abandonCalls(slot: LaneSlot): void {
+  for (const body of slot.bodies.values()) body.abandon()
+  slot.bodies.clear()
+  slot.passed.clear()
   const open = [...slot.calls.values()]
   slot.calls.clear()
   slot.callBytes = 0

@@ -32,9 +32,9 @@ export interface Sections {
 export const bodyLength = (body: string | BodyPiece): number =>
   typeof body === 'string' ? body.length : body.mark.length + body.bytes.length
 
-/** The answer to a call; both texts are Latin-1. */
-export const answerEntry = (call: number, isOk: boolean, head: string, body: string): string =>
-  `${ANSWER} ${call} ${isOk ? 0 : 1} ${head.length} ${body.length} \n${head}${body}`
+/** The answer to a call, by its `CALL_DONE`…; both texts are Latin-1. */
+export const answerEntry = (call: number, status: number, head: string, body: string): string =>
+  `${ANSWER} ${call} ${status} ${head.length} ${body.length} \n${head}${body}`
 
 /** The numbers of the last entry but its id, and their text: requests are much alike, and to compare is cheaper than to print. */
 const last = { phases: 0, meta: 0, head: 0, response: 0, edits: 0, body: 0, text: '' }

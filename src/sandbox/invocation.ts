@@ -9,7 +9,7 @@ import type { LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { CallAccount } from '../contract/host-calls.ts'
 import type { FailureReason } from '../contract/unit.ts'
-import type { BodyPiece, StepRun, Trip } from '../contract/unit-runner.ts'
+import type { BodyPiece, StepRun, Trip, UnitBody } from '../contract/unit-runner.ts'
 
 export class Invocation implements Sections {
   readonly id: number
@@ -64,6 +64,8 @@ export class Invocation implements Sections {
   isAscii = false
   /** What its answer's body comes from, where that is not whole. It stays in the table until that is over. */
   stream: AnswerStream | undefined = undefined
+  /** The body that it fetched and passes on. Nothing in there is needed for that. */
+  passed: UnitBody | undefined = undefined
   kept: { readonly prefix: number; readonly suffix: number } | undefined = undefined
   reason: FailureReason = 'throw'
   message = ''

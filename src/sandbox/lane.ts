@@ -8,6 +8,7 @@
 import { invokeEntry } from './guest-text.ts'
 import { abandonCalls, type AnswerEntry, type Background, type OpenCall } from './call-desk.ts'
 import type { AnswerStream } from './answer-streams.ts'
+import type { FetchedBody } from './fetched-bodies.ts'
 import { FORGET, TIMER_FIRED } from './protocol.ts'
 import { TimerSet } from './timer-set.ts'
 import type { CutReason, UnitCode } from './isolate-host.ts'
@@ -78,6 +79,9 @@ export class LaneSlot {
   readonly background = new Map<number, Background>()
   /** Answers whose bodies are still made in there, by the invocation's id. */
   readonly streams = new Map<number, AnswerStream>()
+  /** Bodies that it fetched and may read, by the number of the call that brought them; and those that it has passed on. */
+  readonly bodies = new Map<number, FetchedBody>()
+  readonly passed = new Map<number, FetchedBody>()
   entries: Entry[] = []
   /** Characters of what is queued. */
   queued = 0
@@ -108,7 +112,7 @@ export class LaneSlot {
 
   get isIdle(): boolean {
     if (this.frames > 0 || this.queued > 0 || this.timers.size > 0) return false
-    return !this.isAwaited && this.calls.size === 0
+    return !this.isAwaited && this.calls.size === 0 && this.bodies.size === 0
   }
 }
 

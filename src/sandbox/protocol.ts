@@ -16,7 +16,8 @@
  *     6 CALL STATUS HEAD BODY \n  then head, body                                      the answer to a call of the unit
  *
  * Fields are decimal numbers, each followed by one space. Ids are 1 to 2^31-1. HEAD may end with or without its last CRLF.
- * STATUS of a call is 0 where it was done; else 1, and HEAD is JSON {name, message, code}. Calls are numbered by the guest, from a
+ * STATUS of a call is 0 where it was done, 2 where it was and its body is read from now on (BODY is empty); else 1, and HEAD is JSON
+ * {name, message, code}. Calls are numbered by the guest, from a
  * random number on, so that an answer that comes late for an isolate that is gone meets nobody in the next one.
  *
  * Three rules for the host:
@@ -41,7 +42,7 @@
  *     4 TIMER \n                                    clear a timer
  *     5 INDEX \n                                    the step used its slice: entries from INDEX on were not started
  *     6 CALL ID KIND HEAD BODY BODYKIND \n  then head, body    a call of the host, for invocation ID or 0 where that is not known
- *     7 CALL \n                                     the unit does not wait for the call any more
+ *     7 CALL \n                                     the unit does not wait for the call any more, nor for what is left of its body
  *     8 ID ON \n                                    ON 1: work of the invocation goes on after its answer (`waitUntil`); 0: no more
  *
  * In `bodyFilter` an invocation is one piece of the body. BODY begins with what it is, `b` base64, `a` ASCII text or `u` UTF-8 as
@@ -53,6 +54,10 @@
  * is a piece as bytes, answered when there is room for the next one; KIND 102, not answered, ends it, in order where HEAD is empty, else HEAD is
  * JSON {name, message, stack} of what was thrown. It comes also after the first was answered, when the unit's `cancel` is done: until
  * then calls of that ID count as those of a request under way.
+ *
+ * A body that is read comes in calls too: KIND 103, whose HEAD is the number of the call that the body belongs to, asks for the next piece. The answer's
+ * BODY is the piece, and HEAD is not empty with the last one, which alone may be. One is under way at a time for each body. BODYKIND 5 is an
+ * answer that passes such a body on to whoever asked, unread: BODY is that number. Of what is passed on nothing crosses.
  *
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
@@ -92,10 +97,17 @@ export const BODY_BYTES = 1
 export const BODY_BASE64 = 2
 export const BODY_PATCH = 3
 export const BODY_STREAM = 4
+export const BODY_PASSED = 5
 
 export const STREAM_OPEN = 100
 export const STREAM_PIECE = 101
 export const STREAM_END = 102
+export const BODY_READ = 103
+
+/** STATUS of a call. */
+export const CALL_DONE = 0
+export const CALL_FAILED = 1
+export const CALL_GOES_ON = 2
 
 /** Bytes of one piece of a streamed answer. */
 export const STREAM_PIECE_MAX = 64 * 1024

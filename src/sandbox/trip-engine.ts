@@ -8,6 +8,7 @@
 import { AnswerStream, takeStreamCall, tooManyStreams, type StreamEvents } from './answer-streams.ts'
 import { CallDesk } from './call-desk.ts'
 import { bodyLength, RecordReader } from './guest-text.ts'
+import { leaveBodies, passBody, takeRead } from './fetched-bodies.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
 import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText } from './judgement.ts'
@@ -150,7 +151,9 @@ export class TripEngine implements LaneEvents {
           slot.timers.stop(reader.id)
           break
         case protocol.RECORD_CALL:
-          if (reader.value >= protocol.STREAM_OPEN) takeStreamCall(slot, reader)
+          if (reader.value === protocol.BODY_READ)
+            takeRead(slot, reader, this.#runningAt(slot, reader.caller))
+          else if (reader.value >= protocol.STREAM_OPEN) takeStreamCall(slot, reader)
           else this.#desk.take(slot, reader, this.#runningAt(slot, reader.caller))
           break
         case protocol.RECORD_CALL_DROPPED:
@@ -209,6 +212,13 @@ export class TripEngine implements LaneEvents {
       return isNew
     }
     const wasEntry = slot.pending.size === 0 || !slot.pending.delete(invocation)
+    this.#recorded(slot, invocation, cpuUs)
+    leaveBodies(slot, invocation.account)
+    return wasEntry
+  }
+
+  #recorded(slot: LaneSlot, invocation: Invocation, cpuUs: number): void {
+    const reader = this.#reader
     invocation.runs.push({ step: invocation.step, cpuUs })
     this.#events.ran(invocation, cpuUs, this.#now, reader.outcome === protocol.OUTCOME_THREW)
     const { cpuMs } = slot.unit.unit.manifest.limits
@@ -216,17 +226,16 @@ export class TripEngine implements LaneEvents {
     if (isOver && cpuUs / 1000 - slot.lane.lostMs() > cpuMs) {
       this.#events.blamed(slot.unit, 'cpu')
       this.#fail(invocation, 'cpu', overLimit(cpuUs, cpuMs))
-      return wasEntry
+      return
     }
     if (reader.outcome === protocol.OUTCOME_THREW) {
       invocation.phase = reader.phase
       this.#fail(invocation, 'throw', thrownText(reader.head))
-      return wasEntry
+      return
     }
     invocation.edits += reader.edits
     if (reader.outcome === protocol.OUTCOME_RESPONSE) this.#respond(invocation)
     else this.#goOn(invocation, slot.lane)
-    return wasEntry
   }
 
   #goOn(invocation: Invocation, lane: Lane): void {
@@ -273,6 +282,10 @@ export class TripEngine implements LaneEvents {
       this.#openStream(invocation)
       return
     }
+    if (bodyKind === protocol.BODY_PASSED) {
+      this.#pass(invocation, body)
+      return
+    }
     const answer = answerBody(bodyKind, body, bodyLength(invocation.body))
     if (answer === undefined) {
       this.#fail(invocation, 'throw', 'its answer is not in form')
@@ -298,10 +311,20 @@ export class TripEngine implements LaneEvents {
     this.#settle(invocation)
   }
 
+  /** What it fetched goes to whoever asked. Where that breaks off, it is not by what the unit did. */
+  #pass(invocation: Invocation, number: string): void {
+    const mayAnswer = (invocation.phases[invocation.step]! & ANSWERING_PHASES) !== 0
+    const failed = (message: string): void => this.#events.streamFailed(invocation, 'throw', message, false)
+    if (mayAnswer) invocation.passed = passBody(invocation.where!, number, failed)
+    if (invocation.passed) this.#settle(invocation)
+    else this.#fail(invocation, 'throw', 'its answer is not in form')
+  }
+
   readonly #streamEvents: StreamEvents = {
     failed: (...how) => this.#events.streamFailed(...how),
-    over: (invocation) => {
+    over: (invocation, slot) => {
       this.#release(invocation)
+      leaveBodies(slot, invocation.account)
       this.#events.left(invocation)
     },
   }
@@ -444,11 +467,16 @@ export class TripEngine implements LaneEvents {
         lane.enqueueForget(slot, invocation.id)
         this.#desk.dropOf(slot, invocation.account)
         slot.background.delete(invocation.id)
+        leaveBodies(slot, invocation.account)
         this.#fail(invocation, 'wall', `it did not settle within ${wallMs} ms`)
       }
       if (slot.streams.size > 0) {
         isWaiting = true
         for (const stream of slot.streams.values()) stream.check()
+      }
+      if (slot.bodies.size > 0) {
+        isWaiting = true
+        for (const body of slot.bodies.values()) body.check()
       }
       if (slot.background.size === 0) continue
       isWaiting = true

@@ -157,9 +157,9 @@ class Dispatcher implements UnitDispatcher {
     const edits = invocation.edits.slice(invocation.editsBefore)
     switch (invocation.outcome) {
       case 'response': {
-        const { status, headers, answer: body, isAscii, kept, stream } = invocation
+        const { status, headers, answer: body, isAscii, kept, stream, passed } = invocation
         const at = phaseName(phase, invocation.phases[step]!)
-        const answer = { status, headers, body, isAscii, kept, stream }
+        const answer = { status, headers, body, isAscii, kept, stream: stream ?? passed }
         trip.done({ kind: 'response', step, phase: at, edits, ...answer, runs })
         break
       }

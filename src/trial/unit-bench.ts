@@ -5,7 +5,7 @@
  * whether that is safe. Calls of the host are real, but a fetch is made once and its answer repeated: a bench is no load test of others.
  */
 import { ownThreadCpuUs } from '../base/cpu-clock.ts'
-import type { HostAnswer } from '../contract/host-calls.ts'
+import { refusalOf, type HostAnswer } from '../contract/host-calls.ts'
 import { PHASE_BITS, PHASES, type Phase, type UnitVersion } from '../contract/unit.ts'
 import { makeBundles } from '../sandbox/bundle-files.ts'
 import { mapStack } from '../unit/source-map.ts'
@@ -61,9 +61,15 @@ export async function benchUnit(
       if (call.kind !== 'fetch') return start(call, answer)
       const key = `${call.head}\n${call.body}`
       const known = answers.get(key)
-      if (known) setImmediate(() => answer(known))
-      else start(call, (fresh) => (keep(answers, key, fresh), answer(fresh)))
-      return undefined
+      if (known) {
+        setImmediate(() => answer(known))
+        return undefined
+      }
+      let giveUp = start(call, (came) => {
+        giveUp = () => came.rest?.cancel()
+        whole(came, (fresh) => (keep(answers, key, fresh), answer(fresh)))
+      })
+      return () => giveUp?.()
     },
   })
   try {
@@ -118,6 +124,22 @@ const ANSWERS_MAX = 1000
 
 function keep(answers: Map<string, HostAnswer>, key: string, answer: HostAnswer): void {
   if (answers.size < ANSWERS_MAX) answers.set(key, answer)
+}
+
+/** What is repeated has to be whole: up to what a unit may fetch. */
+function whole(came: HostAnswer, done: (answer: HostAnswer) => void): void {
+  const { rest, ...head } = came
+  if (rest === undefined) {
+    done(came)
+    return
+  }
+  const pieces: Uint8Array[] = []
+  const take = (piece: Uint8Array, isLast: boolean): boolean => {
+    pieces.push(piece)
+    if (isLast) done({ ...head, body: Buffer.concat(pieces).toString('latin1') })
+    return true
+  }
+  rest.start({ take, fail: (error) => done(refusalOf(error, came.target)) }, true)
 }
 
 async function runTimer(

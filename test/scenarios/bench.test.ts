@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { orla } from '../harness/command.ts'
+import { startOrigin } from '../harness/origin.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'orla-bench-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -80,6 +81,27 @@ test('waiting is not CPU time, and what resumes after it is', async () => {
   const busy = await run('/?burn')
   assert.ok(idle < 30_000, `${idle}`)
   assert.ok(busy > 1000 && busy > idle, `${busy} and ${idle}`)
+})
+
+test('a fetch is made once, also where its body goes on after its head', async (t) => {
+  const origin = await startOrigin(t, (_, response) => {
+    response.flushHeaders()
+    setImmediate(() => response.write('one ', () => response.end('two')))
+  })
+  const file = unit(
+    'fetches',
+    `export default {
+       limits: { cpuMs: 500 },
+       async access() {
+         const text = await (await fetch('${origin.url}/')).text()
+         if (text !== 'one two') throw new Error(text)
+       },
+       content: () => fetch('${origin.url}/'),
+     }`,
+  )
+  const { phases } = await bench(file, '--calls', '5', '--allow-fetch', '127.0.0.1')
+  assert.equal(phases.length, 2)
+  assert.equal(origin.requests.length, 1)
 })
 
 test('the request, the environment and the origin are what the options say', async () => {

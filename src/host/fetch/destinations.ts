@@ -32,7 +32,8 @@ export class Unreachable extends Error {
 const NAME_MS = 5000
 const NAMES_MAX = 1000
 const ENDPOINTS_MAX = 500
-const CONNECTIONS_MAX = 256
+/** As many as one unit may have under way: a body that is streamed holds its own. */
+const CONNECTIONS_MAX = 1024
 const PENDING_MAX = 2048
 /** Fetch, "port blocking": services that take HTTP for something else. */
 const BAD_PORTS = new Set([

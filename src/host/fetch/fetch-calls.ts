@@ -1,19 +1,28 @@
 /**
  * `fetch` for the units of a worker: within a budget for each invocation, never into private networks, and not in circles.
  *
- * Redirects are followed here, hop by hop, each checked as the first one was. Bodies are whole, in both directions.
+ * Redirects are followed here, hop by hop, each checked as the first one was. The body of a request is whole; that of an answer goes on after its
+ * head, at the pace of whoever reads it.
  */
 import type { Clock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
-import { refusal, type CallAccount, type HostAnswer, type HostCall } from '../../contract/host-calls.ts'
+import {
+  refusalOf,
+  type CallAccount,
+  type HostAnswer,
+  type HostCall,
+  type HostError,
+} from '../../contract/host-calls.ts'
 import { serialiseHeaders } from '../../wire/http1/serialise.ts'
 import { headerValue } from '../../wire/http1/message.ts'
 import { Destinations, Unreachable, type FetchConfig } from './destinations.ts'
-import { ACCEPT_ENCODING, gather, TooLarge, without, type Gathered, type Gathering } from './gather.ts'
+import { AnswerBody } from './answer-body.ts'
+import { ACCEPT_ENCODING } from './decoding.ts'
+import { receive, without, type Received, type Receiving } from './receive.ts'
 import { BadFetch, fetchUrl, loopHeader, parseFetch, type FetchRequest } from './request.ts'
 
 const REDIRECTS_MAX = 20
-/** Fetches of one unit under way on a worker; each may hold its body and its answer. */
+/** Fetches of one unit under way on a worker, until their answers have come whole; each may hold its body and a piece of its answer. */
 const UNDER_WAY_MAX = 1024
 
 /** A budget is used up. */
@@ -22,7 +31,16 @@ class Spent extends Error {}
 /** What a fetch under way holds. */
 interface Flight {
   isAborted: boolean
-  gathering: Gathering | undefined
+  receiving: Receiving | undefined
+}
+
+/** What all hops of a fetch have in common. */
+interface Going {
+  readonly account: CallAccount
+  /** Method and URL that were asked for. */
+  readonly target: string
+  readonly flight: Flight
+  readonly destinations: Destinations
 }
 
 export class FetchCalls {
@@ -45,23 +63,26 @@ export class FetchCalls {
   }
 
   start(call: HostCall, answer: (answer: HostAnswer) => void): () => void {
-    const flight: Flight = { isAborted: false, gathering: undefined }
+    const flight: Flight = { isAborted: false, receiving: undefined }
     const { name } = call.unit
-    const count = this.#underWay.get(name) ?? 0
-    this.#underWay.set(name, count + 1)
-    void this.#run(call, flight).then((given) => {
+    this.#underWay.set(name, (this.#underWay.get(name) ?? 0) + 1)
+    const leave = (): void => {
       const left = this.#underWay.get(name)! - 1
       if (left > 0) this.#underWay.set(name, left)
       else this.#underWay.delete(name)
-      if (!flight.isAborted) answer(given)
+    }
+    void this.#run(call, flight, leave).then((given) => {
+      if (flight.isAborted) given.rest?.cancel()
+      else answer(given)
     })
     return () => {
       flight.isAborted = true
-      flight.gathering?.abort()
+      flight.receiving?.abort()
     }
   }
 
-  async #run(call: HostCall, flight: Flight): Promise<HostAnswer> {
+  /** `leave` is called when it is not under way any more. */
+  async #run(call: HostCall, flight: Flight, leave: () => void): Promise<HostAnswer> {
     let target = ''
     try {
       const request = parseFetch(call)
@@ -69,45 +90,44 @@ export class FetchCalls {
       if (this.#underWay.get(call.unit.name)! > UNDER_WAY_MAX) {
         throw new Spent(`more than ${UNDER_WAY_MAX} fetches of this unit are under way`)
       }
-      const { answer, url, redirected } = await this.#follow(
-        request,
-        call.account,
-        flight,
-        this.#destinations,
-      )
+      const going: Going = { account: call.account, target, flight, destinations: this.#destinations }
+      const { answer, url, redirected } = await this.#follow(request, going)
       const head = `${answer.status} ${redirected ? 1 : 0} ${answer.reason}\n${url.href.slice(0, -url.hash.length || undefined)}\n${serialiseHeaders(answer.headers)}`
-      return { ok: true, head, body: answer.body.toString('latin1'), result: String(answer.status), target }
+      const given = { ok: true, head, body: '', result: String(answer.status), target }
+      if (answer.body instanceof AnswerBody) {
+        answer.body.whenLeft(leave)
+        return { ...given, rest: answer.body }
+      }
+      count(answer.body.length, going)
+      leave()
+      return { ...given, body: answer.body.toString('latin1') }
     } catch (error) {
-      return failure(error, target)
+      leave()
+      return refusalOf(errorOf(error, target), target)
     }
   }
 
   async #follow(
     first: FetchRequest,
-    account: CallAccount,
-    flight: Flight,
-    destinations: Destinations,
-  ): Promise<{ readonly answer: Gathered; readonly url: URL; readonly redirected: boolean }> {
+    going: Going,
+  ): Promise<{ readonly answer: Received; readonly url: URL; readonly redirected: boolean }> {
     let request = first
     for (let redirects = 0; ; redirects++) {
-      spend(request, account, destinations.config)
-      const answer = await this.#once(request, account, flight, destinations)
+      spend(request, going)
+      const answer = await this.#once(request, going)
       const location = isRedirect(answer.status) ? headerValue(answer.headers, 'location') : undefined
       if (location === undefined || request.redirect === 'manual') {
         return { answer, url: request.url, redirected: redirects > 0 }
       }
+      if (answer.body instanceof AnswerBody) answer.body.cancel()
       if (request.redirect === 'error') throw new BadFetch(`it was redirected to ${location}`)
       if (redirects >= REDIRECTS_MAX) throw new BadFetch(`it was redirected more than ${REDIRECTS_MAX} times`)
       request = redirected(request, answer.status, fetchUrl(location, request.url))
     }
   }
 
-  async #once(
-    request: FetchRequest,
-    account: CallAccount,
-    flight: Flight,
-    destinations: Destinations,
-  ): Promise<Gathered> {
+  async #once(request: FetchRequest, going: Going): Promise<Received> {
+    const { account, target, flight, destinations } = going
     const addresses = await destinations.allowed(request.url)
     if (flight.isAborted) throw new BadFetch('it was given up')
     const { method, url, body } = request
@@ -122,8 +142,11 @@ export class FetchCalls {
       'cdn-loop',
       loopHeader(account.requestHead, request.hops),
     ]
-    const bytesLeft = destinations.config.bytesMax - account.fetchedBytes
-    const gathering = gather(bytesLeft, isDecoded, (handler) => {
+    const ofBody = {
+      count: (bytes: number) => count(bytes, going),
+      describe: (error: unknown) => errorOf(error, target),
+    }
+    flight.receiving = receive(isDecoded, ofBody, (handler) => {
       const sent = {
         method,
         target: url.pathname + url.search,
@@ -138,14 +161,7 @@ export class FetchCalls {
       }
       return call
     })
-    flight.gathering = gathering
-    try {
-      const answer = await gathering.answer
-      account.fetchedBytes += answer.bytes
-      return answer
-    } catch (error) {
-      throw error instanceof TooLarge ? tooMany(destinations.config) : error
-    }
+    return flight.receiving.answer
   }
 
   close(): void {
@@ -154,8 +170,10 @@ export class FetchCalls {
 }
 
 /** Each hop counts. A request that came by a fetch has half as many of its own, so that no tree of them grows for ever. */
-function spend(request: FetchRequest, account: CallAccount, config: FetchConfig): void {
-  const allowed = config.requestsMax >> request.hops
+function spend(request: FetchRequest, going: Going): void {
+  const { account, destinations } = going
+  const { requestsMax } = destinations.config
+  const allowed = requestsMax >> request.hops
   if (allowed === 0)
     throw new Spent(`this request came here by ${request.hops} fetches in a row: it goes in a loop`)
   if (account.fetches >= allowed) {
@@ -163,12 +181,17 @@ function spend(request: FetchRequest, account: CallAccount, config: FetchConfig)
     throw new Spent(`one request may fetch ${allowed} times${why} (edge.fetch.requestsMax)`)
   }
   account.fetches++
-  account.fetchedBytes += request.body?.length ?? 0
-  if (account.fetchedBytes > config.bytesMax) throw tooMany(config)
+  count(request.body?.length ?? 0, going)
 }
 
-const tooMany = ({ bytesMax }: FetchConfig): Spent =>
-  new Spent(`one request may fetch ${bytesMax} bytes in all (edge.fetch.bytesMax)`)
+/** Bytes that the unit gives or is given. */
+function count(bytes: number, { account, destinations }: Going): void {
+  const { bytesMax } = destinations.config
+  if (account.fetchedBytes + bytes > bytesMax) {
+    throw new Spent(`one request may fetch ${bytesMax} bytes in all (edge.fetch.bytesMax)`)
+  }
+  account.fetchedBytes += bytes
+}
 
 const isRedirect = (status: number): boolean =>
   status === 301 || status === 302 || status === 303 || status === 307 || status === 308
@@ -193,13 +216,16 @@ function redirected(request: FetchRequest, status: number, url: URL): FetchReque
 }
 
 /** As the Fetch API has it, a fetch that fails is a TypeError. Its code tells which. */
-function failure(error: unknown, target: string): HostAnswer {
-  const what = `fetch ${target}`.trim()
-  if (error instanceof Unreachable)
-    return refusal(error.code, `${what}: ${error.message}`, 'TypeError', target)
-  if (error instanceof Spent) return refusal('fetch-budget', `${what}: ${error.message}`, 'TypeError', target)
-  if (error instanceof BadFetch)
-    return refusal('fetch-invalid', `${what}: ${error.message}`, 'TypeError', target)
-  if (error instanceof EdgeError) return refusal(error.code, `${what}: ${error.message}`, 'TypeError', target)
-  return refusal('internal', `${what}: ${(error as Error).message}`, 'TypeError', target)
+function errorOf(error: unknown, target: string): HostError {
+  return {
+    name: 'TypeError',
+    message: `fetch ${target}`.trim() + `: ${(error as Error).message}`,
+    code: codeOf(error),
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof Unreachable || error instanceof EdgeError) return error.code
+  if (error instanceof Spent) return 'fetch-budget'
+  return error instanceof BadFetch ? 'fetch-invalid' : 'internal'
 }

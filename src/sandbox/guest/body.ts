@@ -1,11 +1,13 @@
 /**
- * Bodies of `Request` and `Response`: buffered, in whichever shape they came, and converted when read; or a stream that the unit made.
+ * Bodies of `Request` and `Response`: buffered, in whichever shape they came, and converted when read; a stream that the unit made; or
+ * what goes on in the worker (see `fetched-body.ts`).
  *
- * `body` of a buffered one is a stream too, made when it is asked for. Handed to another `Response` or `Request` unread, which
+ * `body` of one that is no stream is one too, made when it is asked for. Handed to another `Response` or `Request` unread, which
  * is what frameworks do with it, its content goes over as it is, and nothing is streamed.
  */
 import { blobContent, Blob, BlobBytes, isBlob } from './blob.ts'
 import { bytesOfSource } from './buffer-source.ts'
+import { FetchedBody } from './fetched-body.ts'
 import { type FormData, isFormData } from './form-data.ts'
 import { decodeForm, encodeForm } from './multipart.ts'
 import {
@@ -19,7 +21,7 @@ import {
   weakMapSet,
 } from './primordials.ts'
 import { URLSearchParams } from './search-params.ts'
-import { byteStream, type ByteStream, drain, isStream } from './streams.ts'
+import { byteStream, type ByteStream, drain, fetchedStream, isStream } from './streams.ts'
 import { bytesOfLatin1, decodeUtf8, encodeUtf8, latin1OfBytes } from './utf8.ts'
 
 export const NO_BODY = 0
@@ -29,6 +31,8 @@ export const TEXT_BODY = 1
 export const BYTES_BODY = 2
 /** A stream of the unit's own. */
 export const STREAM_BODY = 3
+/** The worker holds it. */
+export const FETCHED_BODY = 4
 
 /** Bytes of a stream that are gathered where a body is read whole. */
 export const STREAM_BYTES_MAX = 16 * 1024 * 1024
@@ -44,20 +48,27 @@ export class RawBody {
   }
 }
 
-/** Whose content a stream stands for: those that `body` of a buffered one gave. */
+/** What a body is made of: the parts of another, for the most part. */
+export type BodyParts = RawBody | FetchedBody | ByteStream
+
+/** Whose content a stream stands for: those that `body` gave of what was no stream. */
 const owners = new WeakMapIntrinsic<object, Body>()
 
 export let bodyKind: (body: Body) => number
 /** The content type that the body brings along, or null. */
 export let bodyType: (body: Body) => string | null
 /** The content, for another body to take over: marked as read here; throws where it was read before. */
-export let moveBody: (body: Body) => RawBody | ByteStream | null
+export let moveBody: (body: Body) => BodyParts | null
 /** The content of a buffered body, marked as read; throws where it was read before. */
 export let takeBody: (body: Body) => string
 /** The stream of a body that is one, marked as read. */
 export let takeStream: (body: Body) => ByteStream
+/** What the worker holds of a body that is so, marked as read. */
+export let takeFetched: (body: Body) => FetchedBody
+/** The whole of a body that comes by and by, as Latin-1 text; marked as read. */
+export let gatherBody: (body: Body, bytesMax: number) => Promise<string>
 /** A body with the same content; throws where it was read. */
-export let cloneBody: (body: Body) => RawBody | ByteStream | null
+export let cloneBody: (body: Body) => BodyParts | null
 
 /** The whole of a buffered body, marked as read. Not async, so that nothing waits on a `then` that the unit may have replaced. */
 export let readText: (body: Body) => string
@@ -72,6 +83,7 @@ export class Body {
   #type: string | null = null
   /** What `body` gave, or what the unit made. */
   #stream: ByteStream | null = null
+  #fetched: FetchedBody | null = null
 
   constructor(init: unknown) {
     if (typeof init === 'string') {
@@ -97,17 +109,26 @@ export class Body {
       body.#used = true
       return stream
     }
+    takeFetched = (body) => {
+      takeBody(body)
+      return body.#fetched!
+    }
+    gatherBody = (body, bytesMax) =>
+      body.#kind === FETCHED_BODY ? takeFetched(body).gather(bytesMax) : drain(takeStream(body), bytesMax)
     moveBody = (body) => {
       if (body.#kind === NO_BODY) return null
-      return body.#kind === STREAM_BODY ? takeStream(body) : new RawBody(takeBody(body), body.#kind)
+      if (body.#kind === STREAM_BODY) return takeStream(body)
+      return body.#kind === FETCHED_BODY ? takeFetched(body) : new RawBody(takeBody(body), body.#kind)
     }
     readText = (body) => textOf(takeBody(body), body.#kind)
     readBytes = (body) => bytesOf(takeBody(body), body.#kind)
     cloneBody = (body) => {
       if (body.bodyUsed || body.#stream?.locked === true) throw new TypeError(WAS_READ)
       if (body.#kind === NO_BODY) return null
-      if (body.#kind !== STREAM_BODY) return new RawBody(body.#content, body.#kind)
-      const [ours, theirs] = body.#stream!.tee() as [ByteStream, ByteStream]
+      if (body.#kind < STREAM_BODY) return new RawBody(body.#content, body.#kind)
+      const stream = body.body
+      body.#kind = STREAM_BODY
+      const [ours, theirs] = stream!.tee() as [ByteStream, ByteStream]
       body.#stream = ours
       return theirs
     }
@@ -117,6 +138,11 @@ export class Body {
     if (init instanceof RawBody) {
       this.#content = init.content
       this.#kind = init.kind
+      return
+    }
+    if (init instanceof FetchedBody) {
+      this.#fetched = init
+      this.#kind = FETCHED_BODY
       return
     }
     if (typeof init === 'object' && init !== null && this.#takeObject(init)) return
@@ -154,6 +180,7 @@ export class Body {
     const owner = weakMapGet(owners, stream)
     if (owner !== undefined && owner.#kind !== STREAM_BODY) {
       this.#content = takeBody(owner)
+      this.#fetched = owner.#fetched
       this.#kind = owner.#kind
       return
     }
@@ -172,6 +199,7 @@ export class Body {
   }
 
   #asStream(): ByteStream {
+    if (this.#fetched !== null) return this.#streamFetched(this.#fetched)
     const latin1 = this.#kind === BYTES_BODY ? this.#content : latin1OfBytes(encodeUtf8(this.#content))
     const stream = byteStream(latin1, () => {
       if (this.#used) throw new TypeError(WAS_READ)
@@ -181,17 +209,34 @@ export class Body {
     return stream
   }
 
-  /** The content, whole, as Latin-1 bytes; of a stream when it has ended. */
+  #streamFetched(fetched: FetchedBody): ByteStream {
+    let isBegun = false
+    const stream = fetchedStream(fetched, () => {
+      // The stream of one that was cloned is its content.
+      if (isBegun || this.#kind === STREAM_BODY) return
+      if (this.#used) throw new TypeError(WAS_READ)
+      this.#used = isBegun = true
+    })
+    weakMapSet(owners, stream, this)
+    return stream
+  }
+
+  /** It comes by and by. */
+  get #comes(): boolean {
+    return this.#kind >= STREAM_BODY
+  }
+
+  /** The content as Latin-1 bytes, when it has ended. What is fetched has a budget already. */
   async #drain(): Promise<string> {
-    return drain(takeStream(this), STREAM_BYTES_MAX)
+    return gatherBody(this, this.#kind === FETCHED_BODY ? Infinity : STREAM_BYTES_MAX)
   }
 
   async text(): Promise<string> {
-    return this.#kind === STREAM_BODY ? textOf(await this.#drain(), BYTES_BODY) : readText(this)
+    return this.#comes ? textOf(await this.#drain(), BYTES_BODY) : readText(this)
   }
 
   async json(): Promise<unknown> {
-    return parseJson(this.#kind === STREAM_BODY ? textOf(await this.#drain(), BYTES_BODY) : readText(this))
+    return parseJson(this.#comes ? textOf(await this.#drain(), BYTES_BODY) : readText(this))
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
@@ -199,7 +244,7 @@ export class Body {
   }
 
   async #bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#kind === STREAM_BODY ? bytesOfLatin1(await this.#drain()) : readBytes(this)
+    return this.#comes ? bytesOfLatin1(await this.#drain()) : readBytes(this)
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {

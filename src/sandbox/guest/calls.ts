@@ -7,7 +7,7 @@
  */
 import { type CallKind, CALL_KINDS } from '../../contract/host-calls.ts'
 import type { HostError } from '../../contract/host-calls.ts'
-import { BODY_BYTES, BODY_TEXT } from '../protocol.ts'
+import { BODY_BYTES, BODY_TEXT, CALL_FAILED, CALL_GOES_ON } from '../protocol.ts'
 import { DOMException } from './dom-exception.ts'
 import { writeCall, writeCallDropped } from './output.ts'
 import {
@@ -28,11 +28,14 @@ const CALLS_MAX = 10_000
 /** What the host answered: both texts with a character a byte. */
 export class CallAnswer {
   readonly isOk: boolean
+  /** The body is to be read from now on. */
+  readonly goesOn: boolean
   readonly head: string
   readonly body: string
 
-  constructor(isOk: boolean, head: string, body: string) {
-    this.isOk = isOk
+  constructor(status: number, head: string, body: string) {
+    this.isOk = status !== CALL_FAILED
+    this.goesOn = status === CALL_GOES_ON
     this.head = head
     this.body = body
   }
@@ -100,7 +103,7 @@ export function settleCall(number: number, status: number, head: string, body: s
   // It was given up meanwhile.
   if (call === undefined) return
   mapDelete(waiting, number)
-  call.resolve(new CallAnswer(status === 0, head, body))
+  call.resolve(new CallAnswer(status, head, body))
 }
 
 /**

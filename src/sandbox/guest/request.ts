@@ -1,12 +1,11 @@
 /** `Request` of the Fetch standard, what a `fetch` handler gets, and what frameworks make. */
 import { abortSignal, AbortSignal, isSignal, onAbort } from './abort.ts'
-import { Body, bodyKind, bodyType, cloneBody, moveBody, NO_BODY, type RawBody } from './body.ts'
+import { Body, bodyKind, bodyType, cloneBody, type BodyParts, moveBody, NO_BODY } from './body.ts'
 import { describe, isToken, quoted } from './fields.ts'
 import { appendHeader, getHeader, headerText, HeaderStore } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
 import { FROM_GUEST } from './illegal-constructor.ts'
 import { toStringTagSymbol, toUpperCase } from './primordials.ts'
-import type { ByteStream } from './streams.ts'
 import { URL } from './url.ts'
 
 export interface RequestInit {
@@ -22,9 +21,9 @@ export class ReceivedRequest {
   readonly method: string
   readonly url: string
   readonly headers: HeaderStore
-  readonly body: RawBody | ByteStream | null
+  readonly body: BodyParts | null
 
-  constructor(method: string, url: string, headers: HeaderStore, body: RawBody | ByteStream | null) {
+  constructor(method: string, url: string, headers: HeaderStore, body: BodyParts | null) {
     this.method = method
     this.url = url
     this.headers = headers

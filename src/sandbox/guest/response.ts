@@ -1,5 +1,6 @@
 /** `Response` of the Fetch standard. */
-import { Body, bodyType, BYTES_BODY, cloneBody, RawBody, TEXT_BODY } from './body.ts'
+import { Body, bodyType, cloneBody, RawBody, TEXT_BODY } from './body.ts'
+import { FetchedBody } from './fetched-body.ts'
 import { checkStatus, describe, headerValue } from './fields.ts'
 import { appendHeader, getHeader, headerText, HeaderStore, setHeader } from './header-store.ts'
 import { fillHeaders, type Headers, headersOver } from './headers.ts'
@@ -20,14 +21,14 @@ export let isResponse: (value: object) => value is Response
 /** `STATUS\nname: value\r\n…`, the HEAD of a record. Throws where the response cannot be sent. */
 export let responseHead: (response: Response) => string
 
-/** What `fetch` brought: a body as it came, Latin-1, and headers in the wire's form. */
+/** What `fetch` brought, with headers in the wire's form. */
 export let receivedResponse: (
   status: number,
   statusText: string,
   url: string,
   redirected: boolean,
   headers: string,
-  body: string,
+  body: RawBody | FetchedBody,
 ) => Response
 
 export class Response extends Body {
@@ -55,7 +56,8 @@ export class Response extends Body {
     isResponse = (value): value is Response => #store in value
     receivedResponse = (status, statusText, url, redirected, headers, body) => {
       const isEmpty = status === 204 || status === 205 || status === 304
-      const response = new Response(isEmpty ? null : new RawBody(body, BYTES_BODY))
+      if (isEmpty && body instanceof FetchedBody) body.cancel()
+      const response = new Response(isEmpty ? null : body)
       response.#status = status
       response.#statusText = statusText
       response.#url = url

@@ -11,13 +11,23 @@ import {
   OUTCOME_RESPONSE,
   OUTCOME_THREW,
   BODY_BYTES,
+  BODY_PASSED,
   BODY_STREAM,
   BODY_TEXT,
 } from '../protocol.ts'
 import { ANSWERING_PHASES, PHASE_BITS } from '../../contract/unit.ts'
 import { sendStream } from './answer-stream.ts'
 import { endBackground } from './background.ts'
-import { bodyKind, BYTES_BODY, RawBody, STREAM_BODY, takeBody, takeStream } from './body.ts'
+import {
+  bodyKind,
+  BYTES_BODY,
+  FETCHED_BODY,
+  RawBody,
+  STREAM_BODY,
+  takeBody,
+  takeFetched,
+  takeStream,
+} from './body.ts'
 import { errorJson } from './errors.ts'
 import { describe } from './fields.ts'
 import { FROM_GUEST } from './illegal-constructor.ts'
@@ -206,6 +216,12 @@ function answer(run: Invocation, response: Response): void {
       const stream = takeStream(response)
       end(run, OUTCOME_RESPONSE, run.phase, head, '', BODY_STREAM)
       void sendStream(run.id, stream)
+      return
+    }
+    if (bodyKind(response) === FETCHED_BODY) {
+      const fetched = takeFetched(response)
+      fetched.check()
+      end(run, OUTCOME_RESPONSE, run.phase, head, fetched.number, BODY_PASSED)
       return
     }
     body = takeBody(response)

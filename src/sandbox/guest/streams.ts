@@ -5,6 +5,7 @@
  * what they stand on breaks its own streams, and nothing that leaves the isolate; what comes out of a stream is checked piece by piece.
  */
 import { bytesOfSource } from './buffer-source.ts'
+import type { FetchedBody } from './fetched-body.ts'
 import { describe } from './fields.ts'
 import { defineProperty } from './primordials.ts'
 import { bytesOfLatin1, latin1OfBytes } from './utf8.ts'
@@ -90,6 +91,26 @@ export function byteStream(latin1: string, onUse: () => void = () => {}): ByteSt
         controller.close()
       },
       cancel: onUse,
+    },
+    { highWaterMark: 0 },
+  ) as unknown as ByteStream
+}
+
+/** A stream of what the worker holds; a piece is asked for when it is read. `onUse` is told as above. */
+export function fetchedStream(body: FetchedBody, onUse: () => void): ByteStream {
+  const { ReadableStream } = streams()
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      async pull(controller) {
+        onUse()
+        const piece = await body.read()
+        if (piece !== null) controller.enqueue(bytesOfLatin1(piece))
+        if (body.isOver) controller.close()
+      },
+      cancel() {
+        onUse()
+        body.cancel()
+      },
     },
     { highWaterMark: 0 },
   ) as unknown as ByteStream

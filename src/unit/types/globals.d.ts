@@ -109,6 +109,9 @@ declare var Request: {
 /**
  * Asks another server, over the worker's connections. Rejects with a `TypeError` where no answer came; its `code` says why: a
  * private address (`fetch-private`), a budget that is used up (`fetch-budget`), an origin that does not answer (`origin-…`).
+ *
+ * Resolves when the head of the answer is there. The body comes as it is read, and is cut where it breaks off or `signal` is aborted; one that is
+ * returned unread goes to the client without passing the unit, and counts for no budget. A body that is sent is gathered first.
  */
 declare function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
 
