@@ -80,7 +80,7 @@ const memory = () => {
     tree()
       .filter((pid) => named(pid, what))
       .map((pid) => Math.round(mib(pid)))
-  return { supervisor: Math.round(mib(supervisor)), workers: of(/src\/worker/), sandboxes: of(/sandbox/) }
+  return { supervisor: Math.round(mib(supervisor)), workers: of(/^orla worker/), sandboxes: of(/sandbox/) }
 }
 const supervisor = node.pid!
 const tree = (): number[] => processTree(supervisor)
@@ -117,14 +117,18 @@ try {
   let isOver = false
   const hotLoop = (async () => {
     const started = performance.now()
+    const underWay: Promise<void>[] = []
     for (let sent = 0; !isOver; sent++) {
       const dueIn = started + (sent / rate) * 1000 - performance.now()
       if (dueIn > 1) await sleep(dueIn)
-      void ask(`${edge}/unit-${sent % hot}`).then(({ ms, status }) => {
-        hotMs.push(ms)
-        if (status !== 200) failed.push(status)
-      })
+      underWay.push(
+        ask(`${edge}/unit-${sent % hot}`).then(({ ms, status }) => {
+          hotMs.push(ms)
+          if (status !== 200) failed.push(status)
+        }),
+      )
     }
+    await Promise.all(underWay)
   })()
   await sleep(Math.max(2000, (hot / rate) * 3000))
   hotMs.length = 0
