@@ -6,6 +6,7 @@
  * alive until the next full collection: measured, two fifths of the worker's time went into collecting garbage.
  */
 import type { Invocation } from './invocation.ts'
+import type { LaneSlot } from './lane.ts'
 
 const PLACE_BITS = 20
 const PLACE_MASK = (1 << PLACE_BITS) - 1
@@ -36,6 +37,12 @@ export class InvocationTable {
   get(id: number): Invocation | undefined {
     const found = this.#places[id & PLACE_MASK]
     return typeof found === 'object' && found.id === id ? found : undefined
+  }
+
+  /** The one with this id, where it is there. */
+  at(slot: LaneSlot, id: number): Invocation | undefined {
+    const invocation = this.get(id)
+    return invocation?.where === slot ? invocation : undefined
   }
 
   delete({ id }: Invocation): void {

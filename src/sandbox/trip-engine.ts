@@ -1,9 +1,8 @@
 /**
  * Takes invocations through their units, whatever happens on the way.
  *
- * It keeps every invocation until it is settled. Answers settle it or take it on to its next unit. When an isolate is
- * cut off, the entry that ran is judged by the CPU time it used, and all else that was lost is sent again; when a whole
- * process dies, what was in it moves to another lane. Which lane a unit runs on is the fleet's business.
+ * It keeps every invocation until it is settled. Answers settle it or take it on to its next unit; what is lost with an isolate
+ * or a process is judged or sent again (`losses.ts`). Which lane a unit runs on is the fleet's business.
  */
 import { AnswerStream, takeStreamCall, tooManyStreams, type StreamEvents } from './answer-streams.ts'
 import { CallDesk } from './call-desk.ts'
@@ -11,10 +10,10 @@ import { bodyLength, RecordReader } from './guest-text.ts'
 import { leaveBodies, passBody, takeRead } from './fetched-bodies.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
-import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit, thrownText } from './judgement.ts'
+import { overLimit, thrownText } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
+import { Losses, unanswered } from './losses.ts'
 import * as protocol from './protocol.ts'
-import type { CutReason } from './isolate-host.ts'
 import type { Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { HostCalls } from '../contract/host-calls.ts'
@@ -37,13 +36,6 @@ export interface EngineEvents {
   active(): void
 }
 
-/** Tries after its own unit was cut off, and after processes died: then it is given up. */
-const RETRIES_MAX = 3
-const MOVES_MAX = 8
-/** The longest trip wire, as a multiple: for a machine so busy that nobody gets anywhere. */
-const PATIENCE_MAX = 64
-/** With so much time a gap in which the core was away does not end a run: what is unclear until then is clear. */
-const PATIENCE_CLEAR = 16
 /** Characters of an answer's body. */
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
@@ -57,6 +49,7 @@ export class TripEngine implements LaneEvents {
   readonly #running = new InvocationTable()
   readonly #reader = new RecordReader()
   readonly #desk: CallDesk
+  readonly #losses: Losses
   #lastOrder = 0
   #isMalformed = false
   /** Of the answer that is read: when it came, and whether it is all ASCII. */
@@ -66,6 +59,13 @@ export class TripEngine implements LaneEvents {
   constructor(events: EngineEvents, calls?: HostCalls) {
     this.#events = events
     this.#desk = new CallDesk(calls)
+    this.#losses = new Losses(this.#running, {
+      blamed: (unit, reason) => events.blamed(unit, reason),
+      logged: (...line) => events.logged(...line),
+      replayed: () => events.replayed(),
+      send: (invocation) => this.#send(invocation),
+      fail: (invocation, reason, message) => this.#fail(invocation, reason, message),
+    })
   }
 
   get size(): number {
@@ -152,15 +152,15 @@ export class TripEngine implements LaneEvents {
           break
         case protocol.RECORD_CALL:
           if (reader.value === protocol.BODY_READ)
-            takeRead(slot, reader, this.#runningAt(slot, reader.caller))
+            takeRead(slot, reader, this.#running.at(slot, reader.caller))
           else if (reader.value >= protocol.STREAM_OPEN) takeStreamCall(slot, reader)
-          else this.#desk.take(slot, reader, this.#runningAt(slot, reader.caller))
+          else this.#desk.take(slot, reader, this.#running.at(slot, reader.caller))
           break
         case protocol.RECORD_CALL_DROPPED:
           this.#desk.drop(slot, reader.id)
           break
         case protocol.RECORD_BACKGROUND:
-          this.#desk.background(slot, reader.id, reader.value === 1, this.#runningAt(slot, reader.id))
+          this.#desk.background(slot, reader.id, reader.value === 1, this.#running.at(slot, reader.id))
           break
         case protocol.RECORD_MORE:
           more = Math.min(more, reader.id)
@@ -169,20 +169,22 @@ export class TripEngine implements LaneEvents {
     }
     // At least one entry a step, or it would go on for ever.
     if (this.#isMalformed || (more === 0 && entries.length > 0)) {
-      this.cut(slot, entries, 'broken', 0, -1, 0, 'its answer is not in form', 1, true)
+      this.#losses.cut(slot, entries, 'broken', 0, -1, 0, 'its answer is not in form', 1, true)
       return
     }
     if (more < entries.length) {
       for (let index = more; index < entries.length; index++) this.#again(slot, entries[index]!)
     } else if (expected > 0) {
       const message = 'it gave no answer'
-      for (const entry of this.#unanswered(slot, entries)) this.#fail(entry, 'throw', message)
+      for (const entry of unanswered(slot, entries)) this.#fail(entry, 'throw', message)
     }
   }
 
-  #runningAt(slot: LaneSlot, id: number): Invocation | undefined {
-    const invocation = this.#running.get(id)
-    return invocation?.where === slot ? invocation : undefined
+  readonly cut: LaneEvents['cut'] = (...loss) => this.#losses.cut(...loss)
+
+  /** The lane is dead: all that was on it moves to where its unit runs now. What is in the unit to blame fails. */
+  moveFrom(lane: Lane, guilty: UnitSlot | undefined, reason: FailureReason, message: string): void {
+    this.#losses.moveFrom(lane, guilty, reason, message)
   }
 
   #logged(slot: LaneSlot): void {
@@ -329,130 +331,12 @@ export class TripEngine implements LaneEvents {
     },
   }
 
-  /** The isolate is gone: judges the entry that ran, and sends the others again. */
-  cut(
-    slot: LaneSlot,
-    entries: readonly Entry[],
-    reason: CutReason,
-    cpuUs: number,
-    progress: number,
-    runningId: number,
-    message: string,
-    patience: number,
-    isStillThere = false,
-  ): void {
-    const { unit } = slot
-    this.#tellLostBackground(slot)
-    const lost = [...this.#unanswered(slot, entries), ...slot.pending]
-    const streams = [...slot.streams.values()]
-    if (isStillThere) slot.lane.discard(slot)
-    else slot.lane.markGone(slot)
-    if (reason === 'install') {
-      this.#events.blamed(unit, 'syntax')
-      for (const invocation of lost) this.#fail(invocation, 'syntax', message)
-      return
-    }
-    const streaming = streams.map(({ invocation }) => invocation)
-    const ran = culprit(entries[progress], runningId, [...lost, ...streaming])
-    const { cpuMs } = unit.unit.manifest.limits
-    // Entries before it may have used up to a slice of the time.
-    const allowedMs = progress > 0 ? cpuMs + protocol.SLICE_MS : cpuMs
-    if (reason === 'timeout' && !this.#isOver(slot, cpuUs / 1000, allowedMs, patience)) {
-      for (const stream of streams) stream.lost('crash', BUSY)
-      this.#sendAgainWithPatience(lost, ran, patience)
-      return
-    }
-    // A core that the machine's host took away counts as CPU time: who was so unlucky once is not twice.
-    if (reason === 'timeout' && ran && !ran.isSuspect && !ran.hasEffects) {
-      ran.isSuspect = true
-      for (const stream of streams) stream.lost('crash', 'another run of it used too much CPU')
-      this.#sendAgainWithPatience(lost, ran, 1)
-      return
-    }
-    const why = reason === 'timeout' ? 'cpu' : reason === 'memory' ? 'memory' : 'throw'
-    const text = why === 'cpu' ? overLimit(cpuUs, cpuMs) : message
-    this.#events.blamed(unit, why)
-    if (ran && !ran.stream) this.#fail(ran, why, text)
-    for (const stream of streams) {
-      if (stream.invocation === ran) stream.lost(why, text)
-      else stream.lost('crash', `another run of it failed (${why})`)
-    }
-    for (const invocation of lost) {
-      if (invocation === ran) continue
-      // Where it cannot be said which, each is tried alone, and not for ever.
-      if (!ran && ++invocation.retries > RETRIES_MAX) this.#fail(invocation, why, text)
-      else this.#replay(invocation, 2, `another run of it failed (${why})`)
-    }
-  }
-
-  #isOver({ lane }: LaneSlot, cpuMs: number, allowedMs: number, patience: number): boolean {
-    const usedMs = patience < PATIENCE_CLEAR ? cpuMs - lane.lostMs() : cpuMs
-    return usedMs >= allowedMs
-  }
-
-  /** The machine was busy: more time for the one that ran, no blame for anybody. */
-  #sendAgainWithPatience(lost: readonly Invocation[], ran: Invocation | undefined, patience: number): void {
-    for (const invocation of lost) {
-      const mayBeIt = ran === undefined || invocation === ran
-      if (!mayBeIt) this.#replay(invocation, 1, BUSY)
-      else if (patience < PATIENCE_MAX) this.#replay(invocation, patience * 2, BUSY)
-      else this.#fail(invocation, 'wall', BUSY)
-    }
-  }
-
-  /** Work that went on after an answer went down with its isolate, and is not begun again. */
-  #tellLostBackground(slot: LaneSlot): void {
-    for (const id of slot.background.keys()) {
-      if (!this.#runningAt(slot, id)) this.#events.logged(slot.unit, WARN, BACKGROUND_LOST, '')
-    }
-  }
-
-  /** Those of the entries that are still without an answer, and not elsewhere. */
-  #unanswered(slot: LaneSlot, entries: readonly Entry[]): Invocation[] {
-    const left: Invocation[] = []
-    for (const entry of entries) {
-      if (!(entry instanceof Invocation) || entry.outcome !== 'running') continue
-      if (entry.where === slot && !slot.pending.has(entry)) left.push(entry)
-    }
-    return left
-  }
-
   #again(slot: LaneSlot, entry: Entry): void {
     if (entry instanceof Invocation) {
       if (entry.outcome === 'running' && entry.where === slot) this.#send(entry)
     } else if (typeof entry !== 'number') slot.lane.enqueueAnswer(slot, entry)
     else if (entry >= 0) slot.lane.enqueueTimer(slot, entry)
     else slot.lane.enqueueForget(slot, -entry)
-  }
-
-  /** Sends it again, unless it did what cannot be done twice. `why` is what happened to it. */
-  #replay(invocation: Invocation, patience: number, why: string): void {
-    if (invocation.hasEffects) {
-      this.#fail(invocation, 'crash', ONCE_ONLY + why)
-      return
-    }
-    invocation.patience = Math.max(patience, 1)
-    this.#events.replayed()
-    this.#send(invocation)
-  }
-
-  /**
-   * The lane is dead: all that was on it moves to where its unit runs now, in the order in which it came. What is in
-   * the unit to blame fails.
-   */
-  moveFrom(lane: Lane, guilty: UnitSlot | undefined, reason: FailureReason, message: string): void {
-    for (const slot of lane.slots.values()) {
-      this.#tellLostBackground(slot)
-      lane.markGone(slot)
-      const why = slot.unit === guilty ? reason : 'crash'
-      for (const stream of slot.streams.values()) stream.lost(why, message)
-    }
-    for (const invocation of this.#running.all()) {
-      if (invocation.where?.lane !== lane || invocation.outcome !== 'running') continue
-      if (invocation.unit === guilty) this.#fail(invocation, reason, message)
-      else if (++invocation.moves > MOVES_MAX) this.#fail(invocation, 'crash', 'sandboxes keep dying')
-      else this.#replay(invocation, invocation.patience, message)
-    }
   }
 
   /** Ends what did not settle in time. True while something awaits. */
@@ -480,7 +364,7 @@ export class TripEngine implements LaneEvents {
       }
       if (slot.background.size === 0) continue
       isWaiting = true
-      for (const text of this.#desk.endBackground(slot, (id) => this.#runningAt(slot, id) !== undefined)) {
+      for (const text of this.#desk.endBackground(slot, (id) => this.#running.at(slot, id) !== undefined)) {
         this.#events.logged(slot.unit, WARN, text, '')
       }
     }

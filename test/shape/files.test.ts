@@ -10,7 +10,6 @@ const TEST_LINES_MAX = 500
 
 /** Longer files, each with the reason why it is one story. */
 const LONGER: Readonly<Record<string, string>> = {
-  'src/sandbox/trip-engine.ts': 'an invocation and all that may happen to it: its rules are read together',
   'src/unit/types/globals.d.ts':
     'the global names of units, one after the other: an editor is pointed at one file',
 }
