@@ -15,7 +15,8 @@ test('of listeners, the one that came or went is told, and none of the others', 
   const more = config([...TWO, '127.0.0.1:8083'])
   assert.throws(() => refuseRestart(now, more), {
     code: 'config-restart',
-    message: /^this needs a restart: edge\.listen\[2\] is not set, and would be \{"address":"127\.0\.0\.1:8083",[^[]*$/,
+    message:
+      /^this needs a restart: edge\.listen\[2\] is not set, and would be \{"address":"127\.0\.0\.1:8083",[^[]*$/,
   })
   assert.throws(() => refuseRestart(more, now), /: edge\.listen\[2\] is \{[^[]*\}, and would be not set$/)
 })

@@ -341,7 +341,9 @@ describe('start', () => {
     const node = await startOrla(t, ['start'], { cwd })
     await rm(join(cwd, 'orla.config.json'))
     for (const command of ['reload', 'upgrade']) {
-      const result = await orla([command, '--control', node.control, '--token', config.control.token], { cwd })
+      const result = await orla([command, '--control', node.control, '--token', config.control.token], {
+        cwd,
+      })
       assert.equal(result.code, 1, command)
       assert.match(result.stderr, /orla\.config\.json cannot be read: there is no such file/, command)
     }
