@@ -55,7 +55,9 @@ async function compile(list: string, { kv, log }: Edge): Promise<Compiled> {
   try {
     if ((await kv.get(GOOD)) !== list) await kv.put(GOOD, list)
   } catch (error) {
-    log.error(`the list is in force, and cannot be kept for the case that the next one is wrong: ${(error as Error).message}`)
+    log.error(
+      `the list is in force, and cannot be kept for the case that the next one is wrong: ${(error as Error).message}`,
+    )
   }
   return { list, networks }
 }

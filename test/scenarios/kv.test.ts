@@ -136,6 +136,26 @@ test('a unit that writes without end is refused by its quota, and harms nobody',
   assert.match(metrics, /orla_kv_keys\{store="kv",namespace="greedy"\} 50$/m)
 })
 
+test('how long a key may be is what the configuration says', async (t) => {
+  const keyed = `export default {
+    paths: ['/keyed'],
+    async content(request, edge) {
+      const key = 'k'.repeat(Number(request.query.get('length')))
+      try {
+        await edge.kv.put(key, 'kept')
+        return new Response(await edge.kv.get(key))
+      } catch (error) {
+        return new Response(error.name + ' ' + error.code + ' ' + error.message)
+      }
+    },
+  }`
+  const node = await startNode(t, { config: { edge: { kv: { keyBytesMax: '1kb' } } }, units: { keyed } })
+  const put = async (length: number) => (await node.request(`/keyed?length=${length}`)).text
+  assert.equal(await put(1024), 'kept')
+  assert.equal(await put(1025), 'Error kv-key kv.put: a key of 1025 bytes; 1024 are allowed')
+  assert.match(await put(70_000), /^Error kv-key kv\.put: a key of 70000 characters; /)
+})
+
 test('the command and the API read and write what units do', async (t) => {
   const node = await startNode(t, { config: { edge: { workers: 2 } }, units: { store: STORE } })
   const { code, stderr } = await node.orla('kv', 'put', 'store', 'a/b c', 'from outside')
