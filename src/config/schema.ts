@@ -95,7 +95,7 @@ const Fetch = v.strictObject({
   /** Bytes of bodies that one invocation may fetch, both ways together. */
   bytesMax: v.optional(size(), '16mb'),
   timeouts: v.optional(Timeouts, {}),
-  /** Path of a PEM file with the authorities to trust instead of the system's. */
+  /** Path of a PEM file with the authorities to trust instead of the public ones that Node ships with. */
   ca: v.optional(v.string()),
 })
 
