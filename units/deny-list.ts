@@ -7,11 +7,11 @@
  *     orla kv delete deny-list deny
  *
  * It holds for the next request on every worker. An entry that is no address is told in the log, and the list before stays in
- * force: a slip of the pen neither locks everybody out nor lets everybody in.
+ * force (it is kept as `deny.good`): a slip of the pen neither locks everybody out nor lets everybody in.
  *
  * Environment: `MESSAGE`, what who is refused is told (`forbidden`).
  */
-import type { Unit } from 'orla'
+import type { Edge, Unit } from 'orla'
 import { contains, type Network, parseAddress, parseNetworks } from './shared/networks.ts'
 
 export default {
@@ -20,10 +20,11 @@ export default {
   priority: 100,
   async access(request, response, edge) {
     const list = (await edge.kv.get('deny')) ?? ''
-    if (list !== compiled.list) compiled = { list, networks: readList(list, edge.log.error) }
+    if (list !== compiled?.list) compiled = await compile(list, edge)
+    const { networks } = compiled
     const address = parseAddress(edge.client.address)
     if (address === undefined) throw new Error(`the client's address "${edge.client.address}" is none`)
-    if (compiled.networks.some((network) => contains(network, address))) {
+    if (networks.some((network) => contains(network, address))) {
       return new Response(`${edge.env.MESSAGE ?? 'forbidden'}\n`, {
         status: 403,
         headers: { 'content-type': 'text/plain', 'cache-control': 'no-store' },
@@ -32,14 +33,31 @@ export default {
   },
 } satisfies Unit
 
-/** The list is taken apart when it has changed, not at every request. */
-let compiled: { readonly list: string; readonly networks: readonly Network[] } = { list: '', networks: [] }
+interface Compiled {
+  readonly list: string
+  readonly networks: readonly Network[]
+}
 
-function readList(list: string, tell: (message: string) => void): readonly Network[] {
+/** The list is taken apart when it has changed, not at every request. */
+let compiled: Compiled | undefined
+
+/** The last list that was right lies beside it: each worker has an isolate of its own, and one that is new has seen no list before. */
+const GOOD = 'deny.good'
+
+async function compile(list: string, { kv, log }: Edge): Promise<Compiled> {
+  let networks: readonly Network[]
   try {
-    return parseNetworks(list, 'the list')
+    networks = parseNetworks(list, 'the list')
   } catch (error) {
-    tell(`${(error as Error).message}; the list before stays in force`)
-    return compiled.networks
+    log.error(`${(error as Error).message}; the list before stays in force`)
+    return { list, networks: parseNetworks((await kv.get(GOOD)) ?? '', 'the list before') }
   }
+  try {
+    if ((await kv.get(GOOD)) !== list) await kv.put(GOOD, list)
+  } catch (error) {
+    log.error(
+      `the list is in force, and cannot be kept for the case that the next one is wrong: ${(error as Error).message}`,
+    )
+  }
+  return { list, networks }
 }

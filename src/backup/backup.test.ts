@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Manifest, isPartName, MANIFEST, parseManifest, sealManifest } from './manifest.ts'
+import { takeBackup } from './backup.ts'
 import { restoreBackup } from './restore.ts'
 import { BLOCK, decodeHeader, encodeHeader, fillOf } from './tar.ts'
 
@@ -32,6 +33,17 @@ test('a part lies below the folder', () => {
   }
   const parts = [{ name: '../evil', bytes: 0, sha256: '' }]
   assert.throws(() => parseManifest(sealManifest({ ...manifest, parts }), 'f'), { code: 'backup-damaged' })
+})
+
+test('a backup into a folder that is not there says so', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'orla-nowhere-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'orla.db'), '')
+  const options = { withKeys: false, now: () => 0, onProgress: () => undefined }
+  await assert.rejects(takeBackup(folder, join(folder, 'no', 'b.tar'), options), {
+    code: 'file-unreadable',
+    message: `${join(folder, 'no', 'b.tar')} cannot be written: there is no folder ${join(folder, 'no')}`,
+  })
 })
 
 test('data of a newer program is refused by name of the formats', async (t) => {

@@ -40,6 +40,11 @@ export async function takeBackup(folder: string, path: string, options: BackupOp
       hint: 'name the data directory of a node with --folder',
     })
   }
+  if (!existsSync(dirname(path))) {
+    throw new EdgeError('file-unreadable', `${path} cannot be written: there is no folder ${dirname(path)}`, {
+      hint: 'make the folder, or name another FILE',
+    })
+  }
   await assertReplaceable(path)
   const aside = `${path}.${process.pid}.new`
   try {

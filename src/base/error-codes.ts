@@ -135,7 +135,7 @@ export const ERROR_CODES = {
   'kv-unknown': row('there is no such key', '`orla kv list NAMESPACE` lists them', 'client', 404),
   'secret-unreadable': row(
     'a secret cannot be read with this key',
-    'bring back ORLA_SECRET_KEY or the key file it was written with, or set the secret anew',
+    'bring back ORLA_SECRET_KEY or the key file it was written with; where it is lost, see `orla secrets rotate --replace-lost`',
     'config',
     500,
   ),

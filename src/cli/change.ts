@@ -1,7 +1,7 @@
 /** What the commands that change the live units share: how long to wait, and how the outcome is told. */
 import { EdgeError } from '../base/errors.ts'
 import type { ChangeResult } from '../control/shapes.ts'
-import type { Arguments } from './arguments.ts'
+import { type Arguments, UsageError } from './arguments.ts'
 import { EXIT, type ExitCode } from './command.ts'
 
 export interface ChangeWait {
@@ -13,6 +13,7 @@ export interface ChangeWait {
 export function changeWait(args: Arguments): ChangeWait {
   const wait = args.choice('wait', ['stored', 'edges', 'all'])
   const timeoutMs = args.duration('timeout')
+  if (timeoutMs === 0) throw new UsageError('--timeout takes 1ms or more')
   return { ...(wait && { wait }), ...(timeoutMs !== undefined && { timeoutMs }) }
 }
 

@@ -20,6 +20,8 @@ export interface ModuleFiles {
   readonly root: string
   /** The path of the unit's own tests, among `files`. */
   readonly tests?: string
+  /** The absolute path of a file that lies where tests would, and cannot be: it imports neither `orla/test` nor anybody's runner. */
+  readonly notTests?: string
 }
 
 const LANGUAGES: Readonly<Record<string, 'ts' | 'js'>> = {
@@ -40,7 +42,7 @@ export async function collectModule(file: string, withTests = false): Promise<Mo
     })
   }
   const texts = new Map([[file, await readModule(file)]])
-  const tests = withTests ? await testsBeside(file) : undefined
+  const { tests, notTests } = withTests ? await testsBeside(file) : {}
   if (tests !== undefined) texts.set(tests, await readModule(tests))
   let hasPackages = false
   // The map grows while it is walked: what a module imports is walked after it.
@@ -51,14 +53,16 @@ export async function collectModule(file: string, withTests = false): Promise<Mo
     }
   }
   if (hasPackages) await (await import('./package-files.ts')).addPackages(file, texts)
-  return pack(file, tests, language, texts)
+  return { ...pack(file, tests, language, texts), ...(notTests !== undefined && { notTests }) }
 }
 
 /** `gate.test.ts` beside `gate.ts`, where it holds tests for the edge: others, for Node's runner, import no `orla/test`. */
-async function testsBeside(file: string): Promise<string | undefined> {
+async function testsBeside(file: string): Promise<Pick<ModuleFiles, 'tests' | 'notTests'>> {
   const path = file.replace(/(\.[^.]+)$/, '.test$1')
-  const text = await readFile(path, 'utf8').catch(() => '')
-  return /(['"])orla\/test\1/.test(text) ? path : undefined
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  if (text === undefined) return {}
+  if (/(['"])orla\/test\1/.test(text)) return { tests: path }
+  return importsOf(text).every((specifier) => specifier.startsWith('.')) ? { notTests: path } : {}
 }
 
 /** A file of the module as its author knows it: from the folder where the command runs. */

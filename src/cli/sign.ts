@@ -2,6 +2,7 @@
  * Signs a unit before it is sent: builds it as the node will, and reads its handlers and fields by running its top level here. It is the
  * author's own code on the author's machine; where the node builds something else, it refuses the signature.
  */
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { EdgeError } from '../base/errors.ts'
 import { PHASE_BITS, PHASES } from '../contract/unit.ts'
@@ -17,21 +18,32 @@ export async function signModule(
   module: ModuleFiles,
   overrides: unknown,
 ): Promise<string | undefined> {
-  const pem = readKey(keyFile)
+  const key = readKey(keyFile)
   const built = await new UnitBuild().run(name, module)
   if (!built.ok) return undefined
   const { phases, fields } = factsOf(name, built.code)
   const result = parseManifest(fields, overrides)
   return 'manifest' in result
-    ? signUnit(pem, name, { code: built.code, phases, manifest: result.manifest })
+    ? signUnit(key, name, { code: built.code, phases, manifest: result.manifest })
     : undefined
 }
 
-function readKey(path: string): string {
+function readKey(path: string): KeyObject {
+  let pem: string
   try {
-    return readFileSync(path, 'utf8')
+    pem = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new EdgeError('file-unreadable', `${path}: ${(error as Error).message}`, { cause: error })
+    const { code, message } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'there is no such file' : message
+    throw new EdgeError('file-unreadable', `${path} cannot be read: ${reason}`, { cause: error })
+  }
+  try {
+    return createPrivateKey(pem)
+  } catch (error) {
+    throw new EdgeError('file-unreadable', `${path} holds no private key in PEM`, {
+      cause: error,
+      hint: '`orla keys new FILE` makes one',
+    })
   }
 }
 

@@ -41,7 +41,7 @@ export const Acme = v.strictObject({
       hmacKey: v.pipe(v.string(), v.regex(/^[\w-]+={0,2}$/, 'expected a key in base64url')),
     }),
   ),
-  /** Path of a PEM file with the authorities of the directory's own certificate, where the system does not know them. */
+  /** Path of a PEM file with the authorities of the directory's own certificate, where they are not among the public ones that Node ships with. */
   ca: v.optional(v.string()),
 })
 

@@ -35,7 +35,7 @@ export interface CollectorSettings {
   readonly compression: 'gzip' | 'none'
   /** For one attempt, its answer included. */
   readonly timeoutMs: number
-  /** PEM of the authorities to trust instead of the system's. */
+  /** PEM of the authorities to trust instead of the public ones that Node ships with. */
   readonly ca: string | undefined
 }
 

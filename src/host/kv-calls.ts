@@ -7,14 +7,7 @@ import { parseDuration } from '../base/quantity.ts'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import { asciiJson, refusal, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
-import {
-  KV_KEY_BYTES_MAX,
-  KV_LIST_MAX,
-  type KvBatch,
-  type KvResult,
-  type KvStoreName,
-  type KvWrite,
-} from '../contract/kv.ts'
+import { KV_LIST_MAX, type KvBatch, type KvResult, type KvStoreName, type KvWrite } from '../contract/kv.ts'
 import { KvClient } from '../kv/client.ts'
 import { KvReader } from '../kv/reader.ts'
 
@@ -38,6 +31,9 @@ interface Given {
 
 /** A call that says what it may not. */
 class Wrong extends Error {}
+
+/** `edge.kv.keyBytesMax` says what is allowed, and the writer judges by it. What is longer than this is not even carried there. */
+const KEY_CHARACTERS_MAX = 64 * 1024
 
 const TTL_MS_MAX = 100 * 365 * 86_400_000
 
@@ -92,7 +88,12 @@ export class KvCalls {
       answer({ ok: true, head: asciiJson(page), body: '', result: `${page.keys.length} keys`, target })
       return
     }
-    checkKey(given.key)
+    if (given.key === '') throw new Wrong('a key is a text of one character or more')
+    if (given.key.length > KEY_CHARACTERS_MAX) {
+      const message = `a key of ${given.key.length} characters; no node allows more than ${KEY_CHARACTERS_MAX}`
+      answer(refusal('kv-key', `${call.kind}: ${message}`, 'Error', target))
+      return
+    }
     if (operation === 'get') {
       const value = reader.get(namespace, given.key)
       if (value === undefined) answer({ ok: true, head: '', body: '', result: 'miss', target })
@@ -152,10 +153,4 @@ export function ttlMsOf(ttl: unknown): number {
     )
   }
   return ms
-}
-
-function checkKey(key: string): void {
-  if (key === '') throw new Wrong('a key is a text of one character or more')
-  // Refused here, before it is carried about.
-  if (key.length > KV_KEY_BYTES_MAX) throw new Wrong(`a key has ${KV_KEY_BYTES_MAX} bytes at most`)
 }

@@ -57,7 +57,7 @@ export function openSecrets(directory: string, environment?: string): RotatableS
       return sealSecret(key, text, context)
     },
     open(sealed, context) {
-      key ??= readKey(path)
+      key ??= readKey(path, context)
       return openSecret(key, sealed, context)
     },
     rotate(given, reseal) {
@@ -138,12 +138,15 @@ function parseKey(text: string, from: string): Buffer {
   )
 }
 
-function readKey(path: string): Buffer {
+/** `wanted` is what it is to open, for the error. */
+function readKey(path: string, wanted = 'secrets'): Buffer {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new EdgeError('secret-unreadable', `${path}: ${(error as Error).message}`, { cause: error })
+    const { code, message } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? `there is no ${path}` : message
+    throw new EdgeError('secret-unreadable', `${wanted} cannot be opened: ${reason}`, { cause: error })
   }
   return parseKey(text, path)
 }

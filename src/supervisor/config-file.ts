@@ -39,8 +39,10 @@ interface Difference {
 function differences(now: unknown, next: unknown, path: string): readonly Difference[] {
   if (now === next || JSON.stringify(now) === JSON.stringify(next)) return []
   if (!isLiveKey(path)) {
-    if (Array.isArray(now) && Array.isArray(next) && now.length === next.length)
-      return now.flatMap((value, index) => differences(value, next[index], `${path}[${index}]`))
+    if (Array.isArray(now) && Array.isArray(next)) {
+      const places = Array.from({ length: Math.max(now.length, next.length) }, (_, index) => index)
+      return places.flatMap((index) => differences(now[index], next[index], `${path}[${index}]`))
+    }
     if (isObject(now) && isObject(next)) {
       const keys = new Set([...Object.keys(now), ...Object.keys(next)])
       return [...keys].flatMap((key) =>

@@ -12,6 +12,7 @@ import { systemClock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
+import { rotateStopped } from './stopped-rotation.ts'
 import { recordKey, secretContext } from '../unit/records.ts'
 import { rotateSecrets, settleSecrets, type RotatableBox } from '../unit/secret-rotation.ts'
 
@@ -151,6 +152,25 @@ test('with a wrong key nothing is changed, and the error names the secret', () =
     assert.ok(store.verify().ok)
     assertReadable(store, openSecrets(directory))
   })
+})
+
+test('where the key is lost, what it sealed is replaced by what nobody knows, and told', () => {
+  const directory = mkdtempSync(join(root, 'l-'))
+  fill(directory)
+  rmSync(join(directory, 'orla.key'))
+  assert.throws(() => rotateStopped(directory, undefined, undefined), {
+    code: 'secret-unreadable',
+    message: `secret TOKEN of unit a cannot be opened: there is no ${join(directory, 'orla.key')}`,
+  })
+  const { lost } = rotateStopped(directory, undefined, undefined, { replaceLost: true })
+  assert.deepEqual(lost, ['secret TOKEN of unit a', 'secret TOKEN of unit b'])
+  opened(directory, (store) => {
+    const { env } = JSON.parse(store.get(recordKey('a', 1))!) as { env: { TOKEN: { sealed: string } } }
+    const text = openSecrets(directory).open(env.TOKEN.sealed, secretContext('a', 'TOKEN'))
+    assert.match(text, /^[\w-]{32}$/)
+    assert.ok(store.verify().ok)
+  })
+  assert.deepEqual(rotateStopped(directory, undefined, undefined, { replaceLost: true }).lost, [])
 })
 
 test('a key from the environment gives way to one that is named, and no file is made', () => {

@@ -1,22 +1,60 @@
 /** The key of secrets changes in the data directory of a node that is stopped. */
+import { randomBytes } from 'node:crypto'
 import { systemClock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
-import { rotateSecrets, type Rotation } from '../unit/secret-rotation.ts'
+import { rotateSecrets, type RotatableBox, type Rotation } from '../unit/secret-rotation.ts'
+
+export interface StoppedRotation extends Rotation {
+  /** Secrets that did not open, in words: each holds a text now that nobody knows. */
+  readonly lost: readonly string[]
+}
 
 /**
  * `before` is the value of `ORLA_SECRET_KEY`, where the node was started with it; `given` the new key. Throws where a node runs on the
- * directory, or where a secret does not open; then nothing was changed.
+ * directory, or where a secret does not open; then nothing was changed. With `replaceLost` such a secret gets a text that nobody can guess,
+ * and its unit goes on with that until it is set anew: left out, a unit might fall back to a value that everybody knows.
  */
 export function rotateStopped(
   directory: string,
   before: string | undefined,
   given: string | undefined,
-): Rotation {
+  { replaceLost = false } = {},
+): StoppedRotation {
   const store = openStore(directory, { clock: systemClock })
   try {
-    return rotateSecrets(store, openSecrets(directory, before), given)
+    const box = openSecrets(directory, before)
+    const lost = new Set<string>()
+    const rotation = rotateSecrets(store, replaceLost ? replacing(box, lost) : box, given)
+    return { ...rotation, lost: [...lost] }
   } finally {
     store.close()
   }
+}
+
+/** `box`, where what does not open with the key of before is random text instead, and its name in `lost`. */
+function replacing(box: RotatableBox, lost: Set<string>): RotatableBox {
+  return {
+    ...box,
+    rotate: (given, reseal) =>
+      box.rotate(given, (before, next) => {
+        const open = (sealed: string, context: string): string => {
+          try {
+            return before.open(sealed, context)
+          } catch (error) {
+            // Nothing was sealed there any more. Nor is a key lost that is there, and cannot be read at the moment.
+            if (sealed === '' || !(error instanceof EdgeError) || isKeyThere(error)) throw error
+            lost.add(context)
+            return randomBytes(24).toString('base64url')
+          }
+        }
+        reseal({ ...before, open }, next)
+      }),
+  }
+}
+
+function isKeyThere({ cause }: EdgeError): boolean {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code
+  return code?.startsWith('E') === true && code !== 'ENOENT' && !code.startsWith('ERR_')
 }

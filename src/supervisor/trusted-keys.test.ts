@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createPrivateKey } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +29,7 @@ test('keys come and go while a node runs; one whose units are live stays, and so
     const parsed = parseManifest({}, { onError: 'lastGood' })
     assert.ok('manifest' in parsed)
     const content = { code: `code ${version}`, phases: 1, manifest: parsed.manifest }
-    const record = { ...content, signature: signUnit(pem, 'hi', content) } as VersionRecord
+    const record = { ...content, signature: signUnit(createPrivateKey(pem), 'hi', content) } as VersionRecord
     const history = version > 1 ? [version - 1] : []
     const kept = [...history, version]
     const pointer: UnitPointer = { live: version, history, kept, last: version, disabled: false, at: 0 }

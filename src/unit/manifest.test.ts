@@ -62,6 +62,13 @@ test('what the deploy gives wins over the module, inside limits one by one', () 
   assert.deepEqual(manifest.limits, { cpuMs: 7, wallMs: 50, memoryMb: 32 })
 })
 
+test('a schedule that the deploy gives takes the place of the module’s, also where it is of the other kind', () => {
+  const of = ({ every, cron }: { every?: string; cron?: string }) => [every, cron]
+  assert.deepEqual(of(good({ every: '5s' }, { cron: '0 4 * * *' })), [undefined, '0 4 * * *'])
+  assert.deepEqual(of(good({ cron: '0 4 * * *' }, { every: '5s' })), ['5s', undefined])
+  assert.deepEqual(of(good({ every: '5s' }, { priority: 1 })), ['5s', undefined])
+})
+
 test('the names of handlers are no fields and no problems', () => {
   assert.deepEqual(good({ access: null, fetch: null, log: null }), DEFAULT_MANIFEST)
 })

@@ -119,7 +119,11 @@ export function parseManifest(fields: unknown, overrides?: unknown): ManifestRes
   const own = parseSource(fields, [...MANIFEST_FIELDS, ...HANDLERS], '', problems)
   const given = parseSource(overrides, MANIFEST_FIELDS, 'given at the deploy: ', problems)
   if (problems.length > 0) return { problems }
-  const merged = { ...own, ...given }
+  // One schedule takes the place of the other, as they exclude each other.
+  const { every, cron, ...others } = own
+  const schedule =
+    given.every === undefined && given.cron === undefined ? withoutUndefined({ every, cron }) : {}
+  const merged = { ...others, ...schedule, ...given }
   return {
     manifest: {
       ...DEFAULT_MANIFEST,

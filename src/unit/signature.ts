@@ -4,7 +4,7 @@
  * A statement holds the name, a hash of the built code, the phases and the whole manifest, in one fixed order of keys. It holds no version and no
  * environment: the same code under the same name may be rolled back to, and its values set, without the key.
  */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
 import type { Manifest } from '../contract/unit.ts'
@@ -46,16 +46,8 @@ export function signatureCheck(trusted: readonly string[], isRequired: boolean):
   }
 }
 
-/** `pem` is what `newKey` made. */
-export function signUnit(pem: string, name: string, content: SignedContent): string {
-  let key: KeyObject
-  try {
-    key = createPrivateKey(pem)
-  } catch (error) {
-    throw new EdgeError('request-invalid', `this is no private key: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
+/** `key` is the private one that `newKey` made. */
+export function signUnit(key: KeyObject, name: string, content: SignedContent): string {
   if (key.asymmetricKeyType !== 'ed25519') {
     throw new EdgeError(
       'request-invalid',

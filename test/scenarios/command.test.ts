@@ -332,6 +332,23 @@ describe('start', () => {
     assert.match(result.stderr, /edge\.workers: expected a whole number from 1 to 256, got 0/)
   })
 
+  test('a configuration that was found by itself and is gone refuses a reload and an upgrade', async (t) => {
+    const config = {
+      edge: { listen: '127.0.0.1:0' },
+      control: { listen: '127.0.0.1:0', token: 'a-token-for-the-test' },
+    }
+    const cwd = await folderWith(t, { 'orla.config.json': JSON.stringify(config) })
+    const node = await startOrla(t, ['start'], { cwd })
+    await rm(join(cwd, 'orla.config.json'))
+    for (const command of ['reload', 'upgrade']) {
+      const result = await orla([command, '--control', node.control, '--token', config.control.token], {
+        cwd,
+      })
+      assert.equal(result.code, 1, command)
+      assert.match(result.stderr, /orla\.config\.json cannot be read: there is no such file/, command)
+    }
+  })
+
   test('a data directory that is in use is told, with the process that uses it', async (t) => {
     const node = await startNode(t)
     const result = await orla(['start'], { cwd: node.folder })

@@ -1,5 +1,6 @@
 /** Key/value data of units on a real node: seen by every worker, kept over death, bounded by quotas. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -136,6 +137,26 @@ test('a unit that writes without end is refused by its quota, and harms nobody',
   assert.match(metrics, /orla_kv_keys\{store="kv",namespace="greedy"\} 50$/m)
 })
 
+test('how long a key may be is what the configuration says', async (t) => {
+  const keyed = `export default {
+    paths: ['/keyed'],
+    async content(request, edge) {
+      const key = 'k'.repeat(Number(request.query.get('length')))
+      try {
+        await edge.kv.put(key, 'kept')
+        return new Response(await edge.kv.get(key))
+      } catch (error) {
+        return new Response(error.name + ' ' + error.code + ' ' + error.message)
+      }
+    },
+  }`
+  const node = await startNode(t, { config: { edge: { kv: { keyBytesMax: '1kb' } } }, units: { keyed } })
+  const put = async (length: number) => (await node.request(`/keyed?length=${length}`)).text
+  assert.equal(await put(1024), 'kept')
+  assert.equal(await put(1025), 'Error kv-key kv.put: a key of 1025 bytes; 1024 are allowed')
+  assert.match(await put(70_000), /^Error kv-key kv\.put: a key of 70000 characters; /)
+})
+
 test('the command and the API read and write what units do', async (t) => {
   const node = await startNode(t, { config: { edge: { workers: 2 } }, units: { store: STORE } })
   const { code, stderr } = await node.orla('kv', 'put', 'store', 'a/b c', 'from outside')
@@ -172,6 +193,14 @@ test('the command and the API read and write what units do', async (t) => {
   })
   assert.deepEqual(await put.json(), { namespace: 'store', key: 'bytes', bytes: 4 })
   assert.deepEqual([...(await node.api('GET', '/v1/kv/store/bytes')).body], [...bytes])
+  // What is no text would be something else on standard output.
+  const shown = await node.orla('kv', 'get', 'store', 'bytes')
+  assert.deepEqual([shown.code, shown.stdout], [1, ''])
+  assert.match(shown.stderr, /bytes of store is no text\n {2}give --file FILE/)
+  assert.equal((await node.orla('kv', 'get', 'store', 'bytes', '--file', 'got')).code, 0)
+  assert.deepEqual([...readFileSync(join(node.folder, 'got'))], [...bytes])
+  assert.match((await node.orla('kv', 'get', 'store', 'bytes', '--json')).stdout, /"base64":"AP\+ACg=="/)
+  for (const key of ['', '..']) assert.equal((await node.orla('kv', 'put', 'store', key, 'x')).code, 64)
   assert.equal((await node.api('GET', '/v1/kv/store/nothing')).status, 404)
   assert.equal((await node.api('PUT', `/v1/kv/store/${'k'.repeat(600)}`)).status, 422)
 })

@@ -71,6 +71,20 @@ test('an entry that is none leaves the list before in force, and is told', async
   assert.equal((await node.request('/guarded')).status, 200)
 })
 
+test('a worker that starts while the deny list is wrong goes by the list before', async (t) => {
+  const node = await start(t)
+  await deploy(node, 'deny-list', '--paths', '/guarded')
+  await node.deploy('writer', writer('deny-list'))
+  const put = (list: string) => node.request('/write?key=deny', { method: 'PUT', body: list })
+  await put('127.0.0.1')
+  assert.equal((await node.request('/guarded')).status, 403)
+  await put('127.0.0.1x')
+  // Another version has isolates of its own, as another worker has: they have seen no list yet.
+  await deploy(node, 'deny-list', '--paths', '/guarded', '--env', 'MESSAGE=no')
+  const refused = await node.request('/guarded')
+  assert.deepEqual([refused.status, refused.text], [403, 'no\n'])
+})
+
 test('content comes out of keys and values', async (t) => {
   const node = await start(t)
   await deploy(node, 'kv-content')

@@ -37,6 +37,8 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
   }
   await refuses(/hi is not signed, and this node runs signed units alone/)
   await refuses(/is signed with the key [0-9a-f]{16}, which is not trusted here/, '--sign', 'other.key')
+  await refuses(/nokey cannot be read: there is no such file/, '--sign', 'nokey')
+  await refuses(/hi\.ts holds no private key in PEM\n {2}`orla keys new FILE` makes one/, '--sign', 'hi.ts')
   const { code, stderr } = await deploy('--sign', 'good.key')
   assert.equal(code, 0, stderr)
   assert.equal((await node.request('/hi')).text, 'hi 1')

@@ -387,6 +387,6 @@ test('the root may be a link that is switched to another release', async (t) => 
 test('a root that is not there is told at the start', async (t) => {
   await assert.rejects(
     startNode(t, { config: { sites: [{ static: './nowhere' }] } }),
-    /static\.root: .*nowhere cannot be read/,
+    /static\.root: .*nowhere cannot be read: there is no such folder/,
   )
 })

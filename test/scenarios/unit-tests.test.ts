@@ -234,8 +234,8 @@ test('it throws', async (unit) => { await assert.rejects(unit.request('/'), /as 
 test('POST', async (unit) => { await assert.rejects(() => unit.request('/', { method: 'POST', body: 'x' })) })`,
   })
   const { code, stderr } = await node.orla('deploy', 'unit.ts')
-  assert.equal(code, 0, stderr)
-  assert.match(stderr, /^2 tests passed$/m)
+  // Nothing is said of `env` and `fetches`, which these tests do not need.
+  assert.deepEqual([code, stderr], [0, '2 tests passed\n'])
 })
 
 test('tests for another runner are left alone, and orla/test is for tests', async (t) => {
@@ -247,7 +247,12 @@ test('tests for another runner are left alone, and orla/test is for tests', asyn
   })
   const plain = await node.orla('deploy', 'unit.ts')
   assert.equal(plain.code, 0, plain.stderr)
-  assert.doesNotMatch(plain.stderr, /tests passed/)
+  assert.doesNotMatch(plain.stderr, /tests? passed|not run/)
+  // An import that was forgotten would otherwise look like tests that pass.
+  await write(node, { 'unit.test.ts': `test('x', () => { throw new Error('x') })` })
+  const forgotten = await node.orla('deploy', 'unit.ts')
+  assert.equal(forgotten.code, 0, forgotten.stderr)
+  assert.equal(forgotten.stderr, 'warning: unit.test.ts was not run: it imports no `orla/test`\n')
   const other = await node.orla('deploy', 'other.ts')
   assert.equal(other.code, 1)
   assert.match(other.stderr, /"orla\/test" is for the tests of a unit/)

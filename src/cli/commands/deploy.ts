@@ -1,5 +1,5 @@
 /** `orla deploy`: sends units to the control plane, and tells when they are live. */
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { callTimeoutMs, changeWait, deployedLine, exitOf, valuesFrom } from '../change.ts'
@@ -129,7 +129,9 @@ async function deploy(
   terminal: Terminal,
 ): Promise<ChangeResult | ExitCode> {
   const module = await collectModule(path, withTests)
-  const { source, language, entry, files, tests } = module
+  const { source, language, entry, files, tests, notTests } = module
+  if (notTests !== undefined)
+    terminal.note(`warning: ${relative(terminal.cwd, notTests)} was not run: it imports no \`orla/test\``)
   const find: FindFile = (file) => shownFile(module, file, terminal.cwd)
   try {
     const signature =
@@ -140,7 +142,8 @@ async function deploy(
     const body = { source, language, entry, files, ...more, ...shared }
     const options = { body, timeoutMs: callTimeoutMs(shared) }
     const result = (await control.call('PUT', `/v1/units/${name}`, options)) as ChangeResult
-    if (result.tests !== undefined) terminal.note(`${result.tests} tests passed`)
+    if (result.tests !== undefined)
+      terminal.note(`${result.tests} ${result.tests === 1 ? 'test' : 'tests'} passed`)
     for (const warning of result.warnings) terminal.note(`warning: ${problemText(warning, find)}`)
     return result
   } catch (error) {

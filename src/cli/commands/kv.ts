@@ -1,5 +1,6 @@
 /** `orla kv`: looks at key/value data of units, and changes it. */
-import { readFileSync } from 'node:fs'
+import { isUtf8 } from 'node:buffer'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import type { KvPage } from '../../contract/kv.ts'
@@ -16,7 +17,10 @@ export const command: Command = {
   operandsMax: 4,
   text: `Looks at the data that units keep with \`edge.kv\`, and changes it: ${FORMS}. The namespace of a unit is its name, unless its field \`kv\` says another. A change is done when every worker sees it.`,
   options: {
-    file: { value: 'FILE', text: 'put: the value is what this file holds' },
+    file: {
+      value: 'FILE',
+      text: 'put: the value is what this file holds; get: the value goes there, byte for byte',
+    },
     ttl: { value: 'TIME', text: 'put: the key goes away after so long, such as 90s' },
     durable: { text: 'put, delete: wait until it is on the disk' },
     prefix: { value: 'TEXT', text: 'list: only keys that begin so' },
@@ -28,6 +32,7 @@ export const command: Command = {
     ['orla kv list', 'the namespaces, and what each holds'],
     ['orla kv put deny 203.0.113.7 1 --ttl 1h', 'sets a key for an hour'],
     ['orla kv get visits /a', 'prints a value'],
+    ['orla kv get pictures logo.png --file logo.png', 'a value that is no text'],
     ['orla kv list visits --prefix /', 'prints keys'],
   ],
   exits: { 1: 'there is no such key, or it was refused' },
@@ -58,6 +63,9 @@ function two(rest: readonly string[]): Place {
   const [namespace, key] = rest
   if (namespace === undefined || key === undefined || rest.length > 2)
     throw new UsageError(`a namespace and a key are needed: kv ${FORMS}`)
+  // The path of a URL has no such parts: they would name something else, or nothing.
+  const odd = rest.find((part) => ['', '.', '..'].includes(part))
+  if (odd !== undefined) throw new UsageError(`"${odd}" cannot be named here`)
   return { namespace, key }
 }
 
@@ -65,8 +73,18 @@ const pathOf = ({ namespace, key }: Place) =>
   `/v1/kv/${encodeURIComponent(namespace)}/${encodeURIComponent(key)}`
 
 async function get(control: ControlClient, args: Arguments, terminal: Terminal, place: Place) {
-  const value = (await control.bytes('GET', pathOf(place))).toString()
-  terminal.print(args.flag('json') ? JSON.stringify({ ...place, value }) : value)
+  const bytes = await control.bytes('GET', pathOf(place))
+  const file = args.text('file')
+  if (file !== undefined) writeValue(resolve(terminal.cwd, file), bytes)
+  else if (args.flag('json')) {
+    const held = isUtf8(bytes) ? { value: bytes.toString() } : { base64: bytes.toString('base64') }
+    terminal.print(JSON.stringify({ ...place, ...held }))
+  } else if (isUtf8(bytes)) terminal.print(bytes.toString())
+  else {
+    throw new EdgeError('request-invalid', `${place.key} of ${place.namespace} is no text`, {
+      hint: 'give --file FILE, and it is put there as it is, or --json',
+    })
+  }
   return EXIT.done
 }
 
@@ -125,6 +143,14 @@ async function listNamespaces(control: ControlClient, args: Arguments, terminal:
     for (const { namespace, keys, bytes } of found)
       terminal.print(`${namespace}  ${keys} ${keys === 1 ? 'key' : 'keys'}, ${bytes} bytes`)
   return EXIT.done
+}
+
+function writeValue(path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes)
+  } catch (error) {
+    throw new EdgeError('file-unreadable', (error as Error).message, { cause: error })
+  }
 }
 
 function readValue(path: string): Buffer {

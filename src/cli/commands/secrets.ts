@@ -29,12 +29,16 @@ export const command: Command = {
     'Lists the secrets of units, by name alone; sets or deletes one, which makes a new version of the unit; or changes the key that all are sealed with. `set` reads the value from --file, or from standard input: a value on the command line would stand in the history of the shell.',
     '`rotate` seals all secrets with another key, at once or not at all, while the node runs; nothing that is live changes. The new key is that of --key, else the one in ORLA_SECRET_KEY where this command finds it, else one that the node makes and keeps in orla.key. A node that has its key from ORLA_SECRET_KEY has to be started with the new one from then on.',
     'With --data the node is not asked, and has to be stopped: the key of before is in ORLA_SECRET_KEY or orla.key, as for `orla start`.',
+    'Where the key of before is lost, a node that has secrets does not start. --replace-lost, with --data, puts a text that nobody knows in the place of each secret that does not open, and names it: start the node, and set these anew.',
     'The log of the store is sealed anew, too. Backups from before are not: where the key before is in wrong hands, set the secrets anew as well.',
   ].join('\n'),
   options: {
     file: { value: 'FILE', text: 'set: the value is what this file holds' },
     key: { value: 'FILE', text: 'rotate: a file with the new key, 32 bytes in hex or base64' },
     data: { value: 'FOLDER', text: 'rotate: the data directory of a node that is stopped' },
+    'replace-lost': {
+      text: 'rotate --data: go on without the secrets that do not open with the key of before',
+    },
     ...CHANGE_OPTIONS,
     ...CONTROL_OPTIONS,
     ...JSON_OPTION,
@@ -43,6 +47,7 @@ export const command: Command = {
     ['orla secrets', 'which unit has which'],
     ['orla secrets set token-auth TOKEN < token.txt', 'sets one, live'],
     ['orla secrets rotate', 'another key, made by the node'],
+    ['orla secrets rotate --data data --replace-lost', 'the key is lost: the rest of the data is not'],
     ['openssl rand -hex 32 > new.key && orla secrets rotate --key new.key', 'a key of your own'],
   ],
   exits: {
@@ -105,14 +110,18 @@ async function rotate(args: Arguments, terminal: Terminal): Promise<number> {
   const data = args.text('data')
   const found = terminal.env['ORLA_SECRET_KEY'] || undefined
   const given = file === undefined ? undefined : readText(resolve(terminal.cwd, file), file)
+  const replaceLost = args.flag('replace-lost')
+  if (replaceLost && data === undefined)
+    throw new UsageError('--replace-lost needs --data FOLDER: a node that runs has its key')
   const result =
     data === undefined
-      ? await rotateLive(args, terminal, given ?? found)
-      : rotateStopped(resolve(terminal.cwd, data), found, given)
+      ? { ...(await rotateLive(args, terminal, given ?? found)), lost: [] }
+      : rotateStopped(resolve(terminal.cwd, data), found, given, { replaceLost })
   if (args.flag('json')) terminal.print(JSON.stringify(result))
   else {
     const { secrets, versions, key } = result
     terminal.print(`sealed ${secrets} secrets of ${versions} versions anew, with the key ${key}…`)
+    for (const name of result.lost) terminal.print(`lost: ${name}; set it anew`)
   }
   return EXIT.done
 }

@@ -48,9 +48,10 @@ async function start(
   terminal: Terminal,
   predecessor: Predecessor | undefined,
 ): Promise<number> {
-  const load = () => loadConfig(args.text('config'), terminal.cwd)
-  const { config, source, input, folder } = await load()
+  const { config, source, input, folder } = await loadConfig(args.text('config'), terminal.cwd)
   const path = source === 'defaults' ? undefined : source
+  // Who started with a file does not go on without it: the defaults have no site, and would take all of them away.
+  const load = () => loadConfig(path ?? args.text('config'), terminal.cwd)
   const file = { sites: input.sites ?? [], folder, path, load }
   if (config.sites.length === 0) {
     const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
@@ -68,13 +69,20 @@ async function start(
       }
       terminal.print(`ready edge=${edge.join(',')} control=${control}`)
     },
-    { program: program(terminal.env), ...(predecessor && { predecessor }) },
+    {
+      // Nor does the next program, where this one found its file by itself.
+      program: program(terminal.env, path && args.text('config') === undefined ? ['--config', path] : []),
+      ...(predecessor && { predecessor }),
+    },
   )
 }
 
-/** What runs this command once more: by the path that it was called by, which may be a link to another release by then. */
-function program(env: Terminal['env']): Program {
-  const [script = '', ...args] = process.argv.slice(1)
+/**
+ * What runs this command once more, with `more`: by the path that it was called by, which may be a link to another release by then.
+ */
+function program(env: Terminal['env'], more: readonly string[]): Program {
+  const [script = '', ...given] = process.argv.slice(1)
+  const args = [...given, ...more]
   const called = env['ORLA_PROGRAM']
   return called === undefined
     ? { command: process.execPath, args: [...process.execArgv, script, ...args] }

@@ -70,7 +70,8 @@ export class Destinations {
     if (this.config.allowPrivate || this.#isNamed(url)) return addresses
     const closed = addresses.find((address) => isPrivate(address))
     if (closed === undefined) return addresses
-    const what = closed === host ? `${host} is` : `${host} is at ${closed},`
+    // With its port, which `edge.fetch.sites` may name, and which a redirect may have changed.
+    const what = closed === host ? `${url.host} is` : `${url.host} is at ${closed},`
     throw new Unreachable(
       'fetch-private',
       `${what} a private address: units may not reach it unless the configuration names it in edge.fetch.sites (of orla dev and orla bench: --allow-fetch)`,

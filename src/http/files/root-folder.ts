@@ -43,7 +43,11 @@ export class RootFolder {
     try {
       return realpathSync.native(this.root === '' ? '/' : this.root, 'latin1')
     } catch (error) {
-      throw new EdgeError('config-invalid', `static.root: ${this.root} cannot be read`, { cause: error })
+      const { code, message } = error as NodeJS.ErrnoException
+      const reason = code === 'ENOENT' ? 'there is no such folder' : message
+      throw new EdgeError('config-invalid', `static.root: ${this.root} cannot be read: ${reason}`, {
+        cause: error,
+      })
     }
   }
 

@@ -77,7 +77,7 @@ export class CircuitBreaker {
       this.openings = 0
       this.answered.clear()
       this.failed.clear()
-      this.onChange('the circuit breaker is closed again: the origin answers')
+      this.onChange('closed again: the origin answers')
     }
   }
 
@@ -102,6 +102,6 @@ export class CircuitBreaker {
     this.openedAtMs = nowMs
     this.openUntilMs = nowMs + forMs
     this.trialUntilMs = 0
-    this.onChange(`the circuit breaker is open for ${forMs} ms: the last failure was that ${reason}`)
+    this.onChange(`open for ${forMs} ms: the last failure was that ${reason}`)
   }
 }

@@ -9,14 +9,20 @@ export function connectFailure(endpoint: string, stage: ConnectStage, error: Err
   const code = errorCode(error)
   const cause = { cause: error }
   if (stage === 'tls') {
-    const detail = error === undefined ? 'the connection was closed' : error.message || code
-    return new EdgeError('origin-tls', `${endpoint}: TLS handshake failed: ${detail}`, cause)
+    return new EdgeError('origin-tls', `${endpoint}: TLS handshake failed: ${tlsReason(error)}`, cause)
   }
   if (code === 'ECONNREFUSED')
     return new EdgeError('origin-refused', `${endpoint} refused the connection`, cause)
   if (code === 'ETIMEDOUT')
     return new EdgeError('origin-timeout-connect', `${endpoint} did not accept the connection`, cause)
   return new EdgeError('origin-unreachable', `${endpoint} cannot be reached: ${code}`, cause)
+}
+
+/** Without what OpenSSL says of its own source, and without Node's advice on how it were to be started. */
+function tlsReason(error: (Error & { readonly reason?: unknown }) | undefined): string {
+  if (error === undefined) return 'the connection was closed'
+  if (typeof error.reason === 'string' && error.reason !== '') return error.reason
+  return error.message.replace(/; if the root CA is installed locally.*$/s, '') || errorCode(error)
 }
 
 /** The connection ended, in order or by `error`, before the answer did. */

@@ -53,7 +53,11 @@ class PooledOrigin implements Origin, Attempts {
     this.pool = new Pool(config)
     this.choose = createBalancer(config, deps.random)
     this.budget = new RetryBudget(config.retries.budget)
-    this.breaker = config.circuitBreaker && new CircuitBreaker(config.circuitBreaker, deps.warn)
+    this.breaker =
+      config.circuitBreaker &&
+      new CircuitBreaker(config.circuitBreaker, (what) =>
+        deps.warn(`the circuit breaker of ${this.endpoints.join(', ')} is ${what}`),
+      )
     this.retryOn = new Set<string | number>(config.retries.on)
     this.membership = new Membership(config, this.pool, deps, (call) =>
       this.place(call, this.clock.monotonic()),

@@ -73,6 +73,8 @@ test('an origin that does not speak TLS is told apart from one that is slow', as
   const garbage = await rawServer(({ socket }) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'))
   const answer = await ask(originOf([garbage.url.replace('http', 'https')])).over
   assert.equal(answer.error?.code, 'origin-tls')
+  // In words, and on one line: OpenSSL's own errors name its source files, and end with a line break.
+  assert.match(answer.error.message, /TLS handshake failed: [a-z ]+$/)
   garbage.close()
 
   const closing = await rawServer(({ socket }) => socket.destroy())
