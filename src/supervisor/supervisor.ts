@@ -219,6 +219,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const upgrade: Upgrade = new Upgrade({
       program: options.program,
       log,
+      isHeir: predecessor !== undefined,
       estate: () => ({
         sockets: sockets!.inheritance(),
         control: { address: config.control.listen, fd: controlSocket!.fd },
