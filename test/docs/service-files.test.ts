@@ -53,7 +53,7 @@ test('systemd waits longer than a drain takes, and signals the supervisor alone'
 
 test('the walls of sandboxes stand under systemd: namespaces, a compiler, shared memory', () => {
   const used = [...textOf('src/sandbox/launch.ts').matchAll(/unshare ([^'"]*?) -- /g)].flatMap(([, flags]) =>
-    flags!.split(' ').filter((flag) => !flag.startsWith('--map-')),
+    flags!.split(' ').filter((flag) => !/^--(?:map|keep)-/.test(flag)),
   )
   assert.deepEqual(
     [...new Set(used)].map((flag) => flag.slice(2)).toSorted(),
