@@ -278,7 +278,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         draining ??= (async () => {
           notifyServiceManager('STOPPING=1')
           await upgrade.abort()
-          await node.drain()
+          // The program before may be draining still, and a service manager kills whoever is left when this one has ended.
+          await Promise.all([node.drain(), predecessor?.gone])
           await close()
         })()
         return draining
