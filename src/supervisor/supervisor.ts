@@ -234,8 +234,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         notifyServiceManager(`MAINPID=${successor.pid}`)
         draining = (async () => {
           await Promise.all([control.close(CONTROL_GRACE_MS), node.leave()])
-          successor.release()
           await close()
+          successor.release()
         })()
         draining.then(handedOver.resolve, handedOver.reject)
       },
