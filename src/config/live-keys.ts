@@ -16,6 +16,8 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'edge.listen[].h2c',
   'edge.listen[].redirectHttps',
   'edge.listen[].hsts',
+  'edge.acme',
+  'edge.ticketsRotate',
   'edge.requestId',
   'edge.trace',
   'edge.trustedProxies',
@@ -25,6 +27,7 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'edge.unitCache',
   'edge.debugToken',
   'edge.accessLog',
+  'control.token',
   'control.hosts',
   'control.units',
 ])

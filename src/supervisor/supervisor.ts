@@ -22,7 +22,7 @@ import { startControl } from '../control/server.ts'
 import { KV_WORDS } from '../kv/versions.ts'
 import { Throttle } from '../control/throttle.ts'
 import { TokenBook } from '../control/tokens.ts'
-import { openControlToken, type ControlToken } from '../store/control-token.ts'
+import type { ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { settleSecrets } from '../unit/secret-rotation.ts'
@@ -38,6 +38,7 @@ import { watchText } from './file-watch.ts'
 import { stderrLog, type Log } from './log.ts'
 import { assertFilesUsable } from './named-files.ts'
 import { reloadTold } from './reload.ts'
+import { readRootToken, RootToken } from './root-token.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
 import { createBuilder, type UnitBuilder } from './unit-builder.ts'
@@ -78,7 +79,7 @@ export interface Supervisor {
   readonly urls: readonly string[]
   /** Where the admin API listens: `127.0.0.1:8081`. */
   readonly controlAddress: string
-  /** The bearer token: the configured one, or the one that is kept in the data directory. */
+  /** The bearer token it started with: the configured one, or the one that is kept in the data directory. */
   readonly token: string
   /** Where it is kept, where the configuration gives none. */
   readonly keptToken: ControlToken | undefined
@@ -144,8 +145,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const store = await openWhenFree(directory, clock, predecessor)
     made.push(() => store.close())
     assertFilesUsable(config)
-    const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
-    const token = config.control.token ?? keptToken!.token
+    const { token, kept: keptToken } = readRootToken(config.control, directory)
+    const tokens = new TokenBook(store, token, () => clock.now())
     sockets ??= await openSockets()
     const { addresses: open } = sockets
     made.push(() => sockets!.close())
@@ -176,6 +177,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       ...(before && { before }),
       upgrade: () => upgrade.start(),
       file,
+      rootToken: new RootToken(directory, tokens, log),
       environment: options.environment ?? {},
       secrets,
       bundles,
@@ -201,7 +203,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       fd: controlSocket.fd,
       node: node.control,
       access: {
-        tokens: new TokenBook(store, token, () => clock.now()),
+        tokens,
         throttle: new Throttle(() => clock.monotonic()),
         audit: store.audit,
         position: () => store.position().id,
