@@ -122,7 +122,7 @@ export class ControlClient {
         'unauthorized',
         `the control plane at ${this.#url.origin} asks for a valid token${problem.detail === undefined ? '' : `: ${problem.detail}`}`,
         {
-          hint: 'give the one that `orla start` was configured with, or says where it keeps: --token, or $ORLA_TOKEN',
+          hint: 'give that of its configuration, or the one in control.token of its data directory: --token, or $ORLA_TOKEN',
         },
       )
     }

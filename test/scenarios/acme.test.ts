@@ -135,18 +135,21 @@ test('another authority is asked from a reload on, and what there is serves unti
   await pebble.start(t, node)
   await eventually(() => /no certificate for localhost.*it has none/.test(node.stderr()))
   const path = join(node.folder, 'orla.config.json')
-  const use = async (directory: string) => {
+  const use = async (directory: string, ca?: string) => {
     const config = JSON.parse(readFileSync(path, 'utf8')) as { edge: { acme: object } }
-    config.edge.acme = { ...config.edge.acme, directory }
+    config.edge.acme = { ...config.edge.acme, directory, ca }
     writeFileSync(path, JSON.stringify(config))
     const { code, stderr } = await node.orla('reload')
     assert.equal(code, 0, stderr)
   }
   const serial = async () => (await certificateOf(node)).serialNumber
   await use(`https://127.0.0.1:${pebble.port}/dir`)
+  await eventually(() => /signed by nobody that is known here.*`edge\.acme\.ca` names/.test(node.stderr()))
+  const ca = join(pebble.makers.folder, 'authority.pem')
+  await use(`https://127.0.0.1:${pebble.port}/dir`, ca)
   const first = await eventually(serial)
   // To this node, another address is another authority.
-  await use(`https://127.0.0.1:${pebble.port}/dir?production`)
+  await use(`https://127.0.0.1:${pebble.port}/dir?production`, ca)
   await eventually(async () => (await serial()) !== first)
   const kept = readFileSync(join(node.folder, 'data', 'acme', 'localhost.pem'), 'utf8')
   assert.match(kept, /^from https:.*\/dir\?production\n-----BEGIN CERTIFICATE-----\n/)
