@@ -47,6 +47,7 @@ test('systemd waits longer than a drain takes, and signals the supervisor alone'
   // CHANGE_GRACE_MS and DRAIN_GRACE_MS of the node come on top.
   assert.ok(Number.parseInt(setting('TimeoutStopSec')!, 10) >= Number(drain) + 2 + 5)
   assert.equal(setting('KillMode'), 'mixed')
+  assert.match(setting('ExecStop')!, /kill -TERM \$MAINPID && exec tail --pid=\$MAINPID/)
   assert.match(setting('ExecReload')!, /-HUP \$MAINPID$/)
   assert.equal(setting('OOMPolicy'), 'continue')
 })
