@@ -266,10 +266,11 @@ function runTimer(runner: UnitRunner, unit: UnitVersion | undefined): Promise<'o
 
 /** Around a sandbox there are several walls. Where this machine lacks the means for one, the operator is told. */
 function warnOfWeakWalls(protections: readonly string[], platform: Platform): void {
-  const missing = ['no-network', 'no-new-privileges'].filter((wall) => !protections.includes(wall))
+  const walls = { 'no-network': 'a network namespace of their own', 'no-new-privileges': '`no_new_privs`' }
+  const missing = Object.entries(walls).filter(([wall]) => !protections.includes(wall))
   if (missing.length === 0) return
   platform.warn(
-    `sandboxes run without ${missing.join(' and ')}: that needs unshare and setpriv (util-linux), and root or user namespaces; ` +
+    `sandboxes run without ${missing.map(([, text]) => text).join(' and ')}: that needs unshare and setpriv (util-linux), and root or user namespaces; ` +
       "Node's permission model still refuses units files, children and network",
   )
 }

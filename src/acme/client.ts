@@ -186,13 +186,8 @@ export class AcmeClient {
       agent: false,
       ...(this.ca !== undefined && { ca: this.ca }),
     })
-    const failed = (error: Error) =>
-      reject(
-        new EdgeError(
-          'acme-failed',
-          `${new URL(url).host}: ${error.message || (error as NodeJS.ErrnoException).code}`,
-        ),
-      )
+    const failed = (error: NodeJS.ErrnoException) =>
+      reject(new EdgeError('acme-failed', `${new URL(url).host}: ${reasonOf(error)}`))
     const timer = setTimeout(() => {
       failed(new Error(`no whole answer within ${this.times.answer / 1000} s`))
       outgoing.destroy()
@@ -227,6 +222,21 @@ function parse(body: string): Record<string, unknown> {
   } catch {
     return {}
   }
+}
+
+/** Of the authority's own certificate, as OpenSSL names them: nobody in its chain is trusted. */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+function reasonOf({ message, code = '' }: NodeJS.ErrnoException): string {
+  return UNTRUSTED.has(code)
+    ? `its own certificate is signed by nobody that is known here (${code}); \`edge.acme.ca\` names a file with whom to trust`
+    : message || code
 }
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -59,7 +59,7 @@ export const CONTROL_OPTIONS = {
   control: { value: 'URL', text: 'the control plane; $ORLA_CONTROL, else http://127.0.0.1:8081' },
   token: {
     value: 'TOKEN',
-    text: 'its bearer token; $ORLA_TOKEN, else the one that a node started here keeps in data/control.token',
+    text: 'its bearer token; $ORLA_TOKEN, else the one that a node keeps in data/control.token or control.token here',
   },
 } as const satisfies Record<string, Option>
 

@@ -138,7 +138,7 @@ export class ControlClient {
         'unauthorized',
         `the control plane at ${this.#url.origin} asks for a valid token${problem.detail === undefined ? '' : `: ${problem.detail}`}`,
         {
-          hint: 'give the one that `orla start` was configured with, or says where it keeps: --token, or $ORLA_TOKEN',
+          hint: 'give that of its configuration, or the one in control.token of its data directory: --token, or $ORLA_TOKEN',
         },
       )
     }
@@ -186,13 +186,16 @@ function codeOf(problem: Refusal, status: number): ErrorCode {
 const isOnThisMachine = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname)
 
-/** The token of a node that was started in this folder with the data directory that is the default. */
+/** The token of a node that was started in this folder with the data directory that is the default, or whose data directory this folder is. */
 function keptToken(cwd: string): string | undefined {
-  try {
-    return nonEmpty(readFileSync(join(cwd, 'data', 'control.token'), 'utf8').trim())
-  } catch {
-    return undefined
+  for (const path of ['data/control.token', 'control.token']) {
+    try {
+      return nonEmpty(readFileSync(join(cwd, path), 'utf8').trim())
+    } catch {
+      // The next one, or none.
+    }
   }
+  return undefined
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

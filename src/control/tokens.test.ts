@@ -86,3 +86,17 @@ test('names are not given twice, and an admin is not limited', (t) => {
   book.revoke('ci')
   book.create({ name: 'ci', role: 'read' }, ROOT)
 })
+
+test('another root takes the place of the one before, with all that it had opened', (t) => {
+  const { book } = stand(t)
+  const before = book.identify('root token')
+  assert.ok(typeof before === 'object' && book.isValid(before))
+  assert.ok(book.isRoot('root token') && !book.isRoot('another'))
+  book.useRoot('another')
+  const now = book.identify('another')
+  assert.ok(typeof now === 'object')
+  assert.deepEqual([now, book.isValid(now), book.isValid(before)], [ROOT, true, false])
+  assert.equal(book.identify('root token'), 'replaced')
+  book.useRoot('root token')
+  assert.deepEqual([book.identify('root token'), book.identify('another')], [ROOT, 'replaced'])
+})

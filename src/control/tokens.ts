@@ -61,11 +61,16 @@ const ID_BYTES = 8
 const SECRET_BYTES = 32
 /** Tokens that are valid at once; those that are not are kept for the record. */
 const TOKENS_MAX = 1000
+/** Roots before this one whose holders are told so. */
+const REPLACED_MAX = 10
 
 export class TokenBook {
   readonly #store: Store
   readonly #now: () => number
-  readonly #root: Buffer
+  #root: Buffer
+  /** Those before it. */
+  readonly #replaced: Buffer[] = []
+  #rootIdentity = ROOT
   readonly #records = new Map<string, TokenRecord>()
   readonly #usedAt = new Map<string, number>()
 
@@ -77,15 +82,29 @@ export class TokenBook {
       this.#records.set(key.slice(PREFIX.length), parsed(key, text))
   }
 
+  isRoot(token: string): boolean {
+    return timingSafeEqual(digest(token), this.#root)
+  }
+
+  /** From now on this is the root, and what was it before is not; neither are streams that it opened. */
+  useRoot(token: string): void {
+    this.#replaced.unshift(this.#root)
+    this.#replaced.splice(REPLACED_MAX)
+    this.#root = digest(token)
+    this.#rootIdentity = { ...ROOT }
+  }
+
   /** Whose token this is, or why it is not valid. The comparison takes as long whatever was sent. */
-  identify(token: string): Identity | 'unknown' | 'expired' | 'revoked' {
+  identify(token: string): Identity | 'unknown' | 'expired' | 'revoked' | 'replaced' {
     const given = digest(token)
     const isRoot = timingSafeEqual(given, this.#root)
     const id = /^orla_([0-9a-f]{16})_/.exec(token)?.[1]
     const record = id === undefined ? undefined : this.#records.get(id)
     const isCurrent = timingSafeEqual(given, hashBytes(record?.hash))
     const isBefore = timingSafeEqual(given, hashBytes(record?.before?.hash))
-    if (isRoot) return ROOT
+    const isReplaced = this.#replaced.filter((root) => timingSafeEqual(given, root)).length > 0
+    if (isRoot) return this.#rootIdentity
+    if (isReplaced) return 'replaced'
     if (!record || id === undefined) return 'unknown'
     const isMatch = isCurrent || (isBefore && record.before!.until > this.#now())
     if (!isMatch) return 'unknown'
@@ -97,9 +116,9 @@ export class TokenBook {
   }
 
   /** Whether calls that began with this identity may go on: streams ask. */
-  isValid({ id }: Identity): boolean {
-    const record = this.#records.get(id)
-    return id === ROOT.id || (record !== undefined && this.#state(record) === 'valid')
+  isValid(identity: Identity): boolean {
+    const record = this.#records.get(identity.id)
+    return identity === this.#rootIdentity || (record !== undefined && this.#state(record) === 'valid')
   }
 
   list(): readonly TokenSummary[] {

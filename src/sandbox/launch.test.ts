@@ -1,7 +1,9 @@
 /** What a sandbox process may do, seen from outside and tried from within. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { AS_USER } from './launch.ts'
 import { go, startRunner, step, unit } from './testing/runner.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -30,6 +32,32 @@ test('a sandbox has no rights, no network and no environment', async () => {
     await close()
   }
 })
+
+/** Whoever runs the node, where that is not root: nobody needs to be in a file of users for that. */
+const SOMEBODY = isRoot ? { uid: 10_001, gid: 10_001 } : {}
+const hasUserNamespaces = spawnSync('unshare', ['--user', 'true'], { cwd: '/', ...SOMEBODY }).status === 0
+
+test(
+  'started by another user than root it has no network and no rights either',
+  { skip: hasUserNamespaces ? false : 'this machine forbids user namespaces' },
+  () => {
+    const [program, ...args] = AS_USER[0]!.command
+    const seen = spawnSync(program!, [...args, 'cat', '/proc/self/status', '/proc/self/net/dev'], {
+      cwd: '/',
+      encoding: 'utf8',
+      ...SOMEBODY,
+    })
+    assert.equal(seen.stderr, '')
+    assert.equal(seen.status, 0)
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      assert.match(seen.stdout, new RegExp(`^${set}:\\t0+$`, 'm'))
+    assert.match(seen.stdout, /^NoNewPrivs:\t1$/m)
+    assert.deepEqual(
+      [...seen.stdout.matchAll(/^ *(\w+): /gm)].map(([, name]) => name),
+      ['lo'],
+    )
+  },
+)
 
 test('a sandbox ends when its worker is gone', async () => {
   const { runner, close } = await startRunner()

@@ -40,10 +40,14 @@ const AS_ROOT: readonly Wrapper[] = [
   },
 ]
 
-const AS_USER: readonly Wrapper[] = [
+/**
+ * A user who is not root has all capabilities in a namespace of its own, and loses them with the first program that is started there: setpriv
+ * has to be handed them (`--keep-caps`) to empty the bounding set, and gives them away itself.
+ */
+export const AS_USER: readonly Wrapper[] = [
   {
     command: words(
-      'prlimit --core=0:0 unshare --user --map-current-user --net --ipc -- setpriv --no-new-privs --bounding-set=-all --',
+      'prlimit --core=0:0 unshare --user --map-current-user --keep-caps --net --ipc -- setpriv --no-new-privs --bounding-set=-all --inh-caps=-all --ambient-caps=-all --',
     ),
     protections: ['no-network', NO_NEW_PRIVILEGES],
   },

@@ -66,7 +66,7 @@ export function openSecrets(directory: string, environment?: string): RotatableS
           hint: 'give the new key with --key FILE, and start the node with it from then on',
         })
       }
-      const next = given === undefined ? randomBytes(KEY_BYTES) : parseKey(given, 'the new key')
+      const next = given === undefined ? randomBytes(KEY_BYTES) : parseKey(given, 'the new key', MAKES_KEY)
       key ??= existsSync(path) ? readKey(path) : undefined
       if (key?.equals(next)) {
         throw new EdgeError('request-invalid', 'the new key is the one that secrets are sealed with already')
@@ -128,13 +128,17 @@ export function openSecret(key: Uint8Array, sealed: string, context: string): st
   }
 }
 
-function parseKey(text: string, from: string): Buffer {
+const MAKES_KEY = '`openssl rand -hex 32` prints one'
+
+/** `hint` where it was never in use: there is none to bring back. */
+function parseKey(text: string, from: string, hint?: string): Buffer {
   const trimmed = text.trim()
   const key = Buffer.from(trimmed, /^[0-9a-f]{64}$/i.test(trimmed) ? 'hex' : 'base64')
   if (key.length === KEY_BYTES) return key
   throw new EdgeError(
     'secret-unreadable',
     `${from} is not a key: ${KEY_BYTES} bytes in hex or base64 are expected`,
+    hint === undefined ? {} : { hint },
   )
 }
 

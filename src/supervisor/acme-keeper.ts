@@ -10,11 +10,12 @@ import { join } from 'node:path'
 import { AcmeClient, type ChallengePublisher } from '../acme/client.ts'
 import { challengeCertificate, keyPem, makeKey } from '../acme/requests.ts'
 import type { Clock } from '../base/clock.ts'
-import { isCertifiable } from '../config/acme.ts'
+import { type AcmeConfig, isCertifiable } from '../config/acme.ts'
 import type { Config, SiteConfig } from '../config/schema.ts'
 import type { CertificateMaterial, ChallengeMaterial } from '../contract/tls.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import { type Certificate, checkCertificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
+import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
 
 const LOOK_EVERY_MS = 1000
@@ -30,8 +31,11 @@ export interface AcmeKeeperOptions {
   readonly clock: Clock
   readonly log: Log
   readonly random?: () => number
-  useCertificates(certificates: ReadonlyMap<string, Certificate>): void
-  useChallenges(challenges: ChallengeMaterial): void
+  /** Who hands it on to workers. */
+  readonly tls: {
+    useAcme(certificates: ReadonlyMap<string, Certificate>): void
+    useChallenges(challenges: ChallengeMaterial): void
+  }
 }
 
 interface Due {
@@ -39,8 +43,11 @@ interface Due {
   failures: number
 }
 
-export class AcmeKeeper implements ChallengePublisher {
+export class AcmeKeeper implements Follower {
   private readonly options: AcmeKeeperOptions
+  /** As the configuration has it now; undefined: nothing is to be got. */
+  private acme: AcmeConfig | undefined
+  private sites: readonly SiteConfig[]
   private readonly folder: string
   private readonly due = new Map<string, Due>()
   private readonly certificates = new Map<string, Certificate>()
@@ -53,25 +60,47 @@ export class AcmeKeeper implements ChallengePublisher {
   constructor(options: AcmeKeeperOptions) {
     this.options = options
     this.folder = join(options.directory, 'acme')
-    const { acme } = options.config.edge
-    if (acme === undefined) return
-    if (acme.ca !== undefined) readAuthorities(acme.ca)
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
-    this.setNames(acme.names ?? namesOf(options.config.sites))
+    const { edge, sites } = options.config
+    this.sites = sites
+    this.acme = edge.acme
+    if (edge.acme?.ca !== undefined) readAuthorities(edge.acme.ca)
+    this.setNames()
   }
 
   /** The sites that are live now: their hosts are the names, unless the configuration gives names. */
   useSites(sites: readonly SiteConfig[]): void {
-    const { acme } = this.options.config.edge
-    if (acme === undefined || acme.names !== undefined) return
+    this.sites = sites
+    if (this.acme === undefined || this.acme.names !== undefined) return
     const before = this.certificates.size
-    this.setNames(namesOf(sites))
-    if (this.certificates.size > before) this.options.useCertificates(new Map(this.certificates))
+    this.setNames()
+    if (this.certificates.size > before) this.options.tls.useAcme(new Map(this.certificates))
+  }
+
+  follow({ edge: { acme } }: Config): Step {
+    if (acme?.ca !== undefined) readAuthorities(acme.ca)
+    return {
+      use: () => {
+        if (JSON.stringify(acme) !== JSON.stringify(this.acme)) this.useConfig(acme)
+      },
+    }
+  }
+
+  /** As if the node had been started with it: what was refused before is asked for at once. */
+  private useConfig(acme: AcmeConfig | undefined): void {
+    this.acme = acme
+    this.due.clear()
+    this.setNames()
+    if (acme === undefined) {
+      this.certificates.clear()
+      this.stop()
+    } else if (this.timer === undefined) this.start()
+    this.options.tls.useAcme(new Map(this.certificates))
   }
 
   /** What a name that is gone has stays in use, and is not renewed. */
-  private setNames(names: readonly string[]): void {
-    const wanted = new Set(names)
+  private setNames(): void {
+    const { acme } = this
+    const wanted = new Set(acme === undefined ? [] : (acme.names ?? namesOf(this.sites)))
     for (const name of this.due.keys()) if (!wanted.has(name)) this.due.delete(name)
     for (const name of wanted)
       if (!this.due.has(name)) this.due.set(name, { atMs: this.readKept(name), failures: 0 })
@@ -84,7 +113,9 @@ export class AcmeKeeper implements ChallengePublisher {
     try {
       const certificate = readCertificate(files)
       this.certificates.set(name, certificate)
-      return this.renewalMs(certificate)
+      const from = FROM.exec(certificate.material.cert)?.[1]
+      // Another authority is configured now, such as the real one after its staging: this one is used until that has answered.
+      return from === undefined || from === this.acme?.directory ? this.renewalMs(certificate) : 0
     } catch (error) {
       this.options.log.warn(`${(error as Error).message}; another one is asked for`)
       return 0
@@ -104,12 +135,12 @@ export class AcmeKeeper implements ChallengePublisher {
 
   /** What the data directory has. To be called before workers start: they are asked for it from their first connection on. */
   useKept(): void {
-    if (this.certificates.size > 0) this.options.useCertificates(new Map(this.certificates))
+    if (this.certificates.size > 0) this.options.tls.useAcme(new Map(this.certificates))
   }
 
   /** To be called once workers listen: the authority asks them. */
   start(): void {
-    if (this.options.config.edge.acme === undefined) return
+    if (this.acme === undefined) return
     this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS)
     this.timer.unref()
     void this.look()
@@ -125,23 +156,25 @@ export class AcmeKeeper implements ChallengePublisher {
     this.isBusy = true
     for (const [name, due] of this.due) {
       // Stopped meanwhile: another program asks from there on.
-      if (this.timer === undefined) break
-      if (due.atMs <= this.options.clock.now()) await this.renew(name, due)
+      if (this.timer === undefined || this.acme === undefined) break
+      if (due.atMs <= this.options.clock.now()) await this.renew(name, due, this.acme)
     }
     this.isBusy = false
   }
 
-  private async renew(name: string, due: Due): Promise<void> {
+  private async renew(name: string, due: Due, acme: AcmeConfig): Promise<void> {
     const { clock, log, random = Math.random } = this.options
     try {
-      const certificate = await this.obtain(name)
+      const certificate = await this.obtain(name, acme)
       if (certificate === undefined) return
       this.certificates.set(name, certificate)
       due.failures = 0
       due.atMs = this.renewalMs(certificate)
-      this.options.useCertificates(new Map(this.certificates))
+      this.options.tls.useAcme(new Map(this.certificates))
       log.info(`${name} has a certificate until ${new Date(certificate.notAfterMs).toISOString()}`)
     } catch (error) {
+      // Nobody wants to know any more.
+      if (acme !== this.acme) return
       const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** due.failures) * (0.8 + 0.4 * random())
       due.failures += 1
       due.atMs = clock.now() + waitMs
@@ -152,22 +185,23 @@ export class AcmeKeeper implements ChallengePublisher {
     }
   }
 
-  /** Undefined where it was stopped meanwhile. */
-  private async obtain(name: string): Promise<Certificate | undefined> {
-    const acme = this.options.config.edge.acme!
+  /** Undefined where it was stopped meanwhile, or is to be got in another way. */
+  private async obtain(name: string, acme: AcmeConfig): Promise<Certificate | undefined> {
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 })
     const ca = acme.ca === undefined ? undefined : readAuthorities(acme.ca)
     const key = makeKey()
-    const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this)
+    const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this.publisher(acme))
     // The folder may be another program's by now: its key must not come to lie beside our certificate.
-    if (this.timer === undefined) return undefined
+    if (this.timer === undefined || acme !== this.acme) return undefined
     const files = this.files(name)
     const certificate = checkCertificate(cert, keyPem(key), files)
     // The key first: a certificate without its key would be taken for broken at the next start.
     writeSecretFile(files.key, keyPem(key).trim())
-    writeSecretFile(files.cert, cert.trim())
+    writeSecretFile(files.cert, `${fromLine(acme)}${cert.trim()}`)
     return certificate
   }
 
+  /** One for all authorities: each makes an account of its own for it. */
   private accountKey(): KeyObject {
     const path = join(this.folder, 'account.key')
     if (!existsSync(path)) writeSecretFile(path, keyPem(makeKey()).trim())
@@ -176,9 +210,21 @@ export class AcmeKeeper implements ChallengePublisher {
 
   // ── what the authority asks ─────────────────────────────────────────────────────────────────────────────────
 
-  async publish(name: string, token: string, keyAuthorisation: string): Promise<void> {
+  private publisher({ challenge }: AcmeConfig): ChallengePublisher {
+    return {
+      publish: (name, token, keyAuthorisation) => this.publish(challenge, name, token, keyAuthorisation),
+      withdraw: (name) => this.withdraw(name),
+    }
+  }
+
+  private async publish(
+    challenge: AcmeConfig['challenge'],
+    name: string,
+    token: string,
+    keyAuthorisation: string,
+  ): Promise<void> {
     this.tokens.set(name, token)
-    if (this.options.config.edge.acme!.challenge === 'http-01') {
+    if (challenge === 'http-01') {
       this.http.set(token, keyAuthorisation)
     } else {
       const digest = createHash('sha256').update(keyAuthorisation).digest()
@@ -189,7 +235,7 @@ export class AcmeKeeper implements ChallengePublisher {
     await new Promise((resolve) => setTimeout(resolve, PUBLISH_MS))
   }
 
-  withdraw(name: string): void {
+  private withdraw(name: string): void {
     this.http.delete(this.tokens.get(name) ?? '')
     this.tlsAlpn.delete(name)
     this.tokens.delete(name)
@@ -197,9 +243,13 @@ export class AcmeKeeper implements ChallengePublisher {
   }
 
   private tell(): void {
-    this.options.useChallenges({ http: new Map(this.http), tlsAlpn: new Map(this.tlsAlpn) })
+    this.options.tls.useChallenges({ http: new Map(this.http), tlsAlpn: new Map(this.tlsAlpn) })
   }
 }
+
+/** Before the certificate in its file, where whoever reads PEM passes it over (RFC 7468 §2): which authority it came from. */
+const FROM = /^from (\S+)$/m
+const fromLine = ({ directory }: AcmeConfig): string => `from ${directory}\n`
 
 /** Each once: sites may share a host. */
 const namesOf = (sites: readonly SiteConfig[]): readonly string[] => [

@@ -23,6 +23,7 @@ import { readBreakers, type Breakers } from './breakers.ts'
 import type { Bundles } from '../sandbox/bundle-files.ts'
 import { Epochs } from './epochs.ts'
 import type { ConfigFile } from './config-file.ts'
+import type { Follower } from './followers.ts'
 import type { Log } from './log.ts'
 import { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
@@ -57,6 +58,7 @@ export interface NodeSurroundings {
   readonly builder: UnitBuilder
   readonly secrets: RotatableBox
   readonly file: ConfigFile
+  readonly rootToken: Follower
   /** Of the program, for what OpenTelemetry's variables say. */
   readonly environment: Environment
   readonly bundles: Bundles
@@ -122,6 +124,7 @@ export class EdgeNode {
       ticketKeys: around.before?.ticketKeys ?? [],
       onChange: (tls) => this.#pool.useTls(tls),
     })
+    this.#acme = new AcmeKeeper({ ...around, tls: this.#tls })
     this.#kv = new KvService({
       ...around,
       words: around.kvWords.words,
@@ -130,7 +133,7 @@ export class EdgeNode {
     })
     const sites = new SiteControl({
       ...around,
-      followers: [this.#tls, this.#telemetry, this.#kv, trustedKeys],
+      followers: [this.#tls, this.#acme, this.#telemetry, this.#kv, trustedKeys, around.rootToken],
       reader: new SiteReader(store),
       make: (request, options) => this.#make(request, options),
     })
@@ -167,11 +170,6 @@ export class EdgeNode {
     this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => {
       this.#timers.setLive(live)
       this.#acme.useSites(sites.served().sites)
-    })
-    this.#acme = new AcmeKeeper({
-      ...around,
-      useCertificates: (certificates) => this.#tls.useAcme(certificates),
-      useChallenges: (challenges) => this.#tls.useChallenges(challenges),
     })
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
     this.#scrape = new NodeScrape({

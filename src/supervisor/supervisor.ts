@@ -23,7 +23,7 @@ import { KV_WORDS } from '../kv/versions.ts'
 import { Throttle } from '../control/throttle.ts'
 import { TokenRate } from '../control/token-rate.ts'
 import { TokenBook } from '../control/tokens.ts'
-import { openControlToken, type ControlToken } from '../store/control-token.ts'
+import type { ControlToken } from '../store/control-token.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { settleSecrets } from '../unit/secret-rotation.ts'
@@ -39,6 +39,7 @@ import { watchText } from './file-watch.ts'
 import { stderrLog, type Log } from './log.ts'
 import { assertFilesUsable } from './named-files.ts'
 import { reloadTold } from './reload.ts'
+import { readRootToken, RootToken } from './root-token.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
 import { createBuilder, type UnitBuilder } from './unit-builder.ts'
@@ -79,7 +80,7 @@ export interface Supervisor {
   readonly urls: readonly string[]
   /** Where the admin API listens: `127.0.0.1:8081`. */
   readonly controlAddress: string
-  /** The bearer token: the configured one, or the one that is kept in the data directory. */
+  /** The bearer token it started with: the configured one, or the one that is kept in the data directory. */
   readonly token: string
   /** Where it is kept, where the configuration gives none. */
   readonly keptToken: ControlToken | undefined
@@ -145,8 +146,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const store = await openWhenFree(directory, clock, predecessor)
     made.push(() => store.close())
     assertFilesUsable(config)
-    const keptToken = config.control.token === undefined ? openControlToken(directory) : undefined
-    const token = config.control.token ?? keptToken!.token
+    const { token, kept: keptToken } = readRootToken(config.control, directory)
+    const tokens = new TokenBook(store, token, () => clock.now())
     sockets ??= await openSockets()
     const { addresses: open } = sockets
     made.push(() => sockets!.close())
@@ -177,6 +178,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       ...(before && { before }),
       upgrade: () => upgrade.start(),
       file,
+      rootToken: new RootToken(directory, tokens, log),
       environment: options.environment ?? {},
       secrets,
       bundles,
@@ -202,7 +204,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       fd: controlSocket.fd,
       node: node.control,
       access: {
-        tokens: new TokenBook(store, token, () => clock.now()),
+        tokens,
         throttle: new Throttle(() => clock.monotonic()),
         rate: new TokenRate(
           () => clock.monotonic(),
@@ -224,6 +226,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const upgrade: Upgrade = new Upgrade({
       program: options.program,
       log,
+      isHeir: predecessor !== undefined,
       estate: () => ({
         sockets: sockets!.inheritance(),
         control: { address: config.control.listen, fd: controlSocket!.fd },
@@ -238,8 +241,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         notifyServiceManager(`MAINPID=${successor.pid}`)
         draining = (async () => {
           await Promise.all([control.close(CONTROL_GRACE_MS), node.leave()])
-          successor.release()
           await close()
+          successor.release()
         })()
         draining.then(handedOver.resolve, handedOver.reject)
       },
@@ -282,7 +285,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         draining ??= (async () => {
           notifyServiceManager('STOPPING=1')
           await upgrade.abort()
-          await node.drain()
+          // The program before may be draining still, and a service manager kills whoever is left when this one has ended.
+          await Promise.all([node.drain(), predecessor?.gone])
           await close()
         })()
         return draining

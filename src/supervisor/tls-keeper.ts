@@ -82,6 +82,7 @@ export class TlsKeeper implements Follower {
       changed: this.changedFiles(next),
       use: () => {
         this.held = next
+        this.tickets.useEvery(edge.ticketsRotate)
         this.warnOfExpiry()
         return this.tell()
       },

@@ -12,20 +12,25 @@ const KEPT = 1
 export class TicketKeys {
   /** The newest first. */
   keys: readonly Uint8Array[]
-  private readonly everyMs: number
-  private dueMs: number
+  private everyMs: number
+  private sinceMs: number
 
   /** `inherited` are the keys of a program before, the newest first. */
   constructor(everyMs: number, nowMs: number, inherited: readonly Uint8Array[] = []) {
     this.keys = inherited.length > 0 ? inherited : [randomBytes(TICKET_KEY_BYTES)]
     this.everyMs = everyMs
-    this.dueMs = nowMs + everyMs
+    this.sinceMs = nowMs
+  }
+
+  /** The key that is in use now ends after that time of use, too. */
+  useEvery(everyMs: number): void {
+    this.everyMs = everyMs
   }
 
   /** Makes a new key where it is time. True where it did. */
   rotate(nowMs: number): boolean {
-    if (nowMs < this.dueMs) return false
-    this.dueMs = nowMs + this.everyMs
+    if (nowMs < this.sinceMs + this.everyMs) return false
+    this.sinceMs = nowMs
     this.keys = [randomBytes(TICKET_KEY_BYTES), ...this.keys.slice(0, KEPT)]
     return true
   }

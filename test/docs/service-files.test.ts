@@ -47,13 +47,14 @@ test('systemd waits longer than a drain takes, and signals the supervisor alone'
   // CHANGE_GRACE_MS and DRAIN_GRACE_MS of the node come on top.
   assert.ok(Number.parseInt(setting('TimeoutStopSec')!, 10) >= Number(drain) + 2 + 5)
   assert.equal(setting('KillMode'), 'mixed')
+  assert.match(setting('ExecStop')!, /kill -TERM \$MAINPID && exec tail --pid=\$MAINPID/)
   assert.match(setting('ExecReload')!, /-HUP \$MAINPID$/)
   assert.equal(setting('OOMPolicy'), 'continue')
 })
 
 test('the walls of sandboxes stand under systemd: namespaces, a compiler, shared memory', () => {
   const used = [...textOf('src/sandbox/launch.ts').matchAll(/unshare ([^'"]*?) -- /g)].flatMap(([, flags]) =>
-    flags!.split(' ').filter((flag) => !flag.startsWith('--map-')),
+    flags!.split(' ').filter((flag) => !/^--(?:map|keep)-/.test(flag)),
   )
   assert.deepEqual(
     [...new Set(used)].map((flag) => flag.slice(2)).toSorted(),
@@ -78,7 +79,7 @@ test('the container is built with the command of the README, and everything else
   const [install, ...others] = all('RUN')
   assert.equal(install, 'npm ci --omit=dev')
   assert.match(textOf('README.md'), /^npm ci && npm start/m)
-  for (const other of others) assert.match(other, /^(?:apt-get update|useradd) /)
+  for (const other of others) assert.match(other, /^(?:apt-get update|useradd|rm -r node_modules\/) ?/)
   const { dependencies } = JSON.parse(textOf('package.json')) as { dependencies: object }
   for (const name of ['node', 'typescript', 'esbuild'])
     assert.ok(name in dependencies, `${name} without --omit=dev`)

@@ -19,7 +19,8 @@ export function processesBelow(supervisor: number): NodeProcesses {
   }
 }
 
-function descendants(root: number): number[] {
+/** All processes below one, children before their own. */
+export function descendants(root: number): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue

@@ -1,10 +1,10 @@
 /** Certificates from a real ACME authority (pebble, of Let's Encrypt), which asks this node as it would ask a node of the world. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { connect } from 'node:tls'
+import { connect, type PeerCertificate } from 'node:tls'
 import { certificateMaker, type CertificateMaker } from '../harness/certificates.ts'
 import { startDns } from '../harness/dns-server.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -71,18 +71,20 @@ function startEdge(t: TestContext, { port, makers }: Authority, acme: object): P
   })
 }
 
-/** The issuer of the certificate that the node shows. */
-function issuerOf(node: TestNode): Promise<string> {
+/** What the node shows. */
+function certificateOf(node: TestNode): Promise<PeerCertificate> {
   const port = Number(new URL(node.urls[1]!).port)
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false })
     socket.on('secureConnect', () => {
-      resolve(String(socket.getPeerCertificate().issuer.CN))
+      resolve(socket.getPeerCertificate())
       socket.destroy()
     })
     socket.on('error', reject)
   })
 }
+
+const issuerOf = async (node: TestNode) => String((await certificateOf(node)).issuer.CN)
 
 for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
   test(`a certificate comes by ${challenge}, once the authority can be reached`, async (t) => {
@@ -126,6 +128,32 @@ for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
     await again.stop()
   })
 }
+
+test('another authority is asked from a reload on, and what there is serves until it has answered', async (t) => {
+  const pebble = await authority(t)
+  const node = await startEdge(t, pebble, { directory: 'http://127.0.0.1:9/' })
+  await pebble.start(t, node)
+  await eventually(() => /no certificate for localhost.*it has none/.test(node.stderr()))
+  const path = join(node.folder, 'orla.config.json')
+  const use = async (directory: string, ca?: string) => {
+    const config = JSON.parse(readFileSync(path, 'utf8')) as { edge: { acme: object } }
+    config.edge.acme = { ...config.edge.acme, directory, ca }
+    writeFileSync(path, JSON.stringify(config))
+    const { code, stderr } = await node.orla('reload')
+    assert.equal(code, 0, stderr)
+  }
+  const serial = async () => (await certificateOf(node)).serialNumber
+  await use(`https://127.0.0.1:${pebble.port}/dir`)
+  await eventually(() => /signed by nobody that is known here.*`edge\.acme\.ca` names/.test(node.stderr()))
+  const ca = join(pebble.makers.folder, 'authority.pem')
+  await use(`https://127.0.0.1:${pebble.port}/dir`, ca)
+  const first = await eventually(serial)
+  // To this node, another address is another authority.
+  await use(`https://127.0.0.1:${pebble.port}/dir?production`, ca)
+  await eventually(async () => (await serial()) !== first)
+  const kept = readFileSync(join(node.folder, 'data', 'acme', 'localhost.pem'), 'utf8')
+  assert.match(kept, /^from https:.*\/dir\?production\n-----BEGIN CERTIFICATE-----\n/)
+})
 
 test('the hosts of sites that are added live get certificates, by an account that another one vouches for', async (t) => {
   const pebble = await authority(t)

@@ -77,6 +77,23 @@ test('a pair is added, replaced and removed with a reload, on all workers, besid
   assert.match(text, /^HTTP\/1\.1 404 /)
 })
 
+test('how often ticket keys change is live, also where the one in use is older than that', async (t) => {
+  const make = certificateMaker(t)
+  const listen = tlsListener([make.make('one', ['one.test'])])
+  const node = await startNode(t, { config: { edge: { workers: 2, listen, ticketsRotate: '30d' }, sites } })
+  /** The name of the key that seals tickets now. */
+  const keyName = async () =>
+    (await askHttps(node.url, '/', { servername: 'one.test', maxVersion: 'TLSv1.2' })).ticket!.toString(
+      'hex',
+      0,
+      16,
+    )
+  const first = await keyName()
+  writeConfig(node, { ticketsRotate: '1s' })
+  assert.deepEqual((await reload(node)).settings, ['edge.ticketsRotate'])
+  await eventually(async () => (await keyName()) !== first)
+})
+
 test('a pair that cannot be used refuses the whole reload, whoever asks for it, and what was in force goes on', async (t) => {
   const make = certificateMaker(t)
   const live = make.make('live', ['one.test'])

@@ -14,6 +14,7 @@ export class Predecessor {
   readonly kvWords: string
   readonly #inheritance: Inheritance
   readonly #yours = Promise.withResolvers<readonly Uint8Array[]>()
+  readonly #gone = Promise.withResolvers<void>()
   #waiting: Extract<ToSuccessor, { kind: 'kv' }>[] = []
   #apply: ApplyKv | undefined
 
@@ -22,9 +23,9 @@ export class Predecessor {
     this.kvWords = inheritance.kvWords
     process.on('message', this.#hear)
     // It was killed: what it held is free, and we have the sockets.
-    process.once('disconnect', () => this.#yours.resolve([]))
+    process.once('disconnect', this.#leave)
     // While this program was loaded: the event came before anybody listened, and comes once.
-    if (!process.connected) this.#yours.resolve([])
+    if (!process.connected) this.#leave()
   }
 
   /** Undefined where this program was started by hand. Takes the variable out of the environment: our children inherit nothing by it. */
@@ -42,6 +43,11 @@ export class Predecessor {
   /** It has ended, or is about to be gone: nobody hears what is said. */
   get isGone(): boolean {
     return !process.connected
+  }
+
+  /** Resolves when it has drained, or was killed. */
+  get gone(): Promise<void> {
+    return this.#gone.promise
   }
 
   /** The sockets of the edge, by what `ListenSockets` calls them. Called once: they have other owners then. */
@@ -79,6 +85,11 @@ export class Predecessor {
   /** Why we cannot. */
   failed(message: string): void {
     tell({ kind: 'failed', message })
+  }
+
+  readonly #leave = (): void => {
+    this.#yours.resolve([])
+    this.#gone.resolve()
   }
 
   readonly #hear = (message: ToSuccessor): void => {

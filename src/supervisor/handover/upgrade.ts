@@ -4,6 +4,7 @@
  *
  * Until the new one says that it serves, this one can go on as if nothing had been: whoever dies or says no before leaves a node that runs.
  */
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeError } from '../../base/errors.ts'
 import type { UpgradeResult } from '../../control/shapes.ts'
@@ -15,6 +16,8 @@ export interface UpgradeOptions {
   /** Undefined where this one was not started in a way that can be repeated. */
   readonly program: Program | undefined
   readonly log: Log
+  /** It took over from another program itself, so it is not what its container, if any, was started for: that one was not upgraded. */
+  readonly isHeir: boolean
   estate(): Estate
   ticketKeys(): readonly Uint8Array[]
   /** Stops everything that only one program may do. */
@@ -34,6 +37,15 @@ const READY_MAX_MS = 150_000
 /** A lock is free when the process that held it is gone, which takes the kernel a moment. */
 const RESUME_TRIES = 100
 const RESUME_WAIT_MS = 100
+
+/** What `--init` puts before the program of a container: it ends when its one child does, whoever is left. */
+const CONTAINER_INITS: ReadonlySet<string> = new Set([
+  'catatonit',
+  'docker-init',
+  'dumb-init',
+  'podman-init',
+  'tini',
+])
 
 export class Upgrade {
   readonly #options: UpgradeOptions
@@ -78,8 +90,8 @@ export class Upgrade {
         hint: 'stop it, and start the new program',
       })
     }
-    if (process.pid === 1) {
-      throw new EdgeError('upgrade-failed', 'this is the first process of a container, which ends with it', {
+    if (!this.#options.isHeir && endsItsContainer(process)) {
+      throw new EdgeError('upgrade-failed', 'this is the main process of a container, which ends with it', {
         hint: 'start another container with the new version, and stop this one when it serves',
       })
     }
@@ -123,5 +135,21 @@ export class Upgrade {
         await sleep(RESUME_WAIT_MS)
       }
     }
+  }
+}
+
+/** Whether this process is the one that a container was started for; `first` is what process 1 here is called. */
+export function endsItsContainer(
+  { pid, ppid }: { readonly pid: number; readonly ppid: number },
+  first = nameOfFirst(),
+): boolean {
+  return pid === 1 || (ppid === 1 && CONTAINER_INITS.has(first))
+}
+
+function nameOfFirst(): string {
+  try {
+    return readFileSync('/proc/1/comm', 'utf8').trim()
+  } catch {
+    return ''
   }
 }
