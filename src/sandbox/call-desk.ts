@@ -31,6 +31,7 @@ const BYTES_MAX = 32 * 1024 * 1024
 const BACKGROUND_MS = 30_000
 /** Calls listed for one request. */
 const TRACED_MAX = 100
+const GIVEN_UP = refusal('call-late', 'given up: the time of the request that it was made for was up')
 
 /** A call that was not answered yet. */
 export interface OpenCall {
@@ -110,10 +111,17 @@ export class CallDesk {
     open.giveUp?.()
   }
 
-  /** Whatever the invocation still waits for, nobody will take. */
+  /**
+   * Gives up what the invocation still waits for: its time was up. The unit is told, since others may wait for the same: what a unit keeps for all
+   * of its requests, such as a promise of keys that the first of them fetches, would else never settle.
+   */
   dropOf(slot: LaneSlot, account: CallAccount | undefined): void {
     if (account === undefined) return
-    for (const [number, open] of slot.calls) if (open.account === account) this.drop(slot, number)
+    for (const [number, open] of slot.calls) {
+      if (open.account !== account) continue
+      this.drop(slot, number)
+      slot.lane.enqueueAnswer(slot, { call: number, text: answerEntry(number, CALL_FAILED, GIVEN_UP.head, '') })
+    }
   }
 
   /** `on`: work of the invocation goes on after its answer. */
