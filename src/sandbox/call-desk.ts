@@ -120,7 +120,10 @@ export class CallDesk {
     for (const [number, open] of slot.calls) {
       if (open.account !== account) continue
       this.drop(slot, number)
-      slot.lane.enqueueAnswer(slot, { call: number, text: answerEntry(number, CALL_FAILED, GIVEN_UP.head, '') })
+      slot.lane.enqueueAnswer(slot, {
+        call: number,
+        text: answerEntry(number, CALL_FAILED, GIVEN_UP.head, ''),
+      })
     }
   }
 
