@@ -15,6 +15,7 @@ import type { Config, SiteConfig } from '../config/schema.ts'
 import type { CertificateMaterial, ChallengeMaterial } from '../contract/tls.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import { type Certificate, checkCertificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
+import { trustSystem } from '../tls/system-authorities.ts'
 import type { Log } from './log.ts'
 
 const LOOK_EVERY_MS = 1000
@@ -155,6 +156,7 @@ export class AcmeKeeper implements ChallengePublisher {
   /** Undefined where it was stopped meanwhile. */
   private async obtain(name: string): Promise<Certificate | undefined> {
     const acme = this.options.config.edge.acme!
+    if (acme.ca === undefined) trustSystem()
     const ca = acme.ca === undefined ? undefined : readAuthorities(acme.ca)
     const key = makeKey()
     const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this)
