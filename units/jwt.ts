@@ -20,6 +20,8 @@ const KEYS_SECONDS = 600
 const KEYS_AGAIN_SECONDS = 30
 /** Less than `wallMs`: who waits is told why. */
 const KEYS_WAIT_MS = 4000
+/** How soon after that the next attempt comes where nothing is known yet. */
+const NO_KEYS_SECONDS = 1
 /** A token without `kid` is tried with so many keys. */
 const KEYS_TRIED_MAX = 8
 
@@ -33,6 +35,7 @@ export default {
     request.headers.delete('x-jwt-subject')
     if (token === undefined) return refused('no token')
     const result = await check(token, edge, Date.now() / 1000)
+    if (result === NO_KEYS) return unknowable()
     if (typeof result === 'string') return refused(result)
     if (result.sub) request.headers.set('x-jwt-subject', visible(result.sub))
     if (KEEP !== 'yes') request.headers.delete('authorization')
@@ -58,19 +61,22 @@ async function check(token: string, edge: Edge, now: number): Promise<Claims | s
   const signed = encoder.encode(`${parts[0]}.${parts[1]}`)
   // RFC 7515 §4.1.11: what is critical and not understood is refused.
   if (head['crit'] !== undefined) return 'the token needs what is not known here'
-  if (!(await isSigned(head, signature, signed, edge))) return 'the signature is wrong'
+  const isSigned = await checkSignature(head, signature, signed, edge)
+  if (isSigned === undefined) return NO_KEYS
+  if (!isSigned) return 'the signature is wrong'
   // RFC 7519 §4.1.2: a text, where it is there.
   const { sub } = claims
   if (sub !== undefined && typeof sub !== 'string') return 'the token is malformed'
   return claimsProblem(claims, edge.env, now) ?? { ...claims, sub }
 }
 
-async function isSigned(
+/** Undefined where there is no key to check it with. */
+async function checkSignature(
   head: Readonly<Record<string, unknown>>,
   signature: Uint8Array<ArrayBuffer>,
   signed: Uint8Array<ArrayBuffer>,
   edge: Edge,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const { alg, kid } = head
   const { SECRET, JWKS_URL } = edge.env
   if (SECRET !== undefined) {
@@ -86,8 +92,9 @@ async function isSigned(
   }
   if (JWKS_URL === undefined) throw new Error('neither SECRET nor JWKS_URL is set')
   if (alg !== 'RS256' && alg !== 'ES256') return false
-  for (const jwk of await keysFor(JWKS_URL, alg, kid, edge))
-    if (await isOf(jwk, ALGORITHMS[alg], signature, signed)) return true
+  const keys = await keysFor(JWKS_URL, alg, kid, edge)
+  if (keys === undefined) return undefined
+  for (const jwk of keys) if (await isOf(jwk, ALGORITHMS[alg], signature, signed)) return true
   return false
 }
 
@@ -141,17 +148,21 @@ let asking: { readonly url: string; readonly keys: Promise<Keys> } | undefined
 let askedAt = 0
 let isAway = false
 
-/** Those that may have signed it. */
+/** Those that may have signed it; undefined where there are none yet, since their server is away. */
 async function keysFor(
   url: string,
   alg: 'RS256' | 'ES256',
   kid: unknown,
   edge: Edge,
-): Promise<readonly JsonWebKey[]> {
+): Promise<readonly JsonWebKey[] | undefined> {
   const fitting = ({ list }: Keys) => list.filter((key) => fits(key, alg, kid)).slice(0, KEYS_TRIED_MAX)
   const before = known
-  if (before?.url !== url) return fitting(await load(url, edge))
   const now = Date.now() / 1000
+  if (before?.url !== url) {
+    // Who asks again at once gets the same, and the server of the keys its peace.
+    const isHopeless = isAway && asking === undefined && now - askedAt < NO_KEYS_SECONDS
+    return isHopeless ? undefined : load(url, edge).then(fitting, () => undefined)
+  }
   const age = now - before.at
   const mayAsk = now - askedAt > KEYS_AGAIN_SECONDS
   let keys = before
@@ -162,12 +173,7 @@ async function keysFor(
   return found.length === 0 && mayAsk && keys === before ? fitting(await reload(before, edge)) : found
 }
 
-function reload(before: Keys, edge: Edge): Promise<Keys> {
-  return load(before.url, edge).catch((error: unknown) => {
-    console.warn('the keys of before stay in use:', error)
-    return before
-  })
-}
+const reload = (before: Keys, edge: Edge): Promise<Keys> => load(before.url, edge).catch(() => before)
 
 function load(url: string, edge: Edge): Promise<Keys> {
   if (asking?.url === url) return asking.keys
@@ -181,6 +187,7 @@ function load(url: string, edge: Edge): Promise<Keys> {
     (error: unknown) => {
       asking = undefined
       isAway = true
+      console.warn('no keys:', error)
       throw error
     },
   )
@@ -230,6 +237,15 @@ function jsonOf(part?: string): Record<string, unknown> | undefined {
     return undefined
   }
 }
+
+const NO_KEYS = 'no keys'
+
+/** Not an error of this unit, so it does not open its breaker: once the keys are there, everybody is let in at once. */
+const unknowable = () =>
+  new Response('tokens cannot be checked now: their keys are not to be had\n', {
+    status: 503,
+    headers: { 'retry-after': '5', 'content-type': 'text/plain', 'cache-control': 'no-store' },
+  })
 
 /** As a field's value: two texts that differ stay different. */
 function visible(text: string): string {

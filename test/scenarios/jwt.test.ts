@@ -155,3 +155,17 @@ test('the origin is told every subject, and no two look alike', async (t) => {
   }
   assert.equal((await ask(node, hs256({ sub: 42 }, 'topsecret'))).status, 401)
 })
+
+test('a server of keys that fails does not open the breaker of the unit: once it answers, everybody is let in', async (t) => {
+  const node = await start(t, '--env', 'JWKS_URL=ORIGIN/nothing')
+  for (let i = 0; i < 30; i++) {
+    const answer = await ask(node, rs256({ sub: 'ana' }))
+    assert.equal(answer.status, 503)
+    assert.match(answer.text, /their keys are not to be had/)
+    assert.equal(answer.headers['retry-after'], '5')
+  }
+  assert.match(
+    (await node.api('GET', '/metrics')).text,
+    /orla_unit_breaker_state\{unit="jwt",version="1",state="closed",worker="0"\} 1/,
+  )
+})
