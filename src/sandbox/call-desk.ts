@@ -18,7 +18,7 @@ import {
   type HostCalls,
 } from '../contract/host-calls.ts'
 import { versionKey } from '../contract/unit.ts'
-import { BODY_BYTES, CALL_DONE, CALL_FAILED, CALL_GOES_ON } from './protocol.ts'
+import { BODY_BYTES, CALL_DONE, CALL_FAILED, CALL_GOES_ON, CALL_UNHEARD } from './protocol.ts'
 import type { AnswerStream } from './answer-streams.ts'
 import type { RecordReader } from './guest-text.ts'
 import type { Invocation } from './invocation.ts'
@@ -69,6 +69,11 @@ export class CallDesk {
     if (kind === undefined || slot.calls.has(number)) return
     const startedAt = performance.now()
     const account = this.#accountOf(slot, reader.caller, caller)
+    if (account === undefined && !slot.lateCalls.admits(startedAt)) {
+      // Whoever tries again whatever it is told, and whose request is over, would do so for ever.
+      slot.lane.enqueueAnswer(slot, { call: number, text: answerEntry(number, CALL_UNHEARD, '', '') })
+      return
+    }
     const bytes = head.length + body.length
     const open: OpenCall = { bytes, account: account ?? NOBODY, giveUp: undefined }
     slot.calls.set(number, open)
