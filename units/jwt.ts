@@ -3,20 +3,30 @@
  *
  * The token comes as `Authorization: Bearer …`, or in a cookie. Which algorithm counts is this unit's to say and never the token's: HS256 with
  * `SECRET`, RS256 and ES256 with the keys at `JWKS_URL` (RFC 7517). The origin is told who it is in `x-jwt-subject`, and the header is taken out, so that
- * answers can be kept.
+ * answers can be kept. What of a subject is not a visible character of ASCII stands there as the bytes of its UTF-8, percent-encoded, and so does `%`: so no two
+ * subjects look alike. A token without `sub` brings no header.
  *
  * Environment: `SECRET` (a secret) or `JWKS_URL`. `ISSUER` and `AUDIENCE`: what `iss` and `aud` must hold. `COOKIE`: the cookie's name.
  * `KEEP=yes` leaves the header for the origin.
  */
-import type { Unit } from 'orla'
+import type { Edge, Unit } from 'orla'
 
 /** Clocks differ by some seconds. */
 const LEEWAY_SECONDS = 30
-/** How long keys are used before they are asked for again, and how soon after that at the earliest. */
+/** After so long keys are asked for again while requests go on, and after so long requests wait for that. */
+const KEYS_OLD_SECONDS = 300
 const KEYS_SECONDS = 600
+/** How soon after one attempt the next may come. */
 const KEYS_AGAIN_SECONDS = 30
+/** Less than `wallMs`: who waits is told why. */
+const KEYS_WAIT_MS = 4000
+/** How soon after that the next attempt comes where nothing is known yet. */
+const NO_KEYS_SECONDS = 1
+/** A token without `kid` is tried with so many keys. */
+const KEYS_TRIED_MAX = 8
 
 export default {
+  limits: { wallMs: 5000 },
   async access(request, response, edge) {
     const { KEEP, COOKIE } = edge.env
     const bearer = /^bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
@@ -24,10 +34,10 @@ export default {
     // Nobody but this unit says who somebody is.
     request.headers.delete('x-jwt-subject')
     if (token === undefined) return refused('no token')
-    const result = await check(token, edge.env, Date.now() / 1000)
+    const result = await check(token, edge, Date.now() / 1000)
+    if (result === NO_KEYS) return unknowable()
     if (typeof result === 'string') return refused(result)
-    if (typeof result.sub === 'string' && /^[\x21-\x7e]+$/.test(result.sub))
-      request.headers.set('x-jwt-subject', result.sub)
+    if (result.sub) request.headers.set('x-jwt-subject', visible(result.sub))
     if (KEEP !== 'yes') request.headers.delete('authorization')
   },
 } satisfies Unit
@@ -35,7 +45,7 @@ export default {
 type Environment = Readonly<Record<string, string | undefined>>
 
 interface Claims {
-  readonly sub?: unknown
+  readonly sub?: string
   readonly iss?: unknown
   readonly aud?: unknown
   readonly exp?: unknown
@@ -43,7 +53,7 @@ interface Claims {
 }
 
 /** What the token says, or what is wrong with it. */
-async function check(token: string, env: Environment, now: number): Promise<Claims | string> {
+async function check(token: string, edge: Edge, now: number): Promise<Claims | string> {
   const parts = token.split('.')
   const [head, claims] = [jsonOf(parts[0]), jsonOf(parts[1])]
   const signature = bytesOf(parts[2])
@@ -51,17 +61,24 @@ async function check(token: string, env: Environment, now: number): Promise<Clai
   const signed = encoder.encode(`${parts[0]}.${parts[1]}`)
   // RFC 7515 §4.1.11: what is critical and not understood is refused.
   if (head['crit'] !== undefined) return 'the token needs what is not known here'
-  if (!(await isSigned(head, signature, signed, env))) return 'the signature is wrong'
-  return claimsProblem(claims, env, now) ?? claims
+  const isSigned = await checkSignature(head, signature, signed, edge)
+  if (isSigned === undefined) return NO_KEYS
+  if (!isSigned) return 'the signature is wrong'
+  // RFC 7519 §4.1.2: a text, where it is there.
+  const { sub } = claims
+  if (sub !== undefined && typeof sub !== 'string') return 'the token is malformed'
+  return claimsProblem(claims, edge.env, now) ?? { ...claims, sub }
 }
 
-async function isSigned(
+/** Undefined where there is no key to check it with. */
+async function checkSignature(
   head: Readonly<Record<string, unknown>>,
   signature: Uint8Array<ArrayBuffer>,
   signed: Uint8Array<ArrayBuffer>,
-  { SECRET, JWKS_URL }: Environment,
-): Promise<boolean> {
+  edge: Edge,
+): Promise<boolean | undefined> {
   const { alg, kid } = head
+  const { SECRET, JWKS_URL } = edge.env
   if (SECRET !== undefined) {
     if (alg !== 'HS256') return false
     const key = await crypto.subtle.importKey(
@@ -75,22 +92,31 @@ async function isSigned(
   }
   if (JWKS_URL === undefined) throw new Error('neither SECRET nor JWKS_URL is set')
   if (alg !== 'RS256' && alg !== 'ES256') return false
-  const jwk = await keyFor(JWKS_URL, alg, kid)
-  if (jwk === undefined) return false
-  if (alg === 'RS256') {
-    const key = await crypto.subtle.importKey(
-      'jwk',
-      jwk,
-      { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
-      false,
-      ['verify'],
-    )
-    return crypto.subtle.verify('RSASSA-PKCS1-v1_5', key, signature, signed)
+  const keys = await keysFor(JWKS_URL, alg, kid, edge)
+  if (keys === undefined) return undefined
+  for (const jwk of keys) if (await isOf(jwk, ALGORITHMS[alg], signature, signed)) return true
+  return false
+}
+
+const ALGORITHMS = {
+  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  ES256: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+} as const
+
+/** False also for what is no key: that keeps nobody out who has another, and a token that names it fails nothing but itself. */
+async function isOf(
+  jwk: JsonWebKey,
+  algorithm: (typeof ALGORITHMS)['RS256' | 'ES256'],
+  signature: Uint8Array<ArrayBuffer>,
+  signed: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  try {
+    const key = await crypto.subtle.importKey('jwk', jwk, algorithm, false, ['verify'])
+    return await crypto.subtle.verify(algorithm, key, signature, signed)
+  } catch (error) {
+    console.warn('a key that cannot be used:', error)
+    return false
   }
-  const key = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, [
-    'verify',
-  ])
-  return crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, signature, signed)
 }
 
 function claimsProblem(claims: Claims, { ISSUER, AUDIENCE }: Environment, now: number): string | undefined {
@@ -107,39 +133,73 @@ function claimsProblem(claims: Claims, { ISSUER, AUDIENCE }: Environment, now: n
 
 // ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** One fetch serves all who wait; what is known stays in use while the server of the keys is away. */
-let keys:
-  | { readonly url: string; readonly at: number; readonly list: Promise<readonly JsonWebKey[]> }
-  | undefined
-
-async function keyFor(url: string, alg: 'RS256' | 'ES256', kid: unknown): Promise<JsonWebKey | undefined> {
-  const age = keys?.url === url ? Date.now() / 1000 - keys.at : Infinity
-  let list = age < KEYS_SECONDS ? await keys!.list : await load(url)
-  let found = list.find((key) => fits(key, alg, kid))
-  // A key that is not known may be new: asked once more, but not for each token that is made up.
-  if (found === undefined && age > KEYS_AGAIN_SECONDS && age < KEYS_SECONDS) {
-    list = await load(url)
-    found = list.find((key) => fits(key, alg, kid))
-  }
-  return found
+interface Keys {
+  readonly url: string
+  /** When they came, in seconds. */
+  readonly at: number
+  readonly list: readonly JsonWebKey[]
 }
 
-function load(url: string): Promise<readonly JsonWebKey[]> {
-  const before = keys?.url === url ? keys.list : undefined
-  const list = ask(url).catch((error: unknown) => {
-    if (before === undefined) {
-      keys = undefined
+/** What is known stays in use while the server of the keys is away. */
+let known: Keys | undefined
+/** One fetch serves all who wait. */
+let asking: { readonly url: string; readonly keys: Promise<Keys> } | undefined
+/** When they were asked for last, and whether that came to nothing. */
+let askedAt = 0
+let isAway = false
+
+/** Those that may have signed it; undefined where there are none yet, since their server is away. */
+async function keysFor(
+  url: string,
+  alg: 'RS256' | 'ES256',
+  kid: unknown,
+  edge: Edge,
+): Promise<readonly JsonWebKey[] | undefined> {
+  const fitting = ({ list }: Keys) => list.filter((key) => fits(key, alg, kid)).slice(0, KEYS_TRIED_MAX)
+  const before = known
+  const now = Date.now() / 1000
+  if (before?.url !== url) {
+    // Who asks again at once gets the same, and the server of the keys its peace.
+    const isHopeless = isAway && asking === undefined && now - askedAt < NO_KEYS_SECONDS
+    return isHopeless ? undefined : load(url, edge).then(fitting, () => undefined)
+  }
+  const age = now - before.at
+  const mayAsk = now - askedAt > KEYS_AGAIN_SECONDS
+  let keys = before
+  if (age > KEYS_SECONDS && !isAway) keys = await reload(before, edge)
+  else if (age > KEYS_OLD_SECONDS && mayAsk) void reload(before, edge)
+  const found = fitting(keys)
+  // A key that is not known may be new: asked once more, but not for each token that is made up.
+  return found.length === 0 && mayAsk && keys === before ? fitting(await reload(before, edge)) : found
+}
+
+const reload = (before: Keys, edge: Edge): Promise<Keys> => load(before.url, edge).catch(() => before)
+
+function load(url: string, edge: Edge): Promise<Keys> {
+  if (asking?.url === url) return asking.keys
+  askedAt = Date.now() / 1000
+  const keys = ask(url).then(
+    (list) => {
+      asking = undefined
+      isAway = false
+      return (known = { url, at: Date.now() / 1000, list })
+    },
+    (error: unknown) => {
+      asking = undefined
+      isAway = true
+      console.warn('no keys:', error)
       throw error
-    }
-    console.warn('the keys of before stay in use:', error)
-    return before
-  })
-  keys = { url, at: Date.now() / 1000, list }
-  return list
+    },
+  )
+  asking = { url, keys }
+  // It goes on for the others when the request that began it is over.
+  edge.waitUntil(keys.catch(() => {}))
+  return keys
 }
 
 async function ask(url: string): Promise<readonly JsonWebKey[]> {
-  const answer = await fetch(url, { headers: { accept: 'application/json' } })
+  const signal = AbortSignal.timeout(KEYS_WAIT_MS)
+  const answer = await fetch(url, { headers: { accept: 'application/json' }, signal })
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`)
   const { keys: list } = (await answer.json()) as { keys?: unknown }
   if (!Array.isArray(list)) throw new Error(`${url} holds no keys`)
@@ -171,10 +231,31 @@ function jsonOf(part?: string): Record<string, unknown> | undefined {
   if (bytes === undefined) return undefined
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }
+}
+
+const NO_KEYS = 'no keys'
+
+/** Not an error of this unit, so it does not open its breaker: once the keys are there, everybody is let in at once. */
+const unknowable = () =>
+  new Response('tokens cannot be checked now: their keys are not to be had\n', {
+    status: 503,
+    headers: { 'retry-after': '5', 'content-type': 'text/plain', 'cache-control': 'no-store' },
+  })
+
+/** As a field's value: two texts that differ stay different. */
+function visible(text: string): string {
+  if (/^[\x21-\x24\x26-\x7e]*$/.test(text)) return text
+  let value = ''
+  for (const byte of encoder.encode(text)) {
+    const isPlain = byte > 0x20 && byte < 0x7f && byte !== 0x25
+    value += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return value
 }
 
 const refused = (why: string) =>

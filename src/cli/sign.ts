@@ -28,7 +28,8 @@ export async function signModule(
     : undefined
 }
 
-function readKey(path: string): KeyObject {
+/** The key that `orla keys new` wrote into the file. */
+export function readKey(path: string): KeyObject {
   let pem: string
   try {
     pem = readFileSync(path, 'utf8')

@@ -41,7 +41,7 @@ export const Acme = v.strictObject({
       hmacKey: v.pipe(v.string(), v.regex(/^[\w-]+={0,2}$/, 'expected a key in base64url')),
     }),
   ),
-  /** Path of a PEM file with the authorities of the directory's own certificate, where they are not among the public ones that Node ships with. */
+  /** Path of a PEM file with the authorities of the directory's own certificate, where they are neither public ones nor of the system. */
   ca: v.optional(v.string()),
 })
 

@@ -183,7 +183,7 @@ const OriginObject = v.strictObject({
   ),
   tls: v.optional(
     v.strictObject({
-      /** Path of a PEM file with the authorities to trust instead of the public ones that Node ships with. */
+      /** Path of a PEM file with the authorities to trust instead of the public ones and those of the system. */
       ca: v.optional(v.string()),
       /** Name to ask for and check, where it is not the endpoint's. */
       serverName: v.optional(v.string()),

@@ -122,7 +122,7 @@ const Fetch = v.strictObject({
   /** Bytes of bodies that one invocation may send and read by `fetch`, together. What it passes on unread does not count. */
   bytesMax: v.optional(size(), '16mb'),
   timeouts: v.optional(Timeouts, {}),
-  /** Path of a PEM file with the authorities to trust instead of the public ones that Node ships with. */
+  /** Path of a PEM file with the authorities to trust instead of the public ones and those of the system. */
   ca: v.optional(v.string()),
 })
 

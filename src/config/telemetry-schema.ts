@@ -48,7 +48,7 @@ const Otlp = v.strictObject({
   compression: v.optional(v.picklist(['gzip', 'none'], 'expected "gzip" or "none"')),
   /** For one attempt, its answer included. Else `OTEL_EXPORTER_OTLP_TIMEOUT`, else 10 seconds. */
   timeout: v.optional(duration()),
-  /** Path of a PEM file with the authorities to trust instead of the public ones that Node ships with. Else `OTEL_EXPORTER_OTLP_CERTIFICATE`. */
+  /** Path of a PEM file with the authorities to trust instead of the public ones and those of the system. Else `OTEL_EXPORTER_OTLP_CERTIFICATE`. */
   ca: v.optional(v.string()),
   /** A span for each sampled request, and for what was done for it. `false`: none. */
   traces: v.optional(

@@ -35,7 +35,7 @@ export interface CollectorSettings {
   readonly compression: 'gzip' | 'none'
   /** For one attempt, its answer included. */
   readonly timeoutMs: number
-  /** PEM of the authorities to trust instead of the public ones that Node ships with. */
+  /** PEM of the authorities to trust instead of the public ones and those of the system. */
   readonly ca: string | undefined
 }
 

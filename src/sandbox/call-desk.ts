@@ -18,7 +18,7 @@ import {
   type HostCalls,
 } from '../contract/host-calls.ts'
 import { versionKey } from '../contract/unit.ts'
-import { BODY_BYTES, CALL_DONE, CALL_FAILED, CALL_GOES_ON } from './protocol.ts'
+import { BODY_BYTES, CALL_DONE, CALL_FAILED, CALL_GOES_ON, CALL_UNHEARD } from './protocol.ts'
 import type { AnswerStream } from './answer-streams.ts'
 import type { RecordReader } from './guest-text.ts'
 import type { Invocation } from './invocation.ts'
@@ -31,6 +31,7 @@ const BYTES_MAX = 32 * 1024 * 1024
 const BACKGROUND_MS = 30_000
 /** Calls listed for one request. */
 const TRACED_MAX = 100
+const GIVEN_UP = refusal('call-late', 'given up: the time of the request that it was made for was up')
 
 /** A call that was not answered yet. */
 export interface OpenCall {
@@ -68,6 +69,11 @@ export class CallDesk {
     if (kind === undefined || slot.calls.has(number)) return
     const startedAt = performance.now()
     const account = this.#accountOf(slot, reader.caller, caller)
+    if (account === undefined && !slot.lateCalls.admits(startedAt)) {
+      // Whoever tries again whatever it is told, and whose request is over, would do so for ever.
+      slot.lane.enqueueAnswer(slot, { call: number, text: answerEntry(number, CALL_UNHEARD, '', '') })
+      return
+    }
     const bytes = head.length + body.length
     const open: OpenCall = { bytes, account: account ?? NOBODY, giveUp: undefined }
     slot.calls.set(number, open)
@@ -110,10 +116,20 @@ export class CallDesk {
     open.giveUp?.()
   }
 
-  /** Whatever the invocation still waits for, nobody will take. */
+  /**
+   * Gives up what the invocation still waits for: its time was up. The unit is told, since others may wait for the same: what a unit keeps for all
+   * of its requests, such as a promise of keys that the first of them fetches, would else never settle.
+   */
   dropOf(slot: LaneSlot, account: CallAccount | undefined): void {
     if (account === undefined) return
-    for (const [number, open] of slot.calls) if (open.account === account) this.drop(slot, number)
+    for (const [number, open] of slot.calls) {
+      if (open.account !== account) continue
+      this.drop(slot, number)
+      slot.lane.enqueueAnswer(slot, {
+        call: number,
+        text: answerEntry(number, CALL_FAILED, GIVEN_UP.head, ''),
+      })
+    }
   }
 
   /** `on`: work of the invocation goes on after its answer. */

@@ -67,6 +67,60 @@ test('a refusal is an error with a code, and its stack names the unit', async (t
   assert.equal(bodyOf(await trip), 'true,kv-quota,full,true')
 })
 
+test('what one request began and others wait for is not lost with it: the next begins it anew', async (t) => {
+  const { runner, held } = await stand(t)
+  const shared = step(
+    unit(
+      `async content(request, edge) {
+        if (request.path === '/at-once') return new Response()
+        globalThis.keys ??= edge.kv.get('keys').catch((error) => {
+          globalThis.keys = undefined
+          throw error
+        })
+        return new Response(await keys)
+      }`,
+      { limits: { ...LIMITS, wallMs: 1000 } },
+    ),
+    'content',
+  )
+  const first = await go(runner, [shared])
+  assert.equal(first.kind === 'failed' && first.reason, 'wall')
+  await go(runner, [shared], { head: 'GET /at-once HTTP/1.1\r\n' })
+  const second = go(runner, [shared])
+  await eventually(() => held.length === 2)
+  held[1]!.answer(ok('k1'))
+  assert.equal(bodyOf(await second), 'k1')
+})
+
+test('a handler that tries again whatever it is told comes to rest once its time is up', async (t) => {
+  const { runner } = await stand(t)
+  const stubborn = unit(
+    `async content(request, edge) {
+      if (request.path === '/tries') return new Response(String(globalThis.tries))
+      globalThis.tries = 0
+      for (;;) {
+        try {
+          return new Response(await edge.kv.get('key'))
+        } catch {
+          globalThis.tries += 1
+        }
+      }
+    }`,
+    { limits: { ...LIMITS, wallMs: 500 } },
+  )
+  const outcome = await go(runner, [step(stubborn, 'content')])
+  assert.equal(outcome.kind === 'failed' && outcome.reason, 'wall')
+  const tries = async () =>
+    Number(bodyOf(await go(runner, [step(stubborn, 'content')], { head: 'GET /tries HTTP/1.1\r\n' })))
+  // More than a few, since it is told at first, and no more from then on.
+  await eventually(async () => (await tries()) > 50)
+  await eventually(async () => {
+    const before = await tries()
+    return (await tries()) === before && (await tries()) === before
+  })
+  assert.ok((await tries()) < 1000)
+})
+
 test('when the time of a handler is up, what it waits for is given up, and a late answer is dropped', async (t) => {
   const { runner, held } = await stand(t)
   const slow = contentOf(`return new Response(await edge.kv.get('slow'))`, {

@@ -5,6 +5,7 @@
  * its time; what comes meanwhile queues, so that batches grow under load and nobody is woken for one request. A lane leads to a
  * sandbox process (`process-lane.ts`) or to isolates in this one (`inline-lane.ts`).
  */
+import { Allowance } from './allowance.ts'
 import { invokeEntry } from './guest-text.ts'
 import { abandonCalls, type AnswerEntry, type Background, type OpenCall } from './call-desk.ts'
 import type { AnswerStream } from './answer-streams.ts'
@@ -73,6 +74,8 @@ export class LaneSlot {
   /** Calls of the unit that are not answered, by their number, and the bytes that they carry. */
   readonly calls = new Map<number, OpenCall>()
   callBytes = 0
+  /** Calls that nobody is behind, and that are told so. */
+  readonly lateCalls = new Allowance(100, 10)
   /** Invocations in there did what cannot be taken back, so that they cannot be sent again. */
   hasEffects = false
   /** What goes on after an answer, by the invocation's id. */

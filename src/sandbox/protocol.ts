@@ -108,6 +108,8 @@ export const BODY_READ = 103
 export const CALL_DONE = 0
 export const CALL_FAILED = 1
 export const CALL_GOES_ON = 2
+/** Nobody is behind it: it never settles. */
+export const CALL_UNHEARD = 3
 
 /** Bytes of one piece of a streamed answer. */
 export const STREAM_PIECE_MAX = 64 * 1024

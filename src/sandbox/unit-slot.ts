@@ -1,7 +1,7 @@
 /**
  * A version as the worker's side of the sandbox knows it: a number for it, what a sandbox is told, how it fares.
  */
-import { LineLimiter } from './line-limiter.ts'
+import { Allowance } from './allowance.ts'
 import { UnitHealth } from './unit-health.ts'
 import { UnitMetrics } from './unit-metrics.ts'
 import type { UnitCode } from './isolate-host.ts'
@@ -14,7 +14,8 @@ export class UnitSlot {
   readonly key: string
   readonly health: UnitHealth
   readonly metrics = new UnitMetrics()
-  readonly lines = new LineLimiter()
+  /** Log lines. The rest is counted. */
+  readonly lines = new Allowance(200, 100)
   /** In a sandbox of its own, because the process died twice with it inside. */
   isOnProbation = false
   /** When a process last died in a way that may have been its doing; monotonic milliseconds. */

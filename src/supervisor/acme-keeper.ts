@@ -15,6 +15,7 @@ import type { Config, SiteConfig } from '../config/schema.ts'
 import type { CertificateMaterial, ChallengeMaterial } from '../contract/tls.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import { type Certificate, checkCertificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
+import { trustSystem } from '../tls/system-authorities.ts'
 import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
 
@@ -188,6 +189,7 @@ export class AcmeKeeper implements Follower {
   /** Undefined where it was stopped meanwhile, or is to be got in another way. */
   private async obtain(name: string, acme: AcmeConfig): Promise<Certificate | undefined> {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 })
+    if (acme.ca === undefined) trustSystem()
     const ca = acme.ca === undefined ? undefined : readAuthorities(acme.ca)
     const key = makeKey()
     const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this.publisher(acme))

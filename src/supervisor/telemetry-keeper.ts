@@ -11,6 +11,7 @@ import type { MetricSample } from '../contract/messages.ts'
 import type { TelemetrySettings } from '../contract/telemetry.ts'
 import { DeliveryCounts } from '../telemetry/courier.ts'
 import { readAuthorities } from '../tls/certificate.ts'
+import { trustSystem } from '../tls/system-authorities.ts'
 import { MetricExporter } from '../telemetry/metric-exporter.ts'
 import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
@@ -62,6 +63,8 @@ export class TelemetryKeeper implements Follower {
   start(): void {
     const { clock, log, samples } = this.#parts
     const settings = this.#settings
+    if (settings?.metrics?.collector.url.startsWith('https:') && settings.metrics.collector.ca === undefined)
+      trustSystem()
     this.#exporter =
       settings?.metrics &&
       new MetricExporter(

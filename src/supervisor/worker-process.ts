@@ -3,6 +3,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import type { FromWorker, ToWorker } from '../contract/messages.ts'
+import { TRUST_SYSTEM_FLAG } from '../tls/system-authorities.ts'
 
 /**
  * `starting` until it says `ready`; `draining` from then on it is told to; `gone` when the process has ended.
@@ -119,7 +120,7 @@ export const WORKER_STDOUT = 4
 export const WORKER_SOCKETS = 5
 
 /** SIGUSR1 would make Node open its debugger to everybody on this machine. */
-const WORKER_FLAGS: readonly string[] = ['--disable-sigusr1']
+const WORKER_FLAGS: readonly string[] = ['--disable-sigusr1', TRUST_SYSTEM_FLAG]
 
 /** What a process needs from its surroundings to run at all. */
 function workerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

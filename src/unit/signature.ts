@@ -48,12 +48,6 @@ export function signatureCheck(trusted: readonly string[], isRequired: boolean):
 
 /** `key` is the private one that `newKey` made. */
 export function signUnit(key: KeyObject, name: string, content: SignedContent): string {
-  if (key.asymmetricKeyType !== 'ed25519') {
-    throw new EdgeError(
-      'request-invalid',
-      `the key is ${key.asymmetricKeyType}; \`orla keys new\` makes one of Ed25519`,
-    )
-  }
   return `${keyId(publicText(key))}.${sign(null, statement(name, content), key).toString('base64url')}`
 }
 
@@ -65,7 +59,14 @@ export function newKey(): { readonly pem: string; readonly trusted: string } {
   }
 }
 
-function publicText(key: KeyObject): string {
+/** The public half, as nodes are told whom to trust. */
+export function publicText(key: KeyObject): string {
+  if (key.asymmetricKeyType !== 'ed25519') {
+    throw new EdgeError(
+      'request-invalid',
+      `the key is ${key.asymmetricKeyType}; \`orla keys new\` makes one of Ed25519`,
+    )
+  }
   const der = createPublicKey(key).export({ type: 'spki', format: 'der' })
   return PUBLIC_PREFIX + der.subarray(SPKI_HEAD.length).toString('base64')
 }

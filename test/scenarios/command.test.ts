@@ -1,7 +1,7 @@
 /** The command as people and scripts use it, against a node that runs. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcp } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -307,8 +307,13 @@ describe('start', () => {
       'elsewhere/empty': '',
     })
     const first = await startOrla(t, ['start'], { cwd })
-    const made = /: (\S+) was made, and is kept in \S+\/data\/control\.token$/m.exec(first.stderr())
-    const [, token = ''] = made ?? assert.fail(first.stderr())
+    const [, file] =
+      /one was made; its owner reads it in (\S+\/data\/control\.token)$/m.exec(first.stderr()) ?? []
+    assert.ok(file !== undefined, first.stderr())
+    const token = (await readFile(file, 'utf8')).trim()
+    assert.equal((await stat(file)).mode & 0o777, 0o600)
+    // What is said here lies in journals.
+    assert.ok(!first.stderr().includes(token))
     first.kill('SIGTERM')
     await first.ended
 

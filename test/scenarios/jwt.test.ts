@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { ROOT } from '../shape/tree.ts'
@@ -33,15 +34,23 @@ const JWKS = {
   ],
 }
 
-async function start(t: TestContext, ...options: string[]): Promise<TestNode & { asked(): number }> {
-  let asked = 0
+/** What the server of the keys says; undefined where it says nothing. */
+interface KeyServer {
+  asked: number
+  keys: readonly object[] | undefined
+}
+
+async function start(t: TestContext, ...options: string[]): Promise<TestNode & { server: KeyServer }> {
+  const server: KeyServer = { asked: 0, keys: JWKS.keys }
   const origin = await startOrigin(t, (request, response) => {
-    if (request.url === '/keys') asked += 1
-    response.end(
-      request.url === '/keys'
-        ? JSON.stringify(JWKS)
-        : `for ${request.headers['x-jwt-subject'] ?? 'nobody'} ${request.headers.authorization ?? ''}`,
-    )
+    if (request.url !== '/keys') {
+      response.end(
+        `for ${request.headers['x-jwt-subject'] ?? 'nobody'} ${request.headers.authorization ?? ''}`,
+      )
+      return
+    }
+    server.asked += 1
+    if (server.keys) response.end(JSON.stringify({ keys: server.keys }))
   })
   const node = await startNode(t, {
     config: { edge: { fetch: { allowPrivate: true } }, sites: [{ origin: origin.url }] },
@@ -49,7 +58,7 @@ async function start(t: TestContext, ...options: string[]): Promise<TestNode & {
   const given = options.map((option) => option.replace('ORIGIN', origin.url))
   const { code, stderr } = await node.orla('deploy', join(ROOT, 'units/jwt.ts'), ...given)
   assert.equal(code, 0, stderr)
-  return Object.assign(node, { asked: () => asked })
+  return Object.assign(node, { server })
 }
 
 const ask = (node: TestNode, token?: string, headers: Record<string, string> = {}) =>
@@ -96,7 +105,7 @@ test('tokens of keys that are fetched let in, others do not', async (t) => {
     assert.match(String(answer.headers['www-authenticate']), /^Bearer/)
   }
   // Once for each isolate: neither each token nor each key that is made up asks again.
-  assert.ok(node.asked() <= 2, `${node.asked()}`)
+  assert.ok(node.server.asked <= 2, `${node.server.asked}`)
 })
 
 test('tokens of a shared secret, and in a cookie', async (t) => {
@@ -106,4 +115,57 @@ test('tokens of a shared secret, and in a cookie', async (t) => {
   assert.equal((await ask(node, undefined, { cookie: `session=${good}` })).text, 'for eli ')
   assert.equal((await ask(node, hs256({ sub: 'eli' }, 'other'))).status, 401)
   assert.equal((await ask(node, rs256({ sub: 'eli' }))).status, 401)
+})
+
+test('a server of keys that says nothing keeps people out for as long as it does so, and no longer', async (t) => {
+  const node = await start(t, '--env', 'JWKS_URL=ORIGIN/keys', '--wall-ms', '1000')
+  const { server } = node
+  server.keys = undefined
+  assert.equal((await ask(node, rs256({ sub: 'ana' }))).status, 503)
+  assert.equal(server.asked, 1)
+  server.keys = JWKS.keys
+  await eventually(async () => (await ask(node, rs256({ sub: 'ana' }))).text === 'for ana ')
+})
+
+test('of several keys each is tried where a token names none, and one that is broken keeps nobody out', async (t) => {
+  const node = await start(t, '--env', 'JWKS_URL=ORIGIN/keys')
+  node.server.keys = [
+    { kty: 'RSA', kid: 'broken', n: '!' },
+    other.publicKey.export({ format: 'jwk' }),
+    ...JWKS.keys,
+  ]
+  const nameless = withSignature({ alg: 'RS256' }, { sub: 'ana' }, (text) =>
+    sign('sha256', Buffer.from(text), rsa.privateKey),
+  )
+  assert.equal((await ask(node, nameless)).text, 'for ana ')
+  assert.equal((await ask(node, rs256({ sub: 'eve' }, rsa.privateKey, 'broken'))).status, 401)
+})
+
+test('the origin is told every subject, and no two look alike', async (t) => {
+  const node = await start(t, '--secret', 'SECRET=topsecret')
+  for (const [sub, told] of [
+    ['auth0|42', 'auth0|42'],
+    ['José', 'Jos%C3%A9'],
+    ['a b', 'a%20b'],
+    ['a%20b', 'a%2520b'],
+    ['a\r\nx-admin: yes', 'a%0D%0Ax-admin:%20yes'],
+    [undefined, 'nobody'],
+  ]) {
+    assert.equal((await ask(node, hs256({ sub }, 'topsecret'))).text, `for ${told} `)
+  }
+  assert.equal((await ask(node, hs256({ sub: 42 }, 'topsecret'))).status, 401)
+})
+
+test('a server of keys that fails does not open the breaker of the unit: once it answers, everybody is let in', async (t) => {
+  const node = await start(t, '--env', 'JWKS_URL=ORIGIN/nothing')
+  for (let i = 0; i < 30; i++) {
+    const answer = await ask(node, rs256({ sub: 'ana' }))
+    assert.equal(answer.status, 503)
+    assert.match(answer.text, /their keys are not to be had/)
+    assert.equal(answer.headers['retry-after'], '5')
+  }
+  assert.match(
+    (await node.api('GET', '/metrics')).text,
+    /orla_unit_breaker_state\{unit="jwt",version="1",state="closed",worker="0"\} 1/,
+  )
 })

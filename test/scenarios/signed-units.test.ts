@@ -24,6 +24,9 @@ test('a node that asks for signatures runs what a trusted key signed, and nothin
   assert.match(trusted, /^ed25519:[A-Za-z0-9+/]{43}=$/)
   assert.equal((await stat(join(folder, 'good.key'))).mode & 0o777, 0o600)
   assert.equal((await key('good.key')).code, 1)
+  const shown = (name: string) => orla(['keys', 'show', name], { cwd: folder })
+  assert.equal((await shown('good.key')).stdout.trim(), trusted)
+  assert.match((await shown('no.key')).stderr, /no\.key cannot be read: there is no such file/)
   await key('other.key')
 
   const config = { control: { units: { trustedKeys: [trusted], requireSignature: true } } }

@@ -35,7 +35,7 @@ export const command: Command = {
 function listText(origins: readonly OriginSummary[]): string {
   const rows = origins.flatMap(({ site, endpoints }) => endpoints.map((one) => [site, ...rowOf(one)]))
   const lost = origins.flatMap(({ site, unresolved }) =>
-    unresolved.map(({ name, reason }) => `${site}: ${name} has no address: ${reason}`),
+    unresolved.map(({ name, reason }) => `${site}: the name ${name} cannot be resolved: ${reason}`),
   )
   const alone = origins
     .filter(({ circuit = 'closed' }) => circuit !== 'closed')

@@ -61,9 +61,10 @@ async function start(
     config,
     file,
     terminal,
-    ({ edge, control, token, keptToken }) => {
+    ({ edge, control, keptToken }) => {
       if (keptToken?.isNew) {
-        terminal.note(`no control.token is configured: ${token} was made, and is kept in ${keptToken.path}`)
+        // Not the token: what is said here lies in journals, which more people read than the file.
+        terminal.note(`no control.token is configured: one was made; its owner reads it in ${keptToken.path}`)
       } else if (keptToken) {
         terminal.note(`no control.token is configured: the one in ${keptToken.path} is used`)
       }

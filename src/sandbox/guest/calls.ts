@@ -7,7 +7,7 @@
  */
 import { type CallKind, CALL_KINDS } from '../../contract/host-calls.ts'
 import type { HostError } from '../../contract/host-calls.ts'
-import { BODY_BYTES, BODY_TEXT, CALL_FAILED, CALL_GOES_ON } from '../protocol.ts'
+import { BODY_BYTES, BODY_TEXT, CALL_FAILED, CALL_GOES_ON, CALL_UNHEARD } from '../protocol.ts'
 import { DOMException } from './dom-exception.ts'
 import { writeCall, writeCallDropped } from './output.ts'
 import {
@@ -103,6 +103,7 @@ export function settleCall(number: number, status: number, head: string, body: s
   // It was given up meanwhile.
   if (call === undefined) return
   mapDelete(waiting, number)
+  if (status === CALL_UNHEARD) return
   call.resolve(new CallAnswer(status, head, body))
 }
 

@@ -92,6 +92,18 @@ test('two at random go by weights', () => {
   assert.ok(Math.abs(members[0]!.active - 600) < 30, String(members[0]!.active))
 })
 
+test('with one request at a time, too, each endpoint has its share of them', () => {
+  for (const choose of [leastConnections(), randomTwo(seeded())]) {
+    const pair = [candidate('a', 3), candidate('b', 1)]
+    const turns = countsOf(Array.from({ length: 400 }, () => choose(pair, false, asking()).name))
+    assert.ok(Math.abs(turns['a']! - 300) < 25, JSON.stringify(turns))
+    // What a slow start gives at its beginning.
+    const rising = [candidate('a'), candidate('b', 0.1)]
+    const some = countsOf(Array.from({ length: 400 }, () => choose(rising, false, asking()).name))
+    assert.ok(Math.abs(some['b']! - 36) < 20, JSON.stringify(some))
+  }
+})
+
 const KEYS = Array.from({ length: 20_000 }, (_, i) => `/videos/${i}/segment-${i % 97}.ts`)
 
 function placesOf(members: readonly Named[], isEven = true): string[] {

@@ -17,7 +17,8 @@ export function randomTwo(random: () => number): Choose {
       second = weighted(candidates, first, random())
     }
     const [one, other] = [candidates[first]!, candidates[second]!]
-    return (other.active + 1) * one.share < (one.active + 1) * other.share ? other : one
+    // Those that are level: the first, which was drawn by its share among all.
+    return other.active * one.share < one.active * other.share ? other : one
   }
 }
 
