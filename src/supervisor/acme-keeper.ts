@@ -14,7 +14,7 @@ import { type AcmeConfig, isCertifiable } from '../config/acme.ts'
 import type { Config, SiteConfig } from '../config/schema.ts'
 import type { CertificateMaterial, ChallengeMaterial } from '../contract/tls.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
-import { type Certificate, checkCertificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
+import { type Certificate, checkCertificate, readAuthorities } from '../tls/certificate.ts'
 import { trustSystem } from '../tls/system-authorities.ts'
 import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
@@ -109,12 +109,14 @@ export class AcmeKeeper implements Follower {
 
   /** What the data directory has of a name. Returns when it is to be renewed. */
   private readKept(name: string): number {
-    const files = this.files(name)
-    if (!existsSync(files.cert)) return 0
+    const path = this.path(name)
+    if (!existsSync(path)) return 0
     try {
-      const certificate = readCertificate(files)
+      const text = readFileSync(path, 'utf8')
+      const [cert, key] = [text.slice(0, text.indexOf(KEY_BEGINS)), text.slice(text.indexOf(KEY_BEGINS))]
+      const certificate = checkCertificate(cert, key, { cert: path, key: path })
       this.certificates.set(name, certificate)
-      const from = FROM.exec(certificate.material.cert)?.[1]
+      const from = FROM.exec(text)?.[1]
       // Another authority is configured now, such as the real one after its staging: this one is used until that has answered.
       return from === undefined || from === this.acme?.directory ? this.renewalMs(certificate) : 0
     } catch (error) {
@@ -123,8 +125,9 @@ export class AcmeKeeper implements Follower {
     }
   }
 
-  private files(name: string): { readonly cert: string; readonly key: string } {
-    return { cert: join(this.folder, `${name}.pem`), key: join(this.folder, `${name}.key`) }
+  /** Certificate and key in one file: whatever happens, the one is never there without the other. */
+  private path(name: string): string {
+    return join(this.folder, `${name}.pem`)
   }
 
   /** Nodes that were set up together do not all come at once. */
@@ -195,11 +198,16 @@ export class AcmeKeeper implements Follower {
     const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this.publisher(acme))
     // The folder may be another program's by now: its key must not come to lie beside our certificate.
     if (this.timer === undefined || acme !== this.acme) return undefined
-    const files = this.files(name)
-    const certificate = checkCertificate(cert, keyPem(key), files)
-    // The key first: a certificate without its key would be taken for broken at the next start.
-    writeSecretFile(files.key, keyPem(key).trim())
-    writeSecretFile(files.cert, `${fromLine(acme)}${cert.trim()}`)
+    const path = this.path(name)
+    const certificate = checkCertificate(cert, keyPem(key), { cert: path, key: path })
+    try {
+      writeSecretFile(path, `${fromLine(acme)}${cert.trim()}\n${keyPem(key).trim()}`)
+    } catch (error) {
+      // An authority gives few in a week: what it gave is used, disk or not.
+      this.options.log.warn(
+        `${(error as Error).message}; ${name} has its certificate until this program ends`,
+      )
+    }
     return certificate
   }
 
@@ -248,6 +256,8 @@ export class AcmeKeeper implements Follower {
     this.options.tls.useChallenges({ http: new Map(this.http), tlsAlpn: new Map(this.tlsAlpn) })
   }
 }
+
+const KEY_BEGINS = '-----BEGIN PRIVATE KEY-----'
 
 /** Before the certificate in its file, where whoever reads PEM passes it over (RFC 7468 §2): which authority it came from. */
 const FROM = /^from (\S+)$/m

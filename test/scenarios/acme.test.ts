@@ -50,8 +50,14 @@ async function authority(t: TestContext): Promise<Authority> {
   }
 }
 
-function startEdge(t: TestContext, { port, makers }: Authority, acme: object): Promise<TestNode> {
+function startEdge(
+  t: TestContext,
+  { port, makers }: Authority,
+  acme: object,
+  files: Readonly<Record<string, string>> = {},
+): Promise<TestNode> {
   return startNode(t, {
+    files,
     config: {
       edge: {
         workers: 2,
@@ -105,7 +111,7 @@ for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
       return true
     })
     const folder = join(node.folder, 'data', 'acme')
-    assert.deepEqual(readdirSync(folder).toSorted(), ['account.key', 'localhost.key', 'localhost.pem'])
+    assert.deepEqual(readdirSync(folder).toSorted(), ['account.key', 'localhost.pem'])
     for (const file of readdirSync(folder)) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600)
     assert.doesNotMatch(node.stderr(), /PRIVATE KEY/)
     assert.match(
@@ -153,6 +159,15 @@ test('another authority is asked from a reload on, and what there is serves unti
   await eventually(async () => (await serial()) !== first)
   const kept = readFileSync(join(node.folder, 'data', 'acme', 'localhost.pem'), 'utf8')
   assert.match(kept, /^from https:.*\/dir\?production\n-----BEGIN CERTIFICATE-----\n/)
+})
+
+test('a certificate that cannot be kept is used all the same', async (t) => {
+  const pebble = await authority(t)
+  // What lies in the way of the file says no, to root as well.
+  const node = await startEdge(t, pebble, {}, { 'data/acme/localhost.pem/in-the-way': '' })
+  await pebble.start(t, node)
+  assert.match(await eventually(() => issuerOf(node)), /Pebble Intermediate CA/)
+  assert.match(node.stderr(), /localhost\.pem.*localhost has its certificate until this program ends/)
 })
 
 test('the hosts of sites that are added live get certificates, by an account that another one vouches for', async (t) => {
