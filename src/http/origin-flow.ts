@@ -293,6 +293,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     exchange.finishHead(
       { status, reason, fields, source: this.isStandIn ? 'unit' : 'origin' },
       (fields, status, reason) => {
+        // It broke off while `headerFilter` was asked, and an error is on its way.
+        if (this.isOver) return
         if (exchange.mayTransform) this.startTransformed(fields, status, reason)
         else this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(fields, status)}`)
       },

@@ -38,6 +38,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
   private headBytes = 0
   private bodyBytes = 0
   private dataFrames = 0
+  /** The head of a stream, until its first piece has come. */
   private pendingHead: string | undefined
   private queue: AnswerQueue | undefined
   private onStoredSent: (() => void) | undefined
@@ -164,6 +165,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
 
   sendWhole(head: string, body: string | Buffer): void {
     if (this.isClosed) return
+    this.pendingHead = undefined
     const block = this.beginHead(head)
     const { connection, id } = this
     const { length } = body
@@ -198,14 +200,14 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
 
   startStream(head: string, body: BodyFraming): void {
     this.hasNoBody = body === 'none' || this.head.method === 'HEAD'
-    this.pendingHead = this.beginHead(head)
+    this.pendingHead = head
   }
 
   flushHead(): void {
-    const block = this.pendingHead
-    if (block === undefined || this.isClosed) return
+    const head = this.pendingHead
+    if (head === undefined || this.isClosed) return
     this.pendingHead = undefined
-    this.connection.outflow.writeHead(block, this.id, this.hasNoBody)
+    this.connection.outflow.writeHead(this.beginHead(head), this.id, this.hasNoBody)
   }
 
   sendChunk(chunk: Buffer): boolean {
