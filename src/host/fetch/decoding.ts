@@ -3,7 +3,7 @@ import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import { EdgeError } from '../../base/errors.ts'
-import { headerValue, type HeaderList } from '../../wire/http1/message.ts'
+import { headerValues, type HeaderList } from '../../wire/http1/message.ts'
 
 interface Coding {
   /** Rejects with `ERR_BUFFER_TOO_LARGE` where it would be longer. */
@@ -25,7 +25,7 @@ export const ACCEPT_ENCODING = 'gzip, br'
 
 /** The one coding of a body that can be undone here. */
 export function codingOf(headers: HeaderList): string | undefined {
-  const name = headerValue(headers, 'content-encoding')?.trim().toLowerCase()
+  const name = headerValues(headers, 'content-encoding')?.trim().toLowerCase()
   return name !== undefined && Object.hasOwn(CODINGS, name) ? name : undefined
 }
 
