@@ -275,10 +275,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       headers: cameHeaders,
     }
     const verdict = job?.onHead(head, cameHeaders, review)
-    if (verdict?.kind === 'answered') {
-      this.detach()
-      return
-    }
+    if (verdict?.kind === 'answered') return this.detach()
     if (verdict?.kind === 'again') {
       this.isOver = true
       new OriginFlow(exchange, job).again(this.ask)
