@@ -296,6 +296,25 @@ test('while others are under way, a body waits a moment for whoever reads it', a
   assert.equal(bodyOf(await waits), 'read by whoever asked')
 })
 
+test('an answer that is kept for a later request is not passed on, and the author is told why', async (t) => {
+  const { runner, body } = await stand(t)
+  const version = unit(
+    `async content() {
+       if (globalThis.kept) return kept
+       globalThis.kept = await fetch('http://o/kept')
+       return new Response('kept')
+     }`,
+    { limits: LIMITS },
+  )
+  assert.equal(bodyOf(await go(runner, [step(version, 'content')])), 'kept')
+  await eventually(async () => (await body('kept')).isCancelled)
+  const outcome = await go(runner, [step(version, 'content')])
+  assert.match(
+    outcome.kind === 'failed' ? outcome.message : '',
+    /the request that it was fetched for is over$/,
+  )
+})
+
 test('a signal that is aborted cuts what was passed on', async (t) => {
   const { runner, body } = await stand(t)
   const came = take(
@@ -360,7 +379,11 @@ test('a guest that breaks the rules of fetched bodies harms its own answer alone
     go(runner, [step(unit('', { env: { MODE: mode }, limits: LIMITS }), phase)], { response: '200\n' })
   for (const mode of ['unknown', 'read and passed']) {
     const outcome = await run(mode)
-    assert.equal(outcome.kind === 'failed' && outcome.message, 'its answer is not in form', mode)
+    assert.match(
+      outcome.kind === 'failed' ? outcome.message : '',
+      /^this body is not to be had any more/,
+      mode,
+    )
   }
   assert.equal(bodyOf(await run('read twice')), 'refused 1')
   const filtered = await run('passed where nothing is answered', 'headerFilter')
