@@ -83,7 +83,7 @@ export class UnitBodyFlow implements UnitBodySink, InProgress {
 
   write(piece: Buffer): boolean {
     if (this.chain !== undefined) return this.chain.write(piece, this.body.left === 0)
-    return this.exchange.connection.sendChunk(piece)
+    return this.exchange.connection.sendParts([piece])
   }
 
   end(): void {
