@@ -140,6 +140,7 @@ export class AnswerBody implements HostBody {
     if (this.#hasRoom && !this.#isOver && this.#heldBytes === 0) {
       if (this.#error !== undefined) {
         this.#isOver = true
+        this.#decoder?.destroy()
         sink.fail(this.#options.describe(this.#error))
       } else if (this.#isWhole) {
         this.#give(sink, NOTHING)
