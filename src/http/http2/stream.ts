@@ -157,7 +157,12 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     const { inProgress } = this
     if (inProgress === undefined) return
     this.inProgress = undefined
-    const frames = this.dataFrames + Math.ceil((this.queue?.bytes ?? 0) / FRAME_BYTES_MAX)
+    this.tell(inProgress, this.queue?.bytes ?? 0)
+  }
+
+  /** `waiting`: bytes of the body that have yet to leave, in frames of their own. */
+  private tell(inProgress: Answering, waiting: number): void {
+    const frames = this.dataFrames + Math.ceil(waiting / FRAME_BYTES_MAX)
     inProgress.headBytes = this.headBytes + frames * FRAME_HEAD_BYTES
     inProgress.bytesSent = inProgress.headBytes + this.bodyBytes
     inProgress.bytesReceived = this.head.raw.length + (this.body?.received ?? 0)
@@ -341,13 +346,17 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     const { inProgress } = this
     this.inProgress = undefined
     this.release()
-    inProgress?.onGone()
+    if (inProgress === undefined) return
+    this.tell(inProgress, 0)
+    inProgress.onGone()
   }
 
   /** It is no more: nothing is sent or read. */
   release(): void {
     this.isClosed = true
     this.onStoredSent = undefined
+    // What waited does not leave any more.
+    this.bodyBytes -= this.queue?.bytes ?? 0
     this.queue = undefined
     this.body?.release()
   }
