@@ -129,8 +129,9 @@ export class FetchedBody implements HostBodySink, UnitBody {
 
   #leave(): void {
     this.#isOver = true
-    this.#slot.bodies.delete(this.#number)
-    this.#slot.passed.delete(this.#number)
+    // An isolate that came after the one which passed it on may have given its number to another.
+    for (const bodies of [this.#slot.bodies, this.#slot.passed])
+      if (bodies.get(this.#number) === this) bodies.delete(this.#number)
   }
 
   // ── passed on ───────────────────────────────────────────────────────────────────────────────────────────────
