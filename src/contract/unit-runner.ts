@@ -11,18 +11,18 @@ export interface TripStep {
   readonly phases: number
 }
 
-/**
- * One journey of a request through one or more units, without the worker in between.
- *
- * `rewrite` and `access` travel together: the steps [a: rewrite, b: rewrite, a: access] are one trip. The texts are
- * Latin-1: a character is a byte. See `sandbox/protocol.ts` for the form of `response` and `edits`.
- */
 /** A piece of a body: what stands in front of it (see `sandbox/protocol.ts`), and bytes that nobody changes, which cross as Latin-1. */
 export interface BodyPiece {
   readonly mark: string
   readonly bytes: Buffer
 }
 
+/**
+ * One journey of a request through one or more units, without the worker in between.
+ *
+ * `rewrite` and `access` travel together: the steps [a: rewrite, b: rewrite, a: access] are one trip. The texts are
+ * Latin-1: a character is a byte. See `sandbox/protocol.ts` for the form of `response` and `edits`.
+ */
 export interface Trip {
   readonly steps: readonly TripStep[]
   /** JSON with what `edge.client` and `edge.node` are made of. Parsed in the unit, and only if it looks. */
@@ -135,7 +135,7 @@ export interface ModuleFacts {
 }
 
 export interface UnitRunner {
-  /** Sends a trip. It is copied before this returns. */
+  /** Sends a trip. Its texts, and the bytes of a piece, are kept until it is done: it may have to be sent again. */
   run(trip: Trip): void
   /**
    * Makes versions ready beside the ones that run: compiles them and runs their top level. Resolves to what was wrong,

@@ -60,8 +60,14 @@ export class AnswerWriter {
     return this.framing === 'close'
   }
 
+  /** The head of a stream waits for its first piece: nothing of that answer has left, and another may take its place. */
+  get isHeadHeld(): boolean {
+    return this.pendingHead !== ''
+  }
+
   /** `head` holds the empty line. */
   sendWhole(head: string, body: string | Buffer): void {
+    this.pendingHead = ''
     this.headBytes = head.length
     if (typeof body === 'string') {
       this.write(head + body)

@@ -28,7 +28,7 @@ export interface ClientConnection {
   /** After a consumer said false: it takes more. */
   resumeBody(): void
 
-  /** Something of the answer has left, or is about to. */
+  /** Something of the answer has left. While the head of a stream is held for its first piece, a whole answer may still take its place. */
   readonly hasSentHead: boolean
   /** Sends a whole answer. The body has the length that the head says, or is empty for HEAD. */
   sendWhole(head: string, body: string | Buffer): void

@@ -43,7 +43,7 @@ export class ServerConnection implements ClientConnection, Held {
   private consumer: BodyConsumer | undefined
   private isConsuming = false
   private isPaused = false
-  hasSentHead = false
+  private hasAnswer = false
   private closesAfter = false
   /** The last answer is out; what still comes is thrown away. */
   private isLingering = false
@@ -127,7 +127,7 @@ export class ServerConnection implements ClientConnection, Held {
   private begin(head: RequestHead): void {
     this.request = head
     this.writer.beginRequest(head.raw.length)
-    this.hasSentHead = false
+    this.hasAnswer = false
     this.closesAfter = !head.keepAlive
     this.clock.stop()
     this.body = IncomingBody.of(head, this.host.limits)
@@ -213,14 +213,18 @@ export class ServerConnection implements ClientConnection, Held {
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  get hasSentHead(): boolean {
+    return this.hasAnswer && !this.writer.isHeadHeld
+  }
+
   sendWhole(head: string, body: string | Buffer): void {
-    this.hasSentHead = true
+    this.hasAnswer = true
     this.writer.sendWhole(`${head}${this.connectionField()}\r\n`, body)
     this.finish()
   }
 
   sendStored(head: string, body: StoredBody, onSent: () => void): void {
-    this.hasSentHead = true
+    this.hasAnswer = true
     this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
       onStall: () => this.clock.waitForRoom(),
       onSent: () => {
@@ -232,7 +236,7 @@ export class ServerConnection implements ClientConnection, Held {
   }
 
   startStream(head: string, body: BodyFraming): void {
-    this.hasSentHead = true
+    this.hasAnswer = true
     const framing = framingOnWire(this.request!, body)
     if (framing === 'close') this.closesAfter = true
     const field = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
@@ -244,7 +248,7 @@ export class ServerConnection implements ClientConnection, Held {
   }
 
   switchProtocols(head: string, consumer: BodyConsumer): void {
-    this.hasSentHead = this.closesAfter = true
+    this.hasAnswer = this.closesAfter = true
     this.writer.startRaw(head)
     this.body = IncomingBody.endless(this.host.limits)
     this.readBody(consumer)

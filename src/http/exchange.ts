@@ -25,6 +25,7 @@ import type { ClientConnection } from './client-connection.ts'
 import type { Answering, InProgress } from './connection-host.ts'
 import { editHeaders, NO_EDITS, parseEdits, type Edits } from './edits.ts'
 import { edgeErrorText, proxyStatusField } from './edge-answers.ts'
+import { withoutRange } from './head-fields.ts'
 import { httpDate } from './http-date.ts'
 import type { HttpNode } from './http-node.ts'
 import type { Site } from './sites.ts'
@@ -108,6 +109,8 @@ export class Exchange implements Answering, LoggedRequest {
   states: UnitStates | undefined
   /** The headers as received, less those that this node answers in its own way. */
   private received: HeaderList
+  /** The head as units are told it. */
+  rawForUnits: string
 
   // What is told of it afterwards: see `access-log/logged-request.ts`.
   bytesSent = 0
@@ -136,15 +139,16 @@ export class Exchange implements Answering, LoggedRequest {
     this.target = head.target
     this.headers = head.headers
     this.received = head.headers
+    this.rawForUnits = head.raw
     if (plan.bodyFilter.length > 0) this.hideRange()
   }
 
   /** Positions in a body that a unit filters are not those of the origin's: the whole is asked for (RFC 9110 §14.2). */
   private hideRange(): void {
-    const { headers } = this.head
-    if (headerValue(headers, 'range') === undefined) return
-    this.received = headers.filter((_, i) => !/^(?:range|if-range)$/.test(headers[i & ~1]!))
-    this.headers = this.received
+    if (headerValue(this.head.headers, 'range') === undefined) return
+    const { headers, raw } = withoutRange(this.head)
+    this.headers = this.received = headers
+    this.rawForUnits = raw
   }
 
   /** Takes over what units changed on a trip. False where the edits are not valid: the unit is to blame. */
@@ -209,9 +213,8 @@ export class Exchange implements Answering, LoggedRequest {
 
   /** Answers with what the edge itself has to say. `extra` are more `name: value\r\n` lines. */
   answerError(status: number, detail: string, extra = ''): void {
-    const text = edgeErrorText(status, detail)
     const fields = `content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\ndate: ${httpDate(this.node.now())}\r\n${extra}`
-    const body = Buffer.from(text, 'utf8')
+    const body = Buffer.from(edgeErrorText(status, detail), 'utf8')
     this.answerWhole({ status, reason: statusText(status), fields, source: 'edge' }, body.toString('latin1'))
   }
 

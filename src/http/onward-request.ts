@@ -1,6 +1,8 @@
 /** A request as it goes on to the origin: its fields and target, before `origin` units and the cache have their say. */
+import type { OriginRequest } from '../contract/origin.ts'
+import type { HeaderList } from '../wire/http1/message.ts'
 import { endToEndHeaders } from '../wire/http1/serialise.ts'
-import type { RequestEdits } from './edits.ts'
+import { editHeaders, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { addHopFields } from './forwarding/hop.ts'
 import { maxForwards } from './forwarding/max-forwards.ts'
@@ -43,8 +45,21 @@ function remove(headers: string[], name: string): void {
   for (let i = headers.length - 2; i >= 0; i -= 2) if (headers[i] === name) headers.splice(i, 2)
 }
 
+/** What is asked of the origin, but for a body. `headers`: as they go on; `edits`: what `origin` units changed. */
+export const askedOf = (
+  { method, target, client }: Exchange,
+  headers: HeaderList,
+  edits: RequestEdits | undefined,
+): Pick<OriginRequest, 'method' | 'target' | 'headers' | 'client' | 'endpoint'> => ({
+  method: edits?.method ?? method,
+  target: edits === undefined ? target : editTarget(target, edits),
+  headers: edits === undefined ? headers : editHeaders(headers, edits.headers),
+  client,
+  endpoint: edits?.endpoint,
+})
+
 /** Path and query, with what is changed of them. */
-export function editTarget(target: string, { path, query }: RequestEdits): string {
+function editTarget(target: string, { path, query }: RequestEdits): string {
   const mark = target.indexOf('?')
   const before = mark < 0 ? target : target.slice(0, mark)
   const asked = query ?? (mark < 0 ? '' : target.slice(mark + 1))

@@ -12,7 +12,6 @@ import { headerValue, type HeaderList, type ResponseHead, type WireProblem } fro
 import { endToEndHeaders, serialiseHeaders } from '../wire/http1/serialise.ts'
 import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
-import { editHeaders } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { viaMember } from './forwarding/hop.ts'
 import { httpDate } from './http-date.ts'
@@ -22,7 +21,7 @@ import { startChain, transform } from './body/transforms.ts'
 import { BodyStart } from './body-start.ts'
 import type { CacheJob } from './cache-job.ts'
 import { ClientPace } from './client-pace.ts'
-import { editTarget, onwardHeaders } from './onward-request.ts'
+import { askedOf, onwardHeaders } from './onward-request.ts'
 import {
   askOriginUnits,
   NOTHING_CHANGED,
@@ -35,6 +34,9 @@ import { sendToOrigin } from './tracing/origin-span.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { CLIENT_GONE } from './unit-trip.ts'
 import type { UpgradeAsk } from './upgrade/upgrades.ts'
+
+/** So many bytes of a body that nobody is given are read all the same. */
+const DRAINED_MAX = 64 * 1024
 
 export class OriginFlow implements OriginHandler, BodyConsumer {
   private readonly exchange: Exchange
@@ -54,8 +56,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private bodyStart: BodyStart | undefined
   /** A unit answers in the origin's place. */
   private isStandIn = false
-  /** The answer has a status that allows no body, because a unit says so. */
+  /** The answer has a status that allows no body, because a unit says so: nobody is given what comes. */
   private dropsBody = false
+  /** The origin sends one. */
+  private hasBody = false
   /** What the body has to pass on its way to the client. */
   private chain: BodyChain | undefined
   /** Bytes of the body still to come, where that is known. */
@@ -71,19 +75,13 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   start(): void {
     const { exchange } = this
     exchange.flow = this.client
-    if (exchange.plan.origin.length === 0) {
-      this.prepare(NOTHING_CHANGED)
-      return
-    }
+    if (exchange.plan.origin.length === 0) return this.prepare(NOTHING_CHANGED)
     askOriginUnits(exchange, {
       ask: (ask) => {
         if (!this.isOver) this.prepare(ask)
       },
       answer: (answer, ask) => {
-        if (this.isOver) {
-          answer.stream?.cancel(CLIENT_GONE)
-          return
-        }
+        if (this.isOver) return answer.stream?.cancel(CLIENT_GONE)
         this.ask = ask
         this.isStandIn = true
         const standIn = new StandIn(answer, this)
@@ -112,24 +110,16 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
 
   private send(ask: OriginAsk, body: 'none' | 'chunked' | number, isWhole = false): void {
     const { exchange } = this
-    const { edits } = ask
     this.ask = ask
     const endToEnd = onwardHeaders(exchange)
     const headers = this.job?.requestHeaders(endToEnd) ?? endToEnd
-    const call = sendToOrigin(
-      exchange,
-      {
-        method: edits?.method ?? exchange.method,
-        target: edits === undefined ? exchange.target : editTarget(exchange.target, edits),
-        headers: edits === undefined ? headers : editHeaders(headers, edits.headers),
-        body,
-        isWhole,
-        client: exchange.client,
-        endpoint: edits?.endpoint,
-        upgrade: this.upgrade?.protocols,
-      },
-      this.upgrade?.handler ?? this,
-    )
+    const asked = {
+      ...askedOf(exchange, headers, ask.edits),
+      body,
+      isWhole,
+      upgrade: this.upgrade?.protocols,
+    }
+    const call = sendToOrigin(exchange, asked, this.upgrade?.handler ?? this)
     this.call = call
     this.upgrade?.handler.onSent(call)
   }
@@ -244,10 +234,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       return
     }
     const came = job === undefined ? { ...head, headers } : job.toReview(head, headers)
-    if (came === undefined) {
-      this.onHeaders(head, headers, undefined)
-      return
-    }
+    if (came === undefined) return this.onHeaders(head, headers, undefined)
     this.early = []
     reviewResponse(exchange, this.ask, came, {
       reviewed: (review) => {
@@ -275,10 +262,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       headers: cameHeaders,
     }
     const verdict = job?.onHead(head, cameHeaders, review)
-    if (verdict?.kind === 'answered') {
-      this.detach()
-      return
-    }
+    if (verdict?.kind === 'answered') return this.detach()
     if (verdict?.kind === 'again') {
       this.isOver = true
       new OriginFlow(exchange, job).again(this.ask)
@@ -287,12 +271,15 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.framing =
       head.framing.kind === 'length' || head.framing.kind === 'none' ? head.framing.kind : 'unknown'
     this.left = head.framing.kind === 'length' ? head.framing.bytes : undefined
+    this.hasBody = head.framing.kind !== 'none'
     this.dropsBody = hasNoBody(status)
     const fields =
       serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
     exchange.finishHead(
       { status, reason, fields, source: this.isStandIn ? 'unit' : 'origin' },
       (fields, status, reason) => {
+        // It broke off while `headerFilter` was asked, and an error is on its way.
+        if (this.isOver) return
         if (exchange.mayTransform) this.startTransformed(fields, status, reason)
         else this.startStream(`HTTP/1.1 ${status} ${reason}\r\n${this.fitFraming(fields, status)}`)
       },
@@ -339,6 +326,13 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private startStream(head: string): void {
     const { connection } = this.exchange
     connection.startStream(head, this.framing)
+    // The body is not the client's: it does not wait until that has come, or for ever.
+    if (this.hasBody && (this.framing === 'none' || this.exchange.head.method === 'HEAD')) {
+      this.detach()
+      connection.endStream([])
+      this.exchange.done()
+      return
+    }
     this.pace.open({
       write: (chunk) => connection.sendChunk(chunk),
       end: (trailers) => this.finish(trailers),
@@ -350,14 +344,21 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.isOver || this.dropsBody) return true
+    if (this.isOver) return true
     if (this.early !== undefined) {
       this.early.push(Buffer.from(chunk))
       return false
     }
-    this.job?.append(chunk)
-    // Refused after all, as too large: then it is for nobody.
-    if (this.isDetached && this.job?.isFilling !== true) this.giveUp()
+    if (!this.dropsBody) this.job?.append(chunk)
+    // The cache may have refused it after all, as too large.
+    if (this.dropsBody || (this.isDetached && this.job?.isFilling !== true)) {
+      // Of a few bytes the end is waited for: the connection is worth more.
+      if (this.left === undefined || this.left > DRAINED_MAX) {
+        this.call?.abort()
+        this.onEnd([])
+      }
+      return true
+    }
     return this.isDetached || this.pace.write(chunk)
   }
 

@@ -7,9 +7,11 @@ import type { TripOutcome, UnitBody } from '../contract/unit-runner.ts'
 import { inLowerCase, type HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { statedTtlSeconds } from './caching/freshness.ts'
+import { lengthIn } from './body-fit.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
 import { editHeaders, parseFields, parseOriginEdits, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
+import { MeasuredBody } from './measured-body.ts'
 import { requestEdits, UnitTrip } from './unit-trip.ts'
 
 type Failed = (unit: string, reason: FailureReason) => void
@@ -38,6 +40,8 @@ export interface StandInAnswer {
   readonly status: number
   readonly headers: HeaderList
   readonly body: Buffer
+  /** What its head says of the length of a body that is not at hand. */
+  readonly bytes: number | undefined
   /** The body comes piece by piece, in place of `body`. */
   readonly stream: UnitBody | undefined
   readonly unit: string
@@ -67,11 +71,13 @@ export function askOriginUnits(
     },
     onAnswer(_trip, answered, text) {
       const ask = understood(text)
-      const unit = steps[answered.step]!.unit.name
-      const answer = standIn(answered, unit)
+      const { unit } = steps[answered.step]!
+      const refuse = (message: string): void =>
+        exchange.node.runner.refused(unit, answered.phase, 'throw', message)
+      const answer = standIn(answered, unit.name, refuse)
       if (ask === undefined || answer === undefined) {
         answered.stream?.cancel('its answer is not valid')
-        on.failed(unit, 'throw')
+        on.failed(unit.name, 'throw')
       } else on.answer(answer, ask)
     },
     onClosed: on.failed,
@@ -82,11 +88,17 @@ export function askOriginUnits(
 type Answered = Extract<TripOutcome, { kind: 'response' }>
 
 /** A unit's answer in the shape of an origin's: names in lower case, a length. */
-function standIn({ status, headers, body, stream }: Answered, unit: string): StandInAnswer | undefined {
+function standIn(
+  { status, headers, body, stream: coming }: Answered,
+  unit: string,
+  refuse: (message: string) => void,
+): StandInAnswer | undefined {
   const fields = parseFields(headers)
   if (fields === undefined || status < 200 || status > 599) return undefined
-  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : Buffer.from(body)
-  return { status, headers: inLowerCase(fields), body: bytes, stream, unit }
+  const atHand = typeof body === 'string' ? Buffer.from(body, 'utf8') : Buffer.from(body)
+  const bytes = lengthIn(headers)
+  const stream = coming && new MeasuredBody(coming, bytes, refuse)
+  return { status, headers: inLowerCase(fields), body: atHand, bytes, stream, unit }
 }
 
 /** Shows the origin's answer to the `originResponse` units. One of the two is called, once. */

@@ -28,20 +28,22 @@ export class StandIn implements OriginCall {
 
   /** `hasBody`: the request's method asks for one. */
   start(hasBody: boolean): void {
-    const { status, headers, body, stream } = this.answer
+    const { status, headers, body, bytes, stream } = this.answer
     if (!hasBody) this.at = body.length
     this.isFlowing = true
-    const isLengthKnown = stream === undefined && !hasNoBody(status)
+    // An answer to HEAD has mostly none at hand whose length could be told.
+    const isAtHand = stream === undefined && (hasBody || body.length > 0)
+    const length = hasNoBody(status) ? undefined : isAtHand ? body.length : bytes
     this.handler.onHead({
       status,
       reason: statusText(status),
       minor: 1,
-      headers: isLengthKnown ? [...headers, 'content-length', String(body.length)] : headers,
+      headers: length === undefined ? headers : [...headers, 'content-length', String(length)],
       framing: !hasBody
         ? { kind: 'none' }
-        : stream === undefined
-          ? { kind: 'length', bytes: body.length }
-          : { kind: 'chunked' },
+        : length === undefined
+          ? { kind: 'chunked' }
+          : { kind: 'length', bytes: length },
       keepAlive: true,
       nominated: [],
     })

@@ -6,6 +6,7 @@ import { parseEdits, parseFields, type Edits } from './edits.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
 import { lengthIn } from './body-fit.ts'
+import { MeasuredBody, NO_BODY } from './measured-body.ts'
 import { UnitBodyFlow } from './unit-body-flow.ts'
 import { requestEdits, UnitTrip, type Answered, type Continuation, type Next } from './unit-trip.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
@@ -110,8 +111,13 @@ function answerFromUnit(trip: UnitTrip, answered: Answered, edits: string): void
     exchange.failUnit(unit.name, 'throw')
     return
   }
-  if (stream !== undefined) {
-    new UnitBodyFlow(exchange, unit, phase, stream, lengthIn(answered.headers)).start(answer)
+  // An answer to HEAD has no body at hand whose length could be told.
+  const coming =
+    stream ?? (exchange.head.method === 'HEAD' && answered.body.length === 0 ? NO_BODY : undefined)
+  if (coming !== undefined) {
+    const refuse = (message: string): void => exchange.node.runner.refused(unit, phase, 'throw', message)
+    const body = new MeasuredBody(coming, lengthIn(answered.headers), refuse)
+    new UnitBodyFlow(exchange, unit, body).start(answer)
     return
   }
   exchange.answerWhole(answer, bodyOnWire(answered))

@@ -71,7 +71,7 @@ export class UnitTrip implements Trip {
     this.startedMs = exchange.spans === undefined ? 0 : exchange.node.monotonic()
     this.steps = steps
     this.meta = meta
-    this.head = exchange.head.raw
+    this.head = exchange.rawForUnits
     this.response = response
     this.edits = exchange.states === undefined ? edits : edits + exchange.states.lines
     this.body = body

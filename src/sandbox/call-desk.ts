@@ -66,7 +66,8 @@ export class CallDesk {
   take(slot: LaneSlot, reader: RecordReader, caller: Invocation | undefined): void {
     const { id: number, value, head, body, bodyKind } = reader
     const kind = callKindOf(value)
-    if (kind === undefined || slot.calls.has(number)) return
+    // A number is that of one call, for as long as the body lasts that came with its answer.
+    if (kind === undefined || slot.calls.has(number) || bodyOf(slot, number)) return
     const startedAt = performance.now()
     const account = this.#accountOf(slot, reader.caller, caller)
     if (account === undefined && !slot.lateCalls.admits(startedAt)) {

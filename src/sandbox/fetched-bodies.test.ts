@@ -296,6 +296,25 @@ test('while others are under way, a body waits a moment for whoever reads it', a
   assert.equal(bodyOf(await waits), 'read by whoever asked')
 })
 
+test('an answer that is kept for a later request is not passed on, and the author is told why', async (t) => {
+  const { runner, body } = await stand(t)
+  const version = unit(
+    `async content() {
+       if (globalThis.kept) return kept
+       globalThis.kept = await fetch('http://o/kept')
+       return new Response('kept')
+     }`,
+    { limits: LIMITS },
+  )
+  assert.equal(bodyOf(await go(runner, [step(version, 'content')])), 'kept')
+  await eventually(async () => (await body('kept')).isCancelled)
+  const outcome = await go(runner, [step(version, 'content')])
+  assert.match(
+    outcome.kind === 'failed' ? outcome.message : '',
+    /the request that it was fetched for is over$/,
+  )
+})
+
 test('a signal that is aborted cuts what was passed on', async (t) => {
   const { runner, body } = await stand(t)
   const came = take(
@@ -347,6 +366,7 @@ const HOSTILE = `(() => {
         'read and passed': () => call(2, 103, '1') + pass('1'),
         'read twice': () => call(2, 103, '1') + call(3, 103, '1'),
         'passed where nothing is answered': () => pass('1'),
+        'one number for two': () => call(1, 6, JSON.stringify({ url: 'http://o/second' })) + record(1, '200\\n', 'over', 0),
       }
       if (answer[1] === '1') return [ways[mode]()]
       return [answer[1] === '3' ? record(1, '200\\n', 'refused ' + answer[2], 0) : '']
@@ -355,14 +375,22 @@ const HOSTILE = `(() => {
 })()`
 
 test('a guest that breaks the rules of fetched bodies harms its own answer alone', async (t) => {
-  const { runner } = await stand(t, ({ guest }) => writeFileSync(guest, HOSTILE))
+  const { runner, body } = await stand(t, ({ guest }) => writeFileSync(guest, HOSTILE))
   const run = (mode: string, phase: 'content' | 'headerFilter' = 'content') =>
     go(runner, [step(unit('', { env: { MODE: mode }, limits: LIMITS }), phase)], { response: '200\n' })
   for (const mode of ['unknown', 'read and passed']) {
     const outcome = await run(mode)
-    assert.equal(outcome.kind === 'failed' && outcome.message, 'its answer is not in form', mode)
+    assert.match(
+      outcome.kind === 'failed' ? outcome.message : '',
+      /^this body is not to be had any more/,
+      mode,
+    )
   }
   assert.equal(bodyOf(await run('read twice')), 'refused 1')
+  // The first one would lie there for ever, and nobody could read it or give it up.
+  assert.equal(bodyOf(await run('one number for two')), 'over')
+  const first = await body('x')
+  await eventually(() => first.isCancelled)
   const filtered = await run('passed where nothing is answered', 'headerFilter')
   assert.equal(filtered.kind === 'failed' && filtered.message, 'its answer is not in form')
 })

@@ -28,11 +28,9 @@ const UNREAD_MS = 30_000
 const LEFT_MS = 1000
 /** In all. */
 const OPEN_MS_MAX = 60 * 60 * 1000
-const TOO_LATE = refusal(
-  'call-late',
-  'this body is not to be had any more: the request that it was fetched for is over',
-  'TypeError',
-)
+/** Also of a body that the unit has read of, or that never was: none of our guests passes those on. */
+export const GONE = 'this body is not to be had any more: the request that it was fetched for is over'
+const TOO_LATE = refusal('call-late', GONE, 'TypeError')
 const DROPPED = 'the unit gave up the fetch that this body is of'
 
 type OnFailed = (message: string) => void
@@ -100,8 +98,8 @@ export class FetchedBody implements HostBodySink, UnitBody {
     if (now - this.#cameAtMs > OPEN_MS_MAX) return true
     if (this.owner !== undefined) return false
     const ms = Math.max(this.#slot.unit.unit.manifest.limits.wallMs, UNREAD_MS)
-    if (this.#leftAtMs !== undefined) return now - this.#leftAtMs > (this.#isStarted ? ms : LEFT_MS)
-    return this.#read === 0 && now - this.#readAtMs > ms
+    if (this.#leftAtMs === undefined) return this.#read === 0 && now - this.#readAtMs > ms
+    return now - Math.max(this.#leftAtMs, this.#readAtMs) > (this.#isStarted ? ms : LEFT_MS)
   }
 
   /** Whoever has it is over. */
@@ -131,8 +129,9 @@ export class FetchedBody implements HostBodySink, UnitBody {
 
   #leave(): void {
     this.#isOver = true
-    this.#slot.bodies.delete(this.#number)
-    this.#slot.passed.delete(this.#number)
+    // An isolate that came after the one which passed it on may have given its number to another.
+    for (const bodies of [this.#slot.bodies, this.#slot.passed])
+      if (bodies.get(this.#number) === this) bodies.delete(this.#number)
   }
 
   // ── passed on ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@
 import { AnswerStream, takeStreamCall, tooManyStreams, type StreamEvents } from './answer-streams.ts'
 import { CallDesk } from './call-desk.ts'
 import { bodyLength, RecordReader } from './guest-text.ts'
-import { leaveBodies, passBody, takeRead } from './fetched-bodies.ts'
+import { GONE, leaveBodies, passBody, takeRead } from './fetched-bodies.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
 import { overLimit, thrownText } from './judgement.ts'
@@ -319,7 +319,7 @@ export class TripEngine implements LaneEvents {
     const failed = (message: string): void => this.#events.streamFailed(invocation, 'throw', message, false)
     if (mayAnswer) invocation.passed = passBody(invocation.where!, number, failed)
     if (invocation.passed) this.#settle(invocation)
-    else this.#fail(invocation, 'throw', 'its answer is not in form')
+    else this.#fail(invocation, 'throw', mayAnswer ? GONE : 'its answer is not in form')
   }
 
   readonly #streamEvents: StreamEvents = {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { orla } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 type Line = Readonly<Record<string, unknown>>
 
@@ -125,6 +127,35 @@ test('clients that leave and bytes that are no request have lines, and log units
   rude.on('error', () => {})
   const bad = await eventually(() => linesOf(node).find(({ status }) => status === 400))
   assert.deepEqual([bad!['status'], bad!['source'], bad!['method']], [400, 'edge', undefined])
+})
+
+test('an answer that is cut has a line with the bytes that left, over HTTP/1.1 and HTTP/2', async (t) => {
+  const origin = await startOrigin(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' })
+    response.write('x'.repeat(5000))
+  })
+  const node = await startNode(t, {
+    config: {
+      edge: { accessLog: 'access.log', listen: { address: '127.0.0.1:0', h2c: true } },
+      sites: [{ origin: origin.url }],
+    },
+  })
+  const session = connectHttp2(node.url)
+  t.after(() => session.destroy())
+  const stream = session.request({ ':path': '/', ':authority': 'a' })
+  stream.on('error', () => {})
+  await new Promise((resolve) => stream.once('data', resolve))
+  stream.close(8)
+  await lines(node, 1)
+  const client = await RawClient.connect(node.url)
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.readUntil('xxxx')
+  client.socket.resetAndDestroy()
+  for (const { protocol, aborted, bytesSent } of await lines(node, 2)) {
+    assert.equal(aborted, true)
+    const sent = Number(bytesSent)
+    assert.ok(sent > 5000 && sent < 5300, `${String(protocol)}: ${sent}`)
+  }
 })
 
 test('a log of what was slow has the lines of those requests alone', async (t) => {

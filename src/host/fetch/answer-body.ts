@@ -9,7 +9,8 @@
 import type { Transform } from 'node:stream'
 import type { HostBody, HostBodySink } from '../../contract/host-calls.ts'
 import type { OriginCall } from '../../contract/origin.ts'
-import { badCoding, decoderOf } from './decoding.ts'
+import { decoderOf } from '../../http/body/codings.ts'
+import { badCoding } from './decoding.ts'
 
 /** Bytes that wait for their reader before the socket is not read any more; and of one piece. */
 export const HELD_MAX = 64 * 1024
@@ -49,7 +50,7 @@ export class AnswerBody implements HostBody {
     this.#options = options
     const { coding } = options
     if (coding === undefined) return
-    const decoder = decoderOf(coding)
+    const decoder = decoderOf(coding)!.stream()
     this.#decoder = decoder
     decoder.on('data', (piece: Buffer) => this.#hold(piece))
     decoder.on('drain', () => this.#resumeCall())
@@ -140,6 +141,7 @@ export class AnswerBody implements HostBody {
     if (this.#hasRoom && !this.#isOver && this.#heldBytes === 0) {
       if (this.#error !== undefined) {
         this.#isOver = true
+        this.#decoder?.destroy()
         sink.fail(this.#options.describe(this.#error))
       } else if (this.#isWhole) {
         this.#give(sink, NOTHING)

@@ -131,12 +131,15 @@ export class FetchCalls {
     const addresses = await destinations.allowed(request.url)
     if (flight.isAborted) throw new BadFetch('it was given up')
     const { method, url, body } = request
-    const isDecoded = headerValue(request.headers, 'accept-encoding') === undefined
+    const isAny = headerValue(request.headers, 'accept-encoding') === undefined
+    // Fetch, "HTTP-network-or-cache fetch": a part of what is packed could not be unpacked.
+    const isPart = headerValue(request.headers, 'range') !== undefined
+    const isDecoded = isAny && !isPart
     const headers = [
       'host',
       url.host,
       ...request.headers,
-      ...(isDecoded ? ['accept-encoding', ACCEPT_ENCODING] : []),
+      ...(isAny ? ['accept-encoding', isPart ? 'identity' : ACCEPT_ENCODING] : []),
       ...(headerValue(request.headers, 'accept') === undefined ? ['accept', '*/*'] : []),
       ...(headerValue(request.headers, 'user-agent') === undefined ? ['user-agent', 'orla'] : []),
       'cdn-loop',

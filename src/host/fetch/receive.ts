@@ -34,6 +34,8 @@ export function receive(
   const early: Buffer[] = []
   let earlyBytes = 0
   let isWhole = false
+  /** It failed, or nobody waits for it any more. */
+  let isOver = false
   let body: AnswerBody | undefined
   const call = send({
     onHead(head) {
@@ -52,6 +54,7 @@ export function receive(
       body?.end()
     },
     onError(error) {
+      isOver = true
       if (body) body.fail(error)
       else reject(error)
     },
@@ -59,6 +62,7 @@ export function receive(
   })
 
   async function arrive({ status, reason, headers: all, nominated }: ResponseHead): Promise<void> {
+    if (isOver) return
     const headers = endToEndHeaders(all, nominated)
     const coding = isDecoded ? codingOf(headers) : undefined
     if (isWhole && (coding === undefined || earlyBytes === 0)) {
@@ -73,7 +77,7 @@ export function receive(
         return
       }
     }
-    resolve({ ...received, body: goOn(coding) })
+    if (!isOver) resolve({ ...received, body: goOn(coding) })
   }
 
   function goOn(coding: string | undefined): AnswerBody {
@@ -90,6 +94,7 @@ export function receive(
   return {
     answer: promise,
     abort() {
+      isOver = true
       call.abort()
       reject(new Error('it was given up'))
     },

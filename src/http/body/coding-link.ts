@@ -4,17 +4,10 @@
  * One piece is in it at a time. Where the length of the body is not known, each piece leaves at once: who sends little by little means
  * it to arrive.
  */
-import type { Transform } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { BodyChain } from './chain.ts'
+import type { CodingStream } from './codings.ts'
 import { BodyLink } from './link.ts'
-
-/** A stream of zlib: it can be told to let go of what it holds. */
-export type CodingStream = Transform & {
-  flush(kind: number, done: () => void): void
-  close(): void
-}
 
 export class CodingLink extends BodyLink {
   /** Set by whoever makes the chain. */
@@ -83,25 +76,5 @@ export class CodingLink extends BodyLink {
   close(): void {
     this.isClosed = true
     this.stream.destroy()
-  }
-}
-
-export const isKnownCoding = (coding: string): boolean =>
-  /^(?:gzip|x-gzip|deflate|br|zstd)$/i.test(coding.trim())
-
-/** A stream that takes a body apart; undefined where the coding is none that is known here, or several. */
-export function decoderOf(coding: string): CodingStream | undefined {
-  switch (coding.trim().toLowerCase()) {
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip()
-    case 'deflate':
-      return createInflate()
-    case 'br':
-      return createBrotliDecompress()
-    case 'zstd':
-      return createZstdDecompress() as CodingStream
-    default:
-      return undefined
   }
 }

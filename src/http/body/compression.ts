@@ -23,7 +23,8 @@ import type { ResponseCache } from '../caching/response-cache.ts'
 import { StoredBody } from '../caching/stored-body.ts'
 import type { StoredResponse } from '../caching/stored-response.ts'
 import { negotiate, type Coding, type Wanted } from './accept-encoding.ts'
-import { CodingLink, type CodingStream } from './coding-link.ts'
+import { CodingLink } from './coding-link.ts'
+import type { CodingStream } from './codings.ts'
 import { encodedHeaders, variedHeaders } from './head-edits.ts'
 
 export type CompressConfig = NonNullable<SiteConfig['compress']>

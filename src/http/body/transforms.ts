@@ -17,7 +17,8 @@ import type { Exchange } from '../exchange.ts'
 import { parseHeaderLines } from '../fields.ts'
 import { accepts, type Coding } from './accept-encoding.ts'
 import { BodyChain, type ChainSource } from './chain.ts'
-import { CodingLink, decoderOf, isKnownCoding } from './coding-link.ts'
+import { CodingLink } from './coding-link.ts'
+import { decoderOf } from './codings.ts'
 import { FilterLink, tooLong } from './filter-link.ts'
 import { encodedHeaders, otherBytes, variedHeaders, weakTags } from './head-edits.ts'
 
@@ -56,7 +57,8 @@ export function transform(exchange: Exchange, outgoing: Outgoing): Transformed |
   const acceptEncoding = headerValues(exchange.headers, 'accept-encoding')
   // The client cannot read what the origin sent.
   const isStrange = compress !== undefined && coding !== undefined && !accepts(acceptEncoding, coding)
-  const isDecoded = coding !== undefined && isKnownCoding(coding) && (steps.length > 0 || isStrange)
+  const decoder = coding === undefined ? undefined : decoderOf(coding)
+  const isDecoded = decoder !== undefined && (steps.length > 0 || isStrange)
   const isOther = steps.length > 0 || isDecoded
   const plain = isOther ? otherBytes(headers, isDecoded) : headers
   const wanted = compress?.wanted(acceptEncoding)
@@ -79,7 +81,7 @@ export function transform(exchange: Exchange, outgoing: Outgoing): Transformed |
     return { fields: final, changesLength, links: [], coding: undefined }
   }
   const links: (FilterLink | CodingLink)[] = []
-  if (isDecoded) links.push(new CodingLink(decoderOf(coding)!, undefined))
+  if (isDecoded) links.push(new CodingLink(decoder.stream(), undefined))
   const context = {
     exchange,
     meta: steps.length === 0 ? '' : timedMeta(exchange),
@@ -113,7 +115,7 @@ function filtersFor(
 ): readonly TripStep[] | undefined {
   const { bodyFilter } = exchange.plan
   if (bodyFilter.length === 0) return bodyFilter
-  const isReadable = coding === undefined || isKnownCoding(coding)
+  const isReadable = coding === undefined || decoderOf(coding) !== undefined
   const steps: TripStep[] = []
   for (const step of bodyFilter) {
     const { unit } = step

@@ -10,6 +10,7 @@ import { formatIp, parseIp } from '../../base/ip-address.ts'
 import type { ClientCertificate } from '../../contract/tls.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { Client } from '../client.ts'
+import { firstLine, withoutFields, withoutLines } from '../head-fields.ts'
 import { claimedClient, type ForwardedFrom } from './claims.ts'
 
 /** Whom the edge believes. */
@@ -72,7 +73,7 @@ export class Peer {
     }
     if (this.lastStripped === undefined) return head
     const { headers, block } = this.lastStripped
-    return { ...head, headers, raw: head.raw.slice(0, head.raw.indexOf('\r\n') + 2) + block }
+    return { ...head, headers, raw: firstLine(head.raw) + block }
   }
 }
 
@@ -80,20 +81,3 @@ export class Peer {
 const isClaim = (name: string): boolean => /^(?:forwarded|x[-_]real[-_]ip|x[-_]forwarded[-_].*)$/s.test(name)
 
 const isDisguised = (name: string): boolean => name.startsWith('x') && name.includes('_') && isClaim(name)
-
-function withoutFields(headers: HeaderList, isRefused: (name: string) => boolean): HeaderList {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2)
-    if (!isRefused(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
-  return kept
-}
-
-/** The field lines of a head as received. */
-function withoutLines(raw: string, isRefused: (name: string) => boolean): string {
-  return raw
-    .split('\r\n')
-    .slice(1, -1)
-    .filter((line) => !isRefused(line.slice(0, line.indexOf(':')).toLowerCase()))
-    .map((line) => `${line}\r\n`)
-    .join('')
-}

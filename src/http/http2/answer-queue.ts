@@ -1,4 +1,4 @@
-/** What of an answer waits for windows or the socket: pieces that were copied, or a stored body, which is read as it leaves. */
+/** What of an answer waits for windows or the socket: pieces that nobody changes, or a stored body, which is read as it leaves. */
 import type { StoredBody } from '../caching/stored-body.ts'
 
 export class AnswerQueue {

@@ -38,6 +38,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
   private headBytes = 0
   private bodyBytes = 0
   private dataFrames = 0
+  /** The head of a stream, until its first piece has come. */
   private pendingHead: string | undefined
   private queue: AnswerQueue | undefined
   private onStoredSent: (() => void) | undefined
@@ -156,7 +157,12 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     const { inProgress } = this
     if (inProgress === undefined) return
     this.inProgress = undefined
-    const frames = this.dataFrames + Math.ceil((this.queue?.bytes ?? 0) / FRAME_BYTES_MAX)
+    this.tell(inProgress, this.queue?.bytes ?? 0)
+  }
+
+  /** `waiting`: bytes of the body that have yet to leave, in frames of their own. */
+  private tell(inProgress: Answering, waiting: number): void {
+    const frames = this.dataFrames + Math.ceil(waiting / FRAME_BYTES_MAX)
     inProgress.headBytes = this.headBytes + frames * FRAME_HEAD_BYTES
     inProgress.bytesSent = inProgress.headBytes + this.bodyBytes
     inProgress.bytesReceived = this.head.raw.length + (this.body?.received ?? 0)
@@ -164,6 +170,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
 
   sendWhole(head: string, body: string | Buffer): void {
     if (this.isClosed) return
+    this.pendingHead = undefined
     const block = this.beginHead(head)
     const { connection, id } = this
     const { length } = body
@@ -198,14 +205,14 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
 
   startStream(head: string, body: BodyFraming): void {
     this.hasNoBody = body === 'none' || this.head.method === 'HEAD'
-    this.pendingHead = this.beginHead(head)
+    this.pendingHead = head
   }
 
   flushHead(): void {
-    const block = this.pendingHead
-    if (block === undefined || this.isClosed) return
+    const head = this.pendingHead
+    if (head === undefined || this.isClosed) return
     this.pendingHead = undefined
-    this.connection.outflow.writeHead(block, this.id, this.hasNoBody)
+    this.connection.outflow.writeHead(this.beginHead(head), this.id, this.hasNoBody)
   }
 
   sendChunk(chunk: Buffer): boolean {
@@ -339,13 +346,17 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     const { inProgress } = this
     this.inProgress = undefined
     this.release()
-    inProgress?.onGone()
+    if (inProgress === undefined) return
+    this.tell(inProgress, 0)
+    inProgress.onGone()
   }
 
   /** It is no more: nothing is sent or read. */
   release(): void {
     this.isClosed = true
     this.onStoredSent = undefined
+    // What waited does not leave any more.
+    this.bodyBytes -= this.queue?.bytes ?? 0
     this.queue = undefined
     this.body?.release()
   }
