@@ -135,8 +135,15 @@ function flushOld(): void {
   if (outLength > FLUSH_BYTES || (outLength > 0 && performance.now() - outSince > FLUSH_AFTER_MS)) flush()
 }
 
+/** The parts of a batch, whose lengths stand in the first `table` bytes. */
+function partsIn(bytes: Buffer, start: number, table: number): string[] {
+  let at = start + table
+  const lengths = bytes.toString('latin1', start, at - 1).split(' ')
+  return lengths.map((length) => bytes.toString('latin1', at, (at += Number(length))))
+}
+
 const reader = new FrameReader((head, bytes, start, end) => {
-  const { kind, seq, slot, patience, a } = head
+  const { kind, seq, slot, patience, a, b } = head
   if (kind === frame.START) {
     executor = new Executor(ivm, bytes.toString('utf8', start, end), sink, clock)
     return
@@ -146,7 +153,7 @@ const reader = new FrameReader((head, bytes, start, end) => {
   switch (kind) {
     case frame.STEP: {
       const routes = a === 0 ? '' : bytes.toString('latin1', start, start + a)
-      const batch = bytes.toString('latin1', start + a, end)
+      const batch = b === 0 ? bytes.toString('latin1', start + a, end) : partsIn(bytes, start + a, b)
       todo.push(() => run.step({ seq, slot, patience, routes, batch }))
       break
     }

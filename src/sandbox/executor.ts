@@ -27,7 +27,8 @@ export interface StepFrame {
   readonly patience: number
   /** `ID SLOT PHASES SLOT PHASES…\n` for each invocation that goes on to further units; `ID\n` says that one is forgotten. */
   readonly routes: string
-  readonly batch: string
+  /** In several parts: see `Guest.step`. */
+  readonly batch: string | readonly string[]
 }
 
 /** What has to be known before code that may kill the process is entered, and who wants to know. */
@@ -206,7 +207,8 @@ export class Executor {
       if (rest.length > 0) routes.set(id, rest)
       else slot.routes.delete(id)
     }
-    eachInvocation(frame.batch, (id, sections) => {
+    const batch = typeof frame.batch === 'string' ? frame.batch : frame.batch.join('')
+    eachInvocation(batch, (id, sections) => {
       const rest = routes.get(id)
       if (rest) slot.routes.set(id, { sections, edits: sections.edits, rest })
     })

@@ -31,15 +31,15 @@ async function pair(t: TestContext): Promise<readonly [Socket, Socket]> {
   return [near, far]
 }
 
-/** `SEQ ROUTES BATCH` of what arrives, until there are so many. */
+/** `SEQ ROUTES BATCH` of what arrives, with the lengths of the batch's parts before it where there are several, until there are so many. */
 function arriving(far: Socket, count: number): Promise<string[]> {
   const seen: string[] = []
   return new Promise((resolve) => {
-    const reader = new FrameReader(({ seq, slot, a }, bytes, start, end) => {
+    const reader = new FrameReader(({ seq, slot, a, b }, bytes, start, end) => {
       assert.equal(slot, 7)
-      seen.push(
-        `${seq} ${bytes.toString('latin1', start, start + a)} ${bytes.toString('latin1', start + a, end)}`,
-      )
+      const text = bytes.toString('latin1', start, end)
+      assert.equal(text.slice(a, a + b).endsWith('\n'), b > 0)
+      seen.push(`${seq} ${text.slice(0, a)} ${text.slice(a, a + b).trim()} ${text.slice(a + b)}`)
       if (seen.length === count) resolve(seen)
     })
     far.on('data', (piece: Buffer) => reader.push(piece))
@@ -56,7 +56,7 @@ test('texts and pieces of bodies arrive in their order, in frames of their own',
     frame(2, ['before ', Buffer.from('pièce', 'latin1'), ' between ', Buffer.from('two'), '']),
     frame(3, ''),
   ])
-  assert.deepEqual(await seen, ['1 route\n text', '2  before pièce between two', '3  '])
+  assert.deepEqual(await seen, ['1 route\n  text', '2  7 5 9 3 0 before pièce between two', '3   '])
 })
 
 test('what a slow sandbox has not read yet does not change when more is sent', async (t) => {
@@ -70,7 +70,7 @@ test('what a slow sandbox has not read yet does not change when more is sent', a
   far.resume()
   assert.deepEqual(
     await seen,
-    batches.map((batch, i) => `${i + 1}  ${batch}`),
+    batches.map((batch, i) => `${i + 1}   ${batch}`),
   )
 })
 
@@ -82,5 +82,5 @@ test('what is sent before there is a process arrives first', async (t) => {
   writer.open(near)
   const seen = arriving(far, 3)
   writer.send([frame(3, 'e')])
-  assert.deepEqual(await seen, ['1  abc', '2  d', '3  e'])
+  assert.deepEqual(await seen, ['1  1 1 1 abc', '2   d', '3   e'])
 })

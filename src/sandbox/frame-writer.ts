@@ -36,7 +36,9 @@ export class FrameWriter {
   send(sending: readonly Frame[]): void {
     if (this.#socket?.writableLength === 0) this.#free.push(...this.#inUse.splice(0))
     let length = 0
-    for (const { routes, batch } of sending) length += FRAME_HEAD + routes.length + textLength(batch)
+    const tables = sending.map(({ batch }) => tableOf(batch))
+    for (const [i, { routes, batch }] of sending.entries())
+      length += FRAME_HEAD + routes.length + tables[i]!.length + textLength(batch)
     const isScratch = length <= SCRATCH_BYTES && this.#socket !== undefined
     const bytes = isScratch
       ? (this.#free.pop() ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES))
@@ -44,12 +46,14 @@ export class FrameWriter {
     const parts: Buffer[] = []
     let from = 0
     let at = 0
-    for (const { seq, slot, patience, batch, routes, onPrepared } of sending) {
+    for (const [i, { seq, slot, patience, batch, routes, onPrepared }] of sending.entries()) {
+      const table = tables[i]!
       const kind = onPrepared ? PREPARE : STEP
-      const payload = routes.length + batchLength(batch)
-      writeHead(bytes, at, kind, patience, payload, seq, slot.unit.index, routes.length, 0)
+      const payload = routes.length + table.length + batchLength(batch)
+      writeHead(bytes, at, kind, patience, payload, seq, slot.unit.index, routes.length, table.length)
       at += FRAME_HEAD
       if (routes !== '') at += bytes.write(routes, at, 'latin1')
+      if (table !== '') at += bytes.write(table, at, 'latin1')
       if (typeof batch === 'string') {
         if (batch !== '') at += bytes.write(batch, at, 'latin1')
         continue
@@ -81,6 +85,9 @@ export class FrameWriter {
     socket.uncork()
   }
 }
+
+const tableOf = (batch: Batch): string =>
+  typeof batch === 'string' ? '' : `${batch.map(({ length }) => length).join(' ')}\n`
 
 function textLength(batch: Batch): number {
   if (typeof batch === 'string') return batch.length

@@ -15,7 +15,7 @@ export const LOAD = 2 // payload: UnitCode as JSON, UTF-8
 export const UNLOAD = 3
 export const DROP = 4
 export const PREPARE = 5
-export const STEP = 6 // a: bytes of routes; payload: routes, batch
+export const STEP = 6 // a: bytes of routes; b: bytes of lengths; payload: routes, lengths of the batch's parts (`LENGTH LENGTH…\n`, none for one), batch
 
 /** From a sandbox. */
 export const READY = 10 // a: 1 where it runs as a user without rights

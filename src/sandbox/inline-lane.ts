@@ -60,7 +60,7 @@ export class InlineLane extends Lane {
     for (const { seq, slot, patience, routes, batch, onPrepared } of frames) {
       const { index } = slot.unit
       if (onPrepared) this.#executor.prepare(seq, index)
-      else this.#executor.step({ seq, slot: index, patience, routes, batch: textOf(batch) })
+      else this.#executor.step({ seq, slot: index, patience, routes, batch: textsOf(batch) })
     }
     while (this.#executor.stepDerived());
   }
@@ -82,9 +82,7 @@ export class InlineLane extends Lane {
   }
 }
 
-function textOf(batch: Batch): string {
-  if (typeof batch === 'string') return batch
-  let text = ''
-  for (const part of batch) text += typeof part === 'string' ? part : part.toString('latin1')
-  return text
-}
+const textsOf = (batch: Batch): string | string[] =>
+  typeof batch === 'string'
+    ? batch
+    : batch.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))

@@ -178,13 +178,13 @@ export class UnitIsolate {
   }
 
   /** Throws `CutError`; the isolate is useless then, and disposed. */
-  step(batch: string, timeoutMs: number): string {
+  step(batch: string | readonly string[], timeoutMs: number): string {
     this.#options.timeout = timeoutMs
     this.#longOptions.timeout = timeoutMs
     this.#progress[0] = -1
     this.#progress[1] = 0
     let warnings = ''
-    let entry = batch
+    let entry: string | readonly string[] = batch
     for (let tries = 0; tries < LOST_ANSWERS_MAX; tries++) {
       try {
         return warnings + this.#enter(entry)
@@ -203,18 +203,23 @@ export class UnitIsolate {
     throw new CutError('broken', 'its step throws')
   }
 
-  #enter(entry: string): string {
-    const pieces = this.#pieces
-    pieces.length = 0
-    const isLong = entry.length > PIECE_LENGTH * PIECES_MAX
-    if (!isLong)
-      for (let at = 0; at < entry.length; at += PIECE_LENGTH) pieces.push(entry.slice(at, at + PIECE_LENGTH))
-    const answers: unknown = isLong
-      ? this.#step.applySync(undefined, [[entry]], this.#longOptions)
-      : this.#step.applySync(undefined, pieces, this.#options)
+  #enter(entry: string | readonly string[]): string {
+    const answers: unknown =
+      typeof entry !== 'string'
+        ? this.#step.applySync(undefined, [entry], this.#longOptions)
+        : entry.length > PIECE_LENGTH * PIECES_MAX
+          ? this.#step.applySync(undefined, [[entry]], this.#longOptions)
+          : this.#step.applySync(undefined, this.#inPieces(entry), this.#options)
     const answer: unknown = Array.isArray(answers) ? answers[0] : undefined
     if (typeof answer !== 'string') throw new CutError('broken', 'the step answered with what is no text')
     return answer
+  }
+
+  #inPieces(entry: string): string[] {
+    const pieces = this.#pieces
+    pieces.length = 0
+    for (let at = 0; at < entry.length; at += PIECE_LENGTH) pieces.push(entry.slice(at, at + PIECE_LENGTH))
+    return pieces
   }
 
   dispose(): void {

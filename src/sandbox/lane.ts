@@ -197,7 +197,7 @@ export abstract class Lane {
     if (isAlone || slot.queued > FRAME_CHARACTERS) this.#seal(slot)
     const { id, phases, step, edits, body } = invocation
     this.#queue(slot, invocation, invokeEntry(id, phases[step]!, invocation, edits))
-    if (typeof body !== 'string') {
+    if (typeof body !== 'string' && body.bytes.length > 0) {
       slot.parts.push(slot.batch, body.bytes)
       slot.batch = ''
       slot.queued += body.bytes.length

@@ -141,9 +141,11 @@ export interface Guest {
   ): string
   /**
    * Takes a batch, in pieces, or a long one in a list (see `isolate-host.ts`). Records of the log and of timers that the top level made come
-   * with the first step's answer. In a list, since lists are copied: a text by itself crosses as memory outside of the heap.
+   * with the first step's answer. In a list, since lists are copied: a text by itself crosses as memory outside of the heap. In a list of
+   * several every second one is what comes after the mark of a piece of a body, which the text before it ends with: it is neither
+   * joined to the rest nor cut out of it.
    */
-  step(...pieces: string[] | [long: [batch: string]]): [answer: string]
+  step(...pieces: string[] | [long: readonly string[]]): [answer: string]
 }
 
 export interface GuestSetup {

@@ -63,6 +63,8 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   /** What units before this one changed. */
   readonly earlier: string
   readonly body: string
+  /** What follows the mark in `body`, where it crossed by itself. */
+  readonly content: string | undefined
 
   private edits = ''
   private lineRead = false
@@ -89,6 +91,7 @@ export class Invocation implements HeaderOwner, ParamsOwner {
     response: string,
     earlier: string,
     body: string,
+    content?: string,
   ) {
     this.id = id
     this.phases = phases
@@ -97,6 +100,7 @@ export class Invocation implements HeaderOwner, ParamsOwner {
     this.response = response
     this.earlier = earlier
     this.body = body
+    this.content = content
   }
 
   get method(): string {
@@ -229,7 +233,7 @@ export class Invocation implements HeaderOwner, ParamsOwner {
 
   /** In `bodyFilter`: the piece of the body that it is about. */
   get piece(): Piece {
-    return (this.pieceValue ??= new Piece(this.body))
+    return (this.pieceValue ??= new Piece(this.body, this.content))
   }
 
   /** What this unit keeps of the request from run to run. */

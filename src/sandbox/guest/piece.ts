@@ -4,7 +4,7 @@
  * Bytes cross as base64, which V8 reads and writes by itself several times faster than a loop over characters could. Text
  * crosses as it is. Of a text that is mostly kept only the difference goes back.
  */
-import { BODY_BASE64, BODY_PATCH, BODY_TEXT } from '../protocol.ts'
+import { BODY_BASE64, BODY_PATCH, BODY_TEXT, PIECE_MARK } from '../protocol.ts'
 import { bytesOfSource } from './buffer-source.ts'
 import { bytesFromBase64, bytesToBase64, charCodeAt, min, slice } from './primordials.ts'
 import { decodeUtf8 } from './utf8.ts'
@@ -25,10 +25,11 @@ export class Piece {
   readonly #content: string
   #text = ''
 
-  constructor(body: string) {
+  /** `content`: what follows the mark, where it is not in `body`. */
+  constructor(body: string, content: string | undefined) {
     this.#kind = charCodeAt(body, 0)
     this.isLast = charCodeAt(body, 1) === 49
-    this.#content = slice(body, 2)
+    this.#content = content ?? slice(body, PIECE_MARK)
   }
 
   /** Bytes, or text where the unit asked for that. */

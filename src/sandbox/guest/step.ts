@@ -19,20 +19,28 @@ export function shareProgress(words: Int32Array): void {
 
 let batch = ''
 let at = 0
+/** Where a batch came in several parts, and which of them `batch` is. */
+let parts: readonly string[] = []
+let part = 0
 /** Answers to calls in this step: what waits for them goes on when it has returned. */
 let answers = 0
 
-export function step(...pieces: string[] | [long: [batch: string]]): [answer: string] {
+export function step(...pieces: string[] | [long: readonly string[]]): [answer: string] {
   const first = pieces[0]!
-  let input = typeof first === 'string' ? first : first[0]
-  for (let i = 1; i < pieces.length; i++) input += pieces[i]!
-  batch = input
+  if (typeof first === 'string') {
+    batch = first
+    for (let i = 1; i < pieces.length; i++) batch += pieces[i]!
+  } else {
+    parts = first
+    part = 0
+    batch = first[0]!
+  }
   at = 0
   answers = 0
   // What goes on when this step has returned was caused by its entries: where those are of one invocation, it is known whose it is.
   let owner = -1
   const started = now()
-  for (let index = 0; at < input.length; index++) {
+  for (let index = 0; at < batch.length; index++) {
     if (index > 0 && now() - started >= SLICE_MS) {
       writeMore(index)
       break
@@ -46,6 +54,7 @@ export function step(...pieces: string[] | [long: [batch: string]]): [answer: st
   progress[1] = running.id
   progress[2] = awaiting.count + answers
   batch = ''
+  parts = []
   return [takeOutput()]
 }
 
@@ -125,7 +134,15 @@ function runInvoke(): void {
   const head = section(headLength)
   const response = section(responseLength)
   const edits = section(editsLength)
-  const body = section(bodyLength)
   progress[1] = id
-  start(new Invocation(id, phases, meta, head, response, edits, body))
+  if (at + bodyLength <= batch.length) {
+    start(new Invocation(id, phases, meta, head, response, edits, section(bodyLength)))
+    return
+  }
+  const mark = slice(batch, at)
+  const content = parts[part + 1]!
+  part += 2
+  batch = parts[part]!
+  at = 0
+  start(new Invocation(id, phases, meta, head, response, edits, mark, content))
 }

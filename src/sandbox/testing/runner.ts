@@ -10,7 +10,7 @@ import { systemClock } from '../../base/clock.ts'
 import { DEFAULT_LIMITS, DEFAULT_MANIFEST, PHASE_BITS } from '../../contract/unit.ts'
 import type { Quarantine, TailLine } from '../../contract/messages.ts'
 import type { Manifest, Phase, UnitLimits, UnitVersion } from '../../contract/unit.ts'
-import type { TripOutcome, TripStep } from '../../contract/unit-runner.ts'
+import type { Trip, TripOutcome, TripStep } from '../../contract/unit-runner.ts'
 
 export interface TestRunner {
   readonly runner: UnitDispatcher
@@ -88,7 +88,7 @@ export const step = (of: UnitVersion, ...phases: Phase[]): TripStep => ({
 export interface TripParts {
   readonly head?: string
   readonly edits?: string
-  readonly body?: string
+  readonly body?: Trip['body']
   readonly response?: string
 }
 
