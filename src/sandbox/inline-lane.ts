@@ -44,7 +44,8 @@ export class InlineLane extends Lane {
         const frame = this.take(seq)
         const at = frame?.slot ?? this.slots.get(slot)!
         const entries = frame?.entries ?? this.#entries(ids)
-        events.cut(at, entries, reason, cpuUs, progress, runningId, message, frame?.patience ?? 1)
+        const patience = frame?.patience ?? 1
+        events.cut(at, entries, { reason, cpuUs, progress, runningId, message, patience })
       },
       prepared: (seq, problem, facts) => {
         const frame = this.take(seq)

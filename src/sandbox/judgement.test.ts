@@ -40,7 +40,14 @@ class ScriptedLane extends Lane {
   cutOff(frame: Frame, cpuMs: number, at = 0): void {
     this.take(frame.seq)
     const { slot, entries, patience } = frame
-    this.events.cut(slot, entries, 'timeout', cpuMs * 1000, at, 0, 'it ran too long', patience)
+    this.events.cut(slot, entries, {
+      reason: 'timeout',
+      cpuUs: cpuMs * 1000,
+      progress: at,
+      runningId: 0,
+      message: 'it ran too long',
+      patience,
+    })
   }
 
   /** Every entry of the frame ended by itself, after so much CPU. */

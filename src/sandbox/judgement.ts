@@ -1,11 +1,21 @@
 /** Who was it, and what did it throw: read out of what an untrusted isolate left behind. */
 import { Invocation } from './invocation.ts'
-import type { Entry } from './lane.ts'
+import type { Cut, Entry } from './lane.ts'
 
 /** What authors are told. */
 export const BACKGROUND_LOST = 'waitUntil: its work was lost with its isolate'
 export const BUSY = 'the machine was too busy to run it'
 export const ONCE_ONLY = 'it was cut off after a fetch or a write to kv, so it is not run again: '
+
+/** An isolate whose answer cannot be read is as good as gone. */
+export const MALFORMED: Cut = {
+  reason: 'broken',
+  cpuUs: 0,
+  progress: -1,
+  runningId: 0,
+  message: 'its answer is not in form',
+  patience: 1,
+}
 
 /**
  * Which of those that were lost ran when the isolate was cut off: by the entry, by what the guest said, or because there

@@ -40,24 +40,25 @@ export interface Frame {
 /** Told the problem, empty for none, and JSON of `ModuleFacts`; or undefined where the lane died before that was known. */
 export type OnPrepared = (problem: string | undefined, facts: string) => void
 
+/** How an isolate went. */
+export interface Cut {
+  readonly reason: CutReason
+  readonly cpuUs: number
+  /** The index of the entry that ran, or -1. */
+  readonly progress: number
+  /** The id of the invocation that ran, where the guest knew, or 0. */
+  readonly runningId: number
+  readonly message: string
+  /** That of its frame. */
+  readonly patience: number
+}
+
 /** Told by a lane, never while it is being told something itself. */
 export interface LaneEvents {
   /** `isAscii`: the text has as many bytes as characters. */
   answered(slot: LaneSlot, entries: readonly Entry[], cpuUs: number, text: string, isAscii: boolean): void
-  /**
-   * The isolate is gone. `entries` went down with it; `progress` is the index of the one that ran, or -1; `runningId` the
-   * id of the invocation that ran, where the guest knew, or 0.
-   */
-  cut(
-    slot: LaneSlot,
-    entries: readonly Entry[],
-    reason: CutReason,
-    cpuUs: number,
-    progress: number,
-    runningId: number,
-    message: string,
-    patience: number,
-  ): void
+  /** The isolate is gone, and `entries` went down with it. */
+  cut(slot: LaneSlot, entries: readonly Entry[], cut: Cut): void
   /** Something was sent: the lane is to be watched. */
   active(): void
   /** The invocation by its id, where it still runs: for entries that a route brought. */

@@ -6,8 +6,7 @@ import { Invocation } from './invocation.ts'
 import { BACKGROUND_LOST, BUSY, culprit, ONCE_ONLY, overLimit } from './judgement.ts'
 import type { InvocationTable } from './invocation-table.ts'
 import { LOG_LEVELS, SLICE_MS } from './protocol.ts'
-import type { CutReason } from './isolate-host.ts'
-import type { Entry, Lane, LaneSlot } from './lane.ts'
+import type { Cut, Entry, Lane, LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { FailureReason } from '../contract/unit.ts'
 
@@ -43,12 +42,7 @@ export class Losses {
   cut(
     slot: LaneSlot,
     entries: readonly Entry[],
-    reason: CutReason,
-    cpuUs: number,
-    progress: number,
-    runningId: number,
-    message: string,
-    patience: number,
+    { reason, cpuUs, progress, runningId, message, patience }: Cut,
     isStillThere = false,
   ): void {
     const { unit } = slot

@@ -209,7 +209,14 @@ export class ProcessLane extends Lane {
       const [runningId, ...ids] = text.slice(0, line).split(' ')
       const entries = frame?.entries ?? this.#entries(at, ids)
       const message = text.slice(line + 1)
-      this.events.cut(at, entries, reason, a, b - 1, Number(runningId), message, frame?.patience ?? 1)
+      this.events.cut(at, entries, {
+        reason,
+        cpuUs: a,
+        progress: b - 1,
+        runningId: Number(runningId),
+        message,
+        patience: frame?.patience ?? 1,
+      })
     }
   }
 

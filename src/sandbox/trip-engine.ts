@@ -10,11 +10,11 @@ import { bodyLength, RecordReader } from './guest-text.ts'
 import { GONE, leaveBodies, passBody, takeRead } from './fetched-bodies.ts'
 import { Invocation } from './invocation.ts'
 import { answerBody } from './answer-body.ts'
-import { overLimit, thrownText } from './judgement.ts'
+import { MALFORMED, overLimit, thrownText } from './judgement.ts'
 import { InvocationTable } from './invocation-table.ts'
 import { Losses, unanswered } from './losses.ts'
 import * as protocol from './protocol.ts'
-import type { Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
+import type { Cut, Entry, Lane, LaneEvents, LaneSlot } from './lane.ts'
 import type { UnitSlot } from './unit-slot.ts'
 import type { HostCalls } from '../contract/host-calls.ts'
 import { ANSWERING_PHASES, PHASE_BITS, type FailureReason } from '../contract/unit.ts'
@@ -169,7 +169,7 @@ export class TripEngine implements LaneEvents {
     }
     // At least one entry a step, or it would go on for ever.
     if (this.#isMalformed || (more === 0 && entries.length > 0)) {
-      this.#losses.cut(slot, entries, 'broken', 0, -1, 0, 'its answer is not in form', 1, true)
+      this.#losses.cut(slot, entries, MALFORMED, true)
       return
     }
     if (more < entries.length) {
@@ -180,7 +180,9 @@ export class TripEngine implements LaneEvents {
     }
   }
 
-  readonly cut: LaneEvents['cut'] = (...loss) => this.#losses.cut(...loss)
+  cut(slot: LaneSlot, entries: readonly Entry[], cut: Cut): void {
+    this.#losses.cut(slot, entries, cut)
+  }
 
   /** The lane is dead: all that was on it moves to where its unit runs now. What is in the unit to blame fails. */
   moveFrom(lane: Lane, guilty: UnitSlot | undefined, reason: FailureReason, message: string): void {
