@@ -36,9 +36,8 @@ export class FrameWriter {
   send(sending: readonly Frame[]): void {
     if (this.#socket?.writableLength === 0) this.#free.push(...this.#inUse.splice(0))
     let length = 0
-    const tables = sending.map(({ batch }) => tableOf(batch))
-    for (const [i, { routes, batch }] of sending.entries())
-      length += FRAME_HEAD + routes.length + tables[i]!.length + textLength(batch)
+    for (const { routes, batch } of sending)
+      length += FRAME_HEAD + routes.length + tableOf(batch).length + textLength(batch)
     const isScratch = length <= SCRATCH_BYTES && this.#socket !== undefined
     const bytes = isScratch
       ? (this.#free.pop() ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES))
@@ -46,8 +45,8 @@ export class FrameWriter {
     const parts: Buffer[] = []
     let from = 0
     let at = 0
-    for (const [i, { seq, slot, patience, batch, routes, onPrepared }] of sending.entries()) {
-      const table = tables[i]!
+    for (const { seq, slot, patience, batch, routes, onPrepared } of sending) {
+      const table = tableOf(batch)
       const kind = onPrepared ? PREPARE : STEP
       const payload = routes.length + table.length + batchLength(batch)
       writeHead(bytes, at, kind, patience, payload, seq, slot.unit.index, routes.length, table.length)
