@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { hostileGuest } from './testing/hostile.ts'
 import { go, startRunner, step, unit, type TestRunner } from './testing/runner.ts'
 import { eventually } from '../../test/harness/eventually.ts'
 import { STREAM_PIECE_MAX } from './protocol.ts'
@@ -229,36 +230,24 @@ test('answers that units stream', async (t) => {
 })
 
 /** A guest that breaks the rules of streams, in a way that the unit's `env` names. */
-const HOSTILE = `(() => {
-  let mode
-  return {
-    install(define, setup) {
-      mode = JSON.parse(setup).env.MODE
-      return JSON.stringify({ ok: true, phases: 31, fields: {} })
-    },
-    step(...pieces) {
-      const batch = typeof pieces[0] === 'string' ? pieces.join('') : pieces[0][0]
-      const invoke = /^1 (\\d+) (\\d+) /.exec(batch)
-      if (invoke === null) return ['']
-      const id = Number(invoke[1])
-      const call = (number, kind, body = '', bodyKind = 1, of = id) => '6 ' + [number, of, kind, 0, body.length, bodyKind].join(' ') + ' \\n' + body
-      const record = (outcome, kind) => '1 ' + [id, outcome, invoke[2], 0, 4, 0, kind].join(' ') + ' \\n200\\n'
-      const calls = {
-        twice: () => call(2, 101, 'a') + call(3, 101, 'b'),
-        large: () => call(2, 101, 'x'.repeat(70000)),
-        empty: () => call(2, 101),
-        text: () => call(2, 101, 'a', 0),
-        reopened: () => call(2, 100),
-        early: () => call(2, 101, 'a') + call(3, 102),
-        unknown: () => call(2, 999, 'a'),
-        answered: () => record(0, 0) + record(1, 0) + call(2, 102),
-        others: () => call(2, 101, 'a', 1, id + 1) + call(3, 101, 'a', 1, 0) + call(4, 102),
-      }
-      if (mode === 'whole') return [record(1, 0)]
-      return [record(1, 4) + call(1, 100) + calls[mode]()]
-    },
+const HOSTILE = hostileGuest(`
+  if (invoke === null) return ['']
+  const call = (number, kind, body = '', bodyKind = 1, of = id) => '6 ' + [number, of, kind, 0, body.length, bodyKind].join(' ') + ' \\n' + body
+  const record = (outcome, kind) => '1 ' + [id, outcome, phase, 0, 4, 0, kind].join(' ') + ' \\n200\\n'
+  const calls = {
+    twice: () => call(2, 101, 'a') + call(3, 101, 'b'),
+    large: () => call(2, 101, 'x'.repeat(70000)),
+    empty: () => call(2, 101),
+    text: () => call(2, 101, 'a', 0),
+    reopened: () => call(2, 100),
+    early: () => call(2, 101, 'a') + call(3, 102),
+    unknown: () => call(2, 999, 'a'),
+    answered: () => record(0, 0) + record(1, 0) + call(2, 102),
+    others: () => call(2, 101, 'a', 1, id + 1) + call(3, 101, 'a', 1, 0) + call(4, 102),
   }
-})()`
+  if (mode === 'whole') return [record(1, 0)]
+  return [record(1, 4) + call(1, 100) + calls[mode]()]
+`)
 
 const hostileUnit = (mode: string) => unit('', { env: { MODE: mode }, limits: LIMITS })
 

@@ -12,6 +12,7 @@ import type {
 } from '../contract/host-calls.ts'
 import type { TripOutcome, UnitBody } from '../contract/unit-runner.ts'
 import { eventually } from '../../test/harness/eventually.ts'
+import { hostileGuest } from './testing/hostile.ts'
 import { go, startRunner, step, unit, type TestUnit } from './testing/runner.ts'
 
 /** A body that comes as the test says. It keeps what nobody has room for. */
@@ -341,38 +342,25 @@ test('what was passed on outlives the process that did so; what is read does not
 })
 
 /** A guest that breaks the rules of fetched bodies, in a way that the unit's `env` names. */
-const HOSTILE = `(() => {
-  let mode, id, phase
-  return {
-    install(define, setup) {
-      mode = JSON.parse(setup).env.MODE
-      return JSON.stringify({ ok: true, phases: 31, fields: {} })
-    },
-    step(...pieces) {
-      const batch = typeof pieces[0] === 'string' ? pieces.join('') : pieces[0][0]
-      const call = (number, kind, head) => '6 ' + [number, id, kind, head.length, 0, 0].join(' ') + ' \\n' + head
-      const record = (outcome, head, body, kind) => '1 ' + [id, outcome, phase, 0, head.length, body.length, kind].join(' ') + ' \\n' + head + body
-      const pass = (number) => record(1, '200\\n', number, 5)
-      const invoke = /^1 (\\d+) (\\d+) /.exec(batch)
-      if (invoke !== null) {
-        id = Number(invoke[1])
-        phase = invoke[2]
-        if (mode === 'unknown') return [pass('77')]
-        return [record(3, '', '', 0) + call(1, 6, JSON.stringify({ url: 'http://o/x' }))]
-      }
-      const answer = /^6 (\\d+) (\\d) /.exec(batch)
-      if (answer === null) return ['']
-      const ways = {
-        'read and passed': () => call(2, 103, '1') + pass('1'),
-        'read twice': () => call(2, 103, '1') + call(3, 103, '1'),
-        'passed where nothing is answered': () => pass('1'),
-        'one number for two': () => call(1, 6, JSON.stringify({ url: 'http://o/second' })) + record(1, '200\\n', 'over', 0),
-      }
-      if (answer[1] === '1') return [ways[mode]()]
-      return [answer[1] === '3' ? record(1, '200\\n', 'refused ' + answer[2], 0) : '']
-    },
+const HOSTILE = hostileGuest(`
+  const call = (number, kind, head) => '6 ' + [number, id, kind, head.length, 0, 0].join(' ') + ' \\n' + head
+  const record = (outcome, head, body, kind) => '1 ' + [id, outcome, phase, 0, head.length, body.length, kind].join(' ') + ' \\n' + head + body
+  const pass = (number) => record(1, '200\\n', number, 5)
+  if (invoke !== null) {
+    if (mode === 'unknown') return [pass('77')]
+    return [record(3, '', '', 0) + call(1, 6, JSON.stringify({ url: 'http://o/x' }))]
   }
-})()`
+  const answer = /^6 (\\d+) (\\d) /.exec(batch)
+  if (answer === null) return ['']
+  const ways = {
+    'read and passed': () => call(2, 103, '1') + pass('1'),
+    'read twice': () => call(2, 103, '1') + call(3, 103, '1'),
+    'passed where nothing is answered': () => pass('1'),
+    'one number for two': () => call(1, 6, JSON.stringify({ url: 'http://o/second' })) + record(1, '200\\n', 'over', 0),
+  }
+  if (answer[1] === '1') return [ways[mode]()]
+  return [answer[1] === '3' ? record(1, '200\\n', 'refused ' + answer[2], 0) : '']
+`)
 
 test('a guest that breaks the rules of fetched bodies harms its own answer alone', async (t) => {
   const { runner, body } = await stand(t, ({ guest }) => writeFileSync(guest, HOSTILE))

@@ -94,7 +94,7 @@ test('what one request began and others wait for is not lost with it: the next b
 
 test('a handler that tries again whatever it is told comes to rest once its time is up', async (t) => {
   const { runner } = await stand(t)
-  const stubborn = unit(
+  const relentless = unit(
     `async content(request, edge) {
       if (request.path === '/tries') return new Response(String(globalThis.tries))
       globalThis.tries = 0
@@ -108,10 +108,10 @@ test('a handler that tries again whatever it is told comes to rest once its time
     }`,
     { limits: { ...LIMITS, wallMs: 500 } },
   )
-  const outcome = await go(runner, [step(stubborn, 'content')])
+  const outcome = await go(runner, [step(relentless, 'content')])
   assert.equal(outcome.kind === 'failed' && outcome.reason, 'wall')
   const tries = async () =>
-    Number(bodyOf(await go(runner, [step(stubborn, 'content')], { head: 'GET /tries HTTP/1.1\r\n' })))
+    Number(bodyOf(await go(runner, [step(relentless, 'content')], { head: 'GET /tries HTTP/1.1\r\n' })))
   // More than a few, since it is told at first, and no more from then on.
   await eventually(async () => (await tries()) > 50)
   await eventually(async () => {
