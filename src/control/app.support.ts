@@ -1,0 +1,174 @@
+/** The control plane's API over a node that answers as one would, for the tests beside this file. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import * as v from 'valibot'
+import { systemClock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
+import { openStore } from '../store/sqlite-store.ts'
+import { controlApp } from './app.ts'
+import { type ControlledNode } from './node.ts'
+import * as shapes from './shapes.ts'
+import { Throttle } from './throttle.ts'
+import { TokenRate } from './token-rate.ts'
+import { ROOT, TokenBook } from './tokens.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'orla-app-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const change: shapes.ChangeResult = {
+  name: 'a',
+  version: 1,
+  epoch: 2,
+  live: { workers: 1, of: 1 },
+  ms: 1,
+  timings: {},
+  warnings: [],
+}
+const summary: shapes.UnitSummary = {
+  name: 'a',
+  version: 1,
+  state: 'live',
+  breaker: 'closed',
+  phases: ['access'],
+  manifest: {
+    hosts: [],
+    paths: [],
+    methods: [],
+    nodes: [],
+    priority: 0,
+    sample: { share: 1, by: 'random' },
+    limits: { cpuMs: 10, wallMs: 1000, memoryMb: 32 },
+    isolation: 'process',
+  },
+  env: [],
+  secrets: [],
+  deployedAt: 0,
+}
+const site: shapes.SiteSummary = {
+  name: 'a',
+  hosts: ['a'],
+  paths: ['/*'],
+  version: 3,
+  from: 'file',
+  at: 0,
+  site: { hosts: ['a'], origin: 'http://127.0.0.1:1' },
+}
+const siteChange: shapes.SiteChange = {
+  added: [],
+  changed: ['a'],
+  removed: [],
+  overridden: [],
+  epoch: 3,
+  live: { workers: 1, of: 1 },
+  ms: 1,
+  timings: {},
+}
+const position = { log: 'l', id: 0, hash: '' }
+
+/** Answers as a node would; `asked` holds what the API asked it. */
+export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst: Infinity, perSecond: 1 }) {
+  const asked: unknown[][] = []
+  const mistakes: EdgeError[] = []
+  const noting =
+    <T>(what: string, answer: T) =>
+    (...args: unknown[]): T => {
+      asked.push([what, ...args])
+      return answer
+    }
+  const node: ControlledNode = {
+    deploy: noting('deploy', Promise.resolve(change)),
+    rollback: noting('rollback', Promise.resolve(change)),
+    remove: noting('remove', Promise.resolve(change)),
+    setEnabled: noting('setEnabled', Promise.resolve(change)),
+    setAllEnabled: noting('setAllEnabled', Promise.resolve(change)),
+    setEnv: noting('setEnv', Promise.resolve(change)),
+    rotateSecrets: noting('rotateSecrets', Promise.resolve({ key: 'abcdef01', secrets: 0, versions: 0 })),
+    units: noting('units', Promise.resolve([summary])),
+    unit: noting(
+      'unit',
+      Promise.resolve({
+        ...summary,
+        envValues: {},
+        versions: [{ version: 1, live: true, at: 0, quarantined: false }],
+        errors: [],
+      }),
+    ),
+    kv: {
+      namespaces: noting('namespaces', [{ namespace: 'u', keys: 1, bytes: 4 }]),
+      get: noting('kvGet', Buffer.from('value')),
+      list: noting('kvList', { keys: [{ name: 'a/b' }], complete: true }),
+      change: noting('kvChange', Promise.resolve(1)),
+    },
+    reach: noting('reach', { hosts: [], paths: [], isolation: 'process' as const }),
+    namespaceUsers: noting('namespaceUsers', []),
+    sites: noting('sites', [site]),
+    site: noting('site', site),
+    origins: noting('origins', Promise.resolve([])),
+    setSites: noting('setSites', Promise.resolve(siteChange)),
+    removeSite: noting('removeSite', Promise.resolve(siteChange)),
+    upgrade: noting('upgrade', Promise.resolve({ pid: 2, version: '1', before: 1, ms: 5 })),
+    reload: noting('reload', Promise.resolve({ ...siteChange, source: 'f', settings: [] })),
+    edges: noting('edges', [
+      {
+        name: 'n',
+        groups: [],
+        epoch: 0,
+        enabled: true,
+        position,
+        lag: 0,
+        addresses: ['127.0.0.1:1'],
+        workers: [],
+      },
+    ]),
+    metrics: noting('metrics', Promise.resolve('up 1\n')),
+    tail: noting('tail', () => {}),
+    logEntries: noting('logEntries', [
+      { id: 1, operation: 'SET' as const, key: 'k', value: 'v', at: 0, hash: 'h' },
+    ]),
+    snapshot: noting('snapshot', { position, entries: new Map([['k', 'v']]) }),
+    unready: noting('unready', []),
+    ...overrides,
+  }
+  const store = openStore(mkdtempSync(join(folder, 's-')), { clock: systemClock })
+  const tokens = new TokenBook(store, 'token', Date.now)
+  tokens.create({ name: 'a', role: 'read' }, ROOT)
+  let hours = 0
+  const app = controlApp({
+    node,
+    access: {
+      tokens,
+      // Nobody has to wait here.
+      throttle: new Throttle(() => (hours += 3_600_000)),
+      rate: new TokenRate(
+        () => 0,
+        () => limits,
+      ),
+      audit: store.audit,
+      position: () => 0,
+    },
+    hosts: () => [],
+    version: '0',
+    onMistake: (error) => mistakes.push(error),
+  })
+  const call = (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = { authorization: 'Bearer token' },
+  ) =>
+    app.request(path, {
+      method,
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+  const problem = async (response: Response) => {
+    assert.equal(response.headers.get('content-type'), 'application/problem+json')
+    const details = v.parse(shapes.ProblemDetailsShape, await response.json())
+    assert.equal(details.status, response.status)
+    return details
+  }
+  return { asked, mistakes, call, problem }
+}
