@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:http2'
 import { test } from 'node:test'
 import { askHttp2 } from '../harness/http2-client.ts'
-import { PATIENT, startNode } from '../harness/node.ts'
+import { H2C_EDGE, siteNamed, startNode } from '../harness/node.ts'
 import { answerWith, startRawOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -13,18 +13,10 @@ const BAD_CHUNK =
 
 test('a head whose body breaks off before any of it was sent becomes an error in words', async (t) => {
   const origin = await startRawOrigin(t, answerWith(BAD_CHUNK))
-  const site = (name: string, more: object = {}) => ({
-    hosts: [`${name}.example.org`],
-    origin: origin.url,
-    ...more,
-  })
+  const site = (name: string, more?: object) => siteNamed(name, origin.url, more)
   const node = await startNode(t, {
     config: {
-      edge: {
-        limits: PATIENT,
-        listen: { address: '127.0.0.1:0', h2c: true },
-        fetch: { sites: ['127.0.0.1'] },
-      },
+      edge: H2C_EDGE,
       sites: [
         site('plain'),
         site('cached', { cache: {} }),

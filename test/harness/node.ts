@@ -67,8 +67,22 @@ const TOKEN = 'test'
 /** In the body of a change: on a starved machine a first deploy takes more than the half minute that a change has. */
 export const WITH_TIME = { timeoutMs: 240_000 } as const
 
+/** A site of its own for `NAME.example.org`. */
+export const siteNamed = (name: string, origin: string, more: object = {}) => ({
+  hosts: [`${name}.example.org`],
+  origin,
+  ...more,
+})
+
 /** `edge.limits` where no connection is to end over time: a machine may stand still for seconds, and for some of them one after another. */
 export const PATIENT = { idle: '10m', head: '10m', body: '10m', handshake: '10m' } as const
+
+/** `edge` of a node that speaks HTTP/1.1 and HTTP/2 at one address, and whose units may fetch from this machine. */
+export const H2C_EDGE = {
+  limits: PATIENT,
+  listen: { address: '127.0.0.1:0', h2c: true },
+  fetch: { sites: ['127.0.0.1'] },
+}
 
 export async function startNode(t: TestContext, options: NodeOptions = {}): Promise<TestNode> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'orla-node-')))

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { connect } from 'node:http2'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
-import { PATIENT, startNode } from '../harness/node.ts'
+import { H2C_EDGE, PATIENT, startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -22,11 +22,7 @@ test('what a unit passes on ends with whoever ends first', async (t) => {
   })
   const node = await startNode(t, {
     config: {
-      edge: {
-        limits: { ...PATIENT, drain: '1s' },
-        listen: { address: '127.0.0.1:0', h2c: true },
-        fetch: { sites: ['127.0.0.1'] },
-      },
+      edge: { ...H2C_EDGE, limits: { ...PATIENT, drain: '1s' } },
       sites: [{ origin: origin.url, compress: { types: ['text/*', 'text/event-stream'] } }],
     },
     units: {

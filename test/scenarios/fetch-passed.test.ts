@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { eventually } from '../harness/eventually.ts'
-import { PATIENT, startNode } from '../harness/node.ts'
+import { PATIENT, siteNamed, startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -36,11 +36,7 @@ test('the head of what a unit passes on fits its body', async (t) => {
       response.end(TEXT)
     }
   })
-  const site = (name: string, more: object = {}) => ({
-    hosts: [`${name}.example.org`],
-    origin: origin.url,
-    ...more,
-  })
+  const site = (name: string, more?: object) => siteNamed(name, origin.url, more)
   const node = await startNode(t, {
     config: {
       edge: { limits: PATIENT, fetch: { sites: ['127.0.0.1'] } },

@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { get } from 'node:http'
 import type { Readable } from 'node:stream'
 import { test } from 'node:test'
-import { PATIENT, startNode } from '../harness/node.ts'
+import { H2C_EDGE, startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
 /** No two lines are alike. */
@@ -28,11 +28,7 @@ test('a body that is filtered in parts comes whole to many slow clients at a tim
   })
   const node = await startNode(t, {
     config: {
-      edge: {
-        limits: PATIENT,
-        listen: { address: '127.0.0.1:0', h2c: true },
-        fetch: { sites: ['127.0.0.1'] },
-      },
+      edge: H2C_EDGE,
       sites: [
         { hosts: ['cached.example.org'], origin: origin.url, cache: {} },
         { hosts: ['*'], origin: origin.url },

@@ -58,13 +58,19 @@ test('the deny list changes live', async (t) => {
   assert.deepEqual([refused.status, refused.text], [403, 'forbidden\n'])
 })
 
-test('an entry that is none leaves the list before in force, and is told', async (t) => {
+/** A node whose `/guarded` is closed to this machine by the deny list, and what puts another list. */
+async function startDenying(t: TestContext) {
   const node = await start(t)
   await deploy(node, 'deny-list', '--paths', '/guarded')
   await node.deploy('writer', writer('deny-list'))
   const put = (list: string) => node.request('/write?key=deny', { method: 'PUT', body: list })
   await put('127.0.0.1')
   assert.equal((await node.request('/guarded')).status, 403)
+  return { node, put }
+}
+
+test('an entry that is none leaves the list before in force, and is told', async (t) => {
+  const { node, put } = await startDenying(t)
   await put('127.0.0.1x')
   assert.equal((await node.request('/guarded')).status, 403)
   await put('')
@@ -72,12 +78,7 @@ test('an entry that is none leaves the list before in force, and is told', async
 })
 
 test('a worker that starts while the deny list is wrong goes by the list before', async (t) => {
-  const node = await start(t)
-  await deploy(node, 'deny-list', '--paths', '/guarded')
-  await node.deploy('writer', writer('deny-list'))
-  const put = (list: string) => node.request('/write?key=deny', { method: 'PUT', body: list })
-  await put('127.0.0.1')
-  assert.equal((await node.request('/guarded')).status, 403)
+  const { node, put } = await startDenying(t)
   await put('127.0.0.1x')
   // Another version has isolates of its own, as another worker has: they have seen no list yet.
   await deploy(node, 'deny-list', '--paths', '/guarded', '--env', 'MESSAGE=no')
