@@ -38,7 +38,7 @@ export function bundleTests(files: Files, entry: string, suite: string): Promise
   // `tests.env` the build would say so to an author who wrote no such line.
   const main = `import * as tests from ${JSON.stringify(`./${entry}`)}
 import { suite } from ${JSON.stringify(SUITE)}
-const { env, fetches } = { ...tests } as any
+const { env, fetches } = { ...tests }
 export default { ...suite, env, fetches }`
   const start = 'orla.test.ts'
   return bundleFrom(start, filesOf(new Map([...files, [start, main]]), start, 'ts', suite))

@@ -60,7 +60,7 @@ export class ConnectionClock {
     else this.deadline = this.host.nowMs + ms
   }
 
-  /** It has taken all that it takes for now. */
+  /** Its buffers are full: it has so long until some of it has arrived. */
   waitForRoom(): void {
     this.acknowledged = acknowledgedBytes(this.socket)
     this.deadline = this.host.nowMs + this.host.limits.body
