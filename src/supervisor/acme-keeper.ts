@@ -55,7 +55,9 @@ export class AcmeKeeper implements Follower {
   private readonly http = new Map<string, string>()
   private readonly tlsAlpn = new Map<string, CertificateMaterial>()
   private readonly tokens = new Map<string, string>()
+  /** Runs where there is something to ask for, between `start` and `stop`. */
   private timer: NodeJS.Timeout | undefined
+  private isStarted = false
   private isBusy = false
 
   constructor(options: AcmeKeeperOptions) {
@@ -93,8 +95,8 @@ export class AcmeKeeper implements Follower {
     this.setNames()
     if (acme === undefined) {
       this.certificates.clear()
-      this.stop()
-    } else if (this.timer === undefined) this.start()
+      this.rest()
+    } else this.run()
     this.options.tls.useAcme(new Map(this.certificates))
   }
 
@@ -113,8 +115,9 @@ export class AcmeKeeper implements Follower {
     if (!existsSync(path)) return 0
     try {
       const text = readFileSync(path, 'utf8')
-      const [cert, key] = [text.slice(0, text.indexOf(KEY_BEGINS)), text.slice(text.indexOf(KEY_BEGINS))]
-      const certificate = checkCertificate(cert, key, { cert: path, key: path })
+      const at = text.indexOf(KEY_BEGINS)
+      if (at < 0) throw new Error(`${path} holds no private key`)
+      const certificate = checkCertificate(text.slice(0, at), text.slice(at), { cert: path, key: path })
       this.certificates.set(name, certificate)
       const from = FROM.exec(text)?.[1]
       // Another authority is configured now, such as the real one after its staging: this one is used until that has answered.
@@ -144,13 +147,24 @@ export class AcmeKeeper implements Follower {
 
   /** To be called once workers listen: the authority asks them. */
   start(): void {
-    if (this.acme === undefined) return
+    this.isStarted = true
+    this.run()
+  }
+
+  stop(): void {
+    this.isStarted = false
+    this.rest()
+  }
+
+  /** While a program hands over, a reload may still go live: it makes nobody ask. */
+  private run(): void {
+    if (!this.isStarted || this.acme === undefined || this.timer !== undefined) return
     this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS)
     this.timer.unref()
     void this.look()
   }
 
-  stop(): void {
+  private rest(): void {
     clearInterval(this.timer)
     this.timer = undefined
   }

@@ -36,10 +36,11 @@ export class RootToken implements Follower {
   follow({ control }: Config): Step {
     // One that is made here is kept, even where the reload comes to nothing: the next start would make it.
     const { token, kept } = readRootToken(control, this.#directory)
-    if (this.#tokens.isRoot(token)) return { use() {} }
     return {
-      changed: ['control.token'],
+      changed: this.#tokens.isRoot(token) ? [] : ['control.token'],
       use: () => {
+        // Only then is it sure what is in force: a reload before may have gone live late.
+        if (this.#tokens.isRoot(token)) return
         this.#tokens.useRoot(token)
         const now = kept === undefined ? 'what the configuration says now' : `the one in ${kept.path}`
         this.#log.info(`the token of the control plane is ${now}: the one before is refused from here on`)
