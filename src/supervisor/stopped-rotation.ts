@@ -1,10 +1,9 @@
 /** The key of secrets changes in the data directory of a node that is stopped. */
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../base/clock.ts'
-import { EdgeError } from '../base/errors.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
-import { rotateSecrets, type RotatableBox, type Rotation } from '../unit/secret-rotation.ts'
+import { rotateSecrets, type Rotation } from '../unit/secret-rotation.ts'
 
 export interface StoppedRotation extends Rotation {
   /** Secrets that did not open, in words: each holds a text now that nobody knows. */
@@ -26,35 +25,13 @@ export function rotateStopped(
   try {
     const box = openSecrets(directory, before)
     const lost = new Set<string>()
-    const rotation = rotateSecrets(store, replaceLost ? replacing(box, lost) : box, given)
+    const replace = (context: string): string => {
+      lost.add(context)
+      return randomBytes(24).toString('base64url')
+    }
+    const rotation = rotateSecrets(store, box, given, replaceLost ? replace : undefined)
     return { ...rotation, lost: [...lost] }
   } finally {
     store.close()
   }
-}
-
-/** `box`, where what does not open with the key of before is random text instead, and its name in `lost`. */
-function replacing(box: RotatableBox, lost: Set<string>): RotatableBox {
-  return {
-    ...box,
-    rotate: (given, reseal) =>
-      box.rotate(given, (before, next) => {
-        const open = (sealed: string, context: string): string => {
-          try {
-            return before.open(sealed, context)
-          } catch (error) {
-            // Nothing was sealed there any more. Nor is a key lost that is there, and cannot be read at the moment.
-            if (sealed === '' || !(error instanceof EdgeError) || isKeyThere(error)) throw error
-            lost.add(context)
-            return randomBytes(24).toString('base64url')
-          }
-        }
-        reseal({ ...before, open }, next)
-      }),
-  }
-}
-
-function isKeyThere({ cause }: EdgeError): boolean {
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code
-  return code?.startsWith('E') === true && code !== 'ENOENT' && !code.startsWith('ERR_')
 }

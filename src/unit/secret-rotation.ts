@@ -4,6 +4,7 @@
  *
  * What is opened is as it was, so nothing of it goes live and no version changes.
  */
+import { EdgeError } from '../base/errors.ts'
 import type { Store } from '../contract/store.ts'
 import { type EnvValue, recordKey, secretContext, type SecretBox, type VersionRecord } from './records.ts'
 
@@ -34,8 +35,16 @@ export interface Rotation {
 
 const PREFIX = 'unit-version/'
 
-/** Nothing else may change the store meanwhile. Throws with all secrets as they were. */
-export function rotateSecrets(store: RewritableStore, box: RotatableBox, given?: string): Rotation {
+/**
+ * Nothing else may change the store meanwhile. Throws with all secrets as they were; but where `onLost` is given, it makes the text
+ * that takes the place of a secret in force which does not open with the key before.
+ */
+export function rotateSecrets(
+  store: RewritableStore,
+  box: RotatableBox,
+  given?: string,
+  onLost?: (context: string) => string,
+): Rotation {
   settleSecrets(store, box)
   let secrets = 0
   let versions = 0
@@ -45,9 +54,10 @@ export function rotateSecrets(store: RewritableStore, box: RotatableBox, given?:
       try {
         return next.seal(before.open(sealed, context), context)
       } catch (error) {
-        if (isKept) throw error
         // Of a key before the one before: nobody needs it, and whoever has that key must not read it.
-        return ''
+        if (!isKept) return ''
+        if (onLost === undefined || !(error instanceof EdgeError)) throw error
+        return next.seal(onLost(context), context)
       }
     }
     store.rewrite(PREFIX, (recordAt, text, isKept) => {
