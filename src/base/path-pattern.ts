@@ -16,6 +16,8 @@ export function pathPattern(text: string): PatternResult {
   if (text.slice(0, -1).includes('*')) return { problem: 'expected "*" at the end alone' }
   if (text.length > PATH_MAX) return { problem: `expected a path of at most ${PATH_MAX} characters` }
   if (/[?#]/.test(text)) return { problem: 'expected a path without a query or fragment' }
+  // Decoded, it would be taken for one that stands for all.
+  if (/%2a$/i.test(text)) return { problem: 'expected no encoded "*" at the end' }
   if (/[^\x21-\x7e]/.test(text)) return { problem: 'expected a path as it is sent, percent-encoded' }
   return { value: text }
 }
