@@ -24,10 +24,11 @@ export function claimsOf({
   readonly paths?: readonly string[] | undefined
 }): readonly Claim[] {
   const hasAll = paths.length === 1 && paths[0] === '/*'
-  return hosts.flatMap((host, hostIndex) =>
-    paths.map((path, pathIndex) => ({
-      host: plainHost(host),
-      path: matchPattern(path),
+  const matched = paths.map(matchPattern)
+  return hosts.map(plainHost).flatMap((host, hostIndex) =>
+    matched.map((path, pathIndex) => ({
+      host,
+      path,
       at: hasAll ? `hosts[${hostIndex}]` : `paths[${pathIndex}]`,
     })),
   )

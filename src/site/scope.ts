@@ -6,7 +6,7 @@
  * within one of them where the paths are.
  */
 import { matchPattern } from '../base/path-pattern.ts'
-import { claimsOf, plainHost } from '../config/site-claims.ts'
+import { ALL_PATHS, claimsOf, plainHost } from '../config/site-claims.ts'
 
 export interface ScopedSite {
   readonly name: string
@@ -39,7 +39,7 @@ export function outside(
       list.push({ path, isMine: mine.includes(site.name) })
     }
   }
-  const wantedPaths = paths.length === 0 ? ['/*'] : paths.map(matchPattern)
+  const wantedPaths = paths.length === 0 ? ALL_PATHS : paths.map(matchPattern)
   for (const host of hosts.length === 0 ? ['*'] : hosts.map(plainHost)) {
     const levels = [host, ...wildcardsAbove(host)].map((pattern) => owned.get(pattern) ?? [])
     const below = [...owned].flatMap(([other, list]) => (isBelow(other, host) ? list : []))

@@ -51,7 +51,7 @@ async function start(
   const { config, source, input, folder } = await loadConfig(args.text('config'), terminal.cwd)
   const path = source === 'defaults' ? undefined : source
   // Who started with a file does not go on without it: the defaults have no site, and would take all of them away.
-  const load = () => loadConfig(path ?? args.text('config'), terminal.cwd)
+  const load = () => loadConfig(path, terminal.cwd)
   const file = { sites: input.sites ?? [], folder, path, load }
   if (config.sites.length === 0) {
     const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
