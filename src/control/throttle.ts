@@ -5,7 +5,7 @@
  * Nobody else is locked out: other addresses have budgets of their own, and a token that was right from this address before goes on, or a
  * broken script would take the operator beside it off the air. Of IPv6 a /64 counts as one address: that is what one customer is given.
  */
-import { Budget, type Pace } from './budget.ts'
+import { PaceBudget, type Pace } from '../base/pace-budget.ts'
 import { digest } from './tokens.ts'
 
 /** Wrong tokens that an address may send. */
@@ -19,15 +19,15 @@ const NOTES: Pace = { most: 100, everyMs: 10_000 }
 
 export class Throttle {
   readonly #now: () => number
-  readonly #budgets = new Map<string, Budget>()
+  readonly #budgets = new Map<string, PaceBudget>()
   readonly #known = new Set<string>()
-  readonly #notes: Budget
+  readonly #notes: PaceBudget
   #notesLeftOut = 0
 
   /** `now` in milliseconds, monotonic. */
   constructor(now: () => number) {
     this.#now = now
-    this.#notes = new Budget(now(), NOTES)
+    this.#notes = new PaceBudget(now(), NOTES)
   }
 
   /** Milliseconds that a token from this address has to wait before it is looked at; 0: none. */
@@ -39,7 +39,7 @@ export class Throttle {
 
   wrong(address: string): void {
     const key = prefixOf(address)
-    const budget = this.#budgets.get(key) ?? new Budget(this.#now(), ATTEMPTS)
+    const budget = this.#budgets.get(key) ?? new PaceBudget(this.#now(), ATTEMPTS)
     budget.take(this.#now(), ATTEMPTS)
     this.#budgets.delete(key)
     this.#budgets.set(key, budget)

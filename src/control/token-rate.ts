@@ -2,7 +2,7 @@
  * How much one token may ask: a script that runs wild with a valid one must not keep the node from the others, nor fill the audit log. Each token has
  * a budget of its own, wherever it is used from. Wrong ones are slowed down by `throttle.ts`.
  */
-import { Budget, type Pace } from './budget.ts'
+import { PaceBudget, type Pace } from '../base/pace-budget.ts'
 
 export interface RequestLimits {
   /** Requests at once, before `perSecond` counts. */
@@ -16,7 +16,7 @@ const TOKENS_KEPT = 1000
 export class TokenRate {
   readonly #now: () => number
   readonly #limits: () => RequestLimits
-  readonly #budgets = new Map<string, Budget>()
+  readonly #budgets = new Map<string, PaceBudget>()
 
   /** `now` in milliseconds, monotonic. `limits` may change while the node runs. */
   constructor(now: () => number, limits: () => RequestLimits) {
@@ -32,7 +32,7 @@ export class TokenRate {
     let budget = this.#budgets.get(id)
     if (budget === undefined) {
       if (this.#budgets.size >= TOKENS_KEPT) this.#forgetFull(nowMs, pace)
-      this.#budgets.set(id, (budget = new Budget(nowMs, pace)))
+      this.#budgets.set(id, (budget = new PaceBudget(nowMs, pace)))
     }
     return budget.take(nowMs, pace) ? 0 : budget.waitMs(nowMs, pace)
   }

@@ -6,6 +6,7 @@
  * `fetch`; else the call counts for the invocation under way that has called least. What no invocation is behind is
  * refused: nothing goes out once the request and its `waitUntil` are over. Numbers and bytes under way are bounded.
  */
+import type { Pace } from '../base/pace-budget.ts'
 import { adoptBody, bodyOf, leaveBodies } from './fetched-bodies.ts'
 import { answerEntry } from './guest-text.ts'
 import {
@@ -23,6 +24,9 @@ import type { AnswerStream } from './answer-streams.ts'
 import type { RecordReader } from './guest-text.ts'
 import type { Invocation } from './invocation.ts'
 import type { LaneSlot } from './lane.ts'
+
+/** Calls that nobody is behind, and that are told so. */
+export const LATE_CALLS: Pace = { most: 100, everyMs: 100 }
 
 /** Calls of one unit under way on one worker, and the bytes that they carry. */
 export const CALLS_MAX = 4096
@@ -70,7 +74,7 @@ export class CallDesk {
     if (kind === undefined || slot.calls.has(number) || bodyOf(slot, number)) return
     const startedAt = performance.now()
     const account = this.#accountOf(slot, reader.caller, caller)
-    if (account === undefined && !slot.lateCalls.admits(startedAt)) {
+    if (account === undefined && !slot.lateCalls.take(startedAt, LATE_CALLS)) {
       // Whoever tries again whatever it is told, and whose request is over, would do so for ever.
       slot.lane.enqueueAnswer(slot, { call: number, text: answerEntry(number, CALL_UNHEARD, '', '') })
       return

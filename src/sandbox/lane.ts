@@ -5,9 +5,9 @@
  * its time; what comes meanwhile queues, so that batches grow under load and nobody is woken for one request. A lane leads to a
  * sandbox process (`process-lane.ts`) or to isolates in this one (`inline-lane.ts`).
  */
-import { Allowance } from './allowance.ts'
+import { PaceBudget } from '../base/pace-budget.ts'
 import { invokeEntry } from './guest-text.ts'
-import { abandonCalls, type AnswerEntry, type Background, type OpenCall } from './call-desk.ts'
+import { abandonCalls, LATE_CALLS, type AnswerEntry, type Background, type OpenCall } from './call-desk.ts'
 import type { AnswerStream } from './answer-streams.ts'
 import type { FetchedBody } from './fetched-bodies.ts'
 import { FORGET, TIMER_FIRED } from './protocol.ts'
@@ -76,7 +76,7 @@ export class LaneSlot {
   readonly calls = new Map<number, OpenCall>()
   callBytes = 0
   /** Calls that nobody is behind, and that are told so. */
-  readonly lateCalls = new Allowance(100, 10)
+  readonly lateCalls = new PaceBudget(0, LATE_CALLS)
   /** Invocations in there did what cannot be taken back, so that they cannot be sent again. */
   hasEffects = false
   /** What goes on after an answer, by the invocation's id. */

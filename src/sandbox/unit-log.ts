@@ -1,6 +1,6 @@
 /** The lines that units cause: what they log, while somebody listens, and how they fail, always. Floods are cut and counted. */
 import { LOG_LEVELS } from './protocol.ts'
-import type { UnitSlot } from './unit-slot.ts'
+import { LOG_LINES, type UnitSlot } from './unit-slot.ts'
 import type { Clock } from '../base/clock.ts'
 import type { TailLine } from '../contract/messages.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
@@ -48,7 +48,7 @@ export class UnitLog {
   }
 
   #admits(unit: UnitSlot): boolean {
-    const isAdmitted = unit.lines.admits(performance.now())
+    const isAdmitted = unit.lines.take(performance.now(), LOG_LINES)
     if (!isAdmitted) this.#dropped++
     return isAdmitted
   }

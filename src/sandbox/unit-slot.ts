@@ -1,11 +1,14 @@
 /**
  * A version as the worker's side of the sandbox knows it: a number for it, what a sandbox is told, how it fares.
  */
-import { Allowance } from './allowance.ts'
+import { PaceBudget, type Pace } from '../base/pace-budget.ts'
 import { UnitHealth } from './unit-health.ts'
 import { UnitMetrics } from './unit-metrics.ts'
 import type { UnitCode } from './isolate-host.ts'
 import { versionKey, type FailureReason, type UnitVersion } from '../contract/unit.ts'
+
+/** Lines of a unit that are passed on. */
+export const LOG_LINES: Pace = { most: 200, everyMs: 10 }
 
 export class UnitSlot {
   /** Stands for the version in frames. Never used twice. */
@@ -15,7 +18,7 @@ export class UnitSlot {
   readonly health: UnitHealth
   readonly metrics = new UnitMetrics()
   /** Log lines. The rest is counted. */
-  readonly lines = new Allowance(200, 100)
+  readonly lines = new PaceBudget(0, LOG_LINES)
   /** In a sandbox of its own, because the process died twice with it inside. */
   isOnProbation = false
   /** When a process last died in a way that may have been its doing; monotonic milliseconds. */

@@ -6,7 +6,7 @@ export interface Pace {
 }
 
 /** What somebody may still do at a pace. Times are milliseconds of one monotonic clock. */
-export class Budget {
+export class PaceBudget {
   #left: number
   #at: number
 
