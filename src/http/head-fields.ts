@@ -1,14 +1,7 @@
 /** The head of a request without some of its fields, which are told by their names in lower case. */
-import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
+import { withoutFields, type RequestHead } from '../wire/http1/message.ts'
 
 type IsRefused = (name: string) => boolean
-
-export function withoutFields(headers: HeaderList, isRefused: IsRefused): HeaderList {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2)
-    if (!isRefused(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
-  return kept
-}
 
 /** The field lines of a head as received, without its first line. */
 export function withoutLines(raw: string, isRefused: IsRefused): string {

@@ -14,11 +14,11 @@ import {
   type HostError,
 } from '../../contract/host-calls.ts'
 import { serialiseHeaders } from '../../wire/http1/serialise.ts'
-import { headerValue } from '../../wire/http1/message.ts'
+import { headerValue, withoutFields } from '../../wire/http1/message.ts'
 import { Destinations, Unreachable, type FetchConfig } from './destinations.ts'
 import { AnswerBody } from './answer-body.ts'
 import { ACCEPT_ENCODING } from './decoding.ts'
-import { receive, without, type Received, type Receiving } from './receive.ts'
+import { receive, type Received, type Receiving } from './receive.ts'
 import { BadFetch, fetchUrl, loopHeader, parseFetch, type FetchRequest } from './request.ts'
 
 const REDIRECTS_MAX = 20
@@ -214,7 +214,7 @@ function redirected(request: FetchRequest, status: number, url: URL): FetchReque
     url,
     method: becomesGet ? 'GET' : method,
     body: becomesGet ? undefined : request.body,
-    headers: without(request.headers, dropped),
+    headers: withoutFields(request.headers, (name) => dropped.includes(name)),
   }
 }
 

@@ -4,7 +4,7 @@
  * Most answers are small and come in one piece with their heads: those cost a unit no more than the call.
  */
 import type { OriginCall, OriginHandler } from '../../contract/origin.ts'
-import type { HeaderList, ResponseHead } from '../../wire/http1/message.ts'
+import { withoutFields, type HeaderList, type ResponseHead } from '../../wire/http1/message.ts'
 import { endToEndHeaders } from '../../wire/http1/serialise.ts'
 import { AnswerBody, HELD_MAX, type AnswerBodyOptions } from './answer-body.ts'
 import { codingOf, decodeWhole } from './decoding.ts'
@@ -101,11 +101,5 @@ export function receive(
   }
 }
 
-const unpacked = (headers: HeaderList): HeaderList => without(headers, ['content-encoding', 'content-length'])
-
-export function without(headers: HeaderList, names: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2)
-    if (!names.includes(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
-  return kept
-}
+const unpacked = (headers: HeaderList): HeaderList =>
+  withoutFields(headers, (name) => name === 'content-encoding' || name === 'content-length')

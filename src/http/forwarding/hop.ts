@@ -2,7 +2,7 @@
  * What this hop says of itself: to the origin, where the request came from and over whom; to the client, over whom the answer came.
  */
 import { forwardedAddress, forwardedPair } from '../../wire/forwarded.ts'
-import { headerValues, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
+import { headerValues, withoutFields, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import type { Client } from '../client.ts'
 import type { Peer } from './peer.ts'
 
@@ -39,7 +39,7 @@ export interface Onward {
 export function addHopFields(headers: string[], onward: Onward): string[] {
   const { head, mode } = onward
   const hasMore = head.hasForwarding || onward.isEdited
-  const list = hasMore ? withoutOurs(headers) : headers
+  const list = hasMore ? withoutFields(headers, (name) => OURS.has(name)) : headers
   const chain = hasMore ? chainOf(headers) : NO_CHAIN
   if (mode === 'x-forwarded' || mode === 'both') addXForwarded(list, onward, chain)
   if (mode === 'rfc7239' || mode === 'both') list.push('forwarded', forwardedValue(onward, chain))
@@ -75,13 +75,6 @@ const OURS = new Set([
   'x-forwarded-port',
   'forwarded',
 ])
-
-function withoutOurs(headers: HeaderList): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2)
-    if (!OURS.has(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
-  return kept
-}
 
 function addXForwarded(list: string[], { head, peer, client }: Onward, chain: Chain): void {
   const { address } = peer.client

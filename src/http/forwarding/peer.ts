@@ -8,9 +8,9 @@
 import type { CidrSet } from '../../base/cidr.ts'
 import { formatIp, parseIp } from '../../base/ip-address.ts'
 import type { ClientCertificate } from '../../contract/tls.ts'
-import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
+import { withoutFields, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import { Client } from '../client.ts'
-import { firstLine, withoutFields, withoutLines } from '../head-fields.ts'
+import { firstLine, withoutLines } from '../head-fields.ts'
 import { claimedClient, type ForwardedFrom } from './claims.ts'
 
 /** Whom the edge believes. */

@@ -8,7 +8,7 @@
  */
 import { CR, HEX, LF, TOKEN, VALUE } from './characters.ts'
 import { INCOMPLETE, readFields, scanFields } from './fields.ts'
-import type { HeaderList, HeadLimits, WireProblem } from './message.ts'
+import { withoutFields, type HeaderList, type HeadLimits, type WireProblem } from './message.ts'
 import { BARE_CR, BARE_LF, HEAD_TOO_LARGE, problem } from './problems.ts'
 
 const NO_SIZE = problem(400, 'chunk without a size')
@@ -237,10 +237,5 @@ export class ChunkedDecoder {
 }
 
 /** Without what may not stand in trailers. */
-export function allowedTrailers(headers: HeaderList): HeaderList {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!FORBIDDEN_TRAILERS.has(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
-  }
-  return kept
-}
+export const allowedTrailers = (headers: HeaderList): HeaderList =>
+  withoutFields(headers, (name) => FORBIDDEN_TRAILERS.has(name))

@@ -81,6 +81,14 @@ export interface HeadLimits {
 export const inLowerCase = (headers: HeaderList): HeaderList =>
   headers.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text))
 
+/** Without those whose names (in lower case) are refused. */
+export function withoutFields(headers: HeaderList, isRefused: (name: string) => boolean): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2)
+    if (!isRefused(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
+  return kept
+}
+
 /** The value of the first header of that (lower-case) name. */
 export function headerValue(headers: HeaderList, name: string): string | undefined {
   for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]
