@@ -105,10 +105,14 @@ export class AnswerBody implements HostBody {
 
   cancel(): void {
     this.#isOver = true
+    this.#discard()
+    this.#abort()
+  }
+
+  #discard(): void {
     this.#held = []
     this.#heldBytes = 0
     this.#decoder?.destroy()
-    this.#abort()
   }
 
   #hold(piece: Buffer): void {
@@ -152,7 +156,8 @@ export class AnswerBody implements HostBody {
   }
 
   #give(sink: HostBodySink, piece: Buffer): void {
-    if (this.#isCounted && !this.#count(piece.length)) return
+    // The end counts for nothing, whatever the budget has become: it is told in any case.
+    if (this.#isCounted && piece.length > 0 && !this.#count(piece.length)) return
     const isLast = this.#isWhole && this.#heldBytes === 0
     if (isLast) this.#isOver = true
     this.#hasRoom = false
@@ -164,9 +169,7 @@ export class AnswerBody implements HostBody {
       this.#options.count(bytes)
       return true
     } catch (error) {
-      this.#held = []
-      this.#heldBytes = 0
-      this.#decoder?.destroy()
+      this.#discard()
       this.#breakOff(error)
       return false
     }
