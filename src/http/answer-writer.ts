@@ -128,10 +128,10 @@ export class AnswerWriter {
 
   /** The same for parts that nobody changes: they go as they are, where a copy would cost more. */
   sendParts(parts: readonly Buffer[]): boolean {
+    if (this.framing === 'nothing') return true
     let length = 0
     for (const part of parts) length += part.length
-    if (length <= JOIN_MAX || this.framing === 'nothing')
-      return this.sendChunk(parts.length === 1 ? parts[0]! : Buffer.concat(parts))
+    if (length <= JOIN_MAX) return this.sendChunk(parts.length === 1 ? parts[0]! : Buffer.concat(parts))
     const isChunked = this.framing === 'chunked'
     const { socket } = this
     socket.cork()

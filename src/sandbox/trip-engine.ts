@@ -282,6 +282,11 @@ export class TripEngine implements LaneEvents {
     invocation.status = status
     invocation.headers = head.slice(4)
     invocation.isAscii = this.#isAscii
+    const goesOn = bodyKind === protocol.BODY_STREAM || bodyKind === protocol.BODY_PASSED
+    if (goesOn && (invocation.phases[invocation.step]! & ANSWERING_PHASES) === 0) {
+      this.#fail(invocation, 'throw', 'its answer is not in form')
+      return
+    }
     if (bodyKind === protocol.BODY_STREAM) {
       this.#openStream(invocation)
       return
@@ -303,8 +308,7 @@ export class TripEngine implements LaneEvents {
   /** Its answer begins now, and it is never run again. */
   #openStream(invocation: Invocation): void {
     const slot = invocation.where!
-    const mayAnswer = (invocation.phases[invocation.step]! & ANSWERING_PHASES) !== 0
-    const problem = mayAnswer ? tooManyStreams(slot) : 'its answer is not in form'
+    const problem = tooManyStreams(slot)
     if (problem !== undefined) {
       this.#fail(invocation, 'throw', problem)
       return
@@ -317,11 +321,10 @@ export class TripEngine implements LaneEvents {
 
   /** What it fetched goes to whoever asked. Where that breaks off, it is not by what the unit did. */
   #pass(invocation: Invocation, number: string): void {
-    const mayAnswer = (invocation.phases[invocation.step]! & ANSWERING_PHASES) !== 0
     const failed = (message: string): void => this.#events.streamFailed(invocation, 'throw', message, false)
-    if (mayAnswer) invocation.passed = passBody(invocation.where!, number, failed)
+    invocation.passed = passBody(invocation.where!, number, failed)
     if (invocation.passed) this.#settle(invocation)
-    else this.#fail(invocation, 'throw', mayAnswer ? GONE : 'its answer is not in form')
+    else this.#fail(invocation, 'throw', GONE)
   }
 
   readonly #streamEvents: StreamEvents = {

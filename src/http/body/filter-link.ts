@@ -143,8 +143,7 @@ export class FilterLink extends BodyLink {
     this.isAsked = false
     // `lastGood`: the version before has taken over.
     this.step = step
-    if (parts.length === 1) this.isFull = !this.next.write(parts[0]!, this.wasToldLast)
-    else if (parts.length > 1) this.isFull = !this.next.writeParts(parts, this.wasToldLast)
+    if (parts.length > 0) this.isFull = !this.next.writeParts(parts, this.wasToldLast)
     else if (!this.wasToldLast) this.next.flush()
     this.goOn()
   }

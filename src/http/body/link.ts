@@ -43,7 +43,7 @@ export abstract class BodyLink implements BodyTarget, BodySource {
   abstract write(piece: Buffer, isLast: boolean): boolean
 
   writeParts(parts: readonly Buffer[], isLast: boolean): boolean {
-    return this.write(Buffer.concat(parts), isLast)
+    return this.write(parts.length === 1 ? parts[0]! : Buffer.concat(parts), isLast)
   }
 
   abstract end(trailers: HeaderList): void

@@ -13,6 +13,7 @@ import type { Origin, OriginHandler, OriginRequest, OriginState, SentCall } from
 import { createBalancer, type Choose } from './balance/balancer.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { Call, type Attempts } from './call.ts'
+import type { OverflowReason } from './endpoint-stats.ts'
 import { RETRY_REASONS, type Member } from './member.ts'
 import { Membership } from './membership.ts'
 import { breakerSamples, originSamples, RetryCounts } from './origin-samples.ts'
@@ -132,13 +133,14 @@ class PooledOrigin implements Origin, Attempts {
     if (isUp && full !== undefined) {
       const { requestsMax, connectionsMax } = this.config
       const { counts, uploadsMax } = full.endpoint
-      const bounds = {
+      const inUse = `all ${connectionsMax} connections in use, and ${counts.waiting} requests wait`
+      const bounds: Record<OverflowReason, string> = {
         requests: `as many requests as it may have (${requestsMax})`,
         uploads: `as many requests whose bodies are still to come as it may have (${uploadsMax})`,
-        connections: `all ${connectionsMax} connections in use, and ${counts.waiting} requests wait`,
+        connections: inUse,
+        pending: inUse,
       }
-      const reason = full.overflow(isUpload)
-      const bound = reason === 'requests' || reason === 'uploads' ? bounds[reason] : bounds.connections
+      const bound = bounds[full.overflow(isUpload)!]
       return new EdgeError('origin-busy', `every endpoint is full: ${full.settings.name} has ${bound}`)
     }
     const reasons = members.map((member) => `${member.label} is ${member.describe()}`)
