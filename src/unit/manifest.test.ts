@@ -95,6 +95,7 @@ const REFUSED: readonly (readonly [unknown, RegExp])[] = [
   [{ hosts: {} }, /^`hosts`: expected/],
   [{ paths: ['hls/*'] }, /^`paths.*`: expected a path that starts with "\/", not/],
   [{ paths: ['/a*b'] }, /^`paths.*`: expected "\*" at the end alone/],
+  [{ paths: ['/x%2A'] }, /^`paths.*`: expected no encoded "\*" at the end/],
   [{ paths: ['/a?b=1'] }, /^`paths.*`: expected a path without a query/],
   [{ methods: ['GE T'] }, /^`methods.*`: expected a method/],
   [{ nodes: ['group:'] }, /^`nodes.*`: expected a node's name/],
