@@ -65,7 +65,9 @@ async function ofProcess(pid: number, args: Arguments, terminal: Terminal): Prom
     return EXIT.done
   }
   const [cpuBefore, wallBefore] = [cpuNs(), wallNs()]
-  await sleep(forMs)
+  // A timer may be early by a part of a millisecond.
+  for (let leftMs = forMs; leftMs > 0; leftMs = forMs - Number(wallNs() - wallBefore) / 1e6)
+    await sleep(Math.ceil(leftMs))
   const [cpu, wall] = [cpuNs() - cpuBefore, wallNs() - wallBefore]
   if (args.flag('json')) terminal.print(json({ pid, thread, cpuNs: cpu, wallNs: wall }))
   else terminal.print(`cpu ${text(cpu)}  wall ${text(wall)}  ${share(cpu, wall)}`)
