@@ -34,7 +34,8 @@ test('a token is told once, kept as a hash, and known again after a restart', (t
   assert.match(token, /^orla_[0-9a-f]{16}_[\w-]{43}$/)
   assert.deepEqual(book.identify(token), { id: info.id, name: 'ci', role: 'deploy', sites: ['tv'] })
   const text = JSON.stringify([...store().snapshot().entries, ...store().read(0, 100)])
-  assert.ok(!text.includes(token.split('_')[2]!))
+  // The secret itself may hold underscores.
+  assert.ok(!text.includes(token.slice('orla_'.length + info.id.length + 1)))
   assert.ok(!JSON.stringify(book.list()).includes('hash'))
   assert.deepEqual(reopen().identify(token), { id: info.id, name: 'ci', role: 'deploy', sites: ['tv'] })
 })
