@@ -151,8 +151,8 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
   ],
   [
     'a store of an unknown kind is refused',
-    { store: { kind: 'redis' } },
-    ['store.kind: expected "embedded", got "redis"'],
+    { store: { kind: 'mongo' } },
+    ['store.kind: expected "embedded", "redis", "etcd" or "replica", got "mongo"'],
   ],
   [
     'a token that no header can carry is refused, and not shown',

@@ -12,6 +12,7 @@ import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { plainHost } from './site-claims.ts'
 import { Static } from './static-schema.ts'
+import { StoreSchema } from './store-schema.ts'
 import { Compress } from './compression.ts'
 import { Telemetry } from './telemetry-schema.ts'
 import { count, duration, network, share, size } from './units.ts'
@@ -280,13 +281,6 @@ const Control = v.strictObject({
   ),
 })
 
-const StoreConfig = v.strictObject({
-  /** What keeps the log: SQLite in this program. */
-  kind: v.optional(v.picklist(['embedded'], 'expected "embedded"'), 'embedded'),
-  /** A directory, from the configuration file's own. Holds the log, the last good set of units and the lock. */
-  path: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a directory')), './data'),
-})
-
 const NodeConfig = v.strictObject({
   /** Tells this node from others; the machine's name where none is given. */
   name: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a name')), () => hostname()),
@@ -297,7 +291,7 @@ const NodeConfig = v.strictObject({
 export const ConfigSchema = v.strictObject({
   edge: v.optional(Edge, {}),
   control: v.optional(Control, {}),
-  store: v.optional(StoreConfig, {}),
+  store: v.optional(StoreSchema, {}),
   node: v.optional(NodeConfig, {}),
   telemetry: v.optional(Telemetry, {}),
   sites: v.optional(v.array(Site), []),
@@ -311,6 +305,7 @@ export type SiteConfig = Config['sites'][number]
 export type SiteInput = NonNullable<ConfigInput['sites']>[number]
 export type { AccessLogConfig } from './access-log-schema.ts'
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'
+export type { EtcdStoreConfig, RedisStoreConfig, ReplicaStoreConfig, StoreConfig } from './store-schema.ts'
 export type { StaticConfig } from './static-schema.ts'
 export type { AcmeConfig } from './acme.ts'
 export type { TelemetryConfig } from './telemetry-schema.ts'
