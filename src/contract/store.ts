@@ -34,15 +34,48 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, string>
 }
 
-export interface Store {
-  /** Appends all effects or none. Durable on return. Throws `EdgeError` ('store-…') with nothing written. */
-  append(effects: readonly Effect[]): Position
+/** What is in the store now, to be read. */
+export interface StoreView {
   position(): Position
   get(key: string): string | undefined
   /** Keys with the prefix and their values, ordered by key. */
   list(prefix: string): readonly (readonly [key: string, value: string])[]
-  /** Entries with an id above `after`, at most `limit`, in order. */
+}
+
+export interface Store extends StoreView {
+  /** Appends all effects or none. Durable on return. Throws `EdgeError` ('store-…') with nothing written. */
+  append(effects: readonly Effect[]): Position
+  /** Entries with an id above `after`, at most `limit`, in order; from `base` on. */
   read(after: number, limit: number): readonly LogEntry[]
   snapshot(): Snapshot
   close(): void
+}
+
+/** The store of this node: the log itself, or a replica of one that others write. */
+export interface LocalStore extends Store {
+  /** The position before the first entry that is kept. */
+  base(): Position
+  /** Whose log it is a replica of; undefined where it is nobody else's. */
+  keeper(): string | undefined
+  /**
+   * Entries after a position of somebody else, at most `limit`, and fewer where they are large. 'reset' where that one stands on another
+   * history, or before what is kept.
+   */
+  entriesAfter(position: Position, limit: number): readonly LogEntry[] | 'reset'
+  /** Takes over entries that come next, all or none. Durable on return. Throws `store-diverged` where they do not. */
+  apply(entries: readonly LogEntry[]): Position
+  /** Everything becomes what another log says at a position; nothing changes before `commit`. */
+  load(position: Position, keeper: string): SnapshotLoad
+  /** What was there once that entry had come. Throws `store-diverged` where it is before what is kept, or after the end. */
+  at(id: number): StoreView
+  /** Lets go of entries up to this id; the state stays, and so does what `at` says of later ids. */
+  rotate(id: number): void
+}
+
+export interface SnapshotLoad {
+  add(pairs: Iterable<readonly [key: string, value: string]>): void
+  /** All at once. */
+  commit(): void
+  /** Nothing of it. */
+  abort(): void
 }

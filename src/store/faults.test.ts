@@ -198,7 +198,7 @@ test('a directory written by a newer version is refused with both formats', () =
   const db = new DatabaseSync(join(path, 'orla.db'))
   db.exec('PRAGMA user_version = 7')
   db.close()
-  refuses(() => open(path), 'store-newer', 'has format 7; this program knows up to 1')
+  refuses(() => open(path), 'store-newer', 'has format 7; this program knows up to 2')
 })
 
 test('a write-ahead log whose file is gone is not swallowed by a new store', async () => {

@@ -3,7 +3,7 @@ import type { Position } from '../contract/store.ts'
 import { EdgeError } from '../base/errors.ts'
 import { storeError } from '../base/sqlite-failure.ts'
 import { openFile } from './schema.ts'
-import { lastPosition } from './sqlite-store.ts'
+import { lastPosition } from './positions.ts'
 import { verifyLog } from './verify.ts'
 
 /** Throws `store-corrupt` where an entry, or the state, is not what the hashes say. */

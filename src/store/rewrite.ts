@@ -8,7 +8,8 @@ import { randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { EdgeError } from '../base/errors.ts'
 import type { LogEntry } from '../contract/store.ts'
-import { entryHash, GENESIS } from './chain.ts'
+import { entryHash } from './chain.ts'
+import { basePosition } from './positions.ts'
 
 /** The value to have in place of `value`. `isCurrent`: it is what the key holds now, not history. */
 export type ChangeValue = (key: string, value: string, isCurrent: boolean) => string
@@ -30,9 +31,9 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
   const after = db.prepare('SELECT * FROM log WHERE id > ? ORDER BY id LIMIT ?')
   const update = db.prepare('UPDATE log SET value = ?, hash = ? WHERE id = ?')
   const set = db.prepare('UPDATE state SET value = ? WHERE key = ?')
-  let hash = GENESIS
-  let hashBefore = GENESIS
-  let isChanged = false
+  const base = basePosition(db)
+  let { hash, hash: hashBefore } = base
+  let isChanged = rewriteBase(db, prefix, change, lastOf)
   const rewrite = (entry: LogEntry): void => {
     const { id, operation, key } = entry
     if (entryHash(hashBefore, entry) !== entry.hash)
@@ -47,7 +48,7 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
     update.run(value, hash, id)
     if (isOurs && isCurrent) set.run(value, key)
   }
-  for (let id = 0; ;) {
+  for (let { id } = base; ;) {
     const entries = after.all(id, AT_ONCE) as unknown as LogEntry[]
     for (const entry of entries) rewrite(entry)
     if (entries.length === 0) break
@@ -56,4 +57,27 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
   if (!isChanged) return
   const name = randomBytes(12).toString('hex')
   db.prepare(`UPDATE meta SET value = ? WHERE key = 'log'`).run(name)
+}
+
+/** What stands before the first entry has no hashes. True where something changed. */
+function rewriteBase(
+  db: DatabaseSync,
+  prefix: string,
+  change: ChangeValue,
+  lastOf: ReadonlyMap<string, number>,
+): boolean {
+  const rows = db.prepare('SELECT key, value FROM base WHERE key >= ? AND key < ?')
+  const update = db.prepare('UPDATE base SET value = ? WHERE key = ?')
+  const set = db.prepare('UPDATE state SET value = ? WHERE key = ?')
+  let isChanged = false
+  for (const row of rows.all(prefix, `${prefix}\u{10ffff}`)) {
+    const key = String(row['key'])
+    const isCurrent = !lastOf.has(key)
+    const value = change(key, String(row['value']), isCurrent)
+    if (value === row['value']) continue
+    isChanged = true
+    update.run(value, key)
+    if (isCurrent) set.run(value, key)
+  }
+  return isChanged
 }

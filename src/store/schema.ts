@@ -9,12 +9,21 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
 import { EdgeError } from '../base/errors.ts'
+import { GENESIS } from './chain.ts'
+import { inTransaction } from './transaction.ts'
 
 /** Grows when an older program could no longer read the file. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** "Orla", so that `file` and this program know one of ours from any other SQLite database. */
 const APPLICATION_ID = 0x4f726c61
+
+/** `base` is the state before the first entry of `log`, which has let go of what was before. */
+const BASE = `
+  CREATE TABLE base  (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  INSERT INTO meta VALUES ('base', '${JSON.stringify({ id: 0, hash: GENESIS })}');
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`
 
 const SCHEMA = `
   CREATE TABLE meta  (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -22,7 +31,7 @@ const SCHEMA = `
                       at REAL NOT NULL, hash TEXT NOT NULL) STRICT;
   CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};
+  ${BASE}
 `
 
 /** Opens the file, or makes it where there is none. Throws what SQLite throws, and `EdgeError` for what is not ours. */
@@ -38,6 +47,7 @@ export function openFile(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {
     check(db, path, isWhole)
+    if (pragma(db, 'user_version') === 1) inTransaction(db, () => db.exec(BASE))
     // FULL: the write-ahead log is on the disk before a commit returns. What is deleted or changed is overwritten, not only let go.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON')
     return db

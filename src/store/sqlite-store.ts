@@ -1,18 +1,23 @@
 /**
- * The embedded store: the log and the state it adds up to, in one SQLite file, `DIRECTORY/orla.db`.
+ * The store of a node: the log and the state it adds up to, in one SQLite file, `DIRECTORY/orla.db`. It is the log itself, or a replica of
+ * one that is kept elsewhere.
  *
- * An append is one transaction over both tables, on the disk when it returns (0.2 to 0.6 ms). The whole log is kept:
- * units are small and few, and a replica may want to read from the start. No entry is ever changed, but by `rewrite.ts`.
+ * An append is one transaction over both tables, on the disk when it returns (0.2 to 0.6 ms). What the log lets go of moves into `base`, so
+ * base + log is always the state. No entry is ever changed, but by `rewrite.ts`.
  */
 import { join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
-import type { Effect, LogEntry, Position, Snapshot, Store } from '../contract/store.ts'
-import { entryHash, GENESIS } from './chain.ts'
+import type { Effect, LocalStore, LogEntry, Position, Snapshot } from '../contract/store.ts'
+import { chain, follow } from './chain.ts'
 import { storeError } from '../base/sqlite-failure.ts'
 import { lockDirectory, type DirectoryLock } from './lock.ts'
 import { openFile } from './schema.ts'
+import { readPast } from './past.ts'
+import { basePosition, lastPosition, readMeta } from './positions.ts'
+import { rotateLog } from './rotation.ts'
+import { loadSnapshot } from './snapshot-load.ts'
 import { inTransaction } from './transaction.ts'
 import { watchFile } from './watch-file.ts'
 import { openAudit, type AuditLog } from './audit.ts'
@@ -21,8 +26,10 @@ import { verifyLog, type Verdict } from './verify.ts'
 
 /** Entries at the end of the log whose hashes are checked at every start; `verify` checks all. */
 const CHECKED_AT_START = 256
+/** Values that are read for somebody at once: a unit may have some megabytes. */
+const READ_BYTES_MAX = 4_000_000
 
-export interface SqliteStore extends Store {
+export interface SqliteStore extends LocalStore {
   /** The file, for messages. */
   readonly path: string
   /** Who changed what. */
@@ -70,26 +77,46 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
   const range = db.prepare('SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key')
   const after = db.prepare('SELECT * FROM log WHERE id > ? ORDER BY id LIMIT ?')
   const all = db.prepare('SELECT key, value FROM state ORDER BY key')
+  const hashOf = db.prepare('SELECT hash FROM log WHERE id = ?')
 
   let position = lastPosition(db)
   const verdict = verifyLog(db, { from: Math.max(1, position.id - CHECKED_AT_START + 1), state: false })
   if (!verdict.ok) throw new EdgeError('store-corrupt', `${path}: entry ${verdict.id}: ${verdict.problem}`)
   const inPlace = watchFile(path)
 
-  function write(effects: readonly Effect[]): Position {
-    const at = clock.now()
-    let { id, hash } = position
-    for (const effect of effects) {
-      const { operation } = effect
-      // SQLite keeps UTF-8: what it could not give back the same would break the chain.
-      const value = operation === 'SET' ? effect.value.toWellFormed() : ''
-      const entry = { id: ++id, operation, key: effect.key.toWellFormed(), value, at }
-      hash = entryHash(hash, entry)
-      insert.run(id, entry.operation, entry.key, value, at, hash)
-      if (entry.operation === 'SET') set.run(entry.key, value)
-      else remove.run(entry.key)
+  function write(entries: readonly LogEntry[]): Position {
+    for (const { id, operation, key, value, at, hash } of entries) {
+      insert.run(id, operation, key, value, at, hash)
+      if (operation === 'SET') set.run(key, value)
+      else remove.run(key)
     }
+    const { id, hash } = entries.at(-1) ?? position
     return { log: position.log, id, hash }
+  }
+
+  function apply(entries: readonly LogEntry[]): Position {
+    if (entries.length === 0) return position
+    follow(position, entries)
+    return transaction(() => write(entries))
+  }
+
+  function read(id: number, limit: number): readonly LogEntry[] {
+    let bytes = 0
+    const entries: LogEntry[] = []
+    for (const row of after.iterate(id, limit)) {
+      const entry = { ...row } as unknown as LogEntry
+      entries.push(entry)
+      bytes += entry.value.length
+      if (bytes > READ_BYTES_MAX) break
+    }
+    return entries
+  }
+
+  function entriesAfter(at: Position, limit: number): readonly LogEntry[] | 'reset' {
+    const base = basePosition(db)
+    if (at.log !== base.log || at.id < base.id || at.id > position.id) return 'reset'
+    const hash = at.id === base.id ? base.hash : hashOf.get(at.id)?.['hash']
+    return hash === at.hash ? read(at.id, limit) : 'reset'
   }
 
   /** What `work` writes, all of it or nothing. On the disk when it returns. */
@@ -118,9 +145,8 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
   return {
     path,
     audit: openAudit(db, path, () => clock.now()),
-    append(effects) {
-      return effects.length === 0 ? position : transaction(() => write(effects))
-    },
+    append: (effects: readonly Effect[]) => apply(chain(position, effects, clock.now())),
+    apply,
     rewrite(prefix, change) {
       transaction(() => {
         rewriteLog(db, prefix, change)
@@ -131,8 +157,15 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     position: () => position,
     get: (key) => guarded(path, () => one.get(key)?.['value'] as string | undefined),
     list: (prefix) => guarded(path, () => range.all(prefix, `${prefix}\u{10ffff}`).map((row) => pairOf(row))),
-    read: (id, limit) =>
-      guarded(path, () => after.all(id, limit).map((row) => ({ ...row }) as unknown as LogEntry)),
+    read: (id, limit) => guarded(path, () => read(id, limit)),
+    entriesAfter: (at, limit) => guarded(path, () => entriesAfter(at, limit)),
+    base: () => guarded(path, () => basePosition(db)),
+    keeper: () => guarded(path, () => readMeta(db, 'keeper')),
+    at: (id) => guarded(path, () => readPast(db, id)),
+    load: (next, keeper) => loadSnapshot(db, next, keeper, { transaction }, () => position),
+    rotate(id) {
+      transaction(() => (rotateLog(db, Math.min(id, position.id)), position))
+    },
     snapshot: (): Snapshot =>
       guarded(path, () => ({ position, entries: new Map(all.all().map((row) => pairOf(row))) })),
     verify: () => guarded(path, () => verifyLog(db, { from: 1, state: true })),
@@ -151,12 +184,6 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
       locked.lock?.release()
     },
   }
-}
-
-export function lastPosition(db: DatabaseSync): Position {
-  const log = db.prepare(`SELECT value FROM meta WHERE key = 'log'`).get()?.['value'] as string
-  const last = db.prepare('SELECT id, hash FROM log ORDER BY id DESC LIMIT 1').get()
-  return { log, id: (last?.['id'] as number) ?? 0, hash: (last?.['hash'] as string) ?? GENESIS }
 }
 
 function guarded<T>(path: string, read: () => T): T {

@@ -1,24 +1,30 @@
 /** Whether a log is whole: ids without a gap, every hash right, and the state what the log adds up to. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { LogEntry } from '../contract/store.ts'
-import { entryHash, GENESIS } from './chain.ts'
+import { entryHash } from './chain.ts'
+import { basePosition } from './positions.ts'
 
 export type Verdict =
   | { readonly ok: true; readonly entries: number }
   /** `id` is the first entry that is not right; what is before it is. */
   | { readonly ok: false; readonly id: number; readonly problem: string }
 
-/** Checks entries from id `from` on. `state` compares the state as well, which needs `from` 1. */
+/** Checks entries from id `from` on, or all that are kept. `state` compares the state as well, which needs all. */
 export function verifyLog(
   db: DatabaseSync,
   options: { readonly from: number; readonly state: boolean },
 ): Verdict {
-  const { from, state } = options
+  const { state } = options
+  const base = basePosition(db)
+  const from = Math.max(options.from, base.id + 1)
   const before = db.prepare('SELECT hash FROM log WHERE id = ?').get(from - 1)?.['hash']
-  if (from > 1 && before === undefined) return { ok: false, id: from - 1, problem: 'is missing' }
-  let hash = from === 1 ? GENESIS : String(before)
+  if (from > base.id + 1 && before === undefined) return { ok: false, id: from - 1, problem: 'is missing' }
+  let hash = from === base.id + 1 ? base.hash : String(before)
   let id = from - 1
   const expected = new Map<string, string>()
+  if (state)
+    for (const row of db.prepare('SELECT key, value FROM base').iterate())
+      expected.set(String(row['key']), String(row['value']))
   for (const row of db.prepare('SELECT * FROM log WHERE id >= ? ORDER BY id').iterate(from)) {
     const entry = row as unknown as LogEntry
     id++
