@@ -65,7 +65,7 @@ export interface LocalStore extends Store {
   /** Takes over entries that come next, all or none. Durable on return. Throws `store-diverged` where they do not. */
   apply(entries: readonly LogEntry[]): Position
   /** Everything becomes what another log says at a position; nothing changes before `commit`. */
-  load(position: Position, keeper: string): SnapshotLoad
+  load(position: Position, keeper: string | undefined): SnapshotLoad
   /** What was there once that entry had come. Throws `store-diverged` where it is before what is kept, or after the end. */
   at(id: number): StoreView
   /** Lets go of entries up to this id; the state stays, and so does what `at` says of later ids. */

@@ -133,8 +133,8 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     ...overrides,
   }
   const store = openStore(mkdtempSync(join(folder, 's-')), { clock: systemClock })
-  const tokens = new TokenBook(store, 'token', Date.now)
-  tokens.create({ name: 'a', role: 'read' }, ROOT)
+  const tokens = new TokenBook(store, async (plan) => store.append(plan()), 'token', Date.now)
+  void tokens.create({ name: 'a', role: 'read' }, ROOT)
   let hours = 0
   const app = controlApp({
     node,

@@ -15,7 +15,13 @@ function stand(t: import('node:test').TestContext) {
     store.close()
     rmSync(directory, { recursive: true })
   })
-  const open = () => new TokenBook(store, 'root token', () => now)
+  const open = () =>
+    new TokenBook(
+      store,
+      async (plan) => store.append(plan()),
+      'root token',
+      () => now,
+    )
   return {
     book: open(),
     store: () => store,
@@ -28,9 +34,9 @@ function stand(t: import('node:test').TestContext) {
   }
 }
 
-test('a token is told once, kept as a hash, and known again after a restart', (t) => {
+test('a token is told once, kept as a hash, and known again after a restart', async (t) => {
   const { book, store, reopen } = stand(t)
-  const { token, info } = book.create({ name: 'ci', role: 'deploy', sites: ['tv', 'tv'] }, ROOT)
+  const { token, info } = await book.create({ name: 'ci', role: 'deploy', sites: ['tv', 'tv'] }, ROOT)
   assert.match(token, /^orla_[0-9a-f]{16}_[\w-]{43}$/)
   assert.deepEqual(book.identify(token), { id: info.id, name: 'ci', role: 'deploy', sites: ['tv'] })
   const text = JSON.stringify([...store().snapshot().entries, ...store().read(0, 100)])
@@ -40,9 +46,9 @@ test('a token is told once, kept as a hash, and known again after a restart', (t
   assert.deepEqual(reopen().identify(token), { id: info.id, name: 'ci', role: 'deploy', sites: ['tv'] })
 })
 
-test('what is nearly a token is none', (t) => {
+test('what is nearly a token is none', async (t) => {
   const { book } = stand(t)
-  const { token, info } = book.create({ name: 'ci', role: 'admin' }, ROOT)
+  const { token, info } = await book.create({ name: 'ci', role: 'admin' }, ROOT)
   for (const wrong of [
     '',
     'root',
@@ -58,37 +64,40 @@ test('what is nearly a token is none', (t) => {
   assert.equal(book.identify('root token'), ROOT)
 })
 
-test('a token ends by its time, by being revoked, and by being rotated once its grace is over', (t) => {
+test('a token ends by its time, by being revoked, and by being rotated once its grace is over', async (t) => {
   const { book, pass, reopen } = stand(t)
-  const short = book.create({ name: 'short', role: 'read', ttlMs: 1000 }, ROOT).token
-  const first = book.create({ name: 'ci', role: 'read' }, ROOT).token
-  const second = book.rotate('ci', 5000).token
+  const short = (await book.create({ name: 'short', role: 'read', ttlMs: 1000 }, ROOT)).token
+  const first = (await book.create({ name: 'ci', role: 'read' }, ROOT)).token
+  const second = (await book.rotate('ci', 5000)).token
   assert.equal((book.identify(first) as { name: string }).name, 'ci')
   pass(1000)
   assert.equal(book.identify(short), 'expired')
   pass(4000)
   assert.equal(book.identify(first), 'unknown')
-  const third = book.rotate('ci', 0).token
+  const third = (await book.rotate('ci', 0)).token
   assert.equal(book.identify(second), 'unknown')
   assert.equal((book.identify(third) as { name: string }).name, 'ci')
-  book.revoke('ci')
+  await book.revoke('ci')
   assert.equal(book.identify(third), 'revoked')
-  assert.throws(() => book.revoke('ci'), { code: 'token-unknown' })
-  assert.throws(() => book.rotate('nobody', 0), { code: 'token-unknown' })
+  await assert.rejects(() => book.revoke('ci'), { code: 'token-unknown' })
+  await assert.rejects(() => book.rotate('nobody', 0), { code: 'token-unknown' })
   assert.equal(reopen().identify(third), 'revoked')
 })
 
-test('names are not given twice, and an admin is not limited', (t) => {
+test('names are not given twice, and an admin is not limited', async (t) => {
   const { book } = stand(t)
-  book.create({ name: 'ci', role: 'read' }, ROOT)
-  assert.throws(() => book.create({ name: 'ci', role: 'read' }, ROOT), /called ci already/)
-  assert.throws(() => book.create({ name: 'root', role: 'read' }, ROOT), /called root already/)
-  assert.throws(() => book.create({ name: 'boss', role: 'admin', sites: ['tv'] }, ROOT), /cannot be limited/)
-  book.revoke('ci')
-  book.create({ name: 'ci', role: 'read' }, ROOT)
+  await book.create({ name: 'ci', role: 'read' }, ROOT)
+  await assert.rejects(() => book.create({ name: 'ci', role: 'read' }, ROOT), /called ci already/)
+  await assert.rejects(() => book.create({ name: 'root', role: 'read' }, ROOT), /called root already/)
+  await assert.rejects(
+    () => book.create({ name: 'boss', role: 'admin', sites: ['tv'] }, ROOT),
+    /cannot be limited/,
+  )
+  await book.revoke('ci')
+  await book.create({ name: 'ci', role: 'read' }, ROOT)
 })
 
-test('another root takes the place of the one before, with all that it had opened', (t) => {
+test('another root takes the place of the one before, with all that it had opened', async (t) => {
   const { book } = stand(t)
   const before = book.identify('root token')
   assert.ok(typeof before === 'object' && book.isValid(before))

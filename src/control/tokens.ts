@@ -8,7 +8,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
-import type { Store } from '../contract/store.ts'
+import type { Effect, Position, StoreView } from '../contract/store.ts'
 
 /** Each may what those before it may. */
 export const ROLES = ['read', 'deploy', 'admin'] as const
@@ -64,22 +64,37 @@ const TOKENS_MAX = 1000
 /** Roots before this one whose holders are told so. */
 const REPLACED_MAX = 10
 
+/** Appends what was planned, planned anew where something else came first. */
+export type AppendPlanned = (plan: () => readonly Effect[]) => Promise<unknown>
+
 export class TokenBook {
-  readonly #store: Store
+  readonly #store: StoreView
+  readonly #append: AppendPlanned
   readonly #now: () => number
   #root: Buffer
   /** Those before it. */
   readonly #replaced: Buffer[] = []
   #rootIdentity = ROOT
-  readonly #records = new Map<string, TokenRecord>()
+  #records = new Map<string, TokenRecord>()
+  /** Where the store stood when they were read: whoever shares the engine makes tokens, too. */
+  #readAt: Position | undefined
   readonly #usedAt = new Map<string, number>()
 
-  constructor(store: Store, root: string, now: () => number) {
+  constructor(store: StoreView, append: AppendPlanned, root: string, now: () => number) {
     this.#store = store
+    this.#append = append
     this.#now = now
     this.#root = digest(root)
-    for (const [key, text] of store.list(PREFIX))
-      this.#records.set(key.slice(PREFIX.length), parsed(key, text))
+    this.#read()
+  }
+
+  #read(): Map<string, TokenRecord> {
+    const position = this.#store.position()
+    if (position.id === this.#readAt?.id && position.hash === this.#readAt.hash) return this.#records
+    this.#readAt = position
+    return (this.#records = new Map(
+      this.#store.list(PREFIX).map(([key, text]) => [key.slice(PREFIX.length), parsed(key, text)]),
+    ))
   }
 
   isRoot(token: string): boolean {
@@ -99,7 +114,7 @@ export class TokenBook {
     const given = digest(token)
     const isRoot = timingSafeEqual(given, this.#root)
     const id = /^orla_([0-9a-f]{16})_/.exec(token)?.[1]
-    const record = id === undefined ? undefined : this.#records.get(id)
+    const record = id === undefined ? undefined : this.#read().get(id)
     const isCurrent = timingSafeEqual(given, hashBytes(record?.hash))
     const isBefore = timingSafeEqual(given, hashBytes(record?.before?.hash))
     const isReplaced = this.#replaced.filter((root) => timingSafeEqual(given, root)).length > 0
@@ -117,19 +132,19 @@ export class TokenBook {
 
   /** Whether calls that began with this identity may go on: streams ask. */
   isValid(identity: Identity): boolean {
-    const record = this.#records.get(identity.id)
+    const record = this.#read().get(identity.id)
     return identity === this.#rootIdentity || (record !== undefined && this.#state(record) === 'valid')
   }
 
   list(): readonly TokenSummary[] {
-    return [...this.#records].map(([id, record]) => this.#summary(id, record))
+    return [...this.#read()].map(([id, record]) => this.#summary(id, record))
   }
 
-  create(
+  async create(
     { name, role, sites, ttlMs }: NewToken,
     by: Identity,
-  ): { readonly token: string; readonly info: TokenSummary } {
-    const valid = [...this.#records.values()].filter((record) => this.#state(record) === 'valid')
+  ): Promise<{ readonly token: string; readonly info: TokenSummary }> {
+    const valid = [...this.#read().values()].filter((record) => this.#state(record) === 'valid')
     if (valid.some((record) => record.name === name) || name === ROOT.name) {
       throw new EdgeError('request-invalid', `a token is called ${name} already`, {
         hint: 'rotate it, or use another name',
@@ -161,12 +176,15 @@ export class TokenBook {
       createdBy: by.name,
       ...(ttlMs !== undefined && { expiresAt: now + ttlMs }),
     }
-    this.#write(id, record)
+    await this.#write(id, record)
     return { token, info: this.#summary(id, record) }
   }
 
   /** Another secret for the same token; the one before counts for `graceMs` more. */
-  rotate(idOrName: string, graceMs: number): { readonly token: string; readonly info: TokenSummary } {
+  async rotate(
+    idOrName: string,
+    graceMs: number,
+  ): Promise<{ readonly token: string; readonly info: TokenSummary }> {
     const [id, record] = this.#valid(idOrName)
     const token = makeToken(id)
     const now = this.#now()
@@ -176,28 +194,27 @@ export class TokenBook {
       before: graceMs > 0 ? { hash: record.hash, until: now + graceMs } : undefined,
       rotatedAt: now,
     }
-    this.#write(id, next)
+    await this.#write(id, next)
     return { token, info: this.#summary(id, next) }
   }
 
   /** From now on it is not valid. */
-  revoke(idOrName: string): TokenSummary {
+  async revoke(idOrName: string): Promise<TokenSummary> {
     const [id, record] = this.#valid(idOrName)
     const next = { ...record, before: undefined, revokedAt: this.#now() }
-    this.#write(id, next)
+    await this.#write(id, next)
     return this.#summary(id, next)
   }
 
   #valid(idOrName: string): readonly [string, TokenRecord] {
-    for (const [id, record] of this.#records) {
+    for (const [id, record] of this.#read()) {
       if ((id === idOrName || record.name === idOrName) && record.revokedAt === undefined) return [id, record]
     }
     throw new EdgeError('token-unknown', `there is no token ${idOrName.slice(0, 80)} that is not revoked`)
   }
 
-  #write(id: string, record: TokenRecord): void {
-    this.#store.append([{ operation: 'SET', key: PREFIX + id, value: JSON.stringify(record) }])
-    this.#records.set(id, record)
+  async #write(id: string, record: TokenRecord): Promise<void> {
+    await this.#append(() => [{ operation: 'SET', key: PREFIX + id, value: JSON.stringify(record) }])
   }
 
   #state({ revokedAt, expiresAt }: TokenRecord): TokenSummary['state'] {

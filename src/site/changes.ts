@@ -14,7 +14,7 @@ import { checkSite } from '../config/check.ts'
 import type { SiteConfig, SiteInput } from '../config/schema.ts'
 import { claimKey, claimsOf, claimText } from '../config/site-claims.ts'
 import { siteName } from '../config/site-name.ts'
-import type { Effect, Store } from '../contract/store.ts'
+import type { Effect, StoreView } from '../contract/store.ts'
 import { FILE_KEY, listSites, readSite, siteKey, type NamedProblem, type SiteRecord } from './records.ts'
 
 /** More would make one change too large to be prepared in time. */
@@ -50,7 +50,7 @@ export const problemText = ({ site, path, message }: NamedProblem): string =>
 
 /** Sets the sites, and leaves all others; with `replaceAll` the others go. */
 export function planSet(
-  store: Store,
+  store: StoreView,
   inputs: readonly SiteInput[],
   { folder, at, replaceAll = false }: SiteOrigin & { readonly replaceAll?: boolean },
 ): SitePlan {
@@ -61,7 +61,7 @@ export function planSet(
   return draft.plan()
 }
 
-export function planRemove(store: Store, names: readonly string[]): SitePlan {
+export function planRemove(store: StoreView, names: readonly string[]): SitePlan {
   const draft = new Draft(store)
   for (const name of names) {
     if (!draft.has(name)) throw new EdgeError('site-unknown', `there is no site ${name.slice(0, 80)}`)
@@ -72,7 +72,7 @@ export function planRemove(store: Store, names: readonly string[]): SitePlan {
 
 /** Applies what the file says: see above. */
 export function planFile(
-  store: Store,
+  store: StoreView,
   inputs: readonly SiteInput[],
   { folder, at, mode }: SiteOrigin & { readonly mode: 'start' | 'reload' },
 ): SitePlan {
@@ -98,7 +98,7 @@ export function planFile(
 }
 
 /** What the store says of sites now; what is returned tells later how to bring it back to that. */
-export function planBack(store: Store): () => readonly Effect[] {
+export function planBack(store: StoreView): () => readonly Effect[] {
   const read = () => {
     const entries = new Map(store.list(siteKey('')))
     const applied = store.get(FILE_KEY)
@@ -119,7 +119,7 @@ export function planBack(store: Store): () => readonly Effect[] {
 
 /** Fails where a change was planned on another content than the caller has seen. */
 export function expectVersion(
-  store: Store,
+  store: StoreView,
   name: string,
   expected: number | 'none' | 'any' | undefined,
 ): void {
@@ -133,11 +133,11 @@ export function expectVersion(
 
 /** The state after the change, and what differs from the one before. */
 class Draft {
-  readonly #store: Store
+  readonly #store: StoreView
   readonly #before: ReadonlyMap<string, SiteRecord>
   readonly #after: Map<string, SiteRecord>
 
-  constructor(store: Store) {
+  constructor(store: StoreView) {
     this.#store = store
     this.#before = new Map(listSites(store))
     this.#after = new Map(this.#before)
@@ -247,7 +247,7 @@ const fingerprint = (input: SiteInput, folder: string): string =>
     .digest('base64url')
     .slice(0, 22)
 
-function readApplied(store: Store): Readonly<Record<string, string>> | undefined {
+function readApplied(store: StoreView): Readonly<Record<string, string>> | undefined {
   const text = store.get(FILE_KEY)
   return text === undefined ? undefined : (JSON.parse(text) as Record<string, string>)
 }

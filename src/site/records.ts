@@ -12,7 +12,7 @@ import { EdgeError } from '../base/errors.ts'
 import { checkSite, type Problem } from '../config/check.ts'
 import { siteWithAbsolutePaths } from '../config/load.ts'
 import type { SiteConfig, SiteInput } from '../config/schema.ts'
-import type { Store } from '../contract/store.ts'
+import type { StoreView } from '../contract/store.ts'
 
 export const FILE_KEY = 'settings/sites-file'
 export const EDGE_KEY = 'settings/edge'
@@ -32,13 +32,13 @@ export interface SiteRecord {
   readonly at: number
 }
 
-export function readSite(store: Store, name: string): SiteRecord | undefined {
+export function readSite(store: StoreView, name: string): SiteRecord | undefined {
   const text = store.get(siteKey(name))
   return text === undefined ? undefined : parsed(text, siteKey(name))
 }
 
 /** All sites, by name. */
-export function listSites(store: Store): readonly (readonly [name: string, record: SiteRecord])[] {
+export function listSites(store: StoreView): readonly (readonly [name: string, record: SiteRecord])[] {
   return store.list(PREFIX).map(([key, text]) => [key.slice(PREFIX.length), parsed(text, key)] as const)
 }
 
@@ -59,11 +59,11 @@ export interface NamedProblem extends Problem {
  * The same list comes back while nothing changed.
  */
 export class SiteReader {
-  readonly #store: Store
+  readonly #store: StoreView
   #cache = new Map<string, SiteConfig>()
   #last: readonly SiteConfig[] = []
 
-  constructor(store: Store) {
+  constructor(store: StoreView) {
     this.#store = store
   }
 

@@ -41,7 +41,10 @@ export interface RotatableSecrets extends Secrets {
    * the key comes from the environment, where only the operator can put another. Returns the start of the new key's SHA-256 in hex, by
    * which two keys are told apart.
    */
-  rotate(given: string | undefined, reseal: (before: Secrets, next: Secrets) => void): string
+  rotate(
+    given: string | undefined,
+    reseal: (before: Secrets, next: Secrets) => Promise<void>,
+  ): Promise<string>
   /** Ends a change of the key that was cut off. `sample` finds any secret of the store, and is asked only then. To be called before the first use. */
   settle(sample: () => SealedSecret | undefined): void
 }
@@ -60,7 +63,7 @@ export function openSecrets(directory: string, environment?: string): RotatableS
       key ??= readKey(path, context)
       return openSecret(key, sealed, context)
     },
-    rotate(given, reseal) {
+    async rotate(given, reseal) {
       if (given === undefined && environment) {
         throw new EdgeError('request-invalid', 'the key of this node comes from ORLA_SECRET_KEY', {
           hint: 'give the new key with --key FILE, and start the node with it from then on',
@@ -72,7 +75,7 @@ export function openSecrets(directory: string, environment?: string): RotatableS
         throw new EdgeError('request-invalid', 'the new key is the one that secrets are sealed with already')
       }
       if (!environment) writeSecretFile(nextPath, next.toString('base64'))
-      reseal(secrets, secretsOf(next))
+      await reseal(secrets, secretsOf(next))
       // From here on it counts, also where the file cannot be renamed now: `settle` does it later.
       key = next
       if (!environment) renameSync(nextPath, path)

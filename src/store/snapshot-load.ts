@@ -14,7 +14,7 @@ export interface LoadHooks {
 export function loadSnapshot(
   db: DatabaseSync,
   position: Position,
-  keeper: string,
+  keeper: string | undefined,
   { transaction }: LoadHooks,
   current: () => Position,
 ): SnapshotLoad {

@@ -15,6 +15,7 @@ import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult, UpgradeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import { SiteReader } from '../site/records.ts'
+import type { StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readUnits, type VersionCache } from '../unit/records.ts'
 import type { RotatableBox } from '../unit/secret-rotation.ts'
@@ -52,6 +53,7 @@ export interface NodeSurroundings {
   readonly clock: Clock
   readonly log: Log
   readonly store: SqliteStore
+  readonly writer: StoreWriter
   /** The data directory. */
   readonly directory: string
   readonly shared: SharedWords
@@ -267,9 +269,9 @@ export class EdgeNode {
   }
 
   /** Takes it up again: the other program did not come. Throws while that one holds the store. */
-  resume(): void {
+  async resume(): Promise<void> {
     this.#around.store.resume()
-    this.#sites.resume()
+    await this.#sites.resume()
     this.#kv.resume()
     this.#quarantines.resume()
     this.#timers.start()

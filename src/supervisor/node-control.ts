@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { MetricSample, UnitSet } from '../contract/messages.ts'
 import type { ModuleFacts } from '../contract/unit-runner.ts'
+import type { StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { PHASE_BITS, PHASES, versionKey } from '../contract/unit.ts'
 import {
@@ -69,11 +70,12 @@ export interface NodeParts {
   readonly config: Config
   readonly clock: Clock
   readonly store: SqliteStore
+  readonly writer: StoreWriter
   readonly secrets: RotatableBox
   readonly builder: UnitBuilder
   readonly make: (request: ChangeRequest, options: ChangeOptions) => Promise<ChangeResult>
   /** When no change is under way. */
-  readonly inTurn: <T>(work: () => T) => Promise<T>
+  readonly inTurn: <T>(work: () => T | Promise<T>) => Promise<T>
   readonly sites: SiteControl
   readonly checkSignature: CheckSignature
   readonly pool: WorkerPool
@@ -199,7 +201,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     setEnv: (name, values, options) =>
       change(name, () => planEnv(store, name, envChange(values), context(name)), options),
 
-    rotateSecrets: (key) => parts.inTurn(() => rotateSecrets(store, parts.secrets, key)),
+    rotateSecrets: (key) => parts.inTurn(() => rotateSecrets(store, parts.writer, parts.secrets, key)),
 
     reach: liveReach,
     namespaceUsers: (namespace) =>

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
+import { fileRewriter } from '../replication/store-writer.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { rotateStopped } from './stopped-rotation.ts'
@@ -47,10 +48,10 @@ function assertReadable(store: SqliteStore, box: RotatableBox): void {
     }
 }
 
-function opened<T>(directory: string, work: (store: SqliteStore) => T): T {
+async function opened<T>(directory: string, work: (store: SqliteStore) => T | Promise<T>): Promise<T> {
   const store = openStore(directory, { clock: systemClock })
   try {
-    return work(store)
+    return await work(store)
   } finally {
     store.close()
   }
@@ -68,7 +69,7 @@ test('a rotation that is killed at any moment leaves secrets that all open', asy
     await delay(Math.random() * 40)
     child.kill('SIGKILL')
     await ended
-    opened(directory, (store) => {
+    await opened(directory, async (store) => {
       assertReadable(store, openSecrets(directory))
       assert.ok(store.verify().ok)
     })
@@ -78,18 +79,18 @@ test('a rotation that is killed at any moment leaves secrets that all open', asy
   assert.ok(keys.size > 1, 'no rotation was ever finished')
 })
 
-test('where it was cut off between its steps, the step that was done counts', () => {
+test('where it was cut off between its steps, the step that was done counts', async () => {
   const directory = mkdtempSync(join(root, 's-'))
   fill(directory)
   const path = join(directory, 'orla.key')
   const before = readFileSync(path)
-  opened(directory, (store) => {
+  await opened(directory, async (store) => {
     // The key was written, and nothing else.
     writeFileSync(`${path}.next`, randomBytes(32).toString('base64'))
     assertReadable(store, openSecrets(directory))
     assert.deepEqual(readFileSync(path), before)
     // All but the last step.
-    rotateSecrets(store, openSecrets(directory))
+    await rotateSecrets(store, fileRewriter(store), openSecrets(directory))
     writeFileSync(`${path}.next`, readFileSync(path))
     writeFileSync(path, before)
     assertReadable(store, openSecrets(directory))
@@ -97,7 +98,7 @@ test('where it was cut off between its steps, the step that was done counts', ()
   })
 })
 
-test('the log has nothing that is sealed with the key of before, and is whole, under another name', () => {
+test('the log has nothing that is sealed with the key of before, and is whole, under another name', async () => {
   const directory = mkdtempSync(join(root, 'h-'))
   fill(directory)
   const sealedIn = (store: SqliteStore) =>
@@ -105,7 +106,7 @@ test('the log has nothing that is sealed with the key of before, and is whole, u
       const { env } = JSON.parse(value || '{}') as { env?: { TOKEN?: { sealed: string } } }
       return env?.TOKEN === undefined ? [] : [env.TOKEN.sealed]
     })
-  opened(directory, (store) => {
+  await opened(directory, async (store) => {
     // History: a version that was written twice, one that is gone, and a secret of a key that nobody has any more.
     store.append([
       { operation: 'SET', key: recordKey('a', 1), value: store.get(recordKey('a', 1))! },
@@ -118,7 +119,10 @@ test('the log has nothing that is sealed with the key of before, and is whole, u
     const before = sealedIn(store)
     const { log, id } = store.position()
     const key = readFileSync(join(directory, 'orla.key'), 'utf8')
-    assert.equal(rotateSecrets(store, openSecrets(directory)).secrets, 2 * VERSIONS)
+    assert.equal(
+      (await rotateSecrets(store, fileRewriter(store), openSecrets(directory))).secrets,
+      2 * VERSIONS,
+    )
     const now = sealedIn(store)
     assert.equal(now.length, before.length)
     assert.ok(before.every((sealed) => !now.includes(sealed)))
@@ -131,57 +135,66 @@ test('the log has nothing that is sealed with the key of before, and is whole, u
     store.append([{ operation: 'SET', key: 'other', value: 'x' }])
     assertReadable(store, openSecrets(directory))
   })
-  opened(directory, (store) => assert.ok(store.verify().ok))
+  await opened(directory, (store) => assert.ok(store.verify().ok))
 })
 
-test('with a wrong key nothing is changed, and the error names the secret', () => {
+test('with a wrong key nothing is changed, and the error names the secret', async () => {
   const directory = mkdtempSync(join(root, 'w-'))
   fill(directory)
-  opened(directory, (store) => {
+  await opened(directory, async (store) => {
     const position = store.position()
     const wrong = openSecrets(directory, randomBytes(32).toString('hex'))
-    assert.throws(
-      () => rotateSecrets(store, wrong, randomBytes(32).toString('hex')),
+    await assert.rejects(
+      () => rotateSecrets(store, fileRewriter(store), wrong, randomBytes(32).toString('hex')),
       (error) =>
         error instanceof EdgeError &&
         error.code === 'secret-unreadable' &&
         /secret TOKEN of unit a does not open with this key/.test(error.message),
     )
-    assert.throws(() => rotateSecrets(store, openSecrets(directory), 'abc'), /the new key is not a key: 32/)
+    await assert.rejects(
+      () => rotateSecrets(store, fileRewriter(store), openSecrets(directory), 'abc'),
+      /the new key is not a key: 32/,
+    )
     assert.deepEqual(store.position(), position)
     assert.ok(store.verify().ok)
     assertReadable(store, openSecrets(directory))
   })
 })
 
-test('where the key is lost, what it sealed is replaced by what nobody knows, and told', () => {
+test('where the key is lost, what it sealed is replaced by what nobody knows, and told', async () => {
   const directory = mkdtempSync(join(root, 'l-'))
   fill(directory)
   rmSync(join(directory, 'orla.key'))
-  assert.throws(() => rotateStopped(directory, undefined, undefined), {
+  await assert.rejects(() => rotateStopped(directory, undefined, undefined), {
     code: 'secret-unreadable',
     message: `secret TOKEN of unit a cannot be opened: there is no ${join(directory, 'orla.key')}`,
   })
-  const { lost } = rotateStopped(directory, undefined, undefined, { replaceLost: true })
+  const { lost } = await rotateStopped(directory, undefined, undefined, { replaceLost: true })
   assert.deepEqual(lost, ['secret TOKEN of unit a', 'secret TOKEN of unit b'])
-  opened(directory, (store) => {
+  await opened(directory, async (store) => {
     const { env } = JSON.parse(store.get(recordKey('a', 1))!) as { env: { TOKEN: { sealed: string } } }
     const text = openSecrets(directory).open(env.TOKEN.sealed, secretContext('a', 'TOKEN'))
     assert.match(text, /^[\w-]{32}$/)
     assert.ok(store.verify().ok)
   })
-  assert.deepEqual(rotateStopped(directory, undefined, undefined, { replaceLost: true }).lost, [])
+  assert.deepEqual((await rotateStopped(directory, undefined, undefined, { replaceLost: true })).lost, [])
 })
 
-test('a key from the environment gives way to one that is named, and no file is made', () => {
+test('a key from the environment gives way to one that is named, and no file is made', async () => {
   const directory = mkdtempSync(join(root, 'e-'))
   const [first, second] = [randomBytes(32).toString('hex'), randomBytes(32).toString('base64')]
   fill(directory, first)
-  opened(directory, (store) => {
+  await opened(directory, async (store) => {
     const box = openSecrets(directory, first)
-    assert.throws(() => rotateSecrets(store, box), /the key of this node comes from ORLA_SECRET_KEY/)
-    assert.throws(() => rotateSecrets(store, box, first), /the one that secrets are sealed with already/)
-    assert.equal(rotateSecrets(store, box, second).secrets, 2 * VERSIONS)
+    await assert.rejects(
+      () => rotateSecrets(store, fileRewriter(store), box),
+      /the key of this node comes from ORLA_SECRET_KEY/,
+    )
+    await assert.rejects(
+      () => rotateSecrets(store, fileRewriter(store), box, first),
+      /the one that secrets are sealed with already/,
+    )
+    assert.equal((await rotateSecrets(store, fileRewriter(store), box, second)).secrets, 2 * VERSIONS)
     assertReadable(store, box)
     assertReadable(store, openSecrets(directory, second))
     assert.throws(() => assertReadable(store, openSecrets(directory, first)), /does not open with this key/)

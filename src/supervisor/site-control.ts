@@ -22,6 +22,7 @@ import {
   type SitePlan,
 } from '../site/changes.ts'
 import { EDGE_KEY, listSites, readSite, type SiteReader, type SiteRecord } from '../site/records.ts'
+import { appendPlanned, type StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { changedSettings, refuseRestart, type ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
@@ -35,6 +36,7 @@ export interface SiteControlParts {
   readonly config: Config
   readonly file: ConfigFile
   readonly store: SqliteStore
+  readonly writer: StoreWriter
   readonly clock: Clock
   readonly log: Log
   readonly reader: SiteReader
@@ -75,12 +77,12 @@ export class SiteControl implements SiteMethods {
   }
 
   /** It did not come to serve: the store says of sites what it said before. */
-  resume(): void {
-    const { store, log } = this.#parts
+  async resume(): Promise<void> {
+    const { store, writer, log } = this.#parts
     const takeBack = this.#takeBack
     this.#takeBack = undefined
     try {
-      store.append(takeBack?.() ?? [])
+      await appendPlanned(store, writer, takeBack ?? (() => []))
     } catch (error) {
       // No reason not to go on: what is served stays as it is until the next change.
       log.warn(`sites of the program that did not take over stay in the store: ${(error as Error).message}`)
@@ -215,14 +217,19 @@ export class SiteControl implements SiteMethods {
 }
 
 /** Puts what the file says into the store before the node starts. */
-export function applyFileAtStart(
+export async function applyFileAtStart(
   store: SqliteStore,
+  writer: StoreWriter,
   { sites, folder }: ConfigFile,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
-): void {
-  const plan = planFile(store, sites, { folder, at: clock.now(), mode: 'start' })
-  store.append(plan.effects)
-  for (const name of plan.overridden) log.warn(overriddenText(name))
+): Promise<void> {
+  let overridden: SitePlan['overridden'] = []
+  await appendPlanned(store, writer, () => {
+    const plan = planFile(store, sites, { folder, at: clock.now(), mode: 'start' })
+    overridden = plan.overridden
+    return plan.effects
+  })
+  for (const name of overridden) log.warn(overriddenText(name))
 }
 
 const overriddenText = (name: string) =>

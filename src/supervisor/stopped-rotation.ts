@@ -1,6 +1,7 @@
 /** The key of secrets changes in the data directory of a node that is stopped. */
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../base/clock.ts'
+import { fileRewriter } from '../replication/store-writer.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
 import { rotateSecrets, type Rotation } from '../unit/secret-rotation.ts'
@@ -15,12 +16,12 @@ export interface StoppedRotation extends Rotation {
  * directory, or where a secret does not open; then nothing was changed. With `replaceLost` such a secret gets a text that nobody can guess,
  * and its unit goes on with that until it is set anew: left out, a unit might fall back to a value that everybody knows.
  */
-export function rotateStopped(
+export async function rotateStopped(
   directory: string,
   before: string | undefined,
   given: string | undefined,
   { replaceLost = false } = {},
-): StoppedRotation {
+): Promise<StoppedRotation> {
   const store = openStore(directory, { clock: systemClock })
   try {
     const box = openSecrets(directory, before)
@@ -29,7 +30,13 @@ export function rotateStopped(
       lost.add(context)
       return randomBytes(24).toString('base64url')
     }
-    const rotation = rotateSecrets(store, box, given, replaceLost ? replace : undefined)
+    const rotation = await rotateSecrets(
+      store,
+      fileRewriter(store),
+      box,
+      given,
+      replaceLost ? replace : undefined,
+    )
     return { ...rotation, lost: [...lost] }
   } finally {
     store.close()

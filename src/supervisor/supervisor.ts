@@ -24,6 +24,7 @@ import { Throttle } from '../control/throttle.ts'
 import { TokenRate } from '../control/token-rate.ts'
 import { TokenBook } from '../control/tokens.ts'
 import type { ControlToken } from '../store/control-token.ts'
+import { appendPlanned } from '../replication/store-writer.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { settleSecrets } from '../unit/secret-rotation.ts'
@@ -42,6 +43,7 @@ import { reloadTold } from './reload.ts'
 import { readRootToken, RootToken } from './root-token.ts'
 import { applyFileAtStart } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
+import { openStoreLink } from './store-link.ts'
 import { createBuilder, type UnitBuilder } from './unit-builder.ts'
 import type { PoolTime } from './worker-pool.ts'
 
@@ -147,7 +149,15 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => store.close())
     assertFilesUsable(config)
     const { token, kept: keptToken } = readRootToken(config.control, directory)
-    const tokens = new TokenBook(store, token, () => clock.now())
+    const link = await openStoreLink({ config: config.store, store, clock })
+    made.push(() => link.close())
+    const { writer } = link
+    const tokens = new TokenBook(
+      store,
+      (plan) => appendPlanned(store, writer, plan),
+      token,
+      () => clock.now(),
+    )
     sockets ??= await openSockets()
     const { addresses: open } = sockets
     made.push(() => sockets!.close())
@@ -156,7 +166,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => void (isControlServed || controlSocket!.close()))
     const secrets = openSecrets(directory, options.secretKey)
     settleSecrets(store, secrets)
-    applyFileAtStart(store, file, { clock, log })
+    await applyFileAtStart(store, writer, file, { clock, log })
     const shared = createSharedWords(WORDS)
     made.push(() => shared.unlink())
     const kvWords =
@@ -170,6 +180,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       clock,
       log,
       store,
+      writer,
       directory,
       shared,
       builder,

@@ -1,7 +1,7 @@
 /** Whose units this node runs, as the configuration has it now: keys come and go with a reload. */
 import { EdgeError } from '../base/errors.ts'
 import type { Config } from '../config/schema.ts'
-import type { Store } from '../contract/store.ts'
+import type { StoreView } from '../contract/store.ts'
 import { listPointers, readRecord, type VersionRecord } from '../unit/records.ts'
 import { signatureCheck, type CheckSignature } from '../unit/signature.ts'
 import type { Follower, Step } from './followers.ts'
@@ -9,11 +9,11 @@ import type { Follower, Step } from './followers.ts'
 type UnitsConfig = Config['control']['units']
 
 export class TrustedKeys implements Follower {
-  readonly #store: Store
+  readonly #store: StoreView
   #config: UnitsConfig
   #check: CheckSignature
 
-  constructor(store: Store, config: UnitsConfig) {
+  constructor(store: StoreView, config: UnitsConfig) {
     this.#store = store
     this.#config = config
     this.#check = checkOf(config)

@@ -12,16 +12,17 @@ import { EdgeError } from '../base/errors.ts'
 import { NotFinished, Refused, type ChangeOptions } from '../control/node.ts'
 import type { ChangeResult, ChangeTimings, Laggard, Problem } from '../control/shapes.ts'
 import type { FromWorker, UnitSet } from '../contract/messages.ts'
-import type { Effect, Store } from '../contract/store.ts'
+import type { Effect, LocalStore, Position } from '../contract/store.ts'
+import { appendPlanned, isConflict, type StoreWriter } from '../replication/store-writer.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
 import type { ModuleFacts, TestReport } from '../contract/unit-runner.ts'
-import { pointerKey, type UnitPointer } from '../unit/records.ts'
-import { locateInSource } from '../unit/source-map.ts'
 import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
 import type { Turns } from './turns.ts'
 import type { WorkerPool } from './worker-pool.ts'
-import { WorkerSilent, type WorkerProcess } from './worker-process.ts'
+import { notDone, refusal, refusalOfTests, refusalOfTry } from './refusals.ts'
+import { inverse, type Undo } from './taking-back.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** A change as it is planned in its turn, when the store stands still. */
 export interface Plan {
@@ -52,7 +53,8 @@ export interface ChangeRequest {
 }
 
 export interface ChangesOptions {
-  readonly store: Store
+  readonly store: LocalStore
+  readonly writer: StoreWriter
   readonly readSet: () => UnitSet
   readonly pool: WorkerPool
   readonly epochs: Epochs
@@ -72,6 +74,8 @@ type Tested = Extract<FromWorker, { kind: 'tested' }>
 const TRY_MAX_MS = 60_000
 /** What a unit's own tests may take. */
 const TESTS_MAX_MS = 120_000
+/** Where other control planes come first again and again. */
+const PLANS_MAX = 5
 
 const ALL_OFF: Problem = { message: 'all units are switched off: it runs once they are on again' }
 
@@ -94,7 +98,8 @@ interface Progress {
 export class UnitChanges {
   readonly #options: ChangesOptions
   #tryId = 0
-  #owed: readonly Effect[] = []
+  /** What is to be taken back once the store can be written again. */
+  #owed: readonly Undo[] = []
 
   constructor(options: ChangesOptions) {
     this.#options = options
@@ -141,9 +146,9 @@ export class UnitChanges {
   }
 
   /** Runs the work when no change is under way, and what failed ones wrote is taken back. */
-  inTurn<T>(work: () => T): Promise<T> {
+  inTurn<T>(work: () => T | Promise<T>): Promise<T> {
     return this.#options.turns.take(async () => {
-      this.#undo([])
+      await this.#undo()
       return work()
     })
   }
@@ -163,25 +168,12 @@ export class UnitChanges {
     })
   }
 
-  async #inTurn(
-    { plan, onLive, refusedAs }: ChangeRequest,
-    progress: Progress,
-    onStored: () => void,
-  ): Promise<void> {
-    const { store, epochs } = this.#options
-    this.#undo([])
-    let planned = plan()
-    progress.version = planned.version
-    if (planned.unit) {
-      progress.step = 'it is tried in a sandbox'
-      const { unit } = planned
-      progress.timings.tryMs = await timed(async () => (planned = plan(await this.#try(unit, progress))))
-      if (planned.tests && planned.unit) await this.#test(planned.unit, planned.tests, progress)
-    }
-    if (planned.effects.length > 0) {
-      progress.step = 'it is written to the store'
-      const undo = inverse(store, planned)
-      progress.timings.storeMs = await timed(() => store.append(planned.effects))
+  async #inTurn(request: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
+    const { epochs } = this.#options
+    const { onLive, refusedAs } = request
+    await this.#undo()
+    const { planned, undo } = await this.#store(request, progress)
+    if (undo) {
       onStored()
       progress.step = 'not every worker has prepared it'
       progress.timings.flipMs = await timed(() => this.#flip(planned, undo, progress, refusedAs))
@@ -192,9 +184,46 @@ export class UnitChanges {
     onLive?.(planned, epochs.live)
   }
 
+  /** Planned, tried and appended; where another control plane was first, all of it anew, on what is there then. */
+  async #store(request: ChangeRequest, progress: Progress): Promise<{ planned: Plan; undo?: Undo }> {
+    const { store, writer } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      const { planned, at } = await this.#plan(request, progress)
+      if (planned.effects.length === 0) return { planned }
+      progress.step = 'it is written to the store'
+      const undo = inverse(store, planned)
+      try {
+        progress.timings.storeMs = await timed(() => writer.append(planned.effects, at))
+        return { planned, undo }
+      } catch (error) {
+        if (attempt === PLANS_MAX || !isConflict(error)) throw error
+      }
+    }
+  }
+
+  /** `at`: where the store stood when it was planned. */
+  async #plan({ plan }: ChangeRequest, progress: Progress): Promise<{ planned: Plan; at: Position }> {
+    const { store } = this.#options
+    let at = store.position()
+    let planned = plan()
+    progress.version = planned.version
+    if (planned.unit) {
+      progress.step = 'it is tried in a sandbox'
+      const { unit } = planned
+      progress.timings.tryMs = await timed(async () => {
+        const facts = await this.#try(unit, progress)
+        at = store.position()
+        planned = plan(facts)
+      })
+      progress.version = planned.version
+      if (planned.tests && planned.unit) await this.#test(planned.unit, planned.tests, progress)
+    }
+    return { planned, at }
+  }
+
   async #flip(
     planned: Plan,
-    undo: readonly Effect[],
+    undo: Undo,
     progress: Progress,
     refusedAs: ErrorCode | undefined,
   ): Promise<void> {
@@ -204,16 +233,17 @@ export class UnitChanges {
       const outcome = await this.#options.epochs.flip(set)
       if (outcome.kind === 'refused') throw refusal(planned, outcome.problems, refusedAs)
     } catch (error) {
-      this.#undo(undo)
+      await this.#undo(undo)
       throw error
     }
   }
 
   /** Takes back what was stored and cannot be live. Where the disk is full, the next change does it first. */
-  #undo(effects: readonly Effect[]): void {
-    this.#owed = [...this.#owed, ...effects]
+  async #undo(...more: readonly Undo[]): Promise<void> {
+    const { store, writer } = this.#options
+    this.#owed = [...this.#owed, ...more]
     if (this.#owed.length === 0) return
-    this.#options.store.append(this.#owed)
+    await appendPlanned(store, writer, () => this.#owed.flatMap((undo) => undo()))
     this.#owed = []
   }
 
@@ -300,64 +330,6 @@ export class UnitChanges {
     const laggards = [...preparing, ...missing]
     return laggards.length > 0 ? laggards : [{ who: 'control', reason: step }]
   }
-}
-
-/** A unit is refused for the worker that died over it, and not for one that the machine gave no time. */
-function notDone(unit: UnitVersion, what: string, error: unknown): Error {
-  const text = `${what}: ${(error as Error).message}`
-  return error instanceof WorkerSilent
-    ? new EdgeError('worker-failed', `${unit.name}: ${text}`)
-    : refusal(unit, [text])
-}
-
-function refusal(
-  unit: { readonly name: string; readonly version: number },
-  problems: readonly string[],
-  code?: ErrorCode,
-): Refused {
-  const said = problems.join('; ')
-  return new Refused(
-    code === undefined ? `${unit.name} does not run: ${said}` : said,
-    problems.map((message) => ({ message })),
-    code,
-  )
-}
-
-/** What went wrong when its top level ran, with the author's place where the stack names one. */
-function refusalOfTry(unit: UnitVersion, problems: readonly string[]): Refused {
-  const found = problems.map((text): Problem => {
-    const [message = ''] = text.split('\n')
-    const place = locateInSource(unit, text)
-    const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(place ?? '') ?? []
-    return file === undefined
-      ? { message: text }
-      : { message, file, line: Number(line), column: Number(column) }
-  })
-  return new Refused(`${unit.name} does not run: ${problems.join('; ')}`, found)
-}
-
-function refusalOfTests({ name }: UnitVersion, { passed, failures }: TestReport): Refused {
-  const problems = failures.map(({ name: test, message: said, where }): Problem => {
-    const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(where ?? '') ?? []
-    const message = `test failed: ${test}: ${said}`
-    return file === undefined ? { message } : { message, file, line: Number(line), column: Number(column) }
-  })
-  const count = `${failures.length} of ${passed + failures.length} tests failed`
-  return new Refused(`${name}: ${count}: ${failures[0]!.name}: ${failures[0]!.message}`, problems)
-}
-
-/** What brings the store back to how it stands now; but a number that was given is not given again. */
-function inverse(store: Store, { name, effects }: Plan): readonly Effect[] {
-  return effects.toReversed().map(({ operation, key, ...rest }): Effect => {
-    const before = store.get(key)
-    if (key === pointerKey(name) && operation === 'SET' && 'value' in rest) {
-      const { last } = JSON.parse(rest.value) as UnitPointer
-      const gone: UnitPointer = { live: 0, history: [], kept: [], last, disabled: false, at: 0 }
-      const pointer = before === undefined ? gone : { ...(JSON.parse(before) as UnitPointer), last }
-      return { operation: 'SET', key, value: JSON.stringify(pointer) }
-    }
-    return before === undefined ? { operation: 'DELETE', key } : { operation: 'SET', key, value: before }
-  })
 }
 
 /** How long it took, in milliseconds. */

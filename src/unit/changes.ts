@@ -4,7 +4,7 @@
  * position would give out the same number.
  */
 import { EdgeError } from '../base/errors.ts'
-import type { Effect, Store } from '../contract/store.ts'
+import type { Effect, StoreView } from '../contract/store.ts'
 import { versionKey, type Manifest, type UnitVersion } from '../contract/unit.ts'
 import * as records from './records.ts'
 import type { EnvValue, SecretBox, UnitPointer, VersionRecord } from './records.ts'
@@ -61,7 +61,7 @@ export function unitNameProblem(name: string): string | undefined {
 }
 
 /** A new version goes live. A unit that was switched off is on again. */
-export function planDeploy(store: Store, draft: Draft, context: PlanContext): VersionChange {
+export function planDeploy(store: StoreView, draft: Draft, context: PlanContext): VersionChange {
   const problem = unitNameProblem(draft.name)
   if (problem) throw new EdgeError('request-invalid', problem)
   const pointer = records.readPointer(store, draft.name, true)
@@ -78,7 +78,7 @@ export function planDeploy(store: Store, draft: Draft, context: PlanContext): Ve
 
 /** The environment changes: the same code as a new version. `replace` first unsets all that was set. */
 export function planEnv(
-  store: Store,
+  store: StoreView,
   name: string,
   env: EnvChange,
   context: PlanContext & { readonly replace?: boolean },
@@ -94,7 +94,7 @@ export function planEnv(
  * An older version is live again, under its own number. Without `to`, the one that was live before. Going back cuts the
  * history there, so the next rollback goes further back instead of forth.
  */
-export function planRollback(store: Store, name: string, at: number, to?: number): Change {
+export function planRollback(store: StoreView, name: string, at: number, to?: number): Change {
   const pointer = known(store, name)
   const target = to ?? pointer.history.at(-1)
   if (target === undefined) {
@@ -119,20 +119,20 @@ export function planRollback(store: Store, name: string, at: number, to?: number
 }
 
 /** Switches one unit off, or on again. */
-export function planDisabled(store: Store, name: string, disabled: boolean, at: number): Change {
+export function planDisabled(store: StoreView, name: string, disabled: boolean, at: number): Change {
   const pointer = known(store, name)
   const effects = pointer.disabled === disabled ? [] : [setPointer(name, { ...pointer, disabled, at })]
   return { name, version: pointer.live, effects }
 }
 
 /** Switches all units off, or on again, each as it was. */
-export function planAllEnabled(store: Store, enabled: boolean): readonly Effect[] {
+export function planAllEnabled(store: StoreView, enabled: boolean): readonly Effect[] {
   if (records.unitsEnabled(store) === enabled) return []
   return [{ operation: 'SET', key: records.ENABLED_KEY, value: String(enabled) }]
 }
 
 /** The unit and all its versions go; only the last number stays, so that it is not given again. */
-export function planRemove(store: Store, name: string, at: number): Change {
+export function planRemove(store: StoreView, name: string, at: number): Change {
   const pointer = known(store, name)
   const effects: Effect[] = pointer.kept.map((version) => removeRecord(name, version))
   const gone: UnitPointer = { live: 0, history: [], kept: [], last: pointer.last, disabled: false, at }
@@ -195,13 +195,13 @@ function applyEnv(
   return Object.fromEntries(env)
 }
 
-function known(store: Store, name: string): UnitPointer {
+function known(store: StoreView, name: string): UnitPointer {
   const pointer = records.readPointer(store, name)
   if (pointer) return pointer
   throw new EdgeError('unit-unknown', `there is no unit ${name.slice(0, 80)}`)
 }
 
-function keptRecord(store: Store, name: string, version: number): VersionRecord {
+function keptRecord(store: StoreView, name: string, version: number): VersionRecord {
   const record = records.readRecord(store, name, version)
   if (record) return record
   throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version })}, which is live`)

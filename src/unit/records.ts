@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
 import type { UnitSet } from '../contract/messages.ts'
-import type { Store } from '../contract/store.ts'
+import type { StoreView } from '../contract/store.ts'
 import type { CheckSignature } from './signature.ts'
 import { versionKey, type Manifest, type UnitVersion } from '../contract/unit.ts'
 
@@ -63,7 +63,7 @@ export const secretContext = (name: string, key: string): string => `secret ${ke
 export const codeHash = (code: string): string => createHash('sha256').update(code).digest('hex')
 
 /** The unit's pointer, or undefined where there is no such unit. A removed one is only seen with `removed`. */
-export function readPointer(store: Store, name: string, removed = false): UnitPointer | undefined {
+export function readPointer(store: StoreView, name: string, removed = false): UnitPointer | undefined {
   const text = store.get(pointerKey(name))
   if (text === undefined) return undefined
   const pointer = parsed<UnitPointer>(text, pointerKey(name))
@@ -71,7 +71,7 @@ export function readPointer(store: Store, name: string, removed = false): UnitPo
 }
 
 /** All units that are not removed, by name. */
-export function listPointers(store: Store): readonly (readonly [name: string, pointer: UnitPointer])[] {
+export function listPointers(store: StoreView): readonly (readonly [name: string, pointer: UnitPointer])[] {
   const prefix = pointerKey('')
   return store
     .list(prefix)
@@ -79,13 +79,13 @@ export function listPointers(store: Store): readonly (readonly [name: string, po
     .filter(([, pointer]) => pointer.live > 0)
 }
 
-export function readRecord(store: Store, name: string, version: number): VersionRecord | undefined {
+export function readRecord(store: StoreView, name: string, version: number): VersionRecord | undefined {
   const key = recordKey(name, version)
   const text = store.get(key)
   return text === undefined ? undefined : parsed<VersionRecord>(text, key)
 }
 
-export const unitsEnabled = (store: Store): boolean => store.get(ENABLED_KEY) !== 'false'
+export const unitsEnabled = (store: StoreView): boolean => store.get(ENABLED_KEY) !== 'false'
 
 /** A version as the data plane takes it, its secrets opened. */
 export function toUnitVersion(
@@ -113,7 +113,7 @@ export type VersionCache = Map<string, UnitVersion>
  * barred: it is in the set, matches as it says, and fails there, so that it stops neither the node nor changes of others.
  */
 export function readUnits(
-  store: Store,
+  store: StoreView,
   secrets: SecretBox,
   cache: VersionCache = new Map(),
   check: CheckSignature = () => {},
@@ -142,7 +142,7 @@ export function readUnits(
 }
 
 function readOrBar(
-  store: Store,
+  store: StoreView,
   name: string,
   version: number,
   secrets: SecretBox,
@@ -160,7 +160,7 @@ function readOrBar(
 
 /** One version out of the store. Throws `store-corrupt` where a pointer names what is not there. */
 export function readVersion(
-  store: Store,
+  store: StoreView,
   name: string,
   version: number,
   secrets: SecretBox,

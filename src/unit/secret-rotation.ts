@@ -5,12 +5,15 @@
  * What is opened is as it was, so nothing of it goes live and no version changes.
  */
 import { EdgeError } from '../base/errors.ts'
-import type { Store } from '../contract/store.ts'
+import type { StoreView } from '../contract/store.ts'
 import { type EnvValue, recordKey, secretContext, type SecretBox, type VersionRecord } from './records.ts'
 
 /** Secrets with a key that can change; `store/secrets.ts` has it. */
 export interface RotatableBox extends SecretBox {
-  rotate(given: string | undefined, reseal: (before: SecretBox, next: SecretBox) => void): string
+  rotate(
+    given: string | undefined,
+    reseal: (before: SecretBox, next: SecretBox) => Promise<void>,
+  ): Promise<string>
   settle(sample: () => Sealed | undefined): void
 }
 
@@ -19,9 +22,9 @@ interface Sealed {
   readonly context: string
 }
 
-/** A store whose history can change; `store/sqlite-store.ts` has it. */
-export interface RewritableStore extends Store {
-  rewrite(prefix: string, change: (key: string, value: string, isCurrent: boolean) => string): void
+/** What can change the store's history; `replication/store-writer.ts` has it. */
+export interface Rewriter {
+  rewrite(prefix: string, change: (key: string, value: string, isCurrent: boolean) => string): Promise<void>
 }
 
 export interface Rotation {
@@ -39,16 +42,17 @@ const PREFIX = 'unit-version/'
  * Nothing else may change the store meanwhile. Throws with all secrets as they were; but where `onLost` is given, it makes the text
  * that takes the place of a secret in force which does not open with the key before.
  */
-export function rotateSecrets(
-  store: RewritableStore,
+export async function rotateSecrets(
+  store: StoreView,
+  writer: Rewriter,
   box: RotatableBox,
   given?: string,
   onLost?: (context: string) => string,
-): Rotation {
+): Promise<Rotation> {
   settleSecrets(store, box)
   let secrets = 0
   let versions = 0
-  const key = box.rotate(given, (before, next) => {
+  const key = await box.rotate(given, async (before, next) => {
     const reseal = (sealed: string, context: string, isKept: boolean): string => {
       if (isKept) secrets++
       try {
@@ -60,7 +64,7 @@ export function rotateSecrets(
         return next.seal(onLost(context), context)
       }
     }
-    store.rewrite(PREFIX, (recordAt, text, isKept) => {
+    await writer.rewrite(PREFIX, (recordAt, text, isKept) => {
       const found = sealedRecord(recordAt, text)
       if (found === undefined) return text
       const { name, record } = found
@@ -77,9 +81,9 @@ export function rotateSecrets(
 }
 
 /** Ends a rotation that was cut off. */
-export const settleSecrets = (store: Store, box: RotatableBox): void => box.settle(() => anySealed(store))
+export const settleSecrets = (store: StoreView, box: RotatableBox): void => box.settle(() => anySealed(store))
 
-function anySealed(store: Store): Sealed | undefined {
+function anySealed(store: StoreView): Sealed | undefined {
   for (const [key, text] of store.list(PREFIX)) {
     const found = sealedRecord(key, text)
     if (found === undefined) continue

@@ -22,6 +22,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   kv: ['base', 'config', 'contract'],
   limit: ['base', 'config', 'contract'],
   store: ['base', 'config', 'contract'],
+  // Keeps replicas of the log abreast of it, on control planes and edges.
+  replication: ['base', 'config', 'contract', 'store'],
   // Copies what both keep.
   backup: ['base', 'contract', 'kv', 'store'],
   unit: ['base', 'config', 'contract'],
@@ -36,7 +38,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'tls', 'unit'],
   // What units ask of their worker: key/value data, `fetch`.
   host: ['base', 'config', 'contract', 'wire', 'kv', 'http'],
-  control: ['base', 'config', 'contract', 'store', 'unit', 'site'],
+  control: ['base', 'config', 'contract', 'store', 'replication', 'unit', 'site'],
   // Runs a unit aside: its tests before a deploy, its bench.
   trial: ['base', 'config', 'contract', 'wire', 'kv', 'host', 'unit', 'sandbox', 'http'],
   'compose.ts': [
@@ -60,6 +62,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'contract',
     'kv',
     'store',
+    'replication',
     'tls',
     'acme',
     'unit',

@@ -116,7 +116,7 @@ async function rotate(args: Arguments, terminal: Terminal): Promise<number> {
   const result =
     data === undefined
       ? { ...(await rotateLive(args, terminal, given ?? found)), lost: [] }
-      : rotateStopped(resolve(terminal.cwd, data), found, given, { replaceLost })
+      : await rotateStopped(resolve(terminal.cwd, data), found, given, { replaceLost })
   if (args.flag('json')) terminal.print(JSON.stringify(result))
   else {
     const { secrets, versions, key } = result

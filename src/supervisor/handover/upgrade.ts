@@ -25,7 +25,7 @@ export interface UpgradeOptions {
   /** Has the other program change key/value data; what it has not done when it ends is done by `resume`. */
   entrust(successor: Successor): void
   /** Takes it up again. Throws where another still has it. */
-  resume(): void
+  resume(): Promise<void>
   /** The other one serves: finish what is in progress, and end. */
   leave(successor: Successor): void
 }
@@ -129,7 +129,7 @@ export class Upgrade {
   async #resume(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        return this.#options.resume()
+        return await this.#options.resume()
       } catch (error) {
         if (tries === RESUME_TRIES) throw error
         await sleep(RESUME_WAIT_MS)

@@ -1,0 +1,141 @@
+/**
+ * Keeps the replica of a control plane abreast of the log that an engine keeps, whoever writes it: reads on where it stands, and takes a
+ * snapshot where the log does not go on from there.
+ *
+ * One reading at a time; what asks meanwhile has another one follow. Trouble with the engine changes nothing here: the node goes on with what
+ * it has, and asks again later and later, with some chance in it.
+ */
+import { EdgeError } from '../base/errors.ts'
+import type { SharedLog } from '../contract/shared-log.ts'
+import type { LocalStore, Position } from '../contract/store.ts'
+import { backOffMs } from './back-off.ts'
+
+export interface EngineFollowerOptions {
+  readonly store: LocalStore
+  readonly log: SharedLog
+  /** The engine, as the replica remembers whose it is. */
+  readonly keeper: string
+  /** The replica has moved. */
+  readonly onAdvanced: () => void
+  /** Once for each trouble, and again when it is over. */
+  readonly onTrouble: (message: string | undefined) => void
+  readonly random: () => number
+}
+
+/** Entries that are read at once. */
+const READ_AT_ONCE = 1000
+
+export class EngineFollower {
+  readonly #options: EngineFollowerOptions
+  #reading: Promise<void> | undefined
+  #isAskedAgain = false
+  #unwatch = () => {}
+  #timer: NodeJS.Timeout | undefined
+  #failures = 0
+  #isClosed = false
+
+  constructor(options: EngineFollowerOptions) {
+    this.#options = options
+  }
+
+  /** Follows from here on. */
+  start(): void {
+    this.#unwatch = this.#options.log.watch(() => this.#read())
+    this.#read()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#unwatch()
+  }
+
+  /** Resolves when the replica has all that was in the log when this was asked. Throws what the engine throws. */
+  async catchUp(): Promise<void> {
+    // One that is under way may have read the end before the last entry came.
+    if (this.#reading) await this.#reading.catch(() => undefined)
+    this.#reading ??= this.#readAll().finally(() => (this.#reading = undefined))
+    await this.#reading
+  }
+
+  #read(): void {
+    if (this.#isClosed) return
+    if (this.#reading) {
+      this.#isAskedAgain = true
+      return
+    }
+    clearTimeout(this.#timer)
+    this.catchUp().then(
+      () => {
+        if (this.#failures > 0) this.#options.onTrouble(undefined)
+        this.#failures = 0
+        if (!this.#isAskedAgain) return
+        this.#isAskedAgain = false
+        this.#read()
+      },
+      (error: Error) => {
+        if (this.#isClosed) return
+        if (this.#failures === 0) this.#options.onTrouble(error.message)
+        this.#failures++
+        this.#timer = setTimeout(() => this.#read(), backOffMs(this.#failures, this.#options.random))
+      },
+    )
+  }
+
+  async #readAll(): Promise<void> {
+    const { store, log, onAdvanced } = this.#options
+    for (;;) {
+      const from = store.position()
+      const entries = await log.read(from, READ_AT_ONCE)
+      if (this.#isClosed) return
+      if (entries === 'reset') {
+        await this.#begin()
+        onAdvanced()
+        continue
+      }
+      if (entries.length === 0) return
+      // The writer of this node may have put its own there meanwhile.
+      const fresh = entries.filter(({ id }) => id > store.position().id)
+      if (fresh.length === 0) continue
+      store.apply(fresh)
+      onAdvanced()
+    }
+  }
+
+  /** The log does not go on from where this replica stands. */
+  async #begin(): Promise<void> {
+    const { store, log, keeper, onTrouble } = this.#options
+    const [here, there] = [store.position(), await log.head()]
+    if (there.log !== here.log && there.id === 0 && here.id > 0) {
+      throw new EdgeError('store-diverged', `${keeper} is empty, and this replica has ${here.id} entries`, {
+        hint: 'what runs goes on; put it back with `orla store migrate`, or stop the node and move its data directory away to start empty',
+      })
+    }
+    if (there.log === here.log && there.id < here.id && (await this.#putBack(there))) return
+    const { position, entries } = await log.snapshot()
+    if (this.#isClosed) return
+    const load = store.load(position, keeper)
+    load.add(entries)
+    load.commit()
+    if (there.log !== here.log || here.id === 0) return
+    onTrouble(
+      `the log of ${keeper} went another way than what was acknowledged up to ${here.id}: its own is taken`,
+    )
+  }
+
+  /** An engine that fails over to a server which had not everything lost what was acknowledged. It is here, and follows what is there. */
+  async #putBack(there: Position): Promise<boolean> {
+    const { store, log, keeper, onTrouble } = this.#options
+    let after = there
+    for (;;) {
+      const entries = store.entriesAfter(after, READ_AT_ONCE)
+      if (entries === 'reset') return false
+      const last = entries.at(-1)
+      if (last === undefined) break
+      if ((await log.append(after, entries)) === 'conflict') return false
+      after = { log: there.log, id: last.id, hash: last.hash }
+    }
+    onTrouble(`${keeper} had lost ${after.id - there.id} entries after ${there.id}: they were put back`)
+    return true
+  }
+}

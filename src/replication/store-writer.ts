@@ -1,0 +1,91 @@
+/**
+ * The way of every change into the store: behind the position at which it was planned, by the engine that keeps the log, and from there
+ * into the replica of this node, which everything here is read from.
+ */
+import type { Clock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
+import type { SharedLog } from '../contract/shared-log.ts'
+import type { Effect, Position } from '../contract/store.ts'
+import { chain } from '../store/chain.ts'
+import type { ChangeValue } from '../store/rewrite.ts'
+import type { SqliteStore } from '../store/sqlite-store.ts'
+
+export interface StoreWriter {
+  /**
+   * Appends all effects or none, behind `plannedAt`. Resolves when they are as durable as the engine makes them, and can be read here. Throws
+   * `store-conflict` where something else came first, which can be read here then, too.
+   */
+  append(effects: readonly Effect[], plannedAt: Position): Promise<Position>
+  /** Changes values that were set to keys with the prefix, in history, too: see `store/rewrite.ts`. */
+  rewrite(prefix: string, change: ChangeValue): Promise<void>
+}
+
+export interface WriterParts {
+  readonly store: SqliteStore
+  readonly log: SharedLog
+  readonly clock: Clock
+  /** Reads what others wrote into the replica of this node. */
+  readonly catchUp: () => Promise<void>
+  /** What was appended by this writer can be read here. */
+  readonly onAppended: () => void
+}
+
+/** Where somebody else always comes first, something is wrong. */
+const ATTEMPTS_MAX = 8
+
+export function storeWriter({ store, log, clock, catchUp, onAppended }: WriterParts): StoreWriter {
+  return {
+    async append(effects, plannedAt) {
+      if (effects.length === 0) return store.position()
+      const entries = chain(plannedAt, effects, clock.now())
+      const last = entries.at(-1)!
+      if ((await log.append(plannedAt, entries)) === 'conflict') {
+        await catchUp()
+        throw new EdgeError('store-conflict', `the log went on from ${plannedAt.id} before this change came`)
+      }
+      // The embedded log is the store itself; and who follows an engine may have read them already.
+      if (store.position().id < last.id) store.apply(entries)
+      onAppended()
+      return { log: plannedAt.log, id: last.id, hash: last.hash }
+    },
+    async rewrite(prefix, change) {
+      store.rewrite(prefix, change)
+      onAppended()
+    },
+  }
+}
+
+/** Changes history in the file itself. */
+export const fileRewriter = (store: SqliteStore): Pick<StoreWriter, 'rewrite'> => ({
+  rewrite: async (prefix, change) => store.rewrite(prefix, change),
+})
+
+/** Of a node that follows a control plane: changes are made there. */
+export function refusingWriter(control: string): StoreWriter {
+  const refuse = () =>
+    Promise.reject(
+      new EdgeError('not-control-plane', `this edge follows ${control}, and changes nothing by itself`, {
+        hint: `send the change there: --control ${control}`,
+      }),
+    )
+  return { append: refuse, rewrite: refuse }
+}
+
+/** Plans and appends until nothing comes in between. `plan` reads the store as it is then. */
+export async function appendPlanned(
+  store: Pick<SqliteStore, 'position'>,
+  writer: StoreWriter,
+  plan: () => readonly Effect[],
+): Promise<Position> {
+  for (let attempt = 1; ; attempt++) {
+    const at = store.position()
+    try {
+      return await writer.append(plan(), at)
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || !isConflict(error)) throw error
+    }
+  }
+}
+
+export const isConflict = (error: unknown): boolean =>
+  error instanceof EdgeError && error.code === 'store-conflict'
