@@ -18,6 +18,7 @@ const PATHS = [
   'src/config/access-log-schema.ts',
   'src/config/compression.ts',
   'src/config/telemetry-schema.ts',
+  'src/config/store-schema.ts',
 ]
 
 interface Key {
@@ -30,6 +31,7 @@ interface Key {
 /** What a leaf takes, by how it is written in the schema. */
 const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^size\(\)$/, 'size'],
+  [/^list\(\s*url\(/, 'URL, or a list of them'],
   [/^duration\(\)$/, 'time'],
   [/^count\([^)]*\)$/, 'whole number'],
   [/^Root$/, 'folder'],
@@ -102,15 +104,61 @@ function keysOf(
   path: string,
   constants: ReadonlyMap<string, ts.Expression>,
 ): Key[] {
+  const variants = variantsOf(expression, constants)
+  if (variants) return variantKeys(variants, path, constants)
   const object = strictObject(expression, constants)
   if (!object) return []
-  return object.properties.filter(ts.isPropertyAssignment).flatMap((property) => {
+  return propertiesOf(object, constants).flatMap((property) => {
     const { value, fallback } = unwrap(property.initializer)
     const isList = isListOf(value, constants)
     const own = `${path === '' ? '' : `${path}.`}${property.name.getText()}`
     const below = keysOf(value, isList ? `${own}[]` : own, constants)
     if (below.length > 0) return [...describedGroup(own, property, path, isList, fallback), ...below]
     return [{ path: own, takes: kindOf(value), fallback, doc: docOf(property) }]
+  })
+}
+
+/** Keys that all kinds have stand once, those of one kind say so. */
+function variantKeys(
+  variants: readonly ts.Expression[],
+  path: string,
+  constants: ReadonlyMap<string, ts.Expression>,
+): Key[] {
+  const byKind = variants.map((variant) => keysOf(variant, path, constants))
+  const kindKey = `${path}.kind`
+  const everywhere = (key: Key) => byKind.every((keys) => keys.some((other) => other.path === key.path))
+  const kinds = byKind.flatMap((keys) => keys.filter((key) => key.path === kindKey))
+  const own = byKind.flatMap((keys, index) =>
+    keys
+      .filter((key) => !everywhere(key))
+      .map((key) => ({ ...key, doc: `With \`kind\` ${kinds[index]!.takes}: ${key.doc}` })),
+  )
+  return [...kinds, ...own, ...byKind[0]!.filter((key) => key.path !== kindKey && everywhere(key))]
+}
+
+/** The objects of a `v.variant`, where the expression stands for one. */
+function variantsOf(
+  expression: ts.Expression,
+  constants: ReadonlyMap<string, ts.Expression>,
+): readonly ts.Expression[] | undefined {
+  const constant = ts.isIdentifier(expression) ? constants.get(expression.text) : expression
+  if (!constant || !ts.isCallExpression(constant) || constant.expression.getText() !== 'v.variant')
+    return undefined
+  const [, options] = constant.arguments
+  return options && ts.isArrayLiteralExpression(options) ? options.elements : undefined
+}
+
+/** Those of constants that are spread into it, too. */
+function propertiesOf(
+  object: ts.ObjectLiteralExpression,
+  constants: ReadonlyMap<string, ts.Expression>,
+): ts.PropertyAssignment[] {
+  return object.properties.flatMap((property) => {
+    if (ts.isPropertyAssignment(property)) return [property]
+    if (!ts.isSpreadAssignment(property) || !ts.isIdentifier(property.expression)) return []
+    const spread = constants.get(property.expression.text)
+    const inner = spread && ts.isAsExpression(spread) ? spread.expression : spread
+    return inner && ts.isObjectLiteralExpression(inner) ? propertiesOf(inner, constants) : []
   })
 }
 
@@ -179,6 +227,8 @@ const isListOf = (expression: ts.Expression, constants: ReadonlyMap<string, ts.E
 
 function kindOf(expression: ts.Expression): string {
   const text = expression.getText()
+  const literal = /^v\.literal\('(\w+)'\)$/.exec(text)?.[1]
+  if (literal !== undefined) return `\`"${literal}"\``
   const options = /^v\.picklist\(\s*\[([^\]]*)\]/.exec(text)?.[1]
   if (options !== undefined) return options.replaceAll("'", '`').trim()
   const found = KINDS.find(([pattern]) => pattern.test(text))

@@ -150,6 +150,14 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     ['edge.workers: expected a whole number from 1 to 256, got 1000'],
   ],
   [
+    'a store has the keys of its kind',
+    { store: { kind: 'replica', controll: 'http://a:8081', url: 'x' } },
+    [
+      'store.controll: unknown key `controll`; did you mean `control`? (known here: `kind`, `control`, `token`, `tokenFile`, `ca`, `path`, `log`)',
+      'store.url: unknown key `url` (known here: `kind`, `control`, `token`, `tokenFile`, `ca`, `path`, `log`)',
+    ],
+  ],
+  [
     'a store of an unknown kind is refused',
     { store: { kind: 'mongo' } },
     ['store.kind: expected "embedded", "redis", "etcd" or "replica", got "mongo"'],

@@ -61,8 +61,11 @@ interface UnknownKey {
   readonly known: readonly string[]
 }
 
-/** What the walk looks at: `v.optional` wraps, `v.union` and `v.picklist` have options, objects entries, lists items. */
+/** What the walk looks at: `v.optional` wraps, `v.union`, `v.variant` and `v.picklist` have options, objects entries, lists items. */
 interface SchemaNode {
+  /** Of a variant: the entry by which its options are told apart. */
+  readonly key?: unknown
+  readonly literal?: unknown
   readonly wrapped?: SchemaNode
   readonly options?: readonly (SchemaNode | string | number)[]
   readonly entries?: Readonly<Record<string, SchemaNode>>
@@ -98,7 +101,16 @@ function shapeFor(node: SchemaNode, value: unknown): SchemaNode | undefined {
   if (node.wrapped) return shapeFor(node.wrapped, value)
   if (!node.options) return node
   const fits = (option: SchemaNode) => (Array.isArray(value) ? option.item : option.entries) !== undefined
-  return node.options.filter((option) => typeof option === 'object').find(fits)
+  const options = node.options.filter((option) => typeof option === 'object').filter(fits)
+  const { key } = node
+  const named =
+    typeof key === 'string' && isRecord(value) && options.find((option) => isOfKind(option, key, value[key]))
+  return named || options[0]
+}
+
+function isOfKind({ entries = {} }: SchemaNode, key: string, kind: unknown): boolean {
+  const entry = entries[key]
+  return kind !== undefined && (entry?.wrapped ?? entry)?.literal === kind
 }
 
 function describeUnknown({ path, meant, known }: UnknownKey): Problem {

@@ -2,12 +2,10 @@
 import * as v from 'valibot'
 import { count, duration } from './units.ts'
 
-const PATH = v.optional(v.pipe(v.string(), v.minLength(1, 'expected a directory')), './data')
-
 /** Of this node, whatever keeps the store: its replica, key/value data, keys and the lock. */
 const Local = {
   /** A directory, from the configuration file's own. Holds the log or the replica of it, key/value data, keys, and the lock. */
-  path: PATH,
+  path: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a directory')), './data'),
   /** How much of the log is kept here, for edges that come back and for a look at the past; the state is always there. */
   log: v.optional(
     v.strictObject({
@@ -66,7 +64,9 @@ const Redis = v.strictObject({
   url: list(url(['redis:', 'rediss:'], 'redis://10.0.0.7:6379'), '"redis://10.0.0.7:6379"'),
   /** Whether it is a Cluster; found out where it is not said. */
   cluster: v.optional(v.boolean()),
+  /** Of the server's access control. */
   username: v.optional(v.string()),
+  /** The user's; without `username` that of the default user. */
   password: v.optional(v.string()),
   tls: v.optional(Tls),
   /** What all keys of this store start with: stores with different prefixes share a Redis. */
@@ -75,7 +75,7 @@ const Redis = v.strictObject({
     'orla',
   ),
   /** Replicas that have to have a change before it counts as stored (`WAIT`); 0: the master alone. */
-  waitReplicas: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10)), 0),
+  waitReplicas: v.optional(count(10, 0), 0),
   /** How long an answer is waited for. */
   timeout: v.optional(duration(), '5s'),
   ...Local,
@@ -86,7 +86,9 @@ const Etcd = v.strictObject({
   kind: v.literal('etcd'),
   /** Its members. */
   url: list(url(['http:', 'https:'], 'http://10.0.0.7:2379'), '"http://10.0.0.7:2379"'),
+  /** Of the server's access control. */
   username: v.optional(v.string()),
+  /** The user's. */
   password: v.optional(v.string()),
   tls: v.optional(Tls),
   /** What all keys of this store start with. */

@@ -78,6 +78,21 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
       asked.push([what, ...args])
       return answer
     }
+  const edge = {
+    name: 'n',
+    role: 'control' as const,
+    presence: 'connected' as const,
+    groups: [],
+    version: '0',
+    epoch: 0,
+    enabled: true,
+    position,
+    lag: 0,
+    lastSeen: 0,
+    addresses: ['127.0.0.1:1'],
+    live: { workers: 0, of: 0 },
+    workers: [],
+  }
   const node: ControlledNode = {
     deploy: noting('deploy', Promise.resolve(change)),
     rollback: noting('rollback', Promise.resolve(change)),
@@ -111,18 +126,11 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     removeSite: noting('removeSite', Promise.resolve(siteChange)),
     upgrade: noting('upgrade', Promise.resolve({ pid: 2, version: '1', before: 1, ms: 5 })),
     reload: noting('reload', Promise.resolve({ ...siteChange, source: 'f', settings: [] })),
-    edges: noting('edges', [
-      {
-        name: 'n',
-        groups: [],
-        epoch: 0,
-        enabled: true,
-        position,
-        lag: 0,
-        addresses: ['127.0.0.1:1'],
-        workers: [],
-      },
-    ]),
+    edges: noting('edges', [edge]),
+    forgetEdge: noting('forgetEdge', edge),
+    follow: noting('follow', new ReadableStream<Uint8Array>()),
+    report: noting('report', undefined),
+    secretKey: noting('secretKey', 'a2V5'),
     metrics: noting('metrics', Promise.resolve('up 1\n')),
     tail: noting('tail', () => {}),
     logEntries: noting('logEntries', [

@@ -3,21 +3,25 @@ import { test } from 'node:test'
 import * as v from 'valibot'
 import { NotFinished, Refused, type TailListener } from './node.ts'
 import { NewTokenBody } from './access-shapes.ts'
+import { FollowBody, ReportBody } from './edge-shapes.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as shapes from './shapes.ts'
 import { stand } from './app.support.ts'
 
 const urlOf = (route: Route) => route.path.replaceAll(/\{\w+\}/g, 'a')
-const bodyOf = (route: Route) =>
-  route.body === shapes.DeployBody
-    ? { source: '' }
-    : route.body === NewTokenBody
-      ? { name: 'b', role: 'read' }
-      : route.body === shapes.SitesBody
-        ? { sites: [] }
-        : route.body
-          ? {}
-          : undefined
+const position = { log: 'a', id: 0, hash: '' }
+const edge = { name: 'a', instance: '0'.repeat(16) }
+const BODIES = new Map<object, object>([
+  [shapes.DeployBody, { source: '' }],
+  [NewTokenBody, { name: 'b', role: 'read' }],
+  [shapes.SitesBody, { sites: [] }],
+  [FollowBody, { ...edge, protocol: 1, groups: [], addresses: [], version: '0', positions: {} }],
+  [
+    ReportBody,
+    { ...edge, live: position, stored: position, epoch: 0, enabled: true, workers: { live: 1, of: 1 } },
+  ],
+])
+const bodyOf = (route: Route) => route.body && (BODIES.get(route.body) ?? {})
 
 test('every route answers in the shape that it is described with', async () => {
   const { call } = stand()
@@ -78,6 +82,8 @@ test('a deploy passes on what it was given, with defaults for the rest', async (
     env: { A: 'a', B: null },
     secrets: { C: 'c' },
     wait: 'edges',
+    edges: ['gru1'],
+    onTimeout: 'withdraw',
     timeoutMs: 5,
   })
   assert.deepEqual(asked, [
@@ -85,7 +91,7 @@ test('a deploy passes on what it was given, with defaults for the rest', async (
       'deploy',
       'token-auth',
       { source: 's', language: 'ts', files: {}, entry: 'token-auth.ts', manifest: {}, env: {} },
-      { wait: 'all', timeoutMs: 30_000 },
+      { wait: 'all', timeoutMs: 30_000, onTimeout: 'keep' },
     ],
     [
       'deploy',
@@ -98,7 +104,7 @@ test('a deploy passes on what it was given, with defaults for the rest', async (
         manifest: { paths: ['/x'] },
         env: { env: { A: 'a', B: null }, secrets: { C: 'c' } },
       },
-      { wait: 'edges', timeoutMs: 5 },
+      { wait: 'edges', edges: ['gru1'], onTimeout: 'withdraw', timeoutMs: 5 },
     ],
   ])
 })

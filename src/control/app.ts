@@ -47,7 +47,8 @@ export function controlApp({
       const params = context.req.param() as Readonly<Record<string, string>>
       const { name = '' } = params
       const tell = (error?: EdgeError) => {
-        const isChange = route.method !== 'GET'
+        // What edges say by themselves is no change of anybody's.
+        const isChange = route.method !== 'GET' && route.access !== 'edge'
         if (isChange || error?.code === 'forbidden') {
           noteSafely(() => note(access, route, who, address, Object.values(params).join('/'), error))
         }

@@ -14,7 +14,7 @@ interface Shape {
   readonly default?: unknown
   readonly item?: Shape
   readonly value?: Shape
-  readonly options?: readonly string[]
+  readonly options?: readonly (string | Shape)[]
   readonly pipe?: readonly { readonly type: string; readonly requirement?: unknown }[]
 }
 
@@ -36,6 +36,8 @@ export function toJsonSchema(schema: object): JsonSchema {
       return { type: 'object', additionalProperties: toJsonSchema(shape.value!) }
     case 'picklist':
       return { type: 'string', enum: shape.options }
+    case 'union':
+      return { anyOf: shape.options!.map((option) => toJsonSchema(option as Shape)) }
     case 'number':
       return numberSchema(shape)
     case 'string':

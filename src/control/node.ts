@@ -10,11 +10,12 @@ import type { TailLine } from '../contract/messages.ts'
 import type { KvPage, KvStoreName, KvWrite } from '../contract/kv.ts'
 import type { Manifest } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
+import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
+import type { EdgeStatus } from './edge-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { SecretRotation } from './access-shapes.ts'
 import type {
   ChangeResult,
-  EdgeStatus,
   Laggard,
   Problem,
   ReloadResult,
@@ -32,6 +33,10 @@ export interface ChangeOptions {
   readonly wait: Wait
   /** How long the caller waits, in milliseconds. The change goes on after that. */
   readonly timeoutMs: number
+  /** With `wait: "edges"`: how many nodes, or which edges; a majority where it is not said. */
+  readonly edges?: number | readonly string[] | undefined
+  /** What becomes of it when the time is up; `keep` where it is not said. */
+  readonly onTimeout?: 'keep' | 'withdraw' | undefined
   /** Throws where the caller may not change this: asked in the change's turn, of what is there and of what is to come. */
   readonly guard?: ChangeGuard
 }
@@ -83,13 +88,16 @@ export class Refused extends EdgeError {
   }
 }
 
-/** The time is up; the change goes on. */
+/** The time is up. What was asked for goes on, or was taken back. */
 export class NotFinished extends EdgeError {
   readonly laggards: readonly Laggard[]
+  /** Whether it is in the log. */
+  readonly outcome: 'kept' | 'withdrawn'
 
-  constructor(detail: string, laggards: readonly Laggard[]) {
+  constructor(detail: string, laggards: readonly Laggard[], outcome: 'kept' | 'withdrawn' = 'kept') {
     super('not-finished', detail)
     this.laggards = laggards
+    this.outcome = outcome
   }
 }
 
@@ -150,6 +158,13 @@ export interface ControlledNode {
   units(): Promise<readonly UnitSummary[]>
   unit(name: string): Promise<UnitDetail>
   edges(): readonly EdgeStatus[]
+  /** Throws `edge-unknown`. */
+  forgetEdge(name: string): EdgeStatus
+  /** What an edge is told from where it stands; `token` is the name of the one that it came with. `isAllowed` is asked again and again. */
+  follow(hello: EdgeHello, token: string, isAllowed: () => boolean): ReadableStream<Uint8Array>
+  report(report: EdgeReport): void
+  /** The key of secrets, in base64. */
+  secretKey(): string
   /** Prometheus text. */
   metrics(): Promise<string>
   /** Until the returned function is called. `unit` undefined: all. */

@@ -13,7 +13,7 @@ export function toProblem(error: EdgeError): ProblemDetails {
     code: error.code,
     hint: error.hint,
     ...(error instanceof Refused ? { problems: [...error.problems] } : {}),
-    ...(error instanceof NotFinished ? { laggards: [...error.laggards] } : {}),
+    ...(error instanceof NotFinished ? { laggards: [...error.laggards], outcome: error.outcome } : {}),
   }
 }
 

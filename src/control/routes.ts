@@ -6,6 +6,7 @@
 import type * as v from 'valibot'
 import { EdgeError } from '../base/errors.ts'
 import { readBody } from './body.ts'
+import { EDGE_ROUTES } from './edge-routes.ts'
 import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
@@ -57,7 +58,7 @@ export const ROUTES: readonly Route[] = [
     limited: 'may',
     async handle({ node, name, request }) {
       const body = await readBody(request, shapes.DeployBody)
-      const { wait, timeoutMs, entry, env, secrets, tests, signature, ...rest } = body
+      const { wait, timeoutMs, edges, onTimeout, entry, env, secrets, tests, signature, ...rest } = body
       return node.deploy(
         name,
         {
@@ -66,7 +67,7 @@ export const ROUTES: readonly Route[] = [
           entry: entry ?? `${name}.${rest.language}`,
           env: defined({ env, secrets }),
         },
-        { wait, timeoutMs },
+        { wait, timeoutMs, onTimeout, ...defined({ edges }) },
       )
     },
   },
@@ -213,14 +214,7 @@ export const ROUTES: readonly Route[] = [
       return { position, entries: Object.fromEntries(entries) }
     },
   },
-  {
-    method: 'GET',
-    path: '/v1/edges',
-    summary: 'The edge nodes: what each runs and how far it has read.',
-    answer: [shapes.EdgeShape],
-    access: 'read',
-    handle: ({ node }) => node.edges(),
-  },
+  ...EDGE_ROUTES,
   {
     method: 'GET',
     path: '/metrics',

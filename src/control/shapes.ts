@@ -2,6 +2,7 @@
  * What the admin API takes and gives, described once: the check of a body, the types, and `/v1/openapi.json` come from here.
  */
 import * as v from 'valibot'
+import { PositionShape } from './edge-shapes.ts'
 import { PHASE_BITS, type Phase } from '../contract/unit.ts'
 
 /** One label of a DNS name, as a unit's name may become one. */
@@ -25,6 +26,18 @@ const Waiting = {
     ),
     30_000,
   ),
+  /** With `wait: "edges"`: how many nodes have to run it (that of the control plane is one of them), or which edges; a majority unless said. */
+  edges: v.optional(
+    v.union(
+      [
+        v.pipe(v.number(), v.integer(), v.minValue(1)),
+        v.pipe(v.array(v.pipe(text(), v.maxLength(255))), v.minLength(1), v.maxLength(10_000)),
+      ],
+      'expected a number of nodes, or a list of names of edges',
+    ),
+  ),
+  /** What becomes of a change that not all of them run in time: it stays and goes on, or it is taken back. */
+  onTimeout: v.optional(v.picklist(['keep', 'withdraw'], 'expected "keep" or "withdraw"'), 'keep'),
 }
 
 export const WaitBody = v.strictObject(Waiting)
@@ -72,7 +85,10 @@ export const ChangeShape = v.strictObject({
   version: count(),
   /** The set of units that holds it. With `wait: "stored"` it may not be live yet. */
   epoch: count(),
+  /** Workers that run it, of all nodes that were waited for. */
   live: v.strictObject({ workers: count(), of: count() }),
+  /** Edges that run it, of those that are known, where there are any. `ms` is from the append to the last of them. */
+  edges: v.optional(v.strictObject({ live: count(), of: count(), ms: v.optional(v.number()) })),
   ms: v.number(),
   /** Tests of the unit that were run, and passed. */
   tests: v.optional(count()),
@@ -226,29 +242,6 @@ export const UnitDetailShape = v.strictObject({
 })
 export type UnitDetail = v.InferOutput<typeof UnitDetailShape>
 
-const PositionShape = v.strictObject({ log: text(), id: count(), hash: text() })
-
-export const EdgeShape = v.strictObject({
-  name: text(),
-  groups: v.array(text()),
-  epoch: count(),
-  /** False while all units are switched off. */
-  enabled: v.boolean(),
-  position: PositionShape,
-  /** Entries of the log that this edge has not applied. */
-  lag: count(),
-  addresses: v.array(text()),
-  workers: v.array(
-    v.strictObject({
-      worker: count(),
-      pid: count(),
-      state: v.picklist(['starting', 'ready', 'replacing', 'draining']),
-      restarts: count(),
-    }),
-  ),
-})
-export type EdgeStatus = v.InferOutput<typeof EdgeShape>
-
 export const LogEntryShape = v.strictObject({
   id: count(),
   operation: v.picklist(['SET', 'DELETE']),
@@ -283,6 +276,8 @@ export const ProblemDetailsShape = v.strictObject({
   hint: text(),
   problems: v.optional(v.array(ProblemShape)),
   laggards: v.optional(v.array(LaggardShape)),
+  /** Of a change that was not done in time: whether it stays, or was taken back. */
+  outcome: v.optional(v.picklist(['kept', 'withdrawn'])),
 })
 export type ProblemDetails = v.InferOutput<typeof ProblemDetailsShape>
 

@@ -13,6 +13,8 @@ const CONDITIONS =
 const WAIT_QUERY = {
   wait: 'when it counts as done: `stored`, `edges` or `all`, which is the default',
   timeoutMs: 'how long to wait for that, in milliseconds',
+  edges: 'with `wait=edges`: how many nodes, or names of edges, separated by commas; a majority unless said',
+  onTimeout: '`keep`, which is the default, or `withdraw`',
 }
 
 export const SITE_ROUTES: readonly Route[] = [
@@ -147,10 +149,14 @@ function expectation({ headers }: Request): { readonly expected?: Expectation } 
 
 /** As a body says it elsewhere; here the body is the site. */
 function waiting(query: URLSearchParams): ChangeOptions {
-  const given = { wait: query.get('wait') ?? undefined, timeoutMs: query.get('timeoutMs') ?? undefined }
+  const [wait, timeoutMs, edges, onTimeout] = Object.keys(WAIT_QUERY).map(
+    (name) => query.get(name) ?? undefined,
+  )
   const result = v.safeParse(shapes.WaitBody, {
-    ...(given.wait !== undefined && { wait: given.wait }),
-    ...(given.timeoutMs !== undefined && { timeoutMs: Number(given.timeoutMs) }),
+    ...(wait !== undefined && { wait }),
+    ...(timeoutMs !== undefined && { timeoutMs: Number(timeoutMs) }),
+    ...(edges !== undefined && { edges: /^\d+$/.test(edges) ? Number(edges) : edges.split(',') }),
+    ...(onTimeout !== undefined && { onTimeout }),
   })
   if (result.success) return result.output
   const [issue] = result.issues

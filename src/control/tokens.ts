@@ -11,10 +11,15 @@ import { EdgeError } from '../base/errors.ts'
 import type { Effect, Position, StoreView } from '../contract/store.ts'
 
 /** Each may what those before it may. */
-export const ROLES = ['read', 'deploy', 'admin'] as const
+const PEOPLE = ['read', 'deploy', 'admin'] as const
+/** `edge`: an edge that follows this control plane. It may follow and report, read what its units need, and nothing that people do. */
+export const ROLES = [...PEOPLE, 'edge'] as const
 export type Role = (typeof ROLES)[number]
 
-export const hasRole = (has: Role, needed: Role): boolean => ROLES.indexOf(has) >= ROLES.indexOf(needed)
+export function hasRole(has: Role, needed: Role): boolean {
+  if (needed === 'edge') return has === 'edge' || has === 'admin'
+  return has !== 'edge' && PEOPLE.indexOf(has) >= PEOPLE.indexOf(needed)
+}
 
 /** Whose call it is. */
 export interface Identity {
@@ -154,6 +159,9 @@ export class TokenBook {
       throw new EdgeError('request-invalid', `there are ${TOKENS_MAX} tokens already`, {
         hint: 'revoke some',
       })
+    }
+    if (role === 'edge' && sites) {
+      throw new EdgeError('request-invalid', 'an edge has all sites: its token cannot be limited to some')
     }
     if (role === 'admin' && sites) {
       throw new EdgeError(

@@ -45,6 +45,14 @@ export interface RotatableSecrets extends Secrets {
     given: string | undefined,
     reseal: (before: Secrets, next: Secrets) => Promise<void>,
   ): Promise<string>
+  /** Whether there is a key. */
+  has(): boolean
+  /** The start of the SHA-256 of the key, in hex; one is made where there is none. Throws `secret-unreadable`. */
+  print(): string
+  /** The key in base64, for an edge that follows this node. */
+  key(): string
+  /** The key of the control plane that this node follows. Throws where another one comes from the environment. */
+  adopt(given: string): void
   /** Ends a change of the key that was cut off. `sample` finds any secret of the store, and is asked only then. To be called before the first use. */
   settle(sample: () => SealedSecret | undefined): void
 }
@@ -54,10 +62,10 @@ export function openSecrets(directory: string, environment?: string): RotatableS
   const path = join(directory, 'orla.key')
   const nextPath = `${path}.next`
   let key = environment ? parseKey(environment, 'ORLA_SECRET_KEY') : undefined
+  const current = () => (key ??= existsSync(path) ? readKey(path) : makeKey(path))
   const secrets: RotatableSecrets = {
     seal(text, context) {
-      key ??= existsSync(path) ? readKey(path) : makeKey(path)
-      return sealSecret(key, text, context)
+      return sealSecret(current(), text, context)
     },
     open(sealed, context) {
       key ??= readKey(path, context)
@@ -80,6 +88,20 @@ export function openSecrets(directory: string, environment?: string): RotatableS
       key = next
       if (!environment) renameSync(nextPath, path)
       return keyPrint(next)
+    },
+    has: () => key !== undefined || existsSync(path),
+    print: () => keyPrint(current()),
+    key: () => Buffer.from(current()).toString('base64'),
+    adopt(given) {
+      const next = parseKey(given, 'the key of the control plane')
+      if (key?.equals(next)) return
+      if (environment) {
+        throw new EdgeError('secret-unreadable', 'ORLA_SECRET_KEY is not the key of the control plane', {
+          hint: 'start this edge without it: it is given the key',
+        })
+      }
+      writeSecretFile(path, next.toString('base64'))
+      key = next
     },
     settle(findSample) {
       if (environment || !existsSync(nextPath)) return

@@ -2,22 +2,19 @@
  * The parts of a running node and how they are wired: what a worker says goes to whom it concerns, what the control plane
  * asks becomes changes, and what everybody counts becomes one page of metrics.
  */
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { SharedWords } from '../base/shared-words.ts'
 import type { Config } from '../config/schema.ts'
 import type { Environment } from '../config/telemetry.ts'
 import { EdgeError } from '../base/errors.ts'
-import type { FromWorker, MetricSample, RequestTrace, UnitSet } from '../contract/messages.ts'
-import { versionKey } from '../contract/unit.ts'
+import type { MetricSample, RequestTrace } from '../contract/messages.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult, UpgradeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import { SiteReader } from '../site/records.ts'
-import type { StoreWriter } from '../replication/store-writer.ts'
+import type { EdgePlane } from '../replication/edge-plane.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
-import { readUnits, type VersionCache } from '../unit/records.ts'
 import type { RotatableBox } from '../unit/secret-rotation.ts'
 import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
@@ -25,40 +22,47 @@ import type { Bundles } from '../sandbox/bundle-files.ts'
 import { Epochs } from './epochs.ts'
 import type { ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
+import { LiveView } from './live-view.ts'
 import type { Log } from './log.ts'
 import { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import { MetricSums } from './metric-sums.ts'
 import { nodeControl } from './node-control.ts'
+import { nodeEdges, selfStatus } from './node-edges.ts'
 import { NodeMetrics } from './node-metrics.ts'
 import { NodeScrape } from './node-scrape.ts'
 import { Pulse } from './pulse.ts'
 import { Quarantines } from './quarantine.ts'
-import { RepeatedLines } from './repeated-lines.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
+import { SetReader } from './set-reader.ts'
 import { SiteControl } from './site-control.ts'
+import { StoreFollowing } from './store-following.ts'
+import type { StoreLink } from './store-link.ts'
 import { TailHub } from './tail-hub.ts'
 import { TelemetryKeeper } from './telemetry-keeper.ts'
 import { TlsKeeper } from './tls-keeper.ts'
 import { TrustedKeys } from './trusted-keys.ts'
 import { Turns } from './turns.ts'
 import type { UnitBuilder } from './unit-builder.ts'
+import { UnitTrials } from './unit-trials.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
-import { WorkerPool, type PoolTime, type StartMessage } from './worker-pool.ts'
-import { WORKER_STDOUT, type WorkerProcess } from './worker-process.ts'
+import { WorkerPool, type PoolTime } from './worker-pool.ts'
+import { WorkerTalk } from './worker-talk.ts'
 
 export interface NodeSurroundings {
   readonly config: Config
   readonly clock: Clock
   readonly log: Log
   readonly store: SqliteStore
-  readonly writer: StoreWriter
+  readonly link: StoreLink
+  /** Undefined: this node is an edge. */
+  readonly plane: EdgePlane | undefined
   /** The data directory. */
   readonly directory: string
   readonly shared: SharedWords
   readonly builder: UnitBuilder
-  readonly secrets: RotatableBox
+  readonly secrets: RotatableBox & { key(): string }
   readonly file: ConfigFile
   readonly rootToken: Follower
   /** Of the program, for what OpenTelemetry's variables say. */
@@ -93,26 +97,23 @@ export class EdgeNode {
   readonly #timers: UnitTimers
   readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
   readonly #turns = new Turns()
-  readonly #lines = new RepeatedLines()
   readonly #sums = new MetricSums()
   readonly #own = new NodeMetrics()
   readonly #changes: UnitChanges
   readonly #sites: SiteControl
+  readonly #following: StoreFollowing
   readonly #sandboxes: SandboxWatch
   readonly #pulse: Pulse
   readonly #tls: TlsKeeper
   readonly #acme: AcmeKeeper
   readonly #telemetry: TelemetryKeeper
   readonly #scrape: NodeScrape
-  readonly #identity = randomBytes(8).toString('hex')
-  /** Versions whose bar was told of. */
-  readonly #barred = new Set<string>()
   #isDraining = false
   #isHandingOver = false
 
   constructor(around: NodeSurroundings) {
-    const { config, log, store, directory, shared, secrets } = around
-    const cache: VersionCache = new Map()
+    const { config, log, store, directory, shared, secrets, link, plane } = around
+    const view = new LiveView(store, directory, log)
     const trustedKeys = new TrustedKeys(store, config.control.units)
     const checkSignature = trustedKeys.check
     this.#telemetry = new TelemetryKeeper({
@@ -136,14 +137,20 @@ export class EdgeNode {
     const sites = new SiteControl({
       ...around,
       followers: [this.#tls, this.#acme, this.#telemetry, this.#kv, trustedKeys, around.rootToken],
-      reader: new SiteReader(store),
+      writer: link.writer,
+      isEdge: link.follows !== undefined,
+      reader: new SiteReader(view),
       make: (request, options) => this.#make(request, options),
     })
-    const readSet = (): UnitSet => {
-      const units = readUnits(store, secrets, cache, checkSignature)
-      this.#tellBarred(units)
-      return { ...units, served: sites.served() }
-    }
+    const reader = new SetReader({
+      view,
+      secrets,
+      checkSignature,
+      log,
+      served: () => sites.served(),
+      liveEpoch: () => this.#epochs?.live.epoch,
+    })
+    const readSet = () => reader.read()
     this.#sites = sites
     this.#around = around
     this.#timers = new UnitTimers({
@@ -153,6 +160,20 @@ export class EdgeNode {
     })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
+    const talk = new WorkerTalk({
+      ...around,
+      config: () => sites.config,
+      tls: this.#tls,
+      telemetry: this.#telemetry,
+      epochs: () => this.#epochs,
+      quarantines: this.#quarantines,
+      kv: this.#kv,
+      tailHub: this.#tailHub,
+      timers: this.#timers,
+      sandboxes: this.#sandboxes,
+      own: this.#own,
+      shareQuarantine: () => this.#shareQuarantine(),
+    })
     this.#pool = new WorkerPool({
       count: config.edge.workers,
       ...(around.workerEntry !== undefined && { entry: around.workerEntry }),
@@ -160,9 +181,9 @@ export class EdgeNode {
       ...(around.poolTime && { time: around.poolTime }),
       turns: this.#turns,
       log,
-      startMessage: (worker) => this.#startMessage(worker),
-      onReady: (worker) => this.#welcome(worker),
-      onMessage: (worker, message) => this.#hear(worker, message),
+      startMessage: (worker) => talk.startMessage(worker),
+      onReady: (worker) => talk.welcome(worker),
+      onMessage: (worker, message) => talk.hear(worker, message),
       onGone: (worker) => {
         this.#sandboxes.workerGone(worker.pid)
         this.#sums.retire(worker.pid)
@@ -172,6 +193,8 @@ export class EdgeNode {
     this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => {
       this.#timers.setLive(live)
       this.#acme.useSites(sites.served().sites)
+      this.#following.flipped(reader.positionOf(live))
+      this.#report()
     })
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
     this.#scrape = new NodeScrape({
@@ -185,9 +208,34 @@ export class EdgeNode {
       others: [this.#kv, this.#timers, this.#tls, this.#telemetry],
       isDraining: () => this.#isDraining,
     })
+    const trials = new UnitTrials(this.#pool)
     const onEnd = (ok: boolean, ms: number) => this.#own.countChange(ok, ms)
+    this.#following = new StoreFollowing({
+      live: view,
+      readSet,
+      epochs: this.#epochs,
+      turns: this.#turns,
+      log,
+      tryUnit: (unit) =>
+        trials.try(unit).then(
+          () => undefined,
+          (error: Error) => error.message,
+        ),
+      onTried: () => this.#report(),
+    })
+    const edges = nodeEdges({
+      plane,
+      follows: link.follows,
+      store,
+      secretKey: () => secrets.key(),
+      self: () =>
+        selfStatus({ ...around, pool: this.#pool, epochs: this.#epochs, following: this.#following }),
+    })
     this.#changes = new UnitChanges({
       ...around,
+      writer: link.writer,
+      trials,
+      edges: edges.waiting,
       readSet,
       pool: this.#pool,
       epochs: this.#epochs,
@@ -204,6 +252,8 @@ export class EdgeNode {
       make: (request, options) => this.#make(request, options),
       inTurn: (work) => this.#changes.inTurn(() => (this.#assertTakesChanges(), work())),
       sites,
+      edges,
+      writer: link.writer,
       checkSignature,
       shareQuarantine: () => this.#shareQuarantine(),
       breakers: () => this.#breakers(),
@@ -222,15 +272,17 @@ export class EdgeNode {
     if (this.#isHandingOver) throw new EdgeError('upgrading', 'another program takes over')
   }
 
-  /** Once a version. */
-  #tellBarred({ units }: UnitSet): void {
-    for (const unit of units) {
-      if (unit.barred === undefined) continue
-      const key = versionKey(unit)
-      if (this.#barred.has(key)) continue
-      this.#barred.add(key)
-      this.#around.log.warn(`${key} is not run: ${unit.barred}`)
-    }
+  /** Tells the control plane what runs here. */
+  #report(): void {
+    const { epoch, enabled } = this.#epochs.live
+    const { position: live, rejected } = this.#following
+    const workers = { live: this.#pool.ready().length, of: this.#pool.size }
+    this.#around.link.report({ live, epoch, enabled, workers, rejected })
+  }
+
+  /** The store has moved, by whomever. */
+  storeMoved(): void {
+    this.#following.advanced()
   }
 
   async start(): Promise<void> {
@@ -243,6 +295,8 @@ export class EdgeNode {
     this.#sandboxes.start()
     this.#telemetry.start()
     this.#timers.setLive(this.#epochs.live)
+    this.#around.link.start(() => this.storeMoved())
+    this.#report()
   }
 
   /** As it was applied last. */
@@ -265,12 +319,14 @@ export class EdgeNode {
     this.#kv.suspend()
     this.#quarantines.suspend()
     this.#sites.suspend()
+    this.#around.link.suspend()
     this.#around.store.suspend()
   }
 
   /** Takes it up again: the other program did not come. Throws while that one holds the store. */
   async resume(): Promise<void> {
     this.#around.store.resume()
+    this.#around.link.resume()
     await this.#sites.resume()
     this.#kv.resume()
     this.#quarantines.resume()
@@ -300,6 +356,8 @@ export class EdgeNode {
   /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
   async drain(): Promise<void> {
     this.#isDraining = true
+    // An edge whose program is replaced goes on.
+    if (!this.#isHandingOver) void this.#around.link.leave()
     this.#stopKeeping()
     await this.#turns.over(CHANGE_GRACE_MS)
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
@@ -319,68 +377,6 @@ export class EdgeNode {
     this.#telemetry.stop()
     await this.#pool.kill()
     this.#kv.close()
-  }
-
-  #startMessage(worker: number): Omit<StartMessage, 'sockets'> {
-    const { shared, bundles, sockets } = this.#around
-    return {
-      kind: 'start',
-      worker,
-      // The sites come with the units.
-      config: { ...this.#sites.config, sites: [] },
-      identity: this.#identity,
-      addresses: sockets.addresses,
-      tls: this.#tls.material,
-      units: this.#epochs.live,
-      telemetry: this.#telemetry.settings,
-      quarantined: this.#quarantines.all(),
-      shared: shared.path,
-      bundles,
-      kv: this.#kv.paths,
-      kvWords: this.#around.kvWords.path,
-      stdout: WORKER_STDOUT,
-      isTracing: this.#around.onTrace !== undefined,
-    }
-  }
-
-  /** What may have changed while the worker started. */
-  #welcome(worker: WorkerProcess): void {
-    const tls = this.#tls.material
-    if (tls !== undefined) worker.send({ kind: 'tls', id: 0, tls })
-    worker.send({ kind: 'telemetry', settings: this.#telemetry.settings })
-    worker.send({ kind: 'quarantine', quarantined: this.#quarantines.all() })
-    worker.send({ kind: 'tail', on: this.#tailHub.isOn })
-  }
-
-  #hear(worker: WorkerProcess, message: FromWorker): void {
-    switch (message.kind) {
-      case 'quarantine':
-        if (!this.#quarantines.add(message.quarantine)) return
-        this.#around.log.warn(
-          `${versionKey(message.quarantine)} is in quarantine: ${message.quarantine.reason}`,
-        )
-        return this.#shareQuarantine()
-      case 'tail':
-        this.#own.countTailDropped(message.dropped)
-        return this.#tailHub.publish(message.lines, message.dropped)
-      case 'log':
-        for (const line of message.warnings)
-          if (this.#lines.isNews(line, worker.index)) this.#around.log.warn(line)
-        if (message.dropped > 0)
-          this.#around.log.warn(`${message.dropped} more lines of worker ${worker.index} were left out`)
-        return
-      case 'trace':
-        return this.#around.onTrace?.(message.trace)
-      case 'timerRan':
-        return this.#timers.ran(worker, message)
-      case 'kv': {
-        const { store, id } = message.batch
-        return this.#kv.apply(message.batch, (results) => worker.send({ kind: 'kv', store, id, results }))
-      }
-      case 'sandboxes':
-        return this.#sandboxes.report(worker.pid, message.pids)
-      default: // An answer, to whoever asked.
-    }
   }
 
   #shareQuarantine(): void {

@@ -18,7 +18,6 @@ import {
 } from '../control/node.ts'
 import type {
   ChangeResult,
-  EdgeStatus,
   UnitDetail,
   UnitState,
   UnitSummary,
@@ -54,6 +53,7 @@ import type { Epochs } from './epochs.ts'
 import type { KvService } from './kv-service.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
+import type { EdgeMethods } from './node-edges.ts'
 import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './quarantine.ts'
 import { readiness } from './readiness.ts'
@@ -77,6 +77,7 @@ export interface NodeParts {
   /** When no change is under way. */
   readonly inTurn: <T>(work: () => T | Promise<T>) => Promise<T>
   readonly sites: SiteControl
+  readonly edges: EdgeMethods
   readonly checkSignature: CheckSignature
   readonly pool: WorkerPool
   readonly epochs: Epochs
@@ -239,7 +240,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       }
     },
 
-    edges: () => [edgeStatus()],
+    ...parts.edges,
     metrics: async () => formatPrometheus(await parts.samples(), METRIC_HELP),
     kv: parts.kv,
     tail: (unit: string | undefined, listener: TailListener) => tailHub.subscribe(unit, listener),
@@ -289,26 +290,6 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       const quarantined = quarantines.of({ name, version }) !== undefined
       return record ? [{ version, live: version === pointer.live, at: record.at, quarantined }] : []
     })
-  }
-
-  function edgeStatus(): EdgeStatus {
-    const position = store.position()
-    return {
-      name: parts.config.node.name ?? '',
-      groups: [...parts.config.node.groups],
-      epoch: epochs.live.epoch,
-      enabled: epochs.live.enabled,
-      position,
-      // The node reads the very store that the control plane writes: it has what is there.
-      lag: 0,
-      addresses: [...pool.addresses],
-      workers: pool.slots.map(({ index, worker, restarts }) => ({
-        worker: index,
-        pid: worker?.pid ?? 0,
-        state: worker === undefined || worker.phase === 'gone' ? 'replacing' : worker.phase,
-        restarts,
-      })),
-    }
   }
 }
 

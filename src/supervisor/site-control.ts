@@ -35,6 +35,8 @@ import type { ChangeRequest } from './unit-changes.ts'
 export interface SiteControlParts {
   readonly config: Config
   readonly file: ConfigFile
+  /** This node is an edge: its sites come from the control plane, and its file has none. */
+  readonly isEdge: boolean
   readonly store: SqliteStore
   readonly writer: StoreWriter
   readonly clock: Clock
@@ -73,7 +75,7 @@ export class SiteControl implements SiteMethods {
 
   /** Another program writes from here on, and applies its file first of all. */
   suspend(): void {
-    this.#takeBack = planBack(this.#parts.store)
+    if (!this.#parts.isEdge) this.#takeBack = planBack(this.#parts.store)
   }
 
   /** It did not come to serve: the store says of sites what it said before. */
@@ -146,13 +148,14 @@ export class SiteControl implements SiteMethods {
   }
 
   async #reload(options: ChangeOptions): Promise<ReloadResult> {
-    const { file, store, clock, log, followers } = this.#parts
+    const { file, store, clock, log, followers, isEdge } = this.#parts
     if (!file.load) {
       throw new EdgeError('config-missing', 'this node was started without a configuration file', {
         hint: 'its sites are changed with `orla sites`',
       })
     }
     const { config, source, input, folder } = await file.load()
+    if (isEdge) refuseSites(input.sites ?? [])
     refuseRestart(this.#config, config)
     assertFilesUsable(config)
     const steps = followers.map((follower) => follower.follow(config))
@@ -162,6 +165,10 @@ export class SiteControl implements SiteMethods {
       () => {
         settings = changedSettings(this.#config, config)
         for (const step of steps) step.verify?.()
+        if (isEdge) {
+          this.#next = config
+          return NO_SITES
+        }
         const plan = planFile(store, input.sites ?? [], { folder, at: clock.now(), mode: 'reload' })
         if (settings.length === 0) return plan
         this.#next = config
@@ -171,6 +178,7 @@ export class SiteControl implements SiteMethods {
       },
       options,
       {
+        isLocal: isEdge,
         onFailed: () => (this.#next = this.#config),
         // Also where whoever asked has not waited for it.
         onLive: () => {
@@ -189,7 +197,7 @@ export class SiteControl implements SiteMethods {
   async #change(
     plan: () => SitePlan,
     options: ChangeOptions,
-    hooks: Pick<ChangeRequest, 'onLive' | 'onFailed'> = {},
+    hooks: Pick<ChangeRequest, 'onLive' | 'onFailed' | 'isLocal'> = {},
   ): Promise<SiteChange> {
     let planned: SitePlan | undefined
     const request: ChangeRequest = {
@@ -214,6 +222,20 @@ export class SiteControl implements SiteMethods {
       timings,
     }
   }
+}
+
+const NO_SITES: SitePlan = { effects: [], added: [], changed: [], removed: [], overridden: [] }
+
+/** Of an edge. */
+export function refuseSites(sites: readonly SiteInput[]): void {
+  if (sites.length === 0) return
+  throw new EdgeError(
+    'config-invalid',
+    'sites: this node is an edge, and its sites come from the control plane',
+    {
+      hint: 'take them out of this file, and set them there: `orla sites set --control URL`',
+    },
+  )
 }
 
 /** Puts what the file says into the store before the node starts. */

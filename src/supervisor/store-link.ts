@@ -5,27 +5,199 @@
  *     redis, etcd  a control plane: the log is the engine's, its file a replica that it keeps abreast
  *     replica      an edge: its file is a replica that it keeps abreast by its control plane
  */
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
-import type { StoreConfig } from '../config/schema.ts'
-import type { SharedLog } from '../contract/shared-log.ts'
-import { storeWriter, type StoreWriter } from '../replication/store-writer.ts'
+import { EdgeError } from '../base/errors.ts'
+import { VERSION } from '../base/version.ts'
+import type { Config, ReplicaStoreConfig } from '../config/schema.ts'
+import { type EdgeReport, REPLICATION_PROTOCOL } from '../contract/replication.ts'
+import { UNITS_LOG } from '../contract/shared-log.ts'
+import type { Position } from '../contract/store.ts'
+import { ControlFollower } from '../replication/control-follower.ts'
+import { refusingWriter, storeWriter, type StoreWriter } from '../replication/store-writer.ts'
 import { embeddedLog } from '../store/engines/embedded.ts'
+import { writeSecretFile } from '../store/secret-file.ts'
+import type { RotatableSecrets } from '../store/secrets.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
+import type { Log } from './log.ts'
 
 export interface StoreLink {
   readonly writer: StoreWriter
-  readonly log: SharedLog
-  close(): Promise<void>
+  /** The control plane that this node follows; undefined where it is one. */
+  readonly follows: string | undefined
+  /** The replica has what is needed to serve: a new one has waited for the whole of it. */
+  join(): Promise<void>
+  /** From here on `onAdvanced` is told when others have written. */
+  start(onAdvanced: () => void): void
+  /** What this node runs, for the control plane that it follows. */
+  report(report: Omit<EdgeReport, 'name' | 'instance' | 'stored'>): void
+  /** Another program follows from here on. */
+  suspend(): void
+  /** It did not come to. */
+  resume(): void
+  /** This node ends in order. */
+  leave(): Promise<void>
+  close(): void
 }
 
 export interface StoreLinkParts {
-  readonly config: StoreConfig
+  readonly config: Config
+  readonly directory: string
   readonly store: SqliteStore
+  readonly secrets: RotatableSecrets
   readonly clock: Clock
+  readonly log: Log
+  /** Where the edge listens. */
+  readonly addresses: readonly string[]
+  /** This node has written, or read, what edges are to be told. */
+  readonly onMoved: () => void
 }
 
-export async function openStoreLink({ store, clock }: StoreLinkParts): Promise<StoreLink> {
-  const log = embeddedLog(store)
-  const writer = storeWriter({ store, log, clock, catchUp: () => Promise.resolve(), onAppended: () => {} })
-  return { log, writer, close: () => Promise.resolve() }
+/** Whose replica a file is that follows a control plane. */
+const CONTROL = 'control'
+const PROGRESS_EVERY_MS = 500
+
+export function openStoreLink(parts: StoreLinkParts): StoreLink {
+  const { store } = parts.config
+  switch (store.kind) {
+    case 'replica':
+      return replicaLink(parts, store)
+    default:
+      return embeddedLink(parts)
+  }
 }
+
+function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
+  const keeper = store.keeper()
+  if (keeper !== undefined) {
+    throw new EdgeError(
+      'store-foreign',
+      `${store.path} is a replica (of ${keeper}), and \`store.kind\` is "embedded"`,
+      {
+        hint: 'give the node a `store.path` of its own, or make the replica a store with `orla store migrate`',
+      },
+    )
+  }
+  const log = embeddedLog(store)
+  const catchUp = () => Promise.resolve()
+  return {
+    writer: storeWriter({ store, log, clock, catchUp, onAppended: onMoved }),
+    follows: undefined,
+    join: () => Promise.resolve(),
+    start: () => {},
+    report: () => {},
+    suspend: () => {},
+    resume: () => {},
+    leave: () => Promise.resolve(),
+    close: () => {},
+  }
+}
+
+function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLink {
+  const { store, log, secrets } = parts
+  const { name = '', groups } = parts.config.node
+  if (store.keeper() === undefined && store.position().id > 0) {
+    throw new EdgeError(
+      'store-foreign',
+      `${store.path} is a store of its own, and \`store.kind\` is "replica"`,
+      {
+        hint: 'give this edge a `store.path` of its own, or move the directory away',
+      },
+    )
+  }
+  const instance = instanceOf(parts.directory)
+  let onAdvanced = () => {}
+  const joined = Promise.withResolvers<void>()
+  let isNew = store.keeper() === undefined
+  let toldMs = 0
+  const follower = new ControlFollower({
+    controls: config.control,
+    token: () => tokenOf(config),
+    ca: config.ca,
+    hello: () => ({
+      protocol: REPLICATION_PROTOCOL,
+      name,
+      instance,
+      groups,
+      addresses: parts.addresses,
+      version: VERSION,
+    }),
+    logs: new Map([
+      [
+        UNITS_LOG,
+        {
+          position: () => store.position(),
+          apply: (entries) => void store.apply(entries),
+          load: (position: Position) => store.load(position, CONTROL),
+        },
+      ],
+    ]),
+    random: Math.random,
+    async onKey(print, ask) {
+      if (secrets.has() && secrets.print() === print) return
+      const { key } = (await ask('GET', '/v1/edges/key')) as { key: string }
+      secrets.adopt(key)
+    },
+    onAdvanced: () => onAdvanced(),
+    onCaughtUp() {
+      if (isNew) log.info(`joined ${follower.control}: position ${store.position().id}`)
+      isNew = false
+      joined.resolve()
+    },
+    onProgress({ entries, of, bytes, ofBytes }) {
+      const now = performance.now()
+      if (!isNew || (now - toldMs < PROGRESS_EVERY_MS && entries < of)) return
+      toldMs = now
+      log.info(`snapshot: ${entries} of ${of} entries, ${megabytes(bytes)} of ${megabytes(ofBytes)} MB`)
+    },
+    onTrouble(error) {
+      if (error) log.warn(`the control plane is not followed: ${error.message}; ${error.hint}`)
+      else log.info(`the control plane ${follower.control} is followed again`)
+    },
+  })
+  return {
+    writer: refusingWriter(config.control[0]!),
+    follows: config.control[0],
+    async join() {
+      if (isNew) log.info(`joining ${follower.control} as ${name}`)
+      follower.start()
+      // What is on the disk is enough to serve; what is newer comes.
+      if (isNew) await joined.promise
+    },
+    start(listener) {
+      onAdvanced = listener
+      listener()
+    },
+    report: (report) => follower.report({ ...report, name, instance, stored: store.position() }),
+    suspend: () => follower.close(),
+    resume: () => follower.start(),
+    leave: () => follower.leave(),
+    close: () => follower.close(),
+  }
+}
+
+/** Tells this data directory from others, also after the name of its edge was given to another one. */
+function instanceOf(directory: string): string {
+  const path = join(directory, 'instance')
+  if (!existsSync(path)) writeSecretFile(path, randomBytes(16).toString('hex'))
+  return readFileSync(path, 'utf8').trim()
+}
+
+/** Read anew each time, as it may be rotated. */
+function tokenOf({ token, tokenFile }: ReplicaStoreConfig): string {
+  if (token !== undefined) return token
+  if (tokenFile === undefined) {
+    throw new EdgeError('config-invalid', 'store.token: missing; expected a token with the role `edge`', {
+      hint: 'make one at the control plane with `orla tokens new NAME --role edge`',
+    })
+  }
+  try {
+    return readFileSync(resolve(tokenFile), 'utf8').trim()
+  } catch (error) {
+    throw new EdgeError('file-unreadable', `store.tokenFile: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

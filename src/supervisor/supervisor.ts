@@ -41,7 +41,8 @@ import { stderrLog, type Log } from './log.ts'
 import { assertFilesUsable } from './named-files.ts'
 import { reloadTold } from './reload.ts'
 import { readRootToken, RootToken } from './root-token.ts'
-import { applyFileAtStart } from './site-control.ts'
+import { openEdgePlane } from './open-edge-plane.ts'
+import { applyFileAtStart, refuseSites } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
 import { openStoreLink } from './store-link.ts'
 import { createBuilder, type UnitBuilder } from './unit-builder.ts'
@@ -149,15 +150,6 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => store.close())
     assertFilesUsable(config)
     const { token, kept: keptToken } = readRootToken(config.control, directory)
-    const link = await openStoreLink({ config: config.store, store, clock })
-    made.push(() => link.close())
-    const { writer } = link
-    const tokens = new TokenBook(
-      store,
-      (plan) => appendPlanned(store, writer, plan),
-      token,
-      () => clock.now(),
-    )
     sockets ??= await openSockets()
     const { addresses: open } = sockets
     made.push(() => sockets!.close())
@@ -166,7 +158,33 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => void (isControlServed || controlSocket!.close()))
     const secrets = openSecrets(directory, options.secretKey)
     settleSecrets(store, secrets)
-    await applyFileAtStart(store, writer, file, { clock, log })
+    const link = openStoreLink({
+      config,
+      directory,
+      store,
+      secrets,
+      clock,
+      log,
+      addresses: open,
+      onMoved() {
+        plane?.advanced()
+        tellNode()
+      },
+    })
+    made.push(() => link.close())
+    let tellNode = () => {}
+    const isEdge = link.follows !== undefined
+    if (isEdge) refuseSites(file.sites)
+    await link.join()
+    const plane = isEdge ? undefined : openEdgePlane({ config, directory, store, secrets, clock, log })
+    made.push(() => plane?.close())
+    if (!isEdge) await applyFileAtStart(store, link.writer, file, { clock, log })
+    const tokens = new TokenBook(
+      store,
+      (plan) => appendPlanned(store, link.writer, plan),
+      token,
+      () => clock.now(),
+    )
     const shared = createSharedWords(WORDS)
     made.push(() => shared.unlink())
     const kvWords =
@@ -180,7 +198,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       clock,
       log,
       store,
-      writer,
+      link,
+      plane,
       directory,
       shared,
       builder,
@@ -198,6 +217,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       ...(options.poolTime && { poolTime: options.poolTime }),
     })
     made.push(() => node.kill())
+    tellNode = () => node.storeMoved()
     // Before workers start, which takes a while: units of the program before wait for it.
     predecessor?.writeKv(node.applyKv)
     await node.start()

@@ -10,19 +10,21 @@
 import type { ErrorCode } from '../base/error-codes.ts'
 import { EdgeError } from '../base/errors.ts'
 import { NotFinished, Refused, type ChangeOptions } from '../control/node.ts'
-import type { ChangeResult, ChangeTimings, Laggard, Problem } from '../control/shapes.ts'
-import type { FromWorker, UnitSet } from '../contract/messages.ts'
+import type { ChangeResult, Laggard, Problem } from '../control/shapes.ts'
+import type { UnitSet } from '../contract/messages.ts'
 import type { Effect, LocalStore, Position } from '../contract/store.ts'
+import type { EdgeLevel, Reached } from '../replication/publication.ts'
 import { appendPlanned, isConflict, type StoreWriter } from '../replication/store-writer.ts'
-import { versionKey, type UnitVersion } from '../contract/unit.ts'
-import type { ModuleFacts, TestReport } from '../contract/unit-runner.ts'
+import type { UnitVersion } from '../contract/unit.ts'
+import type { ModuleFacts } from '../contract/unit-runner.ts'
 import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
+import { beginProgress, laggardsHere, nameOf, sinceMs, type Progress } from './change-progress.ts'
 import type { Turns } from './turns.ts'
+import type { UnitTests, UnitTrials } from './unit-trials.ts'
 import type { WorkerPool } from './worker-pool.ts'
-import { notDone, refusal, refusalOfTests, refusalOfTry } from './refusals.ts'
+import { refusal } from './refusals.ts'
 import { inverse, type Undo } from './taking-back.ts'
-import type { WorkerProcess } from './worker-process.ts'
 
 /** A change as it is planned in its turn, when the store stands still. */
 export interface Plan {
@@ -32,7 +34,7 @@ export interface Plan {
   /** To be tried before it is stored. */
   readonly unit?: UnitVersion
   /** The unit's own tests, to be run then. */
-  readonly tests?: { readonly code: string; readonly sourceMap: string }
+  readonly tests?: UnitTests
 }
 
 export interface ChangeRequest {
@@ -48,8 +50,29 @@ export interface ChangeRequest {
   readonly onLive?: (plan: Plan, set: UnitSet) => void
   /** Where nothing came of it, still in the turn. */
   readonly onFailed?: () => void
+  /** It was live and was taken back, still in that turn. */
+  readonly onWithdrawn?: () => void
+  /** It changes this node alone, and its store only beside that. */
+  readonly isLocal?: boolean
   /** The code of the error where workers refuse it, if not that of units. */
   readonly refusedAs?: ErrorCode
+}
+
+/** The edges that follow this node, as a change asks for them. */
+export interface EdgeWaiting {
+  /** Which of them have to run it; undefined where there are none. */
+  level(options: ChangeOptions): EdgeLevel | undefined
+  wait(level: EdgeLevel, position: Position, timeoutMs: number): Promise<Reached>
+  /** Those that run it. */
+  count(position: Position): Omit<ReachedEdges, 'ms'>
+}
+
+interface ReachedEdges {
+  readonly live: number
+  readonly of: number
+  readonly workers: number
+  readonly ofWorkers: number
+  readonly ms: number
 }
 
 export interface ChangesOptions {
@@ -58,46 +81,22 @@ export interface ChangesOptions {
   readonly readSet: () => UnitSet
   readonly pool: WorkerPool
   readonly epochs: Epochs
+  readonly trials: UnitTrials
+  /** Edges that follow this node, and when they run what was appended. */
+  readonly edges: EdgeWaiting
   readonly turns: Turns
   readonly log: Log
   /** Told of each change that has ended, well or not. */
   readonly onEnd: (ok: boolean, ms: number) => void
 }
 
-type Tried = Extract<FromWorker, { kind: 'tried' }>
-type Tested = Extract<FromWorker, { kind: 'tested' }>
-
-/**
- * A worker that has not answered by then hangs: a unit whose top level never ends is ended by its sandbox far earlier. A sandbox that is just
- * being started is waited for, which takes half of that on a machine without time; who answers nothing at all is ended by the pulse.
- */
-const TRY_MAX_MS = 60_000
-/** What a unit's own tests may take. */
-const TESTS_MAX_MS = 120_000
 /** Where other control planes come first again and again. */
 const PLANS_MAX = 5
 
 const ALL_OFF: Problem = { message: 'all units are switched off: it runs once they are on again' }
 
-/** A change on its way. */
-interface Progress {
-  readonly startedAt: number
-  /** What it is doing, for those who ask why it is not done. */
-  step: string
-  /** The worker that tries it now. */
-  trying: WorkerProcess | undefined
-  timings: ChangeTimings
-  warnings: readonly Problem[]
-  /** Tests that passed; undefined where there are none. */
-  tests: number | undefined
-  version: number
-  epoch: number
-  workers: number
-}
-
 export class UnitChanges {
   readonly #options: ChangesOptions
-  #tryId = 0
   /** What is to be taken back once the store can be written again. */
   #owed: readonly Undo[] = []
 
@@ -106,22 +105,14 @@ export class UnitChanges {
   }
 
   /** Makes the change and resolves when it is as far as `wait` asks. Throws `Refused`, `NotFinished` or a store's error. */
-  async make(request: ChangeRequest, { wait, timeoutMs }: ChangeOptions): Promise<ChangeResult> {
-    const progress: Progress = {
-      startedAt: performance.now(),
-      step: 'it is built and checked',
-      trying: undefined,
-      timings: {},
-      warnings: [],
-      tests: undefined,
-      version: 0,
-      epoch: 0,
-      workers: 0,
-    }
+  async make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
+    const { wait, timeoutMs } = options
+    const progress = beginProgress(this.#options.store.position())
     const stored = Promise.withResolvers<void>()
     const live = this.#run(request, progress, stored.resolve)
     const done =
       wait === 'stored' ? Promise.race([stored.promise, live]) : this.#everywhere(live, progress, timeoutMs)
+    const edges = wait === 'stored' ? undefined : this.#options.edges.level(options)
     let isAwaited = true
     live.then(
       () => this.#options.onEnd(true, sinceMs(progress)),
@@ -131,13 +122,23 @@ export class UnitChanges {
         if (!isAwaited) this.#options.log.warn(`${request.name}: ${error.message}`)
       },
     )
-    await this.#within(done, request, progress, timeoutMs).finally(() => (isAwaited = false))
+    let reached: ReachedEdges | undefined
+    try {
+      await this.#within(done, request, progress, options)
+      if (edges) reached = await this.#reach(edges, request, progress, options)
+    } finally {
+      isAwaited = false
+    }
     const { version, epoch, workers, timings, warnings, tests } = progress
     return {
       name: request.name,
       version,
       epoch,
-      live: { workers, of: this.#options.pool.size },
+      live: {
+        workers: workers + (reached?.workers ?? 0),
+        of: this.#options.pool.size + (reached?.ofWorkers ?? 0),
+      },
+      ...(reached && { edges: { live: reached.live, of: reached.of, ms: round(reached.ms) } }),
       ms: round(sinceMs(progress)),
       timings,
       warnings: [...warnings],
@@ -189,11 +190,17 @@ export class UnitChanges {
     const { store, writer } = this.#options
     for (let attempt = 1; ; attempt++) {
       const { planned, at } = await this.#plan(request, progress)
-      if (planned.effects.length === 0) return { planned }
+      if (planned.effects.length === 0) return request.isLocal ? { planned, undo: () => [] } : { planned }
+      if (progress.isCalledOff)
+        throw new EdgeError('not-finished', 'it was called off, as it was not done in time')
       progress.step = 'it is written to the store'
       const undo = inverse(store, planned)
       try {
-        progress.timings.storeMs = await timed(() => writer.append(planned.effects, at))
+        progress.timings.storeMs = await timed(async () => {
+          progress.position = await writer.append(planned.effects, at)
+        })
+        progress.appendedMs = performance.now()
+        progress.undo = undo
         return { planned, undo }
       } catch (error) {
         if (attempt === PLANS_MAX || !isConflict(error)) throw error
@@ -203,7 +210,7 @@ export class UnitChanges {
 
   /** `at`: where the store stood when it was planned. */
   async #plan({ plan }: ChangeRequest, progress: Progress): Promise<{ planned: Plan; at: Position }> {
-    const { store } = this.#options
+    const { store, trials } = this.#options
     let at = store.position()
     let planned = plan()
     progress.version = planned.version
@@ -211,12 +218,15 @@ export class UnitChanges {
       progress.step = 'it is tried in a sandbox'
       const { unit } = planned
       progress.timings.tryMs = await timed(async () => {
-        const facts = await this.#try(unit, progress)
+        const facts = await trials.try(unit)
         at = store.position()
         planned = plan(facts)
       })
       progress.version = planned.version
-      if (planned.tests && planned.unit) await this.#test(planned.unit, planned.tests, progress)
+      if (planned.tests && planned.unit) {
+        progress.step = 'its tests are run'
+        progress.tests = await trials.test(planned.unit, planned.tests)
+      }
     }
     return { planned, at }
   }
@@ -247,48 +257,6 @@ export class UnitChanges {
     this.#owed = []
   }
 
-  /**
-   * Asks a worker; where it dies over it or does not answer, a second one. Not all of them: a death takes connections with it.
-   */
-  async #try(unit: UnitVersion, progress: Progress): Promise<ModuleFacts | undefined> {
-    const workers = this.#options.pool.ready().slice(0, 2)
-    if (workers.length === 0) throw new EdgeError('worker-failed', 'no worker is there to try it in')
-    let failure: unknown
-    for (const worker of workers) {
-      const id = ++this.#tryId
-      const isAnswer = (heard: FromWorker): heard is Tried => heard.kind === 'tried' && heard.id === id
-      progress.trying = worker
-      try {
-        const { problems, module } = await worker.ask({ kind: 'try', id, unit }, isAnswer, TRY_MAX_MS)
-        if (problems.length === 0) return module
-        throw refusalOfTry(unit, problems)
-      } catch (error) {
-        if (error instanceof Refused) throw error
-        failure = error
-      } finally {
-        progress.trying = undefined
-      }
-    }
-    throw notDone(unit, 'it could not be tried', failure)
-  }
-
-  /** Its own tests, as the version that it would be. */
-  async #test(unit: UnitVersion, tests: NonNullable<Plan['tests']>, progress: Progress): Promise<void> {
-    progress.step = 'its tests are run'
-    const [worker] = this.#options.pool.ready()
-    if (!worker) throw new EdgeError('worker-failed', 'no worker is there to run its tests')
-    const id = ++this.#tryId
-    const isAnswer = (heard: FromWorker): heard is Tested => heard.kind === 'tested' && heard.id === id
-    let report: TestReport
-    try {
-      report = await worker.ask({ kind: 'test', id, unit, tests }, isAnswer, TESTS_MAX_MS)
-    } catch (error) {
-      throw notDone(unit, 'its tests could not be run', error)
-    }
-    if (report.failures.length > 0) throw refusalOfTests(unit, report)
-    progress.tests = report.passed
-  }
-
   /** Waits also for workers that are being replaced: they start with the new set. */
   async #everywhere(live: Promise<void>, progress: Progress, timeoutMs: number): Promise<void> {
     await live
@@ -300,35 +268,84 @@ export class UnitChanges {
 
   async #within(
     done: Promise<void>,
-    { name }: ChangeRequest,
+    request: ChangeRequest,
     progress: Progress,
-    timeoutMs: number,
+    options: ChangeOptions,
   ): Promise<void> {
+    const { timeoutMs } = options
     const late = Promise.withResolvers<'late'>()
     const timer = setTimeout(() => late.resolve('late'), timeoutMs)
     const outcome = await Promise.race([done, late.promise]).finally(() => clearTimeout(timer))
     if (outcome !== 'late') return
-    const version = progress.version === 0 ? name : versionKey({ name, version: progress.version })
-    throw new NotFinished(`${version} is not live everywhere after ${timeoutMs} ms: ${progress.step}`, [
-      ...this.#laggards(progress),
-    ])
+    const said = `${nameOf(request.name, progress)} is not live everywhere after ${timeoutMs} ms: ${progress.step}`
+    throw await this.#late(said, laggardsHere(progress, this.#options), request, progress, options)
   }
 
-  #laggards({ step, trying }: Progress): readonly Laggard[] {
-    const { pool, epochs } = this.#options
-    if (trying) {
-      const reason = `pid ${trying.pid} has not said yet whether it runs in a sandbox`
-      return [{ who: `worker ${trying.index}`, reason }]
+  /** The node itself runs it: when do the edges? */
+  async #reach(
+    level: EdgeLevel,
+    request: ChangeRequest,
+    progress: Progress,
+    options: ChangeOptions,
+  ): Promise<ReachedEdges> {
+    const { edges } = this.#options
+    const { timeoutMs } = options
+    const found = await edges.wait(level, progress.position, Math.max(0, timeoutMs - sinceMs(progress)))
+    if (found.kind === 'yes') {
+      const ms = progress.appendedMs === 0 ? 0 : performance.now() - progress.appendedMs
+      return { ...edges.count(progress.position), ms }
     }
-    const preparing = epochs.waitingFor.map(({ index, pid }) => ({
-      who: `worker ${index}`,
-      reason: `pid ${pid} has not prepared the new set yet`,
-    }))
-    const missing = pool.slots
-      .filter(({ worker }) => worker?.phase !== 'ready')
-      .map(({ index }) => ({ who: `worker ${index}`, reason: 'it is being replaced' }))
-    const laggards = [...preparing, ...missing]
-    return laggards.length > 0 ? laggards : [{ who: 'control', reason: step }]
+    const name = nameOf(request.name, progress)
+    if (found.kind === 'not-yet') {
+      const said = `${name} is not live on every edge after ${timeoutMs} ms`
+      throw await this.#late(said, found.laggards, request, progress, options)
+    }
+    const problems = found.problems.map((message) => ({ message: `edge ${found.by}: ${message}` }))
+    const isBack = await this.#withdraw(request, progress)
+    const then = isBack ? 'it was taken back' : 'it stays in the store'
+    throw new Refused(
+      `the edge ${found.by} does not run ${name}, and ${then}: ${found.problems.join('; ')}`,
+      problems,
+      'edge-rejected',
+    )
+  }
+
+  /** The time is up: what was asked for goes on, or is taken back. */
+  async #late(
+    said: string,
+    laggards: readonly Laggard[],
+    request: ChangeRequest,
+    progress: Progress,
+    { onTimeout }: ChangeOptions,
+  ): Promise<NotFinished> {
+    if (onTimeout !== 'withdraw' || request.isLocal) {
+      const then = progress.undo ? 'it is in the log, and goes on' : 'it goes on'
+      return new NotFinished(`${said}; ${then}`, laggards, 'kept')
+    }
+    progress.isCalledOff = true
+    const isBack = await this.#withdraw(request, progress)
+    return isBack
+      ? new NotFinished(`${said}; it was withdrawn`, laggards, 'withdrawn')
+      : new NotFinished(`${said}; it could not be withdrawn, and is in the log`, laggards, 'kept')
+  }
+
+  /** Takes a change back that is stored, on all nodes, in its own turn. True where nothing of it is left. */
+  async #withdraw(request: ChangeRequest, progress: Progress): Promise<boolean> {
+    const { turns, readSet, epochs, log } = this.#options
+    try {
+      await turns.take(async () => {
+        const { undo } = progress
+        if (!undo) return
+        await this.#undo(undo)
+        const outcome = await epochs.flip(readSet())
+        if (outcome.kind === 'refused') throw new EdgeError('worker-failed', outcome.problems.join('; '))
+        request.onWithdrawn?.()
+      })
+      return true
+    } catch (error) {
+      log.warn(`${nameOf(request.name, progress)} could not be withdrawn: ${(error as Error).message}`)
+      return false
+    }
   }
 }
 
@@ -340,4 +357,3 @@ async function timed(work: () => unknown): Promise<number> {
 }
 
 const round = (ms: number) => Math.round(ms * 100) / 100
-const sinceMs = ({ startedAt }: Progress) => performance.now() - startedAt

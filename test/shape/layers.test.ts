@@ -85,7 +85,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   koffi: ['base'],
   typescript: ['checker'],
   'urlpattern-polyfill': ['sandbox'],
-  valibot: ['config', 'control', 'supervisor', 'unit'],
+  valibot: ['config', 'control', 'replication', 'supervisor', 'unit'],
   'web-streams-polyfill': ['sandbox'],
 }
 

@@ -3,7 +3,7 @@ import { EdgeError } from '../../base/errors.ts'
 import type { TailLine } from '../../contract/messages.ts'
 import { type Command, CONTROL_OPTIONS, EXIT } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
-import { readEvents } from '../events.ts'
+import { readEvents } from '../../base/server-events.ts'
 import { tailText } from '../tail-text.ts'
 
 export const command: Command = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readEvents, type ServerEvent } from './events.ts'
+import { readEvents, type ServerEvent } from './server-events.ts'
 
 async function events(...chunks: (string | Uint8Array)[]): Promise<ServerEvent[]> {
   async function* bytes() {

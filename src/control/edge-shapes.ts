@@ -1,0 +1,76 @@
+/** What the admin API takes from edges and says of them. */
+import * as v from 'valibot'
+
+const text = () => v.string('expected a string')
+const short = () =>
+  v.pipe(text(), v.minLength(1, 'expected a name'), v.maxLength(255, 'expected at most 255 characters'))
+const count = () => v.pipe(v.number('expected a number'), v.integer(), v.minValue(0))
+const shorts = () => v.pipe(v.array(short()), v.maxLength(1000))
+
+export const PositionShape = v.strictObject({ log: text(), id: count(), hash: text() })
+const WorkersShape = v.strictObject({ live: count(), of: count() })
+
+export const FollowBody = v.strictObject({
+  protocol: count(),
+  name: short(),
+  instance: v.pipe(text(), v.regex(/^[0-9a-f]{16,64}$/, 'expected 16 to 64 digits of hex')),
+  groups: shorts(),
+  addresses: shorts(),
+  version: short(),
+  positions: v.record(text(), PositionShape),
+})
+
+export const ReportBody = v.strictObject({
+  name: short(),
+  instance: text(),
+  live: PositionShape,
+  stored: PositionShape,
+  epoch: count(),
+  enabled: v.boolean(),
+  workers: WorkersShape,
+  rejected: v.optional(
+    v.strictObject({
+      id: count(),
+      problems: v.pipe(v.array(v.pipe(text(), v.maxLength(4000))), v.maxLength(100)),
+    }),
+  ),
+  isLeaving: v.optional(v.boolean()),
+})
+
+export const EdgeKeyShape = v.strictObject({ key: text() })
+
+export const EdgeShape = v.strictObject({
+  name: text(),
+  /** `control`: the node that this was asked of; else an edge that follows it. */
+  role: v.picklist(['control', 'edge']),
+  /** `away`: it was here, and is not connected; `stopped`: it left in order. */
+  presence: v.picklist(['connected', 'away', 'stopped']),
+  groups: v.array(text()),
+  version: text(),
+  epoch: count(),
+  /** False while all units are switched off. */
+  enabled: v.boolean(),
+  /** What all its workers run. */
+  position: PositionShape,
+  /** Entries of the log that it does not run yet. */
+  lag: count(),
+  /** Milliseconds since 1970 when it was last heard of. */
+  lastSeen: v.number(),
+  addresses: v.array(text()),
+  /** Workers that run it, and how many there are. */
+  live: v.strictObject({ workers: count(), of: count() }),
+  /** What it has and does not run, and why. */
+  rejected: v.optional(v.strictObject({ id: count(), problems: v.array(text()) })),
+  /** From the append to live on all its workers, in milliseconds, of the last 1024 entries. */
+  liveMs: v.optional(v.strictObject({ count: count(), p50: v.number(), p99: v.number() })),
+  /** Of the node that this was asked of, one by one; of others none. */
+  workers: v.array(
+    v.strictObject({
+      worker: count(),
+      pid: count(),
+      state: v.picklist(['starting', 'ready', 'replacing', 'draining']),
+      restarts: count(),
+    }),
+  ),
+})
+export type EdgeStatus = v.InferOutput<typeof EdgeShape>

@@ -1,0 +1,77 @@
+/** The edges that a control plane knows, on its disk: `edges.json` in the data directory. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import type { EdgeRecord } from './edge-registry.ts'
+
+const Position = v.object({ log: v.string(), id: v.number(), hash: v.string() })
+const File = v.array(
+  v.object({
+    name: v.string(),
+    instance: v.string(),
+    groups: v.array(v.string()),
+    addresses: v.array(v.string()),
+    version: v.string(),
+    token: v.string(),
+    since: v.number(),
+    lastSeen: v.number(),
+    hasLeft: v.boolean(),
+    stored: Position,
+    live: Position,
+  }),
+)
+
+/** Positions move with every publish: they are written a little later, all at once. */
+const WRITE_AFTER_MS = 1000
+
+export class EdgeFile {
+  readonly #path: string
+  readonly #warn: (line: string) => void
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(directory: string, warn: (line: string) => void) {
+    this.#path = join(directory, 'edges.json')
+    this.#warn = warn
+  }
+
+  read(): readonly EdgeRecord[] {
+    let text: string
+    try {
+      text = readFileSync(this.#path, 'utf8')
+    } catch {
+      return [] // none yet
+    }
+    try {
+      return v.parse(File, JSON.parse(text))
+    } catch (error) {
+      this.#warn(
+        `${this.#path} cannot be read, and no edge is known before it connects: ${(error as Error).message}`,
+      )
+      return []
+    }
+  }
+
+  /** What is lost with the process is a second of positions: edges say anew where they stand. */
+  write(records: () => readonly EdgeRecord[]): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#writeNow(records())
+    }, WRITE_AFTER_MS)
+  }
+
+  close(records: readonly EdgeRecord[]): void {
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#writeNow(records)
+  }
+
+  #writeNow(records: readonly EdgeRecord[]): void {
+    try {
+      writeFileSync(`${this.#path}.new`, JSON.stringify(records))
+      renameSync(`${this.#path}.new`, this.#path)
+    } catch (error) {
+      this.#warn(`${this.#path} cannot be written: ${(error as Error).message}`)
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The side of a control plane that edges meet: feeds them, knows them, and says when a publish has come as far as was asked for.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { EdgeHello, EdgeReport, FeedSource } from '../contract/replication.ts'
+import { UNITS_LOG } from '../contract/shared-log.ts'
+import type { Position } from '../contract/store.ts'
+import { EdgeFeed, type EdgeFeedOptions } from './edge-feed.ts'
+import { EdgeFile } from './edge-file.ts'
+import { EdgeRegistry, type KnownEdge } from './edge-registry.ts'
+import { reached, type EdgeLevel, type Reached } from './publication.ts'
+
+export interface EdgePlaneOptions {
+  readonly clock: Clock
+  /** The data directory. */
+  readonly directory: string
+  readonly sources: readonly FeedSource[]
+  readonly welcome: EdgeFeedOptions['welcome']
+  readonly warn: (line: string) => void
+}
+
+export class EdgePlane {
+  readonly #clock: Clock
+  readonly #feed: EdgeFeed
+  readonly #registry: EdgeRegistry
+  readonly #file: EdgeFile
+  readonly #units: FeedSource
+  readonly #waiters = new Set<() => void>()
+  #seen: Position
+
+  constructor({ clock, directory, sources, welcome, warn }: EdgePlaneOptions) {
+    this.#clock = clock
+    this.#feed = new EdgeFeed({ sources, welcome })
+    this.#file = new EdgeFile(directory, warn)
+    this.#units = sources.find(({ log }) => log === UNITS_LOG)!
+    this.#seen = this.#units.position()
+    this.#registry = new EdgeRegistry({
+      clock,
+      records: this.#file.read(),
+      onChange: () => this.#file.write(() => this.#registry.records()),
+      onMoved: () => {
+        for (const wake of this.#waiters) wake()
+      },
+    })
+  }
+
+  /** A log has moved. */
+  advanced(): void {
+    const now = this.#units.position()
+    if (now.log === this.#seen.log && now.id > this.#seen.id) this.#registry.committed(this.#seen.id, now.id)
+    this.#seen = now
+    this.#feed.advanced()
+  }
+
+  /** What an edge is told from here on. `isAllowed` is asked again and again. */
+  follow(hello: EdgeHello, token: string, isAllowed: () => boolean): ReadableStream<Uint8Array> {
+    const connection = this.#registry.connect(hello, token)
+    try {
+      const mayGoOn = () => isAllowed() && connection.isCurrent()
+      return this.#feed.follow(hello, mayGoOn, connection.end)
+    } catch (error) {
+      connection.end()
+      throw error
+    }
+  }
+
+  report(report: EdgeReport): void {
+    this.#registry.report(report)
+  }
+
+  edges(): readonly KnownEdge[] {
+    return this.#registry.list()
+  }
+
+  /** It is not waited for any more, and nothing is kept for it. It may come again. */
+  forget(name: string): KnownEdge {
+    return this.#registry.forget(name)
+  }
+
+  /** What all edges that are known have on their disks; undefined where there are none. */
+  neededFrom(): number | undefined {
+    return this.#registry.neededFrom(this.#units.position().log)
+  }
+
+  /** Resolves when the level is reached, an edge rejects it, or the time is up; then with what is missing. */
+  async wait(level: EdgeLevel, position: Position, timeoutMs: number): Promise<Reached> {
+    const deadline = this.#clock.monotonic() + timeoutMs
+    for (;;) {
+      const found = reached(level, position, this.#registry.list(), this.#clock.now())
+      const leftMs = deadline - this.#clock.monotonic()
+      if (found.kind !== 'not-yet' || leftMs <= 0) return found
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          clearTimeout(timer)
+          this.#waiters.delete(wake)
+          resolve()
+        }
+        const timer = setTimeout(wake, leftMs)
+        this.#waiters.add(wake)
+      })
+    }
+  }
+
+  close(): void {
+    this.#feed.close()
+    this.#file.close(this.#registry.records())
+  }
+}

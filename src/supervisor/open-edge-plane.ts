@@ -1,0 +1,35 @@
+/** What edges of this node are told, and what is kept of the log for them. */
+import type { Clock } from '../base/clock.ts'
+import { VERSION } from '../base/version.ts'
+import type { Config } from '../config/schema.ts'
+import { UNITS_LOG } from '../contract/shared-log.ts'
+import { EdgePlane } from '../replication/edge-plane.ts'
+import type { RotatableSecrets } from '../store/secrets.ts'
+import type { SqliteStore } from '../store/sqlite-store.ts'
+import type { Log } from './log.ts'
+
+export interface EdgePlaneParts {
+  readonly config: Config
+  readonly directory: string
+  readonly store: SqliteStore
+  readonly secrets: RotatableSecrets
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export function openEdgePlane({ config, directory, store, secrets, clock, log }: EdgePlaneParts): EdgePlane {
+  return new EdgePlane({
+    clock,
+    directory,
+    sources: [
+      {
+        log: UNITS_LOG,
+        position: () => store.position(),
+        entriesAfter: (position, limit) => store.entriesAfter(position, limit),
+        snapshot: () => store.snapshot(),
+      },
+    ],
+    welcome: () => ({ control: config.node.name ?? '', version: VERSION, key: secrets.print() }),
+    warn: (line) => log.warn(line),
+  })
+}

@@ -1,0 +1,126 @@
+/**
+ * Puts live what others wrote into the store of this node: the control plane of an edge, or another control plane on the same engine.
+ *
+ * It goes the way of every change: new versions are tried in a spare sandbox, the set is prepared on all workers and flipped. What comes
+ * meanwhile goes live together, with the next one. What workers do not run is live nowhere here: the set before stays.
+ */
+import type { UnitSet } from '../contract/messages.ts'
+import type { Position } from '../contract/store.ts'
+import { versionKey, type UnitVersion } from '../contract/unit.ts'
+import type { Epochs } from './epochs.ts'
+import type { LiveView } from './live-view.ts'
+import type { Log } from './log.ts'
+import type { Turns } from './turns.ts'
+
+export interface FollowingParts {
+  readonly live: LiveView
+  /** Reads the live view; its epoch is another one than that of before. */
+  readonly readSet: () => UnitSet
+  readonly epochs: Epochs
+  readonly turns: Turns
+  readonly log: Log
+  /** What keeps a version from running, or undefined. */
+  readonly tryUnit: (unit: UnitVersion) => Promise<string | undefined>
+  /** After each attempt. */
+  readonly onTried: () => void
+}
+
+export interface RejectedState {
+  readonly id: number
+  readonly problems: readonly string[]
+}
+
+export class StoreFollowing {
+  readonly #parts: FollowingParts
+  #position: Position
+  #rejected: RejectedState | undefined
+  #isWanted = false
+  #isRunning = false
+
+  constructor(parts: FollowingParts) {
+    this.#parts = parts
+    this.#position = parts.live.position()
+  }
+
+  /** What all workers run. */
+  get position(): Position {
+    return this.#position
+  }
+
+  /** What is stored and not run. */
+  get rejected(): RejectedState | undefined {
+    return this.#rejected
+  }
+
+  /** A change of this node's own is live. */
+  flipped(position: Position): void {
+    this.#position = position
+    this.#rejected = undefined
+    this.#parts.live.accepted()
+  }
+
+  /** The store has moved. */
+  advanced(): void {
+    this.#isWanted = true
+    if (this.#isRunning) return
+    this.#isRunning = true
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { turns, log, onTried } = this.#parts
+    while (this.#isWanted) {
+      await turns
+        .take(async () => {
+          this.#isWanted = false
+          await this.#follow()
+        })
+        .catch((error: Error) => log.warn(`what is new in the store is not live: ${error.message}`))
+      onTried()
+    }
+    this.#isRunning = false
+  }
+
+  async #follow(): Promise<void> {
+    const { live, readSet, epochs, log } = this.#parts
+    live.useNewest()
+    const position = live.position()
+    if (position.id === this.#position.id && position.hash === this.#position.hash) return
+    const problems: string[] = []
+    try {
+      const set = readSet()
+      // Tokens and the like are no part of what runs.
+      if (isSame(set, epochs.live)) return this.flipped(position)
+      problems.push(...(await this.#tryNew(set)))
+      const outcome = problems.length === 0 ? await epochs.flip(set) : undefined
+      if (outcome?.kind === 'live') return this.flipped(position)
+      problems.push(...(outcome?.problems ?? []))
+    } catch (error) {
+      problems.push((error as Error).message)
+    }
+    this.#rejected = { id: position.id, problems }
+    live.rejected(position, this.#position.id)
+    log.warn(
+      `position ${position.id} of the store is not run, and ${this.#position.id} stays: ${problems.join('; ')}`,
+    )
+  }
+
+  /** Versions that were not live before. The control plane has tried them; this machine may be another one. */
+  async #tryNew(set: UnitSet): Promise<readonly string[]> {
+    const { epochs, tryUnit } = this.#parts
+    const known = new Set([...epochs.live.units, ...Object.values(epochs.live.lastGood)].map(versionKey))
+    const problems: string[] = []
+    for (const unit of set.units) {
+      if (known.has(versionKey(unit)) || unit.barred !== undefined) continue
+      const problem = await tryUnit(unit)
+      if (problem !== undefined) problems.push(problem)
+    }
+    return problems
+  }
+}
+
+function isSame(one: UnitSet, other: UnitSet): boolean {
+  const text = ({ enabled, units, lastGood }: UnitSet) =>
+    JSON.stringify([enabled, units.map(versionKey), Object.values(lastGood).map(versionKey)])
+  return one.served === other.served && text(one) === text(other)
+}
