@@ -83,7 +83,9 @@ export class RedisServer {
 
   async #spawn(): Promise<string> {
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '']
-    const child = spawn('redis-server', [...args, '--enable-debug-command', 'yes', ...this.#args], {
+    // A master would wait for more replicas before it sends its data to the first.
+    args.push('--repl-diskless-sync-delay', '0', '--enable-debug-command', 'yes', ...this.#args)
+    const child = spawn('redis-server', args, {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     running.add(child)
@@ -146,8 +148,7 @@ export async function startRedis(owner: Owner, options: RedisOptions = {}): Prom
 
 /** A replica that has taken all of its master's data. */
 export async function startReplica(owner: Owner, master: RedisServer): Promise<RedisServer> {
-  const args = ['--replicaof', `127.0.0.1 ${master.port}`, '--repl-diskless-sync-delay', '0']
-  const replica = await startRedis(owner, { args })
+  const replica = await startRedis(owner, { args: ['--replicaof', `127.0.0.1 ${master.port}`] })
   await eventually(async () => (await replica.info('master_link_status')) === 'up')
   return replica
 }
@@ -171,7 +172,7 @@ export async function startRedisCluster(
     [0, 1, 2, 3, 4, 5].map(async () => {
       // The usual port of the bus, 10,000 above, may be in use.
       const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)]
-      args.push('--cluster-port', String(await freePort()), '--repl-diskless-sync-delay', '0')
+      args.push('--cluster-port', String(await freePort()))
       return startRedis(owner, { args, appendOnly })
     }),
   )
