@@ -47,6 +47,7 @@ const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
 
 export class RedisServer {
   readonly directory = mkdtempSync(join(tmpdir(), 'orla-redis-'))

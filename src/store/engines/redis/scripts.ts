@@ -117,7 +117,10 @@ redis.pcall('PUBLISH', ARGV[9], ARGV[10])
 return 'replaced'
 `)
 
-/** KEYS head, entries; ARGV the id up to which entries go. What the log has lost already is let go of the next time that it is known where it stands. */
+/**
+ * KEYS head, entries; ARGV the id up to which entries go. Where the entry of that id was taken out by somebody, nothing is done.
+ * The stream comes first: Redis trims also where its memory is full, and then does not refuse the rest of a script.
+ */
 export const TRIM = script(`${ENTRY}
 local head = redis.call('HMGET', KEYS[1], 'id', 'hash', 'base')
 if not head[1] then return 0 end
@@ -130,7 +133,7 @@ if id < last then
   if not found then return 0 end
   hash = found[10]
 end
-redis.call('HSET', KEYS[1], 'base', string.format('%.0f', id), 'baseHash', hash)
 redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', id + 1))
+redis.call('HSET', KEYS[1], 'base', string.format('%.0f', id), 'baseHash', hash)
 return 1
 `)
