@@ -1,37 +1,19 @@
-/** Servers of Redis that die, stand still, change places, or are none: what was acknowledged is there, and nobody waits for ever. */
+/** One server of Redis that dies, stands still, changes places, or is none: what was acknowledged is there, and nobody waits for ever. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { after, before, describe, test, type TestContext } from 'node:test'
-import * as v from 'valibot'
+import { describe, test, type TestContext } from 'node:test'
 import { EdgeError } from '../../src/base/errors.ts'
 import type { ErrorCode } from '../../src/base/error-codes.ts'
-import { type RedisStoreConfig, StoreSchema } from '../../src/config/store-schema.ts'
-import type { SharedLog } from '../../src/contract/shared-log.ts'
-import type { Effect, LogEntry, Position } from '../../src/contract/store.ts'
-import { chain, follow, GENESIS } from '../../src/store/chain.ts'
-import { openEngine } from '../../src/store/engines/open-engine.ts'
-import { LogWriter, replay } from '../../src/store/testing/log-writer.ts'
+import type { Effect } from '../../src/contract/store.ts'
+import { chain, GENESIS } from '../../src/store/chain.ts'
+import { LogWriter } from '../../src/store/testing/log-writer.ts'
 import { eventually } from '../harness/eventually.ts'
-import {
-  redisIsMissing,
-  type RedisCluster,
-  type RedisServer,
-  sharedBy,
-  startRedis,
-  startRedisCluster,
-  startReplica,
-} from '../harness/redis.ts'
+import { HEAD, openLog } from '../harness/redis-log.ts'
+import { redisIsMissing, startRedis, startReplica } from '../harness/redis.ts'
+import { assertKept, everything, progress, underWrites, untilAnswered } from '../harness/stubborn-writers.ts'
 
-const HEAD = '{orla:units}:head'
 const set = (key: string, value = 'x'): Effect => ({ operation: 'SET', key, value })
-
-async function openLog(t: TestContext, input: object): Promise<SharedLog> {
-  const config = v.parse(StoreSchema, { kind: 'redis', ...input }) as RedisStoreConfig
-  const engine = await openEngine(config)
-  t.after(() => engine.close())
-  return engine.log('units')
-}
 
 async function refuses(work: Promise<unknown>, code: ErrorCode, ...words: string[]): Promise<EdgeError> {
   let refusal: EdgeError | undefined
@@ -43,171 +25,6 @@ async function refuses(work: Promise<unknown>, code: ErrorCode, ...words: string
     return true
   })
   return refusal!
-}
-
-/** Appends as a control plane does while servers fail: it asks again with the same entries, and starts anew where the log is another. */
-class StubbornWriter {
-  readonly acknowledged: Position[] = []
-  readonly #log: SharedLog
-  readonly #name: string
-  #position: Position | undefined
-  #isStopped = false
-
-  constructor(log: SharedLog, name: string) {
-    this.#log = log
-    this.#name = name
-  }
-
-  stop(): void {
-    this.#isStopped = true
-  }
-
-  async run(): Promise<void> {
-    for (let n = 0; !this.#isStopped; n++)
-      await this.#append([set(`${this.#name}-${n}`), set('last', `${n}`)])
-  }
-
-  async #append(effects: readonly Effect[]): Promise<void> {
-    for (;;) {
-      const position = (this.#position ??= await untilAnswered(() => this.#log.head()))
-      const entries = chain(position, effects, 1)
-      const outcome = await untilAnswered(() => this.#log.append(position, entries))
-      if (outcome === 'appended') {
-        this.#position = follow(position, entries)
-        this.acknowledged.push(this.#position)
-        return
-      }
-      const page = await untilAnswered(() => this.#log.read(position, 500))
-      // What was read and never acknowledged may be gone with a master.
-      this.#position = page === 'reset' ? undefined : follow(position, page)
-    }
-  }
-}
-
-async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await ask()
-    } catch (error) {
-      if (!(error instanceof EdgeError && error.code === 'store-unavailable')) throw error
-    }
-  }
-}
-
-async function everything(log: SharedLog): Promise<readonly LogEntry[]> {
-  const { log: name } = await log.head()
-  const reader = new LogWriter(log, { log: name, id: 0, hash: GENESIS })
-  await reader.catchUp()
-  return reader.entries
-}
-
-/** All that was acknowledged stands in the log, where it was said to stand. */
-async function assertKept(log: SharedLog, writers: readonly StubbornWriter[]): Promise<void> {
-  const entries = await everything(log)
-  const positions = writers.flatMap(({ acknowledged }) => acknowledged)
-  for (const { id, hash } of positions) assert.equal(entries[id - 1]?.hash, hash, `entry ${id} is not there`)
-  assert.equal(new Set(positions.map(({ id }) => id)).size, positions.length)
-  const snapshot = await log.snapshot()
-  assert.deepEqual(new Map([...snapshot.entries].toSorted()), new Map([...replay(entries)].toSorted()))
-}
-
-/** Two writers, for as long as the work takes and a while behind it. */
-async function underWrites(
-  logs: readonly SharedLog[],
-  work: (writers: readonly StubbornWriter[]) => Promise<void>,
-) {
-  const writers = logs.map((log, n) => new StubbornWriter(log, `w${n}`))
-  const running = Promise.all(writers.map((writer) => writer.run()))
-  try {
-    await work(writers)
-  } finally {
-    for (const writer of writers) writer.stop()
-    await running
-  }
-  return writers
-}
-
-/** Waits until each writer was told so many more times that something is stored. */
-async function progress(writers: readonly StubbornWriter[], count: number): Promise<void> {
-  const before = writers.map(({ acknowledged }) => acknowledged.length)
-  await eventually(() => writers.every(({ acknowledged }, n) => acknowledged.length >= before[n]! + count))
-}
-
-describe('a cluster of Redis', { skip: redisIsMissing }, () => {
-  const owner = sharedBy(after)
-  let cluster: RedisCluster
-  before(async () => {
-    cluster = await startRedisCluster(owner, { nodeTimeoutMs: 1000 })
-  })
-  const logs = (t: TestContext, input: object = {}) =>
-    Promise.all([0, 1].map(() => openLog(t, { url: cluster.urls, waitReplicas: 1, timeout: '2s', ...input })))
-
-  test('masters are killed under writes, and what their replica had acknowledged is there', async (t) => {
-    const both = await logs(t)
-    const writers = await underWrites(both, async (writing) => {
-      for (let round = 0; round < 3; round++) {
-        await progress(writing, 20 + round * 13)
-        const master = await cluster.masterOf(HEAD)
-        await master.kill()
-        assert.notEqual(await cluster.masterOf(HEAD), master)
-        // The new master has no replica yet that could take what waits.
-        await master.start()
-        await progress(writing, 5)
-        await cluster.settled()
-      }
-    })
-    await assertKept(both[0]!, writers)
-  })
-
-  test('a master that stands still loses its place, and what it had acknowledged is there', async (t) => {
-    const both = await logs(t)
-    const writers = await underWrites(both, async (writing) => {
-      await progress(writing, 20)
-      const master = await cluster.masterOf(HEAD)
-      master.signal('SIGSTOP')
-      const others = cluster.members.filter((member) => member !== master)
-      await eventually(async () => {
-        const roles = await Promise.all(others.map((member) => member.info('role')))
-        return roles.filter((role) => role === 'master').length === 3
-      })
-      master.signal('SIGCONT')
-      await eventually(async () => (await master.info('role')) === 'slave')
-      await cluster.settled()
-      await progress(writing, 20)
-    })
-    await assertKept(both[0]!, writers)
-  })
-
-  test('a slot that moves to another master takes its log along, under writes', async (t) => {
-    const both = await logs(t)
-    const writers = await underWrites(both, async (writing) => {
-      await progress(writing, 20)
-      const from = await cluster.masterOf(HEAD)
-      const to = await anotherMaster(cluster, from)
-      await moveSlot(from, to)
-      await progress(writing, 20)
-      assert.equal(await cluster.masterOf(HEAD), to)
-    })
-    await assertKept(both[0]!, writers)
-  })
-})
-
-async function anotherMaster(cluster: RedisCluster, than: RedisServer): Promise<RedisServer> {
-  const masters = await Promise.all(['a', 'b', 'c', 'd'].map((key) => cluster.masterOf(key)))
-  return masters.find((master) => master !== than)!
-}
-
-/** As `redis-cli --cluster reshard` does it, key by key. */
-async function moveSlot(from: RedisServer, to: RedisServer): Promise<void> {
-  const slot = await from.cli('CLUSTER', 'KEYSLOT', HEAD)
-  const [source, target] = await Promise.all([from.cli('CLUSTER', 'MYID'), to.cli('CLUSTER', 'MYID')])
-  await to.cli('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source)
-  await from.cli('CLUSTER', 'SETSLOT', slot, 'MIGRATING', target)
-  for (const key of (await from.cli('CLUSTER', 'GETKEYSINSLOT', slot, '100')).split('\n')) {
-    assert.equal(await from.cli('MIGRATE', '127.0.0.1', String(to.port), key, '0', '5000'), 'OK')
-  }
-  await to.cli('CLUSTER', 'SETSLOT', slot, 'NODE', target)
-  await from.cli('CLUSTER', 'SETSLOT', slot, 'NODE', target)
 }
 
 describe('one server of Redis', { skip: redisIsMissing }, () => {
