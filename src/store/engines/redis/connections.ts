@@ -1,0 +1,192 @@
+/**
+ * Connections to servers by address, one for each purpose, made when first needed.
+ *
+ * One that broke, was silent for too long, or said what is not Redis's protocol is not mended but left behind: who asks again gets a new
+ * one. So what was written on a connection and its `WAIT` can never be on two of them. node-redis speaks the protocol; where to ask, how
+ * often and how long stays with us (decision 0018).
+ */
+import { createClient } from '@redis/client'
+import { EdgeError } from '../../../base/errors.ts'
+import { hostOf, portOf } from './failure.ts'
+import { parseInfo, type ServerInfo } from './server-info.ts'
+
+/** What Redis answers. */
+export type Reply = string | number | null | readonly Reply[]
+
+/** Reads do not wait behind a write that waits for its replicas; and who subscribes can do nothing else. */
+export type Purpose = 'read' | 'write' | 'subscribe'
+
+export interface Credentials {
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly database?: number | undefined
+  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer } | undefined
+}
+
+const newClient = (address: string, credentials: Credentials, connectTimeout: number) => {
+  const host = hostOf(address)
+  const { username, password, database, tls } = credentials
+  const socket = { host, port: portOf(address), connectTimeout, reconnectStrategy: false } as const
+  // A name is asked for and checked; an address has no name to ask for.
+  const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
+  return createClient({
+    RESP: 2,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(database !== undefined && { database }),
+    socket: tls === undefined ? socket : { ...socket, ...tls, ...servername, tls: true },
+  })
+}
+
+export class Connection {
+  readonly address: string
+  /** Undefined where this user may not ask for it. */
+  info: ServerInfo | undefined
+  /** Resolves when it is of no more use. */
+  readonly ended: Promise<void>
+  readonly #client: ReturnType<typeof newClient>
+  readonly #end: () => void
+  readonly #waiting = new Set<(problem: Error) => void>()
+  #problem: Error | undefined
+
+  constructor(address: string, credentials: Credentials, timeoutMs: number) {
+    this.address = address
+    this.#client = newClient(address, credentials, timeoutMs)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ended = promise
+    this.#end = resolve
+    this.#client.on('error', (error: Error) => this.end(error))
+  }
+
+  get isUsable(): boolean {
+    return this.#problem === undefined
+  }
+
+  async open(timeoutMs: number): Promise<this> {
+    await this.#inTime(this.#client.connect(), timeoutMs)
+    return this
+  }
+
+  /** Throws an `ErrorReply` where Redis refuses, else what is wrong with the connection. */
+  async ask(args: readonly string[], timeoutMs: number): Promise<Reply> {
+    return this.#inTime(this.#client.sendCommand<Reply>(args), timeoutMs)
+  }
+
+  async subscribe(channel: string, onMessage: (message: string) => void, timeoutMs: number): Promise<void> {
+    await this.#inTime(this.#client.subscribe(channel, onMessage), timeoutMs)
+  }
+
+  /** Whoever still waits for an answer on it is told the problem. */
+  end(problem: Error): void {
+    if (this.#problem !== undefined) return
+    this.#problem = problem
+    try {
+      this.#client.destroy()
+    } catch {
+      // It was closed already.
+    }
+    for (const reject of this.#waiting) reject(problem)
+    this.#end()
+  }
+
+  async #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+    // What is in the queue of a client that never became ready is not always told of its end: so its end is raced for.
+    const { promise: lost, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(
+      () => this.end(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
+      timeoutMs,
+    )
+    this.#waiting.add(reject)
+    if (this.#problem !== undefined) reject(this.#problem)
+    try {
+      return await Promise.race([work, lost])
+    } catch (error) {
+      // The first problem says why; those after it only that the connection is gone.
+      throw this.#problem ?? error
+    } finally {
+      clearTimeout(timer)
+      this.#waiting.delete(reject)
+    }
+  }
+}
+
+export class Connections {
+  readonly #credentials: Credentials
+  readonly #onOpen: (connection: Connection, timeoutMs: number) => Promise<void>
+  readonly #open = new Map<string, Promise<Connection>>()
+  #isClosed = false
+
+  /** `onOpen` is called once for each connection, before anybody gets it. */
+  constructor(
+    credentials: Credentials,
+    onOpen: (connection: Connection, timeoutMs: number) => Promise<void> = async () => {},
+  ) {
+    this.#credentials = credentials
+    this.#onOpen = onOpen
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  async to(address: string, purpose: Purpose, timeoutMs: number): Promise<Connection> {
+    if (this.#isClosed) throw new EdgeError('store-unavailable', 'the engine of the store is closed')
+    const key = `${purpose} ${address}`
+    const there = this.#open.get(key)
+    if (there !== undefined) {
+      const connection = await there
+      if (connection.isUsable) return connection
+    }
+    // Others may have come here first while it was waited for.
+    const other = this.#open.get(key)
+    if (other !== undefined && other !== there) return other
+    const opening = this.#connect(address, timeoutMs)
+    this.#open.set(key, opening)
+    opening.catch(() => {
+      if (this.#open.get(key) === opening) this.#open.delete(key)
+    })
+    return opening
+  }
+
+  async #connect(address: string, timeoutMs: number): Promise<Connection> {
+    const connection = new Connection(address, this.#credentials, timeoutMs)
+    const deadline = performance.now() + timeoutMs
+    const leftMs = () => Math.max(deadline - performance.now(), 1)
+    try {
+      await connection.open(timeoutMs)
+      connection.info = await askInfo(connection, leftMs())
+      await this.#onOpen(connection, leftMs())
+      if (this.#isClosed) throw new EdgeError('store-unavailable', 'the engine of the store is closed')
+      return connection
+    } catch (error) {
+      connection.end(error as Error)
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const opened = await Promise.allSettled(this.#open.values())
+    for (const one of opened) {
+      if (one.status === 'fulfilled')
+        one.value.end(new EdgeError('store-unavailable', 'the engine of the store is closed'))
+    }
+    this.#open.clear()
+  }
+}
+
+export async function askInfo(connection: Connection, timeoutMs: number): Promise<ServerInfo | undefined> {
+  let text: Reply
+  try {
+    text = await connection.ask(['INFO'], timeoutMs)
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return undefined
+    throw error
+  }
+  const info = typeof text === 'string' ? parseInfo(text) : undefined
+  if (info === undefined) throw new Error('what answers there is not Redis')
+  return info
+}

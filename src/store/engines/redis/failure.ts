@@ -1,0 +1,65 @@
+/** What Redis says when it does not do what it was asked, and what follows from it. */
+import { ErrorReply } from '@redis/client'
+import { EdgeError } from '../../../base/errors.ts'
+
+export type Failure =
+  /** The log lives elsewhere: from now on, or for this once (`ASK`, while a slot moves). */
+  | { readonly kind: 'moved' | 'ask'; readonly address: string; readonly problem: string }
+  /** It may be another thing in a moment, or on another server. `isConnectionLost` says that it is not known what was done. */
+  | { readonly kind: 'again'; readonly problem: string; readonly isConnectionLost: boolean }
+  /** Asking again would not help. */
+  | { readonly kind: 'refused'; readonly error: EdgeError }
+
+/** Replies that pass: a server that starts, fails over, has a script that runs, has lost its master, its Cluster or its replicas. */
+const PASSING =
+  /^(?:TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|BUSY|UNBLOCKED|NOREPLICAS)\b|max number of clients reached|force unblock/
+
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/^OOM/, 'give Redis more memory (`maxmemory`), or take out of it what is not needed; nothing was written'],
+  [
+    /^(?:NOAUTH|WRONGPASS)|AUTH|invalid (?:username-)?password/,
+    'mend `store.username` and `store.password`, or the user and password of `store.url`',
+  ],
+  [
+    /^NOPERM/,
+    'let the user run EVAL, EVALSHA, INFO, HSET, HSCAN, SUBSCRIBE and what scripts use on keys and channels that start with `store.prefix`',
+  ],
+  [/^MISCONF/, 'see the log of Redis for why it cannot write to its disk'],
+  [/^DENIED/, 'Redis is in protected mode: set a password there, or `bind` it as it says'],
+  [/^WRONGTYPE/, 'another program has such a key: give this store another `store.prefix`'],
+  [/XADD/, 'somebody else wrote to the stream: start the log anew with `orla store migrate`'],
+]
+
+export function failureOf(error: unknown, address: string): Failure {
+  if (error instanceof EdgeError) return { kind: 'refused', error }
+  const problem = wordsOf(error)
+  // Replies within a connection that broke are none of them.
+  if (!(error instanceof ErrorReply))
+    return { kind: 'again', problem: `${address}: ${problem}`, isConnectionLost: true }
+  const redirect = /^(MOVED|ASK) \d+ (\S*):(\d+)/.exec(problem)
+  if (redirect !== null) {
+    const [, word, host, port] = redirect
+    // An empty host means the one that was asked.
+    const there = host === '' || host === '?' ? hostOf(address) : host
+    return { kind: word === 'ASK' ? 'ask' : 'moved', address: `${there}:${port}`, problem }
+  }
+  if (PASSING.test(problem))
+    return { kind: 'again', problem: `${address}: ${problem}`, isConnectionLost: false }
+  const hint = HINTS.find(([pattern]) => pattern.test(problem))?.[1]
+  return {
+    kind: 'refused',
+    error: new EdgeError('store-refused', `Redis at ${address}: ${problem}`, {
+      cause: error,
+      ...(hint !== undefined && { hint }),
+    }),
+  }
+}
+
+/** Several attempts at several addresses come as one error that has no words of its own. */
+function wordsOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return wordsOf(error.errors[0])
+  return error instanceof Error && error.message !== '' ? error.message : String(error)
+}
+
+export const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(':'))
+export const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
