@@ -1,0 +1,65 @@
+/** etcd as the engine of the store: ordered by Raft, on the disk of a majority when an append returns. */
+import { readFileSync } from 'node:fs'
+import { EdgeError } from '../../../base/errors.ts'
+import type { EtcdStoreConfig } from '../../../config/store-schema.ts'
+import type { StoreEngine } from '../../../contract/shared-log.ts'
+import { etcdGateway } from './gateway.ts'
+import type { EtcdTls } from './http-call.ts'
+import { EtcdLog } from './log.ts'
+import { etcdStatus } from './status.ts'
+import { watchHeads } from './head-watch.ts'
+
+export interface EtcdEngineOptions {
+  /** From 0 up to 1: spreads what many would do at one moment. */
+  readonly random?: () => number
+  /** How often the heads are looked at beside the watch, about, in milliseconds. */
+  readonly pollMs?: number
+}
+
+const POLL_MS = 5000
+
+/** Connects when it is first asked. Throws `file-unreadable` where a file of `tls` cannot be read. */
+export function openEtcd(
+  config: EtcdStoreConfig,
+  { random = Math.random, pollMs = POLL_MS }: EtcdEngineOptions = {},
+): StoreEngine {
+  const { prefix } = config
+  const gateway = etcdGateway({
+    urls: config.url,
+    username: config.username,
+    password: config.password,
+    tls: tlsOf(config),
+    timeoutMs: config.timeout,
+    random,
+  })
+  const watch = watchHeads({ gateway, prefix, pollMs })
+  const logs = new Map<string, EtcdLog>()
+  return {
+    kind: 'etcd',
+    address: gateway.address,
+    log(name) {
+      const log = logs.get(name) ?? new EtcdLog({ gateway, prefix, name }, watch)
+      logs.set(name, log)
+      return log
+    },
+    status: () => etcdStatus(gateway, prefix),
+    async close() {
+      watch.close()
+      gateway.close()
+    },
+  }
+}
+
+function tlsOf({ tls = {} }: EtcdStoreConfig): EtcdTls {
+  const read = (path: string | undefined): string | undefined => {
+    if (path === undefined) return undefined
+    try {
+      return readFileSync(path, 'utf8')
+    } catch (error) {
+      throw new EdgeError('file-unreadable', `store.tls: ${path}: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+  }
+  return { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) }
+}
