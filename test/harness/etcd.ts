@@ -10,9 +10,11 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { EtcdStoreConfig } from '../../src/config/store-schema.ts'
 import { eventually } from './eventually.ts'
 import { freePort } from './ports.ts'
 
@@ -36,6 +38,20 @@ export interface EtcdOptions {
   /** What clients meet: `https` with these files. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string }
 }
+
+/** What a control plane would be configured with. `timeout` is in milliseconds here. */
+export const etcdConfig = (
+  urls: readonly string[],
+  more: Partial<EtcdStoreConfig> = {},
+): EtcdStoreConfig => ({
+  kind: 'etcd',
+  url: [...urls],
+  prefix: 'orla',
+  timeout: 5000,
+  path: '',
+  log: { keep: 10_000, keepForEdges: 100_000 },
+  ...more,
+})
 
 /** Processes that are to end with this one, whatever ends it. */
 const running = new Set<ChildProcess>()
@@ -137,8 +153,11 @@ export class EtcdMember {
     return this.#child !== undefined && !this.#isStopped
   }
 
-  /** On the data that it has. Resolves when its port is open. Rejects with what it wrote where it ends instead. */
-  async start(): Promise<void> {
+  /**
+   * On the data that it has. Resolves when it takes requests; where it is not to be asked, as it wants a password, when its port is open.
+   * Rejects with what it wrote where it ends instead.
+   */
+  async start(isAsked = true): Promise<void> {
     const tls = this.#tls
     const child = spawn(
       'etcd',
@@ -166,7 +185,15 @@ export class EtcdMember {
     const over = Promise.withResolvers<never>()
     void exited.then(() => over.reject(new Error(`etcd did not start:\n${output}`)))
     over.promise.catch(() => {})
-    await Promise.race([over.promise, ctl([this], ['endpoint', 'health'], 60_000)])
+    await Promise.race([over.promise, isAsked ? ctl([this], ['endpoint', 'health'], 60_000) : this.#isOpen()])
+  }
+
+  #isOpen(): Promise<unknown> {
+    return eventually(async () => {
+      const socket = connect(this.port, '127.0.0.1')
+      await once(socket, 'connect').finally(() => socket.destroy())
+      return true
+    })
   }
 
   async kill(): Promise<void> {

@@ -1,17 +1,7 @@
 import { after } from 'node:test'
-import type { EtcdStoreConfig } from '../../../config/store-schema.ts'
-import { type Etcd, etcdIsMissing, startEtcd } from '../../../../test/harness/etcd.ts'
+import { etcdConfig, etcdIsMissing, startEtcd } from '../../../../test/harness/etcd.ts'
 import { sharedLogContract } from '../../shared-log.contract.ts'
 import { openEtcd } from './engine.ts'
-
-const configOf = (etcd: Etcd, prefix: string): EtcdStoreConfig => ({
-  kind: 'etcd',
-  url: [...etcd.urls],
-  prefix,
-  timeout: 30_000,
-  path: '',
-  log: { keep: 10_000, keepForEdges: 100_000 },
-})
 
 /** Each test has a prefix of its own on the same members. */
 let prefixes = 0
@@ -23,7 +13,7 @@ if (etcdIsMissing === false) {
       engine: members === 1 ? 'etcd' : `etcd, ${members} members`,
       racingAppends: members === 1 ? 1000 : 400,
       open: async () => {
-        const config = configOf(etcd, `orla-${++prefixes}`)
+        const config = etcdConfig(etcd.urls, { prefix: `orla-${++prefixes}`, timeout: 30_000 })
         return () => openEtcd(config)
       },
     })

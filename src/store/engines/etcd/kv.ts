@@ -78,7 +78,8 @@ export async function transact(
   const responses = Array.isArray(answer['responses']) ? (answer['responses'] as Answer[]) : []
   const succeeded = answer['succeeded'] === true
   const { length } = (succeeded ? transaction.success : transaction.failure) ?? []
-  if (responses.length !== length) {
+  // Without a condition it cannot fail.
+  if (responses.length !== length || (transaction.compare === undefined && !succeeded)) {
     throw notEtcd(gateway, `${responses.length} results for ${length} operations`)
   }
   return {

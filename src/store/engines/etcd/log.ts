@@ -1,9 +1,10 @@
 /** One log in etcd. How it lies there stands in `records.ts`. */
+import { EdgeError } from '../../../base/errors.ts'
 import type { SharedLog } from '../../../contract/shared-log.ts'
 import type { LogEntry, Position, Snapshot } from '../../../contract/store.ts'
 import { PAGE_RECORDS, readBatches, writeBatch } from './batches.ts'
 import { letGo } from './folding.ts'
-import { endOf, get, put, range, remove, transact, valueIs } from './kv.ts'
+import { endOf, get, type Operation, put, range, remove, transact, valueIs } from './kv.ts'
 import { headIn, headOrNew, isSame, type LogPlace, lookAt, newName } from './place.ts'
 import { baseOf, batchOf, generationKeys, type Head, headKey, headOf, headText } from './records.ts'
 import { replaceLog } from './replacing.ts'
@@ -45,15 +46,9 @@ export class EtcdLog implements SharedLog {
     const batch = writeBatch(keys, expected, entries, newName())
     for (const part of batch.before) await transact(place.gateway, { success: [part] })
     const next = headText({ log: expected.log, id: last.id, hash: last.hash }, head.generation)
-    const key = headKey(place.prefix, place.name)
-    const { succeeded, ranges } = await transact(place.gateway, {
-      compare: [valueIs(key, head.text)],
-      success: [...batch.record, put(key, next)],
-      failure: [get(key)],
-    })
-    const now = succeeded ? headOf(next) : headIn(place, ranges[0])
+    const now = await this.#moveHead(head.text, next, batch.record)
     this.#known = now
-    if (succeeded || now?.text === next) return 'appended'
+    if (now?.text === next) return 'appended'
     const outcome = await this.#outcomeOf(now, expected, last)
     // The head has moved, so this try can never come to be in the log: its parts are nobody's. Where removing them fails, they go with the
     // entries of the same id.
@@ -61,6 +56,26 @@ export class EtcdLog implements SharedLog {
       await transact(place.gateway, { success: [remove(batch.blob, endOf(batch.blob))] }).catch(() => {})
     }
     return outcome
+  }
+
+  /** The head after a try to move it: `to`, also where an earlier try did it, or where others have moved it. */
+  async #moveHead(from: string, to: string, record: readonly Operation[]): Promise<Head | undefined> {
+    const place = this.#place
+    const key = headKey(place.prefix, place.name)
+    try {
+      const { succeeded, ranges } = await transact(place.gateway, {
+        compare: [valueIs(key, from)],
+        success: [...record, put(key, to)],
+        failure: [get(key)],
+      })
+      return succeeded ? headOf(to) : headIn(place, ranges[0])
+    } catch (error) {
+      // What makes etcd's database full is refused with "database space exceeded", and done all the same.
+      if (!(error instanceof EdgeError) || error.code !== 'store-refused') throw error
+      const look = await lookAt(place, undefined)
+      if (look?.head.text !== to) throw error
+      return look.head
+    }
   }
 
   /** Whether entries that end with `last` are in the log: put there by a call whose answer was lost. */

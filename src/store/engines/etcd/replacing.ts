@@ -1,4 +1,5 @@
 /** A log becomes what a snapshot says: its state is written aside, as another generation, and the head names that from one moment on. */
+import { EdgeError } from '../../../base/errors.ts'
 import type { Effect, Position, Snapshot } from '../../../contract/store.ts'
 import { endOf, get, remove, transact, valueIs } from './kv.ts'
 import { headIn, isSame, type LogPlace, lookAt, newName, startGeneration } from './place.ts'
@@ -25,17 +26,28 @@ export async function replaceLog(
     await takeBack().catch(() => {})
     throw error
   }
-  const { succeeded, ranges } = await transact(gateway, {
-    compare: [valueIs(headKey(place.prefix, place.name), look.head.text)],
-    success: startGeneration(place, head),
-    failure: [get(headKey(place.prefix, place.name))],
-  })
-  if (succeeded) return head
-  // Asked twice, where the first answer was lost; or others have written since.
-  const now = headIn(place, ranges[0])
+  const now = await namedBy(place, look.head, head)
   if (now?.generation === head.generation) return head
   await takeBack().catch(() => {})
   return undefined
+}
+
+/** The head of the log after a try to make it `to`. */
+async function namedBy(place: LogPlace, from: Head, to: Head): Promise<Head | undefined> {
+  try {
+    const { succeeded, ranges } = await transact(place.gateway, {
+      compare: [valueIs(headKey(place.prefix, place.name), from.text)],
+      success: startGeneration(place, to),
+      failure: [get(headKey(place.prefix, place.name))],
+    })
+    return succeeded ? to : headIn(place, ranges[0])
+  } catch (error) {
+    // What makes etcd's database full is refused, and done all the same.
+    if (!(error instanceof EdgeError) || error.code !== 'store-refused') throw error
+    const look = await lookAt(place, undefined)
+    if (look?.head.generation !== to.generation) throw error
+    return look.head
+  }
 }
 
 function* effectsOf({ entries }: Snapshot): Generator<Effect> {

@@ -48,6 +48,7 @@ async function askAll(gateway: Gateway): Promise<readonly Asked[]> {
     gateway,
     configured.find(({ status }) => status !== undefined),
   )
+  if (list.length === 0) return configured
   const rest = [...configured]
   const members = await Promise.all(
     list.map(async (member) => {

@@ -1,0 +1,134 @@
+/** An etcd that is compacted, full or badly connected. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import type { EdgeError } from '../../src/base/errors.ts'
+import type { StoreEngine } from '../../src/contract/shared-log.ts'
+import type { Effect, Position } from '../../src/contract/store.ts'
+import { chain, follow } from '../../src/store/chain.ts'
+import { openEtcd } from '../../src/store/engines/etcd/engine.ts'
+import { LogWriter, replay } from '../../src/store/testing/log-writer.ts'
+import { type Etcd, etcdConfig, etcdIsMissing, startEtcd } from '../harness/etcd.ts'
+import { eventually } from '../harness/eventually.ts'
+import { startFaultProxy } from '../harness/fault-proxy.ts'
+import { holdAgainst, LogWitness } from '../harness/log-witness.ts'
+import { rounds } from '../harness/rounds.ts'
+
+const skip = etcdIsMissing
+const set = (key: string, value: string): Effect => ({ operation: 'SET', key, value })
+
+function connect(t: TestContext, urls: readonly string[], timeout = 5000): StoreEngine {
+  const engine = openEtcd(etcdConfig(urls, { timeout }), { pollMs: 300 })
+  t.after(() => engine.close())
+  return engine
+}
+
+test(
+  'who lags behind a compaction misses nothing, whether it reads, watches or takes a snapshot',
+  { skip },
+  async (t) => {
+    const etcd = await startEtcd(t)
+    const proxy = await startFaultProxy(t, { target: { port: etcd.members[0]!.port } })
+    const log = connect(t, [`http://${proxy.address}`], 60_000).log('units')
+    let calls = 0
+    const stop = log.watch(() => (calls += 1))
+    t.after(stop)
+    const reader = await LogWriter.at(log)
+    await eventually(() => calls > 0)
+
+    proxy.set({ kind: 'hold' })
+    const writer = await LogWriter.at(connect(t, etcd.urls).log('units'))
+    for (let n = 1; n <= 50; n += 1) await writer.append([set(`k${n % 7}`, String(n))])
+    await compact(etcd)
+    calls = 0
+    proxy.set({ kind: 'pass' })
+    await eventually(() => calls > 0)
+    await reader.catchUp()
+    assert.deepEqual(reader.entries, writer.entries)
+
+    let isOver = false
+    const compacting = (async () => {
+      while (!isOver) await compact(etcd)
+    })()
+    try {
+      for (let n = 1; n <= 10; n += 1) {
+        const before = writer.position
+        await writer.append([set('n', String(n))])
+        const snapshot = await log.snapshot()
+        assert.deepEqual(snapshot.position, follow(before, writer.entries.slice(-1)))
+        assert.deepEqual(snapshot.entries, replay(writer.entries))
+      }
+    } finally {
+      isOver = true
+      await compacting
+    }
+  },
+)
+
+async function compact(etcd: Etcd): Promise<void> {
+  const text = await etcd.ctl('endpoint', 'status', '--write-out', 'json')
+  const revision = /"revision":(\d+)/.exec(text)![1]!
+  // Somebody may have been faster.
+  await etcd.ctl('compact', '--physical', revision).catch(() => {})
+}
+
+test('connections are cut in the middle of requests and answers: nothing is doubled', { skip }, async (t) => {
+  const etcd = await startEtcd(t)
+  const proxy = await startFaultProxy(t, { target: { port: etcd.members[0]!.port } })
+  const witness = new LogWitness(connect(t, [`http://${proxy.address}`]).log('units'), 'w')
+  await witness.write()
+  for (const direction of ['toTarget', 'toClient'] as const) {
+    proxy.set({ kind: 'cut-after', bytes: { min: 1, max: 3000 } }, direction)
+    for (const _ of rounds(40, 8, 1000)) await witness.write('y'.repeat(500))
+    proxy.set({ kind: 'pass' }, direction)
+  }
+  assert.ok(proxy.counts.cut > 5)
+  await holdAgainst(connect(t, etcd.urls).log('units'), [witness])
+})
+
+test('a half-open connection is given up in time', { skip }, async (t) => {
+  const etcd = await startEtcd(t)
+  const proxy = await startFaultProxy(t, { target: { port: etcd.members[0]!.port } })
+  const log = connect(t, [`http://${proxy.address}`], 1000).log('units')
+  const start = await log.head()
+  proxy.set({ kind: 'stall' })
+  const startMs = performance.now()
+  await assert.rejects(log.append(start, chain(start, [set('a', '1')], 0)), { code: 'store-unavailable' })
+  assert.ok(performance.now() - startMs < 3000)
+  proxy.set({ kind: 'pass' })
+  assert.equal(await log.append(start, chain(start, [set('a', '1')], 0)), 'appended')
+})
+
+test(
+  'an etcd that is full says so and what to do, is still read, and takes writes again',
+  { skip },
+  async (t) => {
+    const etcd = await startEtcd(t, { args: ['--quota-backend-bytes', '6000000'] })
+    const engine = connect(t, etcd.urls, 30_000)
+    const log = engine.log('units')
+    const writer = await LogWriter.at(log)
+    let position: Position = writer.position
+    const filling = async () => {
+      for (;;) position = await writer.append([set('big', 'x'.repeat(700_000))])
+    }
+    await assert.rejects(filling(), (error: EdgeError) => {
+      assert.equal(error.code, 'store-refused')
+      assert.match(error.message, /database space exceeded/)
+      assert.match(error.hint, /compact and defragment/)
+      return true
+    })
+    assert.deepEqual(await log.head(), position)
+    assert.equal((await log.snapshot()).entries.get('big')!.length, 700_000)
+    const status = await engine.status()
+    assert.deepEqual([status.isHealthy, /NOSPACE/.test(status.problem ?? '')], [false, true])
+
+    // As the hint says. What is not let go is not free: here it is removed by hand.
+    await etcd.ctl('del', '--prefix', 'orla/')
+    await compact(etcd)
+    await etcd.ctl('defrag')
+    await etcd.ctl('alarm', 'disarm')
+    assert.equal(await log.read(position, 10), 'reset')
+    const again = await LogWriter.at(log)
+    await again.append([set('small', 'x')])
+    assert.equal((await engine.status()).isHealthy, true)
+  },
+)
