@@ -9,7 +9,7 @@ import { PAGE_RECORDS, readBatches } from './batches.ts'
 import { get, type Operation, put, range, remove, transact, valueIs } from './kv.ts'
 import { damaged, type LogPlace, lookAt, newName } from './place.ts'
 import { type Base, baseText, type Keys } from './records.ts'
-import { stateGroups } from './state.ts'
+import { applyGroups, isOfParts, stateGroups } from './state.ts'
 
 /** Entries that are folded in one go: what is kept in memory. */
 const FOLD_ENTRIES = 1000
@@ -32,11 +32,11 @@ async function fold(place: LogPlace, keys: Keys, base: Base, end: number): Promi
   const { gateway } = place
   const folder = newName()
   let at: Pick<LogEntry, 'id' | 'hash'> = base
-  let text = base.text
+  let { text, hasParts } = base
 
   /** The base moves on; said again where the answer was lost. */
   async function move(next: Pick<LogEntry, 'id' | 'hash'>, more: readonly Operation[]): Promise<boolean> {
-    const nextText = baseText(next.id, next.hash, folder)
+    const nextText = baseText({ id: next.id, hash: next.hash, folder, hasParts })
     const { succeeded, ranges } = await transact(gateway, {
       compare: [valueIs(keys.base, text)],
       success: [put(keys.base, nextText), ...more],
@@ -62,9 +62,13 @@ async function fold(place: LogPlace, keys: Keys, base: Base, end: number): Promi
       if (!(await whileMine([])).succeeded) return false
       throw damaged(place, at.id + 1)
     }
-    for (const group of stateGroups(keys, lastOfEachKey(entries))) {
-      if (!(await whileMine(group)).succeeded) return false
+    const effects = lastOfEachKey(entries)
+    if (!hasParts && effects.some(isOfParts)) {
+      hasParts = true
+      if (!(await move(at, []))) return false
     }
+    const groups = stateGroups(keys, effects, hasParts)
+    if (!(await applyGroups(groups, async (group) => (await whileMine(group)).succeeded))) return false
     const last = entries.at(-1)!
     const gone = [remove(keys.batches, keys.batch(last.id + 1)), remove(keys.blobs, keys.blobsAfter(last.id))]
     if (!(await move(last, gone))) return false
@@ -72,5 +76,6 @@ async function fold(place: LogPlace, keys: Keys, base: Base, end: number): Promi
   return true
 }
 
-const lastOfEachKey = (entries: readonly LogEntry[]): Iterable<Effect> =>
-  new Map(entries.map((entry) => [entry.key, entry])).values()
+const lastOfEachKey = (entries: readonly LogEntry[]): readonly Effect[] => [
+  ...new Map(entries.map((entry) => [entry.key, entry])).values(),
+]

@@ -90,7 +90,7 @@ export function etcdGateway(options: GatewayOptions): Gateway {
     const text = JSON.stringify(body)
     const endMs = performance.now() + timeoutMs
     let hasRenewed = false
-    let last: Failure = { kind: 'unavailable', detail: `no answer within ${timeoutMs} ms` }
+    let last: Failure = { kind: 'unavailable', detail: 'none' }
     for (let tries = 1; !isClosed; tries += 1) {
       const leftMs = endMs - performance.now()
       if (leftMs <= 0) break
@@ -112,7 +112,11 @@ export function etcdGateway(options: GatewayOptions): Gateway {
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(pauseMs, leftMs))))
     }
     if (isClosed) throw new EdgeError('store-unavailable', `etcd at ${address}: the connection was closed`)
-    throw errorFor(last, address)
+    // In whole, and not within what was left for the last try.
+    throw errorFor(
+      { ...last, detail: `no answer within ${timeoutMs} ms; the last try: ${last.detail}` },
+      address,
+    )
   }
 
   return {

@@ -55,7 +55,8 @@ export class EtcdLog implements SharedLog {
     if (outcome === 'conflict' && batch.before.length > 0) {
       await transact(place.gateway, { success: [remove(batch.blob, endOf(batch.blob))] }).catch(() => {})
     }
-    return outcome
+    // Replaced by what stands at the same position: it goes on from there.
+    return now !== undefined && isSame(now.position, expected) ? this.append(expected, entries) : outcome
   }
 
   /** The head after a try to move it: `to`, also where an earlier try did it, or where others have moved it. */

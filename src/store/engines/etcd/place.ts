@@ -74,7 +74,7 @@ export async function headOrNew(place: LogPlace): Promise<Head> {
   const head = headOf(text)!
   const { succeeded, ranges } = await transact(place.gateway, {
     compare: [isAbsent(headKey(place.prefix, place.name))],
-    success: startGeneration(place, head),
+    success: startGeneration(place, head, false),
     failure: [get(headKey(place.prefix, place.name))],
   })
   if (succeeded) return head
@@ -82,12 +82,13 @@ export async function headOrNew(place: LogPlace): Promise<Head> {
 }
 
 /** The log begins at this head, and nothing is left of other generations: those that began and never came to be are gone with them. */
-export function startGeneration(place: LogPlace, head: Head): readonly Operation[] {
+export function startGeneration(place: LogPlace, head: Head, hasParts: boolean): readonly Operation[] {
+  const { id, hash } = head.position
   const { base, all } = generationKeys(place.prefix, place.name, head.generation)
   const data = dataPrefix(place.prefix, place.name)
   return [
     put(headKey(place.prefix, place.name), head.text),
-    put(base, baseText(head.position.id, head.position.hash, '')),
+    put(base, baseText({ id, hash, folder: '', hasParts })),
     remove(data, all),
     remove(endOf(all), endOf(data)),
   ]

@@ -2,7 +2,7 @@
  * How a log lies in etcd, and what its records say.
  *
  *     PREFIX/head/LOG                              {log, id, hash, generation}: the end, and what every append compares
- *     PREFIX/data/LOG/GENERATION/base              {id, hash, folder}: what `state/` holds at least, and where `batch/` begins
+ *     PREFIX/data/LOG/GENERATION/base              {id, hash, …}: what `state/` holds at least, and where `batch/` begins
  *     PREFIX/data/LOG/GENERATION/batch/LAST-ID     the entries of one append
  *     PREFIX/data/LOG/GENERATION/blob/LAST-ID-X/N  the parts of a batch that is too large for one record
  *     PREFIX/data/LOG/GENERATION/state/KEY/N       the parts of a value, of entries up to the base
@@ -26,6 +26,8 @@ export interface Base {
   readonly hash: string
   /** Who folds now, or did last. */
   readonly folder: string
+  /** Whether a value of the state ever had more than one part. Where none had, none has to be removed. */
+  readonly hasParts: boolean
   readonly text: string
 }
 
@@ -113,15 +115,15 @@ export function headOf(text: string): Head | undefined {
   return { position: { log, id, hash }, generation, text }
 }
 
-export const baseText = (id: number, hash: string, folder: string): string =>
-  JSON.stringify({ id, hash, folder })
+export const baseText = ({ id, hash, folder, hasParts }: Omit<Base, 'text'>): string =>
+  JSON.stringify({ id, hash, folder, hasParts })
 
 export function baseOf(text: string): Base | undefined {
   const value = fieldsOf(text)
   if (value === undefined) return undefined
-  const { id, hash, folder } = value
+  const { id, hash, folder, hasParts } = value
   if (!isId(id) || typeof hash !== 'string' || typeof folder !== 'string') return undefined
-  return { id, hash, folder, text }
+  return { id, hash, folder, hasParts: hasParts === true, text }
 }
 
 export function batchOf(text: string): Batch | undefined {

@@ -4,7 +4,7 @@ import type { Effect, Position, Snapshot } from '../../../contract/store.ts'
 import { endOf, get, remove, transact, valueIs } from './kv.ts'
 import { headIn, isSame, type LogPlace, lookAt, newName, startGeneration } from './place.ts'
 import { generationKeys, type Head, headKey, headOf, headText } from './records.ts'
-import { stateGroups } from './state.ts'
+import { applyGroups, isOfParts, stateGroups } from './state.ts'
 
 /** The head that it has from now on, or undefined where it ends elsewhere than `expected`. */
 export async function replaceLog(
@@ -17,27 +17,38 @@ export async function replaceLog(
   if (look === undefined || !isSame(look.head.position, expected)) return undefined
   const head = headOf(headText(snapshot.position, newName()))!
   const keys = generationKeys(place.prefix, place.name, head.generation)
+  const effects = effectsOf(snapshot)
   const takeBack = () => transact(gateway, { success: [remove(keys.all, endOf(keys.all))] })
 
   try {
-    for (const group of stateGroups(keys, effectsOf(snapshot))) await transact(gateway, { success: group })
+    // A try whose answer was lost may be done much later, by a member that stood still. Without the comparison it would then write over
+    // values that are newer.
+    const compare = [valueIs(headKey(place.prefix, place.name), look.head.text)]
+    const isWritten = await applyGroups(
+      stateGroups(keys, effects, false),
+      async (success) => (await transact(gateway, { compare, success })).succeeded,
+    )
+    if (!isWritten) {
+      await takeBack()
+      return undefined
+    }
   } catch (error) {
     // What stays where this fails, too, goes with the next replacement.
     await takeBack().catch(() => {})
     throw error
   }
-  const now = await namedBy(place, look.head, head)
+  const now = await namedBy(place, look.head, head, effects.some(isOfParts))
   if (now?.generation === head.generation) return head
   await takeBack().catch(() => {})
   return undefined
 }
 
 /** The head of the log after a try to make it `to`. */
-async function namedBy(place: LogPlace, from: Head, to: Head): Promise<Head | undefined> {
+async function namedBy(place: LogPlace, from: Head, to: Head, hasParts: boolean): Promise<Head | undefined> {
   try {
     const { succeeded, ranges } = await transact(place.gateway, {
       compare: [valueIs(headKey(place.prefix, place.name), from.text)],
-      success: startGeneration(place, to),
+      success: startGeneration(place, to, hasParts),
       failure: [get(headKey(place.prefix, place.name))],
     })
     return succeeded ? to : headIn(place, ranges[0])
@@ -50,6 +61,5 @@ async function namedBy(place: LogPlace, from: Head, to: Head): Promise<Head | un
   }
 }
 
-function* effectsOf({ entries }: Snapshot): Generator<Effect> {
-  for (const [key, value] of entries) yield { operation: 'SET', key, value }
-}
+const effectsOf = ({ entries }: Snapshot): readonly Effect[] =>
+  [...entries].map(([key, value]) => ({ operation: 'SET', key, value }))

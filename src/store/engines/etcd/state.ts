@@ -13,7 +13,11 @@ import { damaged, type Look, type LogPlace, lookAt, OPERATIONS_MAX, REQUEST_BYTE
 import { type Keys, stateKeyOf } from './records.ts'
 
 /** Small enough for a page of parts to be small. */
-const PART_BYTES = 256 * 1024
+const PART_BYTES = 32 * 1024
+/** Parts of one look: etcd goes over all that come after them, too, so there are more of them where they turn out to be small. */
+const PAGE_PARTS = 256
+const PAGE_PARTS_MAX = 2048
+const PAGE_BYTES_SMALL = 1024 * 1024
 /** How often a snapshot is begun again where etcd is compacted meanwhile. */
 const STARTS_MAX = 5
 
@@ -68,15 +72,18 @@ async function readState(gateway: Gateway, keys: Keys, revision: number): Promis
     if (key !== undefined) entries.set(key, Buffer.concat(parts).toString())
     parts = []
   }
-  for (;;) {
-    const page = await rangeAt(gateway, from, keys.stateEnd, { limit: PAGE_RECORDS, revision })
+  for (let limit = PAGE_PARTS; ;) {
+    const page = await rangeAt(gateway, from, keys.stateEnd, { limit, revision })
+    let bytes = 0
     for (const part of page) {
       const partKey = stateKeyOf(keys, part.key)
       if (partKey !== key) end()
       key = partKey
       parts.push(part.value)
+      bytes += part.value.length
     }
-    if (page.length < PAGE_RECORDS) break
+    if (page.length < limit) break
+    limit = bytes < PAGE_BYTES_SMALL ? Math.min(limit * 2, PAGE_PARTS_MAX) : PAGE_PARTS
     // The first key that comes after the last one.
     from = `${page.at(-1)!.key}\0`
   }
@@ -84,19 +91,26 @@ async function readState(gateway: Gateway, keys: Keys, revision: number): Promis
   return entries
 }
 
-/** What puts these effects into the state, in groups for one transaction each. No key may come twice. */
-export function stateGroups(keys: Keys, effects: Iterable<Effect>): readonly (readonly Operation[])[] {
+export const isOfParts = (effect: Effect): boolean =>
+  effect.operation === 'SET' && Buffer.byteLength(effect.value) > PART_BYTES
+
+/**
+ * What puts these effects into the state, in groups for one transaction each, in no order that matters. No key may come twice. `hasParts`:
+ * whether values that were there may have more parts than what takes their place.
+ */
+export function stateGroups(
+  keys: Keys,
+  effects: Iterable<Effect>,
+  hasParts: boolean,
+): readonly (readonly Operation[])[] {
   const groups: Operation[][] = []
-  let operations = Infinity
-  let bytes = 0
+  let bytes = Infinity
   const add = (one: Operation, oneBytes: number) => {
-    if (operations >= OPERATIONS_MAX || bytes + oneBytes > REQUEST_BYTES_MAX) {
+    if (bytes + oneBytes > REQUEST_BYTES_MAX || groups.at(-1)!.length >= OPERATIONS_MAX) {
       groups.push([])
-      operations = 0
       bytes = 0
     }
     groups.at(-1)!.push(one)
-    operations += 1
     bytes += oneBytes
   }
   for (const effect of effects) {
@@ -105,10 +119,25 @@ export function stateGroups(keys: Keys, effects: Iterable<Effect>): readonly (re
       const key = keys.statePart(effect.key, index)
       add(put(key, part), key.length + part.length)
     }
-    // What the value before had more of.
+    if (parts.length > 0 && !hasParts) continue
     const rest = keys.statePart(effect.key, parts.length)
     const end = endOf(rest.slice(0, rest.lastIndexOf('/') + 1))
     add(remove(rest, end), rest.length + end.length)
   }
   return groups
+}
+
+/** Groups that are done at one moment: etcd orders and stores them together. */
+const GROUPS_AT_ONCE = 4
+
+/** False, with the rest left out, as soon as `apply` says so. */
+export async function applyGroups(
+  groups: readonly (readonly Operation[])[],
+  apply: (group: readonly Operation[]) => Promise<boolean>,
+): Promise<boolean> {
+  for (let at = 0; at < groups.length; at += GROUPS_AT_ONCE) {
+    const done = await Promise.all(groups.slice(at, at + GROUPS_AT_ONCE).map(apply))
+    if (done.includes(false)) return false
+  }
+  return true
 }

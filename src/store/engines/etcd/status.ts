@@ -36,7 +36,9 @@ export async function etcdStatus(gateway: Gateway, prefix: string): Promise<Engi
     isHealthy: problem === undefined && full === undefined,
     problem: problem ?? full,
     term: Number.isFinite(term) ? term : undefined,
-    members: asked.map((member) => rowOf(member, leader)),
+    members: asked
+      .map((member) => rowOf(member, leader))
+      .toSorted((one, other) => (one.name < other.name ? -1 : 1)),
   }
 }
 
