@@ -57,6 +57,8 @@ export interface LocalStore extends Store {
   base(): Position
   /** Whose log it is a replica of; undefined where it is nobody else's. */
   keeper(): string | undefined
+  /** From here on it is a replica of that one's log, as it is. */
+  keepFor(keeper: string): void
   /**
    * Entries after a position of somebody else, at most `limit`, and fewer where they are large. 'reset' where that one stands on another
    * history, or before what is kept.

@@ -38,8 +38,9 @@ export class EngineFollower {
     this.#options = options
   }
 
-  /** Follows from here on. */
+  /** Follows from here on, also after `close`. */
   start(): void {
+    this.#isClosed = false
     this.#unwatch = this.#options.log.watch(() => this.#read())
     this.#read()
   }
@@ -106,6 +107,12 @@ export class EngineFollower {
   async #begin(): Promise<void> {
     const { store, log, keeper, onTrouble } = this.#options
     const [here, there] = [store.position(), await log.head()]
+    if (store.keeper() === undefined && here.id > 0 && there.log !== here.log) {
+      throw new EdgeError(
+        'store-foreign',
+        `the data directory has a store of its own, and ${keeper} another one`,
+      )
+    }
     if (there.log !== here.log && there.id === 0 && here.id > 0) {
       throw new EdgeError('store-diverged', `${keeper} is empty, and this replica has ${here.id} entries`, {
         hint: 'what runs goes on; put it back with `orla store migrate`, or stop the node and move its data directory away to start empty',

@@ -2,6 +2,7 @@
  * The way of every change into the store: behind the position at which it was planned, by the engine that keeps the log, and from there
  * into the replica of this node, which everything here is read from.
  */
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { SharedLog } from '../contract/shared-log.ts'
@@ -28,12 +29,15 @@ export interface WriterParts {
   readonly catchUp: () => Promise<void>
   /** What was appended by this writer can be read here. */
   readonly onAppended: () => void
+  /** Where the log is kept, if not in this file. */
+  readonly keeper?: string
 }
 
 /** Where somebody else always comes first, something is wrong. */
 const ATTEMPTS_MAX = 8
 
-export function storeWriter({ store, log, clock, catchUp, onAppended }: WriterParts): StoreWriter {
+export function storeWriter(parts: WriterParts): StoreWriter {
+  const { store, log, clock, catchUp, onAppended, keeper } = parts
   return {
     async append(effects, plannedAt) {
       if (effects.length === 0) return store.position()
@@ -49,10 +53,34 @@ export function storeWriter({ store, log, clock, catchUp, onAppended }: WriterPa
       return { log: plannedAt.log, id: last.id, hash: last.hash }
     },
     async rewrite(prefix, change) {
-      store.rewrite(prefix, change)
+      if (keeper === undefined) store.rewrite(prefix, change)
+      else await rewriteShared(parts, keeper, prefix, change)
       onAppended()
     },
   }
+}
+
+/** An engine gets the state anew under another name, and with no history: whoever follows the log takes a snapshot. */
+async function rewriteShared(
+  { store, log, catchUp }: WriterParts,
+  keeper: string,
+  prefix: string,
+  change: ChangeValue,
+): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    await catchUp()
+    const { position, entries } = store.snapshot()
+    const next = new Map(
+      [...entries].map(([key, value]) => [key, key.startsWith(prefix) ? change(key, value, true) : value]),
+    )
+    const renamed = { ...position, log: randomBytes(12).toString('hex') }
+    if ((await log.replace(position, { position: renamed, entries: next })) === 'conflict') continue
+    const load = store.load(renamed, keeper)
+    load.add(next)
+    load.commit()
+    return
+  }
+  throw new EdgeError('store-conflict', 'others change the store all the time: it could not be written anew')
 }
 
 /** Changes history in the file itself. */

@@ -15,7 +15,7 @@ import { storeError } from '../base/sqlite-failure.ts'
 import { lockDirectory, type DirectoryLock } from './lock.ts'
 import { openFile } from './schema.ts'
 import { readPast } from './past.ts'
-import { basePosition, lastPosition, readMeta } from './positions.ts'
+import { basePosition, lastPosition, readMeta, writeMeta } from './positions.ts'
 import { rotateLog } from './rotation.ts'
 import { loadSnapshot } from './snapshot-load.ts'
 import { inTransaction } from './transaction.ts'
@@ -161,6 +161,9 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     entriesAfter: (at, limit) => guarded(path, () => entriesAfter(at, limit)),
     base: () => guarded(path, () => basePosition(db)),
     keeper: () => guarded(path, () => readMeta(db, 'keeper')),
+    keepFor(keeper) {
+      transaction(() => (writeMeta(db, 'keeper', keeper), position))
+    },
     at: (id) => guarded(path, () => readPast(db, id)),
     load: (next, keeper) => loadSnapshot(db, next, keeper, { transaction }, () => position),
     rotate(id) {

@@ -246,11 +246,20 @@ export async function applyFileAtStart(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<void> {
   let overridden: SitePlan['overridden'] = []
-  await appendPlanned(store, writer, () => {
+  const append = appendPlanned(store, writer, () => {
     const plan = planFile(store, sites, { folder, at: clock.now(), mode: 'start' })
     overridden = plan.overridden
     return plan.effects
   })
+  try {
+    await append
+  } catch (error) {
+    // What the store has is served all the same.
+    if (!(error instanceof EdgeError) || error.code !== 'store-unavailable') throw error
+    log.warn(
+      `what the configuration file says of sites is not in the store, until a reload: ${error.message}`,
+    )
+  }
   for (const name of overridden) log.warn(overriddenText(name))
 }
 

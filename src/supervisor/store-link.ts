@@ -13,10 +13,12 @@ import { EdgeError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config, ReplicaStoreConfig } from '../config/schema.ts'
 import { type EdgeReport, REPLICATION_PROTOCOL } from '../contract/replication.ts'
-import { UNITS_LOG } from '../contract/shared-log.ts'
+import { UNITS_LOG, type StoreEngine } from '../contract/shared-log.ts'
 import type { Position } from '../contract/store.ts'
 import { ControlFollower } from '../replication/control-follower.ts'
+import { EngineFollower } from '../replication/engine-follower.ts'
 import { refusingWriter, storeWriter, type StoreWriter } from '../replication/store-writer.ts'
+import { openEngine } from '../store/engines/open-engine.ts'
 import { embeddedLog } from '../store/engines/embedded.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import type { RotatableSecrets } from '../store/secrets.ts'
@@ -25,6 +27,8 @@ import type { Log } from './log.ts'
 
 export interface StoreLink {
   readonly writer: StoreWriter
+  /** Undefined where the log is kept in this program, or by a control plane. */
+  readonly engine: StoreEngine | undefined
   /** The control plane that this node follows; undefined where it is one. */
   readonly follows: string | undefined
   /** The replica has what is needed to serve: a new one has waited for the whole of it. */
@@ -39,7 +43,7 @@ export interface StoreLink {
   resume(): void
   /** This node ends in order. */
   leave(): Promise<void>
-  close(): void
+  close(): Promise<void>
 }
 
 export interface StoreLinkParts {
@@ -59,11 +63,17 @@ export interface StoreLinkParts {
 const CONTROL = 'control'
 const PROGRESS_EVERY_MS = 500
 
-export function openStoreLink(parts: StoreLinkParts): StoreLink {
+export async function openStoreLink(parts: StoreLinkParts): Promise<StoreLink> {
   const { store } = parts.config
   switch (store.kind) {
     case 'replica':
       return replicaLink(parts, store)
+    case 'redis':
+    case 'etcd':
+      return engineLink(
+        parts,
+        await openEngine(store, { onWarning: (line) => parts.log.warn(`store: ${line}`) }),
+      )
     default:
       return embeddedLink(parts)
   }
@@ -84,6 +94,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
   const catchUp = () => Promise.resolve()
   return {
     writer: storeWriter({ store, log, clock, catchUp, onAppended: onMoved }),
+    engine: undefined,
     follows: undefined,
     join: () => Promise.resolve(),
     start: () => {},
@@ -91,7 +102,55 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
     suspend: () => {},
     resume: () => {},
     leave: () => Promise.resolve(),
-    close: () => {},
+    close: () => Promise.resolve(),
+  }
+}
+
+function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine: StoreEngine): StoreLink {
+  const { kind: keeper } = engine
+  const log = engine.log(UNITS_LOG)
+  const follower = new EngineFollower({
+    store,
+    log,
+    keeper,
+    random: Math.random,
+    onAdvanced: onMoved,
+    onTrouble(message) {
+      if (message === undefined) told.info(`the store at ${engine.address} answers again`)
+      else told.warn(`the store at ${engine.address}: ${message}`)
+    },
+  })
+  return {
+    writer: storeWriter({
+      store,
+      log,
+      clock,
+      keeper,
+      catchUp: () => follower.catchUp(),
+      onAppended: onMoved,
+    }),
+    engine,
+    follows: undefined,
+    async join() {
+      const isNew = store.keeper() === undefined
+      try {
+        await follower.catchUp()
+        if (isNew) store.keepFor(keeper)
+      } catch (error) {
+        // A replica is enough to serve, and to be followed; changes are taken once the engine is back.
+        if (isNew || !(error instanceof EdgeError) || error.code !== 'store-unavailable') throw error
+        told.warn(`the store at ${engine.address}: ${error.message}; what is in the data directory is served`)
+      }
+    },
+    start: () => follower.start(),
+    report: () => {},
+    suspend: () => follower.close(),
+    resume: () => follower.start(),
+    leave: () => Promise.resolve(),
+    async close() {
+      follower.close()
+      await engine.close()
+    },
   }
 }
 
@@ -159,6 +218,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
   })
   return {
     writer: refusingWriter(config.control[0]!),
+    engine: undefined,
     follows: config.control[0],
     async join() {
       if (isNew) log.info(`joining ${follower.control} as ${name}`)
@@ -174,7 +234,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     suspend: () => follower.close(),
     resume: () => follower.start(),
     leave: () => follower.leave(),
-    close: () => follower.close(),
+    close: async () => follower.close(),
   }
 }
 

@@ -157,8 +157,9 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     let isControlServed = false
     made.push(() => void (isControlServed || controlSocket!.close()))
     const secrets = openSecrets(directory, options.secretKey)
-    settleSecrets(store, secrets)
-    const link = openStoreLink({
+    /** Who is told that the store has moved. */
+    const moved = new Set<() => void>()
+    const link = await openStoreLink({
       config,
       directory,
       store,
@@ -167,16 +168,17 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       log,
       addresses: open,
       onMoved() {
-        plane?.advanced()
-        tellNode()
+        for (const listener of moved) listener()
       },
     })
     made.push(() => link.close())
-    let tellNode = () => {}
     const isEdge = link.follows !== undefined
     if (isEdge) refuseSites(file.sites)
     await link.join()
+    // Where another key was taken up in the store, the replica knows it by now.
+    settleSecrets(store, secrets)
     const plane = isEdge ? undefined : openEdgePlane({ config, directory, store, secrets, clock, log })
+    if (plane) moved.add(() => plane.advanced())
     made.push(() => plane?.close())
     if (!isEdge) await applyFileAtStart(store, link.writer, file, { clock, log })
     const tokens = new TokenBook(
@@ -217,7 +219,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       ...(options.poolTime && { poolTime: options.poolTime }),
     })
     made.push(() => node.kill())
-    tellNode = () => node.storeMoved()
+    moved.add(() => node.storeMoved())
     // Before workers start, which takes a while: units of the program before wait for it.
     predecessor?.writeKv(node.applyKv)
     await node.start()

@@ -9,10 +9,11 @@ export interface EngineOptions {
 
 export type EngineConfig = RedisStoreConfig | EtcdStoreConfig
 
-export async function openEngine(
-  config: RedisStoreConfig,
-  options: EngineOptions = {},
-): Promise<StoreEngine> {
+export async function openEngine(config: EngineConfig, options: EngineOptions = {}): Promise<StoreEngine> {
+  if (config.kind === 'etcd') {
+    const { openEtcd } = await import('./etcd/engine.ts')
+    return openEtcd(config)
+  }
   const { openRedisEngine } = await import('./redis/redis-engine.ts')
   return openRedisEngine(config, options)
 }
