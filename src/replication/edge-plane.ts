@@ -7,7 +7,7 @@ import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { Position } from '../contract/store.ts'
 import { EdgeFeed, type EdgeFeedOptions } from './edge-feed.ts'
 import { EdgeFile } from './edge-file.ts'
-import { EdgeRegistry, type KnownEdge } from './edge-registry.ts'
+import { EdgeRegistry, type KnownEdge, type LiveTimes } from './edge-registry.ts'
 import { reached, type EdgeLevel, type Reached } from './publication.ts'
 
 export interface EdgePlaneOptions {
@@ -27,6 +27,7 @@ export class EdgePlane {
   readonly #units: FeedSource
   readonly #waiters = new Set<() => void>()
   #seen: Position
+  #isWaking = false
 
   constructor({ clock, directory, sources, welcome, warn }: EdgePlaneOptions) {
     this.#clock = clock
@@ -38,9 +39,17 @@ export class EdgePlane {
       clock,
       records: this.#file.read(),
       onChange: () => this.#file.write(() => this.#registry.records()),
-      onMoved: () => {
-        for (const wake of this.#waiters) wake()
-      },
+      onMoved: () => this.#wake(),
+    })
+  }
+
+  /** Thousands may say at once that they run what was published: whoever waits looks once for all of them. */
+  #wake(): void {
+    if (this.#isWaking || this.#waiters.size === 0) return
+    this.#isWaking = true
+    setImmediate(() => {
+      this.#isWaking = false
+      for (const wake of this.#waiters) wake()
     })
   }
 
@@ -70,6 +79,10 @@ export class EdgePlane {
 
   edges(): readonly KnownEdge[] {
     return this.#registry.list()
+  }
+
+  liveMs(name: string): LiveTimes | undefined {
+    return this.#registry.liveMs(name)
   }
 
   /** It is not waited for any more, and nothing is kept for it. It may come again. */

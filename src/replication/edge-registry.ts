@@ -34,8 +34,12 @@ export interface KnownEdge extends EdgeRecord {
   readonly enabled: boolean
   readonly workers: EdgeReport['workers']
   readonly rejected: EdgeReport['rejected']
-  /** From the append to live on all its workers, in milliseconds, of the last publishes. */
-  readonly liveMs: { readonly count: number; readonly p50: number; readonly p99: number } | undefined
+}
+
+export interface LiveTimes {
+  readonly count: number
+  readonly p50: number
+  readonly p99: number
 }
 
 interface Known {
@@ -175,9 +179,14 @@ export class EdgeRegistry {
   }
 
   list(): readonly KnownEdge[] {
-    return [...this.#edges.values()]
-      .map((known) => this.#describe(known))
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    return [...this.#edges.values()].map((known) => this.#describe(known))
+  }
+
+  /** From the append to live on all its workers, in milliseconds, of the last publishes. */
+  liveMs(name: string): LiveTimes | undefined {
+    const times = this.#edges.get(name)?.liveMs
+    if (!times || times.count === 0) return undefined
+    return { count: times.count, p50: round(times.at(0.5)), p99: round(times.at(0.99)) }
   }
 
   records(): readonly EdgeRecord[] {
@@ -195,7 +204,7 @@ export class EdgeRegistry {
   }
 
   #describe(known: Known): KnownEdge {
-    const { record, report, liveMs } = known
+    const { record, report } = known
     const presence = this.#isHere(known) ? 'connected' : record.hasLeft ? 'stopped' : 'away'
     return {
       ...record,
@@ -204,10 +213,6 @@ export class EdgeRegistry {
       enabled: report?.enabled ?? true,
       workers: report?.workers ?? { live: 0, of: 0 },
       rejected: report?.rejected,
-      liveMs:
-        liveMs.count === 0
-          ? undefined
-          : { count: liveMs.count, p50: round(liveMs.at(0.5)), p99: round(liveMs.at(0.99)) },
     }
   }
 }

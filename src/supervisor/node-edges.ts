@@ -7,7 +7,7 @@ import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { EdgeStatus } from '../control/edge-shapes.ts'
 import type { Position, StoreView } from '../contract/store.ts'
 import type { EdgePlane } from '../replication/edge-plane.ts'
-import type { KnownEdge } from '../replication/edge-registry.ts'
+import type { KnownEdge, LiveTimes } from '../replication/edge-registry.ts'
 import { isLive, type EdgeLevel } from '../replication/publication.ts'
 import type { Epochs } from './epochs.ts'
 import type { ListenSockets } from './listen-sockets.ts'
@@ -42,7 +42,12 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
     )
   }
   return {
-    edges: () => [parts.self(), ...known().map((edge) => statusOf(edge, store.position()))],
+    edges: () => [
+      parts.self(),
+      ...known()
+        .map((edge) => statusOf(edge, store.position(), plane?.liveMs(edge.name)))
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    ],
     forgetEdge: (name) => statusOf(control().forget(name), store.position()),
     follow: (hello, token, isAllowed) => control().follow(hello, token, isAllowed),
     report: (report) => control().report(report),
@@ -74,8 +79,8 @@ function levelOf({ wait, edges }: ChangeOptions, hasEdges: boolean): EdgeLevel |
   return wait === 'edges' ? { kind: 'quorum', count: undefined } : { kind: 'all' }
 }
 
-function statusOf(edge: KnownEdge, head: Position): EdgeStatus {
-  const { live, workers, rejected, liveMs } = edge
+function statusOf(edge: KnownEdge, head: Position, liveMs?: LiveTimes): EdgeStatus {
+  const { live, workers, rejected } = edge
   return {
     name: edge.name,
     role: 'edge',
