@@ -8,6 +8,7 @@
  */
 import { parseArgs } from 'node:util'
 import { join } from 'node:path'
+import { bundle } from '../src/checker/bundle.ts'
 import { systemClock } from '../src/base/clock.ts'
 import { PHASE_BITS } from '../src/contract/unit.ts'
 import { openSecrets } from '../src/store/secrets.ts'
@@ -32,7 +33,7 @@ const config = (control: string) => ({
 
 const control = await startBenchNode({ store: { path: './data' } })
 await control.stop(true)
-fill(join(control.folder, 'data'))
+await fill(join(control.folder, 'data'))
 const filled = await startBenchNode({ store: { path: './data' } }, control.folder)
 const joined = await startBenchNode(config(filled.control))
 await filled.stop()
@@ -54,19 +55,22 @@ for (let n = 0; n < Number(values.starts); n++) {
 const report = { units, startMs: spread(startMs), joinMs: round(joined.startMs), coldMs: spread(coldMs) }
 console.log(values.json ? JSON.stringify(report) : report)
 
-function fill(directory: string): void {
+async function fill(directory: string): Promise<void> {
   const store = openStore(directory, { clock: systemClock })
   const secrets = openSecrets(directory)
   for (let i = 0; i < units; i++) {
     const parsed = parseManifest({ paths: [`/unit-${i}`] }, {})
     if ('problems' in parsed) throw new Error(parsed.problems.join('; '))
     const table = JSON.stringify(Array.from({ length: 200 }, (_, j) => `entry ${i}-${j}`))
-    const code = `const table = ${table}\nexport default { content: () => new Response('unit ${i}'.slice(0, table.length)) }`
+    const text = `const table = ${table}\nexport default { content: () => new Response('unit ${i}'.slice(0, table.length)) }`
+    const built = await bundle(new Map([['unit.js', text]]), 'unit.js', 'js')
+    if (!built.ok) throw new Error(JSON.stringify(built))
+    const { code, sourceMap } = built
     const draft = {
       name: `unit-${i}`,
       code,
-      sourceMap: '',
-      files: { 'unit.js': code },
+      sourceMap,
+      files: { 'unit.js': text },
       entry: 'unit.js',
       phases: PHASE_BITS.content,
       manifest: parsed.manifest,
