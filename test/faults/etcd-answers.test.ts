@@ -6,7 +6,7 @@ import type { EtcdStoreConfig } from '../../src/config/store-schema.ts'
 import type { StoreEngine } from '../../src/contract/shared-log.ts'
 import type { Effect } from '../../src/contract/store.ts'
 import { chain } from '../../src/store/chain.ts'
-import { openEtcd } from '../../src/store/engines/etcd/engine.ts'
+import { openEtcdEngine } from '../../src/store/engines/etcd/etcd-engine.ts'
 import { LogWriter } from '../../src/store/testing/log-writer.ts'
 import { certificateMaker } from '../harness/certificates.ts'
 import { etcdConfig, etcdIsMissing, startEtcd } from '../harness/etcd.ts'
@@ -17,7 +17,7 @@ const skip = etcdIsMissing
 const set = (key: string, value: string): Effect => ({ operation: 'SET', key, value })
 
 function connect(t: TestContext, urls: readonly string[], more: Partial<EtcdStoreConfig> = {}): StoreEngine {
-  const engine = openEtcd(etcdConfig(urls, more), { pollMs: 300 })
+  const engine = openEtcdEngine(etcdConfig(urls, more), { pollMs: 300 })
   t.after(() => engine.close())
   return engine
 }
@@ -82,9 +82,24 @@ test('where one address is no etcd, another is asked', { skip }, async (t) => {
   assert.deepEqual(
     status.members.map(({ name, isHealthy }) => [name, isHealthy]),
     [
-      ['m0', true],
       [new URL(origin.url).host, false],
+      ['m0', true],
     ],
+  )
+})
+
+test('a host that etcd does not know for its own is told', { skip }, async (t) => {
+  const etcd = await startEtcd(t, { args: ['--host-whitelist', 'etcd.internal'] })
+  const { port } = etcd.members[0]!
+  await assert.rejects(
+    connect(t, [`http://localhost:${port}`])
+      .log('units')
+      .head(),
+    (error: EdgeError) => {
+      assert.equal(error.code, 'store-refused')
+      assert.match(error.hint, /--host-whitelist/)
+      return true
+    },
   )
 })
 
@@ -156,7 +171,16 @@ test(
     await assert.rejects(head({}), told)
     await assert.rejects(head({ ca: paths.cert }), told)
     assert.equal((await head({ ca: paths.cert, ...paths })).id, 0)
-    assert.throws(() => openEtcd(etcdConfig(etcd.urls, { tls: { ca: '/nowhere.pem' } })), {
+    // With users, etcd's gateway wants to hear from them and not from a certificate.
+    await etcd.ctl('user', 'add', 'root:root')
+    await etcd.ctl('user', 'grant-role', 'root', 'root')
+    await etcd.ctl('auth', 'enable')
+    await assert.rejects(head({ ca: paths.cert, ...paths }), (error: EdgeError) => {
+      assert.equal(error.code, 'store-refused')
+      assert.match(error.hint, /without a CN/)
+      return true
+    })
+    assert.throws(() => openEtcdEngine(etcdConfig(etcd.urls, { tls: { ca: '/nowhere.pem' } })), {
       code: 'file-unreadable',
     })
   },
