@@ -104,6 +104,35 @@ test('a half-open connection is given up in time', { skip }, async (t) => {
   assert.equal(await log.append(start, chain(start, [set('a', '1')], 0)), 'appended')
 })
 
+for (const others of [0, 1]) {
+  const outcome = others === 0 ? 'appended' : 'conflict'
+  test(
+    `an append that arrives when it was given up, behind ${others} others, is: ${outcome}`,
+    { skip },
+    async (t) => {
+      const etcd = await startEtcd(t)
+      const proxy = await startFaultProxy(t, { target: { port: etcd.members[0]!.port } })
+      const log = connect(t, [`http://${proxy.address}`], 600).log('units')
+      const start = await log.head()
+      const entries = chain(start, [set('late', '1')], 0)
+      proxy.set({ kind: 'hold' }, 'toTarget')
+      await assert.rejects(log.append(start, entries), { code: 'store-unavailable' })
+
+      const other = await LogWriter.at(connect(t, etcd.urls).log('units'))
+      if (others > 0) await other.append([set('other', '1')])
+      const before = proxy.counts.passedBytes.toTarget
+      proxy.set({ kind: 'pass' })
+      // Every try arrives now, and nobody waits for what etcd answers.
+      await eventually(() => proxy.counts.passedBytes.toTarget > before && proxy.connections.length === 0)
+      assert.equal(await eventually(() => log.append(start, entries)), outcome)
+      assert.deepEqual(
+        (await eventually(() => everything(log))).map(({ key }) => key),
+        [others > 0 ? 'other' : 'late'],
+      )
+    },
+  )
+}
+
 test(
   'an etcd that is full says so and what to do, is still read, and takes writes again',
   { skip },
