@@ -88,7 +88,7 @@ test(
     await assert.rejects(log.append(writer.position, entries), { code: 'store-unavailable' })
     await assert.rejects(log.head(), { code: 'store-unavailable' })
     await assert.rejects(log.read(writer.position, 1), { code: 'store-unavailable' })
-    assert.ok(performance.now() - startMs < 6000)
+    assert.ok(performance.now() - startMs < 30_000)
     const status = await engine.status()
     assert.equal(status.isHealthy, false)
     assert.match(status.problem ?? '', /etcd at .*:/)

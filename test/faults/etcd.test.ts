@@ -99,7 +99,7 @@ test('a half-open connection is given up in time', { skip }, async (t) => {
   proxy.set({ kind: 'stall' })
   const startMs = performance.now()
   await assert.rejects(log.append(start, chain(start, [set('a', '1')], 0)), { code: 'store-unavailable' })
-  assert.ok(performance.now() - startMs < 3000)
+  assert.ok(performance.now() - startMs < 30_000)
   proxy.set({ kind: 'pass' })
   assert.equal(await log.append(start, chain(start, [set('a', '1')], 0)), 'appended')
 })
