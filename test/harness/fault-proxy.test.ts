@@ -22,6 +22,18 @@ async function startEcho(t: TestContext) {
   return { port: (server.address() as AddressInfo).port, sockets }
 }
 
+/** Only listens. */
+async function startTarget(t: TestContext) {
+  let received = ''
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (piece) => (received += piece.toString('latin1')))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => server.close())
+  return { port: (server.address() as AddressInfo).port, received: () => received }
+}
+
 /** What a client received, and how it went. */
 function startClient(t: TestContext, port: number) {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
@@ -138,6 +150,18 @@ test('what is held comes later, whole', async (t) => {
   assert.equal(proxy.counts.passedBytes.toTarget, 0)
   proxy.set({ kind: 'pass' })
   await eventually(() => seen.received === 'abc')
+})
+
+test('what is held comes later, also when the sender has gone', async (t) => {
+  const target = await startTarget(t)
+  const proxy = await startFaultProxy(t, { target })
+  proxy.set({ kind: 'hold' }, 'toTarget')
+  const { socket } = startClient(t, proxy.port)
+  await new Promise<void>((resolve) => void socket.write('abc', () => resolve()))
+  await eventually(() => proxy.connections.length === 1)
+  socket.destroy()
+  proxy.set({ kind: 'pass' })
+  await eventually(() => target.received() === 'abc')
 })
 
 test('a slow direction passes so many bytes a second, until it is not slow any more', async (t) => {

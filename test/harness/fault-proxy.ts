@@ -98,7 +98,8 @@ export async function startFaultProxy(
       toTarget: lane('toTarget', client, upstream),
       toClient: lane('toClient', upstream, client),
     }
-    const isStalled = () => Object.values(lanes).some(({ mode }) => mode.kind === 'stall')
+    const isSilent = () =>
+      Object.values(lanes).some(({ mode }) => mode.kind === 'stall' || mode.kind === 'hold')
     let open = 2
     for (const [socket, other] of [
       [client, upstream],
@@ -107,8 +108,8 @@ export async function startFaultProxy(
       // Resets are what the proxy is for.
       socket.on('error', () => {})
       socket.on('close', (hadError) => {
-        // Whoever sits behind a stall learns nothing of the death of the other side.
-        if (hadError && !isStalled()) other.resetAndDestroy()
+        // Where nothing passes, nobody learns of the death of the other side.
+        if (hadError && !isSilent()) other.resetAndDestroy()
         open -= 1
         if (open === 0) resolve()
       })

@@ -11,8 +11,8 @@ export type EngineConfig = RedisStoreConfig | EtcdStoreConfig
 
 export async function openEngine(config: EngineConfig, options: EngineOptions = {}): Promise<StoreEngine> {
   if (config.kind === 'etcd') {
-    const { openEtcd } = await import('./etcd/engine.ts')
-    return openEtcd(config)
+    const { openEtcdEngine } = await import('./etcd/etcd-engine.ts')
+    return openEtcdEngine(config)
   }
   const { openRedisEngine } = await import('./redis/redis-engine.ts')
   return openRedisEngine(config, options)

@@ -6,7 +6,8 @@ import { type Etcd, etcdConfig, etcdIsMissing, startEtcd } from '../../../../tes
 import { chain, follow } from '../../chain.ts'
 import { sharedLogContract } from '../../shared-log.contract.ts'
 import { LogWriter, replay } from '../../testing/log-writer.ts'
-import { openEtcd } from './engine.ts'
+import { openEngine } from '../open-engine.ts'
+import { openEtcdEngine } from './etcd-engine.ts'
 
 /** Each test has a prefix of its own on the same members. */
 let prefixes = 0
@@ -24,7 +25,7 @@ function contract(engine: string, etcd: Etcd, racingAppends: number): void {
     racingAppends,
     open: async () => {
       const config = etcdConfig(etcd.urls, { prefix: `orla-${++prefixes}`, timeout: 30_000 })
-      return () => openEtcd(config)
+      return () => openEngine(config)
     },
   })
 }
@@ -38,7 +39,7 @@ function ownCases(etcd: Etcd): void {
     return {
       prefix,
       connect: (): SharedLog => {
-        const engine = openEtcd(etcdConfig(etcd.urls, { prefix, timeout: 30_000 }))
+        const engine = openEtcdEngine(etcdConfig(etcd.urls, { prefix, timeout: 30_000 }))
         t.after(() => engine.close())
         return engine.log('units')
       },
@@ -141,7 +142,7 @@ function ownCases(etcd: Etcd): void {
         for (;;) {
           writer.position = await writer.log.head()
           const effects = [
-            set(`k${n % 7}`, `${who}-${n}`.repeat(20_000)),
+            set(`k${n % 7}`, `${who}-${n}`.repeat(12_000)),
             set(`w${who}`, `${n}`),
             remove(`w${1 - who}`),
           ]
@@ -171,7 +172,7 @@ function ownCases(etcd: Etcd): void {
 
   test('two prefixes on one etcd know nothing of each other, also where one begins as the other', async (t) => {
     const { prefix, connect } = place(t)
-    const inner = openEtcd(etcdConfig(etcd.urls, { prefix: `${prefix}/units`, timeout: 30_000 }))
+    const inner = openEtcdEngine(etcdConfig(etcd.urls, { prefix: `${prefix}/units`, timeout: 30_000 }))
     t.after(() => inner.close())
     const writer = await LogWriter.at(inner.log('units'))
     await writer.append([set('a', '1')])

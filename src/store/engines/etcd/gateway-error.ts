@@ -16,13 +16,8 @@ export type Failure =
 export function failureOf({ status, text }: HttpAnswer): Failure {
   const said = errorIn(text)
   if (said === undefined) {
-    if (status === 404) {
-      return {
-        kind: 'refused',
-        detail: 'it has no gateway at /v3',
-        hint: 'etcd has to be 3.4 or later, and its `--enable-grpc-gateway` on',
-      }
-    }
+    const refusal = REFUSALS.find(([pattern]) => pattern.test(`${status} ${text}`))
+    if (refusal !== undefined) return { kind: 'refused', detail: refusal[1], hint: refusal[2] }
     return { kind: 'unavailable', detail: `it does not answer as etcd does: ${status} ${excerptOf(text)}` }
   }
   const detail = said.message.replace(/^etcdserver: /, '')
@@ -32,6 +27,21 @@ export function failureOf({ status, text }: HttpAnswer): Failure {
   if (hint !== undefined) return { kind: 'refused', detail, hint }
   return UNAVAILABLE_CODES.has(said.code) ? { kind: 'unavailable', detail } : { kind: 'refused', detail }
 }
+
+/** What the HTTP server in front of the gateway says in plain text. */
+const REFUSALS: readonly (readonly [said: RegExp, detail: string, hint: string])[] = [
+  [/^404 /, 'it has no gateway at /v3', 'etcd has to be 3.4 or later, and its `--enable-grpc-gateway` on'],
+  [
+    /^400 CommonName of client/,
+    'its gateway takes no client certificate with a common name while etcd has users',
+    'show a certificate without a CN in `store.tls`; `store.username` says who asks',
+  ],
+  [
+    /Host header was unrecognized/,
+    'it does not know the host in `store.url` for its own',
+    'use HTTPS, or name the host in its `--host-whitelist`',
+  ],
+]
 
 /** Canceled, unknown, deadline exceeded, resource exhausted ("too many requests"), aborted, internal, unavailable ("no leader", "request timed out"). */
 const UNAVAILABLE_CODES = new Set([1, 2, 4, 8, 10, 13, 14])

@@ -95,10 +95,12 @@ export function etcdGateway(options: GatewayOptions): Gateway {
       const leftMs = endMs - performance.now()
       if (leftMs <= 0) break
       const url = member()
-      const answer = await once(url, path, text, Math.min(leftMs, timeoutMs / TRIES_IN_TIME))
+      const tryMs = Math.min(leftMs, timeoutMs / TRIES_IN_TIME)
+      const answer = await once(url, path, text, tryMs)
       if (!isFailure(answer)) return answer
       if (answer.kind === 'compacted') throw new Compacted(answer.detail)
-      last = answer
+      // One that was cut short by the end says less than the one before.
+      if (tries === 1 || tryMs < leftMs) last = answer
       if (answer.kind === 'token' && !hasRenewed) {
         hasRenewed = true
         continue
@@ -112,7 +114,6 @@ export function etcdGateway(options: GatewayOptions): Gateway {
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(pauseMs, leftMs))))
     }
     if (isClosed) throw new EdgeError('store-unavailable', `etcd at ${address}: the connection was closed`)
-    // In whole, and not within what was left for the last try.
     throw errorFor(
       { ...last, detail: `no answer within ${timeoutMs} ms; the last try: ${last.detail}` },
       address,

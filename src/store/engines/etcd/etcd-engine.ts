@@ -19,7 +19,7 @@ export interface EtcdEngineOptions {
 const POLL_MS = 5000
 
 /** Connects when it is first asked. Throws `file-unreadable` where a file of `tls` cannot be read. */
-export function openEtcd(
+export function openEtcdEngine(
   config: EtcdStoreConfig,
   { random = Math.random, pollMs = POLL_MS }: EtcdEngineOptions = {},
 ): StoreEngine {
