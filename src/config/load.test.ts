@@ -160,3 +160,16 @@ for (const [name, files, file, code, message] of [
     assert.doesNotMatch(error.message, /node:internal/)
   })
 }
+
+test('paths of a store count from the folder of the file, whatever keeps it', async (t) => {
+  const cwd = await folder(t, {
+    'etc/redis.json': '{"store": {"kind": "redis", "url": "rediss://r", "tls": {"ca": "ca.pem"}}}',
+    'etc/edge.json': '{"store": {"kind": "replica", "control": "http://c", "tokenFile": "../t"}}',
+  })
+  const { store } = (await loadConfig('etc/redis.json', cwd)).config
+  assert.ok(store.kind === 'redis')
+  assert.deepEqual([store.tls?.ca, store.path], [join(cwd, 'etc/ca.pem'), join(cwd, 'etc/data')])
+  const edge = (await loadConfig('etc/edge.json', cwd)).config.store
+  assert.ok(edge.kind === 'replica')
+  assert.equal(edge.tokenFile, join(cwd, 't'))
+})

@@ -13,7 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { EdgeError } from '../base/errors.ts'
 import { checkConfig, type Problem } from './check.ts'
 import { parseJson } from './json.ts'
-import type { AccessLogConfig, Config, ConfigInput, SiteConfig } from './schema.ts'
+import type { AccessLogConfig, Config, ConfigInput, SiteConfig, StoreConfig } from './schema.ts'
 
 export interface LoadedConfig {
   /** Checked, frozen, with paths made absolute. */
@@ -149,7 +149,7 @@ function problemsText(source: string, problems: readonly Problem[]): string {
 function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
-    store: { ...config.store, path: resolve(folder, config.store.path) },
+    store: storeWithAbsolutePaths(config.store, folder),
     edge: {
       ...withAbsoluteTlsPaths(config.edge, folder),
       fetch: fetchWithAbsolutePaths(config.edge.fetch, folder),
@@ -157,6 +157,22 @@ function withAbsolutePaths(config: Config, folder: string): Config {
     },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
     telemetry: telemetryWithAbsolutePaths(config.telemetry, folder),
+  }
+}
+
+function storeWithAbsolutePaths(store: StoreConfig, folder: string): StoreConfig {
+  const path = resolve(folder, store.path)
+  const inFolder = (file: string | undefined) => (file === undefined ? undefined : resolve(folder, file))
+  switch (store.kind) {
+    case 'embedded':
+      return { ...store, path }
+    case 'replica':
+      return { ...store, path, ca: inFolder(store.ca), tokenFile: inFolder(store.tokenFile) }
+    default: {
+      const { ca, cert, key } = store.tls ?? {}
+      const tls = store.tls && { ca: inFolder(ca), cert: inFolder(cert), key: inFolder(key) }
+      return { ...store, path, tls }
+    }
   }
 }
 

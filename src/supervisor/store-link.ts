@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
@@ -254,7 +254,7 @@ function tokenOf({ token, tokenFile }: ReplicaStoreConfig): string {
     })
   }
   try {
-    return readFileSync(resolve(tokenFile), 'utf8').trim()
+    return readFileSync(tokenFile, 'utf8').trim()
   } catch (error) {
     throw new EdgeError('file-unreadable', `store.tokenFile: ${(error as Error).message}`, { cause: error })
   }

@@ -12,9 +12,7 @@ const hello = (text: string) => `export default { content: () => new Response(${
 interface Kind {
   readonly name: string
   readonly skip: string | false
-  start(
-    t: TestContext,
-  ): Promise<{
+  start(t: TestContext): Promise<{
     readonly store: NonNullable<ConfigInput['store']>
     stop(): Promise<unknown>
     again(): Promise<unknown>
