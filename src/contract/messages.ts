@@ -5,6 +5,7 @@
  * A change of units goes in two phases: `prepare` to all, `prepared` from all, then the supervisor writes the new epoch
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
+import type { HistogramCounts } from '../base/histogram.ts'
 import type { OriginState } from './origin.ts'
 import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
@@ -165,12 +166,8 @@ export interface MetricSample {
   readonly value: number | HistogramValue
 }
 
-export interface HistogramValue {
-  /** Upper bounds in the base unit (seconds), without +Inf; `counts` has one more, and is not cumulative. */
-  readonly bounds: readonly number[]
-  readonly counts: readonly number[]
-  readonly sum: number
-}
+/** In the base unit: seconds. */
+export type HistogramValue = HistogramCounts
 
 /** One request after its end: what ran for it, and what units asked of the node. */
 export interface RequestTrace {

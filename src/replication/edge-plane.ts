@@ -1,6 +1,7 @@
 /**
  * The side of a control plane that edges meet: feeds them, knows them, and says when a publish has come as far as was asked for.
  */
+import type { HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
 import type { EdgeHello, EdgeReport, FeedSource } from '../contract/replication.ts'
 import { UNITS_LOG } from '../contract/shared-log.ts'
@@ -79,6 +80,11 @@ export class EdgePlane {
 
   edges(): readonly KnownEdge[] {
     return this.#registry.list()
+  }
+
+  /** From the append to live, of all edges and entries, in seconds. */
+  get liveTimes(): HistogramCounts {
+    return this.#registry.liveTimes
   }
 
   liveMs(name: string): LiveTimes | undefined {

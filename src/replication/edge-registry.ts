@@ -5,6 +5,7 @@
  * order. What is known outlives a restart (`edges.json`), so a publish right after it waits for all edges, and the log keeps what they need.
  */
 import { EdgeError } from '../base/errors.ts'
+import { Histogram, type HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { Position } from '../contract/store.ts'
@@ -61,12 +62,15 @@ export interface EdgeRegistryOptions {
 
 /** An edge that was not heard of for so long is not there, whatever its connection says. */
 const SILENT_MS = 40_000
+/** Upper bounds of the time from the append to live on an edge, in seconds. */
+const LIVE_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 /** Publishes whose time is remembered. */
 const COMMITS_MAX = 4096
 
 export class EdgeRegistry {
   readonly #options: EdgeRegistryOptions
   readonly #edges = new Map<string, Known>()
+  readonly #liveTimes = new Histogram(LIVE_BOUNDS)
   /** When an id was appended, on the monotonic clock. */
   readonly #committedMs = new Map<number, number>()
 
@@ -156,6 +160,7 @@ export class EdgeRegistry {
       // Before the oldest one that is remembered is none.
       if (committed === undefined) break
       known.liveMs.add(now - committed)
+      this.#liveTimes.observe((now - committed) / 1000)
     }
   }
 
@@ -187,6 +192,11 @@ export class EdgeRegistry {
     const times = this.#edges.get(name)?.liveMs
     if (!times || times.count === 0) return undefined
     return { count: times.count, p50: round(times.at(0.5)), p99: round(times.at(0.99)) }
+  }
+
+  /** Of all edges and entries, in seconds. */
+  get liveTimes(): HistogramCounts {
+    return this.#liveTimes.value
   }
 
   records(): readonly EdgeRecord[] {

@@ -51,6 +51,11 @@ export class EngineFollower {
     this.#unwatch()
   }
 
+  /** Whether the engine answered when it was asked last. */
+  get isFollowing(): boolean {
+    return this.#failures === 0
+  }
+
   /** Resolves when the replica has all that was in the log when this was asked. Throws what the engine throws. */
   async catchUp(): Promise<void> {
     // One that is under way may have read the end before the last entry came.

@@ -1,33 +1,18 @@
 /** What is counted of one version: plain numbers, since they are touched with every run. */
+import { Histogram } from '../base/histogram.ts'
 import { PHASES, PHASE_BITS, type FailureReason, type UnitVersion } from '../contract/unit.ts'
 import type { CallKind } from '../contract/host-calls.ts'
-import type { HistogramValue, MetricSample } from '../contract/messages.ts'
+import type { MetricSample } from '../contract/messages.ts'
 
 /** Upper bounds in seconds: 1-2-5 from ten microseconds to five seconds. */
 const BOUNDS: readonly number[] = [
   1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
 ]
 
-class Histogram {
-  readonly #counts = new Float64Array(BOUNDS.length + 1)
-  #sum = 0
-
-  observe(seconds: number): void {
-    let bucket = 0
-    while (bucket < BOUNDS.length && seconds > BOUNDS[bucket]!) bucket++
-    this.#counts[bucket]!++
-    this.#sum += seconds
-  }
-
-  get value(): HistogramValue {
-    return { bounds: BOUNDS, counts: [...this.#counts], sum: this.#sum }
-  }
-}
-
 /** Runs of the phases that cross together. */
 class PhaseSet {
-  readonly cpu = new Histogram()
-  readonly wall = new Histogram()
+  readonly cpu = new Histogram(BOUNDS)
+  readonly wall = new Histogram(BOUNDS)
   runs = 0
 }
 

@@ -34,6 +34,7 @@ import { NodeMetrics } from './node-metrics.ts'
 import { NodeScrape } from './node-scrape.ts'
 import { Pulse } from './pulse.ts'
 import { Quarantines } from './quarantine.ts'
+import { ReplicationMetrics } from './replication-metrics.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
 import { SetReader } from './set-reader.ts'
 import { SiteControl } from './site-control.ts'
@@ -197,6 +198,7 @@ export class EdgeNode {
       this.#report()
     })
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
+    const replication = new ReplicationMetrics({ ...around, following: () => this.#following })
     this.#scrape = new NodeScrape({
       ...around,
       pool: this.#pool,
@@ -205,7 +207,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       sums: this.#sums,
-      others: [this.#kv, this.#timers, this.#tls, this.#telemetry],
+      others: [this.#kv, this.#timers, this.#tls, this.#telemetry, replication],
       isDraining: () => this.#isDraining,
     })
     const trials = new UnitTrials(this.#pool)

@@ -3,6 +3,14 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_build_info: 'Always 1; the version is a label.',
   orla_epoch: 'The set of units that is live: the id of the last log entry it holds.',
   orla_store_position: 'The id of the last entry in the log of the store.',
+  orla_store_followed:
+    '1 while the log that this node has a replica of can be heard: of its control plane, or its engine.',
+  orla_store_rejected: '1 while this node has what it does not run: the set before stays.',
+  orla_edges: 'Edges that are known to this control plane, by whether they are there.',
+  orla_edges_rejecting: 'Edges that have what they do not run.',
+  orla_edges_lag_entries: 'Entries that the connected edge which lags most does not run yet.',
+  orla_edges_live_duration_seconds:
+    'Time from the append of an entry to live on all workers of an edge, over all edges.',
   orla_ready:
     '1 while `/readyz` says 200: all workers serve, the store can be written, the node does not drain.',
   orla_store_writable: '1 while the store can be written.',

@@ -1,4 +1,5 @@
 /** The metrics that the supervisor itself knows: changes, units, workers, processes. */
+import { Histogram } from '../base/histogram.ts'
 import type { HistogramValue, MetricSample, Quarantine } from '../contract/messages.ts'
 import type { UnitState } from '../control/shapes.ts'
 
@@ -20,17 +21,12 @@ export interface NodeFacts {
 
 export class NodeMetrics {
   readonly #changes = { ok: 0, failed: 0 }
-  readonly #durationCounts = CHANGE_BOUNDS.map(() => 0).concat(0)
-  #durationSum = 0
+  readonly #duration = new Histogram(CHANGE_BOUNDS)
   #tailDropped = 0
 
   countChange(ok: boolean, ms: number): void {
     this.#changes[ok ? 'ok' : 'failed'] += 1
-    const seconds = ms / 1000
-    const bucket = CHANGE_BOUNDS.findIndex((bound) => seconds <= bound)
-    const at = bucket < 0 ? CHANGE_BOUNDS.length : bucket
-    this.#durationCounts[at] = this.#durationCounts[at]! + 1
-    this.#durationSum += seconds
+    this.#duration.observe(ms / 1000)
   }
 
   countTailDropped(lines: number): void {
@@ -54,11 +50,7 @@ export class NodeMetrics {
     }
     for (const result of ['ok', 'failed'] as const)
       add('orla_changes_total', this.#changes[result], { result })
-    add('orla_change_duration_seconds', {
-      bounds: CHANGE_BOUNDS,
-      counts: [...this.#durationCounts],
-      sum: this.#durationSum,
-    })
+    add('orla_change_duration_seconds', this.#duration.value)
     add('orla_workers_ready', facts.workersReady)
     for (const { worker, count } of facts.restarts) {
       add('orla_worker_restarts_total', count, { worker: String(worker) })

@@ -31,6 +31,8 @@ export interface StoreLink {
   readonly engine: StoreEngine | undefined
   /** The control plane that this node follows; undefined where it is one. */
   readonly follows: string | undefined
+  /** Whether the log that this replica is of can be heard; undefined where it is its own. */
+  readonly isFollowing: (() => boolean) | undefined
   /** The replica has what is needed to serve: a new one has waited for the whole of it. */
   join(): Promise<void>
   /** From here on `onAdvanced` is told when others have written. */
@@ -96,6 +98,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
     writer: storeWriter({ store, log, clock, catchUp, onAppended: onMoved }),
     engine: undefined,
     follows: undefined,
+    isFollowing: undefined,
     join: () => Promise.resolve(),
     start: () => {},
     report: () => {},
@@ -131,6 +134,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
     }),
     engine,
     follows: undefined,
+    isFollowing: () => follower.isFollowing,
     async join() {
       const isNew = store.keeper() === undefined
       try {
@@ -220,6 +224,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     writer: refusingWriter(config.control[0]!),
     engine: undefined,
     follows: config.control[0],
+    isFollowing: () => follower.isConnected,
     async join() {
       if (isNew) log.info(`joining ${follower.control} as ${name}`)
       follower.start()
