@@ -95,6 +95,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
     fetch: config.edge.fetch,
+    sources: config.sources,
   })
   const runner = createUnitRunner({
     worker: start.worker,
@@ -131,6 +132,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       server.trust = edge.trust
       server.useListeners(edge.listen)
       calls.useFetch(edge.fetch)
+      if (set.sources) calls.useSources(set.sources)
     },
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)

@@ -19,6 +19,7 @@ const PATHS = [
   'src/config/compression.ts',
   'src/config/telemetry-schema.ts',
   'src/config/store-schema.ts',
+  'src/config/source-schema.ts',
 ]
 
 interface Key {
@@ -31,7 +32,7 @@ interface Key {
 /** What a leaf takes, by how it is written in the schema. */
 const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^size\(\)$/, 'size'],
-  [/^list\(\s*url\(/, 'URL, or a list of them'],
+  [/^list\(\s*url\(|^redisUrls$/, 'URL, or a list of them'],
   [/^duration\(\)$/, 'time'],
   [/^count\([^)]*\)$/, 'whole number'],
   [/^Root$/, 'folder'],
@@ -40,6 +41,8 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.record\(/, 'object of texts'],
   [/^v\.pipe\(\s*v\.union\(\s*\[v\.boolean\(\)/, '`true`, `false` or list'],
   [/^share\(\)$/, '0 to 1'],
+  [/^v\.literal\('redis',/, '`redis`'],
+  [/^seconds\(\)$/, 'seconds, 0.1 to 86400'],
   [/^statuses\(\)$/, 'list of statuses'],
   [/^HashOn$/, 'text'],
   [/^EndpointUrl$|^CollectorUrl$/, 'URL'],

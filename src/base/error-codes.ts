@@ -281,6 +281,19 @@ export const ERROR_CODES = {
     504,
     true,
   ),
+  'source-unavailable': row(
+    'a source of units does not answer',
+    'what is live stays; check its URL, user and password, and that it runs',
+    'peer',
+    503,
+    true,
+  ),
+  'source-invalid': row(
+    'a source of units is not laid out as one',
+    'its `set` is to be a set or a sorted set of the names of units',
+    'peer',
+    422,
+  ),
   'control-unreachable': row(
     'the control plane does not answer',
     'check --control and that the node runs',

@@ -19,6 +19,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/bench.ts'),
   },
   deploy: { summary: 'make units live', load: () => import('./commands/deploy.ts') },
+  import: {
+    summary: 'take units over from where others keep them',
+    load: () => import('./commands/import.ts'),
+  },
+  sources: {
+    summary: 'tell where units come from that are followed',
+    load: () => import('./commands/sources.ts'),
+  },
   units: { summary: 'list the units, or tell all about one', load: () => import('./commands/units.ts') },
   versions: { summary: 'list the versions of a unit', load: () => import('./commands/versions.ts') },
   rollback: { summary: 'make an earlier version live again', load: () => import('./commands/rollback.ts') },

@@ -24,8 +24,37 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     'an unknown key far from all known ones gets the list alone',
     { upstreams: [] },
     [
-      'upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `telemetry`, `sites`)',
+      'upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `telemetry`, `sites`, `sources`)',
     ],
+  ],
+  [
+    'a source is told what it lacks, and its password is not shown',
+    {
+      sources: [
+        { url: 'redis://127.0.0.1' },
+        { kind: 'mongo', url: 'redis://127.0.0.1' },
+        { kind: 'redis', url: 'http://:hidden@127.0.0.1', password: 5, everySeconds: 0 },
+      ],
+    },
+    [
+      /^sources\[0\]\.kind: missing; expected "redis"$/,
+      /^sources\[1\]\.kind: expected "redis", got "mongo"$/,
+      /^sources\[2\]\.url: expected "redis:\/\/10\.0\.0\.7:6379", or a list of them$/,
+      'sources[2].everySeconds: expected a number of seconds from 0.1 to 86400, got 0',
+      /^sources\[2\]\.password: expected text$/,
+    ],
+  ],
+  [
+    'two sources of one name are told',
+    {
+      sources: [
+        { kind: 'redis', url: 'redis://:a@10.0.0.7' },
+        { kind: 'redis', url: 'redis://:b@10.0.0.7:6379/0' },
+        { kind: 'redis', url: 'redis://10.0.0.7/1' },
+        { kind: 'redis', url: 'redis://10.0.0.7', set: 'others' },
+      ],
+    },
+    ['sources[1].name: sources[0] is called "10.0.0.7:6379/coding_units" already'],
   ],
   [
     'every unknown key is told, at every depth, also behind a union',

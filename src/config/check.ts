@@ -10,6 +10,7 @@ import { isCertifiable } from './acme.ts'
 import { type Config, ConfigSchema, type SiteConfig } from './schema.ts'
 import { claimKey, claimsOf, claimText } from './site-claims.ts'
 import { siteName } from './site-name.ts'
+import { sourceName } from './source-name.ts'
 
 export interface Problem {
   /** Such as `sites[0].orgin`; empty for the whole. */
@@ -33,7 +34,11 @@ export function checkConfig(input: unknown): CheckResult {
   }
   problems.push(...sitesLackingKeys(input).filter(({ path }) => !isMeantBySome(path, unknown)))
   if (checked.success && problems.length === 0)
-    problems.push(...claimedTwice(checked.output), ...listenersThatCannotBe(checked.output))
+    problems.push(
+      ...claimedTwice(checked.output),
+      ...sourcesNamedTwice(checked.output),
+      ...listenersThatCannotBe(checked.output),
+    )
   if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
   return { kind: 'config', config: checked.output }
 }
@@ -142,7 +147,10 @@ function describeIssue(issue: v.BaseIssue<unknown>, above: Path): Problem[] {
 
 /** A token that is nearly right must not stand in a log. */
 const isSecret = (path: Path): boolean =>
-  /token$|^hmacKey$/i.test(String(path.at(-1))) || (path[0] === 'telemetry' && path.includes('headers'))
+  /token$|^hmacKey$|^password$/i.test(String(path.at(-1))) ||
+  (path[0] === 'telemetry' && path.includes('headers')) ||
+  // They may hold a password.
+  ((path[0] === 'sources' || path[0] === 'store') && path.includes('url'))
 
 /** What the schema says about the value at a path, for one that is missing. */
 function expectation(path: Path): string {
@@ -230,6 +238,17 @@ function claimedTwice(config: Config): Problem[] {
     // Where the name is that of a host, the host was told.
     if (other === undefined || (site.name === undefined && twice.length > 0)) return twice
     return [{ path: `${at}.name`, message: `${other} is called "${called}" already` }, ...twice]
+  })
+}
+
+/** Units belong to a source by its name. */
+function sourcesNamedTwice({ sources }: Config): Problem[] {
+  const names = sources.map(sourceName)
+  return names.flatMap((name, index) => {
+    const first = names.indexOf(name)
+    return first === index
+      ? []
+      : [{ path: `sources[${index}].name`, message: `sources[${first}] is called "${name}" already` }]
   })
 }
 

@@ -13,7 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { EdgeError } from '../base/errors.ts'
 import { checkConfig, type Problem } from './check.ts'
 import { parseJson } from './json.ts'
-import type { AccessLogConfig, Config, ConfigInput, SiteConfig, StoreConfig } from './schema.ts'
+import type { AccessLogConfig, Config, ConfigInput, SiteConfig, SourceConfig, StoreConfig } from './schema.ts'
 
 export interface LoadedConfig {
   /** Checked, frozen, with paths made absolute. */
@@ -156,6 +156,7 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       accessLog: withAbsoluteLogPaths(config.edge.accessLog, folder),
     },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
+    sources: config.sources.map((source) => sourceWithAbsolutePaths(source, folder)),
     telemetry: telemetryWithAbsolutePaths(config.telemetry, folder),
   }
 }
@@ -178,6 +179,15 @@ function storeWithAbsolutePaths(store: StoreConfig, folder: string): StoreConfig
 
 function fetchWithAbsolutePaths(fetch: Config['edge']['fetch'], folder: string): Config['edge']['fetch'] {
   return fetch.ca === undefined ? fetch : { ...fetch, ca: resolve(folder, fetch.ca) }
+}
+
+function sourceWithAbsolutePaths(source: SourceConfig, folder: string): SourceConfig {
+  const { tls } = source
+  if (tls === undefined) return source
+  const files = Object.entries(tls).flatMap(([key, path]) =>
+    path === undefined ? [] : [[key, resolve(folder, path)]],
+  )
+  return { ...source, tls: Object.fromEntries(files) as typeof tls }
 }
 
 function telemetryWithAbsolutePaths(telemetry: Config['telemetry'], folder: string): Config['telemetry'] {

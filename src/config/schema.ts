@@ -11,6 +11,7 @@ import { Acme } from './acme.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { plainHost } from './site-claims.ts'
+import { RedisSource } from './source-schema.ts'
 import { Static } from './static-schema.ts'
 import { StoreSchema } from './store-schema.ts'
 import { Compress } from './compression.ts'
@@ -295,6 +296,8 @@ export const ConfigSchema = v.strictObject({
   node: v.optional(NodeConfig, {}),
   telemetry: v.optional(Telemetry, {}),
   sites: v.optional(v.array(Site), []),
+  /** Where units come from beside the control plane: followed while the node runs. */
+  sources: v.optional(v.array(RedisSource, 'expected a list of sources'), []),
 })
 
 /** What a person writes. */
@@ -306,6 +309,7 @@ export type SiteInput = NonNullable<ConfigInput['sites']>[number]
 export type { AccessLogConfig } from './access-log-schema.ts'
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'
 export type { EtcdStoreConfig, RedisStoreConfig, ReplicaStoreConfig, StoreConfig } from './store-schema.ts'
+export type { SourceConfig } from './source-schema.ts'
 export type { StaticConfig } from './static-schema.ts'
 export type { AcmeConfig } from './acme.ts'
 export type { TelemetryConfig } from './telemetry-schema.ts'

@@ -48,7 +48,7 @@ const Embedded = v.strictObject({
   ...Local,
 })
 
-const Tls = v.strictObject({
+export const TlsFiles = v.strictObject({
   /** Path of a PEM file with the authorities to trust instead of the public ones. */
   ca: v.optional(v.string()),
   /** Path of a PEM file with the certificate to show. */
@@ -57,18 +57,21 @@ const Tls = v.strictObject({
   key: v.optional(v.string()),
 })
 
+/** One server, or a list of them. */
+export const redisUrls = list(url(['redis:', 'rediss:'], 'redis://10.0.0.7:6379'), '"redis://10.0.0.7:6379"')
+
 const Redis = v.strictObject({
   /** Redis or Valkey, one server or a Cluster. */
   kind: v.literal('redis'),
   /** One server, or some of a Cluster's, which names the others. User and password stand in it, or in `username` and `password`. */
-  url: list(url(['redis:', 'rediss:'], 'redis://10.0.0.7:6379'), '"redis://10.0.0.7:6379"'),
+  url: redisUrls,
   /** Whether it is a Cluster; found out where it is not said. */
   cluster: v.optional(v.boolean()),
   /** Of the server's access control. */
   username: v.optional(v.string()),
   /** The user's; without `username` that of the default user. */
   password: v.optional(v.string()),
-  tls: v.optional(Tls),
+  tls: v.optional(TlsFiles),
   /** What all keys of this store start with: stores with different prefixes share a Redis. */
   prefix: v.optional(
     v.pipe(v.string(), v.regex(/^[A-Za-z0-9:._-]{1,64}$/, 'expected letters, digits, ":._-"')),
@@ -90,7 +93,7 @@ const Etcd = v.strictObject({
   username: v.optional(v.string()),
   /** The user's. */
   password: v.optional(v.string()),
-  tls: v.optional(Tls),
+  tls: v.optional(TlsFiles),
   /** What all keys of this store start with. */
   prefix: v.optional(
     v.pipe(v.string(), v.regex(/^[A-Za-z0-9:._/-]{1,64}$/, 'expected letters, digits, ":._/-"')),

@@ -22,6 +22,9 @@ export const CALL_KINDS = {
   'crypto.verify': 10,
   /** Of the tests of a unit: see `trial/`. */
   'test.ask': 11,
+  /** Of units that follow a source: see `redis-commands.ts`. */
+  'redis.read': 12,
+  'redis.write': 13,
 } as const
 
 export type CallKind = keyof typeof CALL_KINDS
@@ -34,7 +37,11 @@ export const callKindOf = (number: number): CallKind | undefined => NAMES.get(nu
 
 /** What cannot be taken back: an invocation that did it is not run a second time. */
 export const isEffect = (kind: CallKind): boolean =>
-  kind === 'fetch' || kind === 'kv.put' || kind === 'kv.delete' || kind === 'kv.increment'
+  kind === 'fetch' ||
+  kind === 'kv.put' ||
+  kind === 'kv.delete' ||
+  kind === 'kv.increment' ||
+  kind === 'redis.write'
 
 /** What one invocation has used up. Shared by all its calls, also those that go on after its answer. */
 export interface CallAccount {

@@ -22,6 +22,8 @@ export interface Served {
   readonly debugToken?: string | undefined
   /** Absent: as the configuration has it that the worker started with. */
   readonly edge?: LiveEdgeConfig | undefined
+  /** Where the Redis of units leads that follow a source. Absent: as with `edge`. */
+  readonly sources?: Config['sources'] | undefined
 }
 
 /** What of `edge` needs no process or socket of its own; of `listen`, what is said of the requests that come in there. */

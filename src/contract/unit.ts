@@ -91,6 +91,18 @@ export interface Manifest {
   readonly kv?: string
 }
 
+/** Where a version came from that nobody wrote here: it is told to people, and decides who may change it. */
+export interface UnitOrigin {
+  /** `source`: the node follows it, and changes the unit with it. `import`: it was taken over once. */
+  readonly kind: 'source' | 'import'
+  /** Name of the source; of an import the URL, without user and password. */
+  readonly source: string
+  /** What the unit is called there. */
+  readonly name: string
+  /** Of what it was made of. */
+  readonly hash: string
+}
+
 /** One version of a unit, ready to run. Immutable: a change of code, manifest or environment is a new version. */
 export interface UnitVersion {
   readonly name: string
@@ -108,6 +120,8 @@ export interface UnitVersion {
   readonly manifest: Manifest
   /** `edge.env`: plain values and decrypted secrets. */
   readonly env: Readonly<Record<string, string>>
+  /** The source that it follows: its `edge.redis` leads there. Absent: it has none. */
+  readonly source?: string
   /** Why it is not run here: it fails with `unsigned` wherever it would. Its code and environment are left out. */
   readonly barred?: string
   /** It holds the tests of a unit: it can ask for that to be run, and is never live. */

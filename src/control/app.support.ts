@@ -111,6 +111,7 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
         errors: [],
       }),
     ),
+    sources: noting('sources', []),
     kv: {
       namespaces: noting('namespaces', [{ namespace: 'u', keys: 1, bytes: 4 }]),
       get: noting('kvGet', Buffer.from('value')),

@@ -8,12 +8,13 @@ import { EdgeError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
 import type { KvPage, KvStoreName, KvWrite } from '../contract/kv.ts'
-import type { Manifest } from '../contract/unit.ts'
+import type { Manifest, UnitOrigin } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { SecretRotation } from './access-shapes.ts'
+import type { SourceSummary } from './source-shapes.ts'
 import type {
   ChangeResult,
   Laggard,
@@ -69,6 +70,10 @@ export interface DeployRequest {
   readonly env: EnvironmentChange
   /** The path of its tests among `files`. */
   readonly tests?: string
+  /** Where it came from: one from elsewhere changes no unit that somebody deployed. */
+  readonly origin?: UnitOrigin
+  /** Fields of the manifest where the module says nothing. Unchecked. */
+  readonly defaults?: Readonly<Record<string, unknown>>
 }
 
 /** What is not named stays as the version before had it; null unsets. */
@@ -134,6 +139,9 @@ export interface ControlledNode {
 
   /** Seals all secrets with another key; one is made where none is given. */
   rotateSecrets(key: string | undefined): Promise<SecretRotation>
+
+  /** Where units come from that nobody deploys here. */
+  sources(): readonly SourceSummary[]
 
   sites(): readonly SiteSummary[]
   site(name: string): SiteSummary

@@ -11,6 +11,7 @@ import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
+import { SOURCE_ROUTES } from './source-shapes.ts'
 import type { Access } from './access.ts'
 import { ACCESS_ROUTES } from './access-routes.ts'
 import { tailStream } from './tail-stream.ts'
@@ -45,6 +46,8 @@ export interface Route {
   readonly handle: (call: Call) => unknown
 }
 
+type DeployInput = v.InferOutput<typeof shapes.DeployBody>
+
 const ENTRIES_MAX = 1000
 
 export const ROUTES: readonly Route[] = [
@@ -58,12 +61,15 @@ export const ROUTES: readonly Route[] = [
     limited: 'may',
     async handle({ node, name, request }) {
       const body = await readBody(request, shapes.DeployBody)
-      const { wait, timeoutMs, edges, onTimeout, entry, env, secrets, tests, signature, ...rest } = body
+      const { wait, timeoutMs, edges, onTimeout, entry, env, secrets, tests, signature, imported, ...rest } =
+        body
       return node.deploy(
         name,
         {
           ...rest,
-          ...defined({ tests, signature }),
+          ...defined({ tests, signature, defaults: imported?.defaults }),
+          // Of a source that is followed only the node itself says so: with it comes the Redis behind it.
+          ...(imported && { origin: importOrigin(imported) }),
           entry: entry ?? `${name}.${rest.language}`,
           env: defined({ env, secrets }),
         },
@@ -176,6 +182,7 @@ export const ROUTES: readonly Route[] = [
   },
   ...KV_ROUTES,
   ...SITE_ROUTES,
+  ...SOURCE_ROUTES,
   ...ACCESS_ROUTES,
   {
     method: 'GET',
@@ -251,6 +258,9 @@ export const ROUTES: readonly Route[] = [
     },
   },
 ]
+
+const importOrigin = ({ source, name, hash }: NonNullable<DeployInput['imported']>) =>
+  ({ kind: 'import', source, name, hash }) as const
 
 function parseFrom(text: string | null): number {
   const from = text === null ? 1 : Number(text)

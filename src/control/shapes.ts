@@ -55,6 +55,16 @@ export const DeployBody = v.strictObject({
   /** Over what the version before had. */
   env: v.optional(changes()),
   secrets: v.optional(changes()),
+  /** It was taken from elsewhere, by `orla import`: a unit that somebody deployed is not changed then. */
+  imported: v.optional(
+    v.strictObject({
+      source: text(),
+      name: text(),
+      hash: text(),
+      /** Fields of the manifest where the module says nothing. */
+      defaults: v.optional(v.record(text(), v.unknown())),
+    }),
+  ),
   ...Waiting,
 })
 
@@ -214,6 +224,10 @@ const SummaryEntries = {
   breaker: v.picklist(['closed', 'half-open', 'open']),
   phases: v.array(v.picklist(Object.keys(PHASE_BITS) as Phase[])),
   manifest: ManifestShape,
+  /** Absent: somebody deployed it. */
+  origin: v.optional(
+    v.strictObject({ kind: v.picklist(['source', 'import']), source: text(), name: text(), hash: text() }),
+  ),
   /** Names alone. Values of secrets are never shown. */
   env: v.array(text()),
   secrets: v.array(text()),

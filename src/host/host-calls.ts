@@ -5,16 +5,20 @@ import type { Clock } from '../base/clock.ts'
 import { FetchCalls } from './fetch/fetch-calls.ts'
 import type { FetchConfig } from './fetch/destinations.ts'
 import { KvCalls, type KvCallsOptions } from './kv-calls.ts'
+import { RedisCalls, type RedisSources } from './redis-calls.ts'
 
 export interface WorkerCalls extends HostCalls {
   readonly kv: KvCalls
   /** What fetches from now on may do; those under way go on as they began. */
   useFetch(config: FetchConfig): void
+  /** Where commands to Redis go from now on. */
+  useSources(sources: RedisSources): void
   close(): void
 }
 
 export interface HostCallsOptions extends KvCallsOptions {
   readonly fetch: FetchConfig
+  readonly sources: RedisSources
   readonly clock: Clock
 }
 
@@ -22,21 +26,27 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
   const kv = new KvCalls(options)
   const fetch = new FetchCalls(options.fetch, options.clock)
   const crypto = new CryptoCalls()
+  const redis = new RedisCalls(options.sources, options.clock)
   return {
     kv,
     useFetch: (config) => fetch.use(config),
+    useSources: (sources) => redis.use(sources),
     start(call: HostCall, answer: (answer: HostAnswer) => void) {
       switch (call.kind) {
         case 'fetch':
           return fetch.start(call, answer)
         case 'crypto.verify':
           return crypto.start(call, answer)
+        case 'redis.read':
+        case 'redis.write':
+          return redis.start(call, answer)
         default:
           return kv.start(call, answer)
       }
     },
     close() {
       fetch.close()
+      redis.close()
       kv.close()
     },
   }

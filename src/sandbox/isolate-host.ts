@@ -123,8 +123,8 @@ export class IsolateHost {
     })
     const define = script.runSync(context, { reference: true, timeout }) as ivm.Reference
     const shared = new SharedArrayBuffer(12)
-    const { name, version, env, node, isTest = false } = unit
-    const setup: GuestSetup = { name, version, env, node, isTest, entropy: entropy() }
+    const { name, version, env, node, isTest = false, hasRedis = false } = unit
+    const setup: GuestSetup = { name, version, env, node, isTest, hasRedis, entropy: entropy() }
     const answer = install.applySync(
       undefined,
       [define.derefInto(), JSON.stringify(setup), new this.#ivm.ExternalCopy(shared).copyInto()],

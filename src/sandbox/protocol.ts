@@ -157,6 +157,8 @@ export interface GuestSetup {
   readonly node: { readonly name: string; readonly groups: readonly string[] }
   /** It holds the tests of a unit, which may ask for that to be run (`orlaTest`). */
   readonly isTest?: boolean
+  /** It follows a source, and has `edge.redis`. */
+  readonly hasRedis?: boolean
   /** 32 fresh random bytes in hex, from which `crypto` of this isolate draws. */
   readonly entropy: string
 }

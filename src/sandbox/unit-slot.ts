@@ -43,9 +43,10 @@ export class UnitSlot {
 
   /** For a sandbox on this node. */
   codeFor(node: UnitCode['node']): UnitCode {
-    const { name, version, env, code, manifest, isTest = false } = this.unit
+    const { name, version, env, code, manifest, isTest = false, source } = this.unit
     const { cpuMs, memoryMb } = manifest.limits
-    return { name, version, env, node, code, cpuMs, memoryMb, isTest }
+    const hasRedis = source !== undefined
+    return { name, version, env, node, code, cpuMs, memoryMb, isTest, hasRedis }
   }
 }
 

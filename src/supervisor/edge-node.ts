@@ -38,6 +38,7 @@ import { ReplicationMetrics } from './replication-metrics.ts'
 import { SandboxWatch } from './sandbox-watch.ts'
 import { SetReader } from './set-reader.ts'
 import { SiteControl } from './site-control.ts'
+import { SourceKeeper } from './source-keeper.ts'
 import { StoreFollowing } from './store-following.ts'
 import type { StoreLink } from './store-link.ts'
 import { TailHub } from './tail-hub.ts'
@@ -108,6 +109,7 @@ export class EdgeNode {
   readonly #tls: TlsKeeper
   readonly #acme: AcmeKeeper
   readonly #telemetry: TelemetryKeeper
+  readonly #sources: SourceKeeper
   readonly #scrape: NodeScrape
   #isDraining = false
   #isHandingOver = false
@@ -116,7 +118,6 @@ export class EdgeNode {
     const { config, log, store, directory, shared, secrets, link, plane } = around
     const view = new LiveView(store, directory, log)
     const trustedKeys = new TrustedKeys(store, config.control.units)
-    const checkSignature = trustedKeys.check
     this.#telemetry = new TelemetryKeeper({
       ...around,
       samples: () => this.#samples(),
@@ -135,24 +136,25 @@ export class EdgeNode {
       keepsCache: around.before !== undefined,
       limits: { kv: config.edge.kv, cache: config.edge.unitCache },
     })
-    const sites = new SiteControl({
+    this.#sources = new SourceKeeper({ ...around, node: () => this.control })
+    const keepers = [this.#tls, this.#acme, this.#telemetry, this.#kv, this.#sources]
+    const sites = (this.#sites = new SiteControl({
       ...around,
-      followers: [this.#tls, this.#acme, this.#telemetry, this.#kv, trustedKeys, around.rootToken],
+      followers: [...keepers, trustedKeys, around.rootToken],
       writer: link.writer,
       isEdge: link.follows !== undefined,
       reader: new SiteReader(view),
       make: (request, options) => this.#make(request, options),
-    })
+    }))
     const reader = new SetReader({
       view,
       secrets,
-      checkSignature,
+      checkSignature: trustedKeys.check,
       log,
       served: () => sites.served(),
       liveEpoch: () => this.#epochs?.live.epoch,
     })
     const readSet = () => reader.read()
-    this.#sites = sites
     this.#around = around
     this.#timers = new UnitTimers({
       node: { name: config.node.name ?? '', groups: config.node.groups },
@@ -211,7 +213,6 @@ export class EdgeNode {
       isDraining: () => this.#isDraining,
     })
     const trials = new UnitTrials(this.#pool)
-    const onEnd = (ok: boolean, ms: number) => this.#own.countChange(ok, ms)
     this.#following = new StoreFollowing({
       live: view,
       readSet,
@@ -242,7 +243,7 @@ export class EdgeNode {
       pool: this.#pool,
       epochs: this.#epochs,
       turns: this.#turns,
-      onEnd,
+      onEnd: (ok, ms) => this.#own.countChange(ok, ms),
     })
     this.control = nodeControl({
       ...around,
@@ -254,9 +255,10 @@ export class EdgeNode {
       make: (request, options) => this.#make(request, options),
       inTurn: (work) => this.#changes.inTurn(() => (this.#assertTakesChanges(), work())),
       sites,
+      sources: () => this.#sources.states(),
       edges,
       writer: link.writer,
-      checkSignature,
+      checkSignature: trustedKeys.check,
       shareQuarantine: () => this.#shareQuarantine(),
       breakers: () => this.#breakers(),
       samples: () => this.#samples(),
@@ -296,6 +298,7 @@ export class EdgeNode {
     this.#acme.start()
     this.#sandboxes.start()
     this.#telemetry.start()
+    this.#sources.start()
     this.#timers.setLive(this.#epochs.live)
     this.#around.link.start(() => this.storeMoved())
     this.#report()
@@ -335,6 +338,7 @@ export class EdgeNode {
     this.#timers.start()
     this.#tls.start()
     this.#acme.start()
+    this.#sources.start()
     this.#isHandingOver = false
   }
 
@@ -353,6 +357,7 @@ export class EdgeNode {
     this.#timers.stop()
     this.#tls.stop()
     this.#acme.stop()
+    this.#sources.stop()
   }
 
   /** Changes are refused from here on; one under way is finished first, as it needs its workers. */

@@ -2,11 +2,12 @@
 import { EdgeError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/schema.ts'
+import { sourceName } from '../config/source-name.ts'
 import type { MetricSample, UnitSet } from '../contract/messages.ts'
 import type { ModuleFacts } from '../contract/unit-runner.ts'
 import type { StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
-import { PHASE_BITS, PHASES, versionKey } from '../contract/unit.ts'
+import { PHASE_BITS, PHASES, versionKey, type UnitOrigin } from '../contract/unit.ts'
 import {
   Refused,
   type ChangeOptions,
@@ -24,6 +25,8 @@ import type {
   UpgradeResult,
   VersionSummary,
 } from '../control/shapes.ts'
+import type { SourceSummary } from '../control/source-shapes.ts'
+import { foreignReason } from '../source/changes.ts'
 import {
   planAllEnabled,
   planDeploy,
@@ -78,6 +81,7 @@ export interface NodeParts {
   readonly inTurn: <T>(work: () => T | Promise<T>) => Promise<T>
   readonly sites: SiteControl
   readonly edges: EdgeMethods
+  readonly sources: () => readonly SourceSummary[]
   readonly checkSignature: CheckSignature
   readonly pool: WorkerPool
   readonly epochs: Epochs
@@ -141,6 +145,16 @@ export function nodeControl(parts: NodeParts): ControlledNode {
   const change = (name: string, plan: () => Plan, options: ChangeOptions): Promise<ChangeResult> =>
     make({ name, plan, onLive: forgetUnreachable }, options)
 
+  /** What comes from elsewhere takes the place of what came from there, and of nothing else. */
+  function assertTakes(unit: string, { name, source }: UnitOrigin): void {
+    const pointer = readPointer(store, unit)
+    if (!pointer) return
+    const origin = readRecord(store, unit, pointer.live)?.origin
+    const isConfigured = (other: string) => sites.config.sources.some((one) => sourceName(one) === other)
+    const reason = foreignReason(origin, { name, unit }, source, isConfigured)
+    if (reason !== undefined) throw new EdgeError('unit-conflict', reason)
+  }
+
   function forgetUnreachable(): void {
     if (quarantines.keepOnly(epochs.live)) parts.shareQuarantine()
   }
@@ -159,9 +173,12 @@ export function nodeControl(parts: NodeParts): ControlledNode {
             return { timings, warnings: [...warnings] }
           },
           plan(module) {
+            const { origin, signature } = request
+            if (origin) assertTakes(name, origin)
             const known = {
               ...readModule(name, module, request),
-              ...(request.signature !== undefined && { signature: request.signature }),
+              ...(signature !== undefined && { signature }),
+              ...(origin && { origin }),
             }
             const env = envChange(request.env)
             const planned = planDeploy(store, { ...draft, ...known, name, env }, context(name))
@@ -214,6 +231,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       }),
     sites: () => sites.sites(),
     site: (name) => sites.site(name),
+    sources: () => parts.sources(),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
@@ -278,6 +296,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
         methods: [...methods],
         nodes: [...nodes],
       },
+      ...(record.origin && { origin: record.origin }),
       env: names('plain'),
       secrets: names('sealed'),
       deployedAt: record.at,
@@ -330,9 +349,9 @@ function plannedRecord(store: SqliteStore, { name, version, effects }: Plan): Ve
 function readModule(
   name: string,
   { phases, fields }: ModuleFacts = { phases: 0, fields: {} },
-  { manifest: overrides }: DeployRequest,
+  { manifest: overrides, defaults }: DeployRequest,
 ): Pick<Draft, 'phases' | 'manifest'> {
-  const result = parseManifest(fields, overrides)
+  const result = parseManifest({ ...defaults, ...fields }, overrides)
   const found =
     'problems' in result ? result.problems : phases === 0 ? [] : scheduleProblems(phases, result.manifest)
   if ('manifest' in result && found.length === 0) return { phases, manifest: result.manifest }

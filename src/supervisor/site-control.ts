@@ -276,12 +276,13 @@ function refusing(plan: () => SitePlan): SitePlan {
   }
 }
 
-function settingsOf({ edge }: Config): Omit<Served, 'sites'> {
+function settingsOf({ edge, sources }: Config): Omit<Served, 'sites'> {
   const { limits, debugToken, listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch } =
     edge
   return {
     limits,
     debugToken,
+    sources,
     edge: { listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch },
   }
 }

@@ -68,7 +68,7 @@ export function startTrial(options: TrialOptions): Trial {
   const checked = checkConfig({ edge: { fetch: { sites: [...fetchSites] } } })
   if (checked.kind !== 'config') throw new Error('the sites to fetch are no configuration')
   const { fetch } = checked.config.edge
-  const calls = createHostCalls({ stores, clock: systemClock, words, send, fetch })
+  const calls = createHostCalls({ stores, clock: systemClock, words, send, fetch, sources: [] })
   const start: HostCalls['start'] = (call, answer) => calls.start(call, answer)
   const runner = createUnitRunner({
     worker: 0,

@@ -5,7 +5,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import type { Effect, StoreView } from '../contract/store.ts'
-import { versionKey, type Manifest, type UnitVersion } from '../contract/unit.ts'
+import { versionKey, type Manifest, type UnitOrigin, type UnitVersion } from '../contract/unit.ts'
 import * as records from './records.ts'
 import type { EnvValue, SecretBox, UnitPointer, VersionRecord } from './records.ts'
 
@@ -38,6 +38,7 @@ export interface Draft {
   readonly manifest: Manifest
   /** See `signature.ts`. */
   readonly signature?: string
+  readonly origin?: UnitOrigin
   /** Over what the version before had: a deploy of new code keeps the environment. */
   readonly env?: EnvChange
 }

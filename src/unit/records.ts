@@ -13,7 +13,7 @@ import { EdgeError } from '../base/errors.ts'
 import type { UnitSet } from '../contract/messages.ts'
 import type { StoreView } from '../contract/store.ts'
 import type { CheckSignature } from './signature.ts'
-import { versionKey, type Manifest, type UnitVersion } from '../contract/unit.ts'
+import { versionKey, type Manifest, type UnitOrigin, type UnitVersion } from '../contract/unit.ts'
 
 export const ENABLED_KEY = 'settings/units-enabled'
 export const pointerKey = (name: string): string => `unit/${name}`
@@ -46,6 +46,8 @@ export interface VersionRecord {
   readonly env: Readonly<Record<string, EnvValue>>
   /** Over name, code, phases and manifest: see `signature.ts`. */
   readonly signature?: string
+  /** Absent: somebody deployed it. */
+  readonly origin?: UnitOrigin
   /** SHA-256 of `code`, hex. */
   readonly hash: string
   /** Milliseconds since 1970 when this version was made. */
@@ -100,8 +102,9 @@ export function toUnitVersion(
       'plain' in value ? value.plain : secrets.open(value.sealed, secretContext(name, key)),
     ]),
   )
-  const { code, sourceMap, phases, manifest } = record
-  return { name, version, code, sourceMap, phases, manifest, env }
+  const { code, sourceMap, phases, manifest, origin } = record
+  const source = origin?.kind === 'source' ? { source: origin.source } : {}
+  return { name, version, code, sourceMap, phases, manifest, env, ...source }
 }
 
 /** Versions that were read before, by `name@version`: a version never changes, so it is read and opened once. */

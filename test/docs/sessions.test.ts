@@ -89,6 +89,16 @@ test('an edge is operated as the page shows', async (t) => {
   await followPage('docs/guides/operations.md', session, (block) => startBehind(t, block, session))
 })
 
+test('units that lie in Redis are followed and imported, as the page shows', async (t) => {
+  const cwd = await folderFor(t)
+  const places = new Map<string, string>()
+  for (const port of ['6379', '8080', '8081', '9000']) places.set(port, String(await freePort()))
+  const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const control = inPlace('http://127.0.0.1:8081', { cwd, env: {}, places })
+  const session = { cwd, env: { PATH: path, ORLA_CONTROL: control, ORLA_TOKEN: 'change-me' }, places }
+  await followPage('docs/guides/redis-units.md', session, (block) => startBehind(t, block, session))
+})
+
 /** Writes the files and runs the sessions of a page, from its top to its end. */
 async function followPage(
   path: string,
@@ -114,7 +124,7 @@ async function followPage(
  */
 async function startBehind(t: TestContext, { text, marker }: Block, session: Session): Promise<void> {
   const { cwd, env } = session
-  const [, command = '', shown = ''] = /^\$ (.*)\n([^]*)$/.exec(text) ?? []
+  const [, command = '', shown = ''] = /^\$ (.*)\n([^]*)$/.exec(inPlace(text, session)) ?? []
   const [program, ...argv] = command.split(' ')
   const child = spawn(program!, argv, {
     cwd,
@@ -138,9 +148,7 @@ async function startBehind(t: TestContext, { text, marker }: Block, session: Ses
   })
   const url = marker[0]!.split(' ')[1]
   const serves = async () =>
-    url === undefined
-      ? printed === inPlace(shown, session)
-      : (await ask(inPlace(url, session))).status === 200
+    url === undefined ? printed === shown : (await ask(inPlace(url, session))).status === 200
   const told = () => `it printed "${printed}" and "${complaint}"`
   await eventually(async () => ending !== '' || (await serves()), {
     what: () => `"${command}" did not serve; ${told()}`,

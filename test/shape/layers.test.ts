@@ -30,14 +30,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   site: ['base', 'config', 'contract'],
   tls: ['base', 'config', 'contract'],
   acme: ['base', 'config', 'contract'],
+  // Units as others lay them out, and the Redis that they lie in.
+  source: ['base', 'config', 'contract'],
   sandbox: ['base', 'config', 'contract'],
   // Sends what others noted; what a span is stands in the contract.
   telemetry: ['base', 'config', 'contract'],
   // A process of its own around the building and checking of units.
   checker: ['base', 'config', 'contract', 'unit'],
   http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'tls', 'unit'],
-  // What units ask of their worker: key/value data, `fetch`.
-  host: ['base', 'config', 'contract', 'wire', 'kv', 'http'],
+  // What units ask of their worker: key/value data, `fetch`, the Redis of their source.
+  host: ['base', 'config', 'contract', 'wire', 'kv', 'source', 'http'],
   control: ['base', 'config', 'contract', 'store', 'replication', 'unit', 'site'],
   // Runs a unit aside: its tests before a deploy, its bench.
   trial: ['base', 'config', 'contract', 'wire', 'kv', 'host', 'unit', 'sandbox', 'http'],
@@ -65,6 +67,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'replication',
     'tls',
     'acme',
+    'source',
     'unit',
     'site',
     'sandbox',
@@ -72,14 +75,25 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'checker',
     'control',
   ],
-  cli: ['base', 'config', 'contract', 'unit', 'backup', 'trial', 'checker', 'control', 'supervisor'],
+  cli: [
+    'base',
+    'config',
+    'contract',
+    'source',
+    'unit',
+    'backup',
+    'trial',
+    'checker',
+    'control',
+    'supervisor',
+  ],
   'index.ts': ['config', 'unit'],
 }
 
 /** Which part of the tree may use a package. What can call libc, or leave the isolate, has one home. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['control'],
-  '@redis/client': ['store'],
+  '@redis/client': ['source', 'store'],
   esbuild: ['checker', 'cli', 'sandbox'],
   hono: ['control'],
   'isolated-vm': ['sandbox'],

@@ -9,6 +9,7 @@ interface Setup {
   /** The unit's top level runs: there is no request yet. */
   isInstalling: boolean
   isTest: boolean
+  hasRedis: boolean
 }
 
 export const setup: Setup = {
@@ -17,6 +18,7 @@ export const setup: Setup = {
   unit: { name: '', version: 0 },
   isInstalling: false,
   isTest: false,
+  hasRedis: false,
 }
 
 /** Reads it; what remains is the entropy. */
@@ -27,5 +29,6 @@ export function readSetup(json: string): string {
   setup.node = freeze(value.node)
   setup.unit = freeze({ name: value.name, version: value.version })
   setup.isTest = value.isTest === true
+  setup.hasRedis = value.hasRedis === true
   return value.entropy
 }

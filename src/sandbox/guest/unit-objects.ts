@@ -18,6 +18,7 @@ import type { Invocation } from './invocation.ts'
 import { EdgeCache, Kv } from './kv.ts'
 import { logFunction, type LogFunction } from './logging.ts'
 import { freeze, parseJson, toStringTagSymbol, viewBuffer } from './primordials.ts'
+import { redisClient } from './redis.ts'
 import { ReceivedRequest, Request } from './request.ts'
 import type { URLSearchParams } from './search-params.ts'
 import { setup } from './setup.ts'
@@ -205,6 +206,7 @@ export class Edge {
   #log: LogFunction | null = null
   #kv: Kv | null = null
   #cache: EdgeCache | null = null
+  #redis: object | null = null
 
   constructor(maker: unknown, run: Invocation) {
     checkMaker(maker)
@@ -251,6 +253,12 @@ export class Edge {
   /** Values that can be made again, for all workers of the node. */
   get cache(): EdgeCache {
     return (this.#cache ??= new EdgeCache(FROM_GUEST, this.#run.id))
+  }
+
+  /** The Redis of the source that this unit follows; undefined in all other units. */
+  get redis(): object | undefined {
+    if (!setup.hasRedis) return undefined
+    return (this.#redis ??= redisClient(this.#run.id))
   }
 
   /** Work that goes on after the answer. Its errors are logged. */

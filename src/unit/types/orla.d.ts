@@ -267,6 +267,8 @@ export interface Edge {
   readonly kv: Kv
   /** Values that can be made again, for all workers of the node: bounded, and empty after a start. */
   readonly cache: EdgeCache
+  /** The Redis of the source that this unit follows, by the names of commands; chunks know it as `redis_client`. Absent in units that were deployed. */
+  readonly redis?: { readonly [command: string]: (...args: readonly unknown[]) => Promise<any> }
   /** Lets work go on after the answer, for 30 seconds at most. Its errors are logged. */
   waitUntil(work: Promise<unknown>): void
 }

@@ -1,0 +1,237 @@
+/**
+ * A way to one Redis, a single server or a Cluster, that is opened when it is first needed and again after it broke.
+ *
+ * One connection (of a Cluster, one to each of its masters) carries all commands, one behind the other without waiting: none that blocks is ever given. After a failure nobody waits
+ * for the next attempt: until its time has come, commands fail at once with what went wrong. That is what a unit wants, whose request goes on without it.
+ */
+import { readFileSync } from 'node:fs'
+import { createClient, createCluster, ErrorReply } from '@redis/client'
+import { EdgeError } from '../base/errors.ts'
+import type { SourceConfig } from '../config/source-schema.ts'
+import { type RedisAddress, redisAddress } from '../config/source-name.ts'
+
+export type RedisTarget = Pick<SourceConfig, 'url' | 'cluster' | 'username' | 'password' | 'tls' | 'timeout'>
+
+/** As RESP 2 has it; texts in UTF-8. */
+export type RedisReply = string | number | null | readonly RedisReply[]
+
+export interface RedisCommand {
+  readonly args: readonly string[]
+  /** Whose slot it is for, in a Cluster. */
+  readonly key: string
+  readonly isWrite: boolean
+}
+
+/** What the server said no to. The connection is as good as before. */
+export class RedisRefusal extends Error {}
+
+/** What node-redis is for us, whether single or Cluster. */
+interface Client {
+  send(command: RedisCommand): Promise<unknown>
+  destroy(): void
+}
+
+interface Clock {
+  monotonic(): number
+}
+
+/** Commands without an answer yet, of all units together. */
+const PENDING_MAX = 10_000
+const RETRY_FIRST_MS = 100
+const RETRY_MAX_MS = 2_000
+
+export class RedisLink {
+  readonly #target: RedisTarget
+  readonly #clock: Clock
+  #client: Promise<Client> | undefined
+  #pending = 0
+  #failures = 0
+  /** Why and until when nobody tries. */
+  #failure: EdgeError | undefined
+  #retryAtMs = 0
+  #answeredAtMs = 0
+  #isClosed = false
+
+  constructor(target: RedisTarget, clock: Clock) {
+    this.#target = target
+    this.#clock = clock
+  }
+
+  /** Throws `RedisRefusal` where Redis says no, and `EdgeError` where it does not answer within `timeoutMs`. */
+  async send(command: RedisCommand, timeoutMs: number = this.#target.timeout): Promise<RedisReply> {
+    if (this.#pending >= PENDING_MAX)
+      throw unavailable(`more than ${PENDING_MAX} commands wait for its answers`)
+    const late = Promise.withResolvers<never>()
+    const sentAtMs = this.#clock.monotonic()
+    let used: Promise<Client> | undefined
+    const timer = setTimeout(() => {
+      // Nothing came since: what is behind the connection is gone, or hangs.
+      if (this.#answeredAtMs <= sentAtMs) this.#drop(used, `no answer within ${timeoutMs} ms`)
+      late.reject(unavailable(`no answer within ${timeoutMs} ms`))
+    }, timeoutMs)
+    this.#pending += 1
+    try {
+      used = this.#open()
+      return await Promise.race([this.#answer(used, command), late.promise])
+    } finally {
+      clearTimeout(timer)
+      this.#pending -= 1
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#drop(this.#client, 'it is not used any more')
+  }
+
+  async #answer(opening: Promise<Client>, command: RedisCommand): Promise<RedisReply> {
+    const client = await opening
+    try {
+      const reply = (await client.send(command)) as RedisReply
+      this.#answeredAtMs = this.#clock.monotonic()
+      return reply
+    } catch (error) {
+      if (error instanceof ErrorReply) {
+        this.#answeredAtMs = this.#clock.monotonic()
+        throw new RedisRefusal(error.message, { cause: error })
+      }
+      this.#drop(opening, messageOf(error))
+      throw unavailable(messageOf(error), error)
+    }
+  }
+
+  #open(): Promise<Client> {
+    if (this.#isClosed) throw unavailable('it is not used any more')
+    if (this.#client) return this.#client
+    if (this.#failure && this.#clock.monotonic() < this.#retryAtMs) throw this.#failure
+    const opening: Promise<Client> = connect(this.#target, (reason) => this.#drop(opening, reason)).then(
+      (client) => {
+        if (this.#client !== opening) client.destroy()
+        this.#failures = 0
+        this.#answeredAtMs = this.#clock.monotonic()
+        return client
+      },
+      (error: unknown) => {
+        this.#drop(opening, messageOf(error))
+        throw unavailable(messageOf(error), error)
+      },
+    )
+    opening.catch(() => undefined)
+    return (this.#client = opening)
+  }
+
+  /** Whoever waits for its answers is told that it broke. */
+  #drop(opening: Promise<Client> | undefined, reason: string): void {
+    if (opening === undefined || this.#client !== opening) return
+    this.#client = undefined
+    this.#failure = unavailable(reason)
+    const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures)
+    this.#retryAtMs = this.#clock.monotonic() + waitMs
+    this.#failures += 1
+    opening.then(
+      (client) => client.destroy(),
+      () => undefined,
+    )
+  }
+}
+
+const unavailable = (reason: string, cause?: unknown): EdgeError =>
+  new EdgeError('source-unavailable', `Redis does not answer: ${reason}`, { cause })
+
+const messageOf = (error: unknown): string => {
+  // Of several addresses of a name the first reason is as good as any.
+  const first = error instanceof AggregateError ? error.errors[0] : error
+  return first instanceof Error ? first.message || first.name : String(first)
+}
+
+/** To the first of the addresses that answers. */
+async function connect(target: RedisTarget, onBroken: (reason: string) => void): Promise<Client> {
+  if (target.cluster === true) return connectCluster(target)
+  let failure: unknown
+  for (const address of target.url.map(redisAddress)) {
+    try {
+      return await connectSingle(target, address, onBroken)
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure
+}
+
+async function connectSingle(
+  target: RedisTarget,
+  address: RedisAddress,
+  onBroken: (reason: string) => void,
+): Promise<Client> {
+  const { host, port } = address
+  const client = createClient({
+    ...shared(target, address),
+    database: address.database,
+    socket: { host, port, ...socketOf(target, address) },
+  })
+  client.on('error', (error: Error) => onBroken(messageOf(error)))
+  const destroy = (): void => {
+    if (client.isOpen) client.destroy()
+  }
+  try {
+    await client.connect()
+    if (target.cluster === undefined && (await isCluster(client))) {
+      destroy()
+      return await connectCluster(target)
+    }
+  } catch (error) {
+    destroy()
+    throw error
+  }
+  return { send: ({ args }) => client.sendCommand([...args]), destroy }
+}
+
+/** Where the user may not ask, it is taken for one server. */
+async function isCluster(client: { sendCommand(args: string[]): Promise<unknown> }): Promise<boolean> {
+  try {
+    return String(await client.sendCommand(['INFO', 'cluster'])).includes('cluster_enabled:1')
+  } catch (error) {
+    if (error instanceof ErrorReply) return false
+    throw error
+  }
+}
+
+async function connectCluster(target: RedisTarget): Promise<Client> {
+  const addresses = target.url.map(redisAddress)
+  const socket = socketOf(target, addresses[0]!)
+  const cluster = createCluster({
+    rootNodes: addresses.map(({ host, port }) => ({ socket: { host, port } })),
+    defaults: { ...shared(target, addresses[0]!), socket },
+  })
+  // Told by each command that meets it.
+  cluster.on('error', () => undefined)
+  await cluster.connect()
+  return {
+    send: ({ args, key, isWrite }) => cluster.sendCommand(key, !isWrite, [...args]),
+    destroy: () => cluster.destroy(),
+  }
+}
+
+const shared = ({ username, password }: RedisTarget, address: RedisAddress) => {
+  const user = username ?? address.username
+  const secret = password ?? address.password
+  return {
+    // In RESP 3 some replies have other shapes.
+    RESP: 2 as const,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    ...(user !== undefined && { username: user }),
+    ...(secret !== undefined && { password: secret }),
+  }
+}
+
+/** It is opened anew by whoever needs it: see `RedisLink`. */
+function socketOf({ timeout, tls }: RedisTarget, { isTls }: RedisAddress) {
+  const common = { connectTimeout: timeout, reconnectStrategy: false as const }
+  if (!isTls) return common
+  const file = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path))
+  const ca = file(tls?.ca)
+  const cert = file(tls?.cert)
+  const key = file(tls?.key)
+  return { ...common, tls: true as const, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
+}
