@@ -3,32 +3,22 @@
  * asks becomes changes, and what everybody counts becomes one page of metrics.
  */
 import { join } from 'node:path'
-import type { Clock } from '../base/clock.ts'
-import type { SharedWords } from '../base/shared-words.ts'
 import type { Config } from '../config/schema.ts'
-import type { Environment } from '../config/telemetry.ts'
 import { EdgeError } from '../base/errors.ts'
-import type { MetricSample, RequestTrace } from '../contract/messages.ts'
+import type { MetricSample } from '../contract/messages.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
-import type { ChangeResult, UpgradeResult } from '../control/shapes.ts'
+import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import { SiteReader } from '../site/records.ts'
-import type { EdgePlane } from '../replication/edge-plane.ts'
-import type { SqliteStore } from '../store/sqlite-store.ts'
-import type { RotatableBox } from '../unit/secret-rotation.ts'
 import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
-import type { Bundles } from '../sandbox/bundle-files.ts'
 import { Epochs } from './epochs.ts'
-import type { ConfigFile } from './config-file.ts'
-import type { Follower } from './followers.ts'
 import { LiveView } from './live-view.ts'
-import type { Log } from './log.ts'
 import { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
-import type { ListenSockets } from './listen-sockets.ts'
 import { MetricSums } from './metric-sums.ts'
 import { nodeControl } from './node-control.ts'
+import type { NodeSurroundings } from './node-surroundings.ts'
 import { nodeEdges, selfStatus } from './node-edges.ts'
 import { NodeMetrics } from './node-metrics.ts'
 import { NodeScrape } from './node-scrape.ts'
@@ -40,47 +30,15 @@ import { SetReader } from './set-reader.ts'
 import { SiteControl } from './site-control.ts'
 import { SourceKeeper } from './source-keeper.ts'
 import { StoreFollowing } from './store-following.ts'
-import type { StoreLink } from './store-link.ts'
 import { TailHub } from './tail-hub.ts'
 import { TelemetryKeeper } from './telemetry-keeper.ts'
 import { TlsKeeper } from './tls-keeper.ts'
 import { TrustedKeys } from './trusted-keys.ts'
 import { Turns } from './turns.ts'
-import type { UnitBuilder } from './unit-builder.ts'
 import { UnitTrials } from './unit-trials.ts'
 import { UnitChanges, type ChangeRequest } from './unit-changes.ts'
-import { WorkerPool, type PoolTime } from './worker-pool.ts'
+import { WorkerPool } from './worker-pool.ts'
 import { WorkerTalk } from './worker-talk.ts'
-
-export interface NodeSurroundings {
-  readonly config: Config
-  readonly clock: Clock
-  readonly log: Log
-  readonly store: SqliteStore
-  readonly link: StoreLink
-  /** Undefined: this node is an edge. */
-  readonly plane: EdgePlane | undefined
-  /** The data directory. */
-  readonly directory: string
-  readonly shared: SharedWords
-  readonly builder: UnitBuilder
-  readonly secrets: RotatableBox & { key(): string }
-  readonly file: ConfigFile
-  readonly rootToken: Follower
-  /** Of the program, for what OpenTelemetry's variables say. */
-  readonly environment: Environment
-  readonly bundles: Bundles
-  readonly sockets: ListenSockets
-  /** By them processes know what has changed in key/value data. */
-  readonly kvWords: SharedWords
-  /** Of a program that hands over, whose workers still run for a while. */
-  readonly before?: { readonly ticketKeys: readonly Uint8Array[] }
-  upgrade(): Promise<UpgradeResult>
-  readonly workerEntry?: string
-  readonly poolTime?: PoolTime
-  /** Told of every request, where somebody asks for that. */
-  readonly onTrace?: (trace: RequestTrace) => void
-}
 
 /** Answers of workers that a scrape waits for; a slower worker is shown as it was last. */
 const SCRAPE_MAX_MS = 500
@@ -111,6 +69,8 @@ export class EdgeNode {
   readonly #telemetry: TelemetryKeeper
   readonly #sources: SourceKeeper
   readonly #scrape: NodeScrape
+  /** What only one program of a node does: begun with it, and again after a handover that came to nothing. */
+  readonly #keepers: readonly { start(): void; stop(): void }[]
   #isDraining = false
   #isHandingOver = false
 
@@ -161,6 +121,7 @@ export class EdgeNode {
       clock: around.clock,
       ready: () => this.#pool.ready(),
     })
+    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources]
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
     const talk = new WorkerTalk({
@@ -294,11 +255,9 @@ export class EdgeNode {
     this.#acme.useKept()
     await this.#pool.start()
     this.#pulse.start()
-    this.#tls.start()
-    this.#acme.start()
     this.#sandboxes.start()
     this.#telemetry.start()
-    this.#sources.start()
+    for (const keeper of this.#keepers) keeper.start()
     this.#timers.setLive(this.#epochs.live)
     this.#around.link.start(() => this.storeMoved())
     this.#report()
@@ -335,10 +294,7 @@ export class EdgeNode {
     await this.#sites.resume()
     this.#kv.resume()
     this.#quarantines.resume()
-    this.#timers.start()
-    this.#tls.start()
-    this.#acme.start()
-    this.#sources.start()
+    for (const keeper of this.#keepers) keeper.start()
     this.#isHandingOver = false
   }
 
@@ -354,10 +310,7 @@ export class EdgeNode {
   }
 
   #stopKeeping(): void {
-    this.#timers.stop()
-    this.#tls.stop()
-    this.#acme.stop()
-    this.#sources.stop()
+    for (const keeper of this.#keepers) keeper.stop()
   }
 
   /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
