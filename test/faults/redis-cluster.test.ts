@@ -5,7 +5,7 @@ import type { Effect } from '../../src/contract/store.ts'
 import { chain } from '../../src/store/chain.ts'
 import { LogWriter } from '../../src/store/testing/log-writer.ts'
 import { eventually } from '../harness/eventually.ts'
-import { HEAD, openLog } from '../harness/redis-log.ts'
+import { HEAD, openLog, openRedis } from '../harness/redis-log.ts'
 import {
   redisIsMissing,
   type RedisCluster,
@@ -87,6 +87,12 @@ describe('a cluster of Redis', { skip: redisIsMissing }, () => {
     const value = 'x'.repeat(64 * 1024)
     for (let n = 0; n < 500; n++) await writer.append([set('a', `${n} ${value}`)])
     await master.kill()
+    const engine = await openRedis(t, { url: cluster.urls })
+    await eventually(async () => {
+      const { isHealthy, problem, members } = await engine.status()
+      const dead = members.find(({ address }) => address === master.address)
+      return !isHealthy && problem !== undefined && dead?.isHealthy === false
+    })
     replica.signal('SIGCONT')
     assert.equal(await cluster.masterOf(HEAD), replica)
     const head = await untilAnswered(() => other!.head())
@@ -102,6 +108,7 @@ describe('a cluster of Redis', { skip: redisIsMissing }, () => {
     assert.deepEqual([next[0]!.id, next[0]!.hash === first.hash], [first.id, false])
     await master.start()
     await cluster.settled()
+    assert.equal((await engine.status()).isHealthy, true)
   })
 })
 

@@ -1,6 +1,7 @@
 /** One server of Redis that dies, stands still, changes places, or is none: what was acknowledged is there, and nobody waits for ever. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { EdgeError } from '../../src/base/errors.ts'
@@ -8,8 +9,10 @@ import type { ErrorCode } from '../../src/base/error-codes.ts'
 import type { Effect } from '../../src/contract/store.ts'
 import { chain, GENESIS } from '../../src/store/chain.ts'
 import { LogWriter } from '../../src/store/testing/log-writer.ts'
+import { certificateMaker } from '../harness/certificates.ts'
 import { eventually } from '../harness/eventually.ts'
-import { HEAD, openLog } from '../harness/redis-log.ts'
+import { freePort } from '../harness/ports.ts'
+import { HEAD, openLog, openRedis } from '../harness/redis-log.ts'
 import { redisIsMissing, startRedis, startReplica } from '../harness/redis.ts'
 import { assertKept, everything, progress, underWrites, untilAnswered } from '../harness/stubborn-writers.ts'
 
@@ -152,22 +155,9 @@ describe('one server of Redis', { skip: redisIsMissing }, () => {
       assert.match(error.hint, /store\.(?:username|prefix)/)
       assert.ok(performance.now() - begun < 4000)
     }
-    // What the documentation says a user of ours needs.
-    const may =
-      '+eval +evalsha +info +ping +hset +hget +hmget +hlen +hscan +hdel +exists +del +unlink +rename +expire +persist'
-    const more =
-      '+xadd +xrange +xtrim +publish +subscribe +wait +cluster|slots +cluster|info +cluster|nodes +select'
-    await cli(
-      'ACL',
-      'SETUSER',
-      'orla',
-      'on',
-      '>pw',
-      '~{orla:*',
-      '&orla:*',
-      ...may.split(' '),
-      ...more.split(' '),
-    )
+    // The user that the page on engines makes.
+    const user = /^ACL SETUSER orla on >PASSWORD .*$/m.exec(readFileSync('docs/concepts/engines.md', 'utf8'))
+    assert.equal(await cli(...user![0].replace('PASSWORD', 'pw').split(' ')), 'OK')
     const log = await openLog(t, { url: server.url, username: 'orla', password: 'pw' })
     const writer = await LogWriter.at(log)
     await writer.append([set('a'), { operation: 'DELETE', key: 'b' }])
@@ -210,17 +200,42 @@ const IMPOSTORS: Readonly<Record<string, (socket: Socket) => void>> = {
   'says nothing': () => {},
 }
 
+test(
+  'Redis behind TLS is trusted by the authority that is named, and by no other',
+  { skip: redisIsMissing },
+  async (t) => {
+    const { make } = certificateMaker(t)
+    const ca = make('authority', ['authority.example'])
+    const { cert, key } = make('server', ['127.0.0.1'], { ca })
+    const port = await freePort()
+    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca.cert]
+    await startRedis(t, { args: ['--tls-port', String(port), '--tls-auth-clients', 'optional', ...files] })
+    const url = `rediss://127.0.0.1:${port}`
+    const log = await openLog(t, { url, tls: { ca: ca.cert } })
+    await (await LogWriter.at(log)).append([set('a')])
+    const stranger = await openLog(t, { url, timeout: '300ms' })
+    await refuses(stranger.head(), 'store-unavailable', 'certificate')
+    // And with a certificate of its own, where the server asks for one.
+    const shown = await openLog(t, { url, tls: { ca: ca.cert, ...make('client', ['orla'], { ca }) } })
+    assert.equal((await shown.head()).id, 1)
+    await assert.rejects(openLog(t, { url, tls: { ca: '/nowhere.pem' } }), /store\.tls\.ca: \/nowhere\.pem/)
+  },
+)
+
 describe('what is taken for Redis', { concurrency: true }, () => {
   for (const [what, onConnection] of Object.entries(IMPOSTORS)) {
     test(`and ${what} is not available, in time`, async (t) => {
       const url = await impostor(t, onConnection)
-      const log = await openLog(t, { url, timeout: '300ms' })
+      const engine = await openRedis(t, { url, timeout: '300ms' })
+      const log = engine.log('units')
       t.after(log.watch(() => {}))
       const position = { log: 'a'.repeat(32), id: 0, hash: GENESIS }
       await refuses(log.head(), 'store-unavailable')
       await refuses(log.append(position, chain(position, [set('a')], 1)), 'store-unavailable')
       await refuses(log.read(position, 5), 'store-unavailable')
       await refuses(log.snapshot(), 'store-unavailable')
+      const { isHealthy, problem, members } = await engine.status()
+      assert.deepEqual([isHealthy, typeof problem, members], [false, 'string', []])
     })
   }
 })

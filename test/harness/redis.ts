@@ -39,6 +39,7 @@ export const redisIsMissing: string | false =
 export interface RedisOptions {
   /** `['--maxmemory', '20mb']`. */
   readonly args?: readonly string[]
+  /** What it acknowledges is on its disk. */
   readonly appendOnly?: boolean
 }
 
@@ -56,7 +57,8 @@ export class RedisServer {
   #child: ChildProcess | undefined
 
   constructor({ args = [], appendOnly = false }: RedisOptions) {
-    this.#args = [...args, '--appendonly', appendOnly ? 'yes' : 'no']
+    // By default Redis puts off also the write to the file, not only its sync, where the disk is busy.
+    this.#args = [...args, '--appendonly', appendOnly ? 'yes' : 'no', '--appendfsync', 'always']
   }
 
   get address(): string {

@@ -14,12 +14,14 @@ export class StubbornWriter {
   readonly acknowledged: Position[] = []
   readonly #log: SharedLog
   readonly #name: string
+  readonly #value: string
   #position: Position | undefined
   #isStopped = false
 
-  constructor(log: SharedLog, name: string) {
+  constructor(log: SharedLog, name: string, value = 'x') {
     this.#log = log
     this.#name = name
+    this.#value = value
   }
 
   stop(): void {
@@ -28,7 +30,7 @@ export class StubbornWriter {
 
   async run(): Promise<void> {
     for (let n = 0; !this.#isStopped; n++)
-      await this.#append([set(`${this.#name}-${n}`), set('last', `${n}`)])
+      await this.#append([set(`${this.#name}-${n % 1000}`, this.#value), set('last', `${n}`)])
   }
 
   async #append(effects: readonly Effect[]): Promise<void> {

@@ -117,6 +117,8 @@ export class Connections {
   readonly #credentials: Credentials
   readonly #onOpen: (connection: Connection, timeoutMs: number) => Promise<void>
   readonly #open = new Map<string, Promise<Connection>>()
+  /** Also those that are not open yet. */
+  readonly #all = new Set<Connection>()
   #isClosed = false
 
   /** `onOpen` is called once for each connection, before anybody gets it. */
@@ -133,7 +135,7 @@ export class Connections {
   }
 
   async to(address: string, purpose: Purpose, timeoutMs: number): Promise<Connection> {
-    if (this.#isClosed) throw new EdgeError('store-unavailable', 'the engine of the store is closed')
+    if (this.#isClosed) throw closed()
     const key = `${purpose} ${address}`
     const there = this.#open.get(key)
     if (there !== undefined) {
@@ -153,13 +155,15 @@ export class Connections {
 
   async #connect(address: string, timeoutMs: number): Promise<Connection> {
     const connection = new Connection(address, this.#credentials, timeoutMs)
+    this.#all.add(connection)
+    void connection.ended.then(() => this.#all.delete(connection))
     const deadline = performance.now() + timeoutMs
     const leftMs = () => Math.max(deadline - performance.now(), 1)
     try {
       await connection.open(timeoutMs)
       connection.info = await askInfo(connection, leftMs())
       await this.#onOpen(connection, leftMs())
-      if (this.#isClosed) throw new EdgeError('store-unavailable', 'the engine of the store is closed')
+      if (this.#isClosed) throw closed()
       return connection
     } catch (error) {
       connection.end(error as Error)
@@ -167,16 +171,14 @@ export class Connections {
     }
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#isClosed = true
-    const opened = await Promise.allSettled(this.#open.values())
-    for (const one of opened) {
-      if (one.status === 'fulfilled')
-        one.value.end(new EdgeError('store-unavailable', 'the engine of the store is closed'))
-    }
+    for (const connection of this.#all) connection.end(closed())
     this.#open.clear()
   }
 }
+
+const closed = () => new EdgeError('store-unavailable', 'the engine of the store is closed')
 
 export async function askInfo(connection: Connection, timeoutMs: number): Promise<ServerInfo | undefined> {
   let text: Reply

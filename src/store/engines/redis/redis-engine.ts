@@ -17,6 +17,8 @@ import { statusOf } from './status.ts'
 
 const PORT = '6379'
 const POLL_MS = 1000
+/** The first that trims a stream by id. */
+const VERSION_MIN = [6, 2] as const
 
 export interface RedisEngineOptions {
   /** Called once for each way in which Redis is set up so that it may lose what was acknowledged. */
@@ -64,7 +66,7 @@ export function openRedisEngine(config: RedisStoreConfig, options: RedisEngineOp
     status: () => statusOf(connections, router, config),
     async close() {
       changes.close()
-      await connections.close()
+      connections.close()
     },
   }
 }
@@ -85,6 +87,12 @@ function check(
         hint: 'leave `store.cluster` out: it is found out',
       },
     )
+  }
+  const [major = 0, minor = 0] = info.version.split('.').map(Number)
+  if (major < VERSION_MIN[0] || (major === VERSION_MIN[0] && minor < VERSION_MIN[1])) {
+    throw new EdgeError('store-refused', `Redis at ${address} is version ${info.version}`, {
+      hint: `take Redis ${VERSION_MIN.join('.')} or later, or Valkey`,
+    })
   }
   // A replica of a Cluster says itself where to go.
   if (!info.isCluster && info.role === 'replica') {
