@@ -1,5 +1,6 @@
 /** Writers that go on while servers of an engine fail, and what has to hold afterwards: all that was acknowledged is there. */
 import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
 import { EdgeError } from '../../src/base/errors.ts'
 import type { SharedLog } from '../../src/contract/shared-log.ts'
 import type { Effect, LogEntry, Position } from '../../src/contract/store.ts'
@@ -30,7 +31,7 @@ export class StubbornWriter {
 
   async run(): Promise<void> {
     for (let n = 0; !this.#isStopped; n++)
-      await this.#append([set(`${this.#name}-${n % 1000}`, this.#value), set('last', `${n}`)])
+      await this.#append([set(`${this.#name}-${n}`, this.#value), set('last', `${n}`)])
   }
 
   async #append(effects: readonly Effect[]): Promise<void> {
@@ -56,6 +57,8 @@ export async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
       return await ask()
     } catch (error) {
       if (!(error instanceof EdgeError && error.code === 'store-unavailable')) throw error
+      // An engine that was closed refuses at once, for ever.
+      await pause(5)
     }
   }
 }

@@ -41,6 +41,11 @@ const newClient = (address: string, credentials: Credentials, connectTimeout: nu
   })
 }
 
+const SILENCE = 'no answer within'
+
+/** Whether a problem is that nothing came. */
+export const isSilence = (problem: string): boolean => problem.includes(SILENCE)
+
 export class Connection {
   readonly address: string
   /** Undefined where this user may not ask for it. */
@@ -95,10 +100,7 @@ export class Connection {
   async #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
     // What is in the queue of a client that never became ready is not always told of its end: so its end is raced for.
     const { promise: lost, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(
-      () => this.end(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
-      timeoutMs,
-    )
+    const timer = setTimeout(() => this.end(new Error(`${SILENCE} ${Math.round(timeoutMs)} ms`)), timeoutMs)
     this.#waiting.add(reject)
     if (this.#problem !== undefined) reject(this.#problem)
     try {

@@ -2,17 +2,25 @@
 import { ErrorReply } from '@redis/client'
 import { EdgeError } from '../../../base/errors.ts'
 
-export type Failure =
-  /** The log lives elsewhere: from now on, or for this once (`ASK`, while a slot moves). */
+/**
+ * `moved`, `ask`: the log lives elsewhere, from now on or (while a slot moves) for this once. `again`: it may be another thing in a moment, or on
+ * another server. `refused`: asking again would not help.
+ */
+export type Failure = {
+  /** Whether it is not known what was done, or whose answer comes next: the connection is of no more use. */
+  readonly isConnectionLost: boolean
+} & (
   | { readonly kind: 'moved' | 'ask'; readonly address: string; readonly problem: string }
-  /** It may be another thing in a moment, or on another server. `isConnectionLost` says that it is not known what was done. */
-  | { readonly kind: 'again'; readonly problem: string; readonly isConnectionLost: boolean }
-  /** Asking again would not help. */
+  | { readonly kind: 'again'; readonly problem: string }
   | { readonly kind: 'refused'; readonly error: EdgeError }
+)
 
 /** Replies that pass: a server that starts, fails over, has a script that runs, has lost its master, its Cluster or its replicas. */
 const PASSING =
   /^(?:TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|READONLY|BUSY|UNBLOCKED|NOREPLICAS)\b|max number of clients reached|force unblock/
+
+/** Codes of Node where a server is not the one that was to be asked, or speaks no TLS. */
+const UNTRUSTED = /CERT|SIGNATURE|ERR_TLS|ERR_SSL/
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^OOM/, 'give Redis more memory (`maxmemory`), or take out of it what is not needed; nothing was written'],
@@ -31,9 +39,13 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
 ]
 
 export function failureOf(error: unknown, address: string): Failure {
-  if (error instanceof EdgeError) return { kind: 'refused', error }
+  if (error instanceof EdgeError) return { kind: 'refused', error, isConnectionLost: false }
   const problem = wordsOf(error)
-  // Replies within a connection that broke are none of them.
+  if (error instanceof Error && 'code' in error && UNTRUSTED.test(String(error.code))) {
+    const hint = 'see `store.tls`: the authority that signed for the server, and the names it signed for'
+    const refusal = new EdgeError('store-refused', `Redis at ${address}: ${problem}`, { cause: error, hint })
+    return { kind: 'refused', error: refusal, isConnectionLost: true }
+  }
   if (!(error instanceof ErrorReply))
     return { kind: 'again', problem: `${address}: ${problem}`, isConnectionLost: true }
   const redirect = /^(MOVED|ASK) \d+ (\S*):(\d+)/.exec(problem)
@@ -41,13 +53,20 @@ export function failureOf(error: unknown, address: string): Failure {
     const [, word, host, port] = redirect
     // An empty host means the one that was asked.
     const there = host === '' || host === '?' ? hostOf(address) : host
-    return { kind: word === 'ASK' ? 'ask' : 'moved', address: `${there}:${port}`, problem }
+    return {
+      kind: word === 'ASK' ? 'ask' : 'moved',
+      address: `${there}:${port}`,
+      problem,
+      isConnectionLost: false,
+    }
   }
   if (PASSING.test(problem))
     return { kind: 'again', problem: `${address}: ${problem}`, isConnectionLost: false }
   const hint = HINTS.find(([pattern]) => pattern.test(problem))?.[1]
   return {
     kind: 'refused',
+    // What nobody knows may have been meant for something else than what was asked.
+    isConnectionLost: hint === undefined,
     error: new EdgeError('store-refused', `Redis at ${address}: ${problem}`, {
       cause: error,
       ...(hint !== undefined && { hint }),

@@ -50,9 +50,10 @@ export class RedisLog implements SharedLog {
   }
 
   async head(): Promise<Position> {
-    const reply = await this.#run(HEAD, [randomBytes(16).toString('hex'), GENESIS])
-    const [log, id, hash] = textsOf(reply)
-    return { log: log!, id: Number(id), hash: hash! }
+    return this.#run(HEAD, [randomBytes(16).toString('hex'), GENESIS], (reply) => {
+      const [log, id, hash] = textsOf(reply, 3)
+      return { log: log!, id: Number(id), hash: hash! }
+    })
   }
 
   async append(expected: Position, entries: readonly LogEntry[]): Promise<'appended' | 'conflict'> {
@@ -62,12 +63,11 @@ export class RedisLog implements SharedLog {
       args.push(String(id), operation, key, value, String(at), hash)
     }
     const outcome = await this.#router.run(this.#name, 'write', async (server) => {
-      const reply = await server.run(APPEND, this.#keys, args)
+      const reply = oneOf(['appended', 'conflict', 'damaged'], await server.run(APPEND, this.#keys, args))
       if (reply === 'appended' && entries.length > 0) await this.#waitForReplicas(server)
       return reply
     })
     if (outcome === 'damaged') throw this.#damaged()
-    if (outcome !== 'appended' && outcome !== 'conflict') throw unexpected(outcome)
     return outcome
   }
 
@@ -109,7 +109,8 @@ export class RedisLog implements SharedLog {
     const args = [...partsOf(expected), ...partsOf(position), String(entries.size), replacement]
     const keys = [...this.#keys, staged]
     const outcome = await this.#router.run(this.#name, 'write', async (server) => {
-      const reply = await server.run(REPLACE, keys, [...args, this.#options.channel, this.#name])
+      const answer = await server.run(REPLACE, keys, [...args, this.#options.channel, this.#name])
+      const reply = oneOf(['replaced', 'conflict', 'incomplete'], answer)
       if (reply === 'replaced') await this.#waitForReplicas(server)
       else await server.ask(['UNLINK', staged])
       return reply
@@ -117,20 +118,22 @@ export class RedisLog implements SharedLog {
     if (outcome === 'incomplete') {
       throw new EdgeError('store-unavailable', 'Redis lost a part of the state before it was whole')
     }
-    if (outcome !== 'replaced' && outcome !== 'conflict') throw unexpected(outcome)
     return outcome
   }
 
   async trim(id: number): Promise<void> {
-    await this.#run(TRIM, [String(id)], 'write')
+    await this.#run(TRIM, [String(id)], numberOf)
   }
 
   watch(onChange: () => void): () => void {
     return this.#options.watch(onChange)
   }
 
-  async #run(script: Script, args: readonly string[], purpose: 'read' | 'write' = 'read'): Promise<Reply> {
-    return this.#router.run(this.#name, purpose, (server) => server.run(script, this.#keys, args))
+  /** What cannot be told from the answer is asked for again: so it is looked at where it came. */
+  async #run<T>(script: Script, args: readonly string[], parse: (reply: Reply) => T): Promise<T> {
+    return this.#router.run(this.#name, 'read', async (server) =>
+      parse(await server.run(script, this.#keys, args)),
+    )
   }
 
   /** On the connection of the change itself: `WAIT` counts who has what was written on it. */
@@ -138,9 +141,9 @@ export class RedisLog implements SharedLog {
     const { waitReplicas } = this.#options
     if (waitReplicas === 0) return
     const leftMs = Math.max(server.leftMs(), 2)
-    const waitMs = Math.max(Math.floor(leftMs * 0.8), 1)
-    const count = await server.ask(['WAIT', String(waitReplicas), String(waitMs)], leftMs)
-    if (typeof count !== 'number') throw unexpected(count)
+    // The rest is for the answer to come.
+    const waitMs = Math.max(Math.floor(leftMs * 0.6), 1)
+    const count = numberOf(await server.ask(['WAIT', String(waitReplicas), String(waitMs)], leftMs))
     if (count >= waitReplicas) return
     throw new EdgeError(
       'store-unavailable',
@@ -150,27 +153,19 @@ export class RedisLog implements SharedLog {
   }
 
   async #page(after: Position, limit: number): Promise<Page | 'reset'> {
-    const reply = await this.#run(READ, [...partsOf(after), String(limit), String(PAGE_BYTES)])
-    if (reply === null) return 'reset'
-    if (!Array.isArray(reply) || reply.length % 6 !== 3) throw unexpected(reply)
-    const [head, keys, keysExpected, ...parts] = reply as [string, number, number, ...string[]]
-    const entries: LogEntry[] = []
-    for (let n = 0; n < parts.length; n += 6) {
-      const [id, operation, key, value, at, hash] = parts.slice(n, n + 6) as [string, ...string[]]
-      if (operation !== 'SET' && operation !== 'DELETE') throw unexpected(operation ?? null)
-      entries.push({ id: Number(id), operation, key: key!, value: value!, at: Number(at), hash: hash! })
-    }
-    return { isEnd: (entries.at(-1)?.id ?? after.id) === Number(head), keys, keysExpected, entries }
+    const args = [...partsOf(after), String(limit), String(PAGE_BYTES)]
+    return this.#run(READ, args, (reply) => (reply === null ? 'reset' : pageOf(after, reply)))
   }
 
   async #scan(): Promise<Map<string, string>> {
     const state = new Map<string, string>()
     let cursor = '0'
     do {
-      const reply = await this.#router.run(this.#name, 'read', (server) =>
-        server.ask(['HSCAN', this.#keys[2], cursor, 'COUNT', '100']),
-      )
-      const [next, pairs] = reply as readonly [string, readonly string[]]
+      const [next, pairs] = await this.#router.run(this.#name, 'read', async (server) => {
+        const reply = await server.ask(['HSCAN', this.#keys[2], cursor, 'COUNT', '100'])
+        if (!Array.isArray(reply) || typeof reply[0] !== 'string') throw unexpected(reply)
+        return [reply[0], textsOf(reply[1] ?? null)] as const
+      })
       for (let n = 0; n < pairs.length; n += 2) state.set(pairs[n]!, pairs[n + 1]!)
       cursor = next
     } while (cursor !== '0')
@@ -221,13 +216,48 @@ function* partsOfState(entries: ReadonlyMap<string, string>): Generator<string[]
   if (part.length > 0) yield part
 }
 
-function textsOf(reply: Reply): readonly string[] {
-  if (Array.isArray(reply) && reply.every((part) => typeof part === 'string')) return reply
-  throw unexpected(reply)
+function pageOf(after: Position, reply: Reply): Page {
+  if (!Array.isArray(reply) || reply.length % 6 !== 3) throw unexpected(reply)
+  const [head, keys, keysExpected, ...rest] = reply as readonly Reply[]
+  const parts = textsOf(rest)
+  const entries: LogEntry[] = []
+  for (let n = 0; n < parts.length; n += 6) {
+    const [id, operation, key, value, at, hash] = parts.slice(n, n + 6) as [string, ...string[]]
+    if (Number(id) !== after.id + entries.length + 1) throw unexpected(id)
+    entries.push({
+      id: Number(id),
+      operation: oneOf(['SET', 'DELETE'], operation ?? null),
+      key: key!,
+      value: value!,
+      at: Number(at),
+      hash: hash!,
+    })
+  }
+  return {
+    isEnd: (entries.at(-1)?.id ?? after.id) === Number(head),
+    keys: numberOf(keys ?? null),
+    keysExpected: numberOf(keysExpected ?? null),
+    entries,
+  }
 }
 
-const unexpected = (reply: Reply): EdgeError =>
-  new EdgeError(
-    'store-unavailable',
-    `Redis answered what was not expected: ${JSON.stringify(reply).slice(0, 100)}`,
-  )
+function textsOf(reply: Reply, count?: number): readonly string[] {
+  const isTexts = Array.isArray(reply) && reply.every((part) => typeof part === 'string')
+  if (!isTexts || (count !== undefined && reply.length !== count)) throw unexpected(reply)
+  return reply
+}
+
+function numberOf(reply: Reply): number {
+  if (typeof reply !== 'number') throw unexpected(reply)
+  return reply
+}
+
+function oneOf<const T extends string>(words: readonly T[], reply: Reply): T {
+  const word = words.find((one) => one === reply)
+  if (word === undefined) throw unexpected(reply)
+  return word
+}
+
+/** Answers may belong to other questions then, so the connection is left. */
+const unexpected = (reply: Reply): Error =>
+  new Error(`it answered what was not expected: ${JSON.stringify(reply).slice(0, 100)}`)

@@ -7,7 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ErrorReply } from '@redis/client'
 import { EdgeError } from '../../../base/errors.ts'
-import { type Connection, type Connections, type Purpose, type Reply } from './connections.ts'
+import { type Connection, type Connections, isSilence, type Purpose, type Reply } from './connections.ts'
 import { failureOf } from './failure.ts'
 import type { Script } from './scripts.ts'
 
@@ -64,18 +64,21 @@ export class Router {
     let pauseMs: number = PAUSE_MS.first
     let redirects = 0
     let asked: string | undefined
+    let problem: string | undefined
     for (;;) {
       const address = asked ?? this.#routes.get(log) ?? this.any
       // A server that is silent leaves time to ask another, or again.
       const attemptMs = Math.max(leftMs() / 2, 1)
       let failure
+      let connection: Connection | undefined
       try {
-        const connection = await this.#connections.to(address, purpose, attemptMs)
+        connection = await this.#connections.to(address, purpose, attemptMs)
         const result = await work(new OnConnection(connection, leftMs, asked !== undefined))
         if (asked === undefined) this.#routes.set(log, address)
         return result
       } catch (error) {
         failure = failureOf(error, address)
+        if (failure.isConnectionLost) connection?.end(error as Error)
       }
       asked = undefined
       if (failure.kind === 'refused') throw failure.error
@@ -86,13 +89,12 @@ export class Router {
         this.skip()
       }
       if (failure.kind !== 'again') this.learn([failure.address])
+      // That time ran out tells less than what went wrong before.
+      if (problem === undefined || !isSilence(failure.problem)) problem = failure.problem
       // A new master is known to others a moment before it answers, and an old one may be named for a while after it died.
       const isSettled = failure.kind !== 'again' && redirects++ < 5
       if (leftMs() <= (isSettled ? 0 : pauseMs) || this.#connections.isClosed) {
-        throw new EdgeError(
-          'store-unavailable',
-          `Redis does not take or give what is asked: ${failure.problem}`,
-        )
+        throw new EdgeError('store-unavailable', `Redis does not take or give what is asked: ${problem}`)
       }
       if (isSettled) continue
       await pause(pauseMs)
