@@ -46,8 +46,17 @@ export class StubbornWriter {
       }
       const page = await untilAnswered(() => this.#log.read(position, 500))
       // What was read and never acknowledged may be gone with a master.
-      this.#position = page === 'reset' ? undefined : follow(position, page)
+      this.#position = page === 'reset' ? undefined : followed(position, page)
     }
+  }
+}
+
+/** Undefined where an entry came disturbed: the chain shows it. */
+function followed(position: Position, entries: readonly LogEntry[]): Position | undefined {
+  try {
+    return follow(position, entries)
+  } catch {
+    return undefined
   }
 }
 
@@ -86,11 +95,16 @@ export async function underWrites(
   work: (writers: readonly StubbornWriter[]) => Promise<void>,
 ) {
   const writers = logs.map((log, n) => new StubbornWriter(log, `w${n}`))
-  const running = Promise.all(writers.map((writer) => writer.run()))
+  const stop = () => {
+    for (const writer of writers) writer.stop()
+  }
+  // One that fails stops the others: they would go on for ever.
+  const running = Promise.all(writers.map((writer) => writer.run().finally(stop)))
+  running.catch(() => {})
   try {
     await work(writers)
   } finally {
-    for (const writer of writers) writer.stop()
+    stop()
     await running
   }
   return writers
