@@ -5,45 +5,25 @@
  * Whatever goes wrong on the way (a cut in the middle of an entry, a silence, garbage) ends the connection; what was applied is on the disk, and
  * the next one goes on from there, later and later, with chance in it. The control planes that are named are tried in turn.
  */
-import { readFileSync } from 'node:fs'
-import * as http from 'node:http'
-import * as https from 'node:https'
 import { EdgeError } from '../base/errors.ts'
-import { EventReader } from '../base/server-events.ts'
-import type { EdgeHello, EdgeReport, FeedEvent } from '../contract/replication.ts'
+import { every, type Timers } from '../base/timers.ts'
+import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import { SILENCE_MAX_MS } from '../contract/replication.ts'
-import type { LogEntry, Position, SnapshotLoad } from '../contract/store.ts'
 import { backOffMs } from './back-off.ts'
+import type { ControlTransport, FeedConnection } from './control-transport.ts'
+import { FeedTaker, type FeedTakerOptions } from './feed-taker.ts'
 
-/** A log's replica here. */
-export interface FollowedLog {
-  position(): Position
-  apply(entries: readonly LogEntry[]): void
-  load(position: Position): SnapshotLoad
-}
-
-export interface JoinProgress {
-  readonly log: string
-  readonly entries: number
-  readonly of: number
-  readonly bytes: number
-  readonly ofBytes: number
-}
-
-export interface ControlFollowerOptions {
+export interface ControlFollowerOptions extends Pick<
+  FeedTakerOptions,
+  'logs' | 'onAdvanced' | 'onCaughtUp' | 'onProgress'
+> {
   readonly controls: readonly string[]
-  readonly token: () => string
-  /** Path of a PEM file. */
-  readonly ca: string | undefined
+  readonly transport: ControlTransport
+  readonly timers: Timers
   readonly hello: () => Omit<EdgeHello, 'positions'>
-  readonly logs: ReadonlyMap<string, FollowedLog>
   readonly random: () => number
   /** Which key secrets are sealed with there, before anything that is sealed with it is taken. */
   readonly onKey: (print: string, ask: Ask) => Promise<void>
-  readonly onAdvanced: (log: string) => void
-  /** Everything that was there at the connect is here. */
-  readonly onCaughtUp: () => void
-  readonly onProgress: (progress: JoinProgress) => void
   /** Undefined: it is over. */
   readonly onTrouble: (error: EdgeError | undefined) => void
 }
@@ -51,21 +31,22 @@ export interface ControlFollowerOptions {
 /** Asks the control plane something, by JSON. Throws `EdgeError`. */
 export type Ask = (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<unknown>
 
-const ANSWER_MAX_MS = 10_000
 /** How often an edge is heard of, where nothing happens. */
 const REPORT_EVERY_MS = 15_000
-/** An event that is longer is none of ours. */
-const EVENT_CHARACTERS_MAX = 64 * 1024 ** 2
+
+/** From a start to the close that ends it. */
+interface Run {
+  isOver: boolean
+  connection: FeedConnection | undefined
+  readonly callOffReports: () => void
+  callOffWait: () => void
+}
 
 export class ControlFollower {
   readonly #options: ControlFollowerOptions
-  readonly #agent: http.Agent
   #index = 0
   #failures = 0
-  #isClosed = false
-  #connection: http.ClientRequest | undefined
-  #timer: NodeJS.Timeout | undefined
-  #reportTimer: NodeJS.Timeout | undefined
+  #run: Run | undefined
   #report: EdgeReport | undefined
   #reporting = false
   #isReportNew = false
@@ -73,11 +54,6 @@ export class ControlFollower {
 
   constructor(options: ControlFollowerOptions) {
     this.#options = options
-    const { ca } = options
-    const isTls = options.controls.some((url) => url.startsWith('https:'))
-    this.#agent = isTls
-      ? new https.Agent({ keepAlive: true, maxSockets: 4, ...(ca !== undefined && { ca: readFileSync(ca) }) })
-      : new http.Agent({ keepAlive: true, maxSockets: 4 })
   }
 
   /** The control plane that is followed, or tried, now. */
@@ -86,14 +62,15 @@ export class ControlFollower {
   }
 
   get isConnected(): boolean {
-    return this.#connection !== undefined && this.#failures === 0
+    return this.#run?.connection !== undefined && this.#failures === 0
   }
 
   /** Also after `close`. */
   start(): void {
-    this.#isClosed = false
-    void this.#run()
-    this.#reportTimer = setInterval(() => this.#sendReport(), REPORT_EVERY_MS)
+    if (this.#run) return
+    const callOffReports = every(this.#options.timers, REPORT_EVERY_MS, () => this.#sendReport())
+    this.#run = { isOver: false, connection: undefined, callOffReports, callOffWait: () => {} }
+    void this.#follow(this.#run)
   }
 
   /** What this edge runs: said now, and again after each connect. */
@@ -109,64 +86,74 @@ export class ControlFollower {
     this.close()
     if (!report) return
     await this.ask('POST', '/v1/edges/report', { ...report, isLeaving: true }).catch(() => undefined)
-    this.#agent.destroy()
+    this.#options.transport.close()
   }
 
   close(): void {
-    this.#isClosed = true
-    clearTimeout(this.#timer)
-    clearInterval(this.#reportTimer)
-    this.#connection?.destroy()
+    const run = this.#run
+    this.#run = undefined
+    if (!run) return
+    run.isOver = true
+    run.callOffReports()
+    run.callOffWait()
+    run.connection?.cut()
   }
 
-  readonly ask: Ask = async (method, path, body) => {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const request = this.#request(method, path, body)
-    const timer = setTimeout(
-      () => request.destroy(new Error(`no answer within ${ANSWER_MAX_MS} ms`)),
-      ANSWER_MAX_MS,
-    )
-    request.on('error', (error) => reject(unreachable(this.control, error)))
-    request.on('response', (response) => {
-      readAll(response).then((text) => {
-        if (response.statusCode === 200) resolve(text === '' ? undefined : JSON.parse(text))
-        else reject(problemOf(this.control, response.statusCode ?? 0, text))
-      }, reject)
-    })
-    request.end(body === undefined ? undefined : JSON.stringify(body))
-    return promise.finally(() => clearTimeout(timer))
-  }
+  readonly ask: Ask = (method, path, body) => this.#options.transport.ask(this.control, method, path, body)
 
-  #request(method: string, path: string, body: unknown): http.ClientRequest {
-    const url = new URL(path, this.control)
-    const { request } = url.protocol === 'https:' ? https : http
-    return request(url, {
-      method,
-      agent: this.#agent,
-      headers: {
-        authorization: `Bearer ${this.#options.token()}`,
-        accept: 'text/event-stream, application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-    })
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#isClosed) {
-      const error = await this.#follow().then(
+  async #follow(run: Run): Promise<void> {
+    const { controls, timers, random } = this.#options
+    while (!run.isOver) {
+      const error = await this.#connect(run).then(
         () => new EdgeError('control-unreachable', `${this.control} ended the connection`),
-        (thrown: Error) => (thrown instanceof EdgeError ? thrown : unreachable(this.control, thrown)),
+        (thrown: Error) => (thrown instanceof EdgeError ? thrown : unusable(this.control, thrown)),
       )
-      this.#connection = undefined
-      if (this.#isClosed) return
+      run.connection = undefined
+      if (run.isOver) return
       this.#failures++
       // One cut connection is nothing to tell: the next one goes on.
       if (this.#failures > 1 || !isPassing(error)) this.#trouble(error)
-      this.#index = (this.#index + 1) % this.#options.controls.length
+      this.#index = (this.#index + 1) % controls.length
       await new Promise<void>((resolve) => {
-        this.#timer = setTimeout(resolve, backOffMs(this.#failures, this.#options.random))
+        const callOff = timers.later(backOffMs(this.#failures, random), resolve)
+        run.callOffWait = () => (callOff(), resolve())
       })
     }
+  }
+
+  /** Resolves where the control plane ends the connection; rejects for everything else. */
+  async #connect(run: Run): Promise<void> {
+    const { hello, logs, transport, timers, onKey } = this.#options
+    const positions = Object.fromEntries([...logs].map(([name, log]) => [name, log.position()]))
+    const connection = transport.follow(this.control, { ...hello(), positions })
+    run.connection = connection
+    const taker = new FeedTaker({
+      ...this.#options,
+      onKey: (print) => onKey(print, this.ask),
+      onWelcome: () => this.#welcomed(),
+    })
+    const silent = new Error(`nothing was heard for ${SILENCE_MAX_MS} ms`)
+    const listen = () => timers.later(SILENCE_MAX_MS, () => connection.cut(silent))
+    let callOffSilence = listen()
+    try {
+      for await (const chunk of connection.chunks) {
+        if (run.isOver) return
+        callOffSilence()
+        await taker.push(chunk)
+        callOffSilence = listen()
+      }
+    } finally {
+      callOffSilence()
+      taker.end()
+      connection.cut()
+    }
+  }
+
+  #welcomed(): void {
+    this.#failures = 0
+    this.#trouble(undefined)
+    this.#isReportNew = true
+    this.#sendReport()
   }
 
   #trouble(error: EdgeError | undefined): void {
@@ -175,82 +162,9 @@ export class ControlFollower {
     this.#options.onTrouble(error)
   }
 
-  /** Resolves where the control plane ends the stream; rejects for everything else. */
-  async #follow(): Promise<void> {
-    const { hello, logs } = this.#options
-    const positions = Object.fromEntries([...logs].map(([name, log]) => [name, log.position()]))
-    const body: EdgeHello = { ...hello(), positions }
-    const request = this.#request('POST', '/v1/edges/follow', body)
-    this.#connection = request
-    const loads = new Map<string, Load>()
-    try {
-      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-        request.on('response', resolve)
-        request.on('error', reject)
-        request.setTimeout(SILENCE_MAX_MS, () =>
-          request.destroy(new Error(`nothing was heard for ${SILENCE_MAX_MS} ms`)),
-        )
-        request.end(JSON.stringify(body))
-      })
-      if (response.statusCode !== 200)
-        throw problemOf(this.control, response.statusCode ?? 0, await readAll(response))
-      const reader = new EventReader()
-      for await (const chunk of response) {
-        for (const { event, data } of reader.push(chunk as Uint8Array))
-          await this.#take(parseEvent(event, data), loads)
-        if (reader.waiting > EVENT_CHARACTERS_MAX)
-          throw new EdgeError('control-unreachable', `${this.control} sends an event without an end`)
-        if (this.#isClosed) return
-      }
-    } finally {
-      for (const { load } of loads.values()) load.abort()
-      request.destroy()
-    }
-  }
-
-  async #take(event: FeedEvent, loads: Map<string, Load>): Promise<void> {
-    const { logs, onKey, onAdvanced, onProgress } = this.#options
-    switch (event.event) {
-      case 'welcome':
-        await onKey(event.key, this.ask)
-        this.#failures = 0
-        this.#trouble(undefined)
-        this.#isReportNew = true
-        return this.#sendReport()
-      case 'entries':
-        logs.get(event.log)?.apply(event.entries)
-        return onAdvanced(event.log)
-      case 'reset': {
-        await onKey(event.key, this.ask)
-        loads.get(event.log)?.load.abort()
-        const load = logs.get(event.log)?.load(event.position)
-        const { count: of, bytes: ofBytes } = event
-        if (load) loads.set(event.log, { load, entries: 0, of, bytes: 0, ofBytes })
-        return
-      }
-      case 'state': {
-        const loading = loads.get(event.log)
-        if (!loading) return
-        loading.load.add(event.pairs)
-        loading.entries += event.pairs.length
-        for (const [key, value] of event.pairs) loading.bytes += key.length + value.length
-        const { load: _load, ...progress } = loading
-        return onProgress({ log: event.log, ...progress })
-      }
-      case 'loaded': {
-        loads.get(event.log)?.load.commit()
-        loads.delete(event.log)
-        return onAdvanced(event.log)
-      }
-      default:
-        // Nothing more to tell than that it is there: so everything is here.
-        return this.#options.onCaughtUp()
-    }
-  }
-
   #sendReport(): void {
     const report = this.#report
-    if (!report || this.#reporting || this.#isClosed || !this.isConnected) return
+    if (!report || this.#reporting || !this.isConnected) return
     this.#reporting = true
     this.#isReportNew = false
     this.ask('POST', '/v1/edges/report', report)
@@ -263,60 +177,9 @@ export class ControlFollower {
   }
 }
 
-interface Load {
-  readonly load: SnapshotLoad
-  entries: number
-  readonly of: number
-  bytes: number
-  readonly ofBytes: number
-}
-
-function parseEvent(event: string, data: string): FeedEvent {
-  try {
-    return { event, ...(JSON.parse(data) as object) } as FeedEvent
-  } catch (error) {
-    throw new EdgeError('control-unreachable', 'what came from the control plane is no event of it', {
-      cause: error,
-    })
-  }
-}
-
-async function readAll(response: http.IncomingMessage): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of response) chunks.push(chunk as Uint8Array)
-  return Buffer.concat(chunks).toString()
-}
-
-const unreachable = (control: string, error: Error): EdgeError =>
+const unusable = (control: string, error: Error): EdgeError =>
   new EdgeError('control-unreachable', `${control}: ${error.message}`, { cause: error })
 
 /** Passes by itself: it is no news the first time. */
 const isPassing = ({ code }: EdgeError): boolean =>
   code === 'control-unreachable' || code === 'store-diverged'
-
-/** What a control plane says is in the words of its problem details (RFC 9457). */
-function problemOf(control: string, status: number, text: string): EdgeError {
-  let detail = `answered ${status}`
-  let code: unknown
-  try {
-    const problem = JSON.parse(text) as { detail?: unknown; code?: unknown }
-    if (typeof problem.detail === 'string') ({ detail } = problem as { detail: string })
-    ;({ code } = problem)
-  } catch {
-    // Something else than a control plane answers there.
-  }
-  const known = status === 401 ? 'unauthorized' : status === 403 ? 'forbidden' : code
-  const message = `${control}: ${detail}`
-  switch (known) {
-    case 'unauthorized':
-    case 'forbidden':
-    case 'edge-conflict':
-    case 'request-invalid':
-    case 'edge-unknown':
-    case 'kv-refused':
-    case 'kv-unavailable':
-      return new EdgeError(known, message)
-    default:
-      return new EdgeError('control-unreachable', message)
-  }
-}

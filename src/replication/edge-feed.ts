@@ -5,12 +5,14 @@
  * stand at the same position most of the time, so what is said from there is written down once for all of them.
  */
 import { EdgeError } from '../base/errors.ts'
+import { every, type Timers } from '../base/timers.ts'
 import type { EdgeHello, FeedEvent, FeedSource } from '../contract/replication.ts'
 import { BEAT_MS, REPLICATION_PROTOCOL } from '../contract/replication.ts'
 import type { Position } from '../contract/store.ts'
 
 export interface EdgeFeedOptions {
   readonly sources: readonly FeedSource[]
+  readonly timers: Timers
   readonly welcome: () => Omit<Extract<FeedEvent, { event: 'welcome' }>, 'event'>
 }
 
@@ -30,11 +32,11 @@ export class EdgeFeed {
   readonly #options: EdgeFeedOptions
   readonly #wakes = new Set<(isBeat: boolean) => void>()
   readonly #written = new Map<string, Written>()
-  readonly #timer: NodeJS.Timeout
+  readonly #callOffBeat: () => void
 
   constructor(options: EdgeFeedOptions) {
     this.#options = options
-    this.#timer = setInterval(() => this.#wake(true), BEAT_MS)
+    this.#callOffBeat = every(options.timers, BEAT_MS, () => this.#wake(true))
   }
 
   /** Connections that are open. */
@@ -48,7 +50,7 @@ export class EdgeFeed {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#callOffBeat()
   }
 
   /**

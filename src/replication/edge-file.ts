@@ -2,6 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import type { Timers } from '../base/timers.ts'
 import type { EdgeRecord } from './edge-registry.ts'
 
 const Position = v.object({ log: v.string(), id: v.number(), hash: v.string() })
@@ -27,9 +28,11 @@ const WRITE_AFTER_MS = 1000
 export class EdgeFile {
   readonly #path: string
   readonly #warn: (line: string) => void
-  #timer: NodeJS.Timeout | undefined
+  readonly #timers: Timers
+  #callOff: (() => void) | undefined
 
-  constructor(directory: string, warn: (line: string) => void) {
+  constructor(directory: string, timers: Timers, warn: (line: string) => void) {
+    this.#timers = timers
     this.#path = join(directory, 'edges.json')
     this.#warn = warn
   }
@@ -53,16 +56,16 @@ export class EdgeFile {
 
   /** What is lost with the process is a second of positions: edges say anew where they stand. */
   write(records: () => readonly EdgeRecord[]): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
+    this.#callOff ??= this.#timers.later(WRITE_AFTER_MS, () => {
+      this.#callOff = undefined
       this.#writeNow(records())
-    }, WRITE_AFTER_MS)
+    })
   }
 
   close(records: readonly EdgeRecord[]): void {
-    if (this.#timer === undefined) return
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    if (this.#callOff === undefined) return
+    this.#callOff()
+    this.#callOff = undefined
     this.#writeNow(records)
   }
 

@@ -3,6 +3,7 @@
  */
 import type { HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
+import type { Timers } from '../base/timers.ts'
 import type { EdgeHello, EdgeReport, FeedSource } from '../contract/replication.ts'
 import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { Position } from '../contract/store.ts'
@@ -13,6 +14,7 @@ import { reached, type EdgeLevel, type Reached } from './publication.ts'
 
 export interface EdgePlaneOptions {
   readonly clock: Clock
+  readonly timers: Timers
   /** The data directory. */
   readonly directory: string
   readonly sources: readonly FeedSource[]
@@ -22,6 +24,7 @@ export interface EdgePlaneOptions {
 
 export class EdgePlane {
   readonly #clock: Clock
+  readonly #timers: Timers
   readonly #feed: EdgeFeed
   readonly #registry: EdgeRegistry
   readonly #file: EdgeFile
@@ -30,10 +33,11 @@ export class EdgePlane {
   #seen: Position
   #isWaking = false
 
-  constructor({ clock, directory, sources, welcome, warn }: EdgePlaneOptions) {
+  constructor({ clock, timers, directory, sources, welcome, warn }: EdgePlaneOptions) {
     this.#clock = clock
-    this.#feed = new EdgeFeed({ sources, welcome })
-    this.#file = new EdgeFile(directory, warn)
+    this.#timers = timers
+    this.#feed = new EdgeFeed({ sources, timers, welcome })
+    this.#file = new EdgeFile(directory, timers, warn)
     this.#units = sources.find(({ log }) => log === UNITS_LOG)!
     this.#seen = this.#units.position()
     this.#registry = new EdgeRegistry({
@@ -110,11 +114,11 @@ export class EdgePlane {
       if (found.kind !== 'not-yet' || leftMs <= 0) return found
       await new Promise<void>((resolve) => {
         const wake = () => {
-          clearTimeout(timer)
+          callOff()
           this.#waiters.delete(wake)
           resolve()
         }
-        const timer = setTimeout(wake, leftMs)
+        const callOff = this.#timers.later(leftMs, wake)
         this.#waiters.add(wake)
       })
     }

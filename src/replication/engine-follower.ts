@@ -6,6 +6,7 @@
  * it has, and asks again later and later, with some chance in it.
  */
 import { EdgeError } from '../base/errors.ts'
+import type { Timers } from '../base/timers.ts'
 import type { SharedLog } from '../contract/shared-log.ts'
 import type { LocalStore, Position } from '../contract/store.ts'
 import { backOffMs } from './back-off.ts'
@@ -20,6 +21,7 @@ export interface EngineFollowerOptions {
   /** Once for each trouble, and again when it is over. */
   readonly onTrouble: (message: string | undefined) => void
   readonly random: () => number
+  readonly timers: Timers
 }
 
 /** Entries that are read at once. */
@@ -30,7 +32,7 @@ export class EngineFollower {
   #reading: Promise<void> | undefined
   #isAskedAgain = false
   #unwatch = () => {}
-  #timer: NodeJS.Timeout | undefined
+  #callOffRetry = () => {}
   #failures = 0
   #isClosed = false
 
@@ -47,7 +49,7 @@ export class EngineFollower {
 
   close(): void {
     this.#isClosed = true
-    clearTimeout(this.#timer)
+    this.#callOffRetry()
     this.#unwatch()
   }
 
@@ -70,7 +72,7 @@ export class EngineFollower {
       this.#isAskedAgain = true
       return
     }
-    clearTimeout(this.#timer)
+    this.#callOffRetry()
     this.catchUp().then(
       () => {
         if (this.#failures > 0) this.#options.onTrouble(undefined)
@@ -83,7 +85,8 @@ export class EngineFollower {
         if (this.#isClosed) return
         if (this.#failures === 0) this.#options.onTrouble(error.message)
         this.#failures++
-        this.#timer = setTimeout(() => this.#read(), backOffMs(this.#failures, this.#options.random))
+        const { timers, random } = this.#options
+        this.#callOffRetry = timers.later(backOffMs(this.#failures, random), () => this.#read())
       },
     )
   }

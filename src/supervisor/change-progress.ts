@@ -5,11 +5,12 @@ import { versionKey } from '../contract/unit.ts'
 import type { Epochs } from './epochs.ts'
 import type { Undo } from './taking-back.ts'
 import type { UnitTrials } from './unit-trials.ts'
-import type { WorkerPool } from './worker-pool.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** A change on its way. */
 export interface Progress {
-  readonly startedAt: number
+  /** On the monotonic clock, as are other times here. */
+  readonly startedMs: number
   /** What it is doing, for those who ask why it is not done. */
   step: string
   timings: ChangeTimings
@@ -29,8 +30,8 @@ export interface Progress {
   isCalledOff: boolean
 }
 
-export const beginProgress = (position: Position): Progress => ({
-  startedAt: performance.now(),
+export const beginProgress = (position: Position, startedMs: number): Progress => ({
+  startedMs,
   step: 'it is built and checked',
   timings: {},
   warnings: [],
@@ -44,13 +45,22 @@ export const beginProgress = (position: Position): Progress => ({
   isCalledOff: false,
 })
 
-export const sinceMs = ({ startedAt }: Progress): number => performance.now() - startedAt
-
 export const nameOf = (name: string, { version }: Progress): string =>
   version === 0 ? name : versionKey({ name, version })
 
+/** What a change asks of the workers of its node. */
+export interface ChangedPool {
+  readonly size: number
+  readonly slots: readonly {
+    readonly index: number
+    readonly worker: Pick<WorkerProcess, 'phase'> | undefined
+  }[]
+  ready(): readonly unknown[]
+  whenAllReady(timeoutMs: number): Promise<boolean>
+}
+
 interface Here {
-  readonly pool: WorkerPool
+  readonly pool: ChangedPool
   readonly epochs: Epochs
   readonly trials: UnitTrials
 }

@@ -3,6 +3,7 @@
  * asks becomes changes, and what everybody counts becomes one page of metrics.
  */
 import { join } from 'node:path'
+import { systemTimers } from '../base/timers.ts'
 import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { MetricSample } from '../contract/messages.ts'
@@ -204,6 +205,7 @@ export class EdgeNode {
       pool: this.#pool,
       epochs: this.#epochs,
       turns: this.#turns,
+      timers: systemTimers,
       onEnd: (ok, ms) => this.#own.countChange(ok, ms),
     })
     this.control = nodeControl({

@@ -9,9 +9,8 @@
  * its replacement starts with whatever is live by then. One that does not answer holds up the change; it is the pulse
  * (`pulse.ts`) that ends a worker which answers nothing at all.
  */
-import type { AbridgedSet, FromWorker, UnitSet } from '../contract/messages.ts'
+import type { AbridgedSet, FromWorker, ToWorker, UnitSet } from '../contract/messages.ts'
 import { abridge } from '../unit/abridged-set.ts'
-import type { WorkerPool } from './worker-pool.ts'
 import { WorkerGone, type WorkerProcess } from './worker-process.ts'
 
 /** Index of the word that holds the epoch. */
@@ -25,19 +24,27 @@ export type FlipOutcome =
   /** A worker cannot run the set: the one before stays. */
   | { readonly kind: 'refused'; readonly problems: readonly string[] }
 
+/** A worker, as far as a flip needs it. */
+export type FlippingWorker = Pick<WorkerProcess, 'index' | 'pid' | 'ask' | 'kill'>
+
+export interface FlippingPool {
+  ready(): readonly FlippingWorker[]
+  broadcast(message: ToWorker): void
+}
+
 type Prepared = Extract<FromWorker, { kind: 'prepared' }>
 
 export class Epochs {
   readonly #words: Int32Array
-  readonly #pool: WorkerPool
+  readonly #pool: FlippingPool
   #live: UnitSet
   readonly #onFlip: (live: UnitSet) => void
-  readonly #waitingFor = new Set<WorkerProcess>()
+  readonly #waitingFor = new Set<FlippingWorker>()
 
   /** `onFlip` is told what is live from then on. */
   constructor(
     words: Int32Array,
-    pool: WorkerPool,
+    pool: FlippingPool,
     live: UnitSet,
     onFlip: (live: UnitSet) => void = () => {},
   ) {
@@ -54,7 +61,7 @@ export class Epochs {
   }
 
   /** The workers that a flip in progress waits for. */
-  get waitingFor(): readonly WorkerProcess[] {
+  get waitingFor(): readonly FlippingWorker[] {
     return [...this.#waitingFor]
   }
 
@@ -76,7 +83,7 @@ export class Epochs {
     return { kind: 'live', workers: prepared.length }
   }
 
-  async #prepare(worker: WorkerProcess, units: AbridgedSet): Promise<Prepared | undefined> {
+  async #prepare(worker: FlippingWorker, units: AbridgedSet): Promise<Prepared | undefined> {
     this.#waitingFor.add(worker)
     try {
       return await worker.ask(

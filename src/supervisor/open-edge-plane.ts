@@ -1,5 +1,6 @@
 /** What edges of this node are told, and what is kept of the log for them. */
 import type { Clock } from '../base/clock.ts'
+import { systemTimers } from '../base/timers.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import { UNITS_LOG } from '../contract/shared-log.ts'
@@ -20,6 +21,7 @@ export interface EdgePlaneParts {
 export function openEdgePlane({ config, directory, store, secrets, clock, log }: EdgePlaneParts): EdgePlane {
   return new EdgePlane({
     clock,
+    timers: systemTimers,
     directory,
     sources: [
       {

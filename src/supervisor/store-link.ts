@@ -10,6 +10,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
+import { systemTimers } from '../base/timers.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config, ReplicaStoreConfig } from '../config/schema.ts'
 import { type EdgeReport, REPLICATION_PROTOCOL } from '../contract/replication.ts'
@@ -17,6 +18,7 @@ import { UNITS_LOG, type StoreEngine } from '../contract/shared-log.ts'
 import type { Position } from '../contract/store.ts'
 import { ControlFollower } from '../replication/control-follower.ts'
 import { EngineFollower } from '../replication/engine-follower.ts'
+import { httpTransport } from '../replication/control-transport.ts'
 import { refusingWriter, storeWriter, type StoreWriter } from '../replication/store-writer.ts'
 import { openEngine } from '../store/engines/open-engine.ts'
 import { embeddedLog } from '../store/engines/embedded.ts'
@@ -117,6 +119,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
     log,
     keeper,
     random: Math.random,
+    timers: systemTimers,
     onAdvanced: onMoved,
     onTrouble(message) {
       if (message === undefined) told.info(`the store at ${engine.address} answers again`)
@@ -177,8 +180,8 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
   let toldMs = 0
   const follower = new ControlFollower({
     controls: config.control,
-    token: () => tokenOf(config),
-    ca: config.ca,
+    transport: httpTransport({ controls: config.control, token: () => tokenOf(config), ca: config.ca }),
+    timers: systemTimers,
     hello: () => ({
       protocol: REPLICATION_PROTOCOL,
       name,

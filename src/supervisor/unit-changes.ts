@@ -7,8 +7,10 @@
  * before it was tried; where the workers refuse it all the same, the store gets the way it was appended, too. From the append on,
  * a change goes on whoever waits for it.
  */
+import type { Clock } from '../base/clock.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
 import { EdgeError } from '../base/errors.ts'
+import type { Timers } from '../base/timers.ts'
 import { NotFinished, Refused, type ChangeOptions } from '../control/node.ts'
 import type { ChangeResult, Laggard, Problem } from '../control/shapes.ts'
 import type { UnitSet } from '../contract/messages.ts'
@@ -19,10 +21,9 @@ import type { UnitVersion } from '../contract/unit.ts'
 import type { ModuleFacts } from '../contract/unit-runner.ts'
 import type { Epochs } from './epochs.ts'
 import type { Log } from './log.ts'
-import { beginProgress, laggardsHere, nameOf, sinceMs, type Progress } from './change-progress.ts'
+import { beginProgress, laggardsHere, nameOf, type ChangedPool, type Progress } from './change-progress.ts'
 import type { Turns } from './turns.ts'
 import type { UnitTests, UnitTrials } from './unit-trials.ts'
-import type { WorkerPool } from './worker-pool.ts'
 import { refusal } from './refusals.ts'
 import { inverse, type Undo } from './taking-back.ts'
 
@@ -79,9 +80,11 @@ export interface ChangesOptions {
   readonly store: LocalStore
   readonly writer: StoreWriter
   readonly readSet: () => UnitSet
-  readonly pool: WorkerPool
+  readonly pool: ChangedPool
   readonly epochs: Epochs
   readonly trials: UnitTrials
+  readonly clock: Clock
+  readonly timers: Timers
   /** Edges that follow this node, and when they run what was appended. */
   readonly edges: EdgeWaiting
   readonly turns: Turns
@@ -107,7 +110,7 @@ export class UnitChanges {
   /** Makes the change and resolves when it is as far as `wait` asks. Throws `Refused`, `NotFinished` or a store's error. */
   async make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
     const { wait, timeoutMs } = options
-    const progress = beginProgress(this.#options.store.position())
+    const progress = beginProgress(this.#options.store.position(), this.#now())
     const stored = Promise.withResolvers<void>()
     const live = this.#run(request, progress, stored.resolve)
     const done =
@@ -115,9 +118,9 @@ export class UnitChanges {
     const edges = wait === 'stored' ? undefined : this.#options.edges.level(options)
     let isAwaited = true
     live.then(
-      () => this.#options.onEnd(true, sinceMs(progress)),
+      () => this.#options.onEnd(true, this.#sinceMs(progress)),
       (error: Error) => {
-        this.#options.onEnd(false, sinceMs(progress))
+        this.#options.onEnd(false, this.#sinceMs(progress))
         // Where nobody waits any more, the operator is told.
         if (!isAwaited) this.#options.log.warn(`${request.name}: ${error.message}`)
       },
@@ -139,7 +142,7 @@ export class UnitChanges {
         of: this.#options.pool.size + (reached?.ofWorkers ?? 0),
       },
       ...(reached && { edges: { live: reached.live, of: reached.of, ms: round(reached.ms) } }),
-      ms: round(sinceMs(progress)),
+      ms: round(this.#sinceMs(progress)),
       timings,
       warnings: [...warnings],
       ...(tests !== undefined && { tests }),
@@ -154,12 +157,27 @@ export class UnitChanges {
     })
   }
 
+  #now(): number {
+    return this.#options.clock.monotonic()
+  }
+
+  #sinceMs({ startedMs }: Progress): number {
+    return this.#now() - startedMs
+  }
+
+  /** How long it took, in milliseconds. */
+  async #timed(work: () => unknown): Promise<number> {
+    const startMs = this.#now()
+    await work()
+    return round(this.#now() - startMs)
+  }
+
   async #run(request: ChangeRequest, progress: Progress, onStored: () => void): Promise<void> {
     Object.assign(progress, await request.prepare?.())
     progress.step = 'an earlier change is not done yet'
-    const asked = performance.now()
+    const asked = this.#now()
     await this.#options.turns.take(async () => {
-      progress.timings.queueMs = round(performance.now() - asked)
+      progress.timings.queueMs = round(this.#now() - asked)
       try {
         await this.#inTurn(request, progress, onStored)
       } catch (error) {
@@ -177,7 +195,7 @@ export class UnitChanges {
     if (undo) {
       onStored()
       progress.step = 'not every worker has prepared it'
-      progress.timings.flipMs = await timed(() => this.#flip(planned, undo, progress, refusedAs))
+      progress.timings.flipMs = await this.#timed(() => this.#flip(planned, undo, progress, refusedAs))
     }
     progress.epoch = epochs.live.epoch
     progress.workers = this.#options.pool.ready().length
@@ -196,10 +214,10 @@ export class UnitChanges {
       progress.step = 'it is written to the store'
       const undo = inverse(store, planned)
       try {
-        progress.timings.storeMs = await timed(async () => {
+        progress.timings.storeMs = await this.#timed(async () => {
           progress.position = await writer.append(planned.effects, at)
         })
-        progress.appendedMs = performance.now()
+        progress.appendedMs = this.#now()
         progress.undo = undo
         return { planned, undo }
       } catch (error) {
@@ -217,7 +235,7 @@ export class UnitChanges {
     if (planned.unit) {
       progress.step = 'it is tried in a sandbox'
       const { unit } = planned
-      progress.timings.tryMs = await timed(async () => {
+      progress.timings.tryMs = await this.#timed(async () => {
         const facts = await trials.try(unit)
         at = store.position()
         planned = plan(facts)
@@ -274,8 +292,8 @@ export class UnitChanges {
   ): Promise<void> {
     const { timeoutMs } = options
     const late = Promise.withResolvers<'late'>()
-    const timer = setTimeout(() => late.resolve('late'), timeoutMs)
-    const outcome = await Promise.race([done, late.promise]).finally(() => clearTimeout(timer))
+    const callOff = this.#options.timers.later(timeoutMs, () => late.resolve('late'))
+    const outcome = await Promise.race([done, late.promise]).finally(callOff)
     if (outcome !== 'late') return
     const said = `${nameOf(request.name, progress)} is not live everywhere after ${timeoutMs} ms: ${progress.step}`
     throw await this.#late(said, laggardsHere(progress, this.#options), request, progress, options)
@@ -290,9 +308,9 @@ export class UnitChanges {
   ): Promise<ReachedEdges> {
     const { edges } = this.#options
     const { timeoutMs } = options
-    const found = await edges.wait(level, progress.position, Math.max(0, timeoutMs - sinceMs(progress)))
+    const found = await edges.wait(level, progress.position, Math.max(0, timeoutMs - this.#sinceMs(progress)))
     if (found.kind === 'yes') {
-      const ms = progress.appendedMs === 0 ? 0 : performance.now() - progress.appendedMs
+      const ms = progress.appendedMs === 0 ? 0 : this.#now() - progress.appendedMs
       return { ...edges.count(progress.position), ms }
     }
     const name = nameOf(request.name, progress)
@@ -347,13 +365,6 @@ export class UnitChanges {
       return false
     }
   }
-}
-
-/** How long it took, in milliseconds. */
-async function timed(work: () => unknown): Promise<number> {
-  const start = performance.now()
-  await work()
-  return round(performance.now() - start)
 }
 
 const round = (ms: number) => Math.round(ms * 100) / 100

@@ -5,8 +5,7 @@ import type { FromWorker } from '../contract/messages.ts'
 import type { UnitVersion } from '../contract/unit.ts'
 import type { ModuleFacts, TestReport } from '../contract/unit-runner.ts'
 import { notDone, refusalOfTests, refusalOfTry } from './refusals.ts'
-import type { WorkerPool } from './worker-pool.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import type { FlippingPool, FlippingWorker } from './epochs.ts'
 
 type Tried = Extract<FromWorker, { kind: 'tried' }>
 type Tested = Extract<FromWorker, { kind: 'tested' }>
@@ -26,16 +25,16 @@ const TRY_MAX_MS = 60_000
 const TESTS_MAX_MS = 120_000
 
 export class UnitTrials {
-  readonly #pool: WorkerPool
+  readonly #pool: Pick<FlippingPool, 'ready'>
   #tryId = 0
-  #trying: WorkerProcess | undefined
+  #trying: FlippingWorker | undefined
 
-  constructor(pool: WorkerPool) {
+  constructor(pool: Pick<FlippingPool, 'ready'>) {
     this.#pool = pool
   }
 
   /** The worker that tries something now. */
-  get trying(): WorkerProcess | undefined {
+  get trying(): FlippingWorker | undefined {
     return this.#trying
   }
 
