@@ -10,7 +10,7 @@ import type { SharedLog } from '../contract/shared-log.ts'
 import type { After } from './replication/after.ts'
 import { KvAuthority } from './replication/authority.ts'
 import { Buckets } from './replication/buckets.ts'
-import { BucketFeed, stateOf } from './replication/feed.ts'
+import { BucketFeed } from './replication/feed.ts'
 import { Outbox, type Waitable } from './replication/outbox.ts'
 import { KvReplica } from './replication/replica.ts'
 import { KvSender } from './replication/sender.ts'
@@ -175,7 +175,7 @@ class Following implements KvKeeper {
           replica: this.#replica,
           buckets,
           db,
-          seed: (bucket) => stateOf(this.feed!.snapshot(bucket)).entries,
+          seed: (bucket) => this.feed!.state(bucket).entries,
           clock,
           terms: () => ({ now: clock.now(), limits: this.#limits }),
           onProblem: role.onProblem,

@@ -43,6 +43,8 @@ export class BucketFeed implements KvFeed {
   entriesAfter(bucket: number, position: Position, limit: number): readonly LogEntry[] | 'reset' {
     const buckets = this.#buckets()
     const { log, id } = buckets.position(bucket)
+    // A control plane that has not heard of its engine yet knows nothing, not even that others know too much.
+    if (log === '') return []
     if (position.log === log && position.id > id && this.#mayBeBehind(bucket, position.id)) return []
     return buckets.entriesAfter(bucket, position, limit)
   }
@@ -56,9 +58,19 @@ export class BucketFeed implements KvFeed {
     for (const listener of this.#listeners) listener(bucket, entries)
   }
 
+  /** What is here, also where it is nobody's log yet. */
+  state(bucket: number): Snapshot {
+    return stateOf(this.#parts(bucket))
+  }
+
+  snapshot(bucket: number): Generator<KvSnapshotPart, void, void> {
+    if (this.#buckets().position(bucket).log === '')
+      throw new EdgeError('kv-unavailable', `this node has not read the log of bucket ${bucket} yet`)
+    return this.#parts(bucket)
+  }
+
   /** On a connection of its own: its transaction sees one state, whatever is written meanwhile. */
-  *snapshot(bucket: number): Generator<KvSnapshotPart, void, void> {
-    this.#buckets()
+  *#parts(bucket: number): Generator<KvSnapshotPart, void, void> {
     const db = openForReading(this.#path)
     try {
       db.exec('BEGIN')

@@ -344,6 +344,26 @@ test('a control plane that goes to an empty engine brings what it had, and puts 
   assert.equal((await logs[BUCKET]!.snapshot()).entries.get('u/a'), '0t4')
 })
 
+test('a control plane that has not reached its engine yet tells edges nothing, and takes nothing from them', async (t) => {
+  const world = new World(5)
+  const delay = async () => {}
+  let isAway = true
+  const log = (bucket: number) => new MemoryLog({ name: `log-${bucket}`, delay, isLost: () => isAway })
+  const role = { kind: 'shared', log, onProblem: () => {} } as const
+  const plane = new Node(world, 'plane', () => role)
+  t.after(() => {
+    plane.close()
+    world.close()
+  })
+  await world.run(100)
+  const { feed } = plane.keeper
+  assert.deepEqual(feed!.entriesAfter(BUCKET, { log: 'known', id: 7, hash: 'x' }, 10), [])
+  assert.throws(() => feed!.snapshot(BUCKET), { code: 'kv-unavailable' })
+  isAway = false
+  await world.run(2000)
+  assert.equal(feed!.entriesAfter(BUCKET, { log: 'known', id: 7, hash: 'x' }, 10), 'reset')
+})
+
 test('buckets are followed as logs beside the one of units: entries, and a snapshot in pairs', async (t) => {
   const { plane, edge } = stand(t)
   const followed = followedLogs(edge.keeper.intake!)

@@ -44,7 +44,7 @@ export class MemoryLog implements SharedLog {
       if (!this.#endsAt(expected)) return 'conflict'
       follow(expected, entries)
       this.entries.push(...entries)
-      for (const onChange of this.#watchers) onChange()
+      for (const onChange of this.#watchers) void this.#options.delay().then(onChange)
       return 'appended'
     })
   }

@@ -30,6 +30,8 @@ interface Tally {
   merged: number
   readonly exact: number[]
   unknown: number
+  /** Strong reads that were behind. */
+  readonly stale: string[]
   readonly winners: Map<string, string[]>
   readonly puts: Map<string, number>
 }
@@ -71,6 +73,14 @@ function act(world: World, edges: readonly Node[], tally: Tally, round: number):
         ? { op: 'delete', namespace: 'v', key: 'k' }
         : { ...put('k', `${which}-${round}`), namespace: 'v' },
     )
+  } else if (kind < 8) {
+    // What was acknowledged before it was asked is in what a strong read says.
+    const least = Math.max(0, ...tally.exact)
+    void edge.strong({ op: 'get', namespace: 'u', key: 'exact' }).then((result) => {
+      if ('code' in result) return
+      const read = Number(Buffer.from(result.bytes ?? '0').toString())
+      if (read < least) tally.stale.push(`${edge.name} read ${read} after ${least} was acknowledged`)
+    })
   } else if (kind < 9) {
     void edge.strong(increment('exact', 1)).then((result) => {
       if ('value' in result) tally.exact.push(result.value)
@@ -163,7 +173,7 @@ async function simulate(seed: number, make: (world: World) => Nodes): Promise<vo
   const { planes, edges } = made
   const writers = planes.length > 1 ? [...edges, ...planes] : edges
   const all = [...planes, ...edges]
-  const tally: Tally = { merged: 0, exact: [], unknown: 0, winners: new Map(), puts: new Map() }
+  const tally: Tally = { merged: 0, exact: [], unknown: 0, stale: [], winners: new Map(), puts: new Map() }
   const watches = all.map((node) => new Watch(node))
   world.observe = () => {
     for (const watch of watches) watch.look()
@@ -185,6 +195,7 @@ async function simulate(seed: number, make: (world: World) => Nodes): Promise<vo
   assert.equal(plane.number('merged'), tally.merged, 'the total of what was merged')
   for (const [key, value] of tally.puts) assert.equal(plane.number(key), value)
   assert.equal(new Set(tally.exact).size, tally.exact.length, 'no exact number is given twice')
+  assert.deepEqual(tally.stale, [])
   const total = plane.number('exact')
   const { length } = tally.exact
   assert.ok(total >= length && total <= length + tally.unknown, 'no exact number is left out')
