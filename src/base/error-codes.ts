@@ -184,6 +184,7 @@ export const ERROR_CODES = {
     true,
   ),
   'kv-refused': row('the key/value change was refused', 'see the quotas under `edge.kv`', 'client', 422),
+  'kv-mismatch': row('the key holds something else', 'read it, and decide anew', 'client', 409),
   'kv-unknown': row('there is no such key', '`orla kv list NAMESPACE` lists them', 'client', 404),
   'secret-unreadable': row(
     'a secret cannot be read with this key',

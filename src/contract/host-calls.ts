@@ -25,6 +25,7 @@ export const CALL_KINDS = {
   /** Of units that follow a source: see `redis-commands.ts`. */
   'redis.read': 12,
   'redis.write': 13,
+  'kv.compareAndSet': 14,
 } as const
 
 export type CallKind = keyof typeof CALL_KINDS
@@ -36,12 +37,16 @@ const NAMES = new Map<number, CallKind>(
 export const callKindOf = (number: number): CallKind | undefined => NAMES.get(number)
 
 /** What cannot be taken back: an invocation that did it is not run a second time. */
-export const isEffect = (kind: CallKind): boolean =>
-  kind === 'fetch' ||
-  kind === 'kv.put' ||
-  kind === 'kv.delete' ||
-  kind === 'kv.increment' ||
-  kind === 'redis.write'
+export const isEffect = (kind: CallKind): boolean => EFFECTS.has(kind)
+
+const EFFECTS: ReadonlySet<CallKind> = new Set([
+  'fetch',
+  'kv.put',
+  'kv.delete',
+  'kv.increment',
+  'kv.compareAndSet',
+  'redis.write',
+])
 
 /** What one invocation has used up. Shared by all its calls, also those that go on after its answer. */
 export interface CallAccount {

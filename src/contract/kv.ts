@@ -26,6 +26,18 @@ export type KvWrite =
       /** Counts from when the counter comes to be. 0: it stays. */
       readonly ttlMs: number
     }
+  | {
+      readonly op: 'compareAndSet'
+      readonly namespace: string
+      readonly key: string
+      /** What the key has to hold; null: nothing. */
+      readonly expected: Uint8Array | null
+      readonly value: Uint8Array
+      readonly ttlMs: number
+    }
+
+/** Also a read, where whoever orders the changes is asked. */
+export type KvOperation = KvWrite | { readonly op: 'get'; readonly namespace: string; readonly key: string }
 
 /** Why a change was refused. */
 export type KvRefusal =
@@ -34,18 +46,25 @@ export type KvRefusal =
   | 'kv-quota' // the namespace holds as many keys or bytes as it may
   | 'kv-number' // what is to be incremented is no whole number, or would be none any more
   | 'kv-busy' // as many changes of the namespace wait in this worker as may
-  | 'kv-unavailable' // the file cannot be read or written
+  | 'kv-outbox' // as many changes wait for the control plane as may
+  | 'kv-unavailable' // the file cannot be read or written, or the control plane does not answer
 
-/** What became of one change: the counter's value, or why not. */
-export type KvResult = { readonly value: number } | { readonly code: KvRefusal; readonly message: string }
+/**
+ * What became of one operation, or why not. `value` is the counter's, 1 where a key was deleted, set by `compareAndSet` or read, else 0.
+ */
+export type KvResult =
+  | { readonly value: number; /** Of `get`. */ readonly bytes?: Uint8Array }
+  | { readonly code: KvRefusal; readonly message: string }
 
 /** Changes of one worker that go together, in order. */
 export interface KvBatch {
   readonly id: number
   readonly store: KvStoreName
-  readonly writes: readonly KvWrite[]
+  readonly writes: readonly KvOperation[]
   /** On the disk before it is answered, not only visible. */
   readonly durable: boolean
+  /** Asked of whoever orders the changes of all nodes, and not done here first. Of `compareAndSet` and `get` always. */
+  readonly strong?: boolean
 }
 
 export interface KvLimits {

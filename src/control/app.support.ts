@@ -116,7 +116,7 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
       namespaces: noting('namespaces', [{ namespace: 'u', keys: 1, bytes: 4 }]),
       get: noting('kvGet', Buffer.from('value')),
       list: noting('kvList', { keys: [{ name: 'a/b' }], complete: true }),
-      change: noting('kvChange', Promise.resolve(1)),
+      change: noting('kvChange', Promise.resolve({ value: 1 })),
     },
     reach: noting('reach', { hosts: [], paths: [], isolation: 'process' as const }),
     namespaceUsers: noting('namespaceUsers', []),

@@ -8,6 +8,7 @@ import { KvNamespaceShape, KvPageShape, KvWrittenShape, UNIT_NAME } from './shap
 
 const ONE = '/v1/kv/{namespace}/{key}'
 const durable = 'when given, done when it is on the disk, not only visible'
+const strong = 'when given, asked of whoever orders the changes of all nodes, not of this node'
 
 export const KV_ROUTES: readonly Route[] = [
   {
@@ -39,12 +40,16 @@ export const KV_ROUTES: readonly Route[] = [
     method: 'GET',
     path: ONE,
     summary: 'The value of a key, as it is.',
+    query: { strong },
     answer: 'application/octet-stream',
     access: 'read',
-    handle(call) {
+    async handle(call) {
       const namespace = namespaceOf(call)
       const { key = '' } = call.params
-      const value = call.node.kv.get(namespace, key)
+      const { kv } = call.node
+      const value = call.query.has('strong')
+        ? (await kv.change({ op: 'get', namespace, key }, {})).bytes
+        : kv.get(namespace, key)
       if (value === undefined)
         throw new EdgeError('kv-unknown', `${namespace} has no key ${JSON.stringify(key)}`)
       return new Response(Buffer.from(value), {
@@ -56,7 +61,13 @@ export const KV_ROUTES: readonly Route[] = [
     method: 'PUT',
     path: ONE,
     summary: 'Sets a key to the body. Done when every worker sees it.',
-    query: { ttl: 'how long it stays, such as `90s`; absent: for ever', durable },
+    query: {
+      ttl: 'how long it stays, such as `90s`; absent: for ever',
+      durable,
+      strong,
+      ifValue: 'only where the key holds this text; strong',
+      ifAbsent: 'when given, only where there is no such key; strong',
+    },
     answer: KvWrittenShape,
     access: 'deploy',
     async handle(call) {
@@ -64,7 +75,14 @@ export const KV_ROUTES: readonly Route[] = [
       const { key = '' } = call.params
       const value = await readBytes(call.request)
       const ttlMs = ttlOf(call.query.get('ttl'))
-      await call.node.kv.change({ op: 'put', namespace, key, value, ttlMs }, call.query.has('durable'))
+      const place = { namespace, key, value, ttlMs }
+      const expected = expectedOf(call)
+      if (expected === undefined) await call.node.kv.change({ op: 'put', ...place }, askedOf(call))
+      else {
+        const set = await call.node.kv.change({ op: 'compareAndSet', expected, ...place }, askedOf(call))
+        if (set.value === 0)
+          throw new EdgeError('kv-mismatch', `${namespace} has something else at ${JSON.stringify(key)}`)
+      }
       return { namespace, key, bytes: value.length }
     },
   },
@@ -72,14 +90,15 @@ export const KV_ROUTES: readonly Route[] = [
     method: 'DELETE',
     path: ONE,
     summary: 'Deletes a key. `bytes` is 0 then.',
-    query: { durable },
+    query: { durable, strong },
     answer: KvWrittenShape,
     access: 'deploy',
     async handle(call) {
       const namespace = namespaceOf(call)
       const { key = '' } = call.params
-      const deleted = await call.node.kv.change({ op: 'delete', namespace, key }, call.query.has('durable'))
-      if (deleted === 0) throw new EdgeError('kv-unknown', `${namespace} has no key ${JSON.stringify(key)}`)
+      const deleted = await call.node.kv.change({ op: 'delete', namespace, key }, askedOf(call))
+      if (deleted.value === 0)
+        throw new EdgeError('kv-unknown', `${namespace} has no key ${JSON.stringify(key)}`)
       return { namespace, key, bytes: 0 }
     },
   },
@@ -92,6 +111,16 @@ function namespaceOf({ params }: Call): string {
     'request-invalid',
     `\`${namespace}\` cannot be a namespace: it is the name of a unit, or what units say in their field \`kv\``,
   )
+}
+
+const askedOf = ({ query }: Call) => ({ durable: query.has('durable'), strong: query.has('strong') })
+
+/** What the key has to hold; null: nothing; undefined: whatever it is. */
+function expectedOf({ query }: Call): Uint8Array | null | undefined {
+  const text = query.get('ifValue')
+  if (!query.has('ifAbsent')) return text === null ? undefined : Buffer.from(text)
+  if (text === null) return null
+  throw new EdgeError('request-invalid', 'a key that holds something is not absent: `ifValue` or `ifAbsent`')
 }
 
 function limitOf(text: string | null): number {

@@ -7,7 +7,7 @@ import type { Reach } from '../site/scope.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
-import type { KvPage, KvStoreName, KvWrite } from '../contract/kv.ts'
+import type { KvOperation, KvPage, KvStoreName } from '../contract/kv.ts'
 import type { Manifest, UnitOrigin } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
@@ -123,9 +123,19 @@ export interface ControlledKv {
   /** Undefined where there is no such key. */
   get(namespace: string, key: string): Uint8Array | undefined
   list(namespace: string, prefix: string, limit: number, cursor: string): KvPage
-  /** Resolves when every worker sees it; with `durable`, when it is on the disk. Throws where it is refused. */
-  change(write: KvWrite, durable: boolean): Promise<number>
+  /** Resolves when every worker sees it. Throws where it is refused. `compareAndSet` and `get` are asked strongly, whatever is said. */
+  change(operation: KvOperation, asked: KvAsked): Promise<KvDone>
 }
+
+export interface KvAsked {
+  /** Resolve when it is on the disk. */
+  readonly durable?: boolean
+  /** Done by whoever orders the changes of all nodes before it is seen here. */
+  readonly strong?: boolean
+}
+
+/** `value` is the counter's; 1 where a key was deleted, set by `compareAndSet`, or read. */
+export type KvDone = { readonly value: number; readonly bytes?: Uint8Array }
 
 export interface ControlledNode {
   deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>

@@ -7,7 +7,13 @@ import { parseDuration } from '../base/quantity.ts'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import { asciiJson, refusal, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
-import { KV_LIST_MAX, type KvBatch, type KvResult, type KvStoreName, type KvWrite } from '../contract/kv.ts'
+import {
+  KV_LIST_MAX,
+  type KvBatch,
+  type KvOperation,
+  type KvResult,
+  type KvStoreName,
+} from '../contract/kv.ts'
 import { KvClient } from '../kv/client.ts'
 import { KvReader } from '../kv/reader.ts'
 
@@ -23,6 +29,10 @@ interface Given {
   readonly key: string
   readonly ttlMs: number
   readonly durable: boolean
+  /** Asked of whoever orders the changes of all nodes. */
+  readonly strong: boolean
+  /** Bytes of the body that say what is expected; undefined: nothing is. */
+  readonly expected: number | undefined
   readonly by: number
   readonly prefix: string
   readonly limit: number
@@ -94,6 +104,17 @@ export class KvCalls {
       answer(refusal('kv-key', `${call.kind}: ${message}`, 'Error', target))
       return
     }
+    if (operation === 'get' && given.strong) {
+      this.#clients[store].ask({ op: 'get', namespace, key: given.key }, false, (result) => {
+        if ('code' in result) answer(refusal(result.code, `${call.kind}: ${result.message}`, 'Error', target))
+        else if (!result.bytes) answer({ ok: true, head: '', body: '', result: 'miss', target })
+        else {
+          const body = Buffer.from(result.bytes).toString('latin1')
+          answer({ ok: true, head: '1', body, result: 'hit', target })
+        }
+      })
+      return
+    }
     if (operation === 'get') {
       const value = reader.get(namespace, given.key)
       if (value === undefined) answer({ ok: true, head: '', body: '', result: 'miss', target })
@@ -101,14 +122,17 @@ export class KvCalls {
       return
     }
     const write = writeOf(call, operation, namespace, given)
-    this.#clients[store].write(write, given.durable, (result) => {
+    const client = this.#clients[store]
+    const onResult = (result: KvResult): void => {
       if ('value' in result) answer({ ok: true, head: String(result.value), body: '', result: 'ok', target })
       else answer(refusal(result.code, `${call.kind}: ${result.message}`, 'Error', target))
-    })
+    }
+    if (write.op === 'compareAndSet' || given.strong) client.ask(write, given.durable, onResult)
+    else client.write(write, given.durable, onResult)
   }
 }
 
-function writeOf(call: HostCall, operation: string, namespace: string, given: Given): KvWrite {
+function writeOf(call: HostCall, operation: string, namespace: string, given: Given): KvOperation {
   const { key, ttlMs, by } = given
   switch (operation) {
     case 'put': {
@@ -117,13 +141,25 @@ function writeOf(call: HostCall, operation: string, namespace: string, given: Gi
     }
     case 'delete':
       return { op: 'delete', namespace, key }
+    case 'compareAndSet': {
+      const [expected, value] = twoOf(call, given)
+      return { op: 'compareAndSet', namespace, key, expected, value, ttlMs }
+    }
     default:
       return { op: 'increment', namespace, key, by, ttlMs }
   }
 }
 
+/** Both come in one body of bytes, what is expected first; without a length of it, nothing is. */
+function twoOf({ body }: HostCall, { expected: length }: Given): [Buffer | null, Buffer] {
+  const bytes = Buffer.from(body, 'latin1')
+  if (length === undefined) return [null, bytes]
+  if (length > bytes.length) throw new Wrong('not in form')
+  return [bytes.subarray(0, length), bytes.subarray(length)]
+}
+
 function parse(head: string): Given {
-  let given: Partial<Record<keyof Given | 'ttl', unknown>> | null
+  let given: Partial<Record<keyof Given | 'ttl' | 'consistency', unknown>> | null
   try {
     given = JSON.parse(head) as typeof given
   } catch {
@@ -131,6 +167,7 @@ function parse(head: string): Given {
   }
   if (typeof given !== 'object' || given === null) throw new Wrong('not in form')
   const { key = '', ttl, durable, by = 1, prefix = '', limit = KV_LIST_MAX, cursor = '' } = given
+  const { consistency = 'eventual', expected } = given
   if (typeof key !== 'string') throw new Wrong('a key is text')
   if (typeof by !== 'number' || !Number.isSafeInteger(by))
     throw new Wrong('a counter grows by a whole number')
@@ -139,7 +176,21 @@ function parse(head: string): Given {
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > KV_LIST_MAX) {
     throw new Wrong(`limit is a whole number from 1 to ${KV_LIST_MAX}`)
   }
-  return { key, ttlMs: ttlMsOf(ttl), durable: durable === true, by, prefix, limit, cursor }
+  if (consistency !== 'eventual' && consistency !== 'strong')
+    throw new Wrong(`consistency is "eventual" or "strong", not ${JSON.stringify(consistency)}`)
+  if (expected !== undefined && !(Number.isSafeInteger(expected) && (expected as number) >= 0))
+    throw new Wrong('not in form')
+  return {
+    key,
+    ttlMs: ttlMsOf(ttl),
+    durable: durable === true,
+    strong: consistency === 'strong',
+    expected: expected as number | undefined,
+    by,
+    prefix,
+    limit,
+    cursor,
+  }
 }
 
 /** Seconds, or a text such as `"90s"`. */

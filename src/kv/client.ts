@@ -3,9 +3,9 @@
  * supervisor, adds up the increments of one key, and hands each caller its result.
  *
  * One message is under way for each store, and what comes meanwhile waits: so messages grow under load. Changes of one turn
- * keep their order.
+ * keep their order. What is asked of whoever orders the changes of all nodes goes by itself, since its answer comes from far away.
  */
-import type { KvBatch, KvResult, KvStoreName, KvWrite } from '../contract/kv.ts'
+import type { KvBatch, KvOperation, KvResult, KvStoreName } from '../contract/kv.ts'
 
 export interface KvClientOptions {
   send(batch: KvBatch): void
@@ -15,7 +15,7 @@ type OnResult = (result: KvResult) => void
 
 /** A change and those who wait for it; of increments that were added up, each with its part. */
 interface Queued {
-  write: KvWrite
+  write: KvOperation
   readonly waiting: { readonly by: number; readonly onResult: OnResult }[]
 }
 
@@ -31,7 +31,7 @@ interface Load {
   bytes: number
 }
 
-const bytesOf = (write: KvWrite): number => (write.op === 'put' ? write.value.length : 0)
+const bytesOf = (write: KvOperation): number => ('value' in write ? write.value.length : 0)
 
 export class KvClient {
   readonly #options: KvClientOptions
@@ -41,6 +41,8 @@ export class KvClient {
   #isDurable = false
   readonly #loads = new Map<string, Load>()
   readonly #underWay = new Map<number, readonly Queued[]>()
+  /** Of those, what nothing else waits for. */
+  readonly #asked = new Set<number>()
   #lastId = 0
   #isFlushSet = false
   readonly #name: KvStoreName
@@ -50,12 +52,8 @@ export class KvClient {
     this.#options = options
   }
 
-  write(write: KvWrite, durable: boolean, onResult: OnResult): void {
-    if (!this.#admit(write)) {
-      const message = `${write.namespace} has ${WAITING_MAX} changes that wait, or ${WAITING_BYTES_MAX} bytes of them`
-      onResult({ code: 'kv-busy', message })
-      return
-    }
+  write(write: KvOperation, durable: boolean, onResult: OnResult): void {
+    if (!this.#admit(write)) return this.#refuse(write, onResult)
     const name = `${write.namespace}\0${write.key}`
     const by = write.op === 'increment' ? write.by : 0
     const before = this.#increments.get(name)
@@ -72,7 +70,21 @@ export class KvClient {
     this.#setFlush()
   }
 
-  #admit(write: KvWrite): boolean {
+  /** Done by whoever orders the changes of all nodes. */
+  ask(operation: KvOperation, durable: boolean, onResult: OnResult): void {
+    if (!this.#admit(operation)) return this.#refuse(operation, onResult)
+    const id = ++this.#lastId
+    this.#asked.add(id)
+    this.#underWay.set(id, [{ write: operation, waiting: [{ by: 0, onResult }] }])
+    this.#options.send({ id, store: this.#name, writes: [operation], durable, strong: true })
+  }
+
+  #refuse({ namespace }: KvOperation, onResult: OnResult): void {
+    const message = `${namespace} has ${WAITING_MAX} changes that wait, or ${WAITING_BYTES_MAX} bytes of them`
+    onResult({ code: 'kv-busy', message })
+  }
+
+  #admit(write: KvOperation): boolean {
     const load = this.#loads.get(write.namespace) ?? { waiting: 0, bytes: 0 }
     const bytes = load.bytes + bytesOf(write)
     // One large value is for the quota to judge.
@@ -83,7 +95,7 @@ export class KvClient {
     return true
   }
 
-  #leave(write: KvWrite, callers: number): void {
+  #leave(write: KvOperation, callers: number): void {
     const load = this.#loads.get(write.namespace)!
     load.waiting -= callers
     load.bytes -= bytesOf(write)
@@ -95,6 +107,7 @@ export class KvClient {
     const batch = this.#underWay.get(id)
     if (!batch) return
     this.#underWay.delete(id)
+    this.#asked.delete(id)
     if (this.#queued.length > 0) this.#setFlush()
     batch.forEach(({ write, waiting }, index) => {
       const result = results[index] ?? { code: 'kv-unavailable', message: 'no answer came' }
@@ -117,7 +130,7 @@ export class KvClient {
 
   readonly #flush = (): void => {
     this.#isFlushSet = false
-    if (this.#underWay.size > 0 || this.#queued.length === 0) return
+    if (this.#underWay.size > this.#asked.size || this.#queued.length === 0) return
     let bytes = 0
     let count = 0
     while (count < this.#queued.length && count < BATCH_WRITES_MAX && bytes < BATCH_BYTES_MAX) {

@@ -8,7 +8,12 @@ import { accessSync, constants, existsSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { EdgeError } from '../base/errors.ts'
 
-export const KV_SCHEMA_VERSION = 1
+/** What this program knows. */
+export const KV_SCHEMA_VERSION = 2
+/** Of a file that no other node has to do with. */
+const KV_SCHEMA_ALONE = 1
+/** Of one with logs of its buckets: see `replication/buckets.ts`. */
+export const KV_SCHEMA_REPLICATED = 2
 /** "OrlK". */
 const APPLICATION_ID = 0x4f726c4b
 
@@ -18,7 +23,7 @@ const SCHEMA = `
   CREATE INDEX entry_expires ON entry (expires) WHERE expires > 0;
   CREATE TABLE namespace (name TEXT PRIMARY KEY, keys INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${KV_SCHEMA_VERSION};
+  PRAGMA user_version = ${KV_SCHEMA_ALONE};
 `
 
 export interface WriterConnection {

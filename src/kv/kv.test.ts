@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { EdgeError } from '../base/errors.ts'
-import type { KvBatch, KvLimits, KvResult, KvStoreName } from '../contract/kv.ts'
+import type { KvBatch, KvLimits, KvOperation, KvResult, KvStoreName } from '../contract/kv.ts'
 import { KvClient, WAITING_MAX } from './client.ts'
 import { KvReader } from './reader.ts'
 import { KV_WORDS } from './versions.ts'
@@ -95,6 +95,35 @@ test('a key is gone when its time is over, and its counter starts anew', (t) => 
   kv.now += 200
   assert.equal(kv.writer.sweep(), false)
   assert.deepEqual(kv.writer.usage, [{ namespace: 'u', keys: 1, bytes: 6 }])
+})
+
+test('a key is set where it holds what is expected, byte for byte', (t) => {
+  const kv = stand(t)
+  const set = (expected: string | null, value: string, ttlMs = 0) => {
+    const before = expected === null ? null : Buffer.from(expected)
+    const write = {
+      op: 'compareAndSet',
+      namespace: 'u',
+      key: 'a',
+      expected: before,
+      value: Buffer.from(value),
+      ttlMs,
+    }
+    const [result] = kv.writer.apply([write as KvOperation], false)
+    return result && 'value' in result && result.value
+  }
+  assert.deepEqual(
+    [set('', '1'), set(null, '1'), set(null, '2'), set('', '2'), set('1', '')],
+    [0, 1, 0, 0, 1],
+  )
+  assert.deepEqual([set('1', '2'), set('', '3', 100)], [0, 1])
+  kv.now += 100
+  // Its time is over, and so it is not there.
+  assert.deepEqual([set('3', '4'), set(null, '5')], [0, 1])
+  assert.deepEqual(kv.writer.apply([{ op: 'get', namespace: 'u', key: 'a' }], false), [
+    { value: 1, bytes: new Uint8Array(Buffer.from('5')) },
+  ])
+  assert.equal(code(kv.writer.apply([put('b', 'x'.repeat(5000))], false)[0]), 'kv-value')
 })
 
 test('keys are listed by prefix, in order, page by page', (t) => {
@@ -234,6 +263,22 @@ test('an increment after a put of the same key is not moved before it', async ()
     sent[0]!.writes.map((write) => write.op),
     ['increment', 'put', 'increment'],
   )
+})
+
+test('what is asked of others goes at once, and nothing waits for its answer', async () => {
+  const { sent, kv } = client()
+  const results: KvResult[] = []
+  kv.ask({ op: 'get', namespace: 'u', key: 'far' }, false, (result) => results.push(result))
+  assert.deepEqual([sent.length, sent[0]!.strong], [1, true])
+  for (const key of ['a', 'b']) {
+    kv.write(put(key, '1'), false, (result) => results.push(result))
+    await turn()
+    kv.done(sent.at(-1)!.id, [{ value: 0 }])
+  }
+  assert.equal(sent.length, 3)
+  assert.equal(results.length, 2)
+  kv.done(sent[0]!.id, [{ value: 1, bytes: Buffer.from('x') }])
+  assert.deepEqual(results[2], { value: 1, bytes: Buffer.from('x') })
 })
 
 test('who writes without end is told to wait, and others are not', async () => {

@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import { KV_LIST_MAX, type KvKey, type KvPage, type KvStoreName } from '../contract/kv.ts'
 import { openForReading } from './file.ts'
 import { wordOf } from './versions.ts'
-import { kvError } from './writer.ts'
+import { kvError } from './table.ts'
 
 export interface KvReaderOptions {
   readonly name: KvStoreName

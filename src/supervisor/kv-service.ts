@@ -1,5 +1,5 @@
 /**
- * Key/value data of the node: the one place that writes it.
+ * Key/value data of the node: the one place that writes it, or has it written by whoever orders the changes of all nodes.
  *
  * What workers ask for in one turn of the event loop is one transaction. A file that cannot be opened takes nothing down: whoever asks
  * is told why, and everything else goes on.
@@ -8,13 +8,17 @@ import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { Config } from '../config/schema.ts'
-import type { KvBatch, KvLimits, KvPage, KvResult, KvStoreName, KvWrite } from '../contract/kv.ts'
+import type { KvBatch, KvLimits, KvOperation, KvPage, KvResult, KvStoreName } from '../contract/kv.ts'
 import type { MetricSample } from '../contract/messages.ts'
+import { type KvKeeper, type KvRole, openKeeper } from '../kv/keeper.ts'
 import { KvReader } from '../kv/reader.ts'
-import { KvWriter, type NamespaceUsage } from '../kv/writer.ts'
+import type { NamespaceUsage } from '../kv/table.ts'
+import { KvWriter } from '../kv/writer.ts'
 import { fileIdentity } from './file-identity.ts'
+import type { KvAsked, KvDone } from '../control/node.ts'
 import type { Follower, Step } from './followers.ts'
 import type { ApplyKv } from './handover/messages.ts'
+import { KvPorts } from './kv-ports.ts'
 import type { Log } from './log.ts'
 
 export interface KvServiceOptions {
@@ -24,12 +28,14 @@ export interface KvServiceOptions {
   readonly words: Int32Array
   readonly limits: Readonly<Record<KvStoreName, KvLimits>>
   readonly log: Log
+  /** What this node is to others. Absent: it orders the changes itself. */
+  readonly role?: KvRole
   /** Workers of a program before still use the cache. */
   readonly keepsCache?: boolean
 }
 
 interface Waiting {
-  readonly batch: Pick<KvBatch, 'store' | 'writes' | 'durable'>
+  readonly batch: Pick<KvBatch, 'store' | 'writes' | 'durable' | 'strong'>
   readonly onDone: (results: readonly KvResult[]) => void
 }
 
@@ -41,12 +47,17 @@ const WARN_EVERY_MS = 60_000
 
 export const KV_FILES: Readonly<Record<KvStoreName, string>> = { kv: 'kv.db', cache: 'kv-cache.db' }
 
+/** What both files have, whoever writes them. */
+type Kept = Pick<KvKeeper, 'limits' | 'usage' | 'apply' | 'sweep' | 'close'>
+
 export class KvService implements Follower {
+  /** Where edges bring changes to and what they follow, or where this edge is given them. */
+  readonly ports = new KvPorts(() => this.#kv())
   /** Paths of the files, for workers. */
   readonly paths: Readonly<Record<KvStoreName, string>>
   readonly #options: KvServiceOptions
   #limits: KvServiceOptions['limits']
-  readonly #writers: Partial<Record<KvStoreName, KvWriter>> = {}
+  readonly #kept: { kv?: KvKeeper; cache?: KvWriter } = {}
   readonly #problems: Partial<Record<KvStoreName, EdgeError>> = {}
   /** What became of a file that is not there any more. */
   readonly #lost: Partial<Record<KvStoreName, () => string | undefined>> = {}
@@ -75,11 +86,15 @@ export class KvService implements Follower {
   }
 
   #open(name: KvStoreName, keepsCache: boolean): void {
-    const { clock, words, log } = this.#options
+    const { clock, words, log, role = { kind: 'authority' } } = this.#options
     const limits = this.#limits[name]
     const path = this.paths[name]
     try {
-      this.#writers[name] = new KvWriter({ name, path, clock, words, limits, keepsCache })
+      if (name === 'cache') this.#kept.cache = new KvWriter({ name, path, clock, words, limits, keepsCache })
+      else {
+        this.#kept.kv = openKeeper(role, { path, clock, words, limits })
+        this.ports.attach(this.#kept.kv)
+      }
       this.#lost[name] = fileIdentity(path)
     } catch (error) {
       if (!(error instanceof EdgeError)) throw error
@@ -94,8 +109,8 @@ export class KvService implements Follower {
       use: () => {
         this.#limits = { kv: edge.kv, cache: edge.unitCache }
         for (const name of ['kv', 'cache'] as const) {
-          const writer = this.#writers[name]
-          if (writer) writer.limits = this.#limits[name]
+          const kept: Kept | undefined = this.#kept[name]
+          if (kept) kept.limits = this.#limits[name]
         }
       },
     }
@@ -145,14 +160,14 @@ export class KvService implements Follower {
 
   #closeAll(): void {
     for (const name of ['kv', 'cache'] as const) {
-      this.#writers[name]?.close()
-      delete this.#writers[name]
+      this.#kept[name]?.close()
+      delete this.#kept[name]
     }
   }
 
   #commit(): void {
     if (this.#isSuspended) return
-    const waiting = this.#waiting
+    const waiting = this.#waiting.filter((one) => !this.#ask(one))
     this.#waiting = []
     for (const store of ['kv', 'cache'] as const) {
       const mine = waiting.filter(({ batch }) => batch.store === store)
@@ -167,14 +182,22 @@ export class KvService implements Follower {
     }
   }
 
-  #write(store: KvStoreName, writes: readonly KvWrite[], durable: boolean): readonly KvResult[] {
-    const writer = this.#writers[store]
-    if (!writer) {
+  /** Of whoever orders the changes, where that is not this node. */
+  #ask({ batch, onDone }: Waiting): boolean {
+    const keeper = batch.strong && batch.store === 'kv' ? this.#kept.kv : undefined
+    if (!keeper?.strong) return false
+    void keeper.strong(batch.writes).then(onDone)
+    return true
+  }
+
+  #write(store: KvStoreName, writes: readonly KvOperation[], durable: boolean): readonly KvResult[] {
+    const kept: Kept | undefined = this.#kept[store]
+    if (!kept) {
       const message = this.#problems[store]?.message ?? 'it is closed'
       return refused(writes, message)
     }
     const lost = this.#lost[store]?.()
-    const results = lost === undefined ? writer.apply(writes, durable) : refused(writes, lost)
+    const results = lost === undefined ? kept.apply(writes, durable) : refused(writes, lost)
     const failed = results.find((result) => 'code' in result && result.code === 'kv-unavailable')
     if (failed && 'code' in failed && performance.now() - this.#warnedAt > WARN_EVERY_MS) {
       this.#warnedAt = performance.now()
@@ -186,9 +209,9 @@ export class KvService implements Follower {
   #sweep(): void {
     this.#tellLost()
     let isMore = false
-    for (const writer of Object.values(this.#writers)) {
+    for (const kept of Object.values(this.#kept)) {
       try {
-        isMore = writer.sweep() || isMore
+        isMore = kept.sweep() || isMore
       } catch {
         // A disk that refuses is told to whoever writes; what has expired is not read all the same.
       }
@@ -211,51 +234,50 @@ export class KvService implements Follower {
   // ── for the admin API ─────────────────────────────────────────────────────────────────────────────────────────
 
   namespaces(store: KvStoreName = 'kv'): readonly NamespaceUsage[] {
-    return this.#writer(store).usage
+    return this.#store(store).usage
   }
 
   /** Undefined where there is no such key. */
   get(namespace: string, key: string): Uint8Array | undefined {
-    this.#writer()
+    this.#store()
     const value = this.#reader.get(namespace, key)
     return value === undefined ? undefined : Buffer.from(value, 'latin1')
   }
 
   list(namespace: string, prefix: string, limit: number, cursor: string): KvPage {
-    this.#writer()
+    this.#store()
     return this.#reader.list(namespace, prefix, limit, cursor)
   }
 
-  /** Throws an `EdgeError` where it is refused. */
-  async change(write: KvWrite, durable: boolean): Promise<number> {
+  /** `get` is asked strongly, whatever is said. Throws an `EdgeError` where it is refused. */
+  async change(operation: KvOperation, { durable = false, strong = false }: KvAsked): Promise<KvDone> {
+    const isStrong = strong || operation.op === 'get' || operation.op === 'compareAndSet'
     const [result] = await new Promise<readonly KvResult[]>((resolve) => {
-      this.apply({ store: 'kv', writes: [write], durable }, resolve)
+      this.apply({ store: 'kv', writes: [operation], durable, strong: isStrong }, resolve)
     })
-    if (result && 'value' in result) return result.value
+    if (result && 'value' in result) return result
     const { code = 'kv-unavailable', message = 'no answer came' } = result ?? {}
     throw new EdgeError(code === 'kv-unavailable' ? code : 'kv-refused', message)
   }
 
-  #writer(store: KvStoreName = 'kv'): KvWriter {
-    const writer = this.#writers[store]
-    if (writer) return writer
+  #store(store: KvStoreName = 'kv'): Kept {
+    const kept: Kept | undefined = this.#kept[store]
+    if (kept) return kept
     if (this.#isSuspended) throw new EdgeError('upgrading', 'another program takes over')
     throw this.#problems[store] ?? new EdgeError('kv-unavailable', 'it is closed')
   }
 
+  #kv(): KvKeeper {
+    this.#store('kv')
+    return this.#kept.kv!
+  }
+
   samples(): MetricSample[] {
-    const samples: MetricSample[] = []
-    for (const [store, writer] of Object.entries(this.#writers)) {
-      for (const { namespace, keys, bytes } of writer.usage) {
-        samples.push({ name: 'orla_kv_keys', labels: { store, namespace }, value: keys })
-        samples.push({ name: 'orla_kv_bytes', labels: { store, namespace }, value: bytes })
-      }
-      samples.push({ name: 'orla_kv_writes_total', labels: { store }, value: writer.writes })
-      samples.push({ name: 'orla_kv_expired_total', labels: { store }, value: writer.expired })
-      if (writer.evicted > 0)
-        samples.push({ name: 'orla_kv_evicted_total', labels: { store }, value: writer.evicted })
-    }
-    return samples
+    const { kv, cache } = this.#kept
+    return [
+      ...(kv ? samplesOf('kv', kv.usage, kv.counts()) : []),
+      ...(cache ? samplesOf('cache', cache.usage, cache.counts()) : []),
+    ]
   }
 
   close(): void {
@@ -266,5 +288,29 @@ export class KvService implements Follower {
   }
 }
 
-const refused = (writes: readonly KvWrite[], message: string): readonly KvResult[] =>
+const refused = (writes: readonly KvOperation[], message: string): readonly KvResult[] =>
   writes.map(() => ({ code: 'kv-unavailable', message }))
+
+const COUNTS: Readonly<Record<string, string>> = {
+  writes: 'orla_kv_writes_total',
+  expired: 'orla_kv_expired_total',
+  evicted: 'orla_kv_evicted_total',
+  outbox: 'orla_kv_outbox_changes',
+  outboxBytes: 'orla_kv_outbox_bytes',
+  refused: 'orla_kv_taken_back_total',
+  batches: 'orla_kv_batches_total',
+}
+
+function samplesOf(
+  store: KvStoreName,
+  usage: readonly NamespaceUsage[],
+  counts: Readonly<Record<string, number>>,
+): MetricSample[] {
+  return [
+    ...usage.flatMap(({ namespace, keys, bytes }) => [
+      { name: 'orla_kv_keys', labels: { store, namespace }, value: keys },
+      { name: 'orla_kv_bytes', labels: { store, namespace }, value: bytes },
+    ]),
+    ...Object.entries(counts).map(([count, value]) => ({ name: COUNTS[count]!, labels: { store }, value })),
+  ]
+}

@@ -19,9 +19,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // `contract/origin.ts` speaks of heads and header lists.
   contract: ['base', 'config', 'wire'],
   cache: ['base', 'config', 'contract'],
-  kv: ['base', 'config', 'contract'],
   limit: ['base', 'config', 'contract'],
   store: ['base', 'config', 'contract'],
+  // Its logs are chained as the store's.
+  kv: ['base', 'config', 'contract', 'store'],
   // Keeps replicas of the log abreast of it, on control planes and edges.
   replication: ['base', 'config', 'contract', 'store'],
   // Copies what both keep.

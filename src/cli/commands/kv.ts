@@ -23,6 +23,9 @@ export const command: Command = {
     },
     ttl: { value: 'TIME', text: 'put: the key goes away after so long, such as 90s' },
     durable: { text: 'put, delete: wait until it is on the disk' },
+    strong: { text: 'get, put, delete: ask whoever orders the changes of all nodes, not this node' },
+    'if-value': { value: 'TEXT', text: 'put: only where the key holds this text; strong' },
+    'if-absent': { text: 'put: only where there is no such key; strong' },
     prefix: { value: 'TEXT', text: 'list: only keys that begin so' },
     limit: { value: 'N', text: 'list: so many keys at most; all, if absent' },
     ...CONTROL_OPTIONS,
@@ -34,6 +37,7 @@ export const command: Command = {
     ['orla kv get visits /a', 'prints a value'],
     ['orla kv get pictures logo.png --file logo.png', 'a value that is no text'],
     ['orla kv list visits --prefix /', 'prints keys'],
+    ['orla kv put jobs leader edge-3 --if-absent --ttl 1m', 'one of all who try'],
   ],
   exits: { 1: 'there is no such key, or it was refused' },
   run: async (args, terminal) => {
@@ -72,8 +76,13 @@ function two(rest: readonly string[]): Place {
 const pathOf = ({ namespace, key }: Place) =>
   `/v1/kv/${encodeURIComponent(namespace)}/${encodeURIComponent(key)}`
 
+const askedOf = (args: Arguments) => ({
+  durable: args.flag('durable') ? '1' : undefined,
+  strong: args.flag('strong') ? '1' : undefined,
+})
+
 async function get(control: ControlClient, args: Arguments, terminal: Terminal, place: Place) {
-  const bytes = await control.bytes('GET', pathOf(place))
+  const bytes = await control.bytes('GET', pathOf(place), { query: askedOf(args) })
   const file = args.text('file')
   if (file !== undefined) writeValue(resolve(terminal.cwd, file), bytes)
   else if (args.flag('json')) {
@@ -95,7 +104,9 @@ async function put(control: ControlClient, args: Arguments, terminal: Terminal, 
   if ((text === undefined) === (file === undefined))
     throw new UsageError('kv put takes a value, or --file with one')
   const bytes = file === undefined ? Buffer.from(text!) : readValue(resolve(terminal.cwd, file))
-  const query = { ttl: args.text('ttl'), durable: args.flag('durable') ? '1' : undefined }
+  const [ifValue, isAbsent] = [args.text('if-value'), args.flag('if-absent')]
+  if (ifValue !== undefined && isAbsent) throw new UsageError('kv put takes --if-value or --if-absent')
+  const query = { ttl: args.text('ttl'), ...askedOf(args), ifValue, ifAbsent: isAbsent ? '1' : undefined }
   const written = (await control.call('PUT', pathOf(place), { bytes, query })) as object
   if (args.flag('json')) terminal.print(JSON.stringify(written))
   else terminal.note(`put ${place.key} of ${place.namespace}, ${bytes.length} bytes`)
@@ -103,7 +114,7 @@ async function put(control: ControlClient, args: Arguments, terminal: Terminal, 
 }
 
 async function remove(control: ControlClient, args: Arguments, terminal: Terminal, place: Place) {
-  const query = { durable: args.flag('durable') ? '1' : undefined }
+  const query = askedOf(args)
   const written = (await control.call('DELETE', pathOf(place), { query })) as object
   if (args.flag('json')) terminal.print(JSON.stringify(written))
   else terminal.note(`deleted ${place.key} of ${place.namespace}`)

@@ -6,11 +6,27 @@ import { callError, type CallAnswer, sendCall } from './calls.ts'
 import { describe } from './fields.ts'
 import { checkMaker } from './illegal-constructor.ts'
 import { isInteger, parseJson, stringifyJson, toStringTagSymbol, toWellFormed } from './primordials.ts'
-import { bytesOfLatin1, decodeUtf8, latin1OfBytes } from './utf8.ts'
+import { bytesOfLatin1, decodeUtf8, encodeUtf8, latin1OfBytes } from './utf8.ts'
 
 interface PutOptions {
   readonly ttl?: unknown
   readonly durable?: unknown
+  readonly consistency?: unknown
+}
+
+/** What of the options of a change crosses as it is. */
+function askedOf({ durable, consistency }: PutOptions): { durable?: true; consistency?: string } {
+  const asked: { durable?: true; consistency?: string } = {}
+  if (durable === true) asked.durable = true
+  const named = consistencyOf(consistency)
+  if (named !== undefined) asked.consistency = named
+  return asked
+}
+
+function consistencyOf(consistency: unknown): 'strong' | undefined {
+  if (consistency === undefined || consistency === 'eventual') return undefined
+  if (consistency === 'strong') return consistency
+  throw new TypeError(`consistency is "eventual" or "strong", not ${describe(consistency)}`)
 }
 
 async function ask(
@@ -65,7 +81,9 @@ function shaped(bytes: string, shape: Shape): unknown {
 
 async function get(id: number, kind: CallKind, key: unknown, options: unknown): Promise<unknown> {
   const shape = shapeOf(options)
-  const { head, body } = await ask(id, kind, stringifyJson({ key: keyOf(key) }))
+  const given = typeof options === 'object' && options !== null ? (options as PutOptions) : {}
+  const consistency = kind === 'kv.get' ? consistencyOf(given.consistency) : undefined
+  const { head, body } = await ask(id, kind, stringifyJson({ key: keyOf(key), consistency }))
   // An empty head is the answer of a key that is not there.
   return head === '' ? null : shaped(body, shape)
 }
@@ -80,11 +98,18 @@ async function put(
   const head = stringifyJson({
     key: keyOf(key),
     ttl: ttlOf(options.ttl),
-    durable: options.durable === true ? true : undefined,
+    ...(kind === 'kv.put' && askedOf(options)),
   })
   const bytes = typeof value === 'string' ? null : bytesOfSource(value)
   if (bytes !== null) await ask(id, kind, head, latin1OfBytes(bytes), BODY_BYTES)
   else await ask(id, kind, head, toWellFormed(typeof value === 'string' ? value : jsonOf(value)))
+}
+
+/** The bytes that `put` would keep, with a character a byte. */
+function bytesOf(value: unknown): string {
+  const bytes = typeof value === 'string' ? null : bytesOfSource(value)
+  if (bytes !== null) return latin1OfBytes(bytes)
+  return latin1OfBytes(encodeUtf8(toWellFormed(typeof value === 'string' ? value : jsonOf(value))))
 }
 
 function jsonOf(value: unknown): string {
@@ -111,8 +136,7 @@ export class Kv {
   }
 
   async delete(key: unknown, options: PutOptions = {}): Promise<void> {
-    const durable = options.durable === true ? true : undefined
-    await ask(this.#id, 'kv.delete', stringifyJson({ key: keyOf(key), durable }))
+    await ask(this.#id, 'kv.delete', stringifyJson({ key: keyOf(key), ...askedOf(options) }))
   }
 
   async list(options: { prefix?: unknown; limit?: unknown; cursor?: unknown } = {}): Promise<unknown> {
@@ -123,10 +147,26 @@ export class Kv {
 
   async increment(key: unknown, by: unknown = 1, options: PutOptions = {}): Promise<number> {
     if (!isInteger(by)) throw new TypeError(`a counter grows by a whole number, not by ${describe(by)}`)
-    const durable = options.durable === true ? true : undefined
-    const head = stringifyJson({ key: keyOf(key), by, ttl: ttlOf(options.ttl), durable })
+    const head = stringifyJson({ key: keyOf(key), by, ttl: ttlOf(options.ttl), ...askedOf(options) })
     const answer = await ask(this.#id, 'kv.increment', head)
     return +answer.head
+  }
+
+  async compareAndSet(
+    key: unknown,
+    expected: unknown,
+    value: unknown,
+    options: PutOptions = {},
+  ): Promise<boolean> {
+    const before = expected === null ? null : bytesOf(expected)
+    const head = stringifyJson({
+      key: keyOf(key),
+      ttl: ttlOf(options.ttl),
+      ...askedOf(options),
+      expected: before === null ? undefined : before.length,
+    })
+    const answer = await ask(this.#id, 'kv.compareAndSet', head, (before ?? '') + bytesOf(value), BODY_BYTES)
+    return answer.head === '1'
   }
 
   get [toStringTagSymbol](): string {

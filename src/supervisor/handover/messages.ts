@@ -20,7 +20,7 @@ import type { KvBatch, KvResult } from '../../contract/kv.ts'
 
 export const VERSION = 1
 
-export type KvChanges = Pick<KvBatch, 'store' | 'writes' | 'durable'>
+export type KvChanges = Pick<KvBatch, 'store' | 'writes' | 'durable' | 'strong'>
 /** Makes changes of key/value data and tells what became of them, in their order. */
 export type ApplyKv = (changes: KvChanges, onDone: (results: readonly KvResult[]) => void) => void
 

@@ -261,8 +261,8 @@ export interface Edge {
   /** A line of the unit's log, as `orla tail` shows it: at level info, or at the level in front. */
   readonly log: Log
   /**
-   * Keys and values of this unit, kept on the node's disk and seen by all its workers. Units that name the same namespace in
-   * their field `kv` share it.
+   * Keys and values of this unit, kept on the node's disk and seen by all its workers; where the node has others beside it, theirs too,
+   * a moment later. Units that name the same namespace in their field `kv` share it.
    */
   readonly kv: Kv
   /** Values that can be made again, for all workers of the node: bounded, and empty after a start. */
@@ -287,6 +287,11 @@ export interface KvWriteOptions {
   readonly ttl?: Ttl
   /** Wait until it is on the disk, so that it outlives the machine. Without it, what was awaited outlives every process. */
   readonly durable?: boolean
+  /**
+   * `eventual`, the default: done on this node, and on the others a moment later; nobody is waited for. `strong`: done by the control plane
+   * for all nodes, and then seen here, before the `await` ends; an Error with the `code` `kv-unavailable` where it does not answer in time.
+   */
+  readonly consistency?: 'eventual' | 'strong'
 }
 
 type Reads = {
@@ -299,18 +304,50 @@ type Reads = {
 
 /**
  * Key/value data. What was awaited is seen by every read that starts later on this node, in any worker. What the quotas do
- * not allow is thrown, as an Error whose `code` is `kv-quota`, `kv-value`, `kv-key` or `kv-busy`.
+ * not allow is thrown, as an Error whose `code` is `kv-quota`, `kv-value`, `kv-key`, `kv-busy` or `kv-outbox`.
  */
-export interface Kv extends Reads {
+export interface Kv {
+  /** The value, or null where there is no such key: from this node's copy, or with `consistency: "strong"` from the control plane. */
+  get(key: string, options?: 'text' | KvReadOptions<'text'>): Promise<string | null>
+  get<T = any>(
+    key: string,
+    options: 'json' | (KvReadOptions<'json'> & { readonly type: 'json' }),
+  ): Promise<T | null>
+  get(
+    key: string,
+    options: 'bytes' | (KvReadOptions<'bytes'> & { readonly type: 'bytes' }),
+  ): Promise<Uint8Array<ArrayBuffer> | null>
+  get(
+    key: string,
+    options: 'arrayBuffer' | (KvReadOptions<'arrayBuffer'> & { readonly type: 'arrayBuffer' }),
+  ): Promise<ArrayBuffer | null>
   put(key: string, value: KvValue, options?: KvWriteOptions): Promise<void>
-  delete(key: string, options?: { readonly durable?: boolean }): Promise<void>
+  delete(key: string, options?: Omit<KvWriteOptions, 'ttl'>): Promise<void>
   /** Keys in the order of their bytes, at most 1000 at a time. */
   list(options?: KvListOptions): Promise<KvPage>
   /**
    * Adds to a counter, and returns what it holds then: nobody comes in between. A counter that is not there starts from 0, and
    * its `ttl` counts from then on. `by` is a whole number, 1 if absent.
+   *
+   * Where there are several nodes, each adds on its own, waits for nobody, and all come to the same total; what is returned is what
+   * this node knows of it. With `consistency: "strong"` nobody of all nodes comes in between, and each caller gets another number.
    */
   increment(key: string, by?: number, options?: KvWriteOptions): Promise<number>
+  /**
+   * Sets a key where it holds `expected`, byte for byte, or, for null, where it is not there. True where it did: of all who expect the
+   * same, on all nodes, one. Always strong.
+   */
+  compareAndSet(
+    key: string,
+    expected: KvValue | null,
+    value: KvValue,
+    options?: Omit<KvWriteOptions, 'consistency'>,
+  ): Promise<boolean>
+}
+
+export interface KvReadOptions<T extends string> {
+  readonly type?: T
+  readonly consistency?: 'eventual' | 'strong'
 }
 
 export interface KvListOptions {

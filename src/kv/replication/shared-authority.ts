@@ -1,0 +1,86 @@
+/**
+ * Orders the changes of all nodes in logs that an engine keeps for several control planes: each plans on its replica, and appends where the replica
+ * stands. Who comes second reads on and plans again. What was sent before, to whichever of them, is found by its marker.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Clock } from '../../base/clock.ts'
+import type { KvUplink, KvUplinkAnswer, KvUplinkBatch, KvUplinkPart } from '../../contract/kv-replication.ts'
+import { KV_BUCKETS, type SharedLog } from '../../contract/shared-log.ts'
+import type { KvTerms } from '../rows.ts'
+import { MARKER_MS_MAX, MARKERS_AT_ONCE } from './authority.ts'
+import type { After } from './after.ts'
+import type { Buckets } from './buckets.ts'
+import { checkBatch } from './check-batch.ts'
+import { bucketOf } from './encoding.ts'
+import type { KvReplica } from './replica.ts'
+import { type Removal, SharedBucket } from './shared-bucket.ts'
+
+export interface SharedAuthorityOptions {
+  /** By bucket. */
+  readonly log: (bucket: number) => SharedLog
+  readonly replica: KvReplica
+  readonly buckets: Buckets
+  readonly db: DatabaseSync
+  readonly clock: Clock
+  readonly terms: () => KvTerms
+  /** What this node has of a bucket, as it stands in a log: an engine that is empty begins with it. */
+  readonly seed: (bucket: number) => Iterable<readonly [key: string, value: string]>
+  /** The engine did not answer; told each time. */
+  readonly onProblem: (error: Error) => void
+  readonly after?: After | undefined
+}
+
+const SWEPT_AT_ONCE = 500
+
+export class SharedAuthority implements KvUplink {
+  readonly #options: SharedAuthorityOptions
+  readonly #all: readonly SharedBucket[]
+  readonly #expired: StatementSync
+
+  constructor(options: SharedAuthorityOptions) {
+    this.#options = options
+    this.#all = Array.from(
+      { length: KV_BUCKETS },
+      (_, bucket) => new SharedBucket({ ...options, bucket, log: options.log(bucket) }),
+    )
+    this.#expired = options.db.prepare(
+      'SELECT namespace, key FROM entry WHERE expires > 0 AND expires <= ? LIMIT ?',
+    )
+  }
+
+  async send(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]> {
+    const { parts } = checkBatch(batch)
+    return Promise.all(parts.map((part: KvUplinkPart) => this.#all[part.bucket]!.order(part)))
+  }
+
+  /** Keys whose time is over go from the log, too, and so do edges that have gone for good. */
+  sweep(): void {
+    const { clock, buckets } = this.#options
+    const now = clock.now()
+    const removals = new Map<number, Removal[]>()
+    const add = (bucket: number, removal: Removal) =>
+      removals.set(bucket, [...(removals.get(bucket) ?? []), removal])
+    const expired = this.#expired.all(now, SWEPT_AT_ONCE)
+    for (const row of expired) {
+      const namespace = row['namespace'] as string
+      add(bucketOf(namespace), { kind: 'expired', namespace, key: row['key'] as string })
+    }
+    for (const { bucket, instance } of buckets.markersBefore(now - MARKER_MS_MAX, MARKERS_AT_ONCE))
+      add(bucket, { kind: 'marker', instance, before: now - MARKER_MS_MAX })
+    for (const [bucket, all] of removals) this.#all[bucket]!.remove(all)
+  }
+
+  /** Whether the engine may have an entry that has not come here yet. */
+  mayBeBehind(bucket: number, id: number): boolean {
+    return this.#all[bucket]!.mayBeBehind(id)
+  }
+
+  /** Comes to where the logs are now. Throws what the engine does. */
+  async catchUp(): Promise<void> {
+    await Promise.all(this.#all.map((bucket) => bucket.catchUp()))
+  }
+
+  close(): void {
+    for (const bucket of this.#all) bucket.close()
+  }
+}
