@@ -131,6 +131,7 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     forgetEdge: noting('forgetEdge', edge),
     follow: noting('follow', new ReadableStream<Uint8Array>()),
     report: noting('report', undefined),
+    orderKv: noting('orderKv', Promise.resolve([])),
     secretKey: noting('secretKey', 'a2V5'),
     metrics: noting('metrics', Promise.resolve('up 1\n')),
     tail: noting('tail', () => {}),

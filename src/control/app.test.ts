@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import * as v from 'valibot'
 import { NotFinished, Refused, type TailListener } from './node.ts'
 import { NewTokenBody } from './access-shapes.ts'
-import { FollowBody, ReportBody } from './edge-shapes.ts'
+import { FollowBody, KvBatchBody, ReportBody } from './edge-shapes.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as shapes from './shapes.ts'
 import { stand } from './app.support.ts'
@@ -16,6 +16,7 @@ const BODIES = new Map<object, object>([
   [NewTokenBody, { name: 'b', role: 'read' }],
   [shapes.SitesBody, { sites: [] }],
   [FollowBody, { ...edge, protocol: 1, groups: [], addresses: [], version: '0', positions: {} }],
+  [KvBatchBody, { parts: [] }],
   [
     ReportBody,
     { ...edge, live: position, stored: position, epoch: 0, enabled: true, workers: { live: 1, of: 1 } },

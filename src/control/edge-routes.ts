@@ -1,4 +1,5 @@
 /** The rows of the admin API about edges: what they ask themselves, and what is asked about them. */
+import type { KvUplinkBatch } from '../contract/kv-replication.ts'
 import type { EdgeReport } from '../contract/replication.ts'
 import { readBody } from './body.ts'
 import * as shapes from './edge-shapes.ts'
@@ -48,6 +49,16 @@ export const EDGE_ROUTES: readonly Route[] = [
       node.report((await readBody(request, shapes.ReportBody)) as EdgeReport)
       return {}
     },
+  },
+  {
+    method: 'POST',
+    path: '/v1/edges/kv',
+    summary: 'For edges: changes of key/value data, to be ordered among those of all nodes.',
+    body: shapes.KvBatchBody,
+    answer: [shapes.KvAnswerShape],
+    access: 'edge',
+    handle: async ({ node, request }) =>
+      node.orderKv((await readBody(request, shapes.KvBatchBody)) as KvUplinkBatch),
   },
   {
     method: 'GET',

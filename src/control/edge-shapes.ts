@@ -37,6 +37,17 @@ export const ReportBody = v.strictObject({
   isLeaving: v.optional(v.boolean()),
 })
 
+/** What is in a part is checked by whoever orders the changes. */
+export const KvBatchBody = v.strictObject({ parts: v.pipe(v.array(v.unknown()), v.maxLength(1000)) })
+
+/** Results in the order of the operations, or why it was not done. */
+export const KvAnswerShape = v.strictObject({
+  position: v.optional(PositionShape),
+  results: v.optional(v.array(v.unknown())),
+  code: v.optional(text()),
+  message: v.optional(text()),
+})
+
 export const EdgeKeyShape = v.strictObject({ key: text() })
 
 export const EdgeShape = v.strictObject({

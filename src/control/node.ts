@@ -10,6 +10,7 @@ import type { TailLine } from '../contract/messages.ts'
 import type { KvOperation, KvPage, KvStoreName } from '../contract/kv.ts'
 import type { Manifest, UnitOrigin } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
+import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
@@ -181,6 +182,8 @@ export interface ControlledNode {
   /** What an edge is told from where it stands; `token` is the name of the one that it came with. `isAllowed` is asked again and again. */
   follow(hello: EdgeHello, token: string, isAllowed: () => boolean): ReadableStream<Uint8Array>
   report(report: EdgeReport): void
+  /** Changes of key/value data that an edge has made. Throws `request-invalid` where they are none. */
+  orderKv(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]>
   /** The key of secrets, in base64. */
   secretKey(): string
   /** Prometheus text. */

@@ -15,7 +15,7 @@ import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './epochs.ts'
 import { LiveView } from './live-view.ts'
-import { KvService } from './kv-service.ts'
+import type { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
 import { MetricSums } from './metric-sums.ts'
 import { nodeControl } from './node-control.ts'
@@ -91,12 +91,7 @@ export class EdgeNode {
       onChange: (tls) => this.#pool.useTls(tls),
     })
     this.#acme = new AcmeKeeper({ ...around, tls: this.#tls })
-    this.#kv = new KvService({
-      ...around,
-      words: around.kvWords.words,
-      keepsCache: around.before !== undefined,
-      limits: { kv: config.edge.kv, cache: config.edge.unitCache },
-    })
+    this.#kv = around.kv
     this.#sources = new SourceKeeper({ ...around, node: () => this.control })
     const keepers = [this.#tls, this.#acme, this.#telemetry, this.#kv, this.#sources]
     const sites = (this.#sites = new SiteControl({
@@ -192,6 +187,7 @@ export class EdgeNode {
       plane,
       follows: link.follows,
       store,
+      kv: around.kv.ports,
       secretKey: () => secrets.key(),
       self: () =>
         selfStatus({ ...around, pool: this.#pool, epochs: this.#epochs, following: this.#following }),
@@ -282,19 +278,19 @@ export class EdgeNode {
     this.#isHandingOver = true
     this.#stopKeeping()
     await this.#turns.over(CHANGE_GRACE_MS)
+    this.#around.link.suspend()
     this.#kv.suspend()
     this.#quarantines.suspend()
     this.#sites.suspend()
-    this.#around.link.suspend()
     this.#around.store.suspend()
   }
 
   /** Takes it up again: the other program did not come. Throws while that one holds the store. */
   async resume(): Promise<void> {
     this.#around.store.resume()
-    this.#around.link.resume()
     await this.#sites.resume()
     this.#kv.resume()
+    this.#around.link.resume()
     this.#quarantines.resume()
     for (const keeper of this.#keepers) keeper.start()
     this.#isHandingOver = false
@@ -338,7 +334,6 @@ export class EdgeNode {
     this.#sandboxes.stop()
     this.#telemetry.stop()
     await this.#pool.kill()
-    this.#kv.close()
   }
 
   #shareQuarantine(): void {

@@ -10,6 +10,7 @@ import type { EdgePlane } from '../replication/edge-plane.ts'
 import type { KnownEdge, LiveTimes } from '../replication/edge-registry.ts'
 import { isLive, type EdgeLevel } from '../replication/publication.ts'
 import type { Epochs } from './epochs.ts'
+import type { KvPorts } from './kv-ports.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import type { StoreFollowing } from './store-following.ts'
 import type { StoreLink } from './store-link.ts'
@@ -22,11 +23,15 @@ export interface NodeEdgesParts {
   /** The control plane that it follows then. */
   readonly follows: string | undefined
   readonly store: StoreView
+  readonly kv: KvPorts
   readonly secretKey: () => string
   readonly self: () => EdgeStatus
 }
 
-export type EdgeMethods = Pick<ControlledNode, 'edges' | 'forgetEdge' | 'follow' | 'report' | 'secretKey'>
+export type EdgeMethods = Pick<
+  ControlledNode,
+  'edges' | 'forgetEdge' | 'follow' | 'report' | 'orderKv' | 'secretKey'
+>
 
 export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiting: EdgeWaiting } {
   const { plane, store } = parts
@@ -51,6 +56,10 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
     forgetEdge: (name) => statusOf(control().forget(name), store.position()),
     follow: (hello, token, isAllowed) => control().follow(hello, token, isAllowed),
     report: (report) => control().report(report),
+    async orderKv(batch) {
+      control()
+      return parts.kv.uplink.send(batch)
+    },
     secretKey() {
       control()
       return parts.secretKey()

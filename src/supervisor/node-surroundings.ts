@@ -11,6 +11,7 @@ import type { RotatableBox } from '../unit/secret-rotation.ts'
 import type { Bundles } from '../sandbox/bundle-files.ts'
 import type { ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
+import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import type { StoreLink } from './store-link.ts'
@@ -25,6 +26,7 @@ export interface NodeSurroundings {
   readonly link: StoreLink
   /** Undefined: this node is an edge. */
   readonly plane: EdgePlane | undefined
+  readonly kv: KvService
   /** The data directory. */
   readonly directory: string
   readonly shared: SharedWords

@@ -5,21 +5,25 @@ import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import { UNITS_LOG } from '../contract/shared-log.ts'
 import { EdgePlane } from '../replication/edge-plane.ts'
+import { feedSources } from '../kv/replication/log-ends.ts'
 import type { RotatableSecrets } from '../store/secrets.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
+import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
 
 export interface EdgePlaneParts {
   readonly config: Config
   readonly directory: string
   readonly store: SqliteStore
+  readonly kv: KvService
   readonly secrets: RotatableSecrets
   readonly clock: Clock
   readonly log: Log
 }
 
-export function openEdgePlane({ config, directory, store, secrets, clock, log }: EdgePlaneParts): EdgePlane {
-  return new EdgePlane({
+export function openEdgePlane(parts: EdgePlaneParts): EdgePlane {
+  const { config, directory, store, kv, secrets, clock, log } = parts
+  const plane = new EdgePlane({
     clock,
     timers: systemTimers,
     directory,
@@ -30,8 +34,11 @@ export function openEdgePlane({ config, directory, store, secrets, clock, log }:
         entriesAfter: (position, limit) => store.entriesAfter(position, limit),
         snapshot: () => store.snapshot(),
       },
+      ...feedSources(kv.ports.feed),
     ],
     welcome: () => ({ control: config.node.name ?? '', version: VERSION, key: secrets.print() }),
     warn: (line) => log.warn(line),
   })
+  kv.ports.feed.onAppended(() => plane.advanced())
+  return plane
 }

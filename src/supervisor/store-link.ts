@@ -14,8 +14,11 @@ import { systemTimers } from '../base/timers.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config, ReplicaStoreConfig } from '../config/schema.ts'
 import { type EdgeReport, REPLICATION_PROTOCOL } from '../contract/replication.ts'
-import { UNITS_LOG, type StoreEngine } from '../contract/shared-log.ts'
-import type { Position } from '../contract/store.ts'
+import type { KvUplinkAnswer } from '../contract/kv-replication.ts'
+import { kvLog, UNITS_LOG, type StoreEngine } from '../contract/shared-log.ts'
+import type { FollowedLog } from '../replication/feed-taker.ts'
+import type { KvRole } from '../kv/keeper.ts'
+import { followedLogs } from '../kv/replication/log-ends.ts'
 import { ControlFollower } from '../replication/control-follower.ts'
 import { EngineFollower } from '../replication/engine-follower.ts'
 import { httpTransport } from '../replication/control-transport.ts'
@@ -25,10 +28,13 @@ import { embeddedLog } from '../store/engines/embedded.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import type { RotatableSecrets } from '../store/secrets.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
+import type { KvPorts } from './kv-ports.ts'
 import type { Log } from './log.ts'
 
 export interface StoreLink {
   readonly writer: StoreWriter
+  /** What this node is to others for key/value data. */
+  readonly kvRole: KvRole
   /** Undefined where the log is kept in this program, or by a control plane. */
   readonly engine: StoreEngine | undefined
   /** The control plane that this node follows; undefined where it is one. */
@@ -36,7 +42,7 @@ export interface StoreLink {
   /** Whether the log that this replica is of can be heard; undefined where it is its own. */
   readonly isFollowing: (() => boolean) | undefined
   /** The replica has what is needed to serve: a new one has waited for the whole of it. */
-  join(): Promise<void>
+  join(kv: KvPorts): Promise<void>
   /** From here on `onAdvanced` is told when others have written. */
   start(onAdvanced: () => void): void
   /** What this node runs, for the control plane that it follows. */
@@ -98,6 +104,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
   const catchUp = () => Promise.resolve()
   return {
     writer: storeWriter({ store, log, clock, catchUp, onAppended: onMoved }),
+    kvRole: { kind: 'authority' },
     engine: undefined,
     follows: undefined,
     isFollowing: undefined,
@@ -135,6 +142,11 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
       catchUp: () => follower.catchUp(),
       onAppended: onMoved,
     }),
+    kvRole: {
+      kind: 'shared',
+      log: (bucket) => engine.log(kvLog(bucket)),
+      onProblem: (error) => told.warn(`key/value data at ${engine.address}: ${error.message}`),
+    },
     engine,
     follows: undefined,
     isFollowing: () => follower.isFollowing,
@@ -174,6 +186,16 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     )
   }
   const instance = instanceOf(parts.directory)
+  const logs = new Map<string, FollowedLog>([
+    [
+      UNITS_LOG,
+      {
+        position: () => store.position(),
+        apply: (entries) => void store.apply(entries),
+        load: (position) => store.load(position, CONTROL),
+      },
+    ],
+  ])
   let onAdvanced = () => {}
   const joined = Promise.withResolvers<void>()
   let isNew = store.keeper() === undefined
@@ -190,23 +212,16 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       addresses: parts.addresses,
       version: VERSION,
     }),
-    logs: new Map([
-      [
-        UNITS_LOG,
-        {
-          position: () => store.position(),
-          apply: (entries) => void store.apply(entries),
-          load: (position: Position) => store.load(position, CONTROL),
-        },
-      ],
-    ]),
+    logs,
     random: Math.random,
     async onKey(print, ask) {
       if (secrets.has() && secrets.print() === print) return
       const { key } = (await ask('GET', '/v1/edges/key')) as { key: string }
       secrets.adopt(key)
     },
-    onAdvanced: () => onAdvanced(),
+    onAdvanced(changed) {
+      if (changed === UNITS_LOG) onAdvanced()
+    },
     onCaughtUp() {
       if (isNew) log.info(`joined ${follower.control}: position ${store.position().id}`)
       isNew = false
@@ -225,10 +240,18 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
   })
   return {
     writer: refusingWriter(config.control[0]!),
+    kvRole: {
+      kind: 'edge',
+      uplink: {
+        send: async (batch) =>
+          (await follower.ask('POST', '/v1/edges/kv', batch)) as readonly KvUplinkAnswer[],
+      },
+    },
     engine: undefined,
     follows: config.control[0],
     isFollowing: () => follower.isConnected,
-    async join() {
+    async join(kv) {
+      for (const [name, followed] of followedLogs(kv.intake)) logs.set(name, followed)
       if (isNew) log.info(`joining ${follower.control} as ${name}`)
       follower.start()
       // What is on the disk is enough to serve; what is newer comes.

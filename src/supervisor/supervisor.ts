@@ -41,6 +41,7 @@ import { stderrLog, type Log } from './log.ts'
 import { assertFilesUsable } from './named-files.ts'
 import { reloadTold } from './reload.ts'
 import { readRootToken, RootToken } from './root-token.ts'
+import { KvService } from './kv-service.ts'
 import { openEdgePlane } from './open-edge-plane.ts'
 import { applyFileAtStart, refuseSites } from './site-control.ts'
 import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
@@ -174,10 +175,24 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => link.close())
     const isEdge = link.follows !== undefined
     if (isEdge) refuseSites(file.sites)
-    await link.join()
+    const kvWords =
+      (predecessor && inheritSharedWords(predecessor.kvWords, KV_WORDS)) ?? createSharedWords(KV_WORDS)
+    made.push(() => kvWords.unlink())
+    const kv = new KvService({
+      directory,
+      clock,
+      log,
+      words: kvWords.words,
+      role: link.kvRole,
+      // Workers of the program before still use the cache.
+      keepsCache: predecessor !== undefined,
+      limits: { kv: config.edge.kv, cache: config.edge.unitCache },
+    })
+    made.push(() => kv.close())
+    await link.join(kv.ports)
     // Where another key was taken up in the store, the replica knows it by now.
     settleSecrets(store, secrets)
-    const plane = isEdge ? undefined : openEdgePlane({ config, directory, store, secrets, clock, log })
+    const plane = isEdge ? undefined : openEdgePlane({ config, directory, store, kv, secrets, clock, log })
     if (plane) moved.add(() => plane.advanced())
     made.push(() => plane?.close())
     if (!isEdge) await applyFileAtStart(store, link.writer, file, { clock, log })
@@ -189,9 +204,6 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     )
     const shared = createSharedWords(WORDS)
     made.push(() => shared.unlink())
-    const kvWords =
-      (predecessor && inheritSharedWords(predecessor.kvWords, KV_WORDS)) ?? createSharedWords(KV_WORDS)
-    made.push(() => kvWords.unlink())
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
@@ -202,6 +214,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       store,
       link,
       plane,
+      kv,
       directory,
       shared,
       builder,
