@@ -31,6 +31,8 @@ export class EngineFollower {
   readonly #options: EngineFollowerOptions
   #reading: Promise<void> | undefined
   #isAskedAgain = false
+  /** Somebody has seen it elsewhere. */
+  #doubtedId = 0
   #unwatch = () => {}
   #callOffRetry = () => {}
   #failures = 0
@@ -58,6 +60,20 @@ export class EngineFollower {
     return this.#failures === 0
   }
 
+  /**
+   * Whether the log may have this id, which somebody saw elsewhere and this replica has not. The engine is asked, and `onAdvanced` called once it
+   * has answered; where that did not bring it, there is none.
+   */
+  mayBeBehind(id: number): boolean {
+    if (id <= this.#doubtedId && !this.#reading && this.#failures === 0) {
+      this.#doubtedId = 0
+      return false
+    }
+    this.#doubtedId = Math.max(id, this.#doubtedId)
+    this.#read()
+    return true
+  }
+
   /** Resolves when the replica has all that was in the log when this was asked. Throws what the engine throws. */
   async catchUp(): Promise<void> {
     // One that is under way may have read the end before the last entry came.
@@ -77,6 +93,7 @@ export class EngineFollower {
       () => {
         if (this.#failures > 0) this.#options.onTrouble(undefined)
         this.#failures = 0
+        if (this.#doubtedId > 0) this.#options.onAdvanced()
         if (!this.#isAskedAgain) return
         this.#isAskedAgain = false
         this.#read()

@@ -10,12 +10,14 @@ import type { RotatableSecrets } from '../store/secrets.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
+import type { StoreLink } from './store-link.ts'
 
 export interface EdgePlaneParts {
   readonly config: Config
   readonly directory: string
   readonly store: SqliteStore
   readonly kv: KvService
+  readonly link: StoreLink
   readonly secrets: RotatableSecrets
   readonly clock: Clock
   readonly log: Log
@@ -31,7 +33,13 @@ export function openEdgePlane(parts: EdgePlaneParts): EdgePlane {
       {
         log: UNITS_LOG,
         position: () => store.position(),
-        entriesAfter: (position, limit) => store.entriesAfter(position, limit),
+        entriesAfter(position, limit) {
+          const { log: name, id } = store.position()
+          // An edge that was at another control plane may be ahead of this one: it is not sent back.
+          const isAhead = position.log === name && position.id > id
+          if (isAhead && parts.link.mayBeBehind(position.id)) return []
+          return store.entriesAfter(position, limit)
+        },
         snapshot: () => store.snapshot(),
       },
       ...feedSources(kv.ports.feed),

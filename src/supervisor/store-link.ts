@@ -39,6 +39,8 @@ export interface StoreLink {
   readonly engine: StoreEngine | undefined
   /** The control plane that this node follows; undefined where it is one. */
   readonly follows: string | undefined
+  /** Whether the log may have an id that this node does not know of yet. */
+  mayBeBehind(id: number): boolean
   /** Whether the log that this replica is of can be heard; undefined where it is its own. */
   readonly isFollowing: (() => boolean) | undefined
   /** The replica has what is needed to serve: a new one has waited for the whole of it. */
@@ -107,6 +109,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
     kvRole: { kind: 'authority' },
     engine: undefined,
     follows: undefined,
+    mayBeBehind: () => false,
     isFollowing: undefined,
     join: () => Promise.resolve(),
     start: () => {},
@@ -149,6 +152,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
     },
     engine,
     follows: undefined,
+    mayBeBehind: (id) => follower.mayBeBehind(id),
     isFollowing: () => follower.isFollowing,
     async join() {
       const isNew = store.keeper() === undefined
@@ -249,6 +253,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     },
     engine: undefined,
     follows: config.control[0],
+    mayBeBehind: () => true,
     isFollowing: () => follower.isConnected,
     async join(kv) {
       for (const [name, followed] of followedLogs(kv.intake)) logs.set(name, followed)

@@ -192,7 +192,9 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     await link.join(kv.ports)
     // Where another key was taken up in the store, the replica knows it by now.
     settleSecrets(store, secrets)
-    const plane = isEdge ? undefined : openEdgePlane({ config, directory, store, kv, secrets, clock, log })
+    const plane = isEdge
+      ? undefined
+      : openEdgePlane({ config, directory, store, kv, link, secrets, clock, log })
     if (plane) moved.add(() => plane.advanced())
     made.push(() => plane?.close())
     if (!isEdge) await applyFileAtStart(store, link.writer, file, { clock, log })
