@@ -158,7 +158,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
       const isNew = store.keeper() === undefined
       try {
         await follower.catchUp()
-        if (isNew) store.keepFor(keeper)
+        if (store.keeper() !== keeper) store.keepFor(keeper)
       } catch (error) {
         // A replica is enough to serve, and to be followed; changes are taken once the engine is back.
         if (isNew || !(error instanceof EdgeError) || error.code !== 'store-unavailable') throw error
