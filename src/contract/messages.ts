@@ -11,6 +11,7 @@ import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
 import type { TelemetrySettings } from './telemetry.ts'
 import type { TlsMaterial } from './tls.ts'
+import type { LiveRollout, ShadowExample } from './rollout.ts'
 import type { FailureReason, UnitVersion } from './unit.ts'
 import type { TestReport, TryOutcome } from './unit-runner.ts'
 import type { Config, SiteConfig } from '../config/schema.ts'
@@ -33,7 +34,8 @@ export type LiveEdgeConfig = Pick<
 >
 
 /**
- * The units that are live together. `lastGood` holds the versions that `onError: "lastGood"` falls back to, by name.
+ * The units that are live together. `lastGood` holds the versions that `onError: "lastGood"` falls back to, by name; for a version that is
+ * being rolled out by `NAME@VERSION`.
  * `enabled` is false while `disable --all` is in force: then no unit runs at all.
  */
 export interface UnitSet {
@@ -41,6 +43,8 @@ export interface UnitSet {
   readonly enabled: boolean
   readonly units: readonly UnitVersion[]
   readonly lastGood: Readonly<Record<string, UnitVersion>>
+  /** Newer versions on their way, by the name of their unit; see `lastGoodOf` for what they fall back to. */
+  readonly rollouts?: Readonly<Record<string, LiveRollout>>
   /** The sites that go live with them. Absent for a receiver that serves with the same ones already. */
   readonly served?: Served | undefined
 }
@@ -49,12 +53,14 @@ export interface UnitSet {
 export interface HeldVersion {
   readonly name: string
   readonly version: number
+  readonly shadow?: NonNullable<UnitVersion['shadow']>
 }
 
 /** A set for a worker, without the code of what is live: see `unit/abridged-set.ts`. */
-export interface AbridgedSet extends Omit<UnitSet, 'units' | 'lastGood'> {
+export interface AbridgedSet extends Omit<UnitSet, 'units' | 'lastGood' | 'rollouts'> {
   readonly units: readonly (UnitVersion | HeldVersion)[]
   readonly lastGood: Readonly<Record<string, UnitVersion | HeldVersion>>
+  readonly rollouts?: Readonly<Record<string, LiveRollout<UnitVersion | HeldVersion>>>
 }
 
 /** A unit that is not run until a new version of it comes. */
@@ -146,6 +152,8 @@ export type FromWorker =
   | { readonly kind: 'origins'; readonly id: number; readonly origins: readonly SiteOrigin[] }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
   | { readonly kind: 'trace'; readonly trace: RequestTrace }
+  /** A request on which a shadow decided otherwise; not all of them. */
+  | { readonly kind: 'shadow'; readonly example: ShadowExample }
   /** For the operator: a worker does not write to standard error itself, since a pipe that nobody reads would block it. */
   | { readonly kind: 'log'; readonly warnings: readonly string[]; readonly dropped: number }
   /** The sandbox processes of this worker, whenever they change: the supervisor watches their memory. */

@@ -98,10 +98,12 @@ export type TripOutcome =
       readonly runs: readonly StepRun[]
     }
 
-/** What one step cost, for the debug header. */
+/** What one step cost, and how far it came. */
 export interface StepRun {
   readonly step: number
   readonly cpuUs: number
+  /** Characters of the trip's `edits` once it had run: what one step changed lies between two of them. */
+  readonly editsEnd: number
 }
 
 /** What trying a version out brought to light. */

@@ -126,11 +126,23 @@ export interface UnitVersion {
   readonly barred?: string
   /** It holds the tests of a unit: it can ask for that to be run, and is never live. */
   readonly isTest?: true
+  /** It runs beside the live version on the same requests: what it does has no effect. `mayFetch`: but GET and HEAD go out. */
+  readonly shadow?: { readonly mayFetch: boolean }
 }
 
 /** `NAME@VERSION`, how a version is written wherever people see it. */
 export const versionKey = (unit: { readonly name: string; readonly version: number }): string =>
   `${unit.name}@${unit.version}`
+
+/** What of a version is loaded, judged and counted together: a shadow has isolates of its own, also once the same version is live. */
+export const runKey = (unit: Pick<UnitVersion, 'name' | 'version' | 'shadow'>): string =>
+  unit.shadow === undefined ? versionKey(unit) : `${versionKey(unit)} shadow`
+
+/** What takes over where a version fails with `onError: "lastGood"`: for one that is being rolled out the live one. */
+export const lastGoodOf = (
+  lastGood: Readonly<Record<string, UnitVersion>>,
+  unit: UnitVersion,
+): UnitVersion | undefined => lastGood[versionKey(unit)] ?? lastGood[unit.name]
 
 export const DEFAULT_LIMITS: UnitLimits = { cpuMs: 10, wallMs: 1000, memoryMb: 32 }
 

@@ -5,23 +5,50 @@
  * of all of them to every worker.
  */
 import type { AbridgedSet, HeldVersion, UnitSet } from '../contract/messages.ts'
-import { versionKey, type UnitVersion } from '../contract/unit.ts'
+import type { LiveRollout } from '../contract/rollout.ts'
+import { runKey, type UnitVersion } from '../contract/unit.ts'
+
+interface Units<Unit> {
+  readonly units: readonly Unit[]
+  readonly lastGood: Readonly<Record<string, Unit>>
+  readonly rollouts?: Readonly<Record<string, LiveRollout<Unit>>>
+}
+
+const mapRecord = <From, To>(record: Readonly<Record<string, From>>, to: (value: From) => To) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]))
 
 const mapUnits = <From, To>(
-  { units, lastGood }: { readonly units: readonly From[]; readonly lastGood: Readonly<Record<string, From>> },
+  { units, lastGood, rollouts }: Units<From>,
   to: (unit: From) => To,
-) => ({
+): Units<To> => ({
   units: units.map(to),
-  lastGood: Object.fromEntries(Object.entries(lastGood).map(([name, unit]) => [name, to(unit)])),
+  lastGood: mapRecord(lastGood, to),
+  ...(rollouts && {
+    rollouts: mapRecord(rollouts, (rollout): LiveRollout<To> => ({ ...rollout, unit: to(rollout.unit) })),
+  }),
 })
+
+/** The versions that requests meet first: those that only take over where one fails are left out. */
+export const liveIn = ({ units, rollouts = {} }: UnitSet): readonly UnitVersion[] => [
+  ...units,
+  ...Object.values(rollouts).map(({ unit }) => unit),
+]
+
+/** All versions that requests may meet. */
+export const versionsIn = (set: UnitSet): readonly UnitVersion[] => [
+  ...liveIn(set),
+  ...Object.values(set.lastGood),
+]
 
 /** `held` is a set that the receiver has. */
 export function abridge(set: UnitSet, held: UnitSet): AbridgedSet {
-  const keys = new Set([...held.units, ...Object.values(held.lastGood)].map(versionKey))
-  const short = (unit: UnitVersion): UnitVersion | HeldVersion =>
-    keys.has(versionKey(unit)) ? { name: unit.name, version: unit.version } : unit
+  const keys = new Set(versionsIn(held).map(runKey))
+  const short = (unit: UnitVersion): UnitVersion | HeldVersion => {
+    const { name, version, shadow } = unit
+    return keys.has(runKey(unit)) ? { name, version, ...(shadow && { shadow }) } : unit
+  }
   // The same object while nothing in it changed.
-  const { served, ...rest } = set
+  const { served, rollouts: _whole, ...rest } = set
   const isNew = served !== undefined && served !== held.served
   return { ...rest, ...mapUnits(set, short), ...(isNew && { served }) }
 }
@@ -32,6 +59,7 @@ export function restore(
   known: (key: string, sent: UnitVersion | undefined) => UnitVersion,
 ): UnitSet {
   const whole = (unit: UnitVersion | HeldVersion): UnitVersion =>
-    known(versionKey(unit), 'code' in unit ? unit : undefined)
-  return { ...set, ...mapUnits(set, whole) }
+    known(runKey(unit), 'code' in unit ? unit : undefined)
+  const { rollouts: _abridged, ...rest } = set
+  return { ...rest, ...mapUnits(set, whole) }
 }

@@ -5,6 +5,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import type { Effect, StoreView } from '../contract/store.ts'
+import { isUnderWay } from '../contract/rollout.ts'
 import { versionKey, type Manifest, type UnitOrigin, type UnitVersion } from '../contract/unit.ts'
 import * as records from './records.ts'
 import type { EnvValue, SecretBox, UnitPointer, VersionRecord } from './records.ts'
@@ -49,6 +50,8 @@ export interface PlanContext {
   readonly at: number
   /** Versions of this unit that are known to be bad (quarantined): never fallen back to by themselves. */
   readonly bad?: ReadonlySet<number>
+  /** A rollout that is under way ends with this change; else it stands in the way. */
+  readonly replacesRollout?: boolean
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
@@ -66,15 +69,35 @@ export function planDeploy(store: StoreView, draft: Draft, context: PlanContext)
   const problem = unitNameProblem(draft.name)
   if (problem) throw new EdgeError('request-invalid', problem)
   const pointer = records.readPointer(store, draft.name, true)
+  refuseUnderWay(draft.name, pointer, context)
+  return newVersion(draft.name, pointer, draftRecord(store, pointer, draft, context), context)
+}
+
+/** What a draft becomes in the store, over the environment of the live version. */
+export function draftRecord(
+  store: StoreView,
+  pointer: UnitPointer | undefined,
+  draft: Draft,
+  context: PlanContext,
+): VersionRecord {
   const before = pointer?.live ? records.readRecord(store, draft.name, pointer.live) : undefined
   const { name, env, ...rest } = draft
-  const record: VersionRecord = {
+  return {
     ...rest,
     env: applyEnv(before?.env ?? {}, env ?? {}, name, context.secrets),
     hash: records.codeHash(draft.code),
     at: context.at,
   }
-  return newVersion(name, pointer, record, context)
+}
+
+/** Two versions on their way at once would be compared with each other. */
+export function refuseUnderWay(name: string, pointer: UnitPointer | undefined, context?: PlanContext): void {
+  const rollout = pointer?.rollout
+  if (!isUnderWay(rollout) || context?.replacesRollout) return
+  const what = rollout.kind === 'shadow' ? 'runs as a shadow' : 'is being rolled out'
+  throw new EdgeError('unit-conflict', `${versionKey({ name, version: rollout.version })} ${what}`, {
+    hint: `end it with \`orla rollouts abort ${name}\`, or deploy with --replace, which does that; \`orla rollouts ${name}\` shows how it does`,
+  })
 }
 
 /** The environment changes: the same code as a new version. `replace` first unsets all that was set. */
@@ -85,6 +108,7 @@ export function planEnv(
   context: PlanContext & { readonly replace?: boolean },
 ): VersionChange {
   const pointer = known(store, name)
+  refuseUnderWay(name, pointer, context)
   const before = keptRecord(store, name, pointer.live)
   const base = context.replace ? {} : before.env
   const record = { ...before, env: applyEnv(base, env, name, context.secrets), at: context.at }
@@ -93,10 +117,17 @@ export function planEnv(
 
 /**
  * An older version is live again, under its own number. Without `to`, the one that was live before. Going back cuts the
- * history there, so the next rollback goes further back instead of forth.
+ * history there, so the next rollback goes further back instead of forth. While a newer version is on its way, that one is what goes: then
+ * the live one stays.
  */
 export function planRollback(store: StoreView, name: string, at: number, to?: number): Change {
   const pointer = known(store, name)
+  const { rollout } = pointer
+  if (isUnderWay(rollout) && (to === undefined || to === pointer.live)) {
+    const ended = { ...rollout, state: 'rolled-back', reason: 'rolled back by hand', since: at } as const
+    return { name, version: pointer.live, effects: [setPointer(name, { ...pointer, rollout: ended, at })] }
+  }
+  refuseUnderWay(name, pointer)
   const target = to ?? pointer.history.at(-1)
   if (target === undefined) {
     throw new EdgeError(
@@ -116,14 +147,19 @@ export function planRollback(store: StoreView, name: string, at: number, to?: nu
   }
   const found = pointer.history.lastIndexOf(target)
   const history = found >= 0 ? pointer.history.slice(0, found) : [...pointer.history, pointer.live]
-  return { name, version: target, effects: [setPointer(name, { ...pointer, live: target, history, at })] }
+  const { rollout: _ended, ...rest } = pointer
+  return { name, version: target, effects: [setPointer(name, { ...rest, live: target, history, at })] }
 }
 
 /** Switches one unit off, or on again. */
 export function planDisabled(store: StoreView, name: string, disabled: boolean, at: number): Change {
   const pointer = known(store, name)
-  const effects = pointer.disabled === disabled ? [] : [setPointer(name, { ...pointer, disabled, at })]
-  return { name, version: pointer.live, effects }
+  if (pointer.disabled === disabled) return { name, version: pointer.live, effects: [] }
+  // A step of a rollout lasts as long as the unit runs.
+  const { rollout } = pointer
+  const restarted = isUnderWay(rollout) && !disabled && { rollout: { ...rollout, since: at } }
+  const next = { ...pointer, ...restarted, disabled, at }
+  return { name, version: pointer.live, effects: [setPointer(name, next)] }
 }
 
 /** Switches all units off, or on again, each as it was. */
@@ -148,19 +184,30 @@ function newVersion(
   disabled = false,
 ): VersionChange {
   const version = (pointer?.last ?? 0) + 1
-  const wasGood = pointer !== undefined && pointer.live > 0 && !context.bad?.has(pointer.live)
-  const history = [...(pointer?.history ?? []), ...(wasGood ? [pointer.live] : [])]
-  const kept = [...(pointer?.kept ?? []), version]
-  const dropped = kept
-    .filter((one) => one !== version && one !== history.at(-1))
-    .slice(0, -(VERSIONS_KEPT - 2))
+  const history = [...(pointer?.history ?? []), ...goodVersion(pointer, context)]
+  const next = { live: version, history, kept: pointer?.kept ?? [], last: version, disabled, at: context.at }
+  return versionChange(name, next, record, context, [history.at(-1)])
+}
+
+/** The live version, where it may be gone back to. */
+export const goodVersion = (pointer: UnitPointer | undefined, { bad }: PlanContext): readonly number[] =>
+  pointer !== undefined && pointer.live > 0 && !bad?.has(pointer.live) ? [pointer.live] : []
+
+/** Stores a version under the last number of its pointer. The oldest that are kept go, but for those in use. */
+export function versionChange(
+  name: string,
+  pointer: UnitPointer,
+  record: VersionRecord,
+  context: PlanContext,
+  inUse: readonly (number | undefined)[],
+): VersionChange {
+  const version = pointer.last
+  const kept = [...pointer.kept, version]
+  const dropped = kept.filter((one) => one !== version && !inUse.includes(one)).slice(0, -(VERSIONS_KEPT - 2))
   const next: UnitPointer = {
-    live: version,
-    history: history.filter((one) => !dropped.includes(one)),
+    ...pointer,
+    history: pointer.history.filter((one) => !dropped.includes(one)),
     kept: kept.filter((one) => !dropped.includes(one)),
-    last: version,
-    disabled,
-    at: context.at,
   }
   return {
     name,
@@ -196,7 +243,7 @@ function applyEnv(
   return Object.fromEntries(env)
 }
 
-function known(store: StoreView, name: string): UnitPointer {
+export function known(store: StoreView, name: string): UnitPointer {
   const pointer = records.readPointer(store, name)
   if (pointer) return pointer
   throw new EdgeError('unit-unknown', `there is no unit ${name.slice(0, 80)}`)
@@ -208,7 +255,7 @@ function keptRecord(store: StoreView, name: string, version: number): VersionRec
   throw new EdgeError('store-corrupt', `the store has no ${versionKey({ name, version })}, which is live`)
 }
 
-const setPointer = (name: string, pointer: UnitPointer): Effect => ({
+export const setPointer = (name: string, pointer: UnitPointer): Effect => ({
   operation: 'SET',
   key: records.pointerKey(name),
   value: JSON.stringify(pointer),

@@ -13,6 +13,7 @@ import { matchPath, matchPattern } from '../base/path-pattern.ts'
 import { choosePath, compilePathTable, type PathTable } from '../base/path-table.ts'
 import type { UnitSet } from '../contract/messages.ts'
 import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
+import { stagedShare } from './rollout/stages.ts'
 
 export interface NodeIdentity {
   readonly name: string
@@ -28,7 +29,15 @@ export interface MatchedUnits {
   readonly content: UnitVersion | undefined
   readonly headerFilter: readonly UnitVersion[]
   readonly log: readonly UnitVersion[]
+  /** Units of which a newer version is on its way: both are among `units` where both match, and a request runs one of them. */
+  readonly staged: readonly StagedUnit[]
   readonly isEmpty: boolean
+}
+
+export interface StagedUnit {
+  readonly next: UnitVersion
+  /** Of the clients of this node. */
+  readonly share: number
 }
 
 export interface UnitMatcher {
@@ -42,14 +51,26 @@ export interface UnitMatcher {
 export const NOTHING_MATCHED: MatchedUnits = matchedUnits([])
 
 export function compileUnits(set: UnitSet, node: NodeIdentity): UnitMatcher {
-  const here = set.enabled ? set.units.filter((unit) => meetsRequests(unit) && runsOn(unit, node)) : []
+  const staged = stagedUnits(set, node)
+  const all = set.enabled ? [...set.units, ...[...staged.values()].map(({ next }) => next)] : []
+  const here = all.filter((unit) => meetsRequests(unit) && runsOn(unit, node))
   if (here.length === 0) return { match: () => NOTHING_MATCHED }
   const units = here.toSorted(byPriority)
-  const intern = internCombinations(units)
+  const intern = internCombinations(units, staged)
   const hosts = compileHosts(units, intern)
   return {
     match: (host, path, method) => chooseMethod(choosePath(chooseHost(hosts, host), matchPath(path)), method),
   }
+}
+
+/** By name: those whose newer version some clients of this node have. */
+function stagedUnits(set: UnitSet, node: NodeIdentity): ReadonlyMap<string, StagedUnit> {
+  const staged = new Map<string, StagedUnit>()
+  for (const [name, rollout] of Object.entries(set.rollouts ?? {})) {
+    const share = stagedShare(rollout, node.groups)
+    if (share > 0) staged.set(name, { next: rollout.unit, share })
+  }
+  return staged
 }
 
 /** A unit that has a `timer` alone is none of a request's. */
@@ -184,11 +205,16 @@ function collect(
 
 const union = (sets: readonly Indices[]): Indices => [...new Set(sets.flat())].toSorted((a, b) => a - b)
 
-function internCombinations(units: readonly UnitVersion[]): Intern {
+function internCombinations(units: readonly UnitVersion[], staged: ReadonlyMap<string, StagedUnit>): Intern {
   const known = new Map<string, MatchedUnits>()
   return (indices) => {
     if (indices.length === 0) return NOTHING_MATCHED
-    return remember(known, indices, () => matchedUnits(indices.map((index) => units[index]!)))
+    return remember(known, indices, () =>
+      matchedUnits(
+        indices.map((index) => units[index]!),
+        staged,
+      ),
+    )
   }
 }
 
@@ -199,7 +225,11 @@ function remember<T>(known: Map<string, T>, indices: Indices, make: () => T): T 
   return value
 }
 
-function matchedUnits(units: readonly UnitVersion[]): MatchedUnits {
+function matchedUnits(
+  units: readonly UnitVersion[],
+  staged: ReadonlyMap<string, StagedUnit> = new Map(),
+): MatchedUnits {
+  const names = new Set(units.map(({ name }) => name))
   const of = (bit: number) => units.filter((unit) => (unit.phases & bit) !== 0)
   return Object.freeze({
     units,
@@ -208,6 +238,7 @@ function matchedUnits(units: readonly UnitVersion[]): MatchedUnits {
     content: of(PHASE_BITS.content)[0],
     headerFilter: of(PHASE_BITS.headerFilter),
     log: of(PHASE_BITS.log),
+    staged: [...names].flatMap((name) => staged.get(name) ?? []),
     isEmpty: units.length === 0,
   })
 }

@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
 import type { UnitSet } from '../contract/messages.ts'
 import type { StoreView } from '../contract/store.ts'
+import { isUnderWay, type LiveRollout, type Rollout } from '../contract/rollout.ts'
 import type { CheckSignature } from './signature.ts'
 import { versionKey, type Manifest, type UnitOrigin, type UnitVersion } from '../contract/unit.ts'
 
@@ -31,6 +32,8 @@ export interface UnitPointer {
   readonly disabled: boolean
   /** Milliseconds since 1970 of the last change. */
   readonly at: number
+  /** A newer version on its way, or how the last one went; `live` is the one before until it is through. */
+  readonly rollout?: Rollout
 }
 
 export type EnvValue = { readonly plain: string } | { readonly sealed: string }
@@ -130,10 +133,17 @@ export function readUnits(
   }
   const units: UnitVersion[] = []
   const lastGood: Record<string, UnitVersion> = {}
+  const rollouts: Record<string, LiveRollout> = {}
   for (const [name, pointer] of listPointers(store)) {
     if (pointer.disabled) continue
     const unit = read(name, pointer.live)
     units.push(unit)
+    const rollout = liveRollout(pointer.rollout, (version) => read(name, version))
+    if (rollout) {
+      rollouts[name] = rollout
+      const isAlone = rollout.unit.manifest.onError !== 'lastGood' || unit.barred !== undefined
+      if (!isAlone) lastGood[versionKey(rollout.unit)] = unit
+    }
     const before = pointer.history.at(-1)
     if (unit.manifest.onError !== 'lastGood' || before === undefined) continue
     const good = read(name, before)
@@ -141,7 +151,24 @@ export function readUnits(
   }
   cache.clear()
   for (const [key, unit] of seen) cache.set(key, unit)
-  return { epoch: store.position().id, enabled: unitsEnabled(store), units, lastGood }
+  const set = { epoch: store.position().id, enabled: unitsEnabled(store), units, lastGood }
+  return Object.keys(rollouts).length > 0 ? { ...set, rollouts } : set
+}
+
+/** Undefined where nothing of it runs here. One that is barred runs nowhere: everybody has the version before. */
+function liveRollout(
+  rollout: Rollout | undefined,
+  read: (version: number) => UnitVersion,
+): LiveRollout | undefined {
+  if (!isUnderWay(rollout)) return undefined
+  const unit = read(rollout.version)
+  if (unit.barred !== undefined) return undefined
+  if (rollout.kind === 'staged')
+    return { kind: 'staged', unit, stages: rollout.stages.slice(0, rollout.step + 1) }
+  const { share, mayFetch } = rollout
+  return rollout.state === 'paused'
+    ? undefined
+    : { kind: 'shadow', unit: { ...unit, shadow: { mayFetch } }, share }
 }
 
 function readOrBar(

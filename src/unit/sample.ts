@@ -25,7 +25,7 @@ export function isSampled(unit: UnitVersion, client: SampleClient): boolean {
 }
 
 /** 0 to 1, without 1. FNV-1a over both texts, then MurmurHash3's finish: FNV alone leaves similar texts close by. */
-function pointOf(salt: string, text: string): number {
+export function pointOf(salt: string, text: string): number {
   let hash = fnv(fnv(0x811c9dc5, salt) ^ 0xff, text)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

@@ -1,0 +1,81 @@
+/** What versions did in a while: samples of nodes, less those from its beginning, added up. */
+import type { HistogramValue } from '../../contract/messages.ts'
+import type { RolloutSample } from '../../contract/rollout.ts'
+import type { FailureReason } from '../../contract/unit.ts'
+
+export interface Counts {
+  readonly requests: number
+  readonly serverErrors: number
+  readonly errors: Readonly<Partial<Record<FailureReason, number>>>
+  readonly cpuSeconds: HistogramValue | undefined
+  readonly wallSeconds: HistogramValue | undefined
+}
+
+export const NO_COUNTS: Counts = {
+  requests: 0,
+  serverErrors: 0,
+  errors: {},
+  cpuSeconds: undefined,
+  wallSeconds: undefined,
+}
+
+export const errorCount = ({ errors }: Counts): number =>
+  Object.values(errors).reduce((sum, count) => sum + count, 0)
+
+/**
+ * Counts since it was made. A node that is seen for the first time counts from then on; one that started anew counts in full, since all
+ * it has counted is later than what was known of it.
+ */
+export class CountsWindow {
+  readonly #first = new Map<string, { readonly instance: string; readonly counts: Counts }>()
+  readonly #known = new Map<string, RolloutSample>()
+  /** Of instances that have ended. */
+  #ended = NO_COUNTS
+
+  take(samples: readonly RolloutSample[]): void {
+    for (const sample of samples) {
+      const before = this.#known.get(sample.node)
+      if (before === undefined) this.#first.set(sample.node, { instance: sample.instance, counts: sample })
+      else if (before.instance !== sample.instance) this.#ended = added(this.#ended, this.#since(before))
+      this.#known.set(sample.node, sample)
+    }
+  }
+
+  get counts(): Counts {
+    return [...this.#known.values()].reduce((sum, sample) => added(sum, this.#since(sample)), this.#ended)
+  }
+
+  #since(sample: RolloutSample): Counts {
+    const first = this.#first.get(sample.node)
+    return first?.instance === sample.instance ? less(sample, first.counts) : sample
+  }
+}
+
+export const added = (a: Counts, b: Counts): Counts => combined(a, b, (one, other) => one + other)
+
+/** Never below zero: a process that died took a little along. */
+const less = (a: Counts, b: Counts): Counts => combined(a, b, (one, other) => Math.max(0, one - other))
+
+function combined(a: Counts, b: Counts, join: (one: number, other: number) => number): Counts {
+  const reasons = [...new Set([...Object.keys(a.errors), ...Object.keys(b.errors)])] as FailureReason[]
+  return {
+    requests: join(a.requests, b.requests),
+    serverErrors: join(a.serverErrors, b.serverErrors),
+    errors: Object.fromEntries(
+      reasons.map((reason) => [reason, join(a.errors[reason] ?? 0, b.errors[reason] ?? 0)]),
+    ),
+    cpuSeconds: joined(a.cpuSeconds, b.cpuSeconds, join),
+    wallSeconds: joined(a.wallSeconds, b.wallSeconds, join),
+  }
+}
+
+function joined(
+  a: HistogramValue | undefined,
+  b: HistogramValue | undefined,
+  join: (one: number, other: number) => number,
+): HistogramValue | undefined {
+  const shape = a ?? b
+  if (shape === undefined) return undefined
+  const counts = shape.counts.map((_, at) => join(a?.counts[at] ?? 0, b?.counts[at] ?? 0))
+  return { bounds: shape.bounds, counts, sum: join(a?.sum ?? 0, b?.sum ?? 0) }
+}
