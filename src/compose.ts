@@ -7,6 +7,7 @@ import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
+import type { ShadowExample } from './contract/rollout.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
@@ -33,6 +34,7 @@ import { requestIdOf } from './http/request-id.ts'
 import { traceExchange } from './http/request-trace.ts'
 import { beginSpans } from './http/tracing/request-spans.ts'
 import { HttpServer } from './http/server.ts'
+import { ShadowDesk } from './http/shadow/shadow-desk.ts'
 import { asksForPlain, type Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
@@ -58,6 +60,7 @@ export interface WorkerEvents {
   onTrace(trace: RequestTrace): void
   onSandboxes(pids: readonly number[]): void
   onKvBatch(batch: KvBatch): void
+  onShadow(example: ShadowExample): void
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
@@ -136,6 +139,11 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     },
   })
   const units = new LiveUnits(start.units, node, runner, sites, words)
+  const shadows = new ShadowDesk({
+    runner,
+    monotonic: () => clock.monotonic(),
+    onExample: (example) => events.onShadow(example),
+  })
   const telemetry = new WorkerTelemetry({ random, warn: platform.warn })
   telemetry.use(start.telemetry)
   const tlsMetrics = new TlsMetrics()
@@ -206,6 +214,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       const { tracer } = telemetry
       if (tracer !== undefined) beginSpans(exchange, tracer)
       if (httpNode.requestId.client) exchange.applyEdits(`H x-request-id: ${requestIdOf(exchange)}\n`)
+      if (units.shadows.length > 0) exchange.shadow = shadows.begin(exchange, units.shadows)
       connection.attach(exchange)
       advance(exchange)
     },
@@ -242,6 +251,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...cacheSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
+      ...shadows.samples(),
       ...logs.samples(),
       ...telemetry.samples(),
     ],

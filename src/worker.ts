@@ -69,6 +69,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
         onTrace,
         onQuarantine: (quarantine) => tell({ kind: 'quarantine', quarantine }),
         onSandboxes: (pids) => tell({ kind: 'sandboxes', pids }),
+        onShadow: (example) => tell({ kind: 'shadow', example }),
         onKvBatch: (batch) => tell({ kind: 'kv', batch }),
       },
     )

@@ -6,6 +6,7 @@ import { FetchCalls } from './fetch/fetch-calls.ts'
 import type { FetchConfig } from './fetch/destinations.ts'
 import { KvCalls, type KvCallsOptions } from './kv-calls.ts'
 import { RedisCalls, type RedisSources } from './redis-calls.ts'
+import { startInShadow } from './shadow-calls.ts'
 
 export interface WorkerCalls extends HostCalls {
   readonly kv: KvCalls
@@ -27,10 +28,7 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
   const fetch = new FetchCalls(options.fetch, options.clock)
   const crypto = new CryptoCalls()
   const redis = new RedisCalls(options.sources, options.clock)
-  return {
-    kv,
-    useFetch: (config) => fetch.use(config),
-    useSources: (sources) => redis.use(sources),
+  const real: HostCalls = {
     start(call: HostCall, answer: (answer: HostAnswer) => void) {
       switch (call.kind) {
         case 'fetch':
@@ -44,6 +42,13 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
           return kv.start(call, answer)
       }
     },
+  }
+  return {
+    kv,
+    useFetch: (config) => fetch.use(config),
+    useSources: (sources) => redis.use(sources),
+    start: (call, answer) =>
+      call.unit.shadow === undefined ? real.start(call, answer) : startInShadow(real, call, answer),
     close() {
       fetch.close()
       redis.close()

@@ -23,11 +23,13 @@ import type { AccessLog } from './access-log/access-log.ts'
 import type { LoggedRequest } from './access-log/logged-request.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Answering, InProgress } from './connection-host.ts'
+import { unitsField, unitsTrailers, type DebugRun } from './debug-runs.ts'
 import { editHeaders, NO_EDITS, parseEdits, type Edits } from './edits.ts'
 import { edgeErrorText, proxyStatusField } from './edge-answers.ts'
 import { withoutRange } from './head-fields.ts'
 import { httpDate } from './http-date.ts'
 import type { HttpNode } from './http-node.ts'
+import type { ShadowedRequest } from './shadow/shadowed-request.ts'
 import type { Site } from './sites.ts'
 import type { RequestSpans } from './tracing/request-spans.ts'
 import type { UnitPlan } from './unit-plan.ts'
@@ -51,16 +53,6 @@ export interface Answer {
 type Deliver = (fields: string, status: number, reason: string) => void
 
 const NO_CALLS: readonly CallTrace[] = []
-
-/** What a unit did to this request, for the debug header. */
-export interface DebugRun {
-  readonly unit: string
-  readonly phase: string
-  readonly result: string
-  cpuUs: number
-}
-
-const runText = (run: DebugRun): string => `${run.unit} ${run.phase} ${run.result} ${run.cpuUs}us`
 
 export class Exchange implements Answering, LoggedRequest {
   readonly node: HttpNode
@@ -104,6 +96,8 @@ export class Exchange implements Answering, LoggedRequest {
   trace: LoggedRequest['trace']
   /** Of a request that is sampled. */
   spans: RequestSpans | undefined
+  /** Where versions run beside the live ones. */
+  shadow: ShadowedRequest | undefined
   private held: StoredBody | undefined
   /** `edge.state` of units. */
   states: UnitStates | undefined
@@ -288,14 +282,11 @@ export class Exchange implements Answering, LoggedRequest {
   }
 
   private debugField(): string {
-    const ahead = this.plan.bodyFilter.map(({ unit }) => `${unit.name}@${unit.version} bodyFilter ahead 0us`)
-    return `orla-units: ${[...this.debug!.map(runText), ...ahead].join(', ') || 'none'}\r\n${callsField(this.calls)}`
+    return unitsField(this.debug!, this.plan) + callsField(this.calls)
   }
 
-  /** What ran after the head had left: for the end of a body in chunks. */
   debugTrailers(): HeaderList {
-    const runs = this.isDebugShown ? this.debug!.filter(({ phase }) => phase === 'bodyFilter') : []
-    return runs.length === 0 ? [] : ['orla-units', runs.map(runText).join(', ')]
+    return this.isDebugShown ? unitsTrailers(this.debug!) : []
   }
 
   // ── what bodies pass ────────────────────────────────────────────────────────────────────────────────────────
@@ -347,7 +338,11 @@ export class Exchange implements Answering, LoggedRequest {
 
   count(): void {
     const durationMs = this.node.monotonic() - this.startedMs
-    this.node.metrics.countRequest(this.answered!.status, this.answered!.source, durationMs)
+    const { metrics } = this.node
+    const { status, source } = this.answered!
+    metrics.countRequest(status, source, durationMs)
+    if (this.plan.watched.length === 0) return
+    for (const unit of this.plan.watched) metrics.countVersion(unit, status)
   }
 
   /** It is over, answered or not: notes it, and lets the `log` units run. */
@@ -355,6 +350,7 @@ export class Exchange implements Answering, LoggedRequest {
     const { node } = this
     this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
     this.spans?.end()
+    this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
     if (this.held !== undefined) this.letGo()

@@ -1,7 +1,11 @@
 /** Counts of the HTTP plane, as plain numbers: the hot path adds, a scrape reads. */
 import type { HistogramValue, MetricSample } from '../contract/messages.ts'
 import { DurationHistogram } from './duration-histogram.ts'
+import { versionKey, type UnitVersion } from '../contract/unit.ts'
 import type { AnswerSource } from './exchange.ts'
+
+/** Versions in rollouts whose answers are counted; the one that came first makes room. */
+const VERSIONS_MAX = 200
 
 const SOURCES: readonly AnswerSource[] = ['cache', 'origin', 'unit', 'edge']
 
@@ -13,6 +17,8 @@ export class HttpMetrics {
   private readonly connectDurations = new DurationHistogram()
   private readonly cache = new Map<string, number>()
   private readonly originErrors = new Map<string, number>()
+  /** By version, by status class. */
+  private readonly versions = new Map<string, { readonly unit: UnitVersion; readonly counts: number[] }>()
   private readonly refused = new Map<number, number>()
   private readonly proxyHeaders = new Map<string, number>()
   private aborted = 0
@@ -24,6 +30,17 @@ export class HttpMetrics {
     const at = SOURCES.indexOf(source) * 6 + Math.floor(status / 100)
     this.requests[at] = this.requests[at]! + 1
     this.durations.add(durationMs)
+  }
+
+  /** A request that met a version in a rollout. */
+  countVersion(unit: UnitVersion, status: number): void {
+    const key = versionKey(unit)
+    let known = this.versions.get(key)
+    if (known === undefined) {
+      if (this.versions.size >= VERSIONS_MAX) this.versions.delete(this.versions.keys().next().value!)
+      this.versions.set(key, (known = { unit, counts: [0, 0, 0, 0, 0, 0] }))
+    }
+    known.counts[Math.floor(status / 100)]! += 1
   }
 
   /** An origin has sent its head. `connectMs` is 0 on a connection that was kept. */
@@ -63,6 +80,12 @@ export class HttpMetrics {
         if (count > 0) add('orla_http_requests_total', { source, status: `${group}xx` }, count)
       }
     })
+    for (const { unit, counts } of this.versions.values()) {
+      for (const [group, count] of counts.entries()) {
+        const labels = { unit: unit.name, version: String(unit.version), status: `${group}xx` }
+        if (count > 0) add('orla_unit_answers_total', labels, count)
+      }
+    }
     add('orla_http_request_duration_seconds', {}, this.durations.value)
     add('orla_origin_request_duration_seconds', {}, this.originDurations.value)
     add('orla_origin_connect_duration_seconds', {}, this.connectDurations.value)

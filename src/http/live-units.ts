@@ -7,10 +7,11 @@
 import assert from 'node:assert/strict'
 import type { AbridgedSet, UnitSet } from '../contract/messages.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
-import { versionKey, type UnitVersion } from '../contract/unit.ts'
-import { restore } from '../unit/abridged-set.ts'
+import { runKey, versionKey, type UnitVersion } from '../contract/unit.ts'
+import { liveIn, restore, versionsIn } from '../unit/abridged-set.ts'
 import type { LiveSites, PreparedSites } from './live-sites.ts'
 import { compileUnits, type NodeIdentity, type UnitMatcher } from '../unit/matcher.ts'
+import { compileShadows, type ShadowUnit } from './shadow/shadow-units.ts'
 
 /** A request in flight may still need an old version; after this it is over, or lives without it. */
 const RELEASE_AFTER_MS = 30_000
@@ -20,6 +21,7 @@ const OLD_VERSIONS_MAX = 4
 interface Epoch {
   readonly set: UnitSet
   readonly matcher: UnitMatcher
+  readonly shadows: readonly ShadowUnit[]
   /** Absent where the sites stay as they are. */
   readonly sites: PreparedSites | undefined
 }
@@ -61,7 +63,12 @@ export class LiveUnits {
   }
 
   private compile(set: UnitSet, sites: PreparedSites | undefined): Epoch {
-    return { set, matcher: compileUnits(set, this.node), sites }
+    return {
+      set,
+      matcher: compileUnits(set, this.node),
+      shadows: compileShadows(set, this.node),
+      sites,
+    }
   }
 
   /** The matcher of the epoch that is live now. Called at the start of every request. */
@@ -69,6 +76,11 @@ export class LiveUnits {
     const epoch = Atomics.load(this.words, 0)
     if (epoch !== this.currentEpoch) this.flipTo(epoch)
     return this.current.matcher
+  }
+
+  /** Versions that run beside the live ones, of the set that `matcher` was asked of. */
+  get shadows(): readonly ShadowUnit[] {
+    return this.current.shadows
   }
 
   get lastGood(): Readonly<Record<string, UnitVersion>> {
@@ -87,8 +99,8 @@ export class LiveUnits {
   /** Makes a set ready beside the live one. Resolves to what was wrong with it. */
   async prepare(received: AbridgedSet): Promise<readonly string[]> {
     const set = this.intern(received)
-    const live = new Set(this.current.set.units.map(versionKey))
-    const fresh = set.units.filter((unit) => !live.has(versionKey(unit)))
+    const live = new Set(liveIn(this.current.set).map(runKey))
+    const fresh = liveIn(set).filter((unit) => !live.has(runKey(unit)))
     const problems = [...(await this.runner.prepare(fresh))]
     if (problems.length === 0) {
       try {
@@ -107,7 +119,7 @@ export class LiveUnits {
     const prepared = this.prepared.get(epoch)
     this.prepared.delete(epoch)
     if (prepared === undefined) return
-    this.releaseMissing(prepared.set.units, this.current.set)
+    this.releaseMissing(liveIn(prepared.set), this.current.set)
     if (prepared.sites) this.sites.discard(prepared.sites)
   }
 
@@ -125,14 +137,14 @@ export class LiveUnits {
   }
 
   private tellLive(): void {
-    const { enabled, units } = this.current.set
-    this.runner.setLive(enabled ? units : [])
+    const { set } = this.current
+    this.runner.setLive(set.enabled ? liveIn(set) : [])
   }
 
   private retire(before: UnitSet, now: UnitSet): void {
     const keep = keysOf(now)
-    for (const unit of before.units) {
-      if (keep.has(versionKey(unit))) continue
+    for (const unit of liveIn(before)) {
+      if (keep.has(runKey(unit))) continue
       const timer = setTimeout(() => this.releaseOld(unit), RELEASE_AFTER_MS)
       timer.unref()
       this.old.push({ unit, timer })
@@ -153,12 +165,11 @@ export class LiveUnits {
   private releaseMissing(units: readonly UnitVersion[], set: UnitSet): void {
     const keep = keysOf(set)
     for (const unit of units) {
-      if (keep.has(versionKey(unit))) continue
-      this.versions.delete(versionKey(unit))
+      if (keep.has(runKey(unit))) continue
+      this.versions.delete(runKey(unit))
       this.runner.release(unit)
     }
   }
 }
 
-const keysOf = (set: UnitSet): ReadonlySet<string> =>
-  new Set([...set.units, ...Object.values(set.lastGood)].map(versionKey))
+const keysOf = (set: UnitSet): ReadonlySet<string> => new Set(versionsIn(set).map(runKey))

@@ -5,12 +5,15 @@
  */
 import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
 import type { TripStep } from '../contract/unit-runner.ts'
+import { isInShare } from '../unit/rollout/stages.ts'
 import { isSampled, type SampleClient } from '../unit/sample.ts'
 import type { MatchedUnits, UnitMatcher } from '../unit/matcher.ts'
 import { headerValues, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
 import type { Client } from './client.ts'
 
 export interface UnitPlan {
+  /** All of them. */
+  readonly units: readonly UnitVersion[]
   /** `rewrite`, then `access`: one trip. */
   readonly incoming: readonly TripStep[]
   /** The unit that answers instead of cache and origin. */
@@ -20,13 +23,16 @@ export interface UnitPlan {
   readonly headerFilter: readonly TripStep[]
   readonly bodyFilter: readonly TripStep[]
   readonly log: readonly TripStep[]
-  /** Units that run for a share of requests: who is in is drawn per request. */
-  readonly sampled: readonly UnitVersion[]
+  /** Some of its units run for a share of requests: who is in is decided per request. */
+  readonly isDrawn: boolean
+  /** Versions that are compared with another one of their unit: how these requests end is counted. */
+  readonly watched: readonly UnitVersion[]
   /** One of them names `requestId` in its code: the others need not pay for it. */
   readonly readsRequestId: boolean
 }
 
 export const NO_UNITS: UnitPlan = {
+  units: [],
   incoming: [],
   content: [],
   origin: [],
@@ -34,7 +40,8 @@ export const NO_UNITS: UnitPlan = {
   headerFilter: [],
   bodyFilter: [],
   log: [],
-  sampled: [],
+  isDrawn: false,
+  watched: [],
   readsRequestId: false,
 }
 
@@ -55,7 +62,7 @@ export interface Chance {
   onSampledOut(unit: UnitVersion): void
 }
 
-/** The units that this request runs: those that match, less those whose sample it is not in. */
+/** The units that this request runs: those that match, in the version that the client has, less those whose sample it is not in. */
 export function choosePlan(
   matcher: UnitMatcher,
   head: RequestHead,
@@ -65,15 +72,29 @@ export function choosePlan(
   const matched = matcher.match(head.host, head.path, head.method)
   if (matched.isEmpty) return NO_UNITS
   const plan = planOf(matched)
-  if (plan.sampled.length === 0) return plan
+  if (!plan.isDrawn) return plan
   const sampled: SampleClient = {
     random: chance.random(),
     address: client.address,
     cookie: (name) => cookieValue(head.headers, name),
   }
-  const left = plan.sampled.filter((unit) => !isSampled(unit, sampled))
-  for (const unit of left) chance.onSampledOut(unit)
-  return left.length === 0 ? plan : planWithout(matched, new Set(left))
+  const left = otherVersions(matched, client.address)
+  for (const unit of matched.units) {
+    if (left.has(unit) || isSampled(unit, sampled)) continue
+    left.add(unit)
+    chance.onSampledOut(unit)
+  }
+  return left.size === 0 ? plan : planWithout(matched, left)
+}
+
+/** Of each unit with a newer version on its way, the version that this client does not have. */
+function otherVersions({ units, staged }: MatchedUnits, address: string): Set<UnitVersion> {
+  const left = new Set<UnitVersion>()
+  for (const { next, share } of staged) {
+    const isNext = isInShare(next, share, address)
+    for (const unit of units) if (unit.name === next.name && (unit === next) !== isNext) left.add(unit)
+  }
+  return left
 }
 
 /** A cookie's value as sent (RFC 6265 §4.2.1). */
@@ -83,12 +104,25 @@ function cookieValue(headers: HeaderList, name: string): string | undefined {
   return pair?.trim().slice(name.length + 1)
 }
 
-/** The plan without the units that this request left out of its sample. */
-export function planWithout(matched: MatchedUnits, left: ReadonlySet<UnitVersion>): UnitPlan {
-  return makePlan(
-    matched,
-    matched.units.filter((unit) => !left.has(unit)),
-  )
+/** Plans of one combination that are kept: few units are drawn at a time. */
+const VARIANTS_MAX = 64
+const variants = new WeakMap<MatchedUnits, Map<string, UnitPlan>>()
+
+/** The plan without the units that this request does not run: the same one for the same units, as what is made of it is kept by it. */
+function planWithout(matched: MatchedUnits, left: ReadonlySet<UnitVersion>): UnitPlan {
+  let known = variants.get(matched)
+  if (known === undefined) variants.set(matched, (known = new Map()))
+  const key = matched.units.map((unit) => (left.has(unit) ? '0' : '1')).join('')
+  let plan = known.get(key)
+  if (plan === undefined) {
+    plan = makePlan(
+      matched,
+      matched.units.filter((unit) => !left.has(unit)),
+    )
+    if (known.size >= VARIANTS_MAX) known.clear()
+    known.set(key, plan)
+  }
+  return plan
 }
 
 function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPlan {
@@ -98,6 +132,7 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPla
       .filter((unit) => isIn.has(unit) && (unit.phases & bit) !== 0)
       .map((unit) => ({ unit, phases: bit }))
   return {
+    units,
     incoming: joinNeighbours([...steps(PHASE_BITS.rewrite), ...steps(PHASE_BITS.access)]),
     content: steps(PHASE_BITS.content).slice(0, 1),
     origin: steps(PHASE_BITS.origin),
@@ -105,7 +140,8 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPla
     headerFilter: steps(PHASE_BITS.headerFilter),
     bodyFilter: steps(PHASE_BITS.bodyFilter),
     log: steps(PHASE_BITS.log),
-    sampled: matched.units.filter((unit) => unit.manifest.sample.share < 1),
+    isDrawn: matched.staged.length > 0 || matched.units.some(({ manifest }) => manifest.sample.share < 1),
+    watched: units.filter(({ name }) => matched.staged.some(({ next }) => next.name === name)),
     readsRequestId: units.some((unit) => unit.code.includes('requestId')),
   }
 }

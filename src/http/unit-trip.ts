@@ -4,6 +4,7 @@
 import {
   PHASE_BITS,
   failurePolicy,
+  lastGoodOf,
   type FailureReason,
   type Phase,
   type UnitVersion,
@@ -90,6 +91,12 @@ export class UnitTrip implements Trip {
   }
 
   done(came: TripOutcome): void {
+    this.settle(came)
+    // The client has what is its own by now.
+    this.exchange.shadow?.saw(this, came)
+  }
+
+  private settle(came: TripOutcome): void {
     const { exchange, gathered, continuation } = this
     const outcome = UnitStates.isIn(came.edits)
       ? { ...came, edits: (exchange.states ??= new UnitStates()).take(came.edits) }
@@ -109,7 +116,7 @@ export class UnitTrip implements Trip {
     const { unit } = step
     const rest = this.steps.slice(failed.step + 1)
     const policy = failurePolicy(unit.manifest, failed.phase)
-    const before = policy === 'lastGood' ? this.exchange.lastGood[unit.name] : undefined
+    const before = policy === 'lastGood' ? lastGoodOf(this.exchange.lastGood, unit) : undefined
     if (before !== undefined && before.version !== unit.version) {
       // The version before takes over from the phase that failed, for the rest of this request's trip.
       const remaining = step.phases & ~(PHASE_BITS[failed.phase] - 1)

@@ -1,6 +1,6 @@
 /**
- * The sandboxes of one worker: the active one, a spare that is warm and ready to take over, and one on probation while a
- * unit is under suspicion.
+ * The sandboxes of one worker: the active one, a spare that is warm and ready to take over, and one beside them while a unit is under
+ * suspicion (on probation), or runs as a shadow.
  *
  * When a sandbox dies, what was in it is on the spare before the next spare is even started. Then it is found out who is
  * to blame: a crash inside a unit is that unit's; what else kills a process may be an accident, so it takes two in a row
@@ -78,6 +78,11 @@ export class Fleet {
       unit.isOnProbation = false
       return this.#active
     }
+    return this.besideLane()
+  }
+
+  /** Where what runs harms nobody else: units on probation, and shadows. */
+  besideLane(): ProcessLane {
     if (!this.#probation) {
       this.#probation = this.#start()
       this.#changed()

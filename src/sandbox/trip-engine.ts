@@ -223,7 +223,8 @@ export class TripEngine implements LaneEvents {
 
   #recorded(slot: LaneSlot, invocation: Invocation, cpuUs: number): void {
     const reader = this.#reader
-    invocation.runs.push({ step: invocation.step, cpuUs })
+    const editsEnd = invocation.edits.length + reader.edits.length - invocation.editsBefore
+    invocation.runs.push({ step: invocation.step, cpuUs, editsEnd })
     this.#events.ran(invocation, cpuUs, this.#now, reader.outcome === protocol.OUTCOME_THREW)
     const { cpuMs } = slot.unit.unit.manifest.limits
     const isOver = invocation.isSuspect && cpuUs > cpuMs * 1000

@@ -205,7 +205,9 @@ class Dispatcher implements UnitDispatcher {
   }
 
   #laneFor(unit: UnitSlot): Lane {
-    return unit.unit.manifest.isolation === 'inline' ? this.#inlineLane() : this.#fleet.laneFor(unit)
+    const { manifest, shadow } = unit.unit
+    if (shadow !== undefined) return this.#fleet.besideLane()
+    return manifest.isolation === 'inline' ? this.#inlineLane() : this.#fleet.laneFor(unit)
   }
 
   #inlineLane(): InlineLane {
@@ -334,7 +336,9 @@ class Dispatcher implements UnitDispatcher {
     const { slots } = this.#fleet.active
     const usedAt = (unit: UnitSlot): number => slots.get(unit.index)?.lastUsed ?? 0
     return [...this.#slots.values()]
-      .filter((unit) => !unit.quarantined && unit.unit.manifest.isolation === 'process')
+      .filter(
+        ({ quarantined, unit }) => !quarantined && unit.manifest.isolation === 'process' && !unit.shadow,
+      )
       .toSorted((a, b) => usedAt(b) - usedAt(a))
   }
 
@@ -356,16 +360,8 @@ class Dispatcher implements UnitDispatcher {
   }
 
   metrics(): MetricSample[] {
-    const samples: MetricSample[] = []
     const worker = String(this.#options.worker)
-    for (const slot of this.#slots.values()) {
-      samples.push(...slot.metrics.samples(slot.unit))
-      const now = this.breakerState(slot.unit)
-      for (const state of ['closed', 'half-open', 'open', 'quarantined']) {
-        const labels = { unit: slot.unit.name, version: String(slot.unit.version), state, worker }
-        samples.push({ name: 'orla_unit_breaker_state', labels, value: state === now ? 1 : 0 })
-      }
-    }
+    const samples = [...this.#slots.values()].flatMap((slot) => slot.samples(worker))
     samples.push({ name: 'orla_sandbox_restarts_total', labels: {}, value: this.#fleet.restarts })
     samples.push({ name: 'orla_unit_replays_total', labels: {}, value: this.#replays })
     return samples

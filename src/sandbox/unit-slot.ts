@@ -4,6 +4,7 @@
 import { PaceBudget, type Pace } from '../base/pace-budget.ts'
 import { UnitHealth } from './unit-health.ts'
 import { UnitMetrics } from './unit-metrics.ts'
+import type { MetricSample } from '../contract/messages.ts'
 import type { UnitCode } from './isolate-host.ts'
 import { versionKey, type FailureReason, type UnitVersion } from '../contract/unit.ts'
 
@@ -39,6 +40,19 @@ export class UnitSlot {
     this.key = versionKey(unit)
     this.health = new UnitHealth(random)
     this.isTrial = isTrial
+  }
+
+  /** What it counted, and the state of its breaker. A shadow answers nobody: what it does counts as none of its version's runs. */
+  samples(worker: string): MetricSample[] {
+    if (this.unit.shadow !== undefined) return []
+    const { name, version } = this.unit
+    const now = this.quarantined === undefined ? this.health.breaker.state : 'quarantined'
+    const states = ['closed', 'half-open', 'open', 'quarantined'].map((state) => ({
+      name: 'orla_unit_breaker_state',
+      labels: { unit: name, version: String(version), state, worker },
+      value: state === now ? 1 : 0,
+    }))
+    return [...this.metrics.samples(this.unit), ...states]
   }
 
   /** For a sandbox on this node. */

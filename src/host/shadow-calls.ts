@@ -1,0 +1,58 @@
+/**
+ * What a shadow asks of the node: it reads what is there, and whatever would have an effect has none.
+ *
+ * Writes to key/value data are answered as if they had been made, so that the shadow goes on as it would. A `fetch` would be seen by
+ * others: none goes out, unless the rollout says that GET and HEAD may.
+ */
+import { refusal, type HostAnswer, type HostCall, type HostCalls } from '../contract/host-calls.ts'
+
+type Answer = (answer: HostAnswer) => void
+
+const DONE: HostAnswer = { ok: true, head: '0', body: '', result: 'shadow', target: '' }
+
+export function startInShadow(calls: HostCalls, call: HostCall, answer: Answer): (() => void) | undefined {
+  switch (call.kind) {
+    case 'kv.get':
+    case 'kv.list':
+    case 'cache.get':
+    case 'crypto.verify':
+    case 'redis.read':
+      return calls.start(call, answer)
+    case 'kv.increment':
+      return increment(calls, call, answer)
+    case 'kv.put':
+    case 'kv.delete':
+    case 'cache.put':
+    case 'cache.delete':
+      answer(DONE)
+      return undefined
+    case 'fetch':
+      if (call.unit.shadow?.mayFetch === true && isSafe(call.head)) return calls.start(call, answer)
+      answer(refusal('shadow', 'fetch: nothing goes out of a unit that runs as a shadow', 'TypeError'))
+      return undefined
+    default:
+      answer(refusal('shadow', `${call.kind}: not for a unit that runs as a shadow`))
+      return undefined
+  }
+}
+
+/** What the counter would be. What is wrong with the call, the read finds as well. */
+function increment(calls: HostCalls, call: HostCall, answer: Answer): (() => void) | undefined {
+  return calls.start({ ...call, kind: 'kv.get' }, (came) => {
+    const by = Number(fieldOf(call.head, 'by') ?? 1)
+    const total = Number(came.body) + by
+    if (came.ok && !Number.isSafeInteger(total))
+      answer(refusal('kv-value', 'kv.increment: the value is no whole number'))
+    else answer(came.ok ? { ...DONE, head: String(total), target: came.target } : came)
+  })
+}
+
+const isSafe = (head: string): boolean => /^(?:GET|HEAD)$/i.test(String(fieldOf(head, 'method')))
+
+function fieldOf(head: string, name: string): unknown {
+  try {
+    return (JSON.parse(head) as Readonly<Record<string, unknown>> | null)?.[name]
+  } catch {
+    return undefined
+  }
+}
