@@ -10,6 +10,7 @@ import { EdgeError } from '../base/errors.ts'
 import { openStore } from '../store/sqlite-store.ts'
 import { controlApp } from './app.ts'
 import { type ControlledNode } from './node.ts'
+import type { RolloutSummary } from './rollout-shapes.ts'
 import * as shapes from './shapes.ts'
 import { Throttle } from './throttle.ts'
 import { TokenRate } from './token-rate.ts'
@@ -66,6 +67,23 @@ const siteChange: shapes.SiteChange = {
   ms: 1,
   timings: {},
 }
+const none = { requests: 0, errors: 0, serverErrors: 0 }
+export const rollout: RolloutSummary = {
+  kind: 'shadow',
+  name: 'u',
+  version: 2,
+  from: 1,
+  state: 'running',
+  startedAt: 0,
+  since: 0,
+  new: none,
+  old: none,
+  share: 1,
+  mayFetch: false,
+  results: { same: 0, different: 0, failed: 0, skipped: 0 },
+  notCompared: [],
+  examples: [],
+}
 const position = { log: 'l', id: 0, hash: '' }
 
 /** Answers as a node would; `asked` holds what the API asked it. */
@@ -102,6 +120,9 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     setEnv: noting('setEnv', Promise.resolve(change)),
     rotateSecrets: noting('rotateSecrets', Promise.resolve({ key: 'abcdef01', secrets: 0, versions: 0 })),
     units: noting('units', Promise.resolve([summary])),
+    rollouts: noting('rollouts', Promise.resolve([rollout])),
+    rollout: noting('rollout', Promise.resolve(rollout)),
+    moveRollout: noting('moveRollout', Promise.resolve(change)),
     unit: noting(
       'unit',
       Promise.resolve({

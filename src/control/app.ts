@@ -54,7 +54,7 @@ export function controlApp({
         }
       }
       try {
-        if (route.path.startsWith('/v1/units/{name}')) checkName(name)
+        if (/^\/v1\/(?:units|rollouts)\/\{name\}/.test(route.path)) checkName(name)
         const query = new URL(request.url).searchParams
         const call = { node: nodeFor(who, node), request, name, query, params, who, access }
         const answer: unknown = await route.handle(call)

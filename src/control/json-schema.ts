@@ -15,6 +15,7 @@ interface Shape {
   readonly item?: Shape
   readonly value?: Shape
   readonly options?: readonly (string | Shape)[]
+  readonly literal?: unknown
   readonly pipe?: readonly { readonly type: string; readonly requirement?: unknown }[]
 }
 
@@ -34,6 +35,10 @@ export function toJsonSchema(schema: object): JsonSchema {
       return { type: 'array', items: toJsonSchema(shape.item!) }
     case 'record':
       return { type: 'object', additionalProperties: toJsonSchema(shape.value!) }
+    case 'variant':
+      return { oneOf: shape.options!.map((option) => toJsonSchema(option as Shape)) }
+    case 'literal':
+      return { const: shape.literal }
     case 'picklist':
       return { type: 'string', enum: shape.options }
     case 'union':

@@ -111,6 +111,15 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
     remove: (name, options) => node.remove(name, guarded(options)),
     setEnabled: (name, enabled, options) => node.setEnabled(name, enabled, guarded(options)),
     setEnv: (name, change, options) => node.setEnv(name, change, guarded(options)),
+    async rollouts() {
+      const rollouts = await node.rollouts()
+      return rollouts.filter(({ name }) => sees(name))
+    },
+    async rollout(name) {
+      look(name)
+      return node.rollout(name)
+    },
+    moveRollout: (name, move, options) => node.moveRollout(name, move, guarded(options)),
     async units() {
       const units = await node.units()
       return units.filter(({ name }) => sees(name))

@@ -14,6 +14,8 @@ import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.t
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
+import type { RolloutGate } from '../contract/rollout.ts'
+import type { RolloutSummary } from './rollout-shapes.ts'
 import type { SecretRotation } from './access-shapes.ts'
 import type { SourceSummary } from './source-shapes.ts'
 import type {
@@ -75,7 +77,26 @@ export interface DeployRequest {
   readonly origin?: UnitOrigin
   /** Fields of the manifest where the module says nothing. Unchecked. */
   readonly defaults?: Readonly<Record<string, unknown>>
+  /** It is not live at once, but goes in stages, or beside the live version. */
+  readonly rollout?: RolloutRequest
+  /** A rollout that is under way ends with it; else it stands in the way. */
+  readonly replacesRollout?: boolean
 }
+
+export type RolloutRequest =
+  | {
+      readonly kind: 'staged'
+      /** See `unit/rollout/stages.ts`. Unchecked. */
+      readonly stages: readonly string[]
+      readonly gate?: Partial<RolloutGate>
+      readonly stepForMs?: number
+    }
+  | { readonly kind: 'shadow'; readonly share: number; readonly mayFetch: boolean }
+
+export type RolloutMove =
+  | { readonly action: 'advance' | 'pause' | 'resume' | 'abort' }
+  /** A shadow is live from now on, or goes in stages. */
+  | { readonly action: 'promote'; readonly staged?: Extract<RolloutRequest, { kind: 'staged' }> }
 
 /** What is not named stays as the version before had it; null unsets. */
 export interface EnvironmentChange {
@@ -147,6 +168,11 @@ export interface ControlledNode {
   /** The switch for all units at once; `name` of the result is `*`. */
   setAllEnabled(enabled: boolean, options: ChangeOptions): Promise<ChangeResult>
   setEnv(name: string, change: EnvironmentChange, options: ChangeOptions): Promise<ChangeResult>
+
+  /** New versions on their way, and how the last one of each unit went. */
+  rollouts(): Promise<readonly RolloutSummary[]>
+  rollout(name: string): Promise<RolloutSummary>
+  moveRollout(name: string, move: RolloutMove, options: ChangeOptions): Promise<ChangeResult>
 
   /** Seals all secrets with another key; one is made where none is given. */
   rotateSecrets(key: string | undefined): Promise<SecretRotation>

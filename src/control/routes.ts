@@ -7,9 +7,11 @@ import type * as v from 'valibot'
 import { EdgeError } from '../base/errors.ts'
 import { readBody } from './body.ts'
 import { EDGE_ROUTES } from './edge-routes.ts'
+import { defined } from './defined.ts'
 import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
+import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
 import { SOURCE_ROUTES } from './source-shapes.ts'
 import type { Access } from './access.ts'
@@ -61,13 +63,14 @@ export const ROUTES: readonly Route[] = [
     limited: 'may',
     async handle({ node, name, request }) {
       const body = await readBody(request, shapes.DeployBody)
-      const { wait, timeoutMs, edges, onTimeout, entry, env, secrets, tests, signature, imported, ...rest } =
-        body
+      const { wait, timeoutMs, edges, onTimeout, entry, env, secrets, tests, signature, ...more } = body
+      const { stages, gate, stepForMs, shadow, replace, imported, ...rest } = more
+      const rollout = rolloutRequest({ stages, gate, stepForMs, shadow })
       return node.deploy(
         name,
         {
           ...rest,
-          ...defined({ tests, signature, defaults: imported?.defaults }),
+          ...defined({ tests, signature, rollout, replacesRollout: replace, defaults: imported?.defaults }),
           // Of a source that is followed only the node itself says so: with it comes the Redis behind it.
           ...(imported && { origin: importOrigin(imported) }),
           entry: entry ?? `${name}.${rest.language}`,
@@ -180,6 +183,7 @@ export const ROUTES: readonly Route[] = [
     access: 'deploy',
     handle: async ({ node, request }) => node.setAllEnabled(true, await readBody(request, shapes.WaitBody)),
   },
+  ...ROLLOUT_ROUTES,
   ...KV_ROUTES,
   ...SITE_ROUTES,
   ...SOURCE_ROUTES,
@@ -266,11 +270,4 @@ function parseFrom(text: string | null): number {
   const from = text === null ? 1 : Number(text)
   if (Number.isSafeInteger(from) && from >= 1) return from
   throw new EdgeError('request-invalid', `\`from\`: expected an id from 1, not \`${text}\``)
-}
-
-/** Without the keys that are undefined, as `exactOptionalPropertyTypes` wants. */
-function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
 }

@@ -3,6 +3,7 @@
  */
 import * as v from 'valibot'
 import { PositionShape } from './edge-shapes.ts'
+import { ShadowBody, StagesEntries } from './rollout-shapes.ts'
 import { PHASE_BITS, type Phase } from '../contract/unit.ts'
 
 /** One label of a DNS name, as a unit's name may become one. */
@@ -65,8 +66,17 @@ export const DeployBody = v.strictObject({
       defaults: v.optional(v.record(text(), v.unknown())),
     }),
   ),
+  /** It goes in stages. */
+  ...StagesEntries,
+  /** It runs beside the live version, and answers nobody. */
+  shadow: v.optional(ShadowBody),
+  /** A rollout that is under way ends with it. */
+  replace: v.optional(v.boolean('expected true or false')),
   ...Waiting,
 })
+
+/** Of a shadow: it is live at once, or goes in stages. */
+export const PromoteBody = v.strictObject({ ...StagesEntries, ...Waiting })
 
 export const EnvBody = v.strictObject({
   /** Over what the version before had. */
@@ -233,6 +243,16 @@ const SummaryEntries = {
   secrets: v.array(text()),
   /** Milliseconds since 1970. */
   deployedAt: v.number(),
+  /** A newer version on its way: `GET /v1/rollouts/{name}` tells more. */
+  rollout: v.optional(
+    v.strictObject({
+      version: count(),
+      kind: v.picklist(['staged', 'shadow']),
+      state: v.picklist(['running', 'paused']),
+      /** `5% of canary`. */
+      reach: text(),
+    }),
+  ),
 }
 export const UnitSummaryShape = v.strictObject(SummaryEntries)
 export type UnitSummary = v.InferOutput<typeof UnitSummaryShape>
@@ -244,6 +264,8 @@ export const VersionShape = v.strictObject({
   live: v.boolean(),
   at: v.number(),
   quarantined: v.boolean(),
+  /** It is on its way. */
+  rollout: v.optional(v.picklist(['staged', 'shadow'])),
 })
 export type VersionSummary = v.InferOutput<typeof VersionShape>
 

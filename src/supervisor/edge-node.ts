@@ -17,6 +17,7 @@ import { Epochs } from './epochs.ts'
 import { LiveView } from './live-view.ts'
 import type { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
+import { LocalHealth } from './rollouts/local-health.ts'
 import { MetricSums } from './metric-sums.ts'
 import { nodeControl } from './node-control.ts'
 import type { NodeSurroundings } from './node-surroundings.ts'
@@ -117,9 +118,14 @@ export class EdgeNode {
       clock: around.clock,
       ready: () => this.#pool.ready(),
     })
-    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources]
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
+    const health = new LocalHealth({
+      ...around,
+      sums: this.#sums,
+      quarantines: this.#quarantines,
+      refresh: () => this.#pulse.take(SCRAPE_MAX_MS),
+    })
     const talk = new WorkerTalk({
       ...around,
       config: () => sites.config,
@@ -132,6 +138,7 @@ export class EdgeNode {
       timers: this.#timers,
       sandboxes: this.#sandboxes,
       own: this.#own,
+      health,
       shareQuarantine: () => this.#shareQuarantine(),
     })
     this.#pool = new WorkerPool({
@@ -204,7 +211,7 @@ export class EdgeNode {
       timers: systemTimers,
       onEnd: (ok, ms) => this.#own.countChange(ok, ms),
     })
-    this.control = nodeControl({
+    const { control, keepers: ofRollouts } = nodeControl({
       ...around,
       pool: this.#pool,
       epochs: this.#epochs,
@@ -222,7 +229,10 @@ export class EdgeNode {
       breakers: () => this.#breakers(),
       samples: () => this.#samples(),
       isDraining: () => this.#isDraining,
+      rolloutHealth: [health],
     })
+    this.control = control
+    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources, ...ofRollouts]
   }
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {

@@ -66,6 +66,10 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_cache_evicted_total: 'Stored responses that made room for others, by site.',
   orla_cache_invalidated_total: 'Stored responses that a write to their URL made invalid, by site.',
   orla_unit_runs_total: 'Runs of units by version and phase.',
+  orla_unit_answers_total:
+    'Answers to requests that met a version in a rollout, by version and class of status.',
+  orla_unit_shadow_total:
+    'Requests that a version ran on as a shadow, by how its decisions compare with those of the live version.',
   orla_unit_errors_total: 'Failed runs of units by version, phase and reason.',
   orla_unit_sampled_out_total: 'Requests that a unit was left out of because of its sample.',
   orla_unit_cpu_seconds:

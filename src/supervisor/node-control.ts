@@ -3,7 +3,8 @@ import { EdgeError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Config } from '../config/schema.ts'
 import { sourceName } from '../config/source-name.ts'
-import type { MetricSample, UnitSet } from '../contract/messages.ts'
+import type { MetricSample } from '../contract/messages.ts'
+import { isUnderWay, type RolloutHealth } from '../contract/rollout.ts'
 import type { ModuleFacts } from '../contract/unit-runner.ts'
 import type { StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
@@ -20,7 +21,6 @@ import {
 import type {
   ChangeResult,
   UnitDetail,
-  UnitState,
   UnitSummary,
   UpgradeResult,
   VersionSummary,
@@ -49,20 +49,26 @@ import {
 } from '../unit/records.ts'
 import { rotateSecrets, type RotatableBox } from '../unit/secret-rotation.ts'
 import type { CheckSignature } from '../unit/signature.ts'
+import { planStart } from '../unit/rollout/changes.ts'
 import { scheduleProblems } from '../unit/schedule.ts'
 import { parseManifest } from '../unit/manifest.ts'
 import type { Breakers } from './breakers.ts'
 import type { Epochs } from './epochs.ts'
 import type { KvService } from './kv-service.ts'
+import type { Log } from './log.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
 import type { EdgeMethods } from './node-edges.ts'
 import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './quarantine.ts'
 import { readiness } from './readiness.ts'
+import { RolloutController } from './rollouts/rollout-controller.ts'
+import { rolloutControl, termsOf } from './rollouts/rollout-control.ts'
 import type { SiteControl } from './site-control.ts'
+import type { StoreLink } from './store-link.ts'
 import type { TailHub } from './tail-hub.ts'
 import type { ChangeRequest, Plan } from './unit-changes.ts'
+import { barredIn, rolloutOf, unitState } from './unit-states.ts'
 import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
@@ -90,6 +96,10 @@ export interface NodeParts {
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
+  readonly link: Pick<StoreLink, 'follows'>
+  /** How versions in rollouts fare, here and on nodes that follow. */
+  readonly rolloutHealth: readonly RolloutHealth[]
+  readonly log: Log
   /** Of all workers, asked now. */
   readonly breakers: () => Promise<Breakers>
   /** Of all workers and processes, asked now. */
@@ -98,7 +108,11 @@ export interface NodeParts {
   readonly upgrade: () => Promise<UpgradeResult>
 }
 
-export function nodeControl(parts: NodeParts): ControlledNode {
+export function nodeControl(parts: NodeParts): {
+  readonly control: ControlledNode
+  /** What moves by itself. Whoever writes the store judges; an edge does as it is told. */
+  readonly keepers: readonly RolloutController[]
+} {
   const { store, quarantines, epochs, pool, tailHub, sites } = parts
 
   const liveReach = (name: string): UnitReach | undefined => {
@@ -159,7 +173,23 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     if (quarantines.keepOnly(epochs.live)) parts.shareQuarantine()
   }
 
-  return {
+  const rollouts = rolloutControl({
+    ...parts,
+    health: parts.rolloutHealth,
+    controller: { standing: (name) => controller.standing(name) },
+    make,
+    context,
+    onLive: forgetUnreachable,
+  })
+  const controller = new RolloutController({
+    ...parts,
+    health: parts.rolloutHealth,
+    live: () => epochs.live,
+    warn: (line) => parts.log.warn(line),
+    acts: rollouts.acts,
+  })
+
+  const control: ControlledNode = {
     deploy(name: string, request: DeployRequest, options) {
       let draft: BuiltUnit['draft']
       let tests: BuiltUnit['tests']
@@ -180,8 +210,12 @@ export function nodeControl(parts: NodeParts): ControlledNode {
               ...(signature !== undefined && { signature }),
               ...(origin && { origin }),
             }
-            const env = envChange(request.env)
-            const planned = planDeploy(store, { ...draft, ...known, name, env }, context(name))
+            const full = { ...draft, ...known, name, env: envChange(request.env) }
+            const { rollout, replacesRollout = false } = request
+            const how = { ...context(name), replacesRollout }
+            const planned = rollout
+              ? planStart(store, full, termsOf(rollout), how)
+              : planDeploy(store, full, how)
             return tests ? { ...planned, tests } : planned
           },
           onLive: forgetUnreachable,
@@ -218,6 +252,10 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 
     setEnv: (name, values, options) =>
       change(name, () => planEnv(store, name, envChange(values), context(name)), options),
+
+    rollouts: rollouts.rollouts,
+    rollout: rollouts.rollout,
+    moveRollout: rollouts.moveRollout,
 
     rotateSecrets: (key) => parts.inTurn(() => rotateSecrets(store, parts.writer, parts.secrets, key)),
 
@@ -267,6 +305,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
 
     unready: () => readiness(parts).reasons,
   }
+  return { control, keepers: parts.link.follows === undefined ? [controller] : [] }
 
   function summary(
     name: string,
@@ -300,6 +339,7 @@ export function nodeControl(parts: NodeParts): ControlledNode {
       env: names('plain'),
       secrets: names('sealed'),
       deployedAt: record.at,
+      ...(isUnderWay(pointer.rollout) && { rollout: rolloutOf(pointer.rollout) }),
     }
   }
 
@@ -307,34 +347,12 @@ export function nodeControl(parts: NodeParts): ControlledNode {
     return pointer.kept.toReversed().flatMap((version) => {
       const record = readRecord(store, name, version)
       const quarantined = quarantines.of({ name, version }) !== undefined
-      return record ? [{ version, live: version === pointer.live, at: record.at, quarantined }] : []
+      const { rollout } = pointer
+      const isOnItsWay = isUnderWay(rollout) && rollout.version === version
+      const base = { version, live: version === pointer.live, at: record?.at ?? 0, quarantined }
+      return record ? [{ ...base, ...(isOnItsWay && { rollout: rollout.kind }) }] : []
     })
   }
-}
-
-/** The state of every unit, from the small pointers alone: metrics are asked for often. */
-export function unitStates(store: SqliteStore, quarantines: Quarantines, live: UnitSet): UnitState[] {
-  const isOn = unitsEnabled(store)
-  const barred = barredIn(live)
-  return listPointers(store).map(([name, pointer]) =>
-    unitState(name, pointer, isOn, quarantines, barred.has(name)),
-  )
-}
-
-/** Names of the units that are live and not run, with the reason. */
-const barredIn = ({ units }: UnitSet): ReadonlyMap<string, string> =>
-  new Map(units.flatMap(({ name, barred }) => (barred === undefined ? [] : [[name, barred] as const])))
-
-function unitState(
-  name: string,
-  pointer: UnitPointer,
-  isOn: boolean,
-  quarantines: Quarantines,
-  isBarred: boolean,
-): UnitState {
-  if (pointer.disabled || !isOn) return 'disabled'
-  if (isBarred) return 'unsigned'
-  return quarantines.of({ name, version: pointer.live }) ? 'quarantined' : 'live'
 }
 
 /** The version that would be live: one that is made, or one from before. */

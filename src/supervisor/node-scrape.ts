@@ -3,13 +3,13 @@ import { VERSION } from '../base/version.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import type { Epochs } from './epochs.ts'
 import type { MetricSums } from './metric-sums.ts'
-import { unitStates } from './node-control.ts'
 import type { NodeMetrics } from './node-metrics.ts'
 import { ProcessMetrics, type RoleProcess } from './process-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
 import { readiness, type Judged } from './readiness.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
 import type { UnitBuilder } from './unit-builder.ts'
+import { unitStates } from './unit-states.ts'
 
 export interface Scraped extends Judged {
   readonly builder: UnitBuilder

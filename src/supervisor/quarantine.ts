@@ -9,6 +9,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import * as v from 'valibot'
 import type { Quarantine, UnitSet } from '../contract/messages.ts'
 import { versionKey } from '../contract/unit.ts'
+import { versionsIn } from '../unit/abridged-set.ts'
 import type { Log } from './log.ts'
 
 const File = v.array(
@@ -57,7 +58,7 @@ export class Quarantines {
 
   /** Forgets versions that no request can reach any more. True where there was one. */
   keepOnly(set: UnitSet): boolean {
-    const reachable = new Set([...set.units, ...Object.values(set.lastGood)].map(versionKey))
+    const reachable = new Set(versionsIn(set).map(versionKey))
     const gone = [...this.#byVersion.keys()].filter((key) => !reachable.has(key))
     for (const key of gone) this.#byVersion.delete(key)
     if (gone.length > 0) this.#write()

@@ -7,6 +7,7 @@
 import type { UnitSet } from '../contract/messages.ts'
 import type { Position } from '../contract/store.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
+import { abridge, liveIn, versionsIn } from '../unit/abridged-set.ts'
 import type { Epochs } from './epochs.ts'
 import type { LiveView } from './live-view.ts'
 import type { Log } from './log.ts'
@@ -108,9 +109,9 @@ export class StoreFollowing {
   /** Versions that were not live before. The control plane has tried them; this machine may be another one. */
   async #tryNew(set: UnitSet): Promise<readonly string[]> {
     const { epochs, tryUnit } = this.#parts
-    const known = new Set([...epochs.live.units, ...Object.values(epochs.live.lastGood)].map(versionKey))
+    const known = new Set(versionsIn(epochs.live).map(versionKey))
     const problems: string[] = []
-    for (const unit of set.units) {
+    for (const unit of liveIn(set)) {
       if (known.has(versionKey(unit)) || unit.barred !== undefined) continue
       const problem = await tryUnit(unit)
       if (problem !== undefined) problems.push(problem)
@@ -120,7 +121,9 @@ export class StoreFollowing {
 }
 
 function isSame(one: UnitSet, other: UnitSet): boolean {
-  const text = ({ enabled, units, lastGood }: UnitSet) =>
-    JSON.stringify([enabled, units.map(versionKey), Object.values(lastGood).map(versionKey)])
+  const text = (set: UnitSet) => {
+    const { enabled, units, lastGood, rollouts } = abridge(set, set)
+    return JSON.stringify([enabled, units, lastGood, rollouts])
+  }
   return one.served === other.served && text(one) === text(other)
 }

@@ -2,6 +2,7 @@
 import { EdgeError } from '../base/errors.ts'
 import type { Config } from '../config/schema.ts'
 import type { StoreView } from '../contract/store.ts'
+import { isUnderWay } from '../contract/rollout.ts'
 import { listPointers, readRecord, type VersionRecord } from '../unit/records.ts'
 import { signatureCheck, type CheckSignature } from '../unit/signature.ts'
 import type { Follower, Step } from './followers.ts'
@@ -38,7 +39,7 @@ export class TrustedKeys implements Follower {
 
   /** A unit that runs would run on, and not start again with the node: so it has to be signed anew, or go, before its key does. */
   #assertRunning(check: CheckSignature): void {
-    const problems = listPointers(this.#store).flatMap(([name, { live, history }]) => {
+    const problems = listPointers(this.#store).flatMap(([name, { live, history, rollout }]) => {
       const record = readRecord(this.#store, name, live)
       const before = history.at(-1)
       const mayTakeOver = record?.manifest.onError === 'lastGood' && before !== undefined
@@ -48,6 +49,9 @@ export class TrustedKeys implements Follower {
         ...this.#problemsOf(check, name, before, lastGood).map(
           (text) => `${text}, and takes over where it fails`,
         ),
+        ...(isUnderWay(rollout)
+          ? this.#problemsOf(check, name, rollout.version, readRecord(this.#store, name, rollout.version))
+          : []),
       ]
     })
     if (problems.length === 0) return

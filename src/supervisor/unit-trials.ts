@@ -64,6 +64,14 @@ export class UnitTrials {
     throw notDone(unit, 'it could not be tried', failure)
   }
 
+  /** Why it does not run, in words; undefined where it does. */
+  problemOf(unit: UnitVersion): Promise<string | undefined> {
+    return this.try(unit).then(
+      () => undefined,
+      (error: Error) => error.message,
+    )
+  }
+
   /** Runs its own tests, as the version that it would be. How many passed; throws `Refused` where one failed. */
   async test(unit: UnitVersion, tests: UnitTests): Promise<number> {
     const [worker] = this.#pool.ready()

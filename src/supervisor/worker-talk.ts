@@ -11,6 +11,7 @@ import type { ListenSockets } from './listen-sockets.ts'
 import type { Log } from './log.ts'
 import type { NodeMetrics } from './node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
+import type { LocalHealth } from './rollouts/local-health.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
 import type { TailHub } from './tail-hub.ts'
@@ -38,6 +39,7 @@ export interface WorkerTalkParts {
   readonly timers: UnitTimers
   readonly sandboxes: SandboxWatch
   readonly own: NodeMetrics
+  readonly health: LocalHealth
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
 }
@@ -99,6 +101,8 @@ export class WorkerTalk {
         return
       case 'trace':
         return this.#parts.onTrace?.(message.trace)
+      case 'shadow':
+        return this.#parts.health.note(message.example)
       case 'timerRan':
         return timers.ran(worker, message)
       case 'kv': {

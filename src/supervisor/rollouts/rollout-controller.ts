@@ -1,0 +1,178 @@
+/**
+ * Moves rollouts on: looks at them every second, judges the new version by what all nodes counted since the step began, and asks for the
+ * next step, or for the end.
+ *
+ * What it knows lies in the store and in the nodes' counts, so it may end and begin anew at any moment: then the step's time begins anew.
+ */
+import type { Clock } from '../../base/clock.ts'
+import type { UnitSet } from '../../contract/messages.ts'
+import type { Rollout, RolloutHealth, RolloutSample, StagedRollout } from '../../contract/rollout.ts'
+import type { StoreView } from '../../contract/store.ts'
+import { CountsWindow, type Counts } from '../../unit/rollout/counts.ts'
+import type { SeenStep } from '../../unit/rollout/changes.ts'
+import { judge, type Judgement } from '../../unit/rollout/gate.ts'
+import { readPointer } from '../../unit/records.ts'
+
+/** What it asks for. Each does nothing where the rollout has moved on meanwhile. */
+export interface RolloutActs {
+  advance(name: string, seen: SeenStep): Promise<void>
+  rollBack(name: string, version: number, reason: string): Promise<void>
+}
+
+export interface RolloutControllerOptions {
+  readonly clock: Clock
+  readonly store: StoreView
+  /** The set that is live: with no rollout in it, nothing is looked at. */
+  readonly live: () => UnitSet
+  /** This node, and others that follow its store. */
+  readonly health: readonly RolloutHealth[]
+  readonly acts: RolloutActs
+  readonly warn: (line: string) => void
+}
+
+/** How a step does. */
+export interface StepStanding {
+  readonly judgement: Judgement
+  readonly elapsedMs: number
+  readonly next: Counts
+  readonly old: Counts
+}
+
+const EVERY_MS = 1000
+
+/** One step, as long as it is watched. */
+interface Watch {
+  readonly key: string
+  readonly beganMs: number
+  readonly next: CountsWindow
+  readonly old: CountsWindow
+  /** Of the old version, since the rollout is watched: at 100 % nobody is left who runs it. */
+  readonly oldAll: CountsWindow
+  standing: StepStanding | undefined
+}
+
+export class RolloutController {
+  readonly #options: RolloutControllerOptions
+  readonly #watches = new Map<string, Watch>()
+  /** Rollouts of which a change is under way. */
+  readonly #acting = new Set<string>()
+  #lastWarning = ''
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+
+  constructor(options: RolloutControllerOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.look(), EVERY_MS)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#watches.clear()
+  }
+
+  standing(name: string): StepStanding | undefined {
+    return this.#watches.get(name)?.standing
+  }
+
+  /** One look at a time. */
+  look(): Promise<void> {
+    return (this.#looking ??= this.#look()
+      .catch((error: Error) => this.#warn(`rollouts: ${error.message}`))
+      .finally(() => (this.#looking = undefined)))
+  }
+
+  async #look(): Promise<void> {
+    const { live, health } = this.#options
+    const { enabled, rollouts = {} } = live()
+    const names = enabled ? Object.keys(rollouts) : []
+    for (const name of this.#watches.keys()) if (!names.includes(name)) this.#watches.delete(name)
+    if (names.length === 0) return
+    const samples = (await Promise.all(health.map((one) => one.samples()))).flat()
+    for (const name of names) this.#judge(name, samples)
+  }
+
+  #judge(name: string, samples: readonly RolloutSample[]): void {
+    const { store, clock } = this.#options
+    const rollout = readPointer(store, name)?.rollout
+    if (rollout?.state !== 'running') {
+      this.#watches.delete(name)
+      return
+    }
+    const of = (version: number) => samples.filter((one) => one.unit === name && one.version === version)
+    const next = of(rollout.version)
+    const watch = rollout.kind === 'staged' ? this.#watchOf(name, rollout) : undefined
+    watch?.next.take(next)
+    const old = of(rollout.from)
+    watch?.old.take(old)
+    watch?.oldAll.take(old)
+    if (watch && rollout.kind === 'staged') {
+      const { minRuns } = rollout.gate
+      const oldCounts = watch.old.counts.requests >= minRuns ? watch.old.counts : watch.oldAll.counts
+      watch.standing = {
+        judgement: judge(watch.next.counts, oldCounts, rollout.gate),
+        elapsedMs: clock.monotonic() - watch.beganMs,
+        next: watch.next.counts,
+        old: oldCounts,
+      }
+    }
+    this.#act(name, rollout, outOfOrder(rollout, next), watch?.standing)
+  }
+
+  #watchOf(name: string, rollout: StagedRollout): Watch {
+    const before = this.#watches.get(name)
+    const of = `${rollout.version} ${rollout.startedAt}`
+    const key = `${of} ${rollout.step} ${rollout.since}`
+    if (before?.key === key) return before
+    const watch: Watch = {
+      key,
+      beganMs: this.#options.clock.monotonic(),
+      next: new CountsWindow(),
+      old: new CountsWindow(),
+      oldAll: before?.key.startsWith(`${of} `) ? before.oldAll : new CountsWindow(),
+      standing: undefined,
+    }
+    this.#watches.set(name, watch)
+    return watch
+  }
+
+  #act(name: string, rollout: Rollout, broken: string | undefined, standing: StepStanding | undefined): void {
+    const { acts } = this.#options
+    const { version } = rollout
+    const worse = broken ?? (standing?.judgement.kind === 'worse' ? standing.judgement.reason : undefined)
+    if (worse !== undefined) {
+      this.#once(name, () => acts.rollBack(name, version, worse))
+    } else if (rollout.kind === 'staged' && standing?.judgement.kind === 'healthy') {
+      const { step, stepForMs } = rollout
+      if (standing.elapsedMs >= stepForMs) this.#once(name, () => acts.advance(name, { version, step }))
+    }
+  }
+
+  /** Tried again with the next look, where it could not be done. */
+  #once(name: string, act: () => Promise<void>): void {
+    if (this.#acting.has(name)) return
+    this.#acting.add(name)
+    void act()
+      .catch((error: Error) => this.#warn(`the rollout of ${name} could not be moved on: ${error.message}`))
+      .finally(() => this.#acting.delete(name))
+  }
+
+  #warn(line: string): void {
+    if (line === this.#lastWarning) return
+    this.#lastWarning = line
+    this.#options.warn(line)
+  }
+}
+
+/** What no count is waited for. A shadow's breaker is of no consequence. */
+function outOfOrder({ kind }: Rollout, next: readonly RolloutSample[]): string | undefined {
+  for (const { node, quarantined, isBreakerOpen } of next) {
+    const where = node === '' ? '' : ` on ${node}`
+    if (quarantined !== undefined) return `it is in quarantine${where} (${quarantined})`
+    if (kind === 'staged' && isBreakerOpen) return `its breaker opened${where}: it failed again and again`
+  }
+  return undefined
+}
