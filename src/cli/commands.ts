@@ -29,6 +29,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   units: { summary: 'list the units, or tell all about one', load: () => import('./commands/units.ts') },
   versions: { summary: 'list the versions of a unit', load: () => import('./commands/versions.ts') },
+  rollouts: {
+    summary: 'tell how new versions in stages and shadows do, and move them on',
+    load: () => import('./commands/rollouts.ts'),
+  },
   rollback: { summary: 'make an earlier version live again', load: () => import('./commands/rollback.ts') },
   env: { summary: 'show or set the environment of a unit', load: () => import('./commands/env.ts') },
   disable: { summary: 'switch a unit, or all, off', load: () => import('./commands/disable.ts') },

@@ -1,5 +1,6 @@
 /** `orla deploy`: sends units to the control plane, and tells when they are live. */
 import { relative, resolve } from 'node:path'
+import type { RolloutSummary } from '../../control/rollout-shapes.ts'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { callTimeoutMs, changeWait, deployedLine, exitOf, valuesFrom } from '../change.ts'
@@ -15,6 +16,9 @@ import {
 import { ControlClient, ControlRefusal } from '../control-client.ts'
 import { MANIFEST_OPTIONS, manifestFrom } from '../manifest-options.ts'
 import { collectModule, shownFile } from '../module-files.ts'
+import { followRollout } from '../rollout-follow.ts'
+import { planText } from '../rollout-text.ts'
+import { rolloutFrom, SHADOW_OPTIONS, STAGE_OPTIONS } from '../rollout-options.ts'
 import { type FindFile, problemText, refusalText } from '../refusal.ts'
 import type { signModule } from '../sign.ts'
 import { unitNameOf } from '../unit-name.ts'
@@ -28,6 +32,7 @@ export const command: Command = {
     'Builds, checks, tries and stores each FILE as a unit, and waits until every worker runs it. A unit that is refused changes nothing.',
     'Where tests lie beside it (`gate.test.ts` of `gate.ts`, with `orla/test`) they are run under its real limits; one that fails refuses it.',
     'A unit is named after its file; `index.ts` after its folder. Modules that the file imports go with it.',
+    'With --stage it goes to clients step by step, and is rolled back by itself where it does worse than the live version; with --shadow it runs beside that one, and nobody sees it. `orla rollouts` tells how it does.',
     'Of several files the first one that is refused ends the command; those before it stay live.',
   ].join('\n'),
   options: {
@@ -44,6 +49,8 @@ export const command: Command = {
       text: 'signs it with a key that `orla keys new` made; runs its top level here to know what it says',
     },
     ...MANIFEST_OPTIONS,
+    ...STAGE_OPTIONS,
+    ...SHADOW_OPTIONS,
     ...CHANGE_OPTIONS,
     ...CONTROL_OPTIONS,
     ...JSON_OPTION,
@@ -51,10 +58,18 @@ export const command: Command = {
   examples: [
     ['orla deploy units/token-auth.ts --env TOKEN=token --paths /hls/*', 'asks for a token below /hls/'],
     ['orla deploy canary.ts --sample 0.1', 'runs it for a tenth of the requests'],
+    [
+      'orla deploy token-auth.ts --stage canary:5%,100% --stage 10%,50%',
+      'first on edges of the group `canary`, then everywhere',
+    ],
+    [
+      'orla deploy token-auth.ts --shadow --shadow-share 10%',
+      'compares it with the live version, for a tenth of the clients',
+    ],
     ['orla deploy units/*.ts --wait stored', 'does not wait until they are live'],
   ],
   exits: {
-    1: 'a unit was refused: the diagnostics are on standard error',
+    1: 'a unit was refused, or with --follow rolled back: what was wrong is on standard error',
     2: 'stored, but not live everywhere in time: the laggards are on standard error',
   },
   run: async (args, terminal) => {
@@ -62,6 +77,8 @@ export const command: Command = {
     if (name !== undefined && args.operands.length > 1) {
       throw new UsageError('--name goes with one FILE, not with several')
     }
+    const isFollowed = args.flag('follow')
+    if (isFollowed && args.operands.length > 1) throw new UsageError('--follow goes with one FILE')
     const units = args.operands.map((file) => {
       const path = resolve(terminal.cwd, file)
       return { path, name: name ?? unitNameOf(path) }
@@ -72,6 +89,7 @@ export const command: Command = {
       ControlClient.from(args, terminal),
       args.flag('json'),
       !args.flag('no-tests'),
+      isFollowed,
       terminal,
     )
   },
@@ -86,7 +104,7 @@ type SharedRequest = ReturnType<typeof requestFrom> & { readonly keyFile: string
 
 /** What all units of one command have in common. */
 function requestFrom(args: Arguments) {
-  return { ...changeWait(args), manifest: manifestFrom(args), ...valuesFrom(args) }
+  return { ...changeWait(args), manifest: manifestFrom(args), ...valuesFrom(args), ...rolloutFrom(args) }
 }
 
 async function deployAll(
@@ -95,6 +113,7 @@ async function deployAll(
   control: ControlClient,
   asJson: boolean,
   withTests: boolean,
+  isFollowed: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const results: ChangeResult[] = []
@@ -103,7 +122,8 @@ async function deployAll(
     const outcome = await deploy(unit, shared, control, withTests, terminal)
     if (typeof outcome === 'object') {
       results.push(outcome)
-      if (!asJson) terminal.print(deployedLine(outcome))
+      if (!asJson) await tellDeployed(outcome, shared, control, terminal)
+      if (isFollowed) exit = await followRollout(outcome, control, terminal)
       continue
     }
     exit = outcome
@@ -118,6 +138,23 @@ async function deployAll(
     )
   }
   return exit
+}
+
+/** A version that goes in stages, or beside the live one, is told with its plan. */
+async function tellDeployed(
+  result: ChangeResult,
+  { stages, shadow }: SharedRequest,
+  control: ControlClient,
+  terminal: Terminal,
+): Promise<void> {
+  if (!stages && !shadow) {
+    terminal.print(deployedLine(result))
+    return
+  }
+  const { name, version, live, ms } = result
+  const how = stages ? 'staged' : 'shadowing with'
+  terminal.print(`${how} ${name} ${version} on ${live.workers}/${live.of} workers in ${Math.round(ms)} ms`)
+  terminal.print(planText((await control.call('GET', `/v1/rollouts/${name}`)) as RolloutSummary))
 }
 
 /** The result, or the exit code when there is none; then what was wrong has been told. */

@@ -74,8 +74,12 @@ function detailText(unit: UnitDetail): string {
   ].join('\n')
 }
 
-const stateText = ({ state, quarantine }: UnitSummary): string =>
-  quarantine === undefined ? state : `${state} (${quarantine.reason})`
+function stateText({ state, quarantine, rollout }: UnitSummary): string {
+  const own = quarantine === undefined ? state : `${state} (${quarantine.reason})`
+  if (!rollout) return own
+  const { version, kind, reach, state: how } = rollout
+  return `${own}, ${version} ${kind === 'shadow' ? 'as a shadow for' : 'at'} ${reach}${how === 'paused' ? ', paused' : ''}`
+}
 
 function matchText({ manifest }: UnitSummary): string {
   const { hosts, paths, methods, sample } = manifest

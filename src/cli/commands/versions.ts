@@ -19,9 +19,11 @@ export const command: Command = {
     const versions = (await ControlClient.from(args, terminal).call('GET', path)) as VersionSummary[]
     if (args.flag('json')) terminal.print(JSON.stringify(versions))
     else {
-      const rows = versions.map(({ version, live, quarantined, at }) => [
+      const rows = versions.map(({ version, live, quarantined, rollout, at }) => [
         String(version),
-        [live ? 'live' : '', quarantined ? 'quarantined' : ''].filter((word) => word !== '').join(', '),
+        [live ? 'live' : '', rollout ?? '', quarantined ? 'quarantined' : '']
+          .filter((word) => word !== '')
+          .join(', '),
         timeText(at),
       ])
       terminal.print(table(['VERSION', 'STATE', 'AT'], rows))
