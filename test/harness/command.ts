@@ -130,7 +130,18 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** Commands that change what is live: on a starved machine a first deploy takes more than the half minute that a change has. */
-const CHANGES = ['deploy', 'env', 'rollback', 'enable', 'disable', 'reload', 'remove', 'secrets', 'sites']
+const CHANGES = [
+  'deploy',
+  'env',
+  'rollback',
+  'enable',
+  'disable',
+  'reload',
+  'remove',
+  'rollouts',
+  'secrets',
+  'sites',
+]
 const IN_TIME = ['--timeout', '4m']
 
 /** A command with time. What a test says of it itself counts instead: an option that stands there twice is refused. */
