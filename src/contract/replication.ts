@@ -11,6 +11,7 @@
  *     loaded    {log}                              it is whole: from here on, entries
  *     beat      {log, id}                          nothing new; both ends notice a dead connection by its absence
  */
+import type { RolloutSample } from './rollout.ts'
 import type { LogEntry, Position } from './store.ts'
 
 /** Grows when an older program could not follow. */
@@ -45,6 +46,8 @@ export interface EdgeReport {
   readonly workers: { readonly live: number; readonly of: number }
   /** What it has and does not run, and why. */
   readonly rejected?: { readonly id: number; readonly problems: readonly string[] } | undefined
+  /** How versions in rollouts fare there, while there are some. */
+  readonly rollouts?: readonly RolloutSample[] | undefined
   /** It ends in order, and is not to be waited for. */
   readonly isLeaving?: boolean | undefined
 }

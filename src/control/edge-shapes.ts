@@ -1,5 +1,6 @@
 /** What the admin API takes from edges and says of them. */
 import * as v from 'valibot'
+import { RolloutSampleShape } from './rollout-shapes.ts'
 
 const text = () => v.string('expected a string')
 const short = () =>
@@ -34,6 +35,7 @@ export const ReportBody = v.strictObject({
       problems: v.pipe(v.array(v.pipe(text(), v.maxLength(4000))), v.maxLength(100)),
     }),
   ),
+  rollouts: v.optional(v.pipe(v.array(RolloutSampleShape), v.maxLength(1000))),
   isLeaving: v.optional(v.boolean()),
 })
 

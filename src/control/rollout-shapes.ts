@@ -68,6 +68,42 @@ const BaseEntries = {
   old: RolloutCountsShape,
 }
 
+const ExampleEntries = {
+  at: v.number(),
+  method: text(),
+  path: text(),
+  phase: text(),
+  live: text(),
+  shadow: text(),
+  differs: v.pipe(v.array(text()), v.maxLength(100)),
+}
+
+/** Requests by how the decisions of a shadow compare with those of the live version. */
+const ResultsShape = v.strictObject({ same: count(), different: count(), failed: count(), skipped: count() })
+
+const numbers = () => v.pipe(v.array(v.number('expected a number')), v.maxLength(100))
+const HistogramShape = v.strictObject({ bounds: numbers(), counts: numbers(), sum: v.number() })
+
+/** What an edge counted of one version: `RolloutSample`. */
+export const RolloutSampleShape = v.strictObject({
+  node: text(),
+  instance: text(),
+  unit: text(),
+  version: count(),
+  requests: count(),
+  serverErrors: count(),
+  errors: v.record(text(), count()),
+  cpuSeconds: v.optional(HistogramShape),
+  wallSeconds: v.optional(HistogramShape),
+  isBreakerOpen: v.boolean('expected true or false'),
+  quarantined: v.optional(text()),
+  shadow: ResultsShape,
+  examples: v.pipe(
+    v.array(v.strictObject({ unit: text(), version: count(), ...ExampleEntries })),
+    v.maxLength(20),
+  ),
+})
+
 export const StagedShape = v.strictObject({
   kind: v.literal('staged'),
   ...BaseEntries,
@@ -87,22 +123,11 @@ export const ShadowShape = v.strictObject({
   ...BaseEntries,
   share: share(),
   mayFetch: v.boolean(),
-  /** Requests by how its decisions compare with those of the live version. */
-  results: v.strictObject({ same: count(), different: count(), failed: count(), skipped: count() }),
+  results: ResultsShape,
   /** Phases of it whose decisions are not compared. */
   notCompared: v.array(text()),
   /** The last requests on which it decided otherwise: names of headers, and no values. */
-  examples: v.array(
-    v.strictObject({
-      at: v.number(),
-      method: text(),
-      path: text(),
-      phase: text(),
-      live: text(),
-      shadow: text(),
-      differs: v.array(text()),
-    }),
-  ),
+  examples: v.array(v.strictObject(ExampleEntries)),
 })
 
 export const RolloutShape = v.variant('kind', [StagedShape, ShadowShape])

@@ -8,6 +8,7 @@ import { EdgeError } from '../base/errors.ts'
 import { Histogram, type HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
+import type { RolloutSample } from '../contract/rollout.ts'
 import type { Position } from '../contract/store.ts'
 import { Percentiles } from './percentiles.ts'
 
@@ -35,6 +36,7 @@ export interface KnownEdge extends EdgeRecord {
   readonly enabled: boolean
   readonly workers: EdgeReport['workers']
   readonly rejected: EdgeReport['rejected']
+  readonly rollouts: readonly RolloutSample[]
 }
 
 export interface LiveTimes {
@@ -223,6 +225,7 @@ export class EdgeRegistry {
       enabled: report?.enabled ?? true,
       workers: report?.workers ?? { live: 0, of: 0 },
       rejected: report?.rejected,
+      rollouts: report?.rollouts ?? [],
     }
   }
 }

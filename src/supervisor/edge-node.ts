@@ -71,6 +71,7 @@ export class EdgeNode {
   readonly #telemetry: TelemetryKeeper
   readonly #sources: SourceKeeper
   readonly #scrape: NodeScrape
+  readonly #health: LocalHealth
   /** What only one program of a node does: begun with it, and again after a handover that came to nothing. */
   readonly #keepers: readonly { start(): void; stop(): void }[]
   #isDraining = false
@@ -120,7 +121,7 @@ export class EdgeNode {
     })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
-    const health = new LocalHealth({
+    this.#health = new LocalHealth({
       ...around,
       sums: this.#sums,
       quarantines: this.#quarantines,
@@ -138,7 +139,7 @@ export class EdgeNode {
       timers: this.#timers,
       sandboxes: this.#sandboxes,
       own: this.#own,
-      health,
+      health: this.#health,
       shareQuarantine: () => this.#shareQuarantine(),
     })
     this.#pool = new WorkerPool({
@@ -229,7 +230,8 @@ export class EdgeNode {
       breakers: () => this.#breakers(),
       samples: () => this.#samples(),
       isDraining: () => this.#isDraining,
-      rolloutHealth: [health],
+      health: this.#health,
+      report: () => this.#report(),
     })
     this.control = control
     this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources, ...ofRollouts]
@@ -250,7 +252,7 @@ export class EdgeNode {
     const { epoch, enabled } = this.#epochs.live
     const { position: live, rejected } = this.#following
     const workers = { live: this.#pool.ready().length, of: this.#pool.size }
-    this.#around.link.report({ live, epoch, enabled, workers, rejected })
+    this.#around.link.report({ live, epoch, enabled, workers, rejected, rollouts: this.#health.latest })
   }
 
   /** The store has moved, by whomever. */

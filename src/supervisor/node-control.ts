@@ -6,6 +6,7 @@ import { sourceName } from '../config/source-name.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import { isUnderWay, type RolloutHealth } from '../contract/rollout.ts'
 import type { ModuleFacts } from '../contract/unit-runner.ts'
+import type { EdgePlane } from '../replication/edge-plane.ts'
 import type { StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { PHASE_BITS, PHASES, versionKey, type UnitOrigin } from '../contract/unit.ts'
@@ -63,6 +64,9 @@ import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './quarantine.ts'
 import { readiness } from './readiness.ts'
 import { RolloutController } from './rollouts/rollout-controller.ts'
+import { edgeHealth } from './rollouts/edge-health.ts'
+import type { LocalHealth } from './rollouts/local-health.ts'
+import { RolloutReporter } from './rollouts/rollout-reporter.ts'
 import { rolloutControl, termsOf } from './rollouts/rollout-control.ts'
 import type { SiteControl } from './site-control.ts'
 import type { StoreLink } from './store-link.ts'
@@ -97,8 +101,11 @@ export interface NodeParts {
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
   readonly link: Pick<StoreLink, 'follows'>
-  /** How versions in rollouts fare, here and on nodes that follow. */
-  readonly rolloutHealth: readonly RolloutHealth[]
+  /** How versions in rollouts fare here. */
+  readonly health: LocalHealth
+  readonly plane: EdgePlane | undefined
+  /** Tells the control plane that this node follows. */
+  readonly report: () => void
   readonly log: Log
   /** Of all workers, asked now. */
   readonly breakers: () => Promise<Breakers>
@@ -110,8 +117,8 @@ export interface NodeParts {
 
 export function nodeControl(parts: NodeParts): {
   readonly control: ControlledNode
-  /** What moves by itself. Whoever writes the store judges; an edge does as it is told. */
-  readonly keepers: readonly RolloutController[]
+  /** What goes on by itself: whoever writes the store judges, an edge tells it what it counted. */
+  readonly keepers: readonly (RolloutController | RolloutReporter)[]
 } {
   const { store, quarantines, epochs, pool, tailHub, sites } = parts
 
@@ -173,9 +180,11 @@ export function nodeControl(parts: NodeParts): {
     if (quarantines.keepOnly(epochs.live)) parts.shareQuarantine()
   }
 
+  const health: RolloutHealth[] = [parts.health]
+  if (parts.plane) health.push(edgeHealth(parts.plane))
   const rollouts = rolloutControl({
     ...parts,
-    health: parts.rolloutHealth,
+    health,
     controller: { standing: (name) => controller.standing(name) },
     make,
     context,
@@ -183,7 +192,7 @@ export function nodeControl(parts: NodeParts): {
   })
   const controller = new RolloutController({
     ...parts,
-    health: parts.rolloutHealth,
+    health,
     live: () => epochs.live,
     warn: (line) => parts.log.warn(line),
     acts: rollouts.acts,
@@ -305,7 +314,8 @@ export function nodeControl(parts: NodeParts): {
 
     unready: () => readiness(parts).reasons,
   }
-  return { control, keepers: parts.link.follows === undefined ? [controller] : [] }
+  const reporter = new RolloutReporter({ ...parts, live: () => epochs.live })
+  return { control, keepers: parts.link.follows === undefined ? [controller] : [reporter] }
 
   function summary(
     name: string,

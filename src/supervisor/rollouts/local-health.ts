@@ -25,6 +25,7 @@ export class LocalHealth implements RolloutHealth {
   readonly #options: LocalHealthOptions
   /** The counts last as long as this program. */
   readonly #instance = randomUUID()
+  #latest: readonly RolloutSample[] = []
   #examples: readonly ShadowExample[] = []
 
   constructor(options: LocalHealthOptions) {
@@ -39,9 +40,18 @@ export class LocalHealth implements RolloutHealth {
     this.#examples = [...others, ...same]
   }
 
+  /** As they were when they were asked for last. */
+  get latest(): readonly RolloutSample[] {
+    return this.#latest
+  }
+
   async samples(): Promise<readonly RolloutSample[]> {
-    const { store, sums, refresh } = this.#options
-    await refresh()
+    await this.#options.refresh()
+    return (this.#latest = this.#samples())
+  }
+
+  #samples(): readonly RolloutSample[] {
+    const { store, sums } = this.#options
     const wanted = listPointers(store).flatMap(([unit, { rollout }]) =>
       rollout === undefined ? [] : [rollout.version, rollout.from].map((version) => ({ unit, version })),
     )

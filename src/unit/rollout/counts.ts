@@ -27,27 +27,27 @@ export const errorCount = ({ errors }: Counts): number =>
  * it has counted is later than what was known of it.
  */
 export class CountsWindow {
-  readonly #first = new Map<string, { readonly instance: string; readonly counts: Counts }>()
-  readonly #known = new Map<string, RolloutSample>()
-  /** Of instances that have ended. */
-  #ended = NO_COUNTS
+  readonly #nodes = new Set<string>()
+  /** By node and instance; undefined where it counts in full. */
+  readonly #first = new Map<string, Counts | undefined>()
+  readonly #last = new Map<string, Counts>()
 
   take(samples: readonly RolloutSample[]): void {
     for (const sample of samples) {
-      const before = this.#known.get(sample.node)
-      if (before === undefined) this.#first.set(sample.node, { instance: sample.instance, counts: sample })
-      else if (before.instance !== sample.instance) this.#ended = added(this.#ended, this.#since(before))
-      this.#known.set(sample.node, sample)
+      const key = `${sample.node} ${sample.instance}`
+      if (!this.#first.has(key)) this.#first.set(key, this.#nodes.has(sample.node) ? undefined : sample)
+      this.#last.set(key, sample)
     }
+    for (const { node } of samples) this.#nodes.add(node)
   }
 
   get counts(): Counts {
-    return [...this.#known.values()].reduce((sum, sample) => added(sum, this.#since(sample)), this.#ended)
-  }
-
-  #since(sample: RolloutSample): Counts {
-    const first = this.#first.get(sample.node)
-    return first?.instance === sample.instance ? less(sample, first.counts) : sample
+    let sum = NO_COUNTS
+    for (const [key, last] of this.#last) {
+      const first = this.#first.get(key)
+      sum = added(sum, first ? less(last, first) : last)
+    }
+    return sum
   }
 }
 
