@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { AuditLine, MadeToken } from '../../src/control/access-shapes.ts'
+import type { RolloutSummary } from '../../src/control/rollout-shapes.ts'
 import type { ProblemDetails, UnitSummary } from '../../src/control/shapes.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Answer, ask } from '../harness/http-client.ts'
@@ -172,6 +173,19 @@ test('a token that is limited to sites stays within them, whichever way it tries
     (JSON.parse((await call('GET', '/v1/units')).text) as UnitSummary[]).map(({ name }) => name),
     ['mine', 'of-a', 'other'],
   )
+
+  // Nor is one let on that reaches further, and others' rollouts are neither seen nor moved.
+  for (const name of ['mine', 'everywhere']) await node.deploy(name, unit(''), { stages: ['50%'] })
+  await refuses(/mine would reach `\*`/, 'POST', '/v1/rollouts/mine/advance')
+  for (const action of ['advance', 'pause', 'resume', 'abort', 'promote'])
+    await refuses(/everywhere would reach/, 'POST', `/v1/rollouts/everywhere/${action}`)
+  await refuses(/everywhere would reach/, 'GET', '/v1/rollouts/everywhere')
+  const seen = JSON.parse((await call('GET', '/v1/rollouts')).text) as RolloutSummary[]
+  assert.deepEqual(
+    seen.map(({ name }) => name),
+    ['mine'],
+  )
+  assert.equal((await call('POST', '/v1/rollouts/mine/abort', WITH_TIME)).status, 200)
 
   const origin = 'http://127.0.0.1:1'
   await refuses(/may not change the site/, 'PUT', '/v1/sites/x.b.example.org', { origin })

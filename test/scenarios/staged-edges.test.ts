@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { startEdge } from '../harness/edges.ts'
 import { eventually } from '../harness/eventually.ts'
 import { askAll, TRUSTING_EDGE, withText } from '../harness/many-clients.ts'
-import { startNode } from '../harness/node.ts'
+import { startNode, type TestNode } from '../harness/node.ts'
 import { BY_HAND, chosen, CLIENTS, move, page, rolloutOf } from '../harness/rollouts.ts'
 
 test('a rollout goes over edges by their groups, and is judged by what they count', async (t) => {
@@ -67,4 +67,26 @@ test('a rollout goes over edges by their groups, and is judged by what they coun
     })
     assert.deepEqual([examples[0]?.path, examples[0]?.differs], ['/shown', ['body']])
   })
+
+  await t.test(
+    'edges keep to it while the control plane is dead, also over kill -9 of their own',
+    async () => {
+      await control.deploy('page', page('page', 'newer'), { stages: ['50%'], ...BY_HAND })
+      const newer = async (node: TestNode) => withText(await askAll(node, CLIENTS, '/page'), 'newer')
+      const before = await newer(canary)
+      assert.ok(before.size > 30 && before.size < 90, `${before.size}`)
+      control.kill('SIGKILL')
+      await control.ended
+      canary.kill('SIGKILL')
+      await canary.ended
+      const store = { kind: 'replica', control: control.control, token: 'none' } as const
+      const again = await startNode(t, {
+        folder: canary.folder,
+        config: { ...config, node: { name: 'canary-1', groups: ['canary'] }, store },
+      })
+      assert.deepEqual(await newer(again), before)
+      assert.deepEqual(await newer(other), before)
+      await again.stop()
+    },
+  )
 })

@@ -1,8 +1,7 @@
 /** Rollouts that are moved by how both versions do, on a whole node. */
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { orla } from '../harness/command.ts'
+import { isInShare } from '../../src/unit/rollout/stages.ts'
 import { eventually } from '../harness/eventually.ts'
 import { askAll, TRUSTING_EDGE, withText } from '../harness/many-clients.ts'
 import { startNode } from '../harness/node.ts'
@@ -39,7 +38,10 @@ test('versions are moved on, or back, by how they do', async (t) => {
           return (await rolloutOf(node, name)).state === 'rolled-back'
         })
         assert.match((await rolloutOf(node, name)).reason ?? '', reason)
-        assert.ok(met.size > 0 && met.size < CLIENTS.length / 2, `${met.size} clients met ${name}`)
+        assert.ok(met.size > 0, name)
+        // Nobody outside of the share had anything but the live version.
+        for (const address of met)
+          assert.ok(isInShare({ name, version: 2 }, 0.3, address), `${address} met ${name}`)
         assert.equal(withText(await askAll(node, CLIENTS, `/${name}`), 'old').size, CLIENTS.length)
         assert.ok(node.stderr().includes(`${name}@2 is rolled back: `), node.stderr())
       }
@@ -65,37 +67,4 @@ test('versions are moved on, or back, by how they do', async (t) => {
       assert.match(node.stderr(), /good@2 goes on: 100% of all edges\ngood@2 goes on: live everywhere\n/)
     },
   )
-
-  await t.test('the command follows a rollout to its end', async () => {
-    const { folder, control, token } = node
-    const run = async (text: string, ...options: string[]) => {
-      await node.api('PUT', '/v1/units/followed', { source: page('followed', 'old'), replace: true })
-      const file = `${folder}/followed.ts`
-      await writeFile(file, text)
-      const argv = ['deploy', file, '--follow', '--step-for', '100ms', '--timeout', '4m', ...options]
-      return orla(argv, { cwd: folder, env: { ORLA_CONTROL: control, ORLA_TOKEN: token } })
-    }
-    const good = await run(page('followed', 'new'), '--stage', '10%,50%', '--min-runs', '0')
-    assert.equal(good.code, 0, good.stderr)
-    assert.match(
-      good.stdout,
-      /^staged followed 2 on 2\/2 workers in \d+ ms\n {2}> 1\. 10% of all edges\n {4}2\. 50% of all edges\n/,
-    )
-    assert.match(good.stdout, /followed@2 live everywhere\n$/)
-
-    let isOver = false
-    const running = run(
-      `export default { paths: ['/followed'], content() { throw new Error('no') } }`,
-      '--stage',
-      '50%',
-    )
-    void running.finally(() => (isOver = true))
-    await eventually(async () => {
-      await askAll(node, CLIENTS, '/followed')
-      return isOver
-    })
-    const bad = await running
-    assert.equal(bad.code, 1, bad.stdout)
-    assert.match(bad.stderr, /followed@\d+ rolled back: /)
-  })
 })
