@@ -5,7 +5,7 @@ import { DEFAULT_MANIFEST } from '../contract/unit.ts'
 import { startInShadow } from './shadow-calls.ts'
 
 /** What reached the node, and what the unit was answered. */
-function ask(kind: CallKind, head: object, { mayFetch = false, value = '' } = {}) {
+function ask(kind: CallKind, head: object, { mayFetch = false, value = '', body = '' } = {}) {
   const reached: string[] = []
   const real: HostCalls = {
     start(call, answer) {
@@ -25,7 +25,7 @@ function ask(kind: CallKind, head: object, { mayFetch = false, value = '' } = {}
     shadow: { mayFetch },
   }
   const account = { fetches: 0, fetchedBytes: 0, requestHead: '', trace: undefined }
-  const call: HostCall = { unit, kind, head: JSON.stringify(head), body: '', isBytes: false, account }
+  const call: HostCall = { unit, kind, head: JSON.stringify(head), body, isBytes: false, account }
   let answered: HostAnswer | undefined
   startInShadow(real, call, (answer) => (answered = answer))
   return { reached, answered: answered! }
@@ -55,6 +55,18 @@ test('a counter is told what it would be', () => {
     assert.deepEqual([reached, answered.head], [['kv.get'], expected])
   }
   assert.equal(ask('kv.increment', { key: 'k' }, { value: 'text' }).answered.ok, false)
+})
+
+test('a value that is set if it is as expected would be, or would not', () => {
+  for (const [value, body, expected, would] of [
+    ['old', 'oldnew', 3, '1'],
+    ['other', 'oldnew', 3, '0'],
+    ['', 'new', undefined, '1'],
+    ['old', 'new', undefined, '0'],
+  ] as const) {
+    const { reached, answered } = ask('kv.compareAndSet', { key: 'k', expected }, { value, body })
+    assert.deepEqual([reached, answered.head], [['kv.get'], would])
+  }
 })
 
 test('nothing goes out, unless it may: then GET and HEAD', () => {

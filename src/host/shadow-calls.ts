@@ -20,6 +20,8 @@ export function startInShadow(calls: HostCalls, call: HostCall, answer: Answer):
       return calls.start(call, answer)
     case 'kv.increment':
       return increment(calls, call, answer)
+    case 'kv.compareAndSet':
+      return compareAndSet(calls, call, answer)
     case 'kv.put':
     case 'kv.delete':
     case 'cache.put':
@@ -44,6 +46,16 @@ function increment(calls: HostCalls, call: HostCall, answer: Answer): (() => voi
     if (came.ok && !Number.isSafeInteger(total))
       answer(refusal('kv-value', 'kv.increment: the value is no whole number'))
     else answer(came.ok ? { ...DONE, head: String(total), target: came.target } : came)
+  })
+}
+
+/** Whether it would be set. Both values come in one body, the expected one first; without a length of it, nothing is expected. */
+function compareAndSet(calls: HostCalls, call: HostCall, answer: Answer): (() => void) | undefined {
+  return calls.start({ ...call, kind: 'kv.get' }, (came) => {
+    const length = fieldOf(call.head, 'expected')
+    const expected = typeof length === 'number' ? call.body.slice(0, length) : undefined
+    const found = came.head === '' ? undefined : came.body
+    answer(came.ok ? { ...DONE, head: found === expected ? '1' : '0', target: came.target } : came)
   })
 }
 
