@@ -9,9 +9,9 @@ export const CLIENTS = clientAddresses(120)
 /** A step ends when it is asked to, and not by itself. */
 export const BY_HAND = { stepForMs: 3_600_000, gate: { minRuns: 0 } }
 
-/** A unit that answers below `/NAME` with a text. */
+/** A unit that answers below `/NAME` with a text. A machine that stands still counts some of it as CPU time. */
 export const page = (name: string, text: string): string =>
-  `export default { paths: ['/${name}'], content: () => new Response('${text}') }`
+  `export default { paths: ['/${name}'], limits: { cpuMs: 1000 }, content: () => new Response('${text}') }`
 
 type OfKind<Kind> = Extract<RolloutSummary, { kind: Kind }>
 

@@ -36,7 +36,7 @@ test('a shadow', async (t) => {
   await t.test(
     'decides beside the live version, and what it decides otherwise is told without values',
     async () => {
-      const gate = (more: string) => `export default { paths: ['/gate/*'],
+      const gate = (more: string) => `export default { paths: ['/gate/*'], limits: { cpuMs: 1000 },
       access(request, response) {
         ${more}
         request.headers.set('x-user', 'ana')
@@ -86,7 +86,7 @@ test('a shadow', async (t) => {
   )
 
   await t.test('has no effect: nothing is written, and nothing goes out', async () => {
-    const worker = (word: string) => `export default { paths: ['/effects'],
+    const worker = (word: string) => `export default { paths: ['/effects'], limits: { cpuMs: 1000 },
       async access(request, response, edge) {
         const count = await edge.kv.increment('count')
         await edge.kv.put('last', '${word}')
@@ -120,7 +120,7 @@ test('a shadow', async (t) => {
 
   await t.test('runs on what only it matches, and on what it leaves alone', async () => {
     const on = (paths: string) =>
-      `export default { paths: ['/on/both', ${paths}], access: (request, response) => response.headers.set('x-on', '1') }`
+      `export default { paths: ['/on/both', ${paths}], limits: { cpuMs: 1000 }, access: (request, response) => response.headers.set('x-on', '1') }`
     await node.deploy('on', on(`'/on/old'`))
     await node.deploy('on', on(`'/on/new'`), { shadow: {} })
     for (const path of ['/on/both', '/on/old', '/on/new']) await node.request(path)
@@ -129,7 +129,7 @@ test('a shadow', async (t) => {
 
   await t.test('is slow, and no client waits for it; what comes on top is left out', async () => {
     await node.deploy('slow', page('slow', 'old'))
-    const source = `export default { paths: ['/slow'], limits: { wallMs: 60_000 },
+    const source = `export default { paths: ['/slow'], limits: { cpuMs: 1000, wallMs: 60_000 },
       async content() {
         await fetch('${origin.url}/held')
         return new Response('old')
