@@ -31,17 +31,23 @@ export interface WriterParts {
   readonly onAppended: () => void
   /** Where the log is kept, if not in this file. */
   readonly keeper?: string
+  readonly random?: () => number
 }
 
+/**
+ * Two that write the same at one position in one millisecond would make the same entries, and an engine would take the second for the first one
+ * asking again: both were told that theirs is there. So an append has a moment of chance within its millisecond; a double has room for so many.
+ */
+const MOMENTS = 4096
 /** Where somebody else always comes first, something is wrong. */
 const ATTEMPTS_MAX = 8
 
 export function storeWriter(parts: WriterParts): StoreWriter {
-  const { store, log, clock, catchUp, onAppended, keeper } = parts
+  const { store, log, clock, catchUp, onAppended, keeper, random = Math.random } = parts
   return {
     async append(effects, plannedAt) {
       if (effects.length === 0) return store.position()
-      const entries = chain(plannedAt, effects, clock.now())
+      const entries = chain(plannedAt, effects, clock.now() + Math.floor(random() * MOMENTS) / MOMENTS)
       const last = entries.at(-1)!
       if ((await log.append(plannedAt, entries)) === 'conflict') {
         await catchUp()
