@@ -7,14 +7,14 @@
 import { EdgeError } from '../../src/base/errors.ts'
 import type { FeedSource } from '../../src/contract/replication.ts'
 import type { SharedLog } from '../../src/contract/shared-log.ts'
-import type { Effect, LocalStore } from '../../src/contract/store.ts'
+import type { Effect, LocalStore, StoreView } from '../../src/contract/store.ts'
 import { DEFAULT_MANIFEST, PHASE_BITS } from '../../src/contract/unit.ts'
 import type { ControlTransport } from '../../src/replication/control-transport.ts'
 import type { FollowedLog } from '../../src/replication/feed-taker.ts'
 import { appendPlanned } from '../../src/replication/store-writer.ts'
 import { embeddedLog } from '../../src/store/engines/embedded.ts'
 import { planDeploy } from '../../src/unit/changes.ts'
-import { recordKey } from '../../src/unit/records.ts'
+import { listPointers, readRecord, recordKey } from '../../src/unit/records.ts'
 import { seededRandom, type Random } from '../../src/wire/http1/fuzz/random.ts'
 import type { Disk, Disks } from './disks.ts'
 import { Recorder } from './history.ts'
@@ -218,8 +218,8 @@ export class World {
     const control = random.pick(this.#controls).node as SimulatedControl | undefined
     if (!control?.changes || !control.plane) return
     const { name: who, changes, plane, disk } = control
-    const name = random.pick(UNITS)
-    const code = this.#isTroubled && random.chance(0.2) ? `refuse ${random.pick(this.#places).name}` : 'run'
+    const name = random.pick(this.#isTroubled ? UNITS : this.#unmended(disk.store))
+    const code = this.#isTroubled && random.chance(0.2) ? `refuse ${random.pick(this.#picky)}` : 'run'
     const draft = {
       name,
       code,
@@ -247,6 +247,19 @@ export class World {
     } catch (error) {
       recorder.note(who, `${name} (${code}): ${(error as Error).message}`)
     }
+  }
+
+  /** Nodes that may refuse a unit. Where control planes share a log, what one of them cannot run keeps it from all changes until another mends it. */
+  get #picky(): readonly string[] {
+    return (this.isShared ? this.#edges : this.#places).map(({ name }) => name)
+  }
+
+  /** Units that somebody refuses; all, where there are none: people put right what they broke. */
+  #unmended(store: StoreView): readonly string[] {
+    const bad = listPointers(store).filter(
+      ([name, { live }]) => readRecord(store, name, live)?.code !== 'run',
+    )
+    return bad.length > 0 ? bad.map(([name]) => name) : UNITS
   }
 
   /** Where the write of that key that was acknowledged last ends. */
