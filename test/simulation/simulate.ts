@@ -17,7 +17,7 @@ const PEACE_MS = 40_000
 /** The last change is done, or its time is up and it is withdrawn. */
 const QUIET_MS = 25_000
 /** Events that are shown before what went wrong. */
-const SHOWN = Number(process.env['SHOWN'] ?? 60)
+const SHOWN = 60
 
 export async function simulate(seed: number, disks: Disks, faulty: Faulty = {}): Promise<Outcome> {
   const world = new World(seed, disks, faulty)

@@ -14,7 +14,7 @@ after(() => disks.close())
 const SEEDS = 30
 
 test('log, replicas and flips keep the rules over a network that loses, cuts and delays', async () => {
-  for (const round of rounds(SEEDS, 5, 8_000)) {
+  for (const round of rounds(SEEDS, 5, 5_000)) {
     const { failure } = await simulate(round + 1, disks)
     assert.equal(failure, undefined)
   }

@@ -307,7 +307,8 @@ export class World {
   }
 
   #hurtWorker(): void {
-    const { name, node } = this.random.pick(this.#places)
+    const place = this.random.pick(this.#places)
+    const { name, node } = place
     const ready = node?.serving?.pool.ready() ?? []
     if (ready.length === 0) return
     const worker = this.random.pick(ready)
@@ -316,7 +317,9 @@ export class World {
     if (!isHung) return worker.kill()
     worker.hang()
     // That is what the pulse is for.
-    this.time.later(10_000, () => worker.kill())
+    this.time.later(10_000, () => {
+      if (place.node === node) worker.kill()
+    })
   }
 
   #part(): void {
