@@ -1,12 +1,12 @@
 /** A control plane: the replica of an engine's log, or the log itself, changes, and edges that follow. */
 import type { SharedLog } from '../../src/contract/shared-log.ts'
-import { UNITS_LOG } from '../../src/contract/shared-log.ts'
 import type { EdgeHello, EdgeReport, FeedSource } from '../../src/contract/replication.ts'
 import type { LocalStore } from '../../src/contract/store.ts'
 import { EdgePlane } from '../../src/replication/edge-plane.ts'
 import { EngineFollower } from '../../src/replication/engine-follower.ts'
+import { storeFeed } from '../../src/replication/store-feed.ts'
 import { isConflict, storeWriter, type StoreWriter } from '../../src/replication/store-writer.ts'
-import { nodeEdges } from '../../src/supervisor/node-edges.ts'
+import { edgeWaiting } from '../../src/supervisor/node-edges.ts'
 import { UnitChanges } from '../../src/supervisor/unit-changes.ts'
 import type { Disk } from './disks.ts'
 import type { Recorder } from './history.ts'
@@ -95,13 +95,7 @@ export class SimulatedControl {
       this.name,
       recorder,
     )
-    const source: FeedSource = {
-      log: UNITS_LOG,
-      position: () => store.position(),
-      entriesAfter: (position, limit) => store.entriesAfter(position, limit),
-      snapshot: () => store.snapshot(),
-      ...(isShared && { catchUp }),
-    }
+    const source = storeFeed(store, (id) => this.#follower?.mayBeBehind(id) ?? false)
     const plane = new EdgePlane({
       clock: this.time,
       timers: this.time,
@@ -111,15 +105,10 @@ export class SimulatedControl {
       warn: note,
     })
     const serving = new ServingNode(this.name, this.#parts, this.disk, this.time, false, () => {})
-    const edges = nodeEdges({
-      plane,
-      follows: undefined,
-      store,
-      secretKey: () => 'key',
-      self: () => {
-        throw new Error('nobody asks')
-      },
-    })
+    const edges = edgeWaiting(
+      () => plane,
+      () => plane.edges(),
+    )
     this.changes = new UnitChanges({
       store,
       writer,
@@ -127,7 +116,7 @@ export class SimulatedControl {
       pool: serving.pool,
       epochs: serving.epochs,
       trials: serving.trials,
-      edges: edges.waiting,
+      edges,
       turns: serving.turns,
       clock: this.time,
       timers: this.time,

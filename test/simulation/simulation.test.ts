@@ -78,7 +78,10 @@ const broken: Readonly<Record<string, Faulty>> = {
     }),
   },
   'a control plane that sends edges back before it has caught up': {
-    source: ({ catchUp: _catchUp, ...source }) => source,
+    source: (source, store) => ({
+      ...source,
+      entriesAfter: (position, limit) => store.entriesAfter(position, limit),
+    }),
   },
 }
 for (const [what, faulty] of Object.entries(broken)) {
