@@ -16,6 +16,9 @@ const effects = [version(1), version(2), version(3, 'refuse e')]
 const log: LogEntry[] = []
 for (const [at, some] of effects.entries()) log.push(...chain({ ...START, ...log.at(-1) }, some, at))
 
+/** What they add up to. */
+const STATE = new Map(effects.flat().map((effect) => [effect.key, 'value' in effect ? effect.value : '']))
+
 const at = (id: number) => ({ id, hash: log[id - 1]?.hash ?? GENESIS })
 const happened = (...events: readonly Event[]): readonly Recorded[] => {
   const attempts = [2, 4, 6].map((id): Event => ({ kind: 'attempt', last: at(id), outcome: 'appended' }))
@@ -31,7 +34,6 @@ const found = (some: readonly LogEntry[], ...events: readonly Event[]) =>
   check(some, happened(...events), (code, node) => code === `refuse ${node}`)?.problem
 
 test('a history that goes by the rules is found good', () => {
-  const state = new Map(effects.flat().map((effect) => [effect.key, 'value' in effect ? effect.value : '']))
   assert.equal(
     found(
       log,
@@ -44,7 +46,7 @@ test('a history that goes by the rules is found good', () => {
       read(4, { a: 2 }),
       { kind: 'took', took: ['a@3'] },
       read(6, { a: 3 }),
-      { kind: 'ended', at: at(6), state, live: 6 },
+      { kind: 'ended', at: { log: 'l', ...at(6) }, state: STATE, live: 6 },
     ),
     undefined,
   )
@@ -94,12 +96,18 @@ const wrong: Readonly<Record<string, readonly [expected: RegExp, some: readonly 
   'a replica that does not catch up': [
     /ended at 4, and the log at 6/,
     log,
-    { kind: 'ended', at: at(4), state: new Map(), live: 4 },
+    { kind: 'ended', at: { log: 'l', ...at(4) }, state: new Map(), live: 4 },
+  ],
+  'a replica of a log of another name': [
+    /of the log m, and others of l/,
+    log,
+    { kind: 'ended', at: { log: 'l', ...at(6) }, state: STATE, live: 6 },
+    { kind: 'ended', at: { log: 'm', ...at(6) }, state: STATE, live: 6 },
   ],
   'a replica whose state is not what the log adds up to': [
     /not what the log adds up to/,
     log,
-    { kind: 'ended', at: at(6), state: new Map(), live: 6 },
+    { kind: 'ended', at: { log: 'l', ...at(6) }, state: new Map(), live: 6 },
   ],
 }
 for (const [what, [expected, some, ...events]] of Object.entries(wrong))

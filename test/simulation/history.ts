@@ -37,7 +37,7 @@ export type Event =
   /** Where a replica ended, after everything was healed and had time. */
   | {
       readonly kind: 'ended'
-      readonly at: At
+      readonly at: Position
       readonly state: ReadonlyMap<string, string>
       readonly live: number
     }
@@ -114,6 +114,8 @@ class Checker {
   readonly #readers = new Map<string, number>()
   readonly #promised = new Map<string, number>()
   readonly #took = new Set<string>()
+  /** What the log is called, by whoever ended first. */
+  #name: string | undefined
   readonly #pasts: Pasts
 
   constructor(
@@ -152,6 +154,9 @@ class Checker {
         return undefined
       case 'ended': {
         const end = this.#log.length
+        this.#name ??= event.at.log
+        if (event.at.log !== this.#name)
+          return `its replica is of the log ${event.at.log}, and others of ${this.#name}`
         if (event.at.id !== end || !this.#isIn(event.at))
           return `its replica ended at ${event.at.id}, and the log at ${end}`
         if (!isSame(event.state, this.#pasts.state(end))) return `its replica is not what the log adds up to`

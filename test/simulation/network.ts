@@ -95,13 +95,14 @@ export class Network {
   request<T>(from: string, to: string, serve: () => Promise<T>, timeoutMs: number): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const broken = () => reject(new ConnectionBroken(`the connection to ${to} broke`))
-    const answer = (settle: () => void) => this.send(to, from, settle)
+    const asking = this.#dwellers.get(from)
+    // Not to whoever lives there next.
+    const answer = (settle: () => void) => this.send(to, from, () => asking?.isAlive && settle())
     const ask = (settle: (work: () => void) => void) =>
       serve().then(
         (value) => settle(() => resolve(value)),
         (error: Error) => settle(() => reject(error)),
       )
-    const asking = this.#dwellers.get(from)
     const callOff = this.time.later(timeoutMs, () => {
       if (asking?.isAlive)
         reject(new EdgeError('control-unreachable', `${to}: no answer within ${timeoutMs} ms`))

@@ -45,7 +45,7 @@ const broken: Readonly<Record<string, Faulty>> = {
       },
     }),
   },
-  'an edge that applies what does not come next': {
+  'an edge that applies whatever it is told': {
     replica: (log) => ({
       ...log,
       apply(entries) {
@@ -53,13 +53,10 @@ const broken: Readonly<Record<string, Faulty>> = {
         log.apply(chain(here, entries, entries[0]?.at ?? 0))
       },
     }),
+    // It is told one entry twice.
     source: (source, store) => ({
       ...source,
-      // Positions are not looked at: the last entries, whatever they have.
-      entriesAfter(position, limit) {
-        const entries = source.entriesAfter(position, limit)
-        return entries === 'reset' ? store.read(Math.max(0, source.position().id - 3), limit) : entries
-      },
+      entriesAfter: ({ id }, limit) => store.read(Math.max(0, id - 1), limit),
     }),
   },
   'a feed that forgets to say reset': {
