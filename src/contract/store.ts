@@ -12,7 +12,7 @@ export interface LogEntry {
   readonly key: string
   /** Empty for DELETE. */
   readonly value: string
-  /** Milliseconds since 1970 on the writer's clock: for people, not for ordering. */
+  /** Milliseconds since 1970 on the writer's clock: for people, not for ordering. All entries of one append have the same. */
   readonly at: number
   /** SHA-256, hex, over the hash before and this entry. */
   readonly hash: string
@@ -60,8 +60,8 @@ export interface LocalStore extends Store {
   /** From here on it is a replica of that one's log, as it is. */
   keepFor(keeper: string): void
   /**
-   * Entries after a position of somebody else, at most `limit`, and fewer where they are large. 'reset' where that one stands on another
-   * history, or before what is kept.
+   * Entries after a position of somebody else, about `limit`, and fewer where they are large, but never a part of an append: who takes them over
+   * stands where a writer stood. 'reset' where that one stands on another history, or before what is kept.
    */
   entriesAfter(position: Position, limit: number): readonly LogEntry[] | 'reset'
   /** Takes over entries that come next, all or none. Durable on return. Throws `store-diverged` where they do not. */

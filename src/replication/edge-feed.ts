@@ -84,6 +84,14 @@ export class EdgeFeed {
       wake?.()
       onEnd()
     }
+    const next = (): Uint8Array | undefined => {
+      try {
+        return pieces.next().value
+      } catch (error) {
+        end()
+        throw error
+      }
+    }
     return new ReadableStream<Uint8Array>(
       {
         // Called when the edge has taken what was there.
@@ -95,8 +103,8 @@ export class EdgeFeed {
               return
             }
             if (isNews) {
-              const piece = pieces.next()
-              if (piece.value !== undefined) return controller.enqueue(piece.value)
+              const piece = next()
+              if (piece !== undefined) return controller.enqueue(piece)
               isNews = false
             }
             if (isBeat) {
@@ -142,7 +150,7 @@ export class EdgeFeed {
   #entries(source: FeedSource, from: Position): Written | 'none' | 'reset' {
     const head = source.position()
     if (head.id === from.id && head.hash === from.hash && head.log === from.log) return 'none'
-    const key = `${source.log} ${from.log} ${from.id} ${from.hash} ${head.id}`
+    const key = `${source.log} ${from.log} ${from.id} ${from.hash} ${head.id} ${head.hash}`
     const known = this.#written.get(key)
     if (known) return known
     const entries = source.entriesAfter(from, ENTRIES_AT_ONCE)

@@ -8,7 +8,8 @@
 import { EdgeError } from '../base/errors.ts'
 import type { Timers } from '../base/timers.ts'
 import type { SharedLog } from '../contract/shared-log.ts'
-import type { LocalStore, Position } from '../contract/store.ts'
+import type { LocalStore, LogEntry, Position } from '../contract/store.ts'
+import { wholeAppends } from '../store/chain.ts'
 import { backOffMs } from './back-off.ts'
 
 export interface EngineFollowerOptions {
@@ -110,21 +111,30 @@ export class EngineFollower {
 
   async #readAll(): Promise<void> {
     const { store, log, onAdvanced } = this.#options
+    /** The end of what was read: the rest of its append may come with what is read next. */
+    let held: readonly LogEntry[] = []
     for (;;) {
+      const last = held.at(-1)
       const from = store.position()
-      const entries = await log.read(from, READ_AT_ONCE)
+      const entries = await log.read(last ? { ...from, id: last.id, hash: last.hash } : from, READ_AT_ONCE)
       if (this.#isClosed) return
       if (entries === 'reset') {
+        held = []
         await this.#begin()
         onAdvanced()
         continue
       }
-      if (entries.length === 0) return
+      const isEnd = entries.length === 0
+      const read = [...held, ...entries]
+      const whole = isEnd ? read : wholeAppends(read)
+      held = read.slice(whole.length)
       // The writer of this node may have put its own there meanwhile.
-      const fresh = entries.filter(({ id }) => id > store.position().id)
-      if (fresh.length === 0) continue
-      store.apply(fresh)
-      onAdvanced()
+      const fresh = whole.filter(({ id }) => id > store.position().id)
+      if (fresh.length > 0) {
+        store.apply(fresh)
+        onAdvanced()
+      }
+      if (isEnd) return
     }
   }
 

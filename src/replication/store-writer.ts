@@ -31,17 +31,30 @@ export interface WriterParts {
   readonly onAppended: () => void
   /** Where the log is kept, if not in this file. */
   readonly keeper?: string
+  readonly random?: () => number
 }
 
+/**
+ * Two that write the same at one position in one millisecond would make the same entries, and an engine would take the second for the first one
+ * asking again: both were told that theirs is there. So an append has a moment of chance within its millisecond, and no two of one writer have the
+ * same; a double has room for so many.
+ */
+const MOMENTS = 4096
 /** Where somebody else always comes first, something is wrong. */
 const ATTEMPTS_MAX = 8
 
 export function storeWriter(parts: WriterParts): StoreWriter {
-  const { store, log, clock, catchUp, onAppended, keeper } = parts
+  const { store, log, clock, catchUp, onAppended, keeper, random = Math.random } = parts
+  let lastMoment = 0
+  const moment = (): number => {
+    const chosen = clock.now() + Math.floor(random() * MOMENTS) / MOMENTS
+    lastMoment = Math.floor(chosen) === Math.floor(lastMoment) ? lastMoment + 1 / MOMENTS : chosen
+    return lastMoment
+  }
   return {
     async append(effects, plannedAt) {
       if (effects.length === 0) return store.position()
-      const entries = chain(plannedAt, effects, clock.now())
+      const entries = chain(plannedAt, effects, moment())
       const last = entries.at(-1)!
       if ((await log.append(plannedAt, entries)) === 'conflict') {
         await catchUp()

@@ -30,6 +30,16 @@ export function chain(after: Position, effects: readonly Effect[], at: number): 
   })
 }
 
+/**
+ * Those of the entries that are surely whole appends, where more may follow them. Who applied a part of an append would show what nobody wrote.
+ *
+ * Entries of one append have one `at`. Appends that follow each other within a millisecond may have the same: they count as one, which is no harm.
+ */
+export function wholeAppends(entries: readonly LogEntry[]): readonly LogEntry[] {
+  const at = entries.at(-1)?.at
+  return entries.slice(0, entries.findLastIndex((entry) => entry.at !== at) + 1)
+}
+
 /** Where the log ends after these entries. Throws `store-diverged` where they do not follow the position, or are not whole. */
 export function follow(after: Position, entries: readonly LogEntry[]): Position {
   let { id, hash } = after

@@ -103,6 +103,24 @@ test('a rotated store is the same after closing and opening', () => {
   again.close()
 })
 
+test('what is told of a log never ends in the middle of an append', () => {
+  let at = 0
+  const source = openStore(folder(), { clock: { now: () => at, monotonic: () => 0 } })
+  const ends = [0]
+  for (const size of [3, 1, 5, 2, 4]) {
+    at += 1
+    ends.push(source.append(Array.from({ length: size }, (_, n) => set(`k${n}`, String(at)))).id)
+  }
+  for (const end of ends.slice(0, -1)) {
+    for (let limit = 1; limit < 9; limit++) {
+      const entries = source.entriesAfter(source.at(end).position(), limit) as LogEntry[]
+      assert.ok(entries.length >= Math.min(limit, source.position().id - end))
+      assert.ok(ends.includes(entries.at(-1)!.id), `${limit} after ${end}: up to ${entries.at(-1)!.id}`)
+    }
+  }
+  source.close()
+})
+
 test('who stands on another history is told so, and never skips', () => {
   const [one, other] = [filled(), filled()]
   assert.equal(one.entriesAfter(other.position(), 5), 'reset')

@@ -112,11 +112,25 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     return entries
   }
 
+  /** As `read`, but to the end of an append: see `wholeAppends`. */
+  function readWhole(id: number, limit: number): readonly LogEntry[] {
+    const entries = read(id, limit)
+    const last = entries.at(-1)
+    if (last === undefined) return entries
+    const rest: LogEntry[] = []
+    for (const row of after.iterate(last.id, -1)) {
+      const entry = { ...row } as unknown as LogEntry
+      if (entry.at !== last.at) break
+      rest.push(entry)
+    }
+    return rest.length === 0 ? entries : [...entries, ...rest]
+  }
+
   function entriesAfter(at: Position, limit: number): readonly LogEntry[] | 'reset' {
     const base = basePosition(db)
     if (at.log !== base.log || at.id < base.id || at.id > position.id) return 'reset'
     const hash = at.id === base.id ? base.hash : hashOf.get(at.id)?.['hash']
-    return hash === at.hash ? read(at.id, limit) : 'reset'
+    return hash === at.hash ? readWhole(at.id, limit) : 'reset'
   }
 
   /** What `work` writes, all of it or nothing. On the disk when it returns. */

@@ -79,7 +79,7 @@ export class EdgeNode {
 
   constructor(around: NodeSurroundings) {
     const { config, log, store, directory, shared, secrets, link, plane } = around
-    const view = new LiveView(store, directory, log)
+    const view = new LiveView(store, directory, log, link.follows !== undefined)
     const trustedKeys = new TrustedKeys(store, config.control.units)
     this.#telemetry = new TelemetryKeeper({
       ...around,
@@ -150,7 +150,10 @@ export class EdgeNode {
       turns: this.#turns,
       log,
       startMessage: (worker) => talk.startMessage(worker),
-      onReady: (worker) => talk.welcome(worker),
+      onReady: (worker) => {
+        talk.welcome(worker)
+        this.#following.advanced()
+      },
       onMessage: (worker, message) => talk.hear(worker, message),
       onGone: (worker) => {
         this.#sandboxes.workerGone(worker.pid)
@@ -184,6 +187,7 @@ export class EdgeNode {
       epochs: this.#epochs,
       turns: this.#turns,
       log,
+      hasWorkers: () => this.#pool.ready().length > 0,
       tryUnit: (unit) =>
         trials.try(unit).then(
           () => undefined,
@@ -205,7 +209,11 @@ export class EdgeNode {
       writer: link.writer,
       trials,
       edges: edges.waiting,
-      readSet,
+      readSet() {
+        // What an edge changes by itself, such as its configuration, goes on what is live there.
+        if (link.follows === undefined) view.useNewest()
+        return readSet()
+      },
       pool: this.#pool,
       epochs: this.#epochs,
       turns: this.#turns,
@@ -270,6 +278,8 @@ export class EdgeNode {
     for (const keeper of this.#keepers) keeper.start()
     this.#timers.setLive(this.#epochs.live)
     this.#around.link.start(() => this.storeMoved())
+    // What was stored and not tried before this program began.
+    this.storeMoved()
     this.#report()
   }
 

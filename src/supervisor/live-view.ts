@@ -1,30 +1,35 @@
 /**
- * What of the store is live: all of it, but where the newest state was rejected. Then it is the one before, also after a restart: an edge that
- * was sent what its workers do not run serves on with what they do.
+ * What of the store is live: all of it, but where the newest state was rejected, or was not tried yet. Then it is the one before, also after a
+ * restart: an edge that was sent what its workers do not run serves on with what they do, whenever it is killed.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LocalStore, Position, StoreView } from '../contract/store.ts'
 import type { Log } from './log.ts'
 
-interface Rejection {
-  /** What was rejected. */
-  readonly rejected: Position
-  /** What is live instead. */
-  readonly live: number
+interface Noted {
+  readonly live: Position
+  /** What was tried and did not go live. */
+  readonly rejected?: Position
 }
 
 export class LiveView implements StoreView {
   readonly #store: LocalStore
   readonly #path: string
   readonly #log: Log
+  readonly #isReplica: boolean
   #view: StoreView
-  #isRejected = false
+  #isNoted = false
 
-  constructor(store: LocalStore, directory: string, log: Log) {
+  /**
+   * `isReplica`: changes come from elsewhere, and are tried here after they are stored. What is live is noted then with each flip; else what is
+   * stored was tried before, and it is noted only where it was rejected all the same.
+   */
+  constructor(store: LocalStore, directory: string, log: Log, isReplica: boolean) {
     this.#store = store
-    this.#path = join(directory, 'rejected.json')
+    this.#path = join(directory, 'live.json')
     this.#log = log
+    this.#isReplica = isReplica
     this.#view = this.#atStart()
   }
 
@@ -45,33 +50,57 @@ export class LiveView implements StoreView {
     this.#view = this.#store
   }
 
-  /** It went live. */
-  accepted(): void {
-    if (this.#isRejected) rmSync(this.#path, { force: true })
-    this.#isRejected = false
+  /** What was tried went live. */
+  accepted(live: Position): void {
+    if (this.#isReplica) return this.#note({ live })
+    if (this.#isNoted) rmSync(this.#path, { force: true })
+    this.#isNoted = false
   }
 
-  /** It did not: what is live stays. */
-  rejected(rejected: Position, live: number): void {
-    this.#isRejected = true
+  /** It did not: what is live stays, and is what is read. */
+  rejected(rejected: Position, live: Position): void {
+    this.#note({ live, rejected })
+    this.#view = this.#past(live) ?? this.#store
+  }
+
+  /** It could not be tried yet. */
+  waiting(live: Position): void {
+    this.#view = this.#past(live) ?? this.#store
+  }
+
+  #note(noted: Noted): void {
+    this.#isNoted = true
     try {
-      writeFileSync(`${this.#path}.new`, JSON.stringify({ rejected, live } satisfies Rejection))
+      writeFileSync(`${this.#path}.new`, JSON.stringify(noted))
       renameSync(`${this.#path}.new`, this.#path)
     } catch (error) {
-      this.#log.warn(`what was rejected is tried again at the next start: ${(error as Error).message}`)
+      this.#log.warn(`the next start runs what is newest, tried or not: ${(error as Error).message}`)
     }
   }
 
   #atStart(): StoreView {
+    let noted: Noted
     try {
-      const { rejected, live } = JSON.parse(readFileSync(this.#path, 'utf8')) as Rejection
-      const now = this.#store.position()
-      if (now.id !== rejected.id || now.hash !== rejected.hash) return this.#store
-      this.#isRejected = true
-      return this.#store.at(live)
+      noted = JSON.parse(readFileSync(this.#path, 'utf8')) as Noted
     } catch {
-      // None, or of another time: the newest is tried.
-      return this.#store
+      return this.#store // none, or of another time
+    }
+    this.#isNoted = true
+    const now = this.#store.position()
+    const isWanted = this.#isReplica || (noted.rejected && isSame(noted.rejected, now))
+    return (isWanted && !isSame(noted.live, now) && this.#past(noted.live)) || this.#store
+  }
+
+  /** Undefined where it is not kept any more: after a snapshot, say. */
+  #past(live: Position): StoreView | undefined {
+    try {
+      const past = this.#store.at(live.id)
+      return isSame(past.position(), live) ? past : undefined
+    } catch {
+      return undefined
     }
   }
 }
+
+const isSame = (one: Position, other: Position): boolean =>
+  one.log === other.log && one.id === other.id && one.hash === other.hash

@@ -64,19 +64,24 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
       control()
       return parts.secretKey()
     },
-    waiting: {
-      level: (options) => levelOf(options, known().length > 0),
-      wait: (level, position, timeoutMs) => control().wait(level, position, timeoutMs),
-      count(position) {
-        const all = known().filter(({ presence }) => presence !== 'stopped')
-        const live = all.filter((edge) => isLive(edge, position))
-        return {
-          live: live.length,
-          of: all.length,
-          workers: live.reduce((sum, edge) => sum + edge.workers.live, 0),
-          ofWorkers: all.reduce((sum, edge) => sum + edge.workers.of, 0),
-        }
-      },
+    waiting: edgeWaiting(control, known),
+  }
+}
+
+/** `control` throws where this node is an edge. */
+export function edgeWaiting(control: () => EdgePlane, known: () => readonly KnownEdge[]): EdgeWaiting {
+  return {
+    level: (options) => levelOf(options, known().length > 0),
+    wait: (level, position, timeoutMs) => control().wait(level, position, timeoutMs),
+    count(position) {
+      const all = known().filter(({ presence }) => presence !== 'stopped')
+      const live = all.filter((edge) => isLive(edge, position))
+      return {
+        live: live.length,
+        of: all.length,
+        workers: live.reduce((sum, edge) => sum + edge.workers.live, 0),
+        ofWorkers: all.reduce((sum, edge) => sum + edge.workers.of, 0),
+      }
     },
   }
 }

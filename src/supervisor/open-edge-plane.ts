@@ -3,8 +3,8 @@ import type { Clock } from '../base/clock.ts'
 import { systemTimers } from '../base/timers.ts'
 import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
-import { UNITS_LOG } from '../contract/shared-log.ts'
 import { EdgePlane } from '../replication/edge-plane.ts'
+import { storeFeed } from '../replication/store-feed.ts'
 import { feedSources } from '../kv/replication/log-ends.ts'
 import type { RotatableSecrets } from '../store/secrets.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
@@ -24,26 +24,12 @@ export interface EdgePlaneParts {
 }
 
 export function openEdgePlane(parts: EdgePlaneParts): EdgePlane {
-  const { config, directory, store, kv, secrets, clock, log } = parts
+  const { config, directory, store, kv, link, secrets, clock, log } = parts
   const plane = new EdgePlane({
     clock,
     timers: systemTimers,
     directory,
-    sources: [
-      {
-        log: UNITS_LOG,
-        position: () => store.position(),
-        entriesAfter(position, limit) {
-          const { log: name, id } = store.position()
-          // An edge that was at another control plane may be ahead of this one: it is not sent back.
-          const isAhead = position.log === name && position.id > id
-          if (isAhead && parts.link.mayBeBehind(position.id)) return []
-          return store.entriesAfter(position, limit)
-        },
-        snapshot: () => store.snapshot(),
-      },
-      ...feedSources(kv.ports.feed),
-    ],
+    sources: [storeFeed(store, (id) => link.mayBeBehind(id)), ...feedSources(kv.ports.feed)],
     welcome: () => ({ control: config.node.name ?? '', version: VERSION, key: secrets.print() }),
     warn: (line) => log.warn(line),
   })

@@ -20,6 +20,8 @@ export interface FollowingParts {
   readonly epochs: Epochs
   readonly turns: Turns
   readonly log: Log
+  /** Whether a worker is there to try and prepare with. */
+  readonly hasWorkers: () => boolean
   /** What keeps a version from running, or undefined. */
   readonly tryUnit: (unit: UnitVersion) => Promise<string | undefined>
   /** After each attempt. */
@@ -57,10 +59,10 @@ export class StoreFollowing {
   flipped(position: Position): void {
     this.#position = position
     this.#rejected = undefined
-    this.#parts.live.accepted()
+    this.#parts.live.accepted(position)
   }
 
-  /** The store has moved. */
+  /** The store has moved, or a worker is there again. */
   advanced(): void {
     this.#isWanted = true
     if (this.#isRunning) return
@@ -83,7 +85,7 @@ export class StoreFollowing {
   }
 
   async #follow(): Promise<void> {
-    const { live, readSet, epochs, log } = this.#parts
+    const { live, readSet, epochs, log, hasWorkers } = this.#parts
     live.useNewest()
     const position = live.position()
     if (position.id === this.#position.id && position.hash === this.#position.hash) return
@@ -92,6 +94,8 @@ export class StoreFollowing {
       const set = readSet()
       // Tokens and the like are no part of what runs.
       if (isSame(set, epochs.live)) return this.flipped(position)
+      // That they are being replaced says nothing of the set: it is tried when one is there.
+      if (!hasWorkers()) return live.waiting(this.#position)
       problems.push(...(await this.#tryNew(set)))
       const outcome = problems.length === 0 ? await epochs.flip(set) : undefined
       if (outcome?.kind === 'live') return this.flipped(position)
@@ -100,7 +104,7 @@ export class StoreFollowing {
       problems.push((error as Error).message)
     }
     this.#rejected = { id: position.id, problems }
-    live.rejected(position, this.#position.id)
+    live.rejected(position, this.#position)
     log.warn(
       `position ${position.id} of the store is not run, and ${this.#position.id} stays: ${problems.join('; ')}`,
     )

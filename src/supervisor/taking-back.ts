@@ -1,33 +1,72 @@
 /** How a change that cannot be live is taken back. */
 import type { Effect, StoreView } from '../contract/store.ts'
 import type { Change } from '../unit/changes.ts'
-import { pointerKey, type UnitPointer } from '../unit/records.ts'
+import { pointerKey, recordKey, type UnitPointer } from '../unit/records.ts'
 
 /** What is to be appended to take a change back, as the store stands when it is asked. */
 export type Undo = () => readonly Effect[]
 
-/** Takes back what the plan set where it still stands, to how it is now; but a number that was given is not given again. */
+/**
+ * Takes back what the plan set where it still stands, to how it is now; but a number that was given is not given again. Of a unit that was changed
+ * since, only the version goes that the plan made: what else is said of it is somebody else's, who may take that back, too, before or after.
+ */
 export function inverse(store: StoreView, { name, effects }: Change): Undo {
-  const undone = effects.toReversed().map(({ operation, key, ...rest }) => {
-    const before = store.get(key)
-    const set = 'value' in rest ? rest.value : undefined
-    return { key, set, effect: undoing(key, before, operation, set, name) }
-  })
-  return () => undone.filter(({ key, set }) => store.get(key) === set).map(({ effect }) => effect)
+  const before = new Map(effects.map(({ key }) => [key, store.get(key)]))
+  const pointer = effects.find(({ key }) => key === pointerKey(name))
+  const setPointer = pointer && valueOf(pointer)
+  const pointerBefore = before.get(pointerKey(name))
+  return () => {
+    if (setPointer !== undefined && store.get(pointerKey(name)) !== setPointer)
+      return withoutVersion(store, name, parsed(setPointer), pointerBefore)
+    return effects
+      .toReversed()
+      .filter((effect) => store.get(effect.key) === valueOf(effect))
+      .map((effect) =>
+        effect === pointer && setPointer !== undefined
+          ? backTo(name, parsed(setPointer), pointerBefore)
+          : undoing(effect.key, before.get(effect.key)),
+      )
+  }
 }
 
-function undoing(
-  key: string,
-  before: string | undefined,
-  operation: Effect['operation'],
-  set: string | undefined,
-  name: string,
-): Effect {
-  if (key === pointerKey(name) && operation === 'SET' && set !== undefined) {
-    const { last } = JSON.parse(set) as UnitPointer
-    const gone: UnitPointer = { live: 0, history: [], kept: [], last, disabled: false, at: 0 }
-    const pointer = before === undefined ? gone : { ...(JSON.parse(before) as UnitPointer), last }
-    return { operation: 'SET', key, value: JSON.stringify(pointer) }
-  }
+const valueOf = (effect: Effect): string | undefined =>
+  effect.operation === 'SET' ? effect.value : undefined
+
+const parsed = (text: string): UnitPointer => JSON.parse(text) as UnitPointer
+
+function undoing(key: string, before: string | undefined): Effect {
   return before === undefined ? { operation: 'DELETE', key } : { operation: 'SET', key, value: before }
+}
+
+function backTo(name: string, { last }: UnitPointer, before: string | undefined): Effect {
+  const gone: UnitPointer = { live: 0, history: [], kept: [], last, disabled: false, at: 0 }
+  const pointer = before === undefined ? gone : { ...parsed(before), last }
+  return { operation: 'SET', key: pointerKey(name), value: JSON.stringify(pointer) }
+}
+
+/** The unit as it is now, without the version that was set live then, if that was a new one. */
+function withoutVersion(
+  store: StoreView,
+  name: string,
+  { live: version, last }: UnitPointer,
+  before: string | undefined,
+): readonly Effect[] {
+  const text = store.get(pointerKey(name))
+  const pointerBefore = before === undefined ? undefined : parsed(before)
+  const isNew = last > (pointerBefore?.last ?? 0)
+  if (text === undefined || !isNew || !parsed(text).kept.includes(version)) return []
+  const now = parsed(text)
+  const kept = now.kept.filter((one) => one !== version)
+  const history = now.history.filter((one) => one !== version)
+  let { live } = now
+  if (live === version) {
+    // The one before may have been taken back meanwhile.
+    const last = history.pop()
+    live = pointerBefore && kept.includes(pointerBefore.live) ? pointerBefore.live : (last ?? 0)
+  }
+  const pointer: UnitPointer = { ...now, live, history, kept }
+  return [
+    { operation: 'SET', key: pointerKey(name), value: JSON.stringify(pointer) },
+    { operation: 'DELETE', key: recordKey(name, version) },
+  ]
 }

@@ -269,10 +269,12 @@ export class UnitChanges {
   /** Takes back what was stored and cannot be live. Where the disk is full, the next change does it first. */
   async #undo(...more: readonly Undo[]): Promise<void> {
     const { store, writer } = this.#options
-    this.#owed = [...this.#owed, ...more]
-    if (this.#owed.length === 0) return
-    await appendPlanned(store, writer, () => this.#owed.flatMap((undo) => undo()))
-    this.#owed = []
+    this.#owed = [...more, ...this.#owed]
+    // One by one: what the next one finds is what the one before left.
+    for (let [undo] = this.#owed; undo; [undo] = this.#owed) {
+      await appendPlanned(store, writer, undo)
+      this.#owed = this.#owed.slice(1)
+    }
   }
 
   /** Waits also for workers that are being replaced: they start with the new set. */

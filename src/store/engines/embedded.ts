@@ -9,8 +9,9 @@ export function embeddedLog(store: LocalStore, onAppended: () => void = () => {}
     return now.log === log && now.id === id && now.hash === hash
   }
   const isThere = (entries: readonly LogEntry[], after: Position): boolean => {
-    const found = store.entriesAfter(after, 1)
-    return found !== 'reset' && found[0] !== undefined && found[0].hash === entries[0]?.hash
+    const found = store.entriesAfter(after, entries.length)
+    // The last one, whose hash is over all: what only begins the same is somebody else's.
+    return found !== 'reset' && found[entries.length - 1]?.hash === entries.at(-1)?.hash
   }
   const changed = () => {
     onAppended()
