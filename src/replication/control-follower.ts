@@ -33,6 +33,8 @@ export type Ask = (method: 'GET' | 'POST', path: string, body?: unknown) => Prom
 
 /** How often an edge is heard of, where nothing happens. */
 const REPORT_EVERY_MS = 15_000
+/** One that failed is said again. */
+const REPORT_AGAIN_MS = 500
 
 /** From a start to the close that ends it. */
 interface Run {
@@ -50,6 +52,7 @@ export class ControlFollower {
   #report: EdgeReport | undefined
   #reporting = false
   #isReportNew = false
+  #underWay: Promise<unknown> = Promise.resolve()
   #isTroubled = false
 
   constructor(options: ControlFollowerOptions) {
@@ -85,6 +88,8 @@ export class ControlFollower {
     const report = this.#report
     this.close()
     if (!report) return
+    // One that comes in after it would say that this edge is there.
+    await this.#underWay
     await this.ask('POST', '/v1/edges/report', { ...report, isLeaving: true }).catch(() => undefined)
     this.#options.transport.close()
   }
@@ -167,13 +172,18 @@ export class ControlFollower {
     if (!report || this.#reporting || !this.isConnected) return
     this.#reporting = true
     this.#isReportNew = false
-    this.ask('POST', '/v1/edges/report', report)
-      // The stream tells what is wrong; it is said again with the next connect.
-      .catch(() => undefined)
-      .finally(() => {
+    this.#underWay = this.ask('POST', '/v1/edges/report', report).then(
+      () => {
         this.#reporting = false
         if (this.#isReportNew) this.#sendReport()
-      })
+      },
+      () => {
+        this.#reporting = false
+        this.#isReportNew = true
+        // The stream tells what is wrong; where it goes on, so does this.
+        this.#options.timers.later(REPORT_AGAIN_MS, () => this.#sendReport())
+      },
+    )
   }
 }
 

@@ -30,6 +30,8 @@ export interface HttpTransportOptions {
 }
 
 const ANSWER_MAX_MS = 10_000
+/** What came of changes of key/value data is the largest. */
+const ANSWER_BYTES_MAX = 32 * 1024 ** 2
 
 export function httpTransport({ controls, token, ca }: HttpTransportOptions): ControlTransport {
   const isTls = controls.some((url) => url.startsWith('https:'))
@@ -64,10 +66,7 @@ export function httpTransport({ controls, token, ca }: HttpTransportOptions): Co
       const timer = setTimeout(late, ANSWER_MAX_MS)
       request.on('error', (error) => reject(unreachable(control, error)))
       request.on('response', (response) => {
-        readAll(response).then((text) => {
-          if (response.statusCode === 200) resolve(text === '' ? undefined : JSON.parse(text))
-          else reject(problemOf(control, response.statusCode ?? 0, text))
-        }, reject)
+        answerOf(control, response).then(resolve, reject)
       })
       request.end(body === undefined ? undefined : JSON.stringify(body))
       return promise.finally(() => clearTimeout(timer))
@@ -97,9 +96,27 @@ async function* chunksOf(
   }
 }
 
+async function answerOf(control: string, response: http.IncomingMessage): Promise<unknown> {
+  const text = await readAll(response).catch((error: Error) => {
+    throw error instanceof EdgeError ? error : unreachable(control, error)
+  })
+  if (response.statusCode !== 200) throw problemOf(control, response.statusCode ?? 0, text)
+  try {
+    return text === '' ? undefined : (JSON.parse(text) as unknown)
+  } catch {
+    throw new EdgeError('control-unreachable', `${control}: what answers there is no control plane`)
+  }
+}
+
 async function readAll(response: http.IncomingMessage): Promise<string> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of response) chunks.push(chunk as Uint8Array)
+  let bytes = 0
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new EdgeError('control-unreachable', 'the answer is larger than a control plane gives')
+    chunks.push(chunk)
+  }
   return Buffer.concat(chunks).toString()
 }
 

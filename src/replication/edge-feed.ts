@@ -1,8 +1,8 @@
 /**
  * What a control plane tells the edges that follow it: to each, from where it stands, the entries that come next, or a snapshot.
  *
- * An edge is told at its own pace: nothing is read for it before it has taken what came before, so a slow one costs a few kilobytes. Edges
- * stand at the same position most of the time, so what is said from there is written down once for all of them.
+ * An edge is told at its own pace: nothing is read for it before it has taken what came before. Edges stand at the same position most of the
+ * time, so what is said from there is written down once for all of them; and those that start anew at a time share one snapshot.
  */
 import { EdgeError } from '../base/errors.ts'
 import { every, type Timers } from '../base/timers.ts'
@@ -23,6 +23,8 @@ const STATE_AT_ONCE = 256 * 1024
 /** Writings that are kept for others at the same position: one for each log that is busy. */
 const WRITTEN_MAX = 32
 
+type FeedSnapshot = ReturnType<FeedSource['snapshot']>
+
 interface Written {
   readonly chunk: Uint8Array
   readonly to: Position
@@ -32,6 +34,8 @@ export class EdgeFeed {
   readonly #options: EdgeFeedOptions
   readonly #wakes = new Set<(isBeat: boolean) => void>()
   readonly #written = new Map<string, Written>()
+  /** Those that somebody is being told. */
+  readonly #snapshots = new Map<string, WeakRef<FeedSnapshot>>()
   readonly #callOffBeat: () => void
 
   constructor(options: EdgeFeedOptions) {
@@ -70,10 +74,15 @@ export class EdgeFeed {
     let isNews = true
     // The first one says that everything was told.
     let isBeat = true
+    let stream: ReadableStreamDefaultController<Uint8Array> | undefined
     const onWake = (beat: boolean) => {
       isNews ||= !beat
       isBeat ||= beat
-      wake?.()
+      if (wake) return wake()
+      // An edge that takes nothing is not told that it may not go on: its connection is cut.
+      if (!beat || mayGoOn()) return
+      end()
+      stream?.error(new Error('this edge may not follow any more'))
     }
     this.#wakes.add(onWake)
     let isOver = false
@@ -94,6 +103,7 @@ export class EdgeFeed {
     }
     return new ReadableStream<Uint8Array>(
       {
+        start: (controller) => void (stream = controller),
         // Called when the edge has taken what was there.
         pull: async (controller) => {
           while (!isOver) {
@@ -167,9 +177,18 @@ export class EdgeFeed {
     return written
   }
 
+  /** One for all that start anew at a time: the log goes on from it, so it may be some entries old. */
+  #snapshotOf(source: FeedSource): FeedSnapshot {
+    const known = this.#snapshots.get(source.log)?.deref()
+    if (known && source.entriesAfter(known.position, 1) !== 'reset') return known
+    const snapshot = source.snapshot()
+    this.#snapshots.set(source.log, new WeakRef(snapshot))
+    return snapshot
+  }
+
   *#snapshot(source: FeedSource): Generator<Uint8Array, Position> {
     const { log } = source
-    const { position, entries } = source.snapshot()
+    const { position, entries } = this.#snapshotOf(source)
     let bytes = 0
     for (const [key, value] of entries) bytes += key.length + value.length
     const { key } = this.#options.welcome()

@@ -60,14 +60,14 @@ export function storeWriter(parts: WriterParts): StoreWriter {
         await catchUp()
         throw new EdgeError('store-conflict', `the log went on from ${plannedAt.id} before this change came`)
       }
-      // The embedded log is the store itself; and who follows an engine may have read them already.
-      if (store.position().id < last.id) store.apply(entries)
+      // The embedded log is the store itself; and who follows an engine may have read some of them already.
+      store.apply(entries.filter(({ id }) => id > store.position().id))
       onAppended()
       return { log: plannedAt.log, id: last.id, hash: last.hash }
     },
     async rewrite(prefix, change) {
       if (keeper === undefined) store.rewrite(prefix, change)
-      else await rewriteShared(parts, keeper, prefix, change)
+      else await rewriteShared(parts, prefix, change)
       onAppended()
     },
   }
@@ -76,7 +76,6 @@ export function storeWriter(parts: WriterParts): StoreWriter {
 /** An engine gets the state anew under another name, and with no history: whoever follows the log takes a snapshot. */
 async function rewriteShared(
   { store, log, catchUp }: WriterParts,
-  keeper: string,
   prefix: string,
   change: ChangeValue,
 ): Promise<void> {
@@ -88,10 +87,8 @@ async function rewriteShared(
     )
     const renamed = { ...position, log: randomBytes(12).toString('hex') }
     if ((await log.replace(position, { position: renamed, entries: next })) === 'conflict') continue
-    const load = store.load(renamed, keeper)
-    load.add(next)
-    load.commit()
-    return
+    // As everybody else does: by then others may have gone on from it.
+    return catchUp()
   }
   throw new EdgeError('store-conflict', 'others change the store all the time: it could not be written anew')
 }
