@@ -20,7 +20,7 @@ import { BACKUP_FORMAT, isPartName, type Manifest, MANIFEST, type Part, sealMani
 import { BLOCK, decodeHeader, encodeHeader, fillOf, readFully } from './tar.ts'
 
 /** Without them secrets of units cannot be opened; with them whoever has the backup can. */
-const KEY_FILES = ['orla.key', 'control.token']
+const KEY_FILES = ['orla.key', 'orla.key.before', 'control.token']
 /** Accounts and certificates with their private keys. */
 const KEY_FOLDERS = ['acme']
 const PIECE = 1 << 20

@@ -17,6 +17,8 @@ export interface StoreWriter {
    * `store-conflict` where something else came first, which can be read here then, too.
    */
   append(effects: readonly Effect[], plannedAt: Position): Promise<Position>
+  /** Reads what others wrote. Throws where the engine does not answer. */
+  newest(): Promise<void>
   /** Changes values that were set to keys with the prefix, in history, too: see `store/rewrite.ts`. */
   rewrite(prefix: string, change: ChangeValue): Promise<void>
 }
@@ -65,6 +67,7 @@ export function storeWriter(parts: WriterParts): StoreWriter {
       onAppended()
       return { log: plannedAt.log, id: last.id, hash: last.hash }
     },
+    newest: catchUp,
     async rewrite(prefix, change) {
       if (keeper === undefined) store.rewrite(prefix, change)
       else await rewriteShared(parts, prefix, change)
@@ -94,7 +97,8 @@ async function rewriteShared(
 }
 
 /** Changes history in the file itself. */
-export const fileRewriter = (store: SqliteStore): Pick<StoreWriter, 'rewrite'> => ({
+export const fileRewriter = (store: SqliteStore): Pick<StoreWriter, 'newest' | 'rewrite'> => ({
+  newest: () => Promise.resolve(),
   rewrite: async (prefix, change) => store.rewrite(prefix, change),
 })
 
@@ -106,7 +110,7 @@ export function refusingWriter(control: string): StoreWriter {
         hint: `send the change there: --control ${control}`,
       }),
     )
-  return { append: refuse, rewrite: refuse }
+  return { append: refuse, newest: refuse, rewrite: refuse }
 }
 
 /** Plans and appends until nothing comes in between. `plan` reads the store as it is then. */

@@ -71,3 +71,43 @@ test('what is no key is refused, wherever it comes from', () => {
   chmodSync(join(path, 'orla.key'), 0o600)
   unreadable(() => openSecrets(path).seal('a', 'a'))
 })
+
+test('a replica opens what came before the key of its control plane changed, and what comes after, also after a restart', () => {
+  const [control, edge] = [directory(), directory()]
+  const before = openSecrets(control)
+  const old = before.seal('old', 'a')
+  const replica = openSecrets(edge)
+  replica.adopt(before.key())
+  const after = openSecrets(control, randomBytes(32).toString('hex'))
+  replica.adopt(after.key())
+  for (const secrets of [replica, openSecrets(edge)]) {
+    assert.equal(secrets.open(old, 'a'), 'old')
+    assert.equal(secrets.open(after.seal('new', 'a'), 'a'), 'new')
+    assert.equal(secrets.print(), after.print())
+  }
+  unreadable(() => openSecrets(edge).open(openSecrets(directory()).seal('x', 'a'), 'a'))
+})
+
+test('while nobody knows whether an engine took the secrets anew, neither key is lost', async () => {
+  const path = directory()
+  const secrets = openSecrets(path)
+  const old = secrets.seal('old', 'a')
+  let taken = ''
+  const answer = new EdgeError('store-unavailable', 'no answer')
+  await assert.rejects(
+    secrets.rotate(undefined, async (_, next) => {
+      taken = next.seal('new', 'a')
+      throw answer
+    }),
+    answer,
+  )
+  // The replica is behind: what it has opens with the key of before.
+  const again = openSecrets(path)
+  again.settle(() => ({ sealed: old, context: 'a' }), false)
+  assert.equal(again.open(old, 'a'), 'old')
+  assert.ok(existsSync(join(path, 'orla.key.next')))
+  // And then it hears what the engine has.
+  assert.equal(again.open(taken, 'a'), 'new')
+  assert.ok(!existsSync(join(path, 'orla.key.next')))
+  assert.equal(openSecrets(path).open(taken, 'a'), 'new')
+})

@@ -9,6 +9,9 @@
  *     orla.key.next is written → the store takes all secrets, sealed anew, in one transaction → orla.key.next becomes orla.key
  *
  * Who finds an `orla.key.next` asks the store which step was the last: `settle`.
+ *
+ * A replica may be behind the store whose secrets got another key: what it holds opens with the key of before, which it keeps beside the new one
+ * (`orla.key.before`), and what comes with the new one. So the two may arrive in either order, and a process may be killed between them.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -47,29 +50,50 @@ export interface RotatableSecrets extends Secrets {
   ): Promise<string>
   /** Whether there is a key. */
   has(): boolean
-  /** The start of the SHA-256 of the key, in hex; one is made where there is none. Throws `secret-unreadable`. */
+  /** The start of the SHA-256 of the key, in hex, while it changes of the next one; one is made where there is none. Throws `secret-unreadable`. */
   print(): string
-  /** The key in base64, for an edge that follows this node. */
+  /** That key in base64, for an edge that follows this node. */
   key(): string
   /** The key of the control plane that this node follows. Throws where another one comes from the environment. */
   adopt(given: string): void
-  /** Ends a change of the key that was cut off. `sample` finds any secret of the store, and is asked only then. To be called before the first use. */
-  settle(sample: () => SealedSecret | undefined): void
+  /**
+   * Ends a change of the key that was cut off. `sample` finds any secret of the store, and is asked only then. To be called before the first
+   * use. `isNewest`: the store is no replica that may be behind; else both keys are kept until something opens with the next one.
+   */
+  settle(sample: () => SealedSecret | undefined, isNewest?: boolean): void
 }
 
 /** `environment` is the value of `ORLA_SECRET_KEY`: 32 bytes in hex or base64. */
 export function openSecrets(directory: string, environment?: string): RotatableSecrets {
   const path = join(directory, 'orla.key')
   const nextPath = `${path}.next`
+  const beforePath = `${path}.before`
   let key = environment ? parseKey(environment, 'ORLA_SECRET_KEY') : undefined
+  /** What a replica that is behind, or ahead, is sealed with. */
+  let other = !environment && existsSync(beforePath) ? readKey(beforePath) : undefined
+  /** The next one, while it is not known yet whether the store has taken it. */
+  let next: Buffer | undefined
   const current = () => (key ??= existsSync(path) ? readKey(path) : makeKey(path))
+  /** The next key is in force. */
+  const promote = () => {
+    other = key
+    key = next
+    next = undefined
+    if (!environment) renameSync(nextPath, path)
+  }
   const secrets: RotatableSecrets = {
     seal(text, context) {
       return sealSecret(current(), text, context)
     },
     open(sealed, context) {
       key ??= readKey(path, context)
-      return openSecret(key, sealed, context)
+      try {
+        return openSecret(key, sealed, context)
+      } catch (error) {
+        if (next && opens(next, { sealed, context })) promote()
+        else if (!other || !opens(other, { sealed, context })) throw error
+        return openSecret(opens(key, { sealed, context }) ? key : other!, sealed, context)
+      }
     },
     async rotate(given, reseal) {
       if (given === undefined && environment) {
@@ -77,37 +101,50 @@ export function openSecrets(directory: string, environment?: string): RotatableS
           hint: 'give the new key with --key FILE, and start the node with it from then on',
         })
       }
-      const next = given === undefined ? randomBytes(KEY_BYTES) : parseKey(given, 'the new key', MAKES_KEY)
+      const made = given === undefined ? randomBytes(KEY_BYTES) : parseKey(given, 'the new key', MAKES_KEY)
       key ??= existsSync(path) ? readKey(path) : undefined
-      if (key?.equals(next)) {
+      if (key?.equals(made)) {
         throw new EdgeError('request-invalid', 'the new key is the one that secrets are sealed with already')
       }
-      if (!environment) writeSecretFile(nextPath, next.toString('base64'))
-      await reseal(secrets, secretsOf(next))
-      // From here on it counts, also where the file cannot be renamed now: `settle` does it later.
-      key = next
-      if (!environment) renameSync(nextPath, path)
-      return keyPrint(next)
+      if (!environment) writeSecretFile(nextPath, made.toString('base64'))
+      next = made
+      try {
+        await reseal(secrets, secretsOf(made))
+      } catch (error) {
+        // An engine that gave no answer may have taken it: both keys stay.
+        if (!(error instanceof EdgeError) || error.code !== 'store-unavailable') next = undefined
+        throw error
+      }
+      // From here on it counts, also where the file cannot be renamed now: `settle` does it later. What was read may have promoted it already.
+      if (next) promote()
+      return keyPrint(made)
     },
     has: () => key !== undefined || existsSync(path),
-    print: () => keyPrint(current()),
-    key: () => Buffer.from(current()).toString('base64'),
+    print: () => keyPrint(next ?? current()),
+    key: () => Buffer.from(next ?? current()).toString('base64'),
     adopt(given) {
-      const next = parseKey(given, 'the key of the control plane')
-      if (key?.equals(next)) return
+      const adopted = parseKey(given, 'the key of the control plane')
+      key ??= existsSync(path) ? readKey(path) : undefined
+      if (key?.equals(adopted)) return
       if (environment) {
         throw new EdgeError('secret-unreadable', 'ORLA_SECRET_KEY is not the key of the control plane', {
           hint: 'start this edge without it: it is given the key',
         })
       }
-      writeSecretFile(path, next.toString('base64'))
-      key = next
+      if (key) writeSecretFile(beforePath, key.toString('base64'))
+      other = key
+      writeSecretFile(path, adopted.toString('base64'))
+      key = adopted
     },
-    settle(findSample) {
+    settle(findSample, isNewest = true) {
       if (environment || !existsSync(nextPath)) return
       const sample = findSample()
-      if (sample && opens(readKey(nextPath), sample)) renameSync(nextPath, path)
-      else rmSync(nextPath)
+      next = readKey(nextPath)
+      key ??= existsSync(path) ? readKey(path) : undefined
+      if (sample && opens(next, sample)) return promote()
+      if (!isNewest) return
+      next = undefined
+      rmSync(nextPath)
     },
   }
   return secrets

@@ -39,6 +39,8 @@ export interface StoreLink {
   readonly engine: StoreEngine | undefined
   /** The control plane that this node follows; undefined where it is one. */
   readonly follows: string | undefined
+  /** Whether the replica has all that was in the log when this node joined; not where the log could not be heard then. */
+  readonly isNewest: boolean
   /** Whether the log may have an id that this node does not know of yet. */
   mayBeBehind(id: number): boolean
   /** Whether the log that this replica is of can be heard; undefined where it is its own. */
@@ -109,6 +111,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
     kvRole: { kind: 'authority' },
     engine: undefined,
     follows: undefined,
+    isNewest: true,
     mayBeBehind: () => false,
     isFollowing: undefined,
     join: () => Promise.resolve(),
@@ -123,6 +126,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
 
 function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine: StoreEngine): StoreLink {
   const { kind: keeper } = engine
+  let isNewest = false
   const log = engine.log(UNITS_LOG)
   const follower = new EngineFollower({
     store,
@@ -152,12 +156,16 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
     },
     engine,
     follows: undefined,
+    get isNewest() {
+      return isNewest
+    },
     mayBeBehind: (id) => follower.mayBeBehind(id),
     isFollowing: () => follower.isFollowing,
     async join() {
       const isNew = store.keeper() === undefined
       try {
         await follower.catchUp()
+        isNewest = true
         if (store.keeper() !== keeper) store.keepFor(keeper)
       } catch (error) {
         // A replica is enough to serve, and to be followed; changes are taken once the engine is back.
@@ -253,6 +261,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     },
     engine: undefined,
     follows: config.control[0],
+    isNewest: false,
     mayBeBehind: () => true,
     isFollowing: () => follower.isConnected,
     async join(kv) {

@@ -191,7 +191,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => kv.close())
     await link.join(kv.ports)
     // Where another key was taken up in the store, the replica knows it by now.
-    settleSecrets(store, secrets)
+    settleSecrets(store, secrets, link.isNewest)
     const plane = isEdge
       ? undefined
       : openEdgePlane({ config, directory, store, kv, link, secrets, clock, log })

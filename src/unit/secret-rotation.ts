@@ -14,7 +14,7 @@ export interface RotatableBox extends SecretBox {
     given: string | undefined,
     reseal: (before: SecretBox, next: SecretBox) => Promise<void>,
   ): Promise<string>
-  settle(sample: () => Sealed | undefined): void
+  settle(sample: () => Sealed | undefined, isNewest?: boolean): void
 }
 
 interface Sealed {
@@ -24,6 +24,8 @@ interface Sealed {
 
 /** What can change the store's history; `replication/store-writer.ts` has it. */
 export interface Rewriter {
+  /** Reads what others wrote, so that the store is what the log says. Throws where that cannot be known. */
+  newest(): Promise<void>
   rewrite(prefix: string, change: (key: string, value: string, isCurrent: boolean) => string): Promise<void>
 }
 
@@ -49,6 +51,7 @@ export async function rotateSecrets(
   given?: string,
   onLost?: (context: string) => string,
 ): Promise<Rotation> {
+  await writer.newest()
   settleSecrets(store, box)
   let secrets = 0
   let versions = 0
@@ -81,7 +84,8 @@ export async function rotateSecrets(
 }
 
 /** Ends a rotation that was cut off. */
-export const settleSecrets = (store: StoreView, box: RotatableBox): void => box.settle(() => anySealed(store))
+export const settleSecrets = (store: StoreView, box: RotatableBox, isNewest = true): void =>
+  box.settle(() => anySealed(store), isNewest)
 
 function anySealed(store: StoreView): Sealed | undefined {
   for (const [key, text] of store.list(PREFIX)) {
