@@ -53,6 +53,7 @@ export interface UnitSet {
 export interface HeldVersion {
   readonly name: string
   readonly version: number
+  readonly edition?: string
   readonly shadow?: NonNullable<UnitVersion['shadow']>
 }
 

@@ -45,7 +45,9 @@ export interface EdgeReport {
   readonly enabled: boolean
   readonly workers: { readonly live: number; readonly of: number }
   /** What it has and does not run, and why. */
-  readonly rejected?: { readonly id: number; readonly problems: readonly string[] } | undefined
+  readonly rejected?:
+    | { readonly log: string; readonly id: number; readonly problems: readonly string[] }
+    | undefined
   /** How versions in rollouts fare there, while there are some. */
   readonly rollouts?: readonly RolloutSample[] | undefined
   /** It ends in order, and is not to be waited for. */

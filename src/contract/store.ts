@@ -29,6 +29,9 @@ export interface Position {
   readonly hash: string
 }
 
+export const samePosition = (one: Position, other: Position): boolean =>
+  one.id === other.id && one.hash === other.hash && one.log === other.log
+
 export interface Snapshot {
   readonly position: Position
   readonly entries: ReadonlyMap<string, string>

@@ -126,6 +126,8 @@ export interface UnitVersion {
   readonly barred?: string
   /** It holds the tests of a unit: it can ask for that to be run, and is never live. */
   readonly isTest?: true
+  /** Tells it from another one of this name and number, of a history of the log that is gone: a store that was put back gives numbers again. */
+  readonly edition?: string
   /** It runs beside the live version on the same requests: what it does has no effect. `mayFetch`: but GET and HEAD go out. */
   readonly shadow?: { readonly mayFetch: boolean }
 }
@@ -135,8 +137,10 @@ export const versionKey = (unit: { readonly name: string; readonly version: numb
   `${unit.name}@${unit.version}`
 
 /** What of a version is loaded, judged and counted together: a shadow has isolates of its own, also once the same version is live. */
-export const runKey = (unit: Pick<UnitVersion, 'name' | 'version' | 'shadow'>): string =>
-  unit.shadow === undefined ? versionKey(unit) : `${versionKey(unit)} shadow`
+export function runKey(unit: Pick<UnitVersion, 'name' | 'version' | 'edition' | 'shadow'>): string {
+  const key = unit.edition === undefined ? versionKey(unit) : `${versionKey(unit)} ${unit.edition}`
+  return unit.shadow === undefined ? key : `${key} shadow`
+}
 
 /** What takes over where a version fails with `onError: "lastGood"`: for one that is being rolled out the live one. */
 export const lastGoodOf = (

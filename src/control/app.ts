@@ -48,7 +48,7 @@ export function controlApp({
       const { name = '' } = params
       const tell = (error?: EdgeError) => {
         // What edges say by themselves is no change of anybody's.
-        const isChange = route.method !== 'GET' && route.access !== 'edge'
+        const isChange = route.isNoted ?? (route.method !== 'GET' && route.access !== 'edge')
         if (isChange || error?.code === 'forbidden') {
           noteSafely(() => note(access, route, who, address, Object.values(params).join('/'), error))
         }

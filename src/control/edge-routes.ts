@@ -32,7 +32,9 @@ export const EDGE_ROUTES: readonly Route[] = [
     access: 'edge',
     async handle({ node, request, access, who }) {
       const hello = await readBody(request, shapes.FollowBody)
-      const stream = node.follow(hello, who.name, () => access.tokens.isValid(who))
+      const stream = node.follow(hello, { token: who.name, isAdmin: who.role === 'admin' }, () =>
+        access.tokens.isValid(who),
+      )
       return new Response(stream, {
         headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
       })
@@ -66,6 +68,7 @@ export const EDGE_ROUTES: readonly Route[] = [
     summary: 'For edges: the key that secrets of units are sealed with.',
     answer: shapes.EdgeKeyShape,
     access: 'edge',
+    isNoted: true,
     handle: ({ node }) => ({ key: node.secretKey() }),
   },
 ]

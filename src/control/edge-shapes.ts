@@ -1,5 +1,6 @@
 /** What the admin API takes from edges and says of them. */
 import * as v from 'valibot'
+import { KV_BUCKETS, kvLog, UNITS_LOG } from '../contract/shared-log.ts'
 import { RolloutSampleShape } from './rollout-shapes.ts'
 
 const text = () => v.string('expected a string')
@@ -8,29 +9,45 @@ const short = () =>
 const count = () => v.pipe(v.number('expected a number'), v.integer(), v.minValue(0))
 const shorts = () => v.pipe(v.array(short()), v.maxLength(1000))
 
+const NAME_EXPECTED = 'expected letters, digits and "._:-", at most 255'
+/** It is shown on terminals and in boards. */
+const edgeName = () =>
+  v.pipe(v.string(NAME_EXPECTED), v.regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,254}$/, NAME_EXPECTED))
+const logName = () => v.pipe(text(), v.regex(/^[0-9a-f]{0,64}$/, 'expected the name of a log'))
+const instance = () => v.pipe(text(), v.regex(/^[0-9a-f]{16,64}$/, 'expected 16 to 64 digits of hex'))
+
 export const PositionShape = v.strictObject({ log: text(), id: count(), hash: text() })
+/** As an edge says it: bounded. */
+const GivenPosition = v.strictObject({
+  log: logName(),
+  id: v.pipe(count(), v.maxValue(Number.MAX_SAFE_INTEGER)),
+  hash: v.pipe(text(), v.regex(/^(?:[0-9a-f]{64})?$/, 'expected a SHA-256 in hex')),
+})
 const WorkersShape = v.strictObject({ live: count(), of: count() })
+
+const LOGS = [UNITS_LOG, ...Array.from({ length: KV_BUCKETS }, (_, bucket) => kvLog(bucket))]
 
 export const FollowBody = v.strictObject({
   protocol: count(),
-  name: short(),
-  instance: v.pipe(text(), v.regex(/^[0-9a-f]{16,64}$/, 'expected 16 to 64 digits of hex')),
+  name: edgeName(),
+  instance: instance(),
   groups: shorts(),
   addresses: shorts(),
   version: short(),
-  positions: v.record(text(), PositionShape),
+  positions: v.record(v.picklist(LOGS, 'expected the name of a log'), GivenPosition),
 })
 
 export const ReportBody = v.strictObject({
-  name: short(),
-  instance: text(),
-  live: PositionShape,
-  stored: PositionShape,
+  name: edgeName(),
+  instance: instance(),
+  live: GivenPosition,
+  stored: GivenPosition,
   epoch: count(),
   enabled: v.boolean(),
   workers: WorkersShape,
   rejected: v.optional(
     v.strictObject({
+      log: logName(),
       id: count(),
       problems: v.pipe(v.array(v.pipe(text(), v.maxLength(4000))), v.maxLength(100)),
     }),

@@ -12,6 +12,7 @@ import type { Manifest, UnitOrigin } from '../contract/unit.ts'
 import type { LogEntry, Snapshot } from '../contract/store.ts'
 import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
+import type { EdgeCaller } from '../replication/edge-registry.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { RolloutGate } from '../contract/rollout.ts'
@@ -205,8 +206,8 @@ export interface ControlledNode {
   edges(): readonly EdgeStatus[]
   /** Throws `edge-unknown`. */
   forgetEdge(name: string): EdgeStatus
-  /** What an edge is told from where it stands; `token` is the name of the one that it came with. `isAllowed` is asked again and again. */
-  follow(hello: EdgeHello, token: string, isAllowed: () => boolean): ReadableStream<Uint8Array>
+  /** What an edge is told from where it stands; `isAllowed` is asked again and again. */
+  follow(hello: EdgeHello, caller: EdgeCaller, isAllowed: () => boolean): ReadableStream<Uint8Array>
   report(report: EdgeReport): void
   /** Changes of key/value data that an edge has made. Throws `request-invalid` where they are none. */
   orderKv(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]>

@@ -45,6 +45,8 @@ export interface Route {
   readonly access: Role | 'local' | 'open'
   /** `may`: also with a token that is limited to some sites, which then sees and changes what lies within them. */
   readonly limited?: 'may'
+  /** It stands in the audit log, though it is no change of somebody's. */
+  readonly isNoted?: true
   readonly handle: (call: Call) => unknown
 }
 

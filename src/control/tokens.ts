@@ -8,7 +8,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
-import type { Effect, Position, StoreView } from '../contract/store.ts'
+import { samePosition, type Effect, type Position, type StoreView } from '../contract/store.ts'
 
 /** Each may what those before it may. */
 const PEOPLE = ['read', 'deploy', 'admin'] as const
@@ -95,7 +95,7 @@ export class TokenBook {
 
   #read(): Map<string, TokenRecord> {
     const position = this.#store.position()
-    if (position.id === this.#readAt?.id && position.hash === this.#readAt.hash) return this.#records
+    if (this.#readAt && samePosition(position, this.#readAt)) return this.#records
     this.#readAt = position
     return (this.#records = new Map(
       this.#store.list(PREFIX).map(([key, text]) => [key.slice(PREFIX.length), parsed(key, text)]),

@@ -8,7 +8,7 @@ import { EdgeError } from '../base/errors.ts'
 import { every, type Timers } from '../base/timers.ts'
 import type { EdgeHello, FeedEvent, FeedSource } from '../contract/replication.ts'
 import { BEAT_MS, REPLICATION_PROTOCOL } from '../contract/replication.ts'
-import type { Position } from '../contract/store.ts'
+import { samePosition, type Position } from '../contract/store.ts'
 
 export interface EdgeFeedOptions {
   readonly sources: readonly FeedSource[]
@@ -37,6 +37,7 @@ export class EdgeFeed {
   /** Those that somebody is being told. */
   readonly #snapshots = new Map<string, WeakRef<FeedSnapshot>>()
   readonly #callOffBeat: () => void
+  #isClosed = false
 
   constructor(options: EdgeFeedOptions) {
     this.#options = options
@@ -53,8 +54,11 @@ export class EdgeFeed {
     this.#wake(false)
   }
 
+  /** Ends all connections: edges ask again, whoever is here then. */
   close(): void {
     this.#callOffBeat()
+    this.#isClosed = true
+    this.#wake(true)
   }
 
   /**
@@ -80,7 +84,7 @@ export class EdgeFeed {
       isBeat ||= beat
       if (wake) return wake()
       // An edge that takes nothing is not told that it may not go on: its connection is cut.
-      if (!beat || mayGoOn()) return
+      if (!this.#isClosed && (!beat || mayGoOn())) return
       end()
       stream?.error(new Error('this edge may not follow any more'))
     }
@@ -107,7 +111,7 @@ export class EdgeFeed {
         // Called when the edge has taken what was there.
         pull: async (controller) => {
           while (!isOver) {
-            if (!mayGoOn()) {
+            if (this.#isClosed || !mayGoOn()) {
               end()
               controller.close()
               return
@@ -159,7 +163,7 @@ export class EdgeFeed {
 
   #entries(source: FeedSource, from: Position): Written | 'none' | 'reset' {
     const head = source.position()
-    if (head.id === from.id && head.hash === from.hash && head.log === from.log) return 'none'
+    if (samePosition(head, from)) return 'none'
     const key = `${source.log} ${from.log} ${from.id} ${from.hash} ${head.id} ${head.hash}`
     const known = this.#written.get(key)
     if (known) return known

@@ -9,8 +9,8 @@ import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { Position } from '../contract/store.ts'
 import { EdgeFeed, type EdgeFeedOptions } from './edge-feed.ts'
 import { EdgeFile } from './edge-file.ts'
-import { EdgeRegistry, type KnownEdge, type LiveTimes } from './edge-registry.ts'
-import { reached, type EdgeLevel, type Reached } from './publication.ts'
+import { EdgeRegistry, type EdgeCaller, type KnownEdge, type LiveTimes } from './edge-registry.ts'
+import { reached, rejectingBefore, type EdgeLevel, type Reached } from './publication.ts'
 
 export interface EdgePlaneOptions {
   readonly clock: Clock
@@ -67,8 +67,8 @@ export class EdgePlane {
   }
 
   /** What an edge is told from here on. `isAllowed` is asked again and again. */
-  follow(hello: EdgeHello, token: string, isAllowed: () => boolean): ReadableStream<Uint8Array> {
-    const connection = this.#registry.connect(hello, token)
+  follow(hello: EdgeHello, caller: EdgeCaller, isAllowed: () => boolean): ReadableStream<Uint8Array> {
+    const connection = this.#registry.connect(hello, caller)
     try {
       const mayGoOn = () => isAllowed() && connection.isCurrent()
       return this.#feed.follow(hello, mayGoOn, connection.end)
@@ -79,7 +79,12 @@ export class EdgePlane {
   }
 
   report(report: EdgeReport): void {
-    this.#registry.report(report)
+    const { log, id } = this.#units.position()
+    // Nobody has what is not there: who says so has it up to the end at most.
+    const within = <T extends { readonly log: string; readonly id: number }>(place: T): T =>
+      place.log === log && place.id > id ? { ...place, id } : place
+    const { live, rejected } = report
+    this.#registry.report({ ...report, live: within(live), rejected: rejected && within(rejected) })
   }
 
   edges(): readonly KnownEdge[] {
@@ -108,8 +113,9 @@ export class EdgePlane {
   /** Resolves when the level is reached, an edge rejects it, or the time is up; then with what is missing. */
   async wait(level: EdgeLevel, position: Position, timeoutMs: number): Promise<Reached> {
     const deadline = this.#clock.monotonic() + timeoutMs
+    const rejecting = rejectingBefore(this.#registry.list(), position)
     for (;;) {
-      const found = reached(level, position, this.#registry.list(), this.#clock.now())
+      const found = reached(level, position, this.#registry.list(), this.#clock.now(), rejecting)
       const leftMs = deadline - this.#clock.monotonic()
       if (found.kind !== 'not-yet' || leftMs <= 0) return found
       await new Promise<void>((resolve) => {

@@ -9,7 +9,7 @@ import { Histogram, type HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { RolloutSample } from '../contract/rollout.ts'
-import type { Position } from '../contract/store.ts'
+import { samePosition, type Position } from '../contract/store.ts'
 import { Percentiles } from './percentiles.ts'
 
 export type EdgePresence = 'connected' | 'away' | 'stopped'
@@ -53,6 +53,13 @@ interface Known {
   readonly liveMs: Percentiles
 }
 
+/** Who brings an edge. */
+export interface EdgeCaller {
+  /** The name of the token. */
+  readonly token: string
+  readonly isAdmin: boolean
+}
+
 export interface EdgeRegistryOptions {
   readonly clock: Clock
   readonly records: readonly EdgeRecord[]
@@ -66,6 +73,8 @@ export interface EdgeRegistryOptions {
 const SILENT_MS = 40_000
 /** Upper bounds of the time from the append to live on an edge, in seconds. */
 const LIVE_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+/** Whoever has the token of one edge may make up names. */
+const EDGES_MAX = 20_000
 /** Publishes whose time is remembered. */
 const COMMITS_MAX = 4096
 
@@ -86,18 +95,32 @@ export class EdgeRegistry {
   }
 
   /**
-   * An edge connects. Throws `edge-conflict` where another one with that name is here. What is returned says whether this connection is still
+   * An edge connects. Throws `edge-conflict` where another one with that name is here, or has the name and came with another token. What is returned says whether this connection is still
    * the edge's, and is to be told when it is over.
    */
-  connect(hello: EdgeHello, token: string): { readonly isCurrent: () => boolean; readonly end: () => void } {
+  connect(
+    hello: EdgeHello,
+    { token, isAdmin }: EdgeCaller,
+  ): { readonly isCurrent: () => boolean; readonly end: () => void } {
     const { clock, onChange, onMoved } = this.#options
     const before = this.#edges.get(hello.name)
-    if (before && before.record.instance !== hello.instance && this.#isHere(before)) {
+    const isOther = before !== undefined && before.record.instance !== hello.instance
+    if (before && isOther && this.#isHere(before)) {
       throw new EdgeError(
         'edge-conflict',
         `another edge called ${hello.name} is connected, from another data directory`,
       )
     }
+    if (before && isOther && before.record.token !== token && !isAdmin) {
+      throw new EdgeError(
+        'edge-conflict',
+        `the edge ${hello.name} came with another token, from another data directory`,
+      )
+    }
+    if (!before && this.#edges.size >= EDGES_MAX)
+      throw new EdgeError('edge-conflict', `${EDGES_MAX} edges are known already`, {
+        hint: 'forget some: `orla edges remove NAME`',
+      })
     const { name, instance, groups, addresses, version, positions } = hello
     const isSame = before?.record.instance === instance
     const stored = positions['units'] ?? { log: '', id: 0, hash: '' }
@@ -145,7 +168,9 @@ export class EdgeRegistry {
     known.seenMs = clock.monotonic()
     this.#noteLive(known, live)
     const isMoved =
-      isLeaving || known.report?.rejected?.id !== report.rejected?.id || known.record.live.id !== live.id
+      isLeaving ||
+      known.report?.rejected?.id !== report.rejected?.id ||
+      !samePosition(known.record.live, live)
     known.report = report
     known.record = { ...known.record, live, stored, lastSeen: clock.now(), hasLeft: isLeaving }
     if (isLeaving) known.connection = undefined

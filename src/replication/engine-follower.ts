@@ -160,9 +160,11 @@ export class EngineFollower {
     load.add(entries)
     load.commit()
     if (there.log !== here.log || here.id === 0) return
-    onTrouble(
-      `the log of ${keeper} went another way than what was acknowledged up to ${here.id}: its own is taken`,
-    )
+    const why =
+      there.id < here.id
+        ? `went another way than what was acknowledged up to ${here.id}`
+        : `does not go on from ${here.id}, where this replica stood`
+    onTrouble(`the log of ${keeper} ${why}: its state is taken as it is`)
   }
 
   /** An engine that fails over to a server which had not everything lost what was acknowledged. It is here, and follows what is there. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { systemTimers } from '../base/timers.ts'
 import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
+import { within } from '../base/within.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
@@ -46,6 +47,8 @@ import { WorkerTalk } from './worker-talk.ts'
 const SCRAPE_MAX_MS = 500
 /** How long a drain waits for a change that is under way. */
 const CHANGE_GRACE_MS = 2_000
+/** How long a control plane is told that this edge ends. */
+const LEAVE_MAX_MS = 2_000
 /** What workers get to end beyond what they give their requests. */
 const DRAIN_GRACE_MS = 5_000
 
@@ -316,6 +319,8 @@ export class EdgeNode {
     this.#quarantines.resume()
     for (const keeper of this.#keepers) keeper.start()
     this.#isHandingOver = false
+    // What the other program had taken into the store.
+    this.storeMoved()
   }
 
   /** The other program changes key/value data for our workers: units wait for no more than it takes to open the files. */
@@ -337,10 +342,11 @@ export class EdgeNode {
   async drain(): Promise<void> {
     this.#isDraining = true
     // An edge whose program is replaced goes on.
-    if (!this.#isHandingOver) void this.#around.link.leave()
+    const left = this.#isHandingOver ? undefined : this.#around.link.leave()
     this.#stopKeeping()
     await this.#turns.over(CHANGE_GRACE_MS)
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
+    if (left) await within(LEAVE_MAX_MS, left)
     await this.#telemetry.close()
   }
 

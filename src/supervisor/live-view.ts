@@ -4,7 +4,7 @@
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LocalStore, Position, StoreView } from '../contract/store.ts'
+import { samePosition, type LocalStore, type Position, type StoreView } from '../contract/store.ts'
 import type { Log } from './log.ts'
 
 interface Noted {
@@ -87,20 +87,17 @@ export class LiveView implements StoreView {
     }
     this.#isNoted = true
     const now = this.#store.position()
-    const isWanted = this.#isReplica || (noted.rejected && isSame(noted.rejected, now))
-    return (isWanted && !isSame(noted.live, now) && this.#past(noted.live)) || this.#store
+    const isWanted = this.#isReplica || (noted.rejected && samePosition(noted.rejected, now))
+    return (isWanted && !samePosition(noted.live, now) && this.#past(noted.live)) || this.#store
   }
 
   /** Undefined where it is not kept any more: after a snapshot, say. */
   #past(live: Position): StoreView | undefined {
     try {
       const past = this.#store.at(live.id)
-      return isSame(past.position(), live) ? past : undefined
+      return samePosition(past.position(), live) ? past : undefined
     } catch {
       return undefined
     }
   }
 }
-
-const isSame = (one: Position, other: Position): boolean =>
-  one.log === other.log && one.id === other.id && one.hash === other.hash

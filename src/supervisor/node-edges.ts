@@ -54,7 +54,7 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     ],
     forgetEdge: (name) => statusOf(control().forget(name), store.position()),
-    follow: (hello, token, isAllowed) => control().follow(hello, token, isAllowed),
+    follow: (hello, caller, isAllowed) => control().follow(hello, caller, isAllowed),
     report: (report) => control().report(report),
     async orderKv(batch) {
       control()

@@ -1,7 +1,7 @@
 /** Reads the set of units and sites that the store says is live, and remembers where in the log each set was read. */
 import type { Served, UnitSet } from '../contract/messages.ts'
 import type { Position, StoreView } from '../contract/store.ts'
-import { versionKey } from '../contract/unit.ts'
+import { versionKey, type UnitVersion } from '../contract/unit.ts'
 import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
 import type { CheckSignature } from '../unit/signature.ts'
 import type { Log } from './log.ts'
@@ -19,6 +19,9 @@ export interface SetReaderParts {
 export class SetReader {
   readonly #parts: SetReaderParts
   readonly #cache: VersionCache = new Map()
+  /** The history that was read, and what ran of the one before. */
+  #log: string | undefined
+  #before: VersionCache = new Map()
   readonly #positions = new WeakMap<UnitSet, Position>()
   /** Versions whose bar was told of. */
   readonly #barred = new Set<string>()
@@ -30,11 +33,26 @@ export class SetReader {
   /** Throws where what the store has cannot be read. */
   read(): UnitSet {
     const { view, secrets, checkSignature, served } = this.#parts
-    const units = readUnits(view, secrets, this.#cache, checkSignature)
+    this.#turn(view.position().log)
+    const units = readUnits(view, secrets, this.#cache, checkSignature, this.#identify)
     this.#tellBarred(units)
     const set = { ...units, epoch: this.#epochFor(units.epoch), served: served() }
     this.#positions.set(set, view.position())
     return set
+  }
+
+  /** Another history may have other versions under the same numbers: what was read of the one before does not count. */
+  #turn(log: string): void {
+    if (log === this.#log) return
+    this.#log = log
+    this.#before = new Map(this.#cache)
+    this.#cache.clear()
+  }
+
+  readonly #identify = (unit: UnitVersion): UnitVersion => {
+    const before = this.#before.get(versionKey(unit))
+    if (before === undefined) return unit
+    return contentOf(before) === contentOf(unit) ? before : { ...unit, edition: this.#log!.slice(0, 8) }
   }
 
   positionOf(set: UnitSet): Position {
@@ -57,3 +75,6 @@ export class SetReader {
     }
   }
 }
+
+const contentOf = ({ code, env, phases, manifest, barred }: UnitVersion): string =>
+  JSON.stringify([code, env, phases, manifest, barred])

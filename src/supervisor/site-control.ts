@@ -179,6 +179,8 @@ export class SiteControl implements SiteMethods {
       options,
       {
         isLocal: isEdge,
+        // What else the file changed is in force then.
+        staysWhereItIs: () => settings.length > 0,
         onFailed: () => (this.#next = this.#config),
         // Also where whoever asked has not waited for it.
         onLive: () => {
@@ -197,7 +199,7 @@ export class SiteControl implements SiteMethods {
   async #change(
     plan: () => SitePlan,
     options: ChangeOptions,
-    hooks: Pick<ChangeRequest, 'onLive' | 'onFailed' | 'isLocal'> = {},
+    hooks: Pick<ChangeRequest, 'onLive' | 'onFailed' | 'isLocal' | 'staysWhereItIs'> = {},
   ): Promise<SiteChange> {
     let planned: SitePlan | undefined
     const request: ChangeRequest = {

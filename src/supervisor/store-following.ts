@@ -5,8 +5,8 @@
  * meanwhile goes live together, with the next one. What workers do not run is live nowhere here: the set before stays.
  */
 import type { UnitSet } from '../contract/messages.ts'
-import type { Position } from '../contract/store.ts'
-import { versionKey, type UnitVersion } from '../contract/unit.ts'
+import { samePosition, type Position } from '../contract/store.ts'
+import { runKey, type UnitVersion } from '../contract/unit.ts'
 import { abridge, liveIn, versionsIn } from '../unit/abridged-set.ts'
 import type { Epochs } from './epochs.ts'
 import type { LiveView } from './live-view.ts'
@@ -29,6 +29,7 @@ export interface FollowingParts {
 }
 
 export interface RejectedState {
+  readonly log: string
   readonly id: number
   readonly problems: readonly string[]
 }
@@ -88,7 +89,7 @@ export class StoreFollowing {
     const { live, readSet, epochs, log, hasWorkers } = this.#parts
     live.useNewest()
     const position = live.position()
-    if (position.id === this.#position.id && position.hash === this.#position.hash) return
+    if (samePosition(position, this.#position)) return
     const problems: string[] = []
     try {
       const set = readSet()
@@ -103,7 +104,7 @@ export class StoreFollowing {
     } catch (error) {
       problems.push((error as Error).message)
     }
-    this.#rejected = { id: position.id, problems }
+    this.#rejected = { log: position.log, id: position.id, problems }
     live.rejected(position, this.#position)
     log.warn(
       `position ${position.id} of the store is not run, and ${this.#position.id} stays: ${problems.join('; ')}`,
@@ -113,10 +114,10 @@ export class StoreFollowing {
   /** Versions that were not live before. The control plane has tried them; this machine may be another one. */
   async #tryNew(set: UnitSet): Promise<readonly string[]> {
     const { epochs, tryUnit } = this.#parts
-    const known = new Set(versionsIn(epochs.live).map(versionKey))
+    const known = new Set(versionsIn(epochs.live).map(runKey))
     const problems: string[] = []
     for (const unit of liveIn(set)) {
-      if (known.has(versionKey(unit)) || unit.barred !== undefined) continue
+      if (known.has(runKey(unit)) || unit.barred !== undefined) continue
       const problem = await tryUnit(unit)
       if (problem !== undefined) problems.push(problem)
     }

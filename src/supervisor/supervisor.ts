@@ -288,6 +288,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         // From the main process: by default systemd hears nobody else (`NotifyAccess=main`).
         notifyServiceManager(`MAINPID=${successor.pid}`)
         draining = (async () => {
+          // Edges go to the program that serves now.
+          plane?.close()
           await Promise.all([control.close(CONTROL_GRACE_MS), node.leave()])
           await close()
           successor.release()

@@ -51,8 +51,8 @@ export interface ChangeRequest {
   readonly onLive?: (plan: Plan, set: UnitSet) => void
   /** Where nothing came of it, still in the turn. */
   readonly onFailed?: () => void
-  /** It was live and was taken back, still in that turn. */
-  readonly onWithdrawn?: () => void
+  /** Once it is live it is not taken back: more than the store was changed by it. */
+  readonly staysWhereItIs?: () => boolean
   /** It changes this node alone, and its store only beside that. */
   readonly isLocal?: boolean
   /** The code of the error where workers refuse it, if not that of units. */
@@ -321,7 +321,8 @@ export class UnitChanges {
       throw await this.#late(said, found.laggards, request, progress, options)
     }
     const problems = found.problems.map((message) => ({ message: `edge ${found.by}: ${message}` }))
-    const isBack = await this.#withdraw(request, progress)
+    const isChange = progress.undo !== undefined && !request.staysWhereItIs?.()
+    const isBack = isChange && (await this.#withdraw(request, progress))
     const then = isBack ? 'it was taken back' : 'it stays in the store'
     throw new Refused(
       `the edge ${found.by} does not run ${name}, and ${then}: ${found.problems.join('; ')}`,
@@ -338,7 +339,7 @@ export class UnitChanges {
     progress: Progress,
     { onTimeout }: ChangeOptions,
   ): Promise<NotFinished> {
-    if (onTimeout !== 'withdraw' || request.isLocal) {
+    if (onTimeout !== 'withdraw' || request.isLocal || request.staysWhereItIs?.()) {
       const then = progress.undo ? 'it is in the log, and goes on' : 'it goes on'
       return new NotFinished(`${said}; ${then}`, laggards, 'kept')
     }
@@ -359,7 +360,6 @@ export class UnitChanges {
         await this.#undo(undo)
         const outcome = await epochs.flip(readSet())
         if (outcome.kind === 'refused') throw new EdgeError('worker-failed', outcome.problems.join('; '))
-        request.onWithdrawn?.()
       })
       return true
     } catch (error) {

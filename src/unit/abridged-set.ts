@@ -44,8 +44,9 @@ export const versionsIn = (set: UnitSet): readonly UnitVersion[] => [
 export function abridge(set: UnitSet, held: UnitSet): AbridgedSet {
   const keys = new Set(versionsIn(held).map(runKey))
   const short = (unit: UnitVersion): UnitVersion | HeldVersion => {
-    const { name, version, shadow } = unit
-    return keys.has(runKey(unit)) ? { name, version, ...(shadow && { shadow }) } : unit
+    const { name, version, edition, shadow } = unit
+    const isHeld = keys.has(runKey(unit))
+    return isHeld ? { name, version, ...(edition && { edition }), ...(shadow && { shadow }) } : unit
   }
   // The same object while nothing in it changed.
   const { served, rollouts: _whole, ...rest } = set

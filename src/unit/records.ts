@@ -116,18 +116,20 @@ export type VersionCache = Map<string, UnitVersion>
 /**
  * The set of units that the store says is live now; its epoch is the store's position. Throws rather than leave out a
  * unit that cannot be read: a set without an access unit would open what that unit guards. One whose signature is not right is
- * barred: it is in the set, matches as it says, and fails there, so that it stops neither the node nor changes of others.
+ * barred: it is in the set, matches as it says, and fails there, so that it stops neither the node nor changes of others. `identify` may tell
+ * what was read from another version of that name and number.
  */
 export function readUnits(
   store: StoreView,
   secrets: SecretBox,
   cache: VersionCache = new Map(),
   check: CheckSignature = () => {},
+  identify: (unit: UnitVersion) => UnitVersion = (unit) => unit,
 ): UnitSet {
   const seen: VersionCache = new Map()
   const read = (name: string, version: number): UnitVersion => {
     const key = versionKey({ name, version })
-    const unit = cache.get(key) ?? readOrBar(store, name, version, secrets, check)
+    const unit = cache.get(key) ?? identify(readOrBar(store, name, version, secrets, check))
     seen.set(key, unit)
     return unit
   }

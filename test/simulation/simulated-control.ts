@@ -54,7 +54,7 @@ export class SimulatedControl {
 
   follow(hello: EdgeHello): ReadableStream<Uint8Array> {
     if (!this.plane) throw new Error('it starts')
-    return this.plane.follow(hello, 'token', () => true)
+    return this.plane.follow(hello, { token: 'token', isAdmin: false }, () => true)
   }
 
   async ask(path: string, body: unknown): Promise<unknown> {

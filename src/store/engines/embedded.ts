@@ -1,13 +1,10 @@
 /** The embedded engine: the log is the file of this node, and nobody else writes it. */
 import type { SharedLog } from '../../contract/shared-log.ts'
-import type { LocalStore, LogEntry, Position } from '../../contract/store.ts'
+import { samePosition, type LocalStore, type LogEntry, type Position } from '../../contract/store.ts'
 
 export function embeddedLog(store: LocalStore, onAppended: () => void = () => {}): SharedLog {
   const watchers = new Set<() => void>()
-  const endsAt = ({ log, id, hash }: Position) => {
-    const now = store.position()
-    return now.log === log && now.id === id && now.hash === hash
-  }
+  const endsAt = (position: Position) => samePosition(store.position(), position)
   const isThere = (entries: readonly LogEntry[], after: Position): boolean => {
     const found = store.entriesAfter(after, entries.length)
     // The last one, whose hash is over all: what only begins the same is somebody else's.
