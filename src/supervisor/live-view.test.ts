@@ -33,6 +33,15 @@ test('a replica begins with what was live when it ended, not with what was store
   assert.equal(start(true).get('unit'), 'untried')
 })
 
+test('a replica that is killed before its first flip begins with what it began with', (t) => {
+  const { set, start } = stand(t)
+  const first = set('good')
+  assert.deepEqual(start(true).position(), first)
+  set('untried')
+  assert.deepEqual(start(true).position(), first)
+  assert.deepEqual(start(true).position(), first)
+})
+
 test('what is made here was tried before it was stored, and is live after a restart', (t) => {
   const { set, start } = stand(t)
   start(false).accepted(set('one'))
@@ -60,7 +69,8 @@ for (const isReplica of [true, false]) {
 
 test('where what was live is not kept any more, the newest is what there is', (t) => {
   const { store, set, start } = stand(t)
-  start(true).accepted(set('one'))
+  const one = set('one')
+  start(true).accepted(one)
   set('two')
   store.rotate(2)
   assert.equal(start(true).get('unit'), 'two')

@@ -31,6 +31,8 @@ export class LiveView implements StoreView {
     this.#log = log
     this.#isReplica = isReplica
     this.#view = this.#atStart()
+    // Also one that is killed before its first flip goes on with what it began with.
+    if (isReplica) this.#note({ live: this.#view.position() })
   }
 
   position(): Position {

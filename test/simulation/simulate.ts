@@ -1,6 +1,7 @@
 /** One seed, from beginning to end: what went wrong, in words, with what happened before. */
 import type { Disks } from './disks.ts'
-import { check, type Event, type Recorded } from './history.ts'
+import type { LogEntry } from '../../src/contract/store.ts'
+import { check, type Event, type Recorded, type Violation } from './history.ts'
 import { refuses } from './simulated-workers.ts'
 import { World, type Faulty } from './world.ts'
 
@@ -23,14 +24,34 @@ export async function simulate(seed: number, disks: Disks, faulty: Faulty = {}):
   const world = new World(seed, disks, faulty)
   try {
     await world.run(TROUBLE_MS, PEACE_MS, QUIET_MS)
-    const { log, problem, recorder } = world
+    const { log, recorder } = world
     const { events } = recorder
-    const found = check(log, events, (code, node) => refuses({ code }, node) && !world.mayRunUntried(node))
-    const violation = found ?? (problem === undefined ? undefined : { problem, after: events.length })
+    const isRefused = (code: string, node: string) => refuses({ code }, node) && !world.mayRunUntried(node)
+    const found = faulty.losesWrites ? checkLosing(log, events) : check(log, events, isRefused)
+    const violation =
+      found ?? (world.problem === undefined ? undefined : { problem: world.problem, after: events.length })
     const failure = violation && describe(seed, violation.problem, events.slice(0, violation.after))
     return { failure, events: events.length, entries: log.length }
   } finally {
     world.close()
+  }
+}
+
+/** Where an engine loses what it acknowledged, replicas go back: but they come together, and who had it says so. */
+function checkLosing(log: readonly LogEntry[], events: readonly Recorded[]): Violation | undefined {
+  const found = check(
+    log,
+    events.filter(({ event }) => event.kind === 'ended'),
+  )
+  if (found) return { ...found, after: events.length }
+  const isSaid = events.some(({ event }) => event.kind === 'note' && event.line.includes('went another way'))
+  const lost = events.find(
+    ({ event }) => event.kind === 'acknowledged' && log[event.at.id - 1]?.hash !== event.at.hash,
+  )
+  if (!lost || isSaid) return undefined
+  return {
+    problem: `${lost.who}: a write that was acknowledged is lost, and nobody was told`,
+    after: events.length,
   }
 }
 

@@ -59,6 +59,16 @@ export class SimulatedEngine {
     }
   }
 
+  /** Another server goes on, which had not got the last entries: what was acknowledged is lost here. */
+  lose(entries: number): void {
+    const { store } = this.disk
+    const past = store.at(Math.max(store.base().id, store.position().id - entries))
+    const load = store.load(past.position(), undefined)
+    load.add(past.list(''))
+    load.commit()
+    this.tape.entries.length = past.position().id
+  }
+
   /** Lets go of all but the last entries. */
   trim(keep: number): void {
     const { store } = this.disk

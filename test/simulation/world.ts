@@ -30,6 +30,8 @@ export interface Faulty {
   readonly log?: (log: SharedLog, store: LocalStore) => SharedLog
   readonly source?: (source: FeedSource, store: LocalStore) => FeedSource
   readonly replica?: (log: FollowedLog, store: LocalStore) => FollowedLog
+  /** An engine whose servers copy from each other later, and fail. */
+  readonly losesWrites?: boolean
 }
 
 type Node = SimulatedControl | SimulatedEdge
@@ -72,7 +74,7 @@ export class World {
     this.#disks = disks
     this.#faulty = faulty
     this.network = new Network(this.time, this.random)
-    this.isShared = this.random.chance(0.6)
+    this.isShared = this.random.chance(0.6) || faulty.losesWrites === true
     if (this.isShared) this.#engine = new SimulatedEngine(this.network, disks.take(LOG))
     this.#tape = this.#engine?.tape ?? new Tape()
     const controls = this.isShared ? ['c0', 'c1'] : ['c0']
@@ -111,6 +113,7 @@ export class World {
     this.#troubleAgain(3000, 12000, () => this.#part())
     this.#troubleAgain(2000, 15000, () => this.#trim())
     this.#troubleAgain(4000, 20000, () => this.#suspend())
+    if (this.#faulty.losesWrites) this.#again(3000, 9000, () => this.#isTroubled && this.#lose())
     await this.time.run(troubleMs)
     this.recorder.note('world', 'peace')
     this.#isTroubled = false
@@ -335,6 +338,12 @@ export class World {
     const store = this.#engine?.disk.store ?? this.#controls[0]!.disk.store
     store.rotate(Math.max(0, store.position().id - keep))
     this.recorder.note('world', `the log lets go of what is before ${store.base().id}`)
+  }
+
+  #lose(): void {
+    const entries = 1 + this.random.below(20)
+    this.recorder.note('world', `the engine loses ${entries} entries`)
+    this.#engine?.lose(entries)
   }
 
   #suspend(): void {
