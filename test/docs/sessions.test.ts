@@ -1,5 +1,4 @@
 /** What the README and the first steps tell people to type is typed, and prints what they show. */
-import assert from 'node:assert/strict'
 import { symlink } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { test } from 'node:test'
