@@ -151,6 +151,7 @@ const SiteChangeEntries = {
   overridden: v.array(text()),
   epoch: count(),
   live: ChangeShape.entries.live,
+  edges: ChangeShape.entries.edges,
   ms: v.number(),
   timings: ChangeShape.entries.timings,
 }

@@ -209,7 +209,7 @@ export class SiteControl implements SiteMethods {
       },
       ...hooks,
     }
-    const { epoch, live, ms, timings } = await this.#parts.make(request, options)
+    const { epoch, live, edges, ms, timings } = await this.#parts.make(request, options)
     const { added, changed, removed, overridden } = planned!
     return {
       added: [...added],
@@ -218,6 +218,7 @@ export class SiteControl implements SiteMethods {
       overridden: [...overridden],
       epoch,
       live,
+      ...(edges && { edges }),
       ms,
       timings,
     }
