@@ -105,6 +105,12 @@ export const ERROR_CODES = {
     'peer',
     502,
   ),
+  'log-trimmed': row(
+    'the log has let go of what was asked for',
+    '`orla store status` says from where on it is kept; `store.log.keep` says how much',
+    'client',
+    410,
+  ),
   'store-foreign': row(
     'the data directory belongs to another store',
     'copy one into the other with `orla store migrate`, or give this node a `store.path` of its own',

@@ -279,15 +279,6 @@ export const UnitDetailShape = v.strictObject({
 })
 export type UnitDetail = v.InferOutput<typeof UnitDetailShape>
 
-export const LogEntryShape = v.strictObject({
-  id: count(),
-  operation: v.picklist(['SET', 'DELETE']),
-  key: text(),
-  value: text(),
-  at: v.number(),
-  hash: text(),
-})
-
 export const SnapshotShape = v.strictObject({ position: PositionShape, entries: strings() })
 
 export const KvNamespaceShape = v.strictObject({ namespace: text(), keys: count(), bytes: count() })

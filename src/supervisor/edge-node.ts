@@ -15,6 +15,7 @@ import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './epochs.ts'
 import { LiveView } from './live-view.ts'
+import { LogKeeper } from './log-keeper.ts'
 import type { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
 import { LocalHealth } from './rollouts/local-health.ts'
@@ -118,6 +119,13 @@ export class EdgeNode {
       node: { name: config.node.name ?? '', groups: config.node.groups },
       clock: around.clock,
       ready: () => this.#pool.ready(),
+    })
+    const logKeeper = new LogKeeper({
+      ...around,
+      ...config.store.log,
+      neededFrom: () => plane?.neededFrom(),
+      live: () => this.#following.position.id,
+      monotonic: () => around.clock.monotonic(),
     })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
@@ -242,7 +250,7 @@ export class EdgeNode {
       report: () => this.#report(),
     })
     this.control = control
-    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources, ...ofRollouts]
+    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources, logKeeper, ...ofRollouts]
   }
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {

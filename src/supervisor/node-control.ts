@@ -59,6 +59,8 @@ import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
+import type { StoreLink } from './store-link.ts'
+import { nodeStore } from './node-store.ts'
 import type { EdgeMethods } from './node-edges.ts'
 import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './quarantine.ts'
@@ -84,6 +86,7 @@ export interface NodeParts {
   readonly clock: Clock
   readonly store: SqliteStore
   readonly writer: StoreWriter
+  readonly link: StoreLink
   readonly secrets: RotatableBox
   readonly builder: UnitBuilder
   readonly make: (request: ChangeRequest, options: ChangeOptions) => Promise<ChangeResult>
@@ -309,8 +312,14 @@ export function nodeControl(parts: NodeParts): {
     metrics: async () => formatPrometheus(await parts.samples(), METRIC_HELP),
     kv: parts.kv,
     tail: (unit: string | undefined, listener: TailListener) => tailHub.subscribe(unit, listener),
-    logEntries: (after, limit) => store.read(after, limit),
-    snapshot: () => store.snapshot(),
+    ...nodeStore({
+      ...parts,
+      onRestored(units) {
+        // Whoever goes back by hand wants it to run.
+        const freed = units.map((unit) => quarantines.release(unit))
+        if (quarantines.keepOnly(epochs.live) || freed.includes(true)) parts.shareQuarantine()
+      },
+    }),
 
     unready: () => readiness(parts).reasons,
   }
