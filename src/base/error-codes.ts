@@ -111,6 +111,12 @@ export const ERROR_CODES = {
     'client',
     410,
   ),
+  'store-occupied': row(
+    'the target of the copy holds another log',
+    'give an empty one, or put it in its place with --force',
+    'config',
+    409,
+  ),
   'store-foreign': row(
     'the data directory belongs to another store',
     'copy one into the other with `orla store migrate`, or give this node a `store.path` of its own',
@@ -132,7 +138,7 @@ export const ERROR_CODES = {
   ),
   'edge-rejected': row(
     'an edge does not run the change',
-    'see what it says; the change was taken back',
+    'see what it says, and whether the change was taken back',
     'unit',
     422,
   ),

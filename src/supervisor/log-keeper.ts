@@ -30,7 +30,7 @@ export interface LogKeeperParts {
 
 const EVERY_MS = 60_000
 /** How long one slice may take, about. */
-const SLICE_MS = 5
+const SLICE_MS = 8
 const SLICE_MIN = 8
 
 export class LogKeeper {
