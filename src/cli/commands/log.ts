@@ -1,6 +1,6 @@
 /** `orla log`: what was written to the store, entry by entry. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ShownEntry } from '../../control/store-shapes.ts'
+import type { ShownEntry, StoreStatus } from '../../control/store-shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { type Command, CONTROL_OPTIONS, EXIT, type Terminal } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
@@ -49,11 +49,16 @@ export const command: Command = {
 
     let next = from
     let left = limit ?? Infinity
+    if (next === undefined && (limit ?? 0) > PAGE) {
+      if (query.key !== undefined)
+        throw new UsageError(`give --from where --key is to find more than ${PAGE}`)
+      const { position, base } = await storeOf(control)
+      next = Math.max(base.id, position.id - limit!) + 1
+    }
     if (next === undefined) {
-      // More than an answer holds are read from the end backwards only where keys are chosen: ids are without a gap.
       const newest = await read({ last: Math.min(PAGE, limit ?? LAST) })
       newest.forEach(print)
-      next = (newest.at(-1)?.id ?? (await endOf(control))) + 1
+      next = (newest.at(-1)?.id ?? (await storeOf(control)).position.id) + 1
       left = args.flag('follow') ? Infinity : 0
     }
     const stop = new AbortController()
@@ -72,10 +77,7 @@ export const command: Command = {
   },
 }
 
-async function endOf(control: ControlClient): Promise<number> {
-  const { position } = (await control.call('GET', '/v1/store')) as { position: { id: number } }
-  return position.id
-}
+const storeOf = async (control: ControlClient) => (await control.call('GET', '/v1/store')) as StoreStatus
 
 function printer(args: Arguments, terminal: Terminal): (entry: ShownEntry) => void {
   if (args.flag('json')) return (entry) => terminal.print(JSON.stringify(entry))
