@@ -111,12 +111,6 @@ export const ERROR_CODES = {
     'client',
     410,
   ),
-  'store-occupied': row(
-    'the target of the copy holds another log',
-    'give an empty one, or put it in its place with --force',
-    'config',
-    409,
-  ),
   'store-foreign': row(
     'the data directory belongs to another store',
     'copy one into the other with `orla store migrate`, or give this node a `store.path` of its own',

@@ -49,7 +49,7 @@ export const movedStore = (store: LocalStore, address: string): MovedLog => ({
   },
 })
 
-/** Throws `store-occupied` where the target holds another log, and `store-conflict` where somebody writes to it. */
+/** Throws `store-foreign` where the target holds another log, and `store-conflict` where somebody writes to it. */
 export async function migrateLog(
   from: MovedLog,
   to: MovedLog,
@@ -89,7 +89,9 @@ async function begin(from: MovedLog, to: MovedLog, { force }: MigrationOptions):
   const [source, target] = [await from.log.head(), await to.log.head()]
   if (target.log === source.log && (await from.log.read(target, 1)) !== 'reset') return target
   if (target.id > 0 && !force) {
-    throw new EdgeError('store-occupied', `${to.address} holds another log, up to entry ${target.id}`)
+    throw new EdgeError('store-foreign', `${to.address} holds another log, up to entry ${target.id}`, {
+      hint: 'give an empty one, or let this one take its place with --force',
+    })
   }
   const start = await startOf(from, source)
   if ((await to.log.replace(target, start)) === 'conflict') throw changed(to, 'somebody else writes to it')

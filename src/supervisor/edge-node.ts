@@ -7,6 +7,7 @@ import { systemTimers } from '../base/timers.ts'
 import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { MetricSample } from '../contract/messages.ts'
+import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
@@ -124,6 +125,7 @@ export class EdgeNode {
       ...around,
       ...config.store.log,
       neededFrom: () => plane?.neededFrom(),
+      trimEngine: link.engine && ((id) => link.engine!.log(UNITS_LOG).trim(id)),
       live: () => this.#following.position.id,
       monotonic: () => around.clock.monotonic(),
     })

@@ -1,6 +1,6 @@
 /** An edge joins for the first time: somebody waits for it, and is told how far it is, or at once why it does not come to be. */
 import { EdgeError } from '../base/errors.ts'
-import type { JoinProgress } from '../replication/control-follower.ts'
+import type { JoinProgress } from '../replication/feed-taker.ts'
 import type { Log } from './log.ts'
 
 const PROGRESS_EVERY_MS = 1000

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
 import type { Effect } from '../contract/store.ts'
+import { embeddedLog } from '../store/engines/embedded.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { LogKeeper, type LogKeeperParts } from './log-keeper.ts'
 
@@ -120,4 +122,23 @@ test('what cannot be rotated is told, and tried again', async (t) => {
   await keeper.rotate()
   keeper.stop()
   assert.equal(store.base().id, 90)
+})
+
+test('the engine behind a replica lets go of the same, and is told again where it did not answer', async (t) => {
+  const [store, behind] = [filled(100), filled(100)]
+  t.after(() => [store, behind].map((one) => one.close()))
+  let isAway = true
+  const keeper = keeperOf(store, {
+    trimEngine(id) {
+      if (isAway) return Promise.reject(new EdgeError('store-unavailable', 'no answer'))
+      return embeddedLog(behind).trim(id)
+    },
+  })
+  keeper.start()
+  await keeper.rotate()
+  assert.deepEqual([store.base().id, behind.base().id], [90, 0])
+  isAway = false
+  await keeper.rotate()
+  keeper.stop()
+  assert.equal(behind.base().id, 90)
 })

@@ -5,6 +5,7 @@
  * It is done in slices, between which the supervisor does its other work: what is written over on the way (`secure_delete`) takes time.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { EdgeError } from '../base/errors.ts'
 import type { Position } from '../contract/store.ts'
 import type { Log } from './log.ts'
 
@@ -23,6 +24,8 @@ export interface LogKeeperParts {
   readonly neededFrom: () => number | undefined
   /** What runs here may be older than the end of the log, and is read from it at a start. */
   readonly live: () => number
+  /** The same of the engine that this is a replica of, where there is one: edges are fed from here, so it needs no more. */
+  readonly trimEngine?: ((id: number) => Promise<void>) | undefined
   readonly monotonic: () => number
   readonly log: Log
   readonly everyMs?: number
@@ -38,6 +41,8 @@ export class LogKeeper {
   #timer: NodeJS.Timeout | undefined
   #isStopped = true
   #rotating: Promise<void> | undefined
+  /** What the engine was told last. */
+  #trimmed = 0
   /** Entries of a slice: as many as took the time. */
   #slice = 64
 
@@ -79,12 +84,25 @@ export class LogKeeper {
     const target = this.target()
     for (;;) {
       const from = store.base().id
-      if (this.#isStopped || from >= target) return
+      if (this.#isStopped) return
+      if (from >= target) return this.#trimEngine(from)
       const start = monotonic()
       store.rotate(Math.min(from + this.#slice, target))
       const tookMs = monotonic() - start
       this.#slice = Math.max(SLICE_MIN, Math.floor(this.#slice * (tookMs > SLICE_MS ? 0.5 : 1.25)))
       await nextTurn()
+    }
+  }
+
+  async #trimEngine(id: number): Promise<void> {
+    const { trimEngine } = this.#parts
+    if (!trimEngine || id <= this.#trimmed) return
+    try {
+      await trimEngine(id)
+      this.#trimmed = id
+    } catch (error) {
+      // Whoever follows it says so already; it is told again later.
+      if (!(error instanceof EdgeError) || error.code !== 'store-unavailable') throw error
     }
   }
 }

@@ -102,7 +102,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
       'store-foreign',
       `${store.path} is a replica (of ${keeper}), and \`store.kind\` is "embedded"`,
       {
-        hint: 'give the node a `store.path` of its own, or make the replica a store with `orla store migrate`',
+        hint: 'give the node a `store.path` of its own, or make the replica a store of its own with `orla store promote --path DIR`',
       },
     )
   }

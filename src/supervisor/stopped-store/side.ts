@@ -5,6 +5,7 @@ import { EdgeError } from '../../base/errors.ts'
 import { checkConfig } from '../../config/check.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { StoreConfig } from '../../config/schema.ts'
+import { KV_BUCKETS, kvLog, UNITS_LOG } from '../../contract/shared-log.ts'
 import { type MovedLog, movedStore } from '../../store/migration.ts'
 import { openEngine } from '../../store/engines/open-engine.ts'
 import { openStore } from '../../store/sqlite-store.ts'
@@ -13,6 +14,11 @@ import { withStore } from './directory.ts'
 export interface Side {
   /** Without passwords. */
   readonly address: string
+  /**
+   * The logs that it may have. Key/value data of a data directory is no log of the kind: a control plane puts its own into an engine that has
+   * none when it starts.
+   */
+  readonly names: readonly string[]
   /** The log of that name: `units`, or a bucket of key/value data. */
   log(name: string): MovedLog
 }
@@ -32,6 +38,7 @@ export async function withSide<T>(
     try {
       return await work({
         address: engine.address,
+        names: [UNITS_LOG, ...Array.from({ length: KV_BUCKETS }, (_, bucket) => kvLog(bucket))],
         log: (name) => ({ log: engine.log(name), address: engine.address }),
       })
     } finally {
@@ -42,7 +49,7 @@ export async function withSide<T>(
   // Makes it where there is none.
   if (isTarget) openStore(directory, { clock: systemClock }).close()
   return withStore(directory, (store) =>
-    work({ address: directory, log: () => movedStore(store, directory) }),
+    work({ address: directory, names: [UNITS_LOG], log: () => movedStore(store, directory) }),
   )
 }
 

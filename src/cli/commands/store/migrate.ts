@@ -1,14 +1,19 @@
 /** `orla store migrate`: the log goes to another engine, and whoever follows it goes on. */
-import { UNITS_LOG } from '../../../contract/shared-log.ts'
 import type { Migration } from '../../../store/migration.ts'
 import { migrateLog } from '../../../store/migration.ts'
-import { withSide } from '../../../supervisor/stopped-store/side.ts'
+import { type Side, withSide } from '../../../supervisor/stopped-store/side.ts'
 import { type Arguments, UsageError } from '../../arguments.ts'
 import { EXIT, type ExitCode, type Terminal } from '../../command.ts'
 import { progressTo } from '../../progress.ts'
 
-/** Logs that are copied, in this order. */
-const LOGS = [UNITS_LOG] as const
+async function withEntries(names: readonly string[], source: Side): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const name of names) {
+    const { id } = await source.log(name).log.head()
+    if (id > 0) found.push(name)
+  }
+  return found
+}
 
 export async function migrateStore(args: Arguments, terminal: Terminal): Promise<ExitCode> {
   const [from, to] = [args.text('from'), args.text('to')]
@@ -18,7 +23,9 @@ export async function migrateStore(args: Arguments, terminal: Terminal): Promise
   const moved = await withSide(from, { cwd }, (source) =>
     withSide(to, { cwd, isTarget: true }, async (target) => {
       const results: (Migration & { readonly name: string })[] = []
-      for (const name of LOGS) {
+      // A control plane puts what it has of a bucket into an engine that has nothing of it: an empty one stays so.
+      const names = source.names.filter((name) => target.names.includes(name))
+      for (const name of await withEntries(names, source)) {
         const progress = progressTo(terminal, 'copied')
         const onProgress = (id: number, of: number) => progress(name, id, of)
         const result = await migrateLog(source.log(name), target.log(name), { force, onProgress })
