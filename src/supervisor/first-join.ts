@@ -9,7 +9,8 @@ export class JoinProgressTold {
   readonly #log: Log
   readonly #startMs = performance.now()
   #toldMs = performance.now()
-  #last: JoinProgress | undefined
+  /** Of each log: units, and buckets of key/value data. */
+  readonly #logs = new Map<string, JoinProgress>()
 
   constructor(log: Log) {
     this.#log = log
@@ -17,12 +18,14 @@ export class JoinProgressTold {
 
   /** Once a second: a small one says nothing before it is done. */
   loaded(progress: JoinProgress): void {
-    this.#last = progress
+    this.#logs.set(progress.log, progress)
     const now = performance.now()
     if (now - this.#toldMs < PROGRESS_EVERY_MS) return
     this.#toldMs = now
-    const { entries, of, bytes, ofBytes } = progress
-    this.#log.info(`snapshot: ${entries} of ${of} entries, ${megabytes(bytes)} of ${megabytes(ofBytes)} MB`)
+    const { log, entries, of, bytes, ofBytes } = progress
+    this.#log.info(
+      `snapshot of ${log}: ${entries} of ${of} entries, ${megabytes(bytes)} of ${megabytes(ofBytes)} MB`,
+    )
   }
 
   unreached({ message }: EdgeError): void {
@@ -30,7 +33,9 @@ export class JoinProgressTold {
   }
 
   joined(control: string, name: string, id: number): void {
-    const { entries = 0, bytes = 0 } = this.#last ?? {}
+    const all = [...this.#logs.values()]
+    const entries = all.reduce((sum, one) => sum + one.entries, 0)
+    const bytes = all.reduce((sum, one) => sum + one.bytes, 0)
     this.#log.info(
       `joined ${control} as ${name}: position ${id}, ${entries} entries, ${megabytes(bytes)} MB in ${this.#seconds()} s`,
     )
