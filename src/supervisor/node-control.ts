@@ -102,7 +102,6 @@ export interface NodeParts {
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
-  readonly link: Pick<StoreLink, 'follows'>
   /** How versions in rollouts fare here. */
   readonly health: LocalHealth
   readonly plane: EdgePlane | undefined
@@ -311,14 +310,7 @@ export function nodeControl(parts: NodeParts): {
     metrics: async () => formatPrometheus(await parts.samples(), METRIC_HELP),
     kv: parts.kv,
     tail: (unit: string | undefined, listener: TailListener) => tailHub.subscribe(unit, listener),
-    ...nodeStore({
-      ...parts,
-      onRestored(units) {
-        // Whoever goes back by hand wants it to run.
-        const freed = units.map((unit) => quarantines.release(unit))
-        if (quarantines.keepOnly(epochs.live) || freed.includes(true)) parts.shareQuarantine()
-      },
-    }),
+    ...nodeStore(parts),
 
     unready: () => readiness(parts).reasons,
   }

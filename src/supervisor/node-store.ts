@@ -11,6 +11,8 @@ import type { RestoreResult, StoreStatus } from '../control/store-shapes.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { readRecord, toUnitVersion, type SecretBox } from '../unit/records.ts'
 import type { CheckSignature } from '../unit/signature.ts'
+import type { Epochs } from './epochs.ts'
+import type { Quarantines } from './quarantine.ts'
 import { planRestoration, type Restoration } from './restoration.ts'
 import type { StoreLink } from './store-link.ts'
 import type { ChangeRequest, Plan } from './unit-changes.ts'
@@ -24,8 +26,9 @@ export interface NodeStoreParts {
   readonly edges: Pick<ControlledNode, 'edges'>
   readonly checkSignature: CheckSignature
   readonly make: (request: ChangeRequest, options: ChangeOptions) => Promise<ChangeResult>
-  /** These versions went live by hand. */
-  readonly onRestored: (units: Restoration['live']) => void
+  readonly epochs: Epochs
+  readonly quarantines: Quarantines
+  readonly shareQuarantine: () => void
 }
 
 type StoreMethods = Pick<
@@ -84,7 +87,12 @@ async function restore(
         const others = planned.live.map(({ name, version }) => versionOf(parts, past, name, version))
         return { name: `the state of position ${id}`, version: 0, effects: planned.effects, others }
       },
-      onLive: () => parts.onRestored(planned.live),
+      onLive() {
+        // Whoever goes back by hand wants it to run.
+        const freed = planned.live.map((unit) => parts.quarantines.release(unit))
+        const isLess = parts.quarantines.keepOnly(parts.epochs.live)
+        if (isLess || freed.includes(true)) parts.shareQuarantine()
+      },
     },
     waiting,
   )

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../base/clock.ts'
+import { DEFAULT_GATE } from '../contract/rollout.ts'
 import type { Effect } from '../contract/store.ts'
 import { siteKey, type SiteRecord } from '../site/records.ts'
 import { openStore } from '../store/sqlite-store.ts'
@@ -117,4 +118,21 @@ test('where workers refuse it, all of it is taken back, and no number is given a
   store.append(effects)
   store.append(undo())
   assert.deepEqual(store.snapshot().entries, now)
+})
+
+test('a rollout that is under way ends, and one that was under way does not begin again', (t) => {
+  const store = open()
+  t.after(() => store.close())
+  const rollout = { version: 2, from: 1, state: 'running', startedAt: 1, since: 1 } as const
+  const rolling = pointer(1, [1, 2], {
+    rollout: { ...rollout, kind: 'staged', stages: [], step: 0, stepForMs: 1, gate: DEFAULT_GATE },
+  })
+  store.append([set(recordKey('a', 1), { code: '1' }), set(recordKey('a', 2), { code: '2' })])
+  store.append([set(pointerKey('a'), rolling)])
+  const past = store.position().id
+  const plan = planRestoration(store, store.at(past), 9)
+  assert.deepEqual(plan.units, { added: [], changed: ['a'], removed: [] })
+  store.append(plan.effects)
+  assert.deepEqual(readPointer(store, 'a'), pointer(1, [1, 2], { at: 9 }))
+  assert.deepEqual(planRestoration(store, store.at(past), 10).effects, [])
 })

@@ -9,6 +9,7 @@
  *     the file           what the configuration file said last: a restart does not take the file's sites for new ones
  *     a rollout          what was live for most stands where one was under way
  */
+import { isUnderWay } from '../contract/rollout.ts'
 import type { Effect, StoreView } from '../contract/store.ts'
 import type { RestoreResult } from '../control/store-shapes.ts'
 import { siteKey, type SiteRecord } from '../site/records.ts'
@@ -42,7 +43,9 @@ export function planRestoration(now: StoreView, past: StoreView, at: number): Re
     const before = readPointer(now, name, true)
     const pointer = pointerThen(before, readPointer(past, name, true), at)
     effects.push(...versions(name, before, pointer, now, past))
-    if (before && isSamePointer(before, pointer)) continue
+    // One that is under way would go on to a version that is to be none.
+    const isRolling = before?.rollout !== undefined && isUnderWay(before.rollout)
+    if (before && !isRolling && isSamePointer(before, pointer)) continue
     effects.push({ operation: 'SET', key: pointerKey(name), value: JSON.stringify(pointer) })
     note(units, name, (before?.live ?? 0) > 0, pointer.live > 0)
     if (pointer.live > 0 && !pointer.disabled) live.push({ name, version: pointer.live })
