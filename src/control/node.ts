@@ -131,7 +131,12 @@ export class NotFinished extends EdgeError {
   readonly outcome: 'kept' | 'withdrawn'
 
   constructor(detail: string, laggards: readonly Laggard[], outcome: 'kept' | 'withdrawn' = 'kept') {
-    super('not-finished', detail)
+    const isGone = outcome === 'withdrawn'
+    super(
+      'not-finished',
+      detail,
+      isGone ? { hint: 'see the laggards, and send it again once they are there' } : {},
+    )
     this.laggards = laggards
     this.outcome = outcome
   }

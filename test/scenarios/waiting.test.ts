@@ -67,6 +67,7 @@ test('what is withdrawn is live nowhere, also where it comes late', async (t) =>
   assert.equal(code, 2)
   assert.match(stderr, /one@3 is not live on every edge after 2000 ms; it was withdrawn/)
   assert.match(stderr, /^ {2}edge b: /m)
+  assert.doesNotMatch(stderr, /it goes on/)
   assert.equal(await says(control), 'good')
   await eventually(async () => (await says(a)) === 'good')
   b.kill('SIGCONT')
