@@ -153,6 +153,8 @@ async function startBehind(t: TestContext, { text, marker }: Block, session: Ses
     })
   })
   t.after(async () => {
+    // One that a page made stand still hears nothing else.
+    child.kill('SIGCONT')
     child.kill('SIGTERM')
     await ended
   })
