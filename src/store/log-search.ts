@@ -30,7 +30,8 @@ export function searchLog(db: DatabaseSync, search: LogSearch): readonly LogEntr
 
 /** The id of the last entry that was written at that time or before, in milliseconds since 1970. Throws `log-trimmed` where none is kept. */
 export function idAtTime(db: DatabaseSync, ms: number): number {
-  const { id } = db.prepare('SELECT max(id) AS id FROM log WHERE at <= ?').get(ms) as { id: number | null }
+  // Clocks may tell parts of a millisecond, which a time in words does not.
+  const { id } = db.prepare('SELECT max(id) AS id FROM log WHERE at < ?').get(ms + 1) as { id: number | null }
   if (id !== null) return id
   const first = db.prepare('SELECT id, at FROM log ORDER BY id LIMIT 1').get()
   const time = (at: unknown) => new Date(Number(at)).toISOString()
