@@ -105,6 +105,12 @@ export const ERROR_CODES = {
     'peer',
     502,
   ),
+  'log-trimmed': row(
+    'the log has let go of what was asked for',
+    '`orla store status` says from where on it is kept; `store.log.keep` says how much',
+    'client',
+    410,
+  ),
   'store-foreign': row(
     'the data directory belongs to another store',
     'copy one into the other with `orla store migrate`, or give this node a `store.path` of its own',
@@ -126,7 +132,7 @@ export const ERROR_CODES = {
   ),
   'edge-rejected': row(
     'an edge does not run the change',
-    'see what it says; the change was taken back',
+    'see what it says, and whether the change was taken back',
     'unit',
     422,
   ),

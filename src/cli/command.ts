@@ -66,10 +66,14 @@ export const CONTROL_OPTIONS = {
 /** The options of every command that changes what is live. */
 export const CHANGE_OPTIONS = {
   wait: {
-    value: 'stored|edges|all',
-    text: 'done when it is stored, live on every node, or on every worker (all)',
+    value: 'LEVEL',
+    text: 'done when it is stored (`stored`), run by a majority of the nodes (`edges`), by N of them (`edges:3`), by the edges that are named (`edges:gru1,gru2`), or by all that are not stopped (`all`, the default)',
   },
   timeout: { value: 'TIME', text: 'how long to wait for that, such as 30s' },
+  'on-timeout': {
+    value: 'keep|withdraw',
+    text: 'what becomes of a change that is not done in time: it stays and goes on, or it is taken back everywhere',
+  },
 } as const satisfies Record<string, Option>
 
 export const JSON_OPTION = { json: { text: 'print JSON' } } as const satisfies Record<string, Option>

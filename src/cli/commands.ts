@@ -55,9 +55,16 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   audit: { summary: 'tell who changed what', load: () => import('./commands/audit.ts') },
   backup: { summary: 'copy the data of a node into one file', load: () => import('./commands/backup.ts') },
   restore: {
-    summary: 'make a data directory of a backup',
+    summary: 'go back to an earlier state, or make a data directory of a backup',
     load: () => import('./commands/restore.ts'),
   },
+  edges: { summary: 'list the edges and how far each is', load: () => import('./commands/edges.ts') },
+  join: { summary: 'run an edge that follows a control plane', load: () => import('./commands/join.ts') },
+  store: {
+    summary: 'tell where the log is kept, verify it, copy it elsewhere',
+    load: () => import('./commands/store.ts'),
+  },
+  log: { summary: 'print what was written to the log', load: () => import('./commands/log.ts') },
   tail: { summary: 'follow what units log and how they fail', load: () => import('./commands/tail.ts') },
   cputime: {
     summary: 'measure CPU time beside wall time, of a command or a process',

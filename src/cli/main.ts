@@ -2,6 +2,7 @@
  * The command `orla`: finds the command that was asked for, reads its arguments, runs it, and turns what went wrong into
  * a message and an exit code.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeError } from '../base/errors.ts'
 import { nearest } from '../base/nearest.ts'
 import { exitOf } from './change.ts'
@@ -10,6 +11,9 @@ import { readArguments, UsageError } from './arguments.ts'
 import { type Command, EXIT, type ExitCode, type Terminal } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { commandHelp, commandList } from './help.ts'
+
+/** How long notes that nobody reads are waited for. */
+const NOTES_MAX_MS = 2000
 
 const terminal: Terminal = {
   cwd: process.cwd(),
@@ -24,8 +28,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-// On Linux what was written to a pipe or a terminal is out by now: writes to them are synchronous.
-process.exit(await main(process.argv.slice(2)))
+const code = await main(process.argv.slice(2))
+// A pipe whose reader is slower than this program takes what is left only while it lives. Nobody's terminal holds up a node that is to end.
+await whenWritten(process.stdout)
+await Promise.race([whenWritten(process.stderr), sleep(NOTES_MAX_MS)])
+process.exit(code)
+
+function whenWritten(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()))
+}
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name = 'help', ...rest] = argv

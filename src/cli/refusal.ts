@@ -17,7 +17,9 @@ const asNamed: FindFile = (path) => ({ path, text: undefined })
 
 /** An error that ended a command; `subject` is the one of several things that it is about. */
 export function refusalText(error: EdgeError, find: FindFile = asNamed, subject?: string): string {
-  const { title, problems = [], laggards = [] } = error instanceof ControlRefusal ? error.details : {}
+  const { title, problems: listed = [], laggards = [] } = error instanceof ControlRefusal ? error.details : {}
+  // What an edge says of it stands in the detail, with the edge and what became of the change.
+  const problems = error.code === 'edge-rejected' ? [] : listed
   const about = subject === undefined ? '' : `${subject}: `
   // The detail holds the first problem; all of them follow here.
   const what = problems.length > 0 && title !== undefined ? title : error.message

@@ -1,7 +1,9 @@
-/** Runs an edge node in this process until a signal ends it: for `orla start` and for the demo. */
+/** Runs an edge node in this process until a signal ends it: for `orla start`, `orla join` and for the demo. */
 import type { Config } from '../config/schema.ts'
 import type { ConfigFile } from '../supervisor/config-file.ts'
 import { untilSignalled } from '../supervisor/signals.ts'
+import { Predecessor } from '../supervisor/handover/predecessor.ts'
+import type { Program } from '../supervisor/handover/successor.ts'
 import { startSupervisor, type SupervisorOptions } from '../supervisor/supervisor.ts'
 import type { Terminal } from './command.ts'
 
@@ -23,7 +25,7 @@ export async function runNode(
   file: ConfigFile,
   terminal: Terminal,
   onReady: (ready: NodeReady) => void,
-  more: Pick<SupervisorOptions, 'observer' | 'program' | 'predecessor'> = {},
+  more: Pick<SupervisorOptions, 'observer' | 'program' | 'predecessor' | 'joinTimeoutMs'> = {},
 ): Promise<number> {
   const secretKey = terminal.env['ORLA_SECRET_KEY']
   const supervisor = await startSupervisor(config, {
@@ -40,4 +42,42 @@ export async function runNode(
     keptToken: supervisor.keptToken,
   })
   return ended
+}
+
+/** Tells the program that this one takes over from, where there is one, what went wrong. */
+export async function asSuccessor(
+  run: (predecessor: Predecessor | undefined) => Promise<number>,
+): Promise<number> {
+  const predecessor = Predecessor.ofThisProcess()
+  try {
+    return await run(predecessor)
+  } catch (error) {
+    predecessor?.failed((error as Error).message)
+    throw error
+  }
+}
+
+/** The line that scripts wait for. */
+export const tellReady =
+  (terminal: Terminal) =>
+  ({ edge, control, keptToken }: NodeReady): void => {
+    if (keptToken?.isNew) {
+      // Not the token: what is said here lies in journals, which more people read than the file.
+      terminal.note(`no control.token is configured: one was made; its owner reads it in ${keptToken.path}`)
+    } else if (keptToken) {
+      terminal.note(`no control.token is configured: the one in ${keptToken.path} is used`)
+    }
+    terminal.print(`ready edge=${edge.join(',')} control=${control}`)
+  }
+
+/**
+ * What runs this command once more, with `more`: by the path that it was called by, which may be a link to another release by then.
+ */
+export function programOf(env: Terminal['env'], more: readonly string[] = []): Program {
+  const [script = '', ...given] = process.argv.slice(1)
+  const args = [...given, ...more]
+  const called = env['ORLA_PROGRAM']
+  return called === undefined
+    ? { command: process.execPath, args: [...process.execArgv, script, ...args] }
+    : { command: called, args }
 }

@@ -1,7 +1,7 @@
 /** `orla disable` and `orla enable`: the same switch, for one unit or for all of them at once. */
 import type { ChangeResult } from '../control/shapes.ts'
 import { UsageError } from './arguments.ts'
-import { callTimeoutMs, changeWait } from './change.ts'
+import { callTimeoutMs, changeWait, tellChange } from './change.ts'
 import { CHANGE_OPTIONS, type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from './command.ts'
 import { ControlClient } from './control-client.ts'
 
@@ -33,11 +33,8 @@ export const switchCommand = (verb: 'disable' | 'enable', text: string): Command
       timeoutMs: callTimeoutMs(waiting),
     })) as ChangeResult
     const { live, ms } = result
-    terminal.print(
-      args.flag('json')
-        ? JSON.stringify(result)
-        : `${verb}d ${name ?? 'all units'} on ${live.workers}/${live.of} workers in ${Math.round(ms)} ms`,
-    )
+    const line = `${verb}d ${name ?? 'all units'} on ${live.workers}/${live.of} workers in ${Math.round(ms)} ms`
+    tellChange(args, terminal, result, line)
     return EXIT.done
   },
 })

@@ -59,12 +59,22 @@ test('paths in a file count from the folder of the file', async (t) => {
       sites: [{ origin }],
     }),
     'etc/absolute.json': '{"store": {"path": "/var/lib/orla"}}',
+    'etc/replica.json': JSON.stringify({
+      store: { kind: 'replica', control: 'http://c', tokenFile: 'a.token', ca: '/ca.pem' },
+    }),
+    'etc/etcd.json': JSON.stringify({ store: { kind: 'etcd', url: 'https://e:1', tls: { ca: 'ca.pem' } } }),
   })
   const { config } = await loadConfig('etc/edge.json', cwd)
   assert.equal(config.store.path, join(cwd, 'data'))
   assert.equal(config.sites[0]!.origin!.tls.ca, join(cwd, 'etc/tls/ca.pem'))
   assert.equal(config.edge.fetch.ca, join(cwd, 'etc/api-ca.pem'))
   assert.equal((await loadConfig('etc/absolute.json', cwd)).config.store.path, '/var/lib/orla')
+  const { store: edge } = (await loadConfig('etc/replica.json', cwd)).config
+  assert.ok(edge.kind === 'replica')
+  assert.deepEqual([edge.tokenFile, edge.ca], [join(cwd, 'etc/a.token'), '/ca.pem'])
+  const { store: etcd } = (await loadConfig('etc/etcd.json', cwd)).config
+  assert.ok(etcd.kind === 'etcd')
+  assert.deepEqual([etcd.tls?.ca, etcd.path], [join(cwd, 'etc/ca.pem'), join(cwd, 'etc/data')])
 })
 
 test('a loaded configuration cannot be changed', async (t) => {

@@ -37,6 +37,15 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, string>
 }
 
+/** Entries that somebody looks for. */
+export interface LogSearch {
+  /** From this id on, in order; without it the last ones. */
+  readonly from?: number | undefined
+  /** What their keys begin with. */
+  readonly prefix?: string | undefined
+  readonly limit: number
+}
+
 /** What is in the store now, to be read. */
 export interface StoreView {
   position(): Position
@@ -73,6 +82,12 @@ export interface LocalStore extends Store {
   load(position: Position, keeper: string | undefined): SnapshotLoad
   /** What was there once that entry had come. Throws `store-diverged` where it is before what is kept, or after the end. */
   at(id: number): StoreView
+  /** Entries in order, at most `limit`, and fewer where they are large. Throws `log-trimmed` for those that are kept no more. */
+  search(search: LogSearch): readonly LogEntry[]
+  /** The last id that was written at that time or before, in milliseconds since 1970. Throws `log-trimmed` where none is kept of then. */
+  idAt(ms: number): number
+  /** It is nobody's replica from here on: a log of its own, of another name, with all that is in it. */
+  standAlone(): Position
   /** Lets go of entries up to this id; the state stays, and so does what `at` says of later ids. */
   rotate(id: number): void
 }

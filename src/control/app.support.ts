@@ -12,6 +12,7 @@ import { controlApp } from './app.ts'
 import { type ControlledNode } from './node.ts'
 import type { RolloutSummary } from './rollout-shapes.ts'
 import * as shapes from './shapes.ts'
+import type { RestoreResult, StoreStatus } from './store-shapes.ts'
 import { Throttle } from './throttle.ts'
 import { TokenRate } from './token-rate.ts'
 import { ROOT, TokenBook } from './tokens.ts'
@@ -85,6 +86,29 @@ export const rollout: RolloutSummary = {
   examples: [],
 }
 const position = { log: 'l', id: 0, hash: '' }
+const storeStatus: StoreStatus = {
+  kind: 'embedded',
+  path: 'orla.db',
+  fileBytes: 4096,
+  position,
+  base: position,
+  entries: 0,
+  keys: 0,
+  keep: { entries: 10, entriesForEdges: 100 },
+  edges: [],
+}
+const names = { added: [], changed: [], removed: [] }
+const restored: RestoreResult = {
+  to: 1,
+  from: 2,
+  units: names,
+  sites: names,
+  dryRun: false,
+  epoch: 3,
+  live: { workers: 1, of: 1 },
+  ms: 1,
+  timings: {},
+}
 
 /** Answers as a node would; `asked` holds what the API asked it. */
 export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst: Infinity, perSecond: 1 }) {
@@ -156,9 +180,13 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     secretKey: noting('secretKey', 'a2V5'),
     metrics: noting('metrics', Promise.resolve('up 1\n')),
     tail: noting('tail', () => {}),
-    logEntries: noting('logEntries', [
+    searchLog: noting('searchLog', [
       { id: 1, operation: 'SET' as const, key: 'k', value: 'v', at: 0, hash: 'h' },
     ]),
+    storeBase: noting('storeBase', 0),
+    storeStatus: noting('storeStatus', Promise.resolve(storeStatus)),
+    verifyStore: noting('verifyStore', Promise.resolve({ ok: true, position })),
+    restore: noting('restore', Promise.resolve(restored)),
     snapshot: noting('snapshot', { position, entries: new Map([['k', 'v']]) }),
     unready: noting('unready', []),
     ...overrides,

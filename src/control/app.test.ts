@@ -6,6 +6,7 @@ import { NewTokenBody } from './access-shapes.ts'
 import { FollowBody, KvBatchBody, ReportBody } from './edge-shapes.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as shapes from './shapes.ts'
+import { RestoreBody } from './store-shapes.ts'
 import { stand } from './app.support.ts'
 
 const urlOf = (route: Route) => route.path.replaceAll(/\{\w+\}/g, 'a')
@@ -15,6 +16,7 @@ const BODIES = new Map<object, object>([
   [shapes.DeployBody, { source: '' }],
   [NewTokenBody, { name: 'b', role: 'read' }],
   [shapes.SitesBody, { sites: [] }],
+  [RestoreBody, { at: 1 }],
   [FollowBody, { ...edge, protocol: 1, groups: [], addresses: [], version: '0', positions: {} }],
   [KvBatchBody, { parts: [] }],
   [
@@ -196,11 +198,36 @@ test('the log is read from an id, and a wrong one is refused', async () => {
   await call('GET', '/v1/log')
   await call('GET', '/v1/log?from=7')
   assert.deepEqual(asked, [
-    ['logEntries', 0, 1000],
-    ['logEntries', 6, 1000],
+    ['storeBase'],
+    ['searchLog', { from: 1, prefix: '', limit: 1000 }],
+    ['searchLog', { from: 7, prefix: '', limit: 1000 }],
   ])
   for (const from of ['0', '-1', 'x', '1.5', '']) {
     assert.equal((await problem(await call('GET', `/v1/log?from=${from}`))).status, 400, from)
+  }
+})
+
+test('the newest entries, those of some keys, and entries without values are asked for', async () => {
+  const { asked, call, problem } = stand()
+  const entries = (await (await call('GET', '/v1/log?last=5&key=unit/&values=false')).json()) as object[]
+  assert.deepEqual(asked, [['searchLog', { from: undefined, prefix: 'unit/', limit: 5 }]])
+  assert.deepEqual(entries, [{ id: 1, operation: 'SET', key: 'k', at: 0, hash: 'h', bytes: 1 }])
+  const details = await problem(await call('GET', '/v1/log?last=5&from=1'))
+  assert.match(details.detail, /`from` and `last` exclude each other/)
+})
+
+test('a way back is asked for by id or by time, and by nothing else', async () => {
+  const { asked, call, problem } = stand()
+  const options = { dryRun: true, wait: 'all', timeoutMs: 30_000, onTimeout: 'keep' }
+  await call('POST', '/v1/restore', { at: 3, dryRun: true })
+  await call('POST', '/v1/restore', { at: '2026-11-27T20:00:00Z', dryRun: true })
+  assert.deepEqual(asked, [
+    ['restore', { id: 3 }, options],
+    ['restore', { ms: Date.UTC(2026, 10, 27, 20) }, options],
+  ])
+  for (const at of [-1, 1.5, 'yesterday', '2026', null]) {
+    const details = await problem(await call('POST', '/v1/restore', { at }))
+    assert.deepEqual([details.status, asked.length], [400, 2], String(at))
   }
 })
 

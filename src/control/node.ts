@@ -9,7 +9,7 @@ import type { ErrorCode } from '../base/error-codes.ts'
 import type { TailLine } from '../contract/messages.ts'
 import type { KvOperation, KvPage, KvStoreName } from '../contract/kv.ts'
 import type { Manifest, UnitOrigin } from '../contract/unit.ts'
-import type { LogEntry, Snapshot } from '../contract/store.ts'
+import type { LogEntry, LogSearch, Snapshot } from '../contract/store.ts'
 import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeCaller } from '../replication/edge-registry.ts'
@@ -17,6 +17,7 @@ import type { EdgeStatus } from './edge-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { RolloutGate } from '../contract/rollout.ts'
 import type { RolloutSummary } from './rollout-shapes.ts'
+import type { RestoreResult, StoreStatus, StoreVerdict } from './store-shapes.ts'
 import type { SecretRotation } from './access-shapes.ts'
 import type { SourceSummary } from './source-shapes.ts'
 import type {
@@ -44,6 +45,14 @@ export interface ChangeOptions {
   readonly onTimeout?: 'keep' | 'withdraw' | undefined
   /** Throws where the caller may not change this: asked in the change's turn, of what is there and of what is to come. */
   readonly guard?: ChangeGuard
+}
+
+/** A position of the log, or a time in milliseconds since 1970. */
+export type PastPoint = { readonly id: number } | { readonly ms: number }
+
+export interface RestoreOptions extends ChangeOptions {
+  /** Only says what would change. */
+  readonly dryRun: boolean
 }
 
 /** What of a unit says how far it reaches. */
@@ -123,7 +132,12 @@ export class NotFinished extends EdgeError {
   readonly outcome: 'kept' | 'withdrawn'
 
   constructor(detail: string, laggards: readonly Laggard[], outcome: 'kept' | 'withdrawn' = 'kept') {
-    super('not-finished', detail)
+    const isGone = outcome === 'withdrawn'
+    super(
+      'not-finished',
+      detail,
+      isGone ? { hint: 'see the laggards, and send it again once they are there' } : {},
+    )
     this.laggards = laggards
     this.outcome = outcome
   }
@@ -215,11 +229,18 @@ export interface ControlledNode {
   secretKey(): string
   /** Prometheus text. */
   metrics(): Promise<string>
-  /** Until the returned function is called. `unit` undefined: all. */
   /** Key/value data of units. */
   readonly kv: ControlledKv
+  /** Until the returned function is called. `unit` undefined: all. */
   tail(unit: string | undefined, listener: TailListener): () => void
-  logEntries(after: number, limit: number): readonly LogEntry[]
+  /** Throws `log-trimmed` where it asks for what is kept no more. */
+  searchLog(search: LogSearch): readonly LogEntry[]
+  /** The id before the first entry that is kept. */
+  storeBase(): number
+  storeStatus(): Promise<StoreStatus>
+  verifyStore(): Promise<StoreVerdict>
+  /** Units and sites become what they were. */
+  restore(to: PastPoint, options: RestoreOptions): Promise<RestoreResult>
   snapshot(): Snapshot
   /** What stands in the way of serving; empty when ready. */
   unready(): readonly string[]

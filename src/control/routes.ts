@@ -4,7 +4,6 @@
  * The app and `/v1/openapi.json` are made from this table, so that a route cannot exist undescribed.
  */
 import type * as v from 'valibot'
-import { EdgeError } from '../base/errors.ts'
 import { readBody } from './body.ts'
 import { EDGE_ROUTES } from './edge-routes.ts'
 import { defined } from './defined.ts'
@@ -14,6 +13,7 @@ import * as shapes from './shapes.ts'
 import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
 import { SOURCE_ROUTES } from './source-shapes.ts'
+import { STORE_ROUTES } from './store-routes.ts'
 import type { Access } from './access.ts'
 import { ACCESS_ROUTES } from './access-routes.ts'
 import { tailStream } from './tail-stream.ts'
@@ -51,8 +51,6 @@ export interface Route {
 }
 
 type DeployInput = v.InferOutput<typeof shapes.DeployBody>
-
-const ENTRIES_MAX = 1000
 
 export const ROUTES: readonly Route[] = [
   {
@@ -207,26 +205,7 @@ export const ROUTES: readonly Route[] = [
         },
       ),
   },
-  {
-    method: 'GET',
-    path: '/v1/log',
-    summary: `Entries of the store's log in order, at most ${ENTRIES_MAX}. Values of secrets are encrypted in it.`,
-    query: { from: 'id of the first entry wanted, from 1' },
-    answer: [shapes.LogEntryShape],
-    access: 'admin',
-    handle: ({ node, query }) => node.logEntries(parseFrom(query.get('from')) - 1, ENTRIES_MAX),
-  },
-  {
-    method: 'GET',
-    path: '/v1/snapshot',
-    summary: 'What the log adds up to, and the position in it.',
-    answer: shapes.SnapshotShape,
-    access: 'admin',
-    handle({ node }) {
-      const { position, entries } = node.snapshot()
-      return { position, entries: Object.fromEntries(entries) }
-    },
-  },
+  ...STORE_ROUTES,
   ...EDGE_ROUTES,
   {
     method: 'GET',
@@ -267,9 +246,3 @@ export const ROUTES: readonly Route[] = [
 
 const importOrigin = ({ source, name, hash }: NonNullable<DeployInput['imported']>) =>
   ({ kind: 'import', source, name, hash }) as const
-
-function parseFrom(text: string | null): number {
-  const from = text === null ? 1 : Number(text)
-  if (Number.isSafeInteger(from) && from >= 1) return from
-  throw new EdgeError('request-invalid', `\`from\`: expected an id from 1, not \`${text}\``)
-}

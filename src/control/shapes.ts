@@ -151,6 +151,7 @@ const SiteChangeEntries = {
   overridden: v.array(text()),
   epoch: count(),
   live: ChangeShape.entries.live,
+  edges: ChangeShape.entries.edges,
   ms: v.number(),
   timings: ChangeShape.entries.timings,
 }
@@ -277,15 +278,6 @@ export const UnitDetailShape = v.strictObject({
   errors: v.array(TailLineShape),
 })
 export type UnitDetail = v.InferOutput<typeof UnitDetailShape>
-
-export const LogEntryShape = v.strictObject({
-  id: count(),
-  operation: v.picklist(['SET', 'DELETE']),
-  key: text(),
-  value: text(),
-  at: v.number(),
-  hash: text(),
-})
 
 export const SnapshotShape = v.strictObject({ position: PositionShape, entries: strings() })
 

@@ -109,7 +109,7 @@ export class ControlFollower {
   async #follow(run: Run): Promise<void> {
     const { controls, timers, random } = this.#options
     while (!run.isOver) {
-      const error = await this.#connect(run).then(
+      const error: EdgeError = await this.#connect(run).then(
         () => new EdgeError('control-unreachable', `${this.control} ended the connection`),
         (thrown: Error) => (thrown instanceof EdgeError ? thrown : unusable(this.control, thrown)),
       )
@@ -191,5 +191,5 @@ const unusable = (control: string, error: Error): EdgeError =>
   new EdgeError('control-unreachable', `${control}: ${error.message}`, { cause: error })
 
 /** Passes by itself: it is no news the first time. */
-const isPassing = ({ code }: EdgeError): boolean =>
+export const isPassing = ({ code }: EdgeError): boolean =>
   code === 'control-unreachable' || code === 'store-diverged'

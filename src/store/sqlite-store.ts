@@ -11,18 +11,20 @@ import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { Effect, LocalStore, LogEntry, Position, Snapshot } from '../contract/store.ts'
 import { chain, follow } from './chain.ts'
+import { randomBytes } from 'node:crypto'
 import { storeError } from '../base/sqlite-failure.ts'
 import { lockDirectory, type DirectoryLock } from './lock.ts'
 import { openFile } from './schema.ts'
 import { readPast } from './past.ts'
 import { basePosition, lastPosition, readMeta, writeMeta } from './positions.ts'
 import { rotateLog } from './rotation.ts'
+import { idAtTime, searchLog } from './log-search.ts'
 import { loadSnapshot } from './snapshot-load.ts'
 import { inTransaction } from './transaction.ts'
 import { watchFile } from './watch-file.ts'
 import { openAudit, type AuditLog } from './audit.ts'
 import { type ChangeValue, rewriteLog } from './rewrite.ts'
-import { verifyLog, type Verdict } from './verify.ts'
+import { type Verdict, verifyGently, verifyLog } from './verify.ts'
 
 /** Entries at the end of the log whose hashes are checked at every start; `verify` checks all. */
 const CHECKED_AT_START = 256
@@ -45,6 +47,10 @@ export interface SqliteStore extends LocalStore {
   resume(): void
   /** Reads the whole log: every hash, every id, and that the state is what the log adds up to. */
   verify(): Verdict
+  /** How many keys the state has. */
+  size(): number
+  /** The same in small steps, between which other work is done. */
+  verifyGently(): Promise<Verdict>
 }
 
 /** Opens the store in `directory`, making both where they are missing, and locks it for this process. */
@@ -185,7 +191,20 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     },
     snapshot: (): Snapshot =>
       guarded(path, () => ({ position, entries: new Map(all.all().map((row) => pairOf(row))) })),
+    size: () => guarded(path, () => Number(db.prepare('SELECT count(*) AS n FROM state').get()!['n'])),
+    search: (search) => guarded(path, () => searchLog(db, search)),
+    idAt: (ms) => guarded(path, () => idAtTime(db, ms)),
+    standAlone: () =>
+      transaction(() => {
+        writeMeta(db, 'log', randomBytes(12).toString('hex'))
+        writeMeta(db, 'keeper', undefined)
+        return lastPosition(db)
+      }),
     verify: () => guarded(path, () => verifyLog(db, { from: 1, state: true })),
+    verifyGently: () =>
+      verifyGently(db).catch((error: unknown) => {
+        throw storeError(path, error)
+      }),
     suspend() {
       locked.lock?.release()
       locked.lock = undefined

@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
 import { within } from '../base/within.ts'
 import type { MetricSample } from '../contract/messages.ts'
+import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
@@ -16,6 +17,7 @@ import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './epochs.ts'
 import { LiveView } from './live-view.ts'
+import { LogKeeper } from './log-keeper.ts'
 import type { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
 import { LocalHealth } from './rollouts/local-health.ts'
@@ -121,6 +123,14 @@ export class EdgeNode {
       node: { name: config.node.name ?? '', groups: config.node.groups },
       clock: around.clock,
       ready: () => this.#pool.ready(),
+    })
+    const logKeeper = new LogKeeper({
+      ...around,
+      ...config.store.log,
+      neededFrom: () => plane?.neededFrom(),
+      trimEngine: link.engine && ((id) => link.engine!.log(UNITS_LOG).trim(id)),
+      live: () => this.#following.position.id,
+      monotonic: () => around.clock.monotonic(),
     })
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
@@ -245,7 +255,7 @@ export class EdgeNode {
       report: () => this.#report(),
     })
     this.control = control
-    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources, ...ofRollouts]
+    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources, logKeeper, ...ofRollouts]
   }
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {

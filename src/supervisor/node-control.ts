@@ -59,6 +59,7 @@ import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
 import { METRIC_HELP } from './metric-help.ts'
 import { formatPrometheus } from './prometheus.ts'
+import { nodeStore } from './node-store.ts'
 import type { EdgeMethods } from './node-edges.ts'
 import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './quarantine.ts'
@@ -84,6 +85,7 @@ export interface NodeParts {
   readonly clock: Clock
   readonly store: SqliteStore
   readonly writer: StoreWriter
+  readonly link: StoreLink
   readonly secrets: RotatableBox
   readonly builder: UnitBuilder
   readonly make: (request: ChangeRequest, options: ChangeOptions) => Promise<ChangeResult>
@@ -100,7 +102,6 @@ export interface NodeParts {
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
-  readonly link: Pick<StoreLink, 'follows'>
   /** How versions in rollouts fare here. */
   readonly health: LocalHealth
   readonly plane: EdgePlane | undefined
@@ -309,8 +310,7 @@ export function nodeControl(parts: NodeParts): {
     metrics: async () => formatPrometheus(await parts.samples(), METRIC_HELP),
     kv: parts.kv,
     tail: (unit: string | undefined, listener: TailListener) => tailHub.subscribe(unit, listener),
-    logEntries: (after, limit) => store.read(after, limit),
-    snapshot: () => store.snapshot(),
+    ...nodeStore(parts),
 
     unready: () => readiness(parts).reasons,
   }

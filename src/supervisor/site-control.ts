@@ -211,7 +211,7 @@ export class SiteControl implements SiteMethods {
       },
       ...hooks,
     }
-    const { epoch, live, ms, timings } = await this.#parts.make(request, options)
+    const { epoch, live, edges, ms, timings } = await this.#parts.make(request, options)
     const { added, changed, removed, overridden } = planned!
     return {
       added: [...added],
@@ -220,6 +220,7 @@ export class SiteControl implements SiteMethods {
       overridden: [...overridden],
       epoch,
       live,
+      ...(edges && { edges }),
       ms,
       timings,
     }

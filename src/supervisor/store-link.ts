@@ -19,7 +19,7 @@ import { kvLog, UNITS_LOG, type StoreEngine } from '../contract/shared-log.ts'
 import type { FollowedLog } from '../replication/feed-taker.ts'
 import type { KvRole } from '../kv/keeper.ts'
 import { followedLogs } from '../kv/replication/log-ends.ts'
-import { ControlFollower } from '../replication/control-follower.ts'
+import { ControlFollower, isPassing } from '../replication/control-follower.ts'
 import { EngineFollower } from '../replication/engine-follower.ts'
 import { httpTransport } from '../replication/control-transport.ts'
 import { refusingWriter, storeWriter, type StoreWriter } from '../replication/store-writer.ts'
@@ -28,6 +28,7 @@ import { embeddedLog } from '../store/engines/embedded.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import type { RotatableSecrets } from '../store/secrets.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
+import { JoinProgressTold, refusedJoin, within } from './first-join.ts'
 import type { KvPorts } from './kv-ports.ts'
 import type { Log } from './log.ts'
 
@@ -69,13 +70,14 @@ export interface StoreLinkParts {
   readonly log: Log
   /** Where the edge listens. */
   readonly addresses: readonly string[]
+  /** How long a first join tries to reach the control plane, in milliseconds; without end unless said. */
+  readonly joinTimeoutMs?: number | undefined
   /** This node has written, or read, what edges are to be told. */
   readonly onMoved: () => void
 }
 
 /** Whose replica a file is that follows a control plane. */
 const CONTROL = 'control'
-const PROGRESS_EVERY_MS = 500
 
 export async function openStoreLink(parts: StoreLinkParts): Promise<StoreLink> {
   const { store } = parts.config
@@ -100,7 +102,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
       'store-foreign',
       `${store.path} is a replica (of ${keeper}), and \`store.kind\` is "embedded"`,
       {
-        hint: 'give the node a `store.path` of its own, or make the replica a store with `orla store migrate`',
+        hint: 'give the node a `store.path` of its own, or make the replica a store of its own with `orla store promote --path DIR`',
       },
     )
   }
@@ -211,7 +213,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
   let onAdvanced = () => {}
   const joined = Promise.withResolvers<void>()
   let isNew = store.keeper() === undefined
-  let toldMs = 0
+  const progress = new JoinProgressTold(log)
   const follower = new ControlFollower({
     controls: config.control,
     transport: httpTransport({ controls: config.control, token: () => tokenOf(config), ca: config.ca }),
@@ -235,18 +237,19 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       if (changed === UNITS_LOG) onAdvanced()
     },
     onCaughtUp() {
-      if (isNew) log.info(`joined ${follower.control}: position ${store.position().id}`)
+      if (isNew) progress.joined(follower.control, name, store.position().id)
       isNew = false
       joined.resolve()
     },
-    onProgress({ entries, of, bytes, ofBytes }) {
-      const now = performance.now()
-      if (!isNew || (now - toldMs < PROGRESS_EVERY_MS && entries < of)) return
-      toldMs = now
-      log.info(`snapshot: ${entries} of ${of} entries, ${megabytes(bytes)} of ${megabytes(ofBytes)} MB`)
+    onProgress(loaded) {
+      if (isNew) progress.loaded(loaded)
     },
     onTrouble(error) {
-      if (error) log.warn(`the control plane is not followed: ${error.message}; ${error.hint}`)
+      if (error && isNew) {
+        // What does not pass by itself is told at once to whoever adds the edge, instead of trying for ever.
+        if (isPassing(error)) progress.unreached(error)
+        else joined.reject(refusedJoin(error))
+      } else if (error) log.warn(`the control plane is not followed: ${error.message}; ${error.hint}`)
       else log.info(`the control plane ${follower.control} is followed again`)
     },
   })
@@ -269,7 +272,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       if (isNew) log.info(`joining ${follower.control} as ${name}`)
       follower.start()
       // What is on the disk is enough to serve; what is newer comes.
-      if (isNew) await joined.promise
+      if (isNew) await within(joined.promise, follower.control, parts.joinTimeoutMs)
     },
     start(listener) {
       onAdvanced = listener
@@ -304,5 +307,3 @@ function tokenOf({ token, tokenFile }: ReplicaStoreConfig): string {
     throw new EdgeError('file-unreadable', `store.tokenFile: ${(error as Error).message}`, { cause: error })
   }
 }
-
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

@@ -67,6 +67,8 @@ export interface SupervisorOptions {
   readonly observer?: NodeObserver
   /** How this program was started, so that it can be started anew by an upgrade. */
   readonly program?: Program
+  /** How long an edge that is new tries to reach its control plane, in milliseconds; without end unless said. */
+  readonly joinTimeoutMs?: number
   /** The program that this one takes over from. */
   readonly predecessor?: Predecessor
 }
@@ -168,6 +170,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       clock,
       log,
       addresses: open,
+      joinTimeoutMs: options.joinTimeoutMs,
       onMoved() {
         for (const listener of moved) listener()
       },

@@ -21,13 +21,19 @@ export function inverse(store: StoreView, { name, effects }: Change): Undo {
     return effects
       .toReversed()
       .filter((effect) => store.get(effect.key) === valueOf(effect))
-      .map((effect) =>
-        effect === pointer && setPointer !== undefined
-          ? backTo(name, parsed(setPointer), pointerBefore)
-          : undoing(effect.key, before.get(effect.key)),
-      )
+      .map((effect) => {
+        const { key } = effect
+        const set = valueOf(effect)
+        // Also where a change is of many units.
+        const isPointer = key.startsWith(UNITS) && set !== undefined
+        return isPointer
+          ? backTo(key.slice(UNITS.length), parsed(set), before.get(key))
+          : undoing(key, before.get(key))
+      })
   }
 }
+
+const UNITS = pointerKey('')
 
 const valueOf = (effect: Effect): string | undefined =>
   effect.operation === 'SET' ? effect.value : undefined

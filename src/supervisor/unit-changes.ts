@@ -34,6 +34,8 @@ export interface Plan {
   readonly effects: readonly Effect[]
   /** To be tried before it is stored. */
   readonly unit?: UnitVersion
+  /** To be tried, too, before any of it is stored; known as they are. */
+  readonly others?: readonly UnitVersion[]
   /** The unit's own tests, to be run then. */
   readonly tests?: UnitTests
 }
@@ -245,6 +247,10 @@ export class UnitChanges {
         progress.step = 'its tests are run'
         progress.tests = await trials.test(planned.unit, planned.tests)
       }
+    }
+    for (const unit of planned.others ?? []) {
+      progress.step = `${unit.name} is tried in a sandbox`
+      await trials.try(unit)
     }
     return { planned, at }
   }

@@ -55,6 +55,8 @@ export async function startBehind(t: TestContext, { text, marker }: Block, sessi
     })
   })
   t.after(async () => {
+    // One that a page made stand still hears nothing else.
+    child.kill('SIGCONT')
     child.kill('SIGTERM')
     await ended
   })

@@ -157,4 +157,7 @@ export function inTime([command = '', ...rest]: readonly string[]): readonly str
 export const patient = (line: string): string =>
   line
     .replaceAll(/\borla deploy (?!\S*loop)/g, '$&--cpu-ms 1000 ')
-    .replaceAll(new RegExp(`\\borla (?:${CHANGES.join('|')})\\b`, 'g'), `$& ${IN_TIME.join(' ')}`)
+    .replaceAll(
+      new RegExp(`\\borla (?:${CHANGES.join('|')})\\b(?![^;|&]*--timeout)`, 'g'),
+      `$& ${IN_TIME.join(' ')}`,
+    )

@@ -76,10 +76,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'checker',
     'control',
   ],
+  // `store` for the copy from one engine to another, which no node runs.
   cli: [
     'base',
     'config',
     'contract',
+    'store',
     'source',
     'unit',
     'backup',

@@ -3,7 +3,7 @@ import { relative, resolve } from 'node:path'
 import type { RolloutSummary } from '../../control/rollout-shapes.ts'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
-import { callTimeoutMs, changeWait, deployedLine, exitOf, valuesFrom } from '../change.ts'
+import { callTimeoutMs, changeWait, deployedLine, exitOf, noteEdges, valuesFrom } from '../change.ts'
 import {
   CHANGE_OPTIONS,
   type Command,
@@ -67,10 +67,14 @@ export const command: Command = {
       'compares it with the live version, for a tenth of the clients',
     ],
     ['orla deploy units/*.ts --wait stored', 'does not wait until they are live'],
+    [
+      'orla deploy gate.ts --wait edges:gru1,gru2 --timeout 5s --on-timeout withdraw',
+      'takes it back where these two edges do not run it in time',
+    ],
   ],
   exits: {
-    1: 'a unit was refused, or with --follow rolled back: what was wrong is on standard error',
-    2: 'stored, but not live everywhere in time: the laggards are on standard error',
+    1: 'a unit was refused, by the control plane or by an edge, or with --follow rolled back: what was wrong is on standard error',
+    2: 'not live everywhere in time: the laggards, and whether it stays in the log, are on standard error',
   },
   run: async (args, terminal) => {
     const name = args.text('name')
@@ -149,11 +153,12 @@ async function tellDeployed(
 ): Promise<void> {
   if (!stages && !shadow) {
     terminal.print(deployedLine(result))
-    return
+    return noteEdges(terminal, result)
   }
   const { name, version, live, ms } = result
   const how = stages ? 'staged' : 'shadowing with'
   terminal.print(`${how} ${name} ${version} on ${live.workers}/${live.of} workers in ${Math.round(ms)} ms`)
+  noteEdges(terminal, result)
   terminal.print(planText((await control.call('GET', `/v1/rollouts/${name}`)) as RolloutSummary))
 }
 

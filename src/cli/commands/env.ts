@@ -1,6 +1,6 @@
 /** `orla env`: shows the environment of a unit, or sets values of it, which makes a new version. */
 import type { ChangeResult, UnitDetail } from '../../control/shapes.ts'
-import { callTimeoutMs, changeWait, deployedLine, valuesFrom } from '../change.ts'
+import { callTimeoutMs, changeWait, deployedLine, tellChange, valuesFrom } from '../change.ts'
 import { CHANGE_OPTIONS, type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
 
@@ -30,7 +30,7 @@ export const command: Command = {
       const waiting = changeWait(args)
       const options = { body: { ...waiting, ...values }, timeoutMs: callTimeoutMs(waiting) }
       const result = (await control.call('PUT', `${path}/env`, options)) as ChangeResult
-      terminal.print(args.flag('json') ? JSON.stringify(result) : deployedLine(result))
+      tellChange(args, terminal, result, deployedLine(result))
       return EXIT.done
     }
     const { envValues, secrets: names } = (await control.call('GET', path)) as UnitDetail

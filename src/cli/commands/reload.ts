@@ -1,6 +1,6 @@
 /** `orla reload`: the node reads its configuration file again. */
 import type { ReloadResult } from '../../control/shapes.ts'
-import { callTimeoutMs, changeWait } from '../change.ts'
+import { callTimeoutMs, changeWait, tellChange } from '../change.ts'
 import { CHANGE_OPTIONS, type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
 import { siteChangeText } from '../../control/site-text.ts'
@@ -23,8 +23,8 @@ export const command: Command = {
       body: waiting,
       timeoutMs: callTimeoutMs(waiting),
     })) as ReloadResult
-    if (args.flag('json')) terminal.print(JSON.stringify(result))
-    else terminal.print(`reloaded ${result.source}: ${siteChangeText(result, result.settings)}`)
+    const text = siteChangeText(result, result.settings)
+    tellChange(args, terminal, result, `reloaded ${result.source}: ${text}`)
     for (const name of result.overridden) terminal.note(`${name} was changed live; the file's took its place`)
     return EXIT.done
   },

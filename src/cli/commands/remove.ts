@@ -1,6 +1,6 @@
 /** `orla remove`: takes a unit away with all its versions. */
 import type { ChangeResult } from '../../control/shapes.ts'
-import { callTimeoutMs, changeWait } from '../change.ts'
+import { callTimeoutMs, changeWait, tellChange } from '../change.ts'
 import { CHANGE_OPTIONS, type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
 
@@ -19,11 +19,8 @@ export const command: Command = {
     const options = { body: waiting, timeoutMs: callTimeoutMs(waiting) }
     const result = (await ControlClient.from(args, terminal).call('DELETE', path, options)) as ChangeResult
     const { name, live, ms } = result
-    terminal.print(
-      args.flag('json')
-        ? JSON.stringify(result)
-        : `removed ${name} from ${live.workers}/${live.of} workers in ${Math.round(ms)} ms`,
-    )
+    const line = `removed ${name} from ${live.workers}/${live.of} workers in ${Math.round(ms)} ms`
+    tellChange(args, terminal, result, line)
     return EXIT.done
   },
 }

@@ -1,6 +1,6 @@
 /** `orla rollback`: makes an earlier version of a unit live again. */
 import type { ChangeResult } from '../../control/shapes.ts'
-import { callTimeoutMs, changeWait } from '../change.ts'
+import { callTimeoutMs, changeWait, tellChange } from '../change.ts'
 import { CHANGE_OPTIONS, type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
 
@@ -29,12 +29,9 @@ export const command: Command = {
       `/v1/units/${encodeURIComponent(args.operands[0]!)}/rollback`,
       { body: { ...waiting, ...(version !== undefined && { version }) }, timeoutMs: callTimeoutMs(waiting) },
     )) as ChangeResult
-    const { name, live, ms } = result
-    terminal.print(
-      args.flag('json')
-        ? JSON.stringify(result)
-        : `rolled back ${name} to ${result.version} live on ${live.workers}/${live.of} workers in ${Math.round(ms)} ms`,
-    )
+    const { name, version: live, live: on, ms } = result
+    const line = `rolled back ${name} to ${live} live on ${on.workers}/${on.of} workers in ${Math.round(ms)} ms`
+    tellChange(args, terminal, result, line)
     return EXIT.done
   },
 }

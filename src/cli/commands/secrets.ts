@@ -6,7 +6,7 @@ import type { SecretRotation } from '../../control/access-shapes.ts'
 import type { ChangeResult, UnitSummary } from '../../control/shapes.ts'
 import { rotateStopped } from '../../supervisor/stopped-rotation.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
-import { callTimeoutMs, changeWait, deployedLine } from '../change.ts'
+import { callTimeoutMs, changeWait, deployedLine, tellChange } from '../change.ts'
 import {
   CHANGE_OPTIONS,
   type Command,
@@ -101,7 +101,7 @@ async function setSecret(
   const waiting = changeWait(args)
   const options = { body: { ...waiting, secrets: { [key]: value } }, timeoutMs: callTimeoutMs(waiting) }
   const result = (await control.call('PUT', `${path}/env`, options)) as ChangeResult
-  terminal.print(args.flag('json') ? JSON.stringify(result) : deployedLine(result))
+  tellChange(args, terminal, result, deployedLine(result))
   return EXIT.done
 }
 

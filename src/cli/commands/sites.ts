@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { readConfigFile } from '../../config/load.ts'
 import type { SiteChange, SiteSummary } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
-import { callTimeoutMs, changeWait } from '../change.ts'
+import { callTimeoutMs, changeWait, tellChange, waitQuery } from '../change.ts'
 import {
   CHANGE_OPTIONS,
   type Command,
@@ -140,10 +140,10 @@ async function set(
   // A condition is about one site.
   const result = (
     condition.headers && name !== undefined
-      ? await control.call('PUT', pathOf(name), { ...options, body: site, query: { ...waiting } })
+      ? await control.call('PUT', pathOf(name), { ...options, body: site, query: waitQuery(waiting) })
       : await control.call('POST', '/v1/sites', { ...options, body: { sites, ...waiting } })
   ) as SiteChange
-  terminal.print(args.flag('json') ? JSON.stringify(result) : siteChangeText(result))
+  tellChange(args, terminal, result, siteChangeText(result))
   return EXIT.done
 }
 
@@ -158,7 +158,7 @@ async function remove(
   for (const name of names) {
     const options = { body: waiting, timeoutMs: callTimeoutMs(waiting), ...condition }
     const result = (await control.call('DELETE', pathOf(name), options)) as SiteChange
-    terminal.print(args.flag('json') ? JSON.stringify(result) : siteChangeText(result))
+    tellChange(args, terminal, result, siteChangeText(result))
   }
   return EXIT.done
 }

@@ -1,10 +1,9 @@
 /** `orla start`: runs an edge node until it is told to stop. */
 import { loadConfig } from '../../config/load.ts'
-import { runNode } from '../run-node.ts'
+import { asSuccessor, programOf, runNode, tellReady } from '../run-node.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Command, Terminal } from '../command.ts'
-import { Predecessor } from '../../supervisor/handover/predecessor.ts'
-import type { Program } from '../../supervisor/handover/successor.ts'
+import type { Predecessor } from '../../supervisor/handover/predecessor.ts'
 
 export const command: Command = {
   name: 'start',
@@ -32,15 +31,7 @@ export const command: Command = {
   exits: {
     1: 'it could not start: the configuration, a port or the data directory',
   },
-  run: async (args, terminal) => {
-    const predecessor = Predecessor.ofThisProcess()
-    try {
-      return await start(args, terminal, predecessor)
-    } catch (error) {
-      predecessor?.failed((error as Error).message)
-      throw error
-    }
-  },
+  run: (args, terminal) => asSuccessor((predecessor) => start(args, terminal, predecessor)),
 }
 
 async function start(
@@ -57,35 +48,10 @@ async function start(
     const where = source === 'defaults' ? 'no configuration was found here' : `${source} has no site`
     terminal.note(`${where}: the edge answers only what units answer`)
   }
-  return runNode(
-    config,
-    file,
-    terminal,
-    ({ edge, control, keptToken }) => {
-      if (keptToken?.isNew) {
-        // Not the token: what is said here lies in journals, which more people read than the file.
-        terminal.note(`no control.token is configured: one was made; its owner reads it in ${keptToken.path}`)
-      } else if (keptToken) {
-        terminal.note(`no control.token is configured: the one in ${keptToken.path} is used`)
-      }
-      terminal.print(`ready edge=${edge.join(',')} control=${control}`)
-    },
-    {
-      // Nor does the next program, where this one found its file by itself.
-      program: program(terminal.env, path && args.text('config') === undefined ? ['--config', path] : []),
-      ...(predecessor && { predecessor }),
-    },
-  )
-}
-
-/**
- * What runs this command once more, with `more`: by the path that it was called by, which may be a link to another release by then.
- */
-function program(env: Terminal['env'], more: readonly string[]): Program {
-  const [script = '', ...given] = process.argv.slice(1)
-  const args = [...given, ...more]
-  const called = env['ORLA_PROGRAM']
-  return called === undefined
-    ? { command: process.execPath, args: [...process.execArgv, script, ...args] }
-    : { command: called, args }
+  // Nor does the next program go on without the file, where this one found it by itself.
+  const more = path && args.text('config') === undefined ? ['--config', path] : []
+  return runNode(config, file, terminal, tellReady(terminal), {
+    program: programOf(terminal.env, more),
+    ...(predecessor && { predecessor }),
+  })
 }
