@@ -38,6 +38,7 @@ for (const challenge of ['http-01', 'tls-alpn-01'] as const) {
     const serial = await eventually(() => serialOf(control, NAME))
     for (const edge of edges)
       await eventually(async () => (await serialOf(edge, NAME)) === serial, { what: 'the edge serves it' })
+    await eventually(() => ordersOf(control) > 0)
     assert.equal(ordersOf(control), 1)
     for (const edge of edges) {
       assert.equal(ordersOf(edge), 0)

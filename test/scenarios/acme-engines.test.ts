@@ -79,6 +79,7 @@ test(
     )
     // It comes to the second name after the first; and the authority asks the other node, which answers.
     await eventually(async () => (await serialOf(stranger, OTHER)) !== serial)
+    await eventually(() => ordersOf(stranger) > 0)
     assert.equal(ordersOf(stranger), 1)
     assert.deepEqual(
       (await certificatesOf(one)).find(({ name }) => name === NAME),
