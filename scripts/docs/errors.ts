@@ -1,5 +1,6 @@
 /** The page of error codes, from `src/base/error-codes.ts`. */
-import { ERROR_CODES, type ErrorRow } from '../../src/base/error-codes.ts'
+import { ERROR_CODES } from '../../src/base/error-codes.ts'
+import type { ErrorRow } from '../../src/base/error-row.ts'
 import { markdownTable, pageHead } from './page.ts'
 
 /** Where errors come from, in the order in which they are read. */

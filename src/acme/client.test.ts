@@ -54,7 +54,7 @@ async function complaint(
       async publish(name) {
         published.add(name)
       },
-      withdraw: (name) => void published.delete(name),
+      withdraw: async (name) => void published.delete(name),
     })
     .then(
       () => assert.fail('it was content'),

@@ -12,9 +12,10 @@ import type { AcmeConfig } from '../config/schema.ts'
 import { certificateRequest } from './requests.ts'
 
 export interface ChallengePublisher {
-  /** Answers the challenge from here on, on every worker. */
+  /** Resolves when whomever the authority asks answers the challenge. */
   publish(name: string, token: string, keyAuthorisation: string): Promise<void>
-  withdraw(name: string): void
+  /** It is over, or was never published. Never rejects. */
+  withdraw(name: string): Promise<void>
 }
 
 interface Answer {
@@ -78,7 +79,7 @@ export class AcmeClient {
       }
       return (await this.post(text(state.json['certificate'], 'address of the certificate'), '')).text
     } finally {
-      publisher.withdraw(name)
+      await publisher.withdraw(name)
     }
   }
 

@@ -2,21 +2,8 @@
  * Every error that a person may meet, one row each: the sentence an operator reads, what would be right, where it comes
  * from, whether a retry is safe, and the HTTP status where there is one.
  */
-export interface ErrorRow {
-  readonly title: string
-  readonly hint: string
-  readonly source: 'client' | 'origin' | 'unit' | 'peer' | 'config' | 'internal'
-  readonly retry: boolean
-  readonly status: number
-}
-
-const row = (
-  title: string,
-  hint: string,
-  source: ErrorRow['source'],
-  status: number,
-  retry = false,
-): ErrorRow => ({ title, hint, source, status, retry })
+import { CERTIFICATE_ERRORS } from './certificate-errors.ts'
+import { type ErrorRow, row } from './error-row.ts'
 
 export const ERROR_CODES = {
   'config-invalid': row(
@@ -32,19 +19,7 @@ export const ERROR_CODES = {
     'config',
     400,
   ),
-  'certificate-invalid': row(
-    'a certificate or its key cannot be used',
-    'mend the file that is named; the key must be the one of the certificate, both in PEM',
-    'config',
-    422,
-  ),
-  'acme-failed': row(
-    'the ACME authority gave no certificate',
-    'see what it says; what is in force stays, and it is asked again later',
-    'peer',
-    502,
-    true,
-  ),
+  ...CERTIFICATE_ERRORS,
   'file-unreadable': row('a file cannot be read', 'check its path', 'client', 400),
   'port-in-use': row('the port is taken', 'stop the other program, or change `listen`', 'config', 500),
   'data-in-use': row(

@@ -40,6 +40,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   remove: { summary: 'take a unit away', load: () => import('./commands/remove.ts') },
   kv: { summary: 'look at key/value data of units, and change it', load: () => import('./commands/kv.ts') },
   sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
+  certificates: {
+    summary: 'list, set or remove certificates that all nodes serve',
+    load: () => import('./commands/certificates.ts'),
+  },
   origins: { summary: 'tell how the endpoints of origins do', load: () => import('./commands/origins.ts') },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   upgrade: {

@@ -136,11 +136,6 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     [/^edge\.listen\.port: unknown key `port`/, `edge.listen.address: missing; ${LISTEN}`],
   ],
   [
-    'a listener with TLS and no certificate is refused',
-    { edge: { listen: { address: '127.0.0.1:0', tls: {} } } },
-    ['edge.listen[0].tls.certificates: missing; give at least one pair of `cert` and `key`, or `edge.acme`'],
-  ],
-  [
     'a certificate without its key is refused by its place',
     { edge: { listen: [{ address: '127.0.0.1:0', tls: { certificates: [{ cert: 'a.pem' }] } }] } },
     ['edge.listen[0].tls.certificates[0].key: missing; expected the path of a PEM file'],

@@ -258,8 +258,6 @@ function listenersThatCannotBe({ edge, sites }: Config): Problem[] {
   for (const [index, { tls, h2c, redirectHttps, proxyProtocol }] of edge.listen.entries()) {
     const say = (key: string, message: string) =>
       problems.push({ path: `edge.listen[${index}].${key}`, message })
-    if (tls !== undefined && tls.certificates.length === 0 && edge.acme === undefined)
-      say('tls.certificates', 'missing; give at least one pair of `cert` and `key`, or `edge.acme`')
     if (proxyProtocol && edge.trustedProxies.length === 0)
       say('proxyProtocol', 'needs to know whom to believe; name the proxies in `edge.trustedProxies`')
     if (tls !== undefined && h2c)

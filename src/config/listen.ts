@@ -29,7 +29,8 @@ const Tls = v.pipe(
   v.strictObject({
     /**
      * Pairs of files. A client gets the one whose names (read from the certificate, `*.` for one label) fit the name it asks for; where none
-     * does, or it asks for none, the first. May be left out where `edge.acme` is given.
+     * does, or it asks for none, the first. May be left out where certificates come from `edge.acme` or
+     * `orla certificates set`: these are chosen after the pairs here.
      */
     certificates: v.optional(
       v.array(CertificatePair, 'expected a list such as [{ "cert": "site.pem", "key": "site.key" }]'),

@@ -63,7 +63,7 @@ export const ACCESS_ROUTES: readonly Route[] = [
     method: 'POST',
     path: '/v1/secrets/rotate',
     summary:
-      'Seals all secrets of units with another key, at once or not at all. Nothing that is live changes.',
+      'Seals all secrets of units and keys of certificates with another key, at once or not at all. Nothing that is live changes.',
     body: shapes.SecretKeyBody,
     answer: shapes.SecretRotationShape,
     access: 'admin',

@@ -51,6 +51,8 @@ export const SecretRotationShape = v.strictObject({
   secrets: time(),
   /** Versions of units that have any. */
   versions: time(),
+  /** Keys of certificates that were sealed anew. */
+  certificates: time(),
 })
 export type SecretRotation = v.InferOutput<typeof SecretRotationShape>
 

@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import { openStore } from '../store/sqlite-store.ts'
 import { controlApp } from './app.ts'
+import type { CertificateInfo } from './certificate-shapes.ts'
 import { type ControlledNode } from './node.ts'
 import type { RolloutSummary } from './rollout-shapes.ts'
 import * as shapes from './shapes.ts'
@@ -85,6 +86,17 @@ export const rollout: RolloutSummary = {
   notCompared: [],
   examples: [],
 }
+const certificate: CertificateInfo = {
+  name: 'a',
+  source: 'live',
+  names: ['a.example'],
+  notBefore: 0,
+  notAfter: 1,
+  state: 'expired',
+  issuer: 'CN=a',
+  fingerprint: 'ab',
+  at: 0,
+}
 const position = { log: 'l', id: 0, hash: '' }
 const storeStatus: StoreStatus = {
   kind: 'embedded',
@@ -142,7 +154,10 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     setEnabled: noting('setEnabled', Promise.resolve(change)),
     setAllEnabled: noting('setAllEnabled', Promise.resolve(change)),
     setEnv: noting('setEnv', Promise.resolve(change)),
-    rotateSecrets: noting('rotateSecrets', Promise.resolve({ key: 'abcdef01', secrets: 0, versions: 0 })),
+    rotateSecrets: noting(
+      'rotateSecrets',
+      Promise.resolve({ key: 'abcdef01', secrets: 0, versions: 0, certificates: 0 }),
+    ),
     units: noting('units', Promise.resolve([summary])),
     rollouts: noting('rollouts', Promise.resolve([rollout])),
     rollout: noting('rollout', Promise.resolve(rollout)),
@@ -165,6 +180,13 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     },
     reach: noting('reach', { hosts: [], paths: [], isolation: 'process' as const }),
     namespaceUsers: noting('namespaceUsers', []),
+    certificates: noting('certificates', [certificate]),
+    certificate: noting('certificate', certificate),
+    setCertificate: noting('setCertificate', Promise.resolve({ certificate, live: siteChange.live, ms: 1 })),
+    removeCertificate: noting(
+      'removeCertificate',
+      Promise.resolve({ certificate, live: siteChange.live, ms: 1 }),
+    ),
     sites: noting('sites', [site]),
     site: noting('site', site),
     origins: noting('origins', Promise.resolve([])),

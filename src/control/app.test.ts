@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { NotFinished, Refused, type TailListener } from './node.ts'
 import { NewTokenBody } from './access-shapes.ts'
 import { FollowBody, KvBatchBody, ReportBody } from './edge-shapes.ts'
+import { CertificateBody } from './certificate-shapes.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as shapes from './shapes.ts'
 import { RestoreBody } from './store-shapes.ts'
@@ -15,6 +16,7 @@ const edge = { name: 'a', instance: '0'.repeat(16) }
 const BODIES = new Map<object, object>([
   [shapes.DeployBody, { source: '' }],
   [NewTokenBody, { name: 'b', role: 'read' }],
+  [CertificateBody, { cert: 'c', key: 'k' }],
   [shapes.SitesBody, { sites: [] }],
   [RestoreBody, { at: 1 }],
   [FollowBody, { ...edge, protocol: 1, groups: [], addresses: [], version: '0', positions: {} }],

@@ -20,6 +20,7 @@ import type { RolloutSummary } from './rollout-shapes.ts'
 import type { RestoreResult, StoreStatus, StoreVerdict } from './store-shapes.ts'
 import type { SecretRotation } from './access-shapes.ts'
 import type { SourceSummary } from './source-shapes.ts'
+import type { CertificateChange, CertificateInfo } from './certificate-shapes.ts'
 import type {
   ChangeResult,
   Laggard,
@@ -174,6 +175,14 @@ export interface KvAsked {
 /** `value` is the counter's; 1 where a key was deleted, set by `compareAndSet`, or read. */
 export type KvDone = { readonly value: number; readonly bytes?: Uint8Array }
 
+/** A certificate as an operator gives it: PEM. */
+export interface NewCertificate {
+  readonly cert: string
+  readonly key: string
+  /** Also where it has expired. */
+  readonly force: boolean
+}
+
 export interface ControlledNode {
   deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>
   /** Without a version: to the one before the live one. */
@@ -194,6 +203,13 @@ export interface ControlledNode {
 
   /** Where units come from that nobody deploys here. */
   sources(): readonly SourceSummary[]
+  /** Those of the log. */
+  certificates(): readonly CertificateInfo[]
+  /** Throws `certificate-unknown`. */
+  certificate(name: string): CertificateInfo
+  /** Throws `certificate-invalid` or `certificate-expired`, with nothing changed. */
+  setCertificate(name: string, given: NewCertificate, options: ChangeOptions): Promise<CertificateChange>
+  removeCertificate(name: string, options: ChangeOptions): Promise<CertificateChange>
 
   sites(): readonly SiteSummary[]
   site(name: string): SiteSummary

@@ -19,6 +19,12 @@ export function describeRoutes(routes: readonly Route[], version: string): JsonS
   }
 }
 
+const NAME_WORDS: Readonly<Record<string, string>> = {
+  sites: 'the site',
+  certificates: 'the certificate',
+  edges: 'the edge',
+}
+
 const PATH_WORDS = {
   namespace: 'the name of a unit, or what units say in their field `kv`',
   key: 'the key, percent-encoded; slashes may stand as they are',
@@ -61,7 +67,7 @@ function accessWords({ access, limited }: Route): string {
 const nameParameter = (path: string) =>
   path.startsWith('/v1/units/')
     ? parameter('name', 'path', 'the unit', { type: 'string', pattern: UNIT_NAME.source })
-    : parameter('name', 'path', path.startsWith('/v1/sites') ? 'the site' : 'id or name of the token', {
+    : parameter('name', 'path', NAME_WORDS[path.split('/')[2]!] ?? 'id or name of the token', {
         type: 'string',
       })
 

@@ -5,6 +5,7 @@
  */
 import type * as v from 'valibot'
 import { readBody } from './body.ts'
+import { CERTIFICATE_ROUTES } from './certificate-routes.ts'
 import { EDGE_ROUTES } from './edge-routes.ts'
 import { defined } from './defined.ts'
 import { KV_ROUTES } from './kv-routes.ts'
@@ -187,6 +188,7 @@ export const ROUTES: readonly Route[] = [
   ...KV_ROUTES,
   ...SITE_ROUTES,
   ...SOURCE_ROUTES,
+  ...CERTIFICATE_ROUTES,
   ...ACCESS_ROUTES,
   {
     method: 'GET',

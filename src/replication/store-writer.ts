@@ -19,8 +19,8 @@ export interface StoreWriter {
   append(effects: readonly Effect[], plannedAt: Position): Promise<Position>
   /** Reads what others wrote. Throws where the engine does not answer. */
   newest(): Promise<void>
-  /** Changes values that were set to keys with the prefix, in history, too: see `store/rewrite.ts`. */
-  rewrite(prefix: string, change: ChangeValue): Promise<void>
+  /** Changes values that were set to keys with one of the prefixes, in history, too: see `store/rewrite.ts`. */
+  rewrite(prefixes: readonly string[], change: ChangeValue): Promise<void>
 }
 
 export interface WriterParts {
@@ -68,10 +68,11 @@ export function storeWriter(parts: WriterParts): StoreWriter {
       return { log: plannedAt.log, id: last.id, hash: last.hash }
     },
     newest: catchUp,
-    async rewrite(prefix, change) {
-      if (keeper === undefined) store.rewrite(prefix, change)
-      else await rewriteShared(parts, prefix, change)
-      onAppended()
+    async rewrite(prefixes, change) {
+      if (keeper === undefined) store.rewrite(prefixes, change)
+      else await rewriteShared(parts, prefixes, change)
+      // The new key of secrets counts once this has resolved: an edge that is told before would be given the one before with it.
+      setImmediate(onAppended)
     },
   }
 }
@@ -79,14 +80,17 @@ export function storeWriter(parts: WriterParts): StoreWriter {
 /** An engine gets the state anew under another name, and with no history: whoever follows the log takes a snapshot. */
 async function rewriteShared(
   { store, log, catchUp }: WriterParts,
-  prefix: string,
+  prefixes: readonly string[],
   change: ChangeValue,
 ): Promise<void> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     await catchUp()
     const { position, entries } = store.snapshot()
     const next = new Map(
-      [...entries].map(([key, value]) => [key, key.startsWith(prefix) ? change(key, value, true) : value]),
+      [...entries].map(([key, value]) => [
+        key,
+        prefixes.some((prefix) => key.startsWith(prefix)) ? change(key, value, true) : value,
+      ]),
     )
     const renamed = { ...position, log: randomBytes(12).toString('hex') }
     if ((await log.replace(position, { position: renamed, entries: next })) === 'conflict') continue
@@ -99,7 +103,7 @@ async function rewriteShared(
 /** Changes history in the file itself. */
 export const fileRewriter = (store: SqliteStore): Pick<StoreWriter, 'newest' | 'rewrite'> => ({
   newest: () => Promise.resolve(),
-  rewrite: async (prefix, change) => store.rewrite(prefix, change),
+  rewrite: async (prefixes, change) => store.rewrite(prefixes, change),
 })
 
 /** Of a node that follows a control plane: changes are made there. */

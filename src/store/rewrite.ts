@@ -18,14 +18,14 @@ export type ChangeValue = (key: string, value: string, isCurrent: boolean) => st
 const AT_ONCE = 16
 
 /**
- * Changes values that were set to keys with the prefix, in the log and in the state. To be called in a transaction. Throws `store-corrupt`
+ * Changes values that were set to keys with one of the prefixes, in the log and in the state. To be called in a transaction. Throws `store-corrupt`
  * where the log is not whole: a new chain of hashes would hide that.
  */
-export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue): void {
+export function rewriteLog(db: DatabaseSync, prefixes: readonly string[], change: ChangeValue): void {
+  const lasts = db.prepare('SELECT key, max(id) AS id FROM log WHERE key >= ? AND key < ? GROUP BY key')
   const lastOf = new Map(
-    db
-      .prepare('SELECT key, max(id) AS id FROM log WHERE key >= ? AND key < ? GROUP BY key')
-      .all(prefix, `${prefix}\u{10ffff}`)
+    prefixes
+      .flatMap((prefix) => lasts.all(prefix, `${prefix}\u{10ffff}`))
       .map((row) => [row['key'] as string, row['id'] as number]),
   )
   const after = db.prepare('SELECT * FROM log WHERE id > ? ORDER BY id LIMIT ?')
@@ -33,7 +33,7 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
   const set = db.prepare('UPDATE state SET value = ? WHERE key = ?')
   const base = basePosition(db)
   let { hash, hash: hashBefore } = base
-  let isChanged = rewriteBase(db, prefix, change, lastOf)
+  let isChanged = rewriteBase(db, prefixes, change, lastOf)
   const rewrite = (entry: LogEntry): void => {
     const { id, operation, key } = entry
     if (entryHash(hashBefore, entry) !== entry.hash)
@@ -62,7 +62,7 @@ export function rewriteLog(db: DatabaseSync, prefix: string, change: ChangeValue
 /** What stands before the first entry has no hashes. True where something changed. */
 function rewriteBase(
   db: DatabaseSync,
-  prefix: string,
+  prefixes: readonly string[],
   change: ChangeValue,
   lastOf: ReadonlyMap<string, number>,
 ): boolean {
@@ -70,7 +70,7 @@ function rewriteBase(
   const update = db.prepare('UPDATE base SET value = ? WHERE key = ?')
   const set = db.prepare('UPDATE state SET value = ? WHERE key = ?')
   let isChanged = false
-  for (const row of rows.all(prefix, `${prefix}\u{10ffff}`)) {
+  for (const row of prefixes.flatMap((prefix) => rows.all(prefix, `${prefix}\u{10ffff}`))) {
     const key = String(row['key'])
     const isCurrent = !lastOf.has(key)
     const value = change(key, String(row['value']), isCurrent)

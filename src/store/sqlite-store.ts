@@ -37,10 +37,10 @@ export interface SqliteStore extends LocalStore {
   /** Who changed what. */
   readonly audit: AuditLog
   /**
-   * Changes values that were set to keys with the prefix, all of the log's or none, as `rewrite.ts` says. Durable on return. Throws what
+   * Changes values that were set to keys with one of the prefixes, all of the log's or none, as `rewrite.ts` says. Durable on return. Throws what
    * `change` throws, with nothing written.
    */
-  rewrite(prefix: string, change: ChangeValue): void
+  rewrite(prefixes: readonly string[], change: ChangeValue): void
   /** Lets the lock go: another program writes from here on. Reading goes on, writing is refused with `upgrading`. */
   suspend(): void
   /** Takes the lock again. Throws `data-in-use` while another has it. */
@@ -167,9 +167,9 @@ function sqliteStore(db: DatabaseSync, path: string, locked: Locked, clock: Cloc
     audit: openAudit(db, path, () => clock.now()),
     append: (effects: readonly Effect[]) => apply(chain(position, effects, clock.now())),
     apply,
-    rewrite(prefix, change) {
+    rewrite(prefixes, change) {
       transaction(() => {
-        rewriteLog(db, prefix, change)
+        rewriteLog(db, prefixes, change)
         return lastPosition(db)
       })
       emptyJournal()

@@ -1,29 +1,34 @@
 /**
- * Certificates from an ACME authority: kept in the data directory, renewed when two thirds of their life are over.
+ * Certificates from an ACME authority: ordered, written to the log, and renewed when two thirds of their life are over.
  *
  * Where the authority cannot be reached or says no, the last good certificate goes on, the operator is told, and it is asked again later and
- * later. Nothing here holds up the start of the node.
+ * later. Of several control planes that share a log one orders at a time. Nothing here holds up the start of the node.
  */
-import { createPrivateKey, createHash, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { challengeEffect, withdrawal } from '../acme/challenges.ts'
 import { AcmeClient, type ChallengePublisher } from '../acme/client.ts'
-import { challengeCertificate, keyPem, makeKey } from '../acme/requests.ts'
+import { OrderLease } from '../acme/order-lease.ts'
+import { keyPem, makeKey } from '../acme/requests.ts'
 import type { Clock } from '../base/clock.ts'
+import { EdgeError } from '../base/errors.ts'
 import { type AcmeConfig, isCertifiable } from '../config/acme.ts'
 import type { Config, SiteConfig } from '../config/schema.ts'
-import type { CertificateMaterial, ChallengeMaterial } from '../contract/tls.ts'
+import type { SecretBox } from '../contract/secrets.ts'
+import type { Effect, Position, StoreView } from '../contract/store.ts'
 import { writeSecretFile } from '../store/secret-file.ts'
 import { type Certificate, checkCertificate, readAuthorities } from '../tls/certificate.ts'
+import { certificateEffect, readCertificateRecord } from '../tls/certificate-records.ts'
 import { trustSystem } from '../tls/system-authorities.ts'
+import { readKeptFiles } from './acme-files.ts'
 import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
+import type { StoredCertificates } from './stored-certificates.ts'
 
 const LOOK_EVERY_MS = 1000
 const RETRY_FIRST_MS = 5_000
 const RETRY_MAX_MS = 3_600_000
-/** Workers have heard of a challenge by then. */
-const PUBLISH_MS = 250
 
 export interface AcmeKeeperOptions {
   readonly config: Config
@@ -32,14 +37,22 @@ export interface AcmeKeeperOptions {
   readonly clock: Clock
   readonly log: Log
   readonly random?: () => number
-  /** Who hands it on to workers. */
-  readonly tls: {
-    useAcme(certificates: ReadonlyMap<string, Certificate>): void
-    useChallenges(challenges: ChallengeMaterial): void
-  }
+  readonly store: StoreView
+  readonly secrets: SecretBox
+  readonly stored: StoredCertificates
+  /** Other control planes may write to the log, too. */
+  readonly isShared: boolean
+  /** Tells this node from others that share the log. */
+  readonly holder: () => string
+  /** Appends what is planned, in its turn. */
+  readonly write: (plan: () => readonly Effect[]) => Promise<Position>
+  /** Resolves when the workers of all nodes that are here have what was written, or after a while. */
+  readonly everywhere: (position: Position) => Promise<void>
 }
 
 interface Due {
+  /** Which certificate it is about. */
+  readonly id: string | undefined
   atMs: number
   failures: number
 }
@@ -51,10 +64,9 @@ export class AcmeKeeper implements Follower {
   private sites: readonly SiteConfig[]
   private readonly folder: string
   private readonly due = new Map<string, Due>()
-  private readonly certificates = new Map<string, Certificate>()
-  private readonly http = new Map<string, string>()
-  private readonly tlsAlpn = new Map<string, CertificateMaterial>()
-  private readonly tokens = new Map<string, string>()
+  /** What an authority gave and the log has not yet. */
+  private readonly unwritten = new Map<string, () => Effect>()
+  private lease: OrderLease | undefined
   /** Runs where there is something to ask for, between `start` and `stop`. */
   private timer: NodeJS.Timeout | undefined
   private isStarted = false
@@ -73,10 +85,7 @@ export class AcmeKeeper implements Follower {
   /** The sites that are live now: their hosts are the names, unless the configuration gives names. */
   useSites(sites: readonly SiteConfig[]): void {
     this.sites = sites
-    if (this.acme === undefined || this.acme.names !== undefined) return
-    const before = this.certificates.size
     this.setNames()
-    if (this.certificates.size > before) this.options.tls.useAcme(new Map(this.certificates))
   }
 
   follow({ edge: { acme } }: Config): Step {
@@ -93,11 +102,8 @@ export class AcmeKeeper implements Follower {
     this.acme = acme
     this.due.clear()
     this.setNames()
-    if (acme === undefined) {
-      this.certificates.clear()
-      this.rest()
-    } else this.run()
-    this.options.tls.useAcme(new Map(this.certificates))
+    if (acme === undefined) this.rest()
+    else this.run()
   }
 
   /** What a name that is gone has stays in use, and is not renewed. */
@@ -105,44 +111,60 @@ export class AcmeKeeper implements Follower {
     const { acme } = this
     const wanted = new Set(acme === undefined ? [] : (acme.names ?? namesOf(this.sites)))
     for (const name of this.due.keys()) if (!wanted.has(name)) this.due.delete(name)
-    for (const name of wanted)
-      if (!this.due.has(name)) this.due.set(name, { atMs: this.readKept(name), failures: 0 })
+    for (const name of wanted) this.setDue(name)
   }
 
-  /** What the data directory has of a name. Returns when it is to be renewed. */
-  private readKept(name: string): number {
-    const path = this.path(name)
-    if (!existsSync(path)) return 0
-    try {
-      const text = readFileSync(path, 'utf8')
-      const at = text.indexOf(KEY_BEGINS)
-      if (at < 0) throw new Error(`${path} holds no private key`)
-      const certificate = checkCertificate(text.slice(0, at), text.slice(at), { cert: path, key: path })
-      this.certificates.set(name, certificate)
-      const from = FROM.exec(text)?.[1]
-      // Another authority is configured now, such as the real one after its staging: this one is used until that has answered.
-      return from === undefined || from === this.acme?.directory ? this.renewalMs(certificate) : 0
-    } catch (error) {
-      this.options.log.warn(`${(error as Error).message}; another one is asked for`)
-      return 0
-    }
+  /** Unless it is about the same certificate as before, when one is to be got for the name. */
+  private setDue(name: string): void {
+    const { stored } = this.options
+    const kept = stored.get(name)
+    const id = kept && `${kept.record?.at} ${kept.certificate?.material.id} ${kept.problem?.message}`
+    const due = this.due.get(name)
+    if (due === undefined || due.id !== id) this.due.set(name, { id, atMs: this.dueMs(name), failures: 0 })
   }
 
-  /** Certificate and key in one file: whatever happens, the one is never there without the other. */
-  private path(name: string): string {
-    return join(this.folder, `${name}.pem`)
+  private dueMs(name: string): number {
+    const { certificate, record, problem } = this.options.stored.get(name) ?? {}
+    // An operator's own stands in its place.
+    if (record?.source === 'live') return Number.POSITIVE_INFINITY
+    // Whoever shares the log has another key of secrets, and can use it: two that order for each other's sake would never end.
+    const isForeign =
+      this.options.isShared && problem instanceof EdgeError && problem.code === 'secret-unreadable'
+    if (record && isForeign)
+      return this.renewalMs({ notBeforeMs: record.notBefore, notAfterMs: record.notAfter })
+    if (certificate === undefined || problem !== undefined) return 0
+    // Another authority is configured now, such as the real one after its staging: this one is used until that has answered.
+    const isOther = record?.authority !== undefined && record.authority !== this.acme?.directory
+    return isOther ? 0 : this.renewalMs(certificate)
   }
 
   /** Nodes that were set up together do not all come at once. */
-  private renewalMs({ notBeforeMs, notAfterMs }: Certificate): number {
+  private renewalMs({ notBeforeMs, notAfterMs }: Pick<Certificate, 'notBeforeMs' | 'notAfterMs'>): number {
     const { random = Math.random } = this.options
     const life = notAfterMs - notBeforeMs
     return notBeforeMs + life * (2 / 3) + life * 0.02 * random()
   }
 
-  /** What the data directory has. To be called before workers start: they are asked for it from their first connection on. */
-  useKept(): void {
-    if (this.certificates.size > 0) this.options.tls.useAcme(new Map(this.certificates))
+  /** Certificates that lie as files in the data directory, from before there were any in the log, come into it. To be called before workers start. */
+  async takeFiles(): Promise<void> {
+    const { log, write, store, secrets, clock, stored } = this.options
+    const files = readKeptFiles(this.folder, (error) => log.warn(`${error.message}; it is not used`))
+    for (const { name, certificate, authority, remove } of files) {
+      const isNewer = () => {
+        const record = readCertificateRecord(store, name)
+        return !record || (record.source === 'acme' && record.notAfter < certificate.notAfterMs)
+      }
+      const made = { name, certificate, source: 'acme', authority, at: clock.now() } as const
+      try {
+        await write(() => (isNewer() ? [certificateEffect(made, secrets)] : []))
+        remove()
+      } catch (error) {
+        log.warn(`${name}: its certificate stays a file until the next start: ${(error as Error).message}`)
+        await stored.useUnwritten(name, certificate)
+      }
+    }
+    await stored.refresh()
+    this.setNames()
   }
 
   /** To be called once workers listen: the authority asks them. */
@@ -153,6 +175,7 @@ export class AcmeKeeper implements Follower {
 
   stop(): void {
     this.isStarted = false
+    this.lease?.stop()
     this.rest()
   }
 
@@ -172,6 +195,9 @@ export class AcmeKeeper implements Follower {
   private async look(): Promise<void> {
     if (this.isBusy) return
     this.isBusy = true
+    await this.writeAgain()
+    // Whoever shares the log may have got them, or an operator set or removed them.
+    this.setNames()
     for (const [name, due] of this.due) {
       // Stopped meanwhile: another program asks from there on.
       if (this.timer === undefined || this.acme === undefined) break
@@ -181,48 +207,85 @@ export class AcmeKeeper implements Follower {
   }
 
   private async renew(name: string, due: Due, acme: AcmeConfig): Promise<void> {
-    const { clock, log, random = Math.random } = this.options
+    const { clock, log, stored, random = Math.random } = this.options
     try {
-      const certificate = await this.obtain(name, acme)
+      const certificate = await this.inLease(() => {
+        // What the one who had the lease before has got is there by now.
+        this.setNames()
+        return this.due.get(name) === due ? this.obtain(name, acme) : Promise.resolve(undefined)
+      })
       if (certificate === undefined) return
-      this.certificates.set(name, certificate)
-      due.failures = 0
-      due.atMs = this.renewalMs(certificate)
-      this.options.tls.useAcme(new Map(this.certificates))
+      this.setNames()
       log.info(`${name} has a certificate until ${new Date(certificate.notAfterMs).toISOString()}`)
     } catch (error) {
       // Nobody wants to know any more.
-      if (acme !== this.acme) return
+      if (acme !== this.acme || this.timer === undefined) return
       const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** due.failures) * (0.8 + 0.4 * random())
       due.failures += 1
       due.atMs = clock.now() + waitMs
-      const kept = this.certificates.has(name) ? 'the one it has goes on' : 'it has none'
+      const kept = stored.get(name)?.certificate ? 'the one it has goes on' : 'it has none'
       log.warn(
         `no certificate for ${name} from the ACME authority: ${(error as Error).message}; ${kept}; asked again in ${Math.round(waitMs / 1000)} s`,
       )
     }
   }
 
+  /** Undefined where somebody else orders. */
+  private async inLease<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const { clock, store, write, holder, log } = this.options
+    const warn = (line: string) => log.warn(line)
+    this.lease ??= new OrderLease({ clock, store, write, warn, holder: holder() })
+    // What is pending is of one who was cut off.
+    if (!(await this.lease.take(() => withdrawal(store)))) return undefined
+    try {
+      return await work()
+    } finally {
+      if (this.timer === undefined) this.lease.stop()
+      else
+        await this.lease
+          .release()
+          .catch((error: Error) => warn(`the lease on ACME orders runs out by itself: ${error.message}`))
+    }
+  }
+
   /** Undefined where it was stopped meanwhile, or is to be got in another way. */
   private async obtain(name: string, acme: AcmeConfig): Promise<Certificate | undefined> {
+    const { stored, clock, secrets, log } = this.options
     mkdirSync(this.folder, { recursive: true, mode: 0o700 })
     if (acme.ca === undefined) trustSystem()
     const ca = acme.ca === undefined ? undefined : readAuthorities(acme.ca)
     const key = makeKey()
     const cert = await new AcmeClient(acme, this.accountKey(), ca).obtain(name, key, this.publisher(acme))
-    // The folder may be another program's by now: its key must not come to lie beside our certificate.
+    // The log may be another program's by now.
     if (this.timer === undefined || acme !== this.acme) return undefined
-    const path = this.path(name)
-    const certificate = checkCertificate(cert, keyPem(key), { cert: path, key: path })
-    try {
-      writeSecretFile(path, `${fromLine(acme)}${cert.trim()}\n${keyPem(key).trim()}`)
-    } catch (error) {
-      // An authority gives few in a week: what it gave is used, disk or not.
-      this.options.log.warn(
-        `${(error as Error).message}; ${name} has its certificate until this program ends`,
-      )
+    const certificate = checkCertificate(`${cert.trim()}\n`, keyPem(key), {
+      cert: `the certificate of ${name}`,
+      key: 'its key',
+    })
+    const made = { name, certificate, source: 'acme', authority: acme.directory, at: clock.now() } as const
+    this.unwritten.set(name, () => certificateEffect(made, secrets))
+    const problem = await this.writeAgain()
+    if (problem) {
+      // An authority gives few in a week: what it gave is used, stored or not.
+      log.warn(`${problem.message}; ${name} has its certificate on this node alone until it can be stored`)
+      await stored.useUnwritten(name, certificate)
     }
     return certificate
+  }
+
+  /** What could not be written before. Returns why it still cannot be. */
+  private async writeAgain(): Promise<Error | undefined> {
+    const { write, stored } = this.options
+    for (const [name, effect] of this.unwritten) {
+      try {
+        await write(() => [effect()])
+        this.unwritten.delete(name)
+      } catch (error) {
+        return error as Error
+      }
+    }
+    await stored.refresh()
+    return undefined
   }
 
   /** One for all authorities: each makes an account of its own for it. */
@@ -232,50 +295,24 @@ export class AcmeKeeper implements Follower {
     return createPrivateKey(readFileSync(path))
   }
 
-  // ── what the authority asks ─────────────────────────────────────────────────────────────────────────────────
-
-  private publisher({ challenge }: AcmeConfig): ChallengePublisher {
+  /** The authority may ask any node: all of them know the answer before it is told to. */
+  private publisher({ challenge: type }: AcmeConfig): ChallengePublisher {
+    const { write, everywhere, store, log } = this.options
     return {
-      publish: (name, token, keyAuthorisation) => this.publish(challenge, name, token, keyAuthorisation),
-      withdraw: (name) => this.withdraw(name),
+      async publish(name, token, keyAuthorisation) {
+        const position = await write(() => [challengeEffect(token, { name, type, keyAuthorisation })])
+        await everywhere(position)
+      },
+      withdraw: async (name) => {
+        try {
+          if (withdrawal(store, name).length > 0) await write(() => withdrawal(store, name))
+        } catch (error) {
+          log.warn(`the challenge for ${name} is not taken away yet: ${(error as Error).message}`)
+        }
+      },
     }
-  }
-
-  private async publish(
-    challenge: AcmeConfig['challenge'],
-    name: string,
-    token: string,
-    keyAuthorisation: string,
-  ): Promise<void> {
-    this.tokens.set(name, token)
-    if (challenge === 'http-01') {
-      this.http.set(token, keyAuthorisation)
-    } else {
-      const digest = createHash('sha256').update(keyAuthorisation).digest()
-      const { cert, key } = challengeCertificate(name, digest, this.options.clock.now())
-      this.tlsAlpn.set(name, { id: token, cert, key, names: [name] })
-    }
-    this.tell()
-    await new Promise((resolve) => setTimeout(resolve, PUBLISH_MS))
-  }
-
-  private withdraw(name: string): void {
-    this.http.delete(this.tokens.get(name) ?? '')
-    this.tlsAlpn.delete(name)
-    this.tokens.delete(name)
-    this.tell()
-  }
-
-  private tell(): void {
-    this.options.tls.useChallenges({ http: new Map(this.http), tlsAlpn: new Map(this.tlsAlpn) })
   }
 }
-
-const KEY_BEGINS = '-----BEGIN PRIVATE KEY-----'
-
-/** Before the certificate in its file, where whoever reads PEM passes it over (RFC 7468 §2): which authority it came from. */
-const FROM = /^from (\S+)$/m
-const fromLine = ({ directory }: AcmeConfig): string => `from ${directory}\n`
 
 /** Each once: sites may share a host. */
 const namesOf = (sites: readonly SiteConfig[]): readonly string[] => [

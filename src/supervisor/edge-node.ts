@@ -13,7 +13,6 @@ import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import { SiteReader } from '../site/records.ts'
-import { AcmeKeeper } from './acme-keeper.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './epochs.ts'
 import { LiveView } from './live-view.ts'
@@ -22,6 +21,8 @@ import type { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
 import { LocalHealth } from './rollouts/local-health.ts'
 import { MetricSums } from './metric-sums.ts'
+import { certificateControl } from './certificate-control.ts'
+import { NodeCertificates } from './node-certificates.ts'
 import { nodeControl } from './node-control.ts'
 import type { NodeSurroundings } from './node-surroundings.ts'
 import { nodeEdges, selfStatus } from './node-edges.ts'
@@ -37,7 +38,6 @@ import { SourceKeeper } from './source-keeper.ts'
 import { StoreFollowing } from './store-following.ts'
 import { TailHub } from './tail-hub.ts'
 import { TelemetryKeeper } from './telemetry-keeper.ts'
-import { TlsKeeper } from './tls-keeper.ts'
 import { TrustedKeys } from './trusted-keys.ts'
 import { Turns } from './turns.ts'
 import { UnitTrials } from './unit-trials.ts'
@@ -71,8 +71,7 @@ export class EdgeNode {
   readonly #following: StoreFollowing
   readonly #sandboxes: SandboxWatch
   readonly #pulse: Pulse
-  readonly #tls: TlsKeeper
-  readonly #acme: AcmeKeeper
+  readonly #certificates: NodeCertificates
   readonly #telemetry: TelemetryKeeper
   readonly #sources: SourceKeeper
   readonly #scrape: NodeScrape
@@ -91,16 +90,15 @@ export class EdgeNode {
       samples: () => this.#samples(),
       onChange: (settings) => this.#pool.broadcast({ kind: 'telemetry', settings }),
     })
-    this.#tls = new TlsKeeper({
+    this.#certificates = new NodeCertificates({
       ...around,
-      edge: config.edge,
+      turns: this.#turns,
       ticketKeys: around.before?.ticketKeys ?? [],
-      onChange: (tls) => this.#pool.useTls(tls),
+      useTls: async (tls) => this.#pool?.useTls(tls),
     })
-    this.#acme = new AcmeKeeper({ ...around, tls: this.#tls })
     this.#kv = around.kv
     this.#sources = new SourceKeeper({ ...around, node: () => this.control })
-    const keepers = [this.#tls, this.#acme, this.#telemetry, this.#kv, this.#sources]
+    const keepers = [...this.#certificates.followers, this.#telemetry, this.#kv, this.#sources]
     const sites = (this.#sites = new SiteControl({
       ...around,
       followers: [...keepers, trustedKeys, around.rootToken],
@@ -143,7 +141,7 @@ export class EdgeNode {
     const talk = new WorkerTalk({
       ...around,
       config: () => sites.config,
-      tls: this.#tls,
+      tls: this.#certificates.tls,
       telemetry: this.#telemetry,
       epochs: () => this.#epochs,
       quarantines: this.#quarantines,
@@ -176,7 +174,7 @@ export class EdgeNode {
     })
     this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => {
       this.#timers.setLive(live)
-      this.#acme.useSites(sites.served().sites)
+      this.#certificates.useSites(sites.served().sites)
       this.#following.flipped(reader.positionOf(live))
       this.#report()
     })
@@ -190,7 +188,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       sums: this.#sums,
-      others: [this.#kv, this.#timers, this.#tls, this.#telemetry, replication],
+      others: [this.#kv, this.#timers, this.#certificates.tls, this.#telemetry, replication],
       isDraining: () => this.#isDraining,
     })
     const trials = new UnitTrials(this.#pool)
@@ -201,6 +199,7 @@ export class EdgeNode {
       turns: this.#turns,
       log,
       hasWorkers: () => this.#pool.ready().length > 0,
+      useCertificates: () => this.#certificates.refresh(),
       tryUnit: (unit) =>
         trials.try(unit).then(
           () => undefined,
@@ -245,6 +244,13 @@ export class EdgeNode {
       sites,
       sources: () => this.#sources.states(),
       edges,
+      certificates: certificateControl({
+        ...around,
+        stored: this.#certificates.stored,
+        edges: edges.waiting,
+        workers: () => ({ workers: this.#pool.ready().length, of: this.#pool.size }),
+        write: (plan) => (this.#assertTakesChanges(), this.#certificates.write(plan)),
+      }),
       writer: link.writer,
       checkSignature: trustedKeys.check,
       shareQuarantine: () => this.#shareQuarantine(),
@@ -255,7 +261,7 @@ export class EdgeNode {
       report: () => this.#report(),
     })
     this.control = control
-    this.#keepers = [this.#timers, this.#tls, this.#acme, this.#sources, logKeeper, ...ofRollouts]
+    this.#keepers = [this.#timers, this.#certificates, this.#sources, logKeeper, ...ofRollouts]
   }
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
@@ -282,8 +288,7 @@ export class EdgeNode {
   }
 
   async start(): Promise<void> {
-    this.#acme.useSites(this.#sites.served().sites)
-    this.#acme.useKept()
+    await this.#certificates.prepare(this.#sites.served().sites)
     await this.#pool.start()
     this.#pulse.start()
     this.#sandboxes.start()
@@ -302,7 +307,7 @@ export class EdgeNode {
   }
 
   get ticketKeys(): readonly Uint8Array[] {
-    return this.#tls.ticketKeys
+    return this.#certificates.tls.ticketKeys
   }
 
   /** Makes changes of key/value data for workers of a program before. */

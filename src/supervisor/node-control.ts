@@ -48,12 +48,13 @@ import {
   type UnitPointer,
   type VersionRecord,
 } from '../unit/records.ts'
-import { rotateSecrets, type RotatableBox } from '../unit/secret-rotation.ts'
+import { rotateSecrets, type RotatableBox } from './secret-rotation.ts'
 import type { CheckSignature } from '../unit/signature.ts'
 import { planStart } from '../unit/rollout/changes.ts'
 import { scheduleProblems } from '../unit/schedule.ts'
 import { parseManifest } from '../unit/manifest.ts'
 import type { Breakers } from './breakers.ts'
+import type { CertificateMethods } from './certificate-control.ts'
 import type { Epochs } from './epochs.ts'
 import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
@@ -94,6 +95,7 @@ export interface NodeParts {
   readonly sites: SiteControl
   readonly edges: EdgeMethods
   readonly sources: () => readonly SourceSummary[]
+  readonly certificates: CertificateMethods
   readonly checkSignature: CheckSignature
   readonly pool: WorkerPool
   readonly epochs: Epochs
@@ -307,6 +309,7 @@ export function nodeControl(parts: NodeParts): {
     },
 
     ...parts.edges,
+    ...parts.certificates,
     metrics: async () => formatPrometheus(await parts.samples(), METRIC_HELP),
     kv: parts.kv,
     tail: (unit: string | undefined, listener: TailListener) => tailHub.subscribe(unit, listener),

@@ -15,7 +15,7 @@ import { openSecrets } from '../store/secrets.ts'
 import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { rotateStopped } from './stopped-rotation.ts'
 import { recordKey, secretContext } from '../unit/records.ts'
-import { rotateSecrets, settleSecrets, type RotatableBox } from '../unit/secret-rotation.ts'
+import { rotateSecrets, settleSecrets, type RotatableBox } from './secret-rotation.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'orla-rotation-'))
 after(() => rmSync(root, { recursive: true }))

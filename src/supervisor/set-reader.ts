@@ -1,8 +1,9 @@
 /** Reads the set of units and sites that the store says is live, and remembers where in the log each set was read. */
 import type { Served, UnitSet } from '../contract/messages.ts'
+import type { SecretBox } from '../contract/secrets.ts'
 import type { Position, StoreView } from '../contract/store.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
-import { readUnits, type SecretBox, type VersionCache } from '../unit/records.ts'
+import { readUnits, type VersionCache } from '../unit/records.ts'
 import type { CheckSignature } from '../unit/signature.ts'
 import type { Log } from './log.ts'
 

@@ -4,7 +4,7 @@ import { systemClock } from '../base/clock.ts'
 import { fileRewriter } from '../replication/store-writer.ts'
 import { openSecrets } from '../store/secrets.ts'
 import { openStore } from '../store/sqlite-store.ts'
-import { rotateSecrets, type Rotation } from '../unit/secret-rotation.ts'
+import { rotateSecrets, type Rotation } from './secret-rotation.ts'
 
 export interface StoppedRotation extends Rotation {
   /** Secrets that did not open, in words: each holds a text now that nobody knows. */

@@ -22,6 +22,8 @@ export interface FollowingParts {
   readonly log: Log
   /** Whether a worker is there to try and prepare with. */
   readonly hasWorkers: () => boolean
+  /** Resolves when all workers use the certificates that the store has. These wait for no units, and are not rejected with them. */
+  readonly useCertificates: () => Promise<void>
   /** What keeps a version from running, or undefined. */
   readonly tryUnit: (unit: UnitVersion) => Promise<string | undefined>
   /** After each attempt. */
@@ -86,9 +88,14 @@ export class StoreFollowing {
   }
 
   async #follow(): Promise<void> {
-    const { live, readSet, epochs, log, hasWorkers } = this.#parts
+    const { live, readSet, epochs, log, hasWorkers, useCertificates } = this.#parts
     live.useNewest()
-    const position = live.position()
+    let position: Position
+    // What comes meanwhile is not said to be live before its certificates are.
+    do {
+      position = live.position()
+      await useCertificates()
+    } while (!samePosition(live.position(), position))
     if (samePosition(position, this.#position)) return
     const problems: string[] = []
     try {

@@ -287,7 +287,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
 }
 
 /** Tells this data directory from others, also after the name of its edge was given to another one. */
-function instanceOf(directory: string): string {
+export function instanceOf(directory: string): string {
   const path = join(directory, 'instance')
   if (!existsSync(path)) writeSecretFile(path, randomBytes(16).toString('hex'))
   return readFileSync(path, 'utf8').trim()

@@ -1,6 +1,6 @@
 /**
- * Keeps what workers need to speak TLS: reads the certificates at the start and at each reload, looks whether their files change, turns
- * the ticket keys, and hands all of it on as a whole.
+ * Keeps what workers need to speak TLS: reads the certificates that the configuration names at the start and at each reload, looks whether their
+ * files change, is given those of the log, turns the ticket keys, and hands all of it on as a whole.
  *
  * At the start and at a reload a bad pair is an error that names the file, and what was in force stays. Where a file changes by itself the
  * pair that was in force stays, too, and the operator is told. It is read once it has kept still for a look: whoever renews a certificate
@@ -11,17 +11,13 @@ import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { Config, ListenerConfig } from '../config/schema.ts'
 import type { MetricSample } from '../contract/messages.ts'
-import {
-  type ChallengeMaterial,
-  type ListenerMaterial,
-  NO_CHALLENGES,
-  type TlsMaterial,
-} from '../contract/tls.ts'
+import { type ListenerMaterial, NO_CHALLENGES, type TlsMaterial } from '../contract/tls.ts'
 import { type Certificate, readAuthorities, readCertificate } from '../tls/certificate.ts'
 import { tryTlsSettings } from '../tls/secure-contexts.ts'
 import { TicketKeys } from '../tls/ticket-keys.ts'
 import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
+import type { CertificateSet, HeldCertificate } from './stored-certificates.ts'
 
 const LOOK_EVERY_MS = 1000
 const DAY_MS = 86_400_000
@@ -60,9 +56,10 @@ export class TlsKeeper implements Follower {
   private readonly options: TlsKeeperOptions
   private readonly tickets: TicketKeys
   private held: Held
-  /** By name; from ACME. */
-  private acme: ReadonlyMap<string, Certificate> = new Map()
-  private challenges: ChallengeMaterial = NO_CHALLENGES
+  /** Of the log. */
+  private stored: CertificateSet = { certificates: [], challenges: NO_CHALLENGES }
+  /** Workers were told of challenges, and have to be told when these are over. */
+  private hadChallenges = false
   private timer: NodeJS.Timeout | undefined
   private warnedAtMs = 0
 
@@ -106,17 +103,21 @@ export class TlsKeeper implements Follower {
     })
   }
 
-  /** Undefined where nobody speaks TLS. */
+  private get speaksTls(): boolean {
+    return this.held.listen.some(({ tls }) => tls !== undefined)
+  }
+
+  /** Undefined where nobody speaks TLS, and no authority has asked for anything. */
   get material(): TlsMaterial | undefined {
     const { listen, pairs, authorities } = this.held
-    if (listen.every(({ tls }) => tls === undefined)) return undefined
-    const acme = [...this.acme.values()].map(({ material }) => material)
+    if (!this.speaksTls && !this.hadChallenges) return undefined
+    const stored = this.stored.certificates.map(({ certificate }) => certificate.material)
     const listeners = listen.map(({ tls, http2 }): ListenerMaterial | undefined => {
       if (tls === undefined) return undefined
       const { minVersion, ciphers, clientAuth } = tls
       const own = tls.certificates.map((pair) => pairs.get(pairKey(pair))!.value.material)
       return {
-        certificates: [...own, ...acme],
+        certificates: [...own, ...stored],
         clientCa: clientAuth && authorities.get(clientAuth.ca)!.value,
         clientAuth: clientAuth?.mode,
         minVersion,
@@ -124,7 +125,7 @@ export class TlsKeeper implements Follower {
         http2,
       }
     })
-    return { listeners, ticketKeys: this.tickets.keys, challenges: this.challenges }
+    return { listeners, ticketKeys: this.tickets.keys, challenges: this.stored.challenges }
   }
 
   get ticketKeys(): readonly Uint8Array[] {
@@ -132,7 +133,8 @@ export class TlsKeeper implements Follower {
   }
 
   start(): void {
-    if (this.material === undefined) return
+    if (!this.speaksTls) return
+    this.tellOfNone()
     this.timer = setInterval(() => this.look(), LOOK_EVERY_MS)
     this.timer.unref()
   }
@@ -141,14 +143,14 @@ export class TlsKeeper implements Follower {
     clearInterval(this.timer)
   }
 
-  useAcme(certificates: ReadonlyMap<string, Certificate>): void {
-    this.acme = certificates
-    void this.tell()
-  }
-
-  useChallenges(challenges: ChallengeMaterial): void {
-    this.challenges = challenges
-    void this.tell()
+  /** What the log has. Resolves when all workers use it. */
+  useStored(stored: CertificateSet): Promise<void> {
+    const known = new Set(this.stored.certificates.map(({ certificate }) => certificate.material.id))
+    this.stored = stored
+    const { http, tlsAlpn } = stored.challenges
+    this.hadChallenges ||= http.size + tlsAlpn.size > 0
+    this.warnOfStored(({ certificate }) => !known.has(certificate.material.id))
+    return this.tell()
   }
 
   private look(): void {
@@ -187,23 +189,42 @@ export class TlsKeeper implements Follower {
     if (material !== undefined) await this.options.onChange(material)
   }
 
-  private warnOfExpiry(): void {
-    const nowMs = this.options.clock.now()
-    this.warnedAtMs = nowMs
-    for (const { files, value } of this.held.pairs.values()) {
-      const { notBeforeMs, notAfterMs } = value
-      const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
-      if (notAfterMs <= nowMs)
-        this.options.log.warn(`the certificate ${files[0]} expired on ${day(notAfterMs)}`)
-      else if (notBeforeMs > nowMs)
-        this.options.log.warn(`the certificate ${files[0]} is not in force before ${day(notBeforeMs)}`)
-      else if (notAfterMs - nowMs < EXPIRY_WARNING_MS)
-        this.options.log.warn(`the certificate ${files[0]} expires on ${day(notAfterMs)}`)
+  /** Where a listener has none, no handshake comes to an end. */
+  private tellOfNone(): void {
+    const { edge, log } = this.options
+    if (edge.acme !== undefined || this.stored.certificates.length > 0) return
+    for (const { address, tls } of this.held.listen) {
+      if (tls === undefined || tls.certificates.length > 0) continue
+      log.warn(`${address} has no certificate yet, so no client comes in: \`orla certificates set\` sets one`)
     }
   }
 
+  private warnOfExpiry(): void {
+    this.warnedAtMs = this.options.clock.now()
+    for (const { files, value } of this.held.pairs.values()) this.warnOf(files[0]!, value)
+    this.warnOfStored(() => true)
+  }
+
+  /** Those of an authority are renewed, and where that fails, it is told. */
+  private warnOfStored(isConcerned: (held: HeldCertificate) => boolean): void {
+    for (const held of this.stored.certificates)
+      if (held.source === 'live' && isConcerned(held)) this.warnOf(held.name, held.certificate)
+  }
+
+  private warnOf(what: string, { notBeforeMs, notAfterMs }: Certificate): void {
+    const nowMs = this.options.clock.now()
+    const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
+    const warn = (text: string) => this.options.log.warn(`the certificate ${what} ${text}`)
+    if (notAfterMs <= nowMs) warn(`expired on ${day(notAfterMs)}`)
+    else if (notBeforeMs > nowMs) warn(`is not in force before ${day(notBeforeMs)}`)
+    else if (notAfterMs - nowMs < EXPIRY_WARNING_MS) warn(`expires on ${day(notAfterMs)}`)
+  }
+
   samples(): MetricSample[] {
-    const all = [...[...this.held.pairs.values()].map(({ value }) => value), ...this.acme.values()]
+    const all = [
+      ...[...this.held.pairs.values()].map(({ value }) => value),
+      ...this.stored.certificates.map(({ certificate }) => certificate),
+    ]
     const soonest = new Map<string, number>()
     for (const { material, notAfterMs } of all) {
       const name = material.names[0]!

@@ -4,11 +4,12 @@
  * position would give out the same number.
  */
 import { EdgeError } from '../base/errors.ts'
+import type { SecretBox } from '../contract/secrets.ts'
 import type { Effect, StoreView } from '../contract/store.ts'
 import { isUnderWay } from '../contract/rollout.ts'
 import { versionKey, type Manifest, type UnitOrigin, type UnitVersion } from '../contract/unit.ts'
 import * as records from './records.ts'
-import type { EnvValue, SecretBox, UnitPointer, VersionRecord } from './records.ts'
+import type { EnvValue, UnitPointer, VersionRecord } from './records.ts'
 
 /** Versions of a unit that are kept. Older ones go, but never the live one nor where a rollback would go. */
 export const VERSIONS_KEPT = 20

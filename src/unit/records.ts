@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
 import type { UnitSet } from '../contract/messages.ts'
+import type { SecretBox } from '../contract/secrets.ts'
 import type { StoreView } from '../contract/store.ts'
 import { isUnderWay, type LiveRollout, type Rollout } from '../contract/rollout.ts'
 import type { CheckSignature } from './signature.ts'
@@ -55,12 +56,6 @@ export interface VersionRecord {
   readonly hash: string
   /** Milliseconds since 1970 when this version was made. */
   readonly at: number
-}
-
-/** Seals and opens what must not lie in the store as text. `context` binds a sealed text to its place. */
-export interface SecretBox {
-  seal(text: string, context: string): string
-  open(sealed: string, context: string): string
 }
 
 export const secretContext = (name: string, key: string): string => `secret ${key} of unit ${name}`

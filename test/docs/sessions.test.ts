@@ -82,7 +82,8 @@ test('TLS is set up as the page shows', async (t) => {
   const places = new Map<string, string>()
   for (const port of ['8080', '8081', '8443', '9000']) places.set(port, String(await freePort()))
   const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
-  const session = { cwd, env: { PATH: path }, places }
+  const control = inPlace('http://127.0.0.1:8081', { cwd, env: {}, places })
+  const session = { cwd, env: { PATH: path, ORLA_CONTROL: control }, places }
   await followPage('docs/guides/tls.md', session, (block) => startBehind(t, block, session))
 })
 

@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { CertificateInfo } from '../../src/control/certificate-shapes.ts'
+import type { TestNode } from './node.ts'
 
 export interface CertificatePaths {
   readonly cert: string
@@ -76,3 +78,8 @@ export const pemOf = (paths: CertificatePaths): { readonly cert: string; readonl
   cert: readFileSync(paths.cert, 'utf8'),
   key: readFileSync(paths.key, 'utf8'),
 })
+
+/** Those of the log. */
+export async function certificatesOf(node: TestNode): Promise<readonly CertificateInfo[]> {
+  return JSON.parse((await node.api('GET', '/v1/certificates')).text) as CertificateInfo[]
+}

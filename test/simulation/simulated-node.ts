@@ -2,6 +2,7 @@
 import type { Timers } from '../../src/base/timers.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { UnitSet } from '../../src/contract/messages.ts'
+import type { SecretBox } from '../../src/contract/secrets.ts'
 import { versionKey } from '../../src/contract/unit.ts'
 import type { Position } from '../../src/contract/store.ts'
 import { EPOCH_WORD, Epochs } from '../../src/supervisor/epochs.ts'
@@ -10,7 +11,6 @@ import { SetReader } from '../../src/supervisor/set-reader.ts'
 import { StoreFollowing } from '../../src/supervisor/store-following.ts'
 import { Turns } from '../../src/supervisor/turns.ts'
 import { UnitTrials } from '../../src/supervisor/unit-trials.ts'
-import type { SecretBox } from '../../src/unit/records.ts'
 import type { Random } from '../../src/wire/http1/fuzz/random.ts'
 import type { Disk } from './disks.ts'
 import type { Recorder } from './history.ts'
@@ -128,6 +128,8 @@ export class ServingNode {
       turns: this.turns,
       log,
       hasWorkers: () => this.pool.ready().length > 0,
+      // A simulation has none.
+      useCertificates: () => Promise.resolve(),
       tryUnit: (unit) =>
         this.trials.try(unit).then(
           () => undefined,

@@ -47,7 +47,7 @@ export const command: Command = {
     terminal.note(
       withKeys
         ? 'it holds keys: whoever has it can read the secrets of units'
-        : 'keys are not in it (orla.key, control.token, certificates): keep a copy of them apart, or give --with-keys',
+        : 'keys are not in it (orla.key, control.token, that of the ACME account): keep a copy of them apart, or give --with-keys',
     )
     return EXIT.done
   },

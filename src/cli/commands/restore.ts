@@ -23,7 +23,7 @@ export const command: Command = {
   operandsMin: 0,
   operandsMax: 1,
   text: [
-    'With --at: units and sites become what they were at a position of the log, or at a time, while everything runs. It is a new change at the end of the log: live on all workers and edges at one moment, refused as a whole where something of it does not run, and undone by going to the position before it. Tokens are not restored: one that was revoked stays so. Versions of units keep their numbers, and new ones go on counting.',
+    'With --at: units and sites become what they were at a position of the log, or at a time, while everything runs. It is a new change at the end of the log: live on all workers and edges at one moment, refused as a whole where something of it does not run, and undone by going to the position before it. Tokens and certificates are not restored: one that was revoked, or taken away, stays so. Versions of units keep their numbers, and new ones go on counting.',
     'With FILE: makes a data directory of what `orla backup` wrote. Every part is checked against its hash, and the log against its own, before anything takes its place. The folder has to be empty, or not there.',
   ].join('\n'),
   options: {
@@ -102,7 +102,9 @@ async function fromBackup(args: Arguments, terminal: Terminal, file: string): Pr
   const names = manifest.parts.map(({ name }) => name).join(', ')
   terminal.print(`${to}: position ${manifest.position.id}, ${names}`)
   if (!manifest.withKeys) {
-    terminal.note('no keys were in it: put orla.key back where secrets of units are to be read')
+    terminal.note(
+      'no keys were in it: put orla.key back where secrets of units or keys of certificates are to be read',
+    )
   }
   return EXIT.done
 }

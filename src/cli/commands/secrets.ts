@@ -27,7 +27,7 @@ export const command: Command = {
   operandsMax: 3,
   text: [
     'Lists the secrets of units, by name alone; sets or deletes one, which makes a new version of the unit; or changes the key that all are sealed with. `set` reads the value from --file, or from standard input: a value on the command line would stand in the history of the shell.',
-    '`rotate` seals all secrets with another key, at once or not at all, while the node runs; nothing that is live changes. The new key is that of --key, else the one in ORLA_SECRET_KEY where this command finds it, else one that the node makes and keeps in orla.key. A node that has its key from ORLA_SECRET_KEY has to be started with the new one from then on.',
+    '`rotate` seals all secrets, and the keys of certificates in the log, with another key, at once or not at all, while the node runs; nothing that is live changes. The new key is that of --key, else the one in ORLA_SECRET_KEY where this command finds it, else one that the node makes and keeps in orla.key. A node that has its key from ORLA_SECRET_KEY has to be started with the new one from then on.',
     'With --data the node is not asked, and has to be stopped: the key of before is in ORLA_SECRET_KEY or orla.key, as for `orla start`.',
     'Where the key of before is lost, a node that has secrets does not start. --replace-lost, with --data, puts a text that nobody knows in the place of each secret that does not open, and names it: start the node, and set these anew.',
     'The log of the store is sealed anew, too. Backups from before are not: where the key before is in wrong hands, set the secrets anew as well.',
@@ -119,8 +119,9 @@ async function rotate(args: Arguments, terminal: Terminal): Promise<number> {
       : await rotateStopped(resolve(terminal.cwd, data), found, given, { replaceLost })
   if (args.flag('json')) terminal.print(JSON.stringify(result))
   else {
-    const { secrets, versions, key } = result
-    terminal.print(`sealed ${secrets} secrets of ${versions} versions anew, with the key ${key}…`)
+    const { secrets, versions, certificates, key } = result
+    const keys = certificates === 0 ? '' : ` and ${certificates} keys of certificates`
+    terminal.print(`sealed ${secrets} secrets of ${versions} versions${keys} anew, with the key ${key}…`)
     for (const name of result.lost) terminal.print(`lost: ${name}; set it anew`)
   }
   return EXIT.done

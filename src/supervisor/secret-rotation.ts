@@ -1,12 +1,14 @@
 /**
- * All secrets of units sealed with another key, at one moment: those of the live versions, of those that a rollback may go to, and of all
- * that the log has of before, as whoever has the key of before and gets at the log later would read them there.
+ * All secrets of the log sealed with another key, at one moment: those of live versions of units, of those that a rollback may go to, keys of
+ * certificates, and all that the log has of before, as whoever has the key of before and gets at the log later would read them there.
  *
  * What is opened is as it was, so nothing of it goes live and no version changes.
  */
 import { EdgeError } from '../base/errors.ts'
+import type { SealedKind, SecretBox } from '../contract/secrets.ts'
 import type { StoreView } from '../contract/store.ts'
-import { type EnvValue, recordKey, secretContext, type SecretBox, type VersionRecord } from './records.ts'
+import { SEALED_CERTIFICATES } from '../tls/certificate-records.ts'
+import { SEALED_VERSIONS } from '../unit/sealed-versions.ts'
 
 /** Secrets with a key that can change; `store/secrets.ts` has it. */
 export interface RotatableBox extends SecretBox {
@@ -26,19 +28,25 @@ interface Sealed {
 export interface Rewriter {
   /** Reads what others wrote, so that the store is what the log says. Throws where that cannot be known. */
   newest(): Promise<void>
-  rewrite(prefix: string, change: (key: string, value: string, isCurrent: boolean) => string): Promise<void>
+  rewrite(
+    prefixes: readonly string[],
+    change: (key: string, value: string, isCurrent: boolean) => string,
+  ): Promise<void>
 }
 
 export interface Rotation {
   /** The start of the SHA-256 of the new key. */
   readonly key: string
-  /** How many secrets were sealed anew, over all versions that are kept. */
+  /** How many secrets of units were sealed anew, over all versions that are kept. */
   readonly secrets: number
   /** How many versions of units have any. */
   readonly versions: number
+  /** How many keys of certificates were sealed anew. */
+  readonly certificates: number
 }
 
-const PREFIX = 'unit-version/'
+/** Everything in the log that is sealed. */
+const KINDS: readonly SealedKind[] = [SEALED_VERSIONS, SEALED_CERTIFICATES]
 
 /**
  * Nothing else may change the store meanwhile. Throws with all secrets as they were; but where `onLost` is given, it makes the text
@@ -53,11 +61,9 @@ export async function rotateSecrets(
 ): Promise<Rotation> {
   await writer.newest()
   settleSecrets(store, box)
-  let secrets = 0
-  let versions = 0
+  const counts = { secrets: 0, version: 0, certificate: 0 }
   const key = await box.rotate(given, async (before, next) => {
     const reseal = (sealed: string, context: string, isKept: boolean): string => {
-      if (isKept) secrets++
       try {
         return next.seal(before.open(sealed, context), context)
       } catch (error) {
@@ -67,20 +73,18 @@ export async function rotateSecrets(
         return next.seal(onLost(context), context)
       }
     }
-    await writer.rewrite(PREFIX, (recordAt, text, isKept) => {
-      const found = sealedRecord(recordAt, text)
-      if (found === undefined) return text
-      const { name, record } = found
-      if (isKept) versions++
-      const env = Object.entries(record.env).map(([variable, value]): [string, EnvValue] =>
-        'sealed' in value
-          ? [variable, { sealed: reseal(value.sealed, secretContext(name, variable), isKept) }]
-          : [variable, value],
-      )
-      return JSON.stringify({ ...record, env: Object.fromEntries(env) })
+    const prefixes = KINDS.map(({ prefix }) => prefix)
+    await writer.rewrite(prefixes, (at, text, isKept) => {
+      const { what, reseal: within } = KINDS.find(({ prefix }) => at.startsWith(prefix))!
+      const next = within(at, text, (sealed, context) => {
+        if (isKept && what === 'version') counts.secrets++
+        return reseal(sealed, context, isKept)
+      })
+      if (next !== undefined && isKept) counts[what]++
+      return next ?? text
     })
   })
-  return { key, secrets, versions }
+  return { key, secrets: counts.secrets, versions: counts.version, certificates: counts.certificate }
 }
 
 /** Ends a rotation that was cut off. */
@@ -88,23 +92,15 @@ export const settleSecrets = (store: StoreView, box: RotatableBox, isNewest = tr
   box.settle(() => anySealed(store), isNewest)
 
 function anySealed(store: StoreView): Sealed | undefined {
-  for (const [key, text] of store.list(PREFIX)) {
-    const found = sealedRecord(key, text)
-    if (found === undefined) continue
-    for (const [variable, value] of Object.entries(found.record.env)) {
-      if ('sealed' in value) return { sealed: value.sealed, context: secretContext(found.name, variable) }
+  let found: Sealed | undefined
+  for (const { prefix, reseal } of KINDS) {
+    for (const [key, text] of store.list(prefix)) {
+      reseal(key, text, (sealed, context) => {
+        found ??= { sealed, context }
+        return sealed
+      })
+      if (found) return found
     }
   }
   return undefined
-}
-
-/** The version that lies there, if it has secrets. */
-function sealedRecord(
-  key: string,
-  text: string,
-): { readonly name: string; readonly record: VersionRecord } | undefined {
-  const [name = '', version = ''] = key.slice(PREFIX.length).split('/')
-  if (key !== recordKey(name, Number(version))) return undefined
-  const record = JSON.parse(text) as VersionRecord
-  return Object.values(record.env).some((value) => 'sealed' in value) ? { name, record } : undefined
 }
