@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Histogram } from '../../base/histogram.ts'
 import type { HistogramValue } from '../../contract/messages.ts'
 import { DEFAULT_GATE, type RolloutSample } from '../../contract/rollout.ts'
 import { CountsWindow, NO_COUNTS, type Counts } from './counts.ts'
@@ -46,6 +47,77 @@ test('a version is worse when it fails clearly more often than the old one, and 
     [counts(100), counts(0), 'healthy'],
   ] as const)
     assert.equal(judge(next, old, DEFAULT_GATE).kind, expected, JSON.stringify([next, old]))
+})
+
+/** Uniform from 0 to 1, the same for a seed (mulberry32). */
+const seeded = (seed: number) => (): number => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+}
+
+const casesAmong = (requests: number, share: number, random: () => number): number =>
+  Array.from({ length: requests }, random).filter((drawn) => drawn < share).length
+
+/** A step of 3000 requests of the new version, looked at every 50: the requests after which it was rolled back, or undefined. */
+function endOf(next: number, old: number, oldRequests: number, random: () => number): number | undefined {
+  const before = counts(oldRequests, casesAmong(oldRequests, old, random))
+  let failed = 0
+  for (let requests = 50; requests <= 3000; requests += 50) {
+    failed += casesAmong(50, next, random)
+    if (judge(counts(requests, failed), before, DEFAULT_GATE).kind === 'worse') return requests
+  }
+  return undefined
+}
+
+test('over a step of many looks, equal versions are as good as never rolled back, and clearly worse ones soon', () => {
+  const runs = 400
+  const random = seeded(20260708)
+  for (const oldRequests of [50, 200, 2000]) {
+    const ends = Array.from({ length: runs }, () => endOf(0.05, 0.05, oldRequests, random))
+    const rolledBack = ends.filter((end) => end !== undefined).length
+    assert.ok(rolledBack <= runs / 100, `${rolledBack} of ${runs}, where the old one had ${oldRequests}`)
+  }
+  for (const [next, old, oldRequests, soon] of [
+    [1, 0, 50, 50],
+    [0.5, 0.05, 50, 100],
+    [0.3, 0.01, 200, 150],
+    [0.15, 0.05, 2000, 1000],
+    [0.05, 0, 2000, 800],
+  ] as const) {
+    const ends = Array.from({ length: 100 }, () => endOf(next, old, oldRequests, random) ?? Infinity)
+    const late = ends.filter((end) => end > soon).length
+    assert.ok(late <= 2, `${late} of 100: ${next} after ${old} of ${oldRequests}; ${Math.max(...ends)}`)
+  }
+})
+
+test('over a step of many looks, versions that take the same time are as good as never rolled back', () => {
+  const runs = 300
+  const random = seeded(8)
+  // A long tail: half within 5 ms, one of a hundred beyond 100 ms.
+  const drawn = (): number =>
+    Math.exp(
+      Math.log(0.005) + 1.3 * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+    )
+  const observed = (histogram: Histogram, times: number): HistogramValue => {
+    for (let n = 0; n < times; n += 1) histogram.observe(drawn())
+    return histogram.value
+  }
+  for (const oldRequests of [50, 200, 2000]) {
+    let rolledBack = 0
+    for (let run = 0; run < runs; run += 1) {
+      const before = counts(oldRequests, 0, 0, { wallSeconds: observed(new Histogram(BOUNDS), oldRequests) })
+      const now = new Histogram(BOUNDS)
+      for (let requests = 50; requests <= 3000; requests += 50) {
+        const next = counts(requests, 0, 0, { wallSeconds: observed(now, 50) })
+        if (judge(next, before, { ...DEFAULT_GATE, latency: 1 }).kind !== 'worse') continue
+        rolledBack += 1
+        break
+      }
+    }
+    assert.ok(rolledBack <= runs / 100, `${rolledBack} of ${runs}, where the old one had ${oldRequests}`)
+  }
 })
 
 test('the reason tells what is worse, of how many, and how', () => {

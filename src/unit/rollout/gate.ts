@@ -1,13 +1,15 @@
 /**
  * Judges a new version against the old one by what both did since a step began.
  *
- * A share that may be chance is no reason to roll back: it is the lower end of its interval (Wilson, 99.9 %) that must lie above the old
- * version's share and the gate's threshold together, and there must be five cases at least. What cannot be said yet is `waiting`.
+ * A difference that may be chance is no reason to roll back. Both shares are known by a sample alone, so it is the lower end of the
+ * interval of their difference that must lie above the gate's threshold, and there must be five cases at least. The interval is made of
+ * those of both shares (Wilson, 99.9 %), as in Newcombe, "Interval estimation for the difference between independent proportions",
+ * Statistics in Medicine 17 (1998), method 10. What cannot be said yet is `waiting`.
  */
 import type { RolloutGate } from '../../contract/rollout.ts'
 import type { HistogramValue } from '../../contract/messages.ts'
 import { errorCount, type Counts } from './counts.ts'
-import { parseShare } from './stages.ts'
+import { parseShare, shareText } from './stages.ts'
 
 export type Judgement =
   | { readonly kind: 'healthy' }
@@ -55,8 +57,8 @@ function worseShare(
   threshold: number,
   more?: string,
 ): string | undefined {
-  const before = old[1] < OLD_MIN ? 0 : old[0] / old[1]
-  if (next[0] < CASES_MIN || lowerEnd(next) <= before + threshold) return undefined
+  const before = old[1] < OLD_MIN ? NEVER : intervalOf(old)
+  if (next[0] < CASES_MIN || leastRise(intervalOf(next), before) <= threshold) return undefined
   return `${what}: ${partText(next)} of the new version, ${partText(old)} of the old one${more ?? ''}`
 }
 
@@ -67,14 +69,27 @@ function mostOf(errors: Counts['errors']): string {
   return most === undefined ? '' : ` (${most[0]})`
 }
 
-/** Of the share's interval. A request may fail more than once. */
-function lowerEnd([cases, of]: Part): number {
-  if (of === 0) return cases > 0 ? 1 : 0
+interface Interval {
+  readonly low: number
+  readonly share: number
+  readonly high: number
+}
+
+const NEVER: Interval = { low: 0, share: 0, high: 0 }
+
+/** Wilson's interval of a share. A request may fail more than once. */
+function intervalOf([cases, of]: Part): Interval {
+  if (of === 0) return cases > 0 ? { low: 1, share: 1, high: 1 } : { low: 0, share: 0, high: 1 }
   const share = Math.min(1, cases / of)
   const middle = share + Z ** 2 / (2 * of)
   const margin = Z * Math.sqrt((share * (1 - share)) / of + Z ** 2 / (4 * of ** 2))
-  return (middle - margin) / (1 + Z ** 2 / of)
+  const whole = 1 + Z ** 2 / of
+  return { low: (middle - margin) / whole, share, high: (middle + margin) / whole }
 }
+
+/** By how much the share rose, at least. */
+const leastRise = (next: Interval, before: Interval): number =>
+  next.share - before.share - Math.hypot(next.share - next.low, before.high - before.share)
 
 /** Clearly more runs are beyond so many times the old version's time than may be. */
 function slower(
@@ -89,8 +104,9 @@ function slower(
   for (const quantile of QUANTILES) {
     const bound = boundFrom(old, Math.max(factor * quantileOf(old, quantile), QUICK[what]))
     const beyond: Part = [above(next, bound), total(next)]
-    const before = above(old, bound) / runs
-    if (beyond[0] < CASES_MIN || lowerEnd(beyond) <= Math.max(before, 1 - quantile)) continue
+    const now = intervalOf(beyond)
+    const isMore = now.low > 1 - quantile && leastRise(now, intervalOf([above(old, bound), runs])) > 0
+    if (beyond[0] < CASES_MIN || !isMore) continue
     const [from, to] = [quantileOf(old, quantile), quantileOf(next, quantile)].map(timeText)
     return `${what} time: p${quantile * 100} ${to} of the new version, ${from} of the old one`
   }
@@ -145,8 +161,6 @@ export function parseGate(text: string): GateResult {
   return { gate }
 }
 
-const percent = (share: number): string => `${Number((share * 100).toFixed(4))}%`
-
 /** By how much it may be worse. */
 export const gateText = ({ errors, serverErrors, latency }: RolloutGate): string =>
-  `errors +${percent(errors)}, 5xx +${percent(serverErrors)}, latency ${latency}x`
+  `errors +${shareText(errors)}, 5xx +${shareText(serverErrors)}, latency ${latency}x`
