@@ -6,6 +6,20 @@ export interface HistogramCounts {
   readonly sum: number
 }
 
+/** Two of the same bounds, count by count. */
+export const combineHistograms = (
+  a: HistogramCounts,
+  b: HistogramCounts,
+  join: (one: number, other: number) => number,
+): HistogramCounts => ({
+  bounds: a.bounds,
+  counts: a.counts.map((count, at) => join(count, b.counts[at] ?? 0)),
+  sum: join(a.sum, b.sum),
+})
+
+export const addHistograms = (a: HistogramCounts, b: HistogramCounts): HistogramCounts =>
+  combineHistograms(a, b, (one, other) => one + other)
+
 export class Histogram {
   readonly #bounds: readonly number[]
   readonly #counts: Float64Array

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { createClient, createCluster, ErrorReply } from '@redis/client'
 import { EdgeError } from '../base/errors.ts'
 import type { SourceConfig } from '../config/source-schema.ts'
-import { type RedisAddress, redisAddress } from '../config/source-name.ts'
+import { type RedisAddress, redisAddress } from '../config/redis-address.ts'
 
 export type RedisTarget = Pick<SourceConfig, 'url' | 'cluster' | 'username' | 'password' | 'tls' | 'timeout'>
 

@@ -4,7 +4,8 @@
  * A worker sends its series as they stand. The last ones known of a worker that ends are folded into `retired`: counters and
  * histograms go on from there. What it counted after it was last asked is lost; the pulse asks every few seconds.
  */
-import type { HistogramValue, MetricSample } from '../contract/messages.ts'
+import { addHistograms } from '../base/histogram.ts'
+import type { MetricSample } from '../contract/messages.ts'
 
 export type Series = Map<string, MetricSample>
 
@@ -47,14 +48,6 @@ function seriesKey({ name, labels }: MetricSample): string {
 
 function sum(a: MetricSample['value'], b: MetricSample['value']): MetricSample['value'] {
   if (typeof a === 'number' || typeof b === 'number') return Number(a) + Number(b)
-  return sumHistograms(a, b)
-}
-
-/** Bounds are the same in every worker, as they run the same program. */
-function sumHistograms(a: HistogramValue, b: HistogramValue): HistogramValue {
-  return {
-    bounds: a.bounds,
-    counts: a.counts.map((count, i) => count + (b.counts[i] ?? 0)),
-    sum: a.sum + b.sum,
-  }
+  // Bounds are the same in every worker, as they run the same program.
+  return addHistograms(a, b)
 }

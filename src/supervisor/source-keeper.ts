@@ -4,7 +4,8 @@
  * What cannot be read changes nothing, and neither does what cannot run: the version from before goes on. A refused unit is tried again when it changes; what failed for another reason, with
  * the next reading. A set that is not there any more is believed the second time: a Redis that lost its data must not empty the edge before anybody has looked.
  */
-import { sourceName, shownUrl } from '../config/source-name.ts'
+import { shownUrl } from '../config/redis-address.ts'
+import { sourceName } from '../config/source-name.ts'
 import type { Config, SourceConfig } from '../config/schema.ts'
 import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'

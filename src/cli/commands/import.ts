@@ -2,7 +2,7 @@
 import type { UnitSummary } from '../../control/shapes.ts'
 import { systemClock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
-import { redisAddress, shownUrl } from '../../config/source-name.ts'
+import { redisAddress, shownUrl } from '../../config/redis-address.ts'
 import { type FoundUnit, understand } from '../../source/reading.ts'
 import { readLayout, type SourceEntry } from '../../source/redis-layout.ts'
 import { RedisLink } from '../../source/redis-link.ts'

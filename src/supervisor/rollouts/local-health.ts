@@ -1,5 +1,6 @@
 /** How versions in rollouts fare on this node, out of what its workers count. */
 import { randomUUID } from 'node:crypto'
+import { addHistograms } from '../../base/histogram.ts'
 import type { Config } from '../../config/schema.ts'
 import type { MetricSample, HistogramValue } from '../../contract/messages.ts'
 import type { RolloutHealth, RolloutSample, ShadowCounts, ShadowExample } from '../../contract/rollout.ts'
@@ -100,17 +101,8 @@ const byLabel = (series: readonly MetricSample[], label: string): Readonly<Recor
   )
 
 /** Over all phases. */
-function histogramOf(series: readonly MetricSample[]): HistogramValue | undefined {
-  let total: HistogramValue | undefined
-  for (const { value } of series) {
-    if (typeof value === 'number') continue
-    total = total
-      ? {
-          bounds: total.bounds,
-          counts: total.counts.map((count, at) => count + (value.counts[at] ?? 0)),
-          sum: total.sum + value.sum,
-        }
-      : value
-  }
-  return total
-}
+const histogramOf = (series: readonly MetricSample[]): HistogramValue | undefined =>
+  series
+    .map(({ value }) => value)
+    .filter((value) => typeof value !== 'number')
+    .reduce<HistogramValue | undefined>((sum, one) => (sum ? addHistograms(sum, one) : one), undefined)

@@ -1,4 +1,5 @@
 /** What versions did in a while: samples of nodes, less those from its beginning, added up. */
+import { combineHistograms } from '../../base/histogram.ts'
 import type { HistogramValue } from '../../contract/messages.ts'
 import type { RolloutSample } from '../../contract/rollout.ts'
 import type { FailureReason } from '../../contract/unit.ts'
@@ -74,8 +75,12 @@ function joined(
   b: HistogramValue | undefined,
   join: (one: number, other: number) => number,
 ): HistogramValue | undefined {
-  const shape = a ?? b
-  if (shape === undefined) return undefined
-  const counts = shape.counts.map((_, at) => join(a?.counts[at] ?? 0, b?.counts[at] ?? 0))
-  return { bounds: shape.bounds, counts, sum: join(a?.sum ?? 0, b?.sum ?? 0) }
+  if (a === undefined && b === undefined) return undefined
+  return combineHistograms(a ?? emptyAs(b!), b ?? emptyAs(a!), join)
 }
+
+const emptyAs = ({ bounds, counts }: HistogramValue): HistogramValue => ({
+  bounds,
+  counts: counts.map(() => 0),
+  sum: 0,
+})

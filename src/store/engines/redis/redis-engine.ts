@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { EdgeError } from '../../../base/errors.ts'
+import { redisAddress, type RedisAddress } from '../../../config/redis-address.ts'
 import type { RedisStoreConfig } from '../../../config/store-schema.ts'
 import type { SharedLog, StoreEngine } from '../../../contract/shared-log.ts'
 import { ChangeWatch } from './change-watch.ts'
@@ -15,7 +16,6 @@ import { RedisLog } from './redis-log.ts'
 import { Router } from './router.ts'
 import { statusOf } from './status.ts'
 
-const PORT = '6379'
 const POLL_MS = 1000
 /** The first that trims a stream by id. */
 const VERSION_MIN = [6, 2] as const
@@ -27,18 +27,22 @@ export interface RedisEngineOptions {
 
 /** Connects when first asked. Throws `config-invalid` where a file of `tls` cannot be read. */
 export function openRedisEngine(config: RedisStoreConfig, options: RedisEngineOptions = {}): StoreEngine {
-  const urls = config.url.map((url) => new URL(url))
+  const addresses = config.url.map(redisAddress)
   const warned = new Set<string>()
   const warn = (about: string, message: string): void => {
     if (warned.has(about)) return
     warned.add(about)
     options.onWarning?.(message)
   }
-  const connections = new Connections(credentialsOf(config, urls), async (connection, timeoutMs) => {
+  const connections = new Connections(credentialsOf(config, addresses), async (connection, timeoutMs) => {
     check(connection, config, warn)
     if (connection.info?.isCluster === true) router.learn(await clusterAddresses(connection, timeoutMs))
   })
-  const router = new Router(connections, urls.map(addressOf), config.timeout)
+  const router = new Router(
+    connections,
+    addresses.map(({ host, port }) => `${host}:${port}`),
+    config.timeout,
+  )
   const channel = `${config.prefix}:changed`
   const changes = new ChangeWatch(connections, router, {
     channel,
@@ -53,7 +57,7 @@ export function openRedisEngine(config: RedisStoreConfig, options: RedisEngineOp
 
   return {
     kind: 'redis',
-    address: urls.map((url) => `${url.protocol}//${url.host}`).join(','),
+    address: config.url.map(withoutUser).join(','),
     log(name) {
       const there = logs.get(name)
       if (there !== undefined) return there
@@ -123,18 +127,18 @@ async function clusterAddresses(connection: Connection, timeoutMs: number): Prom
   })
 }
 
-const addressOf = (url: URL): string =>
-  `${url.hostname.replace(/^\[(.*)\]$/, '$1')}:${url.port === '' ? PORT : url.port}`
+function withoutUser(text: string): string {
+  const { protocol, host } = new URL(text)
+  return `${protocol}//${host}`
+}
 
 /** What stands in `store` wins over what stands in its first URL. */
-function credentialsOf(config: RedisStoreConfig, urls: readonly URL[]): Credentials {
-  const url = urls[0]!
-  const text = (part: string) => (part === '' ? undefined : decodeURIComponent(part))
-  const database = Number(url.pathname.slice(1))
-  const isTls = config.tls !== undefined || urls.some(({ protocol }) => protocol === 'rediss:')
+function credentialsOf(config: RedisStoreConfig, addresses: readonly RedisAddress[]): Credentials {
+  const { username, password, database } = addresses[0]!
+  const isTls = config.tls !== undefined || addresses.some((address) => address.isTls)
   return {
-    username: config.username ?? text(url.username),
-    password: config.password ?? text(url.password),
+    username: config.username ?? username,
+    password: config.password ?? password,
     database: database > 0 ? database : undefined,
     tls: isTls ? filesOf(config.tls ?? {}) : undefined,
   }
