@@ -86,6 +86,8 @@ export type LiveRollout<Unit = UnitVersion> =
 export interface RolloutSample {
   readonly node: string
   readonly instance: string
+  /** How long the instance has counted, in milliseconds. */
+  readonly countedForMs: number
   readonly unit: string
   readonly version: number
   /** Requests that met it and were answered. */

@@ -88,6 +88,7 @@ const HistogramShape = v.strictObject({ bounds: numbers(), counts: numbers(), su
 export const RolloutSampleShape = v.strictObject({
   node: text(),
   instance: text(),
+  countedForMs: count(),
   unit: text(),
   version: count(),
   requests: count(),

@@ -1,5 +1,6 @@
 /** How versions in rollouts fare on this node, out of what its workers count. */
 import { randomUUID } from 'node:crypto'
+import type { Clock } from '../../base/clock.ts'
 import { addHistograms } from '../../base/histogram.ts'
 import type { Config } from '../../config/schema.ts'
 import type { MetricSample, HistogramValue } from '../../contract/messages.ts'
@@ -11,6 +12,7 @@ import type { MetricSums } from '../metric-sums.ts'
 import type { Quarantines } from '../quarantine.ts'
 
 export interface LocalHealthOptions {
+  readonly clock: Pick<Clock, 'monotonic'>
   readonly config: Config
   readonly store: StoreView
   readonly sums: MetricSums
@@ -26,11 +28,13 @@ export class LocalHealth implements RolloutHealth {
   readonly #options: LocalHealthOptions
   /** The counts last as long as this program. */
   readonly #instance = randomUUID()
+  readonly #beganMs: number
   #latest: readonly RolloutSample[] = []
   #examples: readonly ShadowExample[] = []
 
   constructor(options: LocalHealthOptions) {
     this.#options = options
+    this.#beganMs = options.clock.monotonic()
   }
 
   /** What a worker saw: the last ones are kept. */
@@ -76,6 +80,7 @@ export class LocalHealth implements RolloutHealth {
     return {
       node: config.node.name ?? '',
       instance: this.#instance,
+      countedForMs: Math.floor(this.#options.clock.monotonic() - this.#beganMs),
       unit,
       version,
       requests: sumOf(answers),

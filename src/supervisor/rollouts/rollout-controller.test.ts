@@ -64,7 +64,8 @@ class Stand {
 
 const sample = (version: number, requests: number, more: Partial<RolloutSample> = {}): RolloutSample => ({
   node: 'a',
-  instance: '1',
+  instance: more.node ?? 'a',
+  countedForMs: 3_600_000,
   unit: 'page',
   version,
   requests,

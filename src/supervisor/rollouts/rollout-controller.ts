@@ -105,16 +105,17 @@ export class RolloutController {
     const of = (version: number) => samples.filter((one) => one.unit === name && one.version === version)
     const next = of(rollout.version)
     const watch = rollout.kind === 'staged' ? this.#watchOf(name, rollout) : undefined
-    watch?.next.take(next)
+    const nowMs = clock.monotonic()
+    watch?.next.take(next, nowMs)
     const old = of(rollout.from)
-    watch?.old.take(old)
-    watch?.oldAll.take(old)
+    watch?.old.take(old, nowMs)
+    watch?.oldAll.take(old, nowMs)
     if (watch && rollout.kind === 'staged') {
       const { minRuns } = rollout.gate
       const oldCounts = watch.old.counts.requests >= minRuns ? watch.old.counts : watch.oldAll.counts
       watch.standing = {
         judgement: judge(watch.next.counts, oldCounts, rollout.gate),
-        elapsedMs: clock.monotonic() - watch.beganMs,
+        elapsedMs: nowMs - watch.beganMs,
         next: watch.next.counts,
         old: oldCounts,
       }
@@ -127,12 +128,13 @@ export class RolloutController {
     const of = `${rollout.version} ${rollout.startedAt}`
     const key = `${of} ${rollout.step} ${rollout.since}`
     if (before?.key === key) return before
+    const beganMs = this.#options.clock.monotonic()
     const watch: Watch = {
       key,
-      beganMs: this.#options.clock.monotonic(),
-      next: new CountsWindow(),
-      old: new CountsWindow(),
-      oldAll: before?.key.startsWith(`${of} `) ? before.oldAll : new CountsWindow(),
+      beganMs,
+      next: new CountsWindow(beganMs),
+      old: new CountsWindow(beganMs),
+      oldAll: before?.key.startsWith(`${of} `) ? before.oldAll : new CountsWindow(beganMs),
       standing: undefined,
     }
     this.#watches.set(name, watch)

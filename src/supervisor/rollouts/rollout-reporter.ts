@@ -35,9 +35,12 @@ export class RolloutReporter {
   async #look(): Promise<void> {
     const { health, live, report } = this.#options
     if (live().rollouts === undefined) return
-    const text = JSON.stringify(await health.samples())
+    const text = JSON.stringify(await health.samples(), withoutTime)
     if (text === this.#told) return
     this.#told = text
     report()
   }
 }
+
+/** That time goes by is nothing new. */
+const withoutTime = (key: string, value: unknown): unknown => (key === 'countedForMs' ? undefined : value)

@@ -24,22 +24,27 @@ export const errorCount = ({ errors }: Counts): number =>
   Object.values(errors).reduce((sum, count) => sum + count, 0)
 
 /**
- * Counts since it was made. A node that is seen for the first time counts from then on; one that started anew counts in full, since all
- * it has counted is later than what was known of it.
+ * Counts since a moment. An instance that has counted for longer counts from when it is first seen; one that began later counts in full.
+ * Names of nodes tell nothing: several edges may have one name, or none.
  */
 export class CountsWindow {
-  readonly #nodes = new Set<string>()
-  /** By node and instance; undefined where it counts in full. */
+  readonly #beganMs: number
+  /** By instance; undefined where it counts in full. */
   readonly #first = new Map<string, Counts | undefined>()
   readonly #last = new Map<string, Counts>()
 
-  take(samples: readonly RolloutSample[]): void {
+  /** By the clock of `take`. */
+  constructor(beganMs: number) {
+    this.#beganMs = beganMs
+  }
+
+  take(samples: readonly RolloutSample[], nowMs: number): void {
     for (const sample of samples) {
-      const key = `${sample.node} ${sample.instance}`
-      if (!this.#first.has(key)) this.#first.set(key, this.#nodes.has(sample.node) ? undefined : sample)
-      this.#last.set(key, sample)
+      const { instance, countedForMs } = sample
+      const isLater = countedForMs < nowMs - this.#beganMs
+      if (!this.#first.has(instance)) this.#first.set(instance, isLater ? undefined : sample)
+      this.#last.set(instance, sample)
     }
-    for (const { node } of samples) this.#nodes.add(node)
   }
 
   get counts(): Counts {

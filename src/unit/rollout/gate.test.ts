@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Histogram } from '../../base/histogram.ts'
 import type { HistogramValue } from '../../contract/messages.ts'
 import { DEFAULT_GATE, type RolloutSample } from '../../contract/rollout.ts'
-import { CountsWindow, NO_COUNTS, type Counts } from './counts.ts'
+import { CountsWindow, errorCount, NO_COUNTS, type Counts } from './counts.ts'
 import { judge, parseGate, quantileOf } from './gate.ts'
 
 const BOUNDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
@@ -155,9 +155,16 @@ test('a gate is read from its text', () => {
     assert.ok('problem' in parseGate(text), text)
 })
 
-const sample = (node: string, instance: string, requests: number, failed = 0): RolloutSample => ({
+const sample = (
+  node: string,
+  instance: string,
+  requests: number,
+  failed = 0,
+  countedForMs = 3_600_000,
+): RolloutSample => ({
   node,
   instance,
+  countedForMs,
   unit: 'page',
   version: 2,
   isBreakerOpen: false,
@@ -166,15 +173,25 @@ const sample = (node: string, instance: string, requests: number, failed = 0): R
   ...counts(requests, failed),
 })
 
-test('a window counts from its first look at a node, over a restart of that node, and never backwards', () => {
-  const window = new CountsWindow()
-  window.take([sample('a', '1', 100, 7), sample('b', '1', 10)])
+test('a window counts from its first look at an instance, over a restart of a node, and never backwards', () => {
+  const window = new CountsWindow(0)
+  window.take([sample('a', 'a1', 100, 7), sample('b', 'b1', 10)], 0)
   assert.equal(window.counts.requests, 0)
-  window.take([sample('a', '1', 130, 9), sample('b', '1', 15)])
+  window.take([sample('a', 'a1', 130, 9), sample('b', 'b1', 15)], 5000)
   assert.deepEqual([window.counts.requests, window.counts.errors.throw], [35, 2])
   // `a` starts anew: what was seen of it before stays.
-  window.take([sample('a', '2', 4, 1)])
+  window.take([sample('a', 'a2', 4, 1, 900)], 8000)
   assert.deepEqual([window.counts.requests, window.counts.errors.throw], [39, 3])
-  window.take([sample('b', '1', 12)])
+  window.take([sample('b', 'b1', 12)], 9000)
   assert.equal(window.counts.requests, 36)
+})
+
+test('edges of one name, or of none, are several: what one counted before it was seen is left out', () => {
+  const window = new CountsWindow(0)
+  window.take([sample('', 'one', 100)], 0)
+  // It has followed another control plane until now, or was not heard of.
+  window.take([sample('', 'one', 110), sample('', 'two', 5000, 4000)], 3000)
+  assert.deepEqual([window.counts.requests, errorCount(window.counts)], [10, 0])
+  window.take([sample('', 'one', 110), sample('', 'two', 5020, 4001)], 5000)
+  assert.deepEqual([window.counts.requests, errorCount(window.counts)], [30, 1])
 })
