@@ -317,7 +317,11 @@ export function nodeControl(parts: NodeParts): {
 
     unready: () => readiness(parts).reasons,
   }
-  const reporter = new RolloutReporter({ ...parts, live: () => epochs.live })
+  const reporter = new RolloutReporter({
+    ...parts,
+    live: () => epochs.live,
+    warn: (line) => parts.log.warn(line),
+  })
   return { control, keepers: parts.link.follows === undefined ? [controller] : [reporter] }
 
   function summary(

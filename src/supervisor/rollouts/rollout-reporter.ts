@@ -9,6 +9,7 @@ export interface RolloutReporterOptions {
   readonly live: () => UnitSet
   /** There is something new to tell. */
   readonly report: () => void
+  readonly warn: (line: string) => void
 }
 
 /** Often enough for a judgement a second, and seldom enough for a thousand edges. */
@@ -18,13 +19,15 @@ export class RolloutReporter {
   readonly #options: RolloutReporterOptions
   #timer: NodeJS.Timeout | undefined
   #told = ''
+  #lastWarning = ''
+  #looking: Promise<void> | undefined
 
   constructor(options: RolloutReporterOptions) {
     this.#options = options
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.#look(), EVERY_MS)
+    this.#timer ??= setInterval(() => void this.look(), EVERY_MS)
   }
 
   stop(): void {
@@ -32,13 +35,26 @@ export class RolloutReporter {
     this.#timer = undefined
   }
 
+  /** One look at a time. */
+  look(): Promise<void> {
+    return (this.#looking ??= this.#look()
+      .catch((error: Error) => this.#warn(`how rollouts fare here is not told: ${error.message}`))
+      .finally(() => (this.#looking = undefined)))
+  }
+
   async #look(): Promise<void> {
     const { health, live, report } = this.#options
     if (live().rollouts === undefined) return
     const text = JSON.stringify(await health.samples(), withoutTime)
     if (text === this.#told) return
-    this.#told = text
     report()
+    this.#told = text
+  }
+
+  #warn(line: string): void {
+    if (line === this.#lastWarning) return
+    this.#lastWarning = line
+    this.#options.warn(line)
   }
 }
 
