@@ -32,6 +32,7 @@ function waitText(rollout: RolloutSummary): string {
     ...(elapsedMs < stepForMs ? [`${seconds(stepForMs - elapsedMs)} more`] : []),
     ...(requests < gate.minRuns ? [`${gate.minRuns - requests} more requests`] : []),
   ]
+  if (judgement === 'waiting' && gate.minRuns === 0) needs.push('a first request of either version')
   if (judgement === 'worse') return 'worse: it is rolled back'
   return needs.length === 0 ? 'healthy: the next step begins' : `waits for ${needs.join(' and ')}`
 }

@@ -37,6 +37,9 @@ test('the same clients have the new version after kill -9, and a rollout goes on
   await again.stop()
 
   const last = await start()
-  await eventually(async () => (await rolloutOf(last, 'page')).state === 'done')
+  await eventually(async () => {
+    await last.request('/page')
+    return (await rolloutOf(last, 'page')).state === 'done'
+  })
   assert.equal((await chosen(last, 'page')).size, CLIENTS.length)
 })

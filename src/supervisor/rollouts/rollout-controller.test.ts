@@ -108,13 +108,27 @@ test('a step lasts its time, and until enough requests ran the new version', asy
 test('with no request asked for, time alone moves it on; a restart begins the step anew', async () => {
   const stand = new Stand(['5%'], 0)
   await stand.look(0)
+  stand.samples = [sample(1, 1), sample(2, 0)]
   await stand.look(59)
   stand.restart()
   await stand.look(5)
+  stand.samples = [sample(1, 2), sample(2, 0)]
   await stand.look(59)
   assert.deepEqual(stand.acted, [])
   await stand.look(1)
   assert.deepEqual(stand.acted, ['advance 0'])
+})
+
+test('a control plane whose edges met no request of either version moves nothing on', async () => {
+  const stand = new Stand(['5%'], 0)
+  stand.samples = [sample(1, 700), sample(2, 30)]
+  await stand.look(0)
+  await stand.look(1000)
+  assert.deepEqual([stand.acted, stand.controller.standing('page')?.judgement.kind], [[], 'waiting'])
+  // What an open breaker says is no count.
+  stand.samples = [sample(1, 700), sample(2, 30, { isBreakerOpen: true })]
+  await stand.look(1)
+  assert.match(stand.acted[0]!, /^rollBack its breaker opened/)
 })
 
 test('a new version that is worse is rolled back before its time, by what all nodes counted', async () => {
@@ -182,6 +196,9 @@ test('while it is paused nothing is judged; what could not be done is tried agai
   units.apply(planResume(units.store, 'page', units.context()))
   stand.failures = 3
   await stand.look(1)
+  stand.samples = [sample(1, 1)]
+  await stand.look(1)
+  stand.samples = [sample(1, 2)]
   for (let n = 0; n < 4; n += 1) await stand.look(60)
   assert.deepEqual(stand.acted, ['advance 0'])
   assert.deepEqual(stand.warnings, ['the rollout of page could not be moved on: the disk is full'])

@@ -39,6 +39,8 @@ export interface StepStanding {
 }
 
 const EVERY_MS = 1000
+/** Nobody says whether a version that met nobody is good: such a control plane may be one beside another, which has the edges. */
+const NOTHING_SEEN: Judgement = { kind: 'waiting', requests: 0 }
 
 /** One step, as long as it is watched. */
 interface Watch {
@@ -113,8 +115,9 @@ export class RolloutController {
     if (watch && rollout.kind === 'staged') {
       const { minRuns } = rollout.gate
       const oldCounts = watch.old.counts.requests >= minRuns ? watch.old.counts : watch.oldAll.counts
+      const requests = watch.next.counts.requests + watch.old.counts.requests
       watch.standing = {
-        judgement: judge(watch.next.counts, oldCounts, rollout.gate),
+        judgement: requests === 0 ? NOTHING_SEEN : judge(watch.next.counts, oldCounts, rollout.gate),
         elapsedMs: nowMs - watch.beganMs,
         next: watch.next.counts,
         old: oldCounts,
