@@ -34,7 +34,8 @@ export interface RolloutControlParts {
   readonly log: Log
 }
 
-const PATIENT: ChangeOptions = { wait: 'all', timeoutMs: 600_000 }
+/** Nobody waits for edges to run it: one that is away would hold up the next step, and the way back. */
+const BY_ITSELF: ChangeOptions = { wait: 'stored', timeoutMs: 600_000 }
 
 export type RolloutControl = Pick<ControlledNode, 'rollouts' | 'rollout' | 'moveRollout'> & {
   /** What the controller asks for. */
@@ -73,7 +74,7 @@ export function rolloutControl(parts: RolloutControlParts): RolloutControl {
       parts.onLive()
       if (effects.length > 0) tell()
     }
-    await parts.make({ name, plan, onLive }, PATIENT)
+    await parts.make({ name, plan, onLive }, BY_ITSELF)
   }
 
   const planOf = (name: string, move: RolloutMove): Plan => {
