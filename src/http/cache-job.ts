@@ -11,7 +11,8 @@ import type { CacheFill } from './caching/fill.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
 import type { Bypass, Miss, Stale } from './caching/lookup.ts'
 import { speaksOf } from './caching/updating.ts'
-import { answerStored, cacheKey } from './cache-stage.ts'
+import { keysOf } from './cache-key.ts'
+import { answerStored } from './cache-stage.ts'
 import type { Exchange } from './exchange.ts'
 import type { Review } from './origin-units.ts'
 
@@ -79,8 +80,9 @@ export class PassJob implements CacheJob {
 
   onHead(head: ResponseHead): HeadVerdict {
     const { client, site } = this.exchange
+    const cache = site!.cache!
     for (const target of targetsToInvalidate(this.head, head))
-      site!.cache!.invalidate(cacheKey(client, this.head, target))
+      for (const key of keysOf(cache, client, this.head, target)) cache.invalidate(key)
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }

@@ -2,14 +2,14 @@
  * The cache's place on the way of a request: a hit ends here, one request a key goes on to the origin, and the others wait.
  */
 import type { EdgeError } from '../base/errors.ts'
-import { headerValue, headerValues, type RequestHead } from '../wire/http1/message.ts'
+import { headerValue, headerValues } from '../wire/http1/message.ts'
 import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
+import { cacheKey } from './cache-key.ts'
 import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
-import type { Client } from './client.ts'
 import { FillJob, PassJob } from './cache-job.ts'
 import type { Exchange } from './exchange.ts'
 import { OriginFlow } from './origin-flow.ts'
@@ -35,7 +35,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   const cache = exchange.site!.cache!
   const nowMs = node.now()
   const head = exchange.requestAsRewritten()
-  const key = cacheKey(exchange.client, head)
+  const key = cacheKey(exchange, head)
   const found = cache.lookup(key, head, nowMs)
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
@@ -83,11 +83,6 @@ function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | un
   if (exchange.gone) return
   if (error === undefined) seek(exchange, deadlineMs, true)
   else exchange.answerOriginError(error)
-}
-
-/** What answers are kept under: who was asked, and for what. */
-export function cacheKey(client: Client, head: RequestHead, target = head.target): string {
-  return `${client.keyPrefix}${head.authority}${target}`
 }
 
 function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean | undefined): void {

@@ -3,7 +3,7 @@
  *
  * Made once for each combination of matching units, so that a request without `sample` finds it by one look-up.
  */
-import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
+import { PHASE_BITS, versionKey, type UnitVersion } from '../contract/unit.ts'
 import type { TripStep } from '../contract/unit-runner.ts'
 import { isInShare } from '../unit/rollout/stages.ts'
 import { isSampled, type SampleClient } from '../unit/sample.ts'
@@ -27,6 +27,11 @@ export interface UnitPlan {
   readonly isDrawn: boolean
   /** Versions that are compared with another one of their unit: how these requests end is counted. */
   readonly watched: readonly UnitVersion[]
+  /**
+   * Versions on their way that this client has and that may shape what is stored, as `NAME@VERSION`, joined by spaces: clients with others
+   * share no answers with it.
+   */
+  readonly cacheMark: string
   /** One of them names `requestId` in its code: the others need not pay for it. */
   readonly readsRequestId: boolean
 }
@@ -42,15 +47,19 @@ export const NO_UNITS: UnitPlan = {
   log: [],
   isDrawn: false,
   watched: [],
+  cacheMark: '',
   readsRequestId: false,
 }
+
+/** What is sent to the origin and what comes back is decided in these. What comes later is done to each answer anew. */
+const SHAPING = PHASE_BITS.rewrite | PHASE_BITS.access | PHASE_BITS.origin | PHASE_BITS.originResponse
 
 const plans = new WeakMap<MatchedUnits, UnitPlan>()
 
 export function planOf(matched: MatchedUnits): UnitPlan {
   let plan = plans.get(matched)
   if (plan === undefined) {
-    plan = makePlan(matched, matched.units)
+    plan = makePlan(matched, matched.units, '')
     plans.set(matched, plan)
   }
   return plan
@@ -78,23 +87,31 @@ export function choosePlan(
     address: client.address,
     cookie: (name) => cookieValue(head.headers, name),
   }
-  const left = otherVersions(matched, client.address)
+  const { left, cacheMark } = chooseVersions(matched, client.address)
   for (const unit of matched.units) {
     if (left.has(unit) || isSampled(unit, sampled)) continue
     left.add(unit)
     chance.onSampledOut(unit)
   }
-  return left.size === 0 ? plan : planWithout(matched, left)
+  return left.size === 0 && cacheMark === '' ? plan : planWithout(matched, left, cacheMark)
 }
 
 /** Of each unit with a newer version on its way, the version that this client does not have. */
-function otherVersions({ units, staged }: MatchedUnits, address: string): Set<UnitVersion> {
+function chooseVersions({ units, staged }: MatchedUnits, address: string) {
   const left = new Set<UnitVersion>()
+  const marks: string[] = []
   for (const { next, share } of staged) {
     const isNext = isInShare(next, share, address)
-    for (const unit of units) if (unit.name === next.name && (unit === next) !== isNext) left.add(unit)
+    let phases = 0
+    for (const unit of units) {
+      if (unit.name !== next.name) continue
+      phases |= unit.phases
+      if ((unit === next) !== isNext) left.add(unit)
+    }
+    // Also where the new version shapes nothing any more: then the old one does.
+    if (isNext && (phases & SHAPING) !== 0) marks.push(versionKey(next))
   }
-  return left
+  return { left, cacheMark: marks.join(' ') }
 }
 
 /** A cookie's value as sent (RFC 6265 §4.2.1). */
@@ -109,15 +126,16 @@ const VARIANTS_MAX = 64
 const variants = new WeakMap<MatchedUnits, Map<string, UnitPlan>>()
 
 /** The plan without the units that this request does not run: the same one for the same units, as what is made of it is kept by it. */
-function planWithout(matched: MatchedUnits, left: ReadonlySet<UnitVersion>): UnitPlan {
+function planWithout(matched: MatchedUnits, left: ReadonlySet<UnitVersion>, cacheMark: string): UnitPlan {
   let known = variants.get(matched)
   if (known === undefined) variants.set(matched, (known = new Map()))
-  const key = matched.units.map((unit) => (left.has(unit) ? '0' : '1')).join('')
+  const key = `${matched.units.map((unit) => (left.has(unit) ? '0' : '1')).join('')} ${cacheMark}`
   let plan = known.get(key)
   if (plan === undefined) {
     plan = makePlan(
       matched,
       matched.units.filter((unit) => !left.has(unit)),
+      cacheMark,
     )
     if (known.size >= VARIANTS_MAX) known.clear()
     known.set(key, plan)
@@ -125,7 +143,7 @@ function planWithout(matched: MatchedUnits, left: ReadonlySet<UnitVersion>): Uni
   return plan
 }
 
-function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPlan {
+function makePlan(matched: MatchedUnits, units: readonly UnitVersion[], cacheMark: string): UnitPlan {
   const isIn = new Set(units)
   const steps = (bit: number): TripStep[] =>
     matched.units
@@ -142,6 +160,7 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[]): UnitPla
     log: steps(PHASE_BITS.log),
     isDrawn: matched.staged.length > 0 || matched.units.some(({ manifest }) => manifest.sample.share < 1),
     watched: units.filter(({ name }) => matched.staged.some(({ next }) => next.name === name)),
+    cacheMark,
     readsRequestId: units.some((unit) => unit.code.includes('requestId')),
   }
 }
