@@ -35,21 +35,30 @@ interface Clock {
   monotonic(): number
 }
 
-/** Commands without an answer yet, of all units together. */
+/** Commands whose answer is waited for, of all units together. */
 const PENDING_MAX = 10_000
 const RETRY_FIRST_MS = 100
 const RETRY_MAX_MS = 2_000
 
+/** One connection, as long as it is used. */
+interface Line {
+  readonly client: Promise<Client>
+  /** Commands that it owes an answer to, also where nobody waits for it any more. */
+  unanswered: number
+  /** When it last answered, or began to owe an answer. */
+  heardAtMs: number
+  watch: NodeJS.Timeout | undefined
+}
+
 export class RedisLink {
   readonly #target: RedisTarget
   readonly #clock: Clock
-  #client: Promise<Client> | undefined
+  #line: Line | undefined
   #pending = 0
   #failures = 0
   /** Why and until when nobody tries. */
   #failure: EdgeError | undefined
   #retryAtMs = 0
-  #answeredAtMs = 0
   #isClosed = false
 
   constructor(target: RedisTarget, clock: Clock) {
@@ -57,22 +66,19 @@ export class RedisLink {
     this.#clock = clock
   }
 
-  /** Throws `RedisRefusal` where Redis says no, and `EdgeError` where it does not answer within `timeoutMs`. */
+  /**
+   * Throws `RedisRefusal` where Redis says no, and `EdgeError` where it does not answer within `timeoutMs`. That ends the wait of this command
+   * alone: others may have more time. The connection goes once it was silent for the `timeout` of the source.
+   */
   async send(command: RedisCommand, timeoutMs: number = this.#target.timeout): Promise<RedisReply> {
     if (this.#pending >= PENDING_MAX)
       throw unavailable(`more than ${PENDING_MAX} commands wait for its answers`)
-    const late = Promise.withResolvers<never>()
-    const sentAtMs = this.#clock.monotonic()
-    let used: Promise<Client> | undefined
-    const timer = setTimeout(() => {
-      // Nothing came since: what is behind the connection is gone, or hangs.
-      if (this.#answeredAtMs <= sentAtMs) this.#drop(used, `no answer within ${timeoutMs} ms`)
-      late.reject(unavailable(`no answer within ${timeoutMs} ms`))
-    }, timeoutMs)
+    const line = this.#open()
     this.#pending += 1
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(unavailable(silence(timeoutMs))), timeoutMs)
     try {
-      used = this.#open()
-      return await Promise.race([this.#answer(used, command), late.promise])
+      return await Promise.race([this.#answer(line, command), late.promise])
     } finally {
       clearTimeout(timer)
       this.#pending -= 1
@@ -81,59 +87,85 @@ export class RedisLink {
 
   close(): void {
     this.#isClosed = true
-    this.#drop(this.#client, 'it is not used any more')
+    if (this.#line) this.#drop(this.#line, 'it is not used any more')
   }
 
-  async #answer(opening: Promise<Client>, command: RedisCommand): Promise<RedisReply> {
-    const client = await opening
+  async #answer(line: Line, command: RedisCommand): Promise<RedisReply> {
+    const client = await line.client
+    this.#expect(line)
     try {
-      const reply = (await client.send(command)) as RedisReply
-      this.#answeredAtMs = this.#clock.monotonic()
-      return reply
+      return (await client.send(command)) as RedisReply
     } catch (error) {
-      if (error instanceof ErrorReply) {
-        this.#answeredAtMs = this.#clock.monotonic()
-        throw new RedisRefusal(error.message, { cause: error })
-      }
-      this.#drop(opening, messageOf(error))
+      if (error instanceof ErrorReply) throw new RedisRefusal(error.message, { cause: error })
+      this.#drop(line, messageOf(error))
       throw unavailable(messageOf(error), error)
+    } finally {
+      this.#heard(line)
     }
   }
 
-  #open(): Promise<Client> {
+  #expect(line: Line): void {
+    line.unanswered += 1
+    if (line.unanswered > 1) return
+    line.heardAtMs = this.#clock.monotonic()
+    this.#watch(line, this.#target.timeout)
+  }
+
+  #heard(line: Line): void {
+    line.unanswered -= 1
+    line.heardAtMs = this.#clock.monotonic()
+    if (line.unanswered > 0) return
+    clearTimeout(line.watch)
+    line.watch = undefined
+  }
+
+  /** Where nothing comes for that long, what is behind the connection is gone, or hangs. */
+  #watch(line: Line, afterMs: number): void {
+    const { timeout } = this.#target
+    line.watch = setTimeout(() => {
+      const leftMs = line.heardAtMs + timeout - this.#clock.monotonic()
+      if (leftMs > 0) this.#watch(line, Math.ceil(leftMs))
+      else this.#drop(line, silence(timeout))
+    }, afterMs)
+  }
+
+  #open(): Line {
     if (this.#isClosed) throw unavailable('it is not used any more')
-    if (this.#client) return this.#client
+    if (this.#line) return this.#line
     if (this.#failure && this.#clock.monotonic() < this.#retryAtMs) throw this.#failure
-    const opening: Promise<Client> = connect(this.#target, (reason) => this.#drop(opening, reason)).then(
-      (client) => {
-        if (this.#client !== opening) client.destroy()
+    const client: Promise<Client> = connect(this.#target, (reason) => this.#drop(line, reason)).then(
+      (opened) => {
+        if (this.#line !== line) opened.destroy()
         this.#failures = 0
-        this.#answeredAtMs = this.#clock.monotonic()
-        return client
+        return opened
       },
       (error: unknown) => {
-        this.#drop(opening, messageOf(error))
+        this.#drop(line, messageOf(error))
         throw unavailable(messageOf(error), error)
       },
     )
-    opening.catch(() => undefined)
-    return (this.#client = opening)
+    client.catch(() => undefined)
+    const line: Line = { client, unanswered: 0, heardAtMs: 0, watch: undefined }
+    return (this.#line = line)
   }
 
   /** Whoever waits for its answers is told that it broke. */
-  #drop(opening: Promise<Client> | undefined, reason: string): void {
-    if (opening === undefined || this.#client !== opening) return
-    this.#client = undefined
+  #drop(line: Line, reason: string): void {
+    if (this.#line !== line) return
+    clearTimeout(line.watch)
+    this.#line = undefined
     this.#failure = unavailable(reason)
     const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures)
     this.#retryAtMs = this.#clock.monotonic() + waitMs
     this.#failures += 1
-    opening.then(
+    line.client.then(
       (client) => client.destroy(),
       () => undefined,
     )
   }
 }
+
+const silence = (ms: number): string => `no answer within ${ms} ms`
 
 const unavailable = (reason: string, cause?: unknown): EdgeError =>
   new EdgeError('source-unavailable', `Redis does not answer: ${reason}`, { cause })
@@ -173,17 +205,29 @@ async function connectSingle(
   const destroy = (): void => {
     if (client.isOpen) client.destroy()
   }
-  try {
+  const isOneOfMany = await opened(target, destroy, async () => {
     await client.connect()
-    if (target.cluster === undefined && (await isCluster(client))) {
-      destroy()
-      return await connectCluster(target)
-    }
+    return target.cluster === undefined && (await isCluster(client))
+  })
+  if (isOneOfMany) {
+    destroy()
+    return connectCluster(target)
+  }
+  return { send: ({ args }) => client.sendCommand([...args]), destroy }
+}
+
+/** The time to connect counts until it answers: a server that stands still accepts, and says nothing. */
+async function opened<T>({ timeout }: RedisTarget, destroy: () => void, work: () => Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(silence(timeout))), timeout)
+  try {
+    return await Promise.race([work(), late.promise])
   } catch (error) {
     destroy()
     throw error
+  } finally {
+    clearTimeout(timer)
   }
-  return { send: ({ args }) => client.sendCommand([...args]), destroy }
 }
 
 /** Where the user may not ask, it is taken for one server. */
@@ -205,11 +249,11 @@ async function connectCluster(target: RedisTarget): Promise<Client> {
   })
   // Told by each command that meets it.
   cluster.on('error', () => undefined)
-  await cluster.connect()
-  return {
-    send: ({ args, key, isWrite }) => cluster.sendCommand(key, !isWrite, [...args]),
-    destroy: () => cluster.destroy(),
+  const destroy = (): void => {
+    if (cluster.isOpen) cluster.destroy()
   }
+  await opened(target, destroy, () => cluster.connect())
+  return { send: ({ args, key, isWrite }) => cluster.sendCommand(key, !isWrite, [...args]), destroy }
 }
 
 const shared = ({ username, password }: RedisTarget, address: RedisAddress) => {
@@ -219,6 +263,8 @@ const shared = ({ username, password }: RedisTarget, address: RedisAddress) => {
     // In RESP 3 some replies have other shapes.
     RESP: 2 as const,
     disableOfflineQueue: true,
+    // Of each connection, with those that nobody waits for any more: one master of a Cluster may be silent while others answer.
+    commandsQueueMaxLength: PENDING_MAX,
     disableClientInfo: true,
     ...(user !== undefined && { username: user }),
     ...(secret !== undefined && { password: secret }),
