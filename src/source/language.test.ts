@@ -97,3 +97,44 @@ test('deep nesting is broken, and ends nothing', () => {
   assert.equal(languageOf('('.repeat(500_000)).kind, 'broken')
   assert.equal(languageOf('['.repeat(900_000)).kind, 'broken')
 })
+
+const AWAITING = [
+  "return new Response(`${await redis_client.get('k')}`)",
+  'const f = await (go())',
+  'const f = await [go()]',
+  'await `${go()}`',
+  'const f = await -go()',
+  'const f = await /x/.exec(go())',
+  'await\n  go()',
+  'await // until it is there\n  go()',
+  'await /* so */ (go())',
+  'return `${await (go())}`',
+  'for await (const x of go()) use(x)',
+  'const deep = `a${`b${await go()}`}`',
+]
+
+for (const code of AWAITING) {
+  test(`it awaits: ${JSON.stringify(code)}`, () => {
+    assert.deepEqual(languageOf(code), { kind: 'chunk', awaits: true })
+  })
+}
+
+test('what only a function within awaits does not', () => {
+  assert.deepEqual(languageOf('const later = async () => { await go() }\nedge.waitUntil(later())'), {
+    kind: 'chunk',
+    awaits: false,
+  })
+  assert.deepEqual(languageOf(`const text = 'await ('`), { kind: 'chunk', awaits: false })
+})
+
+/** Each was read in time that grows with the square of its length: minutes for what one value may hold. */
+const LONG = ['/*x', '--[[\n', '"\\', "'\\", '`\\', '\\"', '\\`', '`"\\', '*/ /*', '[[', '; ', 'a:', '`${']
+
+for (const piece of LONG) {
+  test(`a megabyte of ${JSON.stringify(piece)} is read at once`, () => {
+    const startedMs = performance.now()
+    languageOf(piece.repeat(2 ** 20 / piece.length))
+    const tookMs = performance.now() - startedMs
+    assert.ok(tookMs < 5000, `${tookMs} ms`)
+  })
+}

@@ -6,6 +6,7 @@
  * of Lua say that it is that; without them, or beside signs that it was meant as JavaScript, it is broken.
  */
 import { Script } from 'node:vm'
+import { withoutLuaComments, withoutTexts } from './bare-code.ts'
 
 export type Language =
   /** The body of a handler. */
@@ -42,12 +43,17 @@ const LUA: Signs = [
 /** No Lua has them outside of strings and comments. */
 const JAVASCRIPT = /(?<![\w$.])(?:const|let|await|new|typeof|throw)\s|=>|===|!==|&&|\|\||!=/
 
-// Compiles what it is given, and does not run it. Unlike a script around the code it refuses code that closes the function.
-const AsyncFunction = (async () => undefined).constructor as new (body: string) => unknown
+/** `await` before these, or at the end of a line, is a name where it is no keyword: then V8 does not tell. In a template that is no code it costs little. */
+const AWAIT_OR_NAME = /(?<![\w$.])await(?=\s*[([`/+-]|[^\S\n]*(?:\n|$))/
+
+// Compile what they are given, and do not run it. Unlike a script around the code they refuse code that closes the function.
+type FunctionOf = new (body: string) => unknown
+const AsyncFunction = (async () => undefined).constructor as FunctionOf
+const SyncFunction = (() => undefined).constructor as FunctionOf
 
 export function languageOf(code: string): Language {
   const bare = withoutTexts(code)
-  const problem = problemOf(code)
+  const problem = problemOf(code, AsyncFunction)
   const isModule =
     problem !== undefined && /(?<![\w$.])export\s*(?:default\b|\{|const\b|function\b|async\b)/.test(bare)
   const isDeclared = /(?<![\w$.])(?:const|let|var|function)\s+(?:ngx|edge_computing)\b/.test(bare)
@@ -55,10 +61,10 @@ export function languageOf(code: string): Language {
   if (parses) {
     const sign = isDeclared ? undefined : firstOf(LUA_THAT_PARSES, bare)
     if (sign !== undefined) return { kind: 'lua', sign }
-    return isModule ? { kind: 'module' } : { kind: 'chunk', awaits: /(?<![\w$.])await\b/.test(bare) }
+    return isModule ? { kind: 'module' } : { kind: 'chunk', awaits: doesAwait(code) }
   }
   // What a comment of Lua says is no sign of anything else.
-  const isMeantAsJavaScript = JAVASCRIPT.test(bare.replaceAll(/--\[\[[^]*?\]\]|--[^\n]*/g, ''))
+  const isMeantAsJavaScript = JAVASCRIPT.test(withoutLuaComments(bare))
   const sign = isMeantAsJavaScript ? undefined : firstOf(LUA, bare)
   return sign === undefined ? { kind: 'broken', problem } : { kind: 'lua', sign }
 }
@@ -66,11 +72,16 @@ export function languageOf(code: string): Language {
 const firstOf = (signs: Signs, bare: string): string | undefined =>
   signs.find(([, pattern]) => pattern.test(bare))?.[0]
 
-/** Why it is not the body of an async function, with the line; undefined where it is. */
-function problemOf(code: string): string | undefined {
+/** Of the body of an async function: whether it is none of another one, or may mean something else there. */
+const doesAwait = (code: string): boolean =>
+  problemOf(code, SyncFunction) !== undefined ||
+  AWAIT_OR_NAME.test(withoutTexts(code, { keepsTemplates: true }))
+
+/** Why it is not the body of such a function, with the line; undefined where it is. */
+function problemOf(code: string, Body: FunctionOf): string | undefined {
   try {
     // The line break keeps the directive apart from a code that begins with an operator.
-    return void new AsyncFunction(`"use strict";\n${code}\n`)
+    return void new Body(`"use strict";\n${code}\n`)
   } catch (error) {
     return `${(error as Error).message}${lineOf(code)}`
   }
@@ -89,11 +100,3 @@ function lineOf(code: string): string {
 
 const compile = (code: string) =>
   new Script(`(async function () {"use strict";${code}\n})`, { filename: 'unit' })
-
-/** Strings and comments emptied, of both languages. What reads like a string in a regular expression may be taken for one. */
-function withoutTexts(code: string): string {
-  return code.replaceAll(
-    /\/\*[^]*?\*\/|\/\/[^\n]*|"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'|`(?:\\[^]|[^`\\])*`/g,
-    (text) => (text.startsWith('/') ? ' ' : '""'),
-  )
-}

@@ -19,6 +19,8 @@ export type LayoutResult = LaidOut | { readonly problem: string }
 /** What is read of one value: more than a unit may be, so that a large one is told as such. */
 export const VALUE_BYTES_MAX = 1024 * 1024
 
+export const tooLong = (bytes: number): string => `it is ${bytes} bytes long, at most ${VALUE_BYTES_MAX}`
+
 /** By nginx's names without `_by_lua…`, and by our own. `balancer` chooses who is asked, as `origin` does. */
 const PHASE_OF: ReadonlyMap<string, Phase> = new Map<string, Phase>([
   ...PHASES.map((phase) => [phase, phase] as const),

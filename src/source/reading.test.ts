@@ -66,6 +66,15 @@ test('what cannot run is left out with the reason, and stops no other', () => {
   assert.match(reasons['i']!, /it ends with `\|\|150`/)
 })
 
+test('a value that grew since its length was asked for is not looked into', () => {
+  const text = `access||//${'x'.repeat(2 ** 20)}`
+  const { leftOut } = read({ name: 'a', score: undefined, value: { text } })
+  assert.deepEqual(
+    leftOut.map(({ reason }) => reason),
+    [`it is ${text.length} bytes long, at most 1048576`],
+  )
+})
+
 test('two names that would be one unit are told', () => {
   const odd = 'Token Auth'
   const { units, leftOut } = read(entry(odd, 'access||return'), entry(unitNameFor(odd), 'access||return'))

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { FailurePolicy, Phase } from '../contract/unit.ts'
 import { languageOf } from './language.ts'
-import { parseLayout } from './layout.ts'
+import { parseLayout, tooLong, VALUE_BYTES_MAX } from './layout.ts'
 import type { SourceEntry } from './redis-layout.ts'
 import { moduleOf } from './unit-module.ts'
 import { NAME_CHARACTERS_MAX, unitNameFor } from './unit-name.ts'
@@ -73,6 +73,8 @@ function understandOne(
   priority: number | undefined,
 ): Understood | Pick<LeftOut, 'state' | 'reason'> {
   if ('problem' in value) return { state: 'refused', reason: value.problem }
+  const bytes = Buffer.byteLength(value.text)
+  if (bytes > VALUE_BYTES_MAX) return { state: 'refused', reason: tooLong(bytes) }
   const laidOut = parseLayout(value.text)
   if ('problem' in laidOut) return { state: 'refused', reason: laidOut.problem }
   const { phase, code, share } = laidOut

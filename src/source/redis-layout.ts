@@ -1,6 +1,6 @@
 /** Reads what lies in a Redis: the set of names, in its order, and the string of each. Nothing is understood yet, and nothing written. */
 import { EdgeError } from '../base/errors.ts'
-import { VALUE_BYTES_MAX } from './layout.ts'
+import { tooLong, VALUE_BYTES_MAX } from './layout.ts'
 import { type RedisCommand, type RedisLink, RedisRefusal, type RedisReply } from './redis-link.ts'
 
 export interface SourceEntry {
@@ -62,8 +62,7 @@ async function readNames(link: RedisLink, set: string): Promise<readonly Named[]
 async function readValue(link: RedisLink, name: string): Promise<SourceEntry['value']> {
   try {
     const bytes = await link.send(read(name, 'STRLEN', name))
-    if (typeof bytes === 'number' && bytes > VALUE_BYTES_MAX)
-      return { problem: `it is ${bytes} bytes long, at most ${VALUE_BYTES_MAX}` }
+    if (typeof bytes === 'number' && bytes > VALUE_BYTES_MAX) return { problem: tooLong(bytes) }
     const text = await link.send(read(name, 'GET', name))
     if (typeof text === 'string') return { text }
     return { problem: 'the set names it, and there is no key of that name' }
