@@ -73,6 +73,8 @@ export function edgeWaiting(control: () => EdgePlane, known: () => readonly Know
   return {
     level: (options) => levelOf(options, known().length > 0),
     wait: (level, position, timeoutMs) => control().wait(level, position, timeoutMs),
+    running: (position) =>
+      known().flatMap((edge) => (edge.presence === 'connected' && isLive(edge, position) ? [edge.name] : [])),
     count(position) {
       const all = known().filter(({ presence }) => presence !== 'stopped')
       const live = all.filter((edge) => isLive(edge, position))

@@ -66,6 +66,8 @@ export interface EdgeWaiting {
   /** Which of them have to run it; undefined where there are none. */
   level(options: ChangeOptions): EdgeLevel | undefined
   wait(level: EdgeLevel, position: Position, timeoutMs: number): Promise<Reached>
+  /** The names of those that run it. */
+  running(position: Position): readonly string[]
   /** Those that run it. */
   count(position: Position): Omit<ReachedEdges, 'ms'>
 }
@@ -95,6 +97,8 @@ export interface ChangesOptions {
   readonly onEnd: (ok: boolean, ms: number) => void
 }
 
+/** How long edges that ran a change are waited for when it is taken back. */
+const GONE_MAX_MS = 3_000
 /** Where other control planes come first again and again. */
 const PLANS_MAX = 5
 
@@ -358,7 +362,8 @@ export class UnitChanges {
 
   /** Takes a change back that is stored, on all nodes, in its own turn. True where nothing of it is left. */
   async #withdraw(request: ChangeRequest, progress: Progress): Promise<boolean> {
-    const { turns, readSet, epochs, log } = this.#options
+    const { turns, readSet, epochs, log, store, edges } = this.#options
+    const holders = edges.running(progress.position)
     try {
       await turns.take(async () => {
         const { undo } = progress
@@ -367,6 +372,9 @@ export class UnitChanges {
         const outcome = await epochs.flip(readSet())
         if (outcome.kind === 'refused') throw new EdgeError('worker-failed', outcome.problems.join('; '))
       })
+      // It is gone from the log; who is told so finds it gone from those that ran it, too.
+      if (holders.length > 0)
+        await edges.wait({ kind: 'named', names: holders }, store.position(), GONE_MAX_MS)
       return true
     } catch (error) {
       log.warn(`${nameOf(request.name, progress)} could not be withdrawn: ${(error as Error).message}`)

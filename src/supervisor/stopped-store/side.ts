@@ -57,7 +57,7 @@ async function configOf(spec: string, cwd: string): Promise<StoreConfig> {
   if (/\.(?:ts|json)$/.test(spec)) return (await loadConfig(spec, cwd)).config.store
   const [, prefix = '', scheme = ''] = /^(etcd\+)?([a-z]+):\/\//.exec(spec) ?? []
   if (scheme === '') return checked({ kind: 'embedded', path: spec }, spec)
-  const urls = spec.split(',').map((url) => new URL(prefix === '' ? url : url.replace(/^etcd\+/, '')))
+  const urls = spec.split(',').map((part) => memberUrl(part, scheme, spec))
   if (scheme === 'redis' || scheme === 'rediss')
     return checked({ kind: 'redis', url: urls.map(({ href }) => href) }, spec)
   if (prefix !== '') {
@@ -73,9 +73,21 @@ async function configOf(spec: string, cwd: string): Promise<StoreConfig> {
   })
 }
 
+/** Members after the first may go without the scheme: `redis://A:1,B:2`. */
+function memberUrl(part: string, scheme: string, spec: string): URL {
+  const bare = part.replace(/^etcd\+/, '')
+  const text = bare.includes('://') ? bare : `${scheme}://${bare}`
+  if (URL.canParse(text)) return new URL(text)
+  throw new EdgeError('request-invalid', `\`${part}\` in \`${withoutUser(spec)}\` is no address`, {
+    hint: 'give members as HOST:PORT, with commas between',
+  })
+}
+
+const withoutUser = (spec: string): string => spec.replaceAll(/\/\/[^@/,]*@/g, '//')
+
 function checked(store: object, spec: string): StoreConfig {
   const result = checkConfig({ store })
   if (result.kind === 'config') return result.config.store
   const said = result.problems.map(({ path, message }) => `${path}: ${message}`).join('; ')
-  throw new EdgeError('config-invalid', `${spec.replace(/\/\/[^@/]*@/, '//')}: ${said}`)
+  throw new EdgeError('config-invalid', `${withoutUser(spec)}: ${said}`)
 }
