@@ -5,12 +5,12 @@
  * One reading at a time; what asks meanwhile has another one follow. Trouble with the engine changes nothing here: the node goes on with what
  * it has, and asks again later and later, with some chance in it.
  */
+import { backOffMs } from '../base/back-off.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { Timers } from '../base/timers.ts'
 import type { SharedLog } from '../contract/shared-log.ts'
 import type { LocalStore, LogEntry, Position } from '../contract/store.ts'
 import { wholeAppends } from '../store/chain.ts'
-import { backOffMs } from './back-off.ts'
 
 export interface EngineFollowerOptions {
   readonly store: LocalStore

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createClient, createCluster, ErrorReply } from '@redis/client'
+import { backOffMs } from '../base/back-off.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { SourceConfig } from '../config/source-schema.ts'
 import { type RedisAddress, redisAddress } from '../config/redis-address.ts'
@@ -37,8 +38,7 @@ interface Clock {
 
 /** Commands whose answer is waited for, of all units together. */
 const PENDING_MAX = 10_000
-const RETRY_FIRST_MS = 100
-const RETRY_MAX_MS = 2_000
+const BACK_OFF = { firstMs: 100, maxMs: 2_000 }
 
 /** One connection, as long as it is used. */
 interface Line {
@@ -155,9 +155,8 @@ export class RedisLink {
     clearTimeout(line.watch)
     this.#line = undefined
     this.#failure = unavailable(reason)
-    const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures)
-    this.#retryAtMs = this.#clock.monotonic() + waitMs
     this.#failures += 1
+    this.#retryAtMs = this.#clock.monotonic() + backOffMs(this.#failures, Math.random, BACK_OFF)
     line.client.then(
       (client) => client.destroy(),
       () => undefined,

@@ -32,7 +32,7 @@ export function openEtcdEngine(
     timeoutMs: config.timeout,
     random,
   })
-  const watch = watchHeads({ gateway, prefix, pollMs })
+  const watch = watchHeads({ gateway, prefix, pollMs, random })
   const logs = new Map<string, EtcdLog>()
   return {
     kind: 'etcd',
