@@ -55,6 +55,7 @@ export class Outbox {
   readonly #statements: ReturnType<typeof prepare>
   #lastSeq = 0
   #bytes = 0
+  readonly #bytesOf = new Map<string, number>()
   #rows = 0
   /** Keys with changes that wait. */
   #orderedKeys = 0
@@ -69,16 +70,26 @@ export class Outbox {
     return this.#bytes
   }
 
+  /** Of them, those of a namespace. */
+  bytesOf(namespace: string): number {
+    return this.#bytesOf.get(namespace) ?? 0
+  }
+
   get rows(): number {
     return this.#rows
   }
 
   /** After a transaction that was undone. */
   recount(): void {
-    const { seq, rows, bytes } = this.#statements.totals.get() as Record<string, number | null>
-    this.#lastSeq = Math.max(this.#lastSeq, Number(seq ?? 0))
-    this.#rows = Number(rows)
-    this.#bytes = Number(bytes ?? 0) + this.#rows * ROW_BYTES
+    this.#rows = 0
+    this.#bytes = 0
+    this.#bytesOf.clear()
+    for (const row of this.#statements.totals.all()) {
+      const rows = Number(row['rows'])
+      this.#lastSeq = Math.max(this.#lastSeq, Number(row['seq']))
+      this.#rows += rows
+      this.#count(row['namespace'] as string, Number(row['bytes']) + rows * ROW_BYTES)
+    }
     this.#orderedKeys = Number(this.#statements.orderedCount.get()!['keys'])
   }
 
@@ -135,7 +146,7 @@ export class Outbox {
       expires,
     )
     this.#rows++
-    this.#bytes += costOf(key, value.length)
+    this.#count(namespace, costOf(key, value.length))
   }
 
   /** The next ones to be sent, of one instance. They stay as they are from now on. */
@@ -206,9 +217,16 @@ export class Outbox {
     return rows.map((row) => {
       const [namespace, key] = [row['namespace'] as string, row['key'] as string]
       this.#rows--
-      this.#bytes -= costOf(key, Number(row['bytes']))
+      this.#count(namespace, -costOf(key, Number(row['bytes'])))
       return { seq: Number(row['seq']), namespace, key }
     })
+  }
+
+  #count(namespace: string, bytes: number): void {
+    this.#bytes += bytes
+    const sum = this.bytesOf(namespace) + bytes
+    if (sum > 0) this.#bytesOf.set(namespace, sum)
+    else this.#bytesOf.delete(namespace)
   }
 
   /** What a key shows: what the log says, and the changes that wait on top. `isWaiting` false: there are none. */
@@ -262,7 +280,8 @@ function prepare(db: DatabaseSync) {
   const returning = 'RETURNING seq, namespace, key, length(value) AS bytes'
   return {
     totals: db.prepare(
-      `SELECT max(seq) AS seq, count(*) AS rows, sum(length(value) + octet_length(key)) AS bytes FROM outbox`,
+      `SELECT namespace, max(seq) AS seq, count(*) AS rows, sum(length(value) + octet_length(key)) AS bytes
+         FROM outbox GROUP BY namespace`,
     ),
     ofInstance: db.prepare('SELECT 1 FROM outbox WHERE instance = ? LIMIT 1'),
     buckets: db.prepare('SELECT DISTINCT bucket FROM outbox'),
@@ -270,7 +289,11 @@ function prepare(db: DatabaseSync) {
     step: db.prepare('UPDATE outbox SET step = ? WHERE seq = ?'),
     insert: db.prepare('INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     next: db.prepare('SELECT * FROM outbox WHERE bucket = ? AND seq > ? ORDER BY seq LIMIT ?'),
-    ofKey: db.prepare('SELECT * FROM outbox WHERE namespace = ? AND key = ? ORDER BY seq'),
+    // What came before the last one that says all is not seen.
+    ofKey: db.prepare(
+      `SELECT * FROM outbox WHERE namespace = ?1 AND key = ?2 AND seq >= coalesce((SELECT seq FROM outbox
+         WHERE namespace = ?1 AND key = ?2 AND op IN ('put', 'delete') ORDER BY seq DESC LIMIT 1), 0) ORDER BY seq`,
+    ),
     settle: db.prepare(`DELETE FROM outbox WHERE bucket = ? AND instance = ? AND seq <= ? ${returning}`),
     settleKey: db.prepare(
       `DELETE FROM outbox WHERE namespace = ? AND key = ? AND instance = ? AND seq <= ? ${returning}`,

@@ -179,8 +179,17 @@ test('in an outage reads and merged writes go on, what is strong is refused in t
   const results = Array.from({ length: 30 }, (_, i) => edge.do(put(`k${i}`, 'x')))
   const full = results.find((result) => 'code' in result)
   assert.ok(full && 'code' in full && full.code === 'kv-outbox')
-  assert.match(full.message, /bytes of changes wait for the control plane; 2000 are allowed/)
+  assert.match(
+    full.message,
+    /bytes of changes of u wait for the control plane, and \d+ of all; 2000 are allowed/,
+  )
   assert.deepEqual(edge.do(increment('n', 4)), { value: 8 })
+  // And it takes no room from others, each of whom leaves some to those after it.
+  for (const namespace of ['v', 'w']) {
+    assert.deepEqual(edge.do({ ...put('k', 'x'), namespace }), { value: 0 })
+    const more = Array.from({ length: 30 }, (_, i) => edge.do({ ...put(`k${i}`, 'x'), namespace }))
+    assert.ok(more.some((result) => 'code' in result && result.code === 'kv-outbox'))
+  }
   edge.restart()
   assert.equal(edge.number('n'), 8)
   made.isCut = false
