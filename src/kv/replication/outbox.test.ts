@@ -39,7 +39,9 @@ test('and takes no longer where many changes of that key wait', () => {
     return performance.now() - from
   }
   // Against what it takes to read all of them once.
-  const one = Math.min(...Array.from({ length: 5 }, () => timed(() => box.take(bucketOf('u'), 0, rows, Infinity))))
+  const one = Math.min(
+    ...Array.from({ length: 5 }, () => timed(() => box.take(bucketOf('u'), 0, rows, Infinity))),
+  )
   const many = timed(() => {
     for (let i = 0; i < 20; i++) box.visible('u', 'k', undefined, 0)
   })

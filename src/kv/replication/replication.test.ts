@@ -330,7 +330,9 @@ test('a control plane that goes to an empty engine brings what it had, and puts 
   world.isFaulty = false
   const options = { delay: async () => {}, isLost: () => false }
   const logs = Array.from({ length: 16 }, (_, bucket) => new MemoryLog({ ...options, name: `log-${bucket}` }))
-  const role = { kind: 'shared', log: (bucket: number) => logs[bucket]!, onProblem: assert.fail } as const
+  const told: string[] = []
+  const onProblem = ({ message }: Error) => void told.push(message)
+  const role = { kind: 'shared', log: (bucket: number) => logs[bucket]!, onProblem } as const
   const before = new Node(world, 'one', () => ({ kind: 'authority' }))
   before.do(put('a', '1'))
   before.keeper.feed!.positions()
@@ -350,6 +352,8 @@ test('a control plane that goes to an empty engine brings what it had, and puts 
   one.restart()
   await settled(world, [one, two])
   assert.deepEqual(one.all(), { 'u/a': '4' })
+  assert.deepEqual(told.length, 1)
+  assert.match(told[0]!, /^the log of bucket \d+ had lost 4 entries after \d+: they were put back$/)
   assert.equal((await logs[BUCKET]!.snapshot()).entries.get('u/a'), '0t4')
 })
 

@@ -1,9 +1,13 @@
 /** One bucket of a `SharedAuthority`: takes what waits, plans it, and appends it, one append at a time. */
+import { backOffMs } from '../../base/back-off.ts'
 import type { Clock } from '../../base/clock.ts'
+import { EdgeError } from '../../base/errors.ts'
 import type { KvUplinkAnswer, KvUplinkPart } from '../../contract/kv-replication.ts'
 import type { SharedLog } from '../../contract/shared-log.ts'
 import type { Position, Snapshot } from '../../contract/store.ts'
 import { chain } from '../../store/chain.ts'
+import { assertNotEmptied, putBack } from '../../store/log-guards.ts'
+import { isSamePosition } from '../../store/positions.ts'
 import { isLive, type KvTerms } from '../rows.ts'
 import { type After, afterMs } from './after.ts'
 import type { Buckets } from './buckets.ts'
@@ -22,8 +26,11 @@ export interface SharedBucketOptions {
   readonly terms: () => KvTerms
   /** What this node has of a bucket, as it stands in a log. */
   readonly seed: (bucket: number) => Iterable<readonly [key: string, value: string]>
+  /** Told once for each trouble, until the log was read again; and of what an engine had lost. */
   readonly onProblem: (error: Error) => void
   readonly after?: After | undefined
+  /** From 0 to below 1. */
+  readonly random?: (() => number) | undefined
 }
 
 /** What goes without anybody having asked. */
@@ -40,14 +47,13 @@ const READ_AT_ONCE = 1000
 /** Of one append, but for one part, which may be larger. */
 const OPERATIONS_MAX = 2000
 const CHARACTERS_MAX = 1024 * 1024
-/** After the engine did not answer. */
-const RETRY_MS = 1000
 /** So often somebody else was faster. */
 const CONFLICTS_MAX = 20
 
 export class SharedBucket {
   readonly #options: SharedBucketOptions
-  readonly #stopWatching: () => void
+  #stopWatching = (): void => {}
+  #isStarted = false
   #waiting: Waiting[] = []
   #removals: Removal[] = []
   /** There is something new in the log, or this node has not looked yet. */
@@ -56,12 +62,18 @@ export class SharedBucket {
   /** Somebody has this entry, and this node had not; the engine was asked, once this is not behind. */
   #doubtedId = 0
   #running: Promise<void> | undefined
+  #failures = 0
   #isClosed = false
   #cancelRetry = (): void => {}
 
   constructor(options: SharedBucketOptions) {
     this.#options = options
-    this.#stopWatching = options.log.watch(() => {
+  }
+
+  /** Reads and orders from here on; what is asked before waits. */
+  start(): void {
+    this.#isStarted = true
+    this.#stopWatching = this.#options.log.watch(() => {
       this.#isBehind = true
       this.#run()
     })
@@ -106,14 +118,15 @@ export class SharedBucket {
   }
 
   #run(): void {
-    if (this.#running || this.#isClosed) return
+    if (this.#running || this.#isClosed || !this.#isStarted) return
     this.#cancelRetry()
     this.#running = this.#exclusively(() => this.#work())
     this.#running.catch((error: Error) => {
       if (this.#isClosed) return
-      this.#options.onProblem(error)
-      const { after = afterMs } = this.#options
-      this.#cancelRetry = after(RETRY_MS, () => this.#run())
+      const { after = afterMs, random = Math.random, onProblem } = this.#options
+      if (this.#failures === 0) onProblem(error)
+      this.#failures++
+      this.#cancelRetry = after(backOffMs(this.#failures, random), () => this.#run())
     })
   }
 
@@ -171,7 +184,7 @@ export class SharedBucket {
       const isNext =
         entries.length > 0
           ? (await log.append(position, entries)) === 'appended'
-          : batch.length === 0 || isSame(await log.head(), position)
+          : batch.length === 0 || isSamePosition(await log.head(), position)
       if (isNext) {
         if (entries.length > 0) replica.applyEntries(bucket, entries)
         const at = buckets.position(bucket)
@@ -193,9 +206,10 @@ export class SharedBucket {
         const position = replica.position(bucket)
         const entries = position.log === '' ? 'reset' : await log.read(position, READ_AT_ONCE)
         if (entries === 'reset') await this.#begin(position)
-        else if (entries.length === 0) return
+        else if (entries.length === 0) break
         else replica.applyEntries(bucket, entries)
       }
+      this.#failures = 0
     } catch (error) {
       this.#isBehind = true
       throw error
@@ -206,12 +220,18 @@ export class SharedBucket {
 
   /** The log does not go on from where this node stands. */
   async #begin(here: Position): Promise<void> {
-    const { bucket, log, replica, buckets, seed } = this.#options
+    const { bucket, log, replica, buckets, seed, onProblem } = this.#options
     const there = await log.head()
+    assertNotEmptied(`the log of bucket ${bucket}`, here, there)
     if (here.log === there.log && there.id < here.id) {
-      // An engine that fails over to a server which had not everything lost what was acknowledged: it is here.
-      const lost = buckets.entriesAfter(bucket, there, READ_AT_ONCE)
-      if (lost !== 'reset' && lost.length > 0 && (await log.append(there, lost)) === 'appended') return
+      const entriesAfter = (after: Position, limit: number) => buckets.entriesAfter(bucket, after, limit)
+      const count = await putBack(log, there, entriesAfter)
+      const message = `the log of bucket ${bucket} had lost ${here.id - there.id} entries after ${there.id}`
+      if (count !== undefined) {
+        onProblem(new EdgeError('store-diverged', `${message}: they were put back`))
+        return
+      }
+      onProblem(new EdgeError('store-diverged', `${message}, and went another way: its own is taken`))
     }
     if (here.log === '' && there.id === 0 && replica.namespacesOf(bucket).length > 0) {
       // Nobody wrote there yet: what this node kept by itself before is how it begins.
@@ -250,10 +270,5 @@ function plan(overlay: Overlay, bucket: number, removal: Removal, { now }: KvTer
   const marker = overlay.marker(bucket, removal.instance)
   if (marker && marker.at < removal.before) overlay.setMarker(bucket, removal.instance, undefined)
 }
-
-const isSame = (
-  a: { readonly log: string; readonly id: number },
-  b: { readonly log: string; readonly id: number },
-) => a.log === b.log && a.id === b.id
 
 const unavailable = (message: string): KvUplinkAnswer => ({ code: 'kv-unavailable', message })
