@@ -156,7 +156,7 @@ class Following implements KvKeeper {
       const keep = role.kind === 'shared' ? keepOf(options) : { keepEntries: 0, keepBytes: 0 }
       const isRoleTakenLater = role.kind === 'shared' && this.#table.usages.length > 0
       const buckets = new Buckets(db, { role: 'replica', isRoleTakenLater, ...keep })
-      this.#outbox = new Outbox(db, randomBytes(12).toString('base64url'))
+      this.#outbox = new Outbox(db, () => randomBytes(12).toString('base64url'))
       this.#replica = new KvReplica({
         table: this.#table,
         buckets,

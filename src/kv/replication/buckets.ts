@@ -192,6 +192,12 @@ export class Buckets {
     )
   }
 
+  /** Instances of one, but for so many that sent something last. */
+  instancesBeyond(bucket: number, from: string | undefined, count: number): string[] {
+    const rows = this.#statements.beyond.all(bucket, from ?? null, count)
+    return rows.map((row) => row['instance'] as string)
+  }
+
   setMarker(bucket: number, instance: string, marker: Marker | undefined): void {
     if (marker) this.#statements.setMarker.run(bucket, instance, marker.at, encodeMarker(marker))
     else this.#statements.removeMarker.run(bucket, instance)
@@ -238,6 +244,9 @@ function prepare(db: DatabaseSync) {
     clear: db.prepare('DELETE FROM log_entry WHERE bucket = ?'),
     marker: db.prepare('SELECT value FROM marker WHERE bucket = ? AND instance = ?'),
     markers: db.prepare('SELECT instance, value FROM marker WHERE bucket = ?'),
+    beyond: db.prepare(
+      `SELECT instance FROM marker WHERE bucket = ? AND json_extract(value, '$.from') IS ? ORDER BY at DESC LIMIT -1 OFFSET ?`,
+    ),
     setMarker: db.prepare('INSERT OR REPLACE INTO marker VALUES (?, ?, ?, ?)'),
     removeMarker: db.prepare('DELETE FROM marker WHERE bucket = ? AND instance = ?'),
     removeMarkers: db.prepare('DELETE FROM marker WHERE bucket = ?'),

@@ -11,7 +11,7 @@ const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toSt
 function outbox() {
   const db = new DatabaseSync(':memory:')
   void new Buckets(db, { role: 'replica', keepEntries: 0, keepBytes: 0 })
-  return new Outbox(db, 'instance')
+  return new Outbox(db, () => 'instance')
 }
 
 test('what a key shows is worked out from its last put or delete on', () => {

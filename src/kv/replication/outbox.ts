@@ -49,7 +49,9 @@ interface Stored {
 }
 
 export class Outbox {
-  readonly instance: string
+  readonly #newInstance: () => string
+  /** By bucket, so that who reads the log of one cannot take the name in another before this node has used it there. */
+  readonly #instances = new Map<number, string>()
   /** What has been given out to be sent, by bucket: nothing is added to a row up to there. */
   readonly #sent = new Map<number, number>()
   readonly #statements: ReturnType<typeof prepare>
@@ -60,10 +62,23 @@ export class Outbox {
   /** Keys with changes that wait. */
   #orderedKeys = 0
 
-  constructor(db: DatabaseSync, instance: string) {
-    this.instance = instance
+  /** `newInstance` makes a name of chance. */
+  constructor(db: DatabaseSync, newInstance: () => string) {
+    this.#newInstance = newInstance
     this.#statements = prepare(db)
     this.recount()
+  }
+
+  instance(bucket: number): string {
+    let instance = this.#instances.get(bucket)
+    if (instance === undefined) this.#instances.set(bucket, (instance = this.#newInstance()))
+    return instance
+  }
+
+  /** Somebody else has that name where changes are ordered: what waits in this bucket goes under another one. */
+  rename(bucket: number, instance: string): void {
+    if (instance === this.instance(bucket)) this.#instances.delete(bucket)
+    this.#statements.rename.run(this.instance(bucket), bucket, instance)
   }
 
   get bytes(): number {
@@ -99,8 +114,8 @@ export class Outbox {
   }
 
   /** Instances that rows are left of, and this one. */
-  isOwn(instance: string): boolean {
-    return instance === this.instance || this.#statements.ofInstance.get(instance) !== undefined
+  isOwn(bucket: number, instance: string): boolean {
+    return instance === this.instance(bucket) || this.#statements.ofInstance.get(instance) !== undefined
   }
 
   buckets(): number[] {
@@ -111,7 +126,12 @@ export class Outbox {
   open(write: Waitable): OpenIncrement | undefined {
     if (write.op !== 'increment') return undefined
     const last = this.#statements.last.get(write.namespace, write.key) as Stored | undefined
-    if (!last || last.op !== 'increment' || last.instance !== this.instance || last.ttl !== write.ttlMs)
+    if (
+      !last ||
+      last.op !== 'increment' ||
+      last.instance !== this.instance(last.bucket) ||
+      last.ttl !== write.ttlMs
+    )
       return undefined
     const step = last.step + write.by
     if (last.seq <= (this.#sent.get(last.bucket) ?? 0) || !Number.isSafeInteger(step)) return undefined
@@ -135,7 +155,7 @@ export class Outbox {
     const bucket = bucketOf(namespace)
     this.#statements.insert.run(
       this.nextSeq(),
-      this.instance,
+      this.instance(bucket),
       bucket,
       namespace,
       key,
@@ -152,7 +172,7 @@ export class Outbox {
   /** The next ones to be sent, of one instance. They stay as they are from now on. */
   take(bucket: number, after: number, limit: number, charactersMax: number): Taken {
     const operations: KvUplinkOperation[] = []
-    let instance = this.instance
+    let instance = this.instance(bucket)
     let isAll = true
     let characters = 0
     for (const row of this.#statements.next.iterate(bucket, after, limit + 1)) {
@@ -284,6 +304,7 @@ function prepare(db: DatabaseSync) {
          FROM outbox GROUP BY namespace`,
     ),
     ofInstance: db.prepare('SELECT 1 FROM outbox WHERE instance = ? LIMIT 1'),
+    rename: db.prepare('UPDATE outbox SET instance = ? WHERE bucket = ? AND instance = ?'),
     buckets: db.prepare('SELECT DISTINCT bucket FROM outbox'),
     last: db.prepare('SELECT * FROM outbox WHERE namespace = ? AND key = ? ORDER BY seq DESC LIMIT 1'),
     step: db.prepare('UPDATE outbox SET step = ? WHERE seq = ?'),

@@ -134,7 +134,7 @@ export class KvReplica implements KvIntake {
       }
       const marker = entry.operation === 'SET' ? decodeMarker(entry.value) : undefined
       buckets.setMarker(bucket, place.instance, marker)
-      if (!marker || !outbox.isOwn(place.instance)) continue
+      if (!marker || !outbox.isOwn(bucket, place.instance)) continue
       for (const { seq, namespace, key } of outbox.settle(bucket, place.instance, marker.last)) {
         touched.set(rowKey(namespace, key), { namespace, key })
         const result = marker.results[seq]

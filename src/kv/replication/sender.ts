@@ -194,10 +194,19 @@ export class KvSender {
     this.batches++
     const answers = await this.#answersTo(parts)
     parts.forEach((part, i) => {
-      const problem = this.#take(part, answers[i])
+      const answer = answers[i]
+      if (answer && 'code' in answer && answer.code === 'kv-instance') return this.#rename(part)
+      const problem = this.#take(part, answer)
       if (problem === undefined) this.#apart.delete(part.bucket)
       else this.#setApart(part, problem)
     })
+  }
+
+  /** It is gathered anew; what somebody waits for, too. */
+  #rename({ bucket, instance }: KvUplinkPart): void {
+    this.#options.outbox.rename(bucket, instance)
+    this.#buckets.add(bucket)
+    this.#apart.delete(bucket)
   }
 
   // ── what one bucket did not take: it goes by itself, and the others go on ─────────────────────────────────────
@@ -308,7 +317,7 @@ export class KvSender {
     const taken = outbox.take(bucket, answered, room, charactersMax)
     const last = taken.operations.at(-1)?.seq ?? 0
     // What was asked after changes that wait goes after them; and those of a process before this one have another name.
-    const isOpen = taken.instance === outbox.instance
+    const isOpen = taken.instance === outbox.instance(bucket)
     const strong = (this.#strong.get(bucket) ?? [])
       .filter(({ answer, operation: { seq } }) => !answer && isOpen && (taken.isAll || seq < last))
       .map(({ operation }) => operation)

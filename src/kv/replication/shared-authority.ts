@@ -84,9 +84,9 @@ export class SharedAuthority implements KvUplink {
     )
   }
 
-  async send(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]> {
+  async send(batch: KvUplinkBatch, from?: string): Promise<readonly KvUplinkAnswer[]> {
     const { parts } = checkBatch(batch)
-    return Promise.all(parts.map((part: KvUplinkPart) => this.#all[part.bucket]!.order(part)))
+    return Promise.all(parts.map((part: KvUplinkPart) => this.#all[part.bucket]!.order(part, from)))
   }
 
   /** Keys whose time is over go from the log, too, and so do edges that have gone for good. */

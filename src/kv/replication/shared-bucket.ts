@@ -14,7 +14,7 @@ import type { Buckets } from './buckets.ts'
 import { decodeKey } from './encoding.ts'
 import { charactersOf } from './outbox.ts'
 import { Overlay } from './overlay.ts'
-import { planPart } from './plan.ts'
+import { answerOf, planPart } from './plan.ts'
 import type { KvReplica } from './replica.ts'
 
 export interface SharedBucketOptions {
@@ -40,6 +40,7 @@ export type Removal =
 
 interface Waiting {
   readonly part: KvUplinkPart
+  readonly from: string | undefined
   readonly onDone: (answer: KvUplinkAnswer) => void
 }
 
@@ -80,9 +81,9 @@ export class SharedBucket {
     this.#run()
   }
 
-  order(part: KvUplinkPart): Promise<KvUplinkAnswer> {
+  order(part: KvUplinkPart, from: string | undefined): Promise<KvUplinkAnswer> {
     return new Promise((onDone) => {
-      this.#waiting.push({ part, onDone })
+      this.#waiting.push({ part, from, onDone })
       this.#run()
     })
   }
@@ -176,7 +177,7 @@ export class SharedBucket {
     for (let conflicts = 0; conflicts < CONFLICTS_MAX; conflicts++) {
       const overlay = new Overlay(replica.ordered(), buckets)
       const now = terms()
-      const results = batch.map(({ part }) => planPart(overlay, part, now))
+      const results = batch.map(({ part, from }) => planPart(overlay, part, now, from))
       for (const removal of removals) plan(overlay, bucket, removal, now)
       const position = buckets.position(bucket)
       const entries = chain(position, overlay.changes.effects(position.id), clock.now())
@@ -188,7 +189,7 @@ export class SharedBucket {
       if (isNext) {
         if (entries.length > 0) replica.applyEntries(bucket, entries)
         const at = buckets.position(bucket)
-        batch.forEach(({ onDone }, i) => onDone({ position: at, results: results[i]! }))
+        batch.forEach(({ onDone }, i) => onDone(answerOf(results[i]!, at)))
         return
       }
       await this.#readOn()

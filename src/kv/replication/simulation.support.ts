@@ -201,7 +201,7 @@ export function uplinkTo(edge: Node, authority: () => Node): KvUplink {
           world.after(world.below(DELAY_MS), () => {
             if (isLost()) return void (onAnswer && world.after(300, () => reject(new Error('lost'))))
             authority()
-              .keeper.uplink!.send(structuredClone(copy))
+              .keeper.uplink!.send(structuredClone(copy), edge.name)
               .then(
                 (answers) => {
                   const isGone = isLost()
