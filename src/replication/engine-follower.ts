@@ -149,7 +149,9 @@ export class EngineFollower {
         `the data directory has a store of its own, and ${keeper} another one`,
       )
     }
-    assertNotEmptied(keeper, here, there)
+    const hint =
+      'put it back with `orla store migrate`, or stop the node and move its data directory away to start empty'
+    assertNotEmptied(keeper, here, there, hint)
     if (there.log === here.log && there.id < here.id && (await this.#putBack(there))) return
     const { position, entries } = await log.snapshot()
     if (this.#isClosed) return

@@ -9,10 +9,10 @@ const AT_ONCE = 1000
  * An engine that was emptied, or is another one (a wrong prefix or database), takes nothing away here. Throws `store-diverged`; `what` is the log, as
  * people call it.
  */
-export function assertNotEmptied(what: string, here: Position, there: Position): void {
+export function assertNotEmptied(what: string, here: Position, there: Position, hint: string): void {
   if (there.log === here.log || there.id > 0 || here.id === 0) return
   throw new EdgeError('store-diverged', `${what} is empty, and this replica has ${here.id} entries`, {
-    hint: 'what runs goes on; put it back with `orla store migrate`, or stop the node and move its data directory away to start empty',
+    hint: `what runs goes on; ${hint}`,
   })
 }
 

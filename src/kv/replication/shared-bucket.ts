@@ -223,7 +223,8 @@ export class SharedBucket {
   async #begin(here: Position): Promise<void> {
     const { bucket, log, replica, buckets, seed, onProblem } = this.#options
     const there = await log.head()
-    assertNotEmptied(`the log of bucket ${bucket}`, here, there)
+    const hint = 'bring back what the engine had, or stop the node and move its kv.db away to start empty'
+    assertNotEmptied(`the log of bucket ${bucket}`, here, there, hint)
     if (here.log === there.log && there.id < here.id) {
       const entriesAfter = (after: Position, limit: number) => buckets.entriesAfter(bucket, after, limit)
       const count = await putBack(log, there, entriesAfter)
