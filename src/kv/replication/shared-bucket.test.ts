@@ -137,3 +137,23 @@ test('a strong read is not answered from a history that the engine has lost', as
   assert.equal((await made.logs[BUCKET]!.head()).id, one.keeper.feed!.position(BUCKET).id)
   assert.deepEqual(await made.strong(one, get('a')), { value: 1, bytes: Buffer.from('kept') })
 })
+
+test('a large snapshot is taken in parts, and others are served in between', async (t) => {
+  const made = stand(t)
+  const log = made.logs[BUCKET]!
+  const keys = Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? `\u{1f600}${i}` : `\uff00${i}`))
+  const there = await log.head()
+  const entries = new Map(keys.map((key) => [`u/${key}`, '0tx']))
+  await log.replace(there, { position: { ...there, id: 1 }, entries })
+  const node = made.node('one')
+  const seen = new Set<number>()
+  for (let turn = 0; turn < 50; turn++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    seen.add(node.keeper.usage[0]?.keys ?? 0)
+  }
+  assert.ok(
+    [1000, 2000, 3000, 4000].every((count) => seen.has(count)),
+    [...seen].join(),
+  )
+  assert.ok(keys.every((key) => node.get(key) === 'x'))
+})

@@ -11,7 +11,7 @@ import { isSamePosition } from '../../store/positions.ts'
 import { isLive, type KvTerms } from '../rows.ts'
 import { type After, afterMs } from './after.ts'
 import type { Buckets } from './buckets.ts'
-import { decodeKey } from './encoding.ts'
+import { PairsLoad } from './log-ends.ts'
 import { charactersOf } from './outbox.ts'
 import { Overlay } from './overlay.ts'
 import { answerOf, planPart } from './plan.ts'
@@ -45,6 +45,8 @@ interface Waiting {
 }
 
 const READ_AT_ONCE = 1000
+/** Of a snapshot, in one transaction. */
+const PAIRS_AT_ONCE = 1000
 /** Of one append, but for one part, which may be larger. */
 const OPERATIONS_MAX = 2000
 const CHARACTERS_MAX = 1024 * 1024
@@ -239,27 +241,28 @@ export class SharedBucket {
       // Nobody wrote there yet: what this node kept by itself before is how it begins.
       await log.replace(there, { position: { ...there, id: 1 }, entries: new Map(seed(bucket)) })
     }
-    this.#load(await log.snapshot())
+    await this.#load(await log.snapshot())
   }
 
-  #load({ position, entries }: Snapshot): void {
-    const { bucket, replica } = this.#options
-    const markers: Record<string, string> = {}
-    const namespaces = new Map<string, [string, string][]>()
-    for (const [name, value] of entries) {
-      const place = decodeKey(name)
-      if (place.kind === 'marker') markers[place.instance] = value
-      else {
-        const rows = namespaces.get(place.namespace)
-        if (rows) rows.push([place.key, value])
-        else namespaces.set(place.namespace, [[place.key, value]])
-      }
+  /** In transactions of a bounded size, with turns in between in which others are served. */
+  async #load({ position, entries }: Snapshot): Promise<void> {
+    const load = new PairsLoad(this.#options.replica, this.#options.bucket, position)
+    const pairs = byBytes(entries)
+    for (let from = 0; from < pairs.length; from += PAIRS_AT_ONCE) {
+      if (this.#isClosed) return
+      load.add(pairs.slice(from, from + PAIRS_AT_ONCE))
+      await new Promise((resolve) => setImmediate(resolve))
     }
-    replica.load(bucket, { kind: 'begin', position, markers })
-    for (const [namespace, rows] of namespaces)
-      replica.load(bucket, { kind: 'rows', namespace, rows, isLast: true })
-    replica.load(bucket, { kind: 'end' })
+    if (!this.#isClosed) load.commit()
   }
+}
+
+/** Markers come first, then keys by namespace, in the order that SQLite has them in. */
+function byBytes(entries: ReadonlyMap<string, string>): (readonly [key: string, value: string])[] {
+  return [...entries]
+    .map(([key, value]) => ({ bytes: Buffer.from(key), key, value }))
+    .toSorted((one, other) => Buffer.compare(one.bytes, other.bytes))
+    .map(({ key, value }) => [key, value] as const)
 }
 
 /** Judged anew by what is there: somebody else may have removed it, or set it again. */
