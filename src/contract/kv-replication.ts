@@ -40,7 +40,10 @@ export type KvUplinkOperation =
 /** Operations on one bucket, of one instance, in order. */
 export interface KvUplinkPart {
   readonly bucket: number
-  /** Of chance, new each time that an edge opens its file: so a file that was copied or restored brings nobody's numbers again. */
+  /**
+   * Of chance, new in each bucket and each time that an edge opens its file: so a file that was copied or restored brings nobody's numbers again, and
+   * nobody can use the name first who has read it in a log.
+   */
   readonly instance: string
   readonly operations: readonly KvUplinkOperation[]
 }
@@ -58,15 +61,18 @@ export type KvUplinkAnswer =
   | { readonly position: Position; readonly results: readonly KvUplinkResult[] }
   /** Not done, or nobody knows: to be sent again. */
   | { readonly code: 'kv-unavailable'; readonly message: string }
+  /** Not done: the instance is somebody else's there. To be sent again under another name. */
+  | { readonly code: 'kv-instance'; readonly message: string }
 
 /**
  * Whoever orders the changes of all nodes, as an edge reaches it.
  *
  * When am I called? With what an edge has to send, one batch at a time. What does my return mean? An answer for each part; a part that is
- * sent again is answered without being done again. I throw where nobody was reached, and `request-invalid` where the batch is no batch.
+ * sent again is answered without being done again. `from` is who sent it, as the control plane has found out (the id of its token; absent: this node itself):
+ * an instance is of whoever used it first, since its numbers say what was done. I throw where nobody was reached, and `request-invalid` where the batch is no batch.
  */
 export interface KvUplink {
-  send(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]>
+  send(batch: KvUplinkBatch, from?: string): Promise<readonly KvUplinkAnswer[]>
 }
 
 /** Bounds of a batch, for both sides. */

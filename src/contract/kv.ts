@@ -5,6 +5,11 @@
  * written again, on another machine, with the same result.
  */
 
+/** A key is judged by the quota of its store; a longer one is not even carried there. */
+export const KV_KEY_CHARACTERS_MAX = 64 * 1024
+/** A hundred years. */
+export const KV_TTL_MS_MAX = 100 * 365 * 86_400_000
+
 /** `kv` lies on the disk and lasts; `cache` holds what can be made again, and is empty after a start. */
 export type KvStoreName = 'kv' | 'cache'
 

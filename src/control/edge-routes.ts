@@ -59,8 +59,8 @@ export const EDGE_ROUTES: readonly Route[] = [
     body: shapes.KvBatchBody,
     answer: [shapes.KvAnswerShape],
     access: 'edge',
-    handle: async ({ node, request }) =>
-      node.orderKv((await readBody(request, shapes.KvBatchBody)) as KvUplinkBatch),
+    handle: async ({ node, request, who }) =>
+      node.orderKv((await readBody(request, shapes.KvBatchBody)) as KvUplinkBatch, who.id),
   },
   {
     method: 'GET',

@@ -240,7 +240,7 @@ export interface ControlledNode {
   follow(hello: EdgeHello, caller: EdgeCaller, isAllowed: () => boolean): ReadableStream<Uint8Array>
   report(report: EdgeReport): void
   /** Changes of key/value data that an edge has made. Throws `request-invalid` where they are none. */
-  orderKv(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]>
+  orderKv(batch: KvUplinkBatch, from: string): Promise<readonly KvUplinkAnswer[]>
   /** The key of secrets, in base64. */
   secretKey(): string
   /** Prometheus text. */

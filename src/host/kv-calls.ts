@@ -8,7 +8,9 @@ import type { Clock } from '../base/clock.ts'
 import { EdgeError } from '../base/errors.ts'
 import { asciiJson, refusal, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
 import {
+  KV_KEY_CHARACTERS_MAX,
   KV_LIST_MAX,
+  KV_TTL_MS_MAX,
   type KvBatch,
   type KvOperation,
   type KvResult,
@@ -41,11 +43,6 @@ interface Given {
 
 /** A call that says what it may not. */
 class Wrong extends Error {}
-
-/** `edge.kv.keyBytesMax` says what is allowed, and the writer judges by it. What is longer than this is not even carried there. */
-const KEY_CHARACTERS_MAX = 64 * 1024
-
-const TTL_MS_MAX = 100 * 365 * 86_400_000
 
 export class KvCalls {
   readonly #readers: Readonly<Record<KvStoreName, KvReader>>
@@ -99,8 +96,8 @@ export class KvCalls {
       return
     }
     if (given.key === '') throw new Wrong('a key is a text of one character or more')
-    if (given.key.length > KEY_CHARACTERS_MAX) {
-      const message = `a key of ${given.key.length} characters; no node allows more than ${KEY_CHARACTERS_MAX}`
+    if (given.key.length > KV_KEY_CHARACTERS_MAX) {
+      const message = `a key of ${given.key.length} characters; no node allows more than ${KV_KEY_CHARACTERS_MAX}`
       answer(refusal('kv-key', `${call.kind}: ${message}`, 'Error', target))
       return
     }
@@ -198,7 +195,7 @@ export function ttlMsOf(ttl: unknown): number {
   if (ttl === undefined) return 0
   const ms =
     typeof ttl === 'number' ? Math.ceil(ttl * 1000) : typeof ttl === 'string' ? parseDuration(ttl) : undefined
-  if (ms === undefined || !(ms >= 1 && ms <= TTL_MS_MAX)) {
+  if (ms === undefined || !(ms >= 1 && ms <= KV_TTL_MS_MAX)) {
     throw new Wrong(
       `a ttl is a number of seconds above 0, or a text such as "90s", not ${JSON.stringify(ttl)}`,
     )

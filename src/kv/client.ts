@@ -33,6 +33,12 @@ interface Load {
 
 const bytesOf = (write: KvOperation): number => ('value' in write ? write.value.length : 0)
 
+type Increment = Extract<KvOperation, { op: 'increment' }>
+
+/** Whether two increments of a key come to one: their sum has to be exact, too. */
+const isOne = (one: Increment, next: Increment): boolean =>
+  one.ttlMs === next.ttlMs && Number.isSafeInteger(one.by + next.by)
+
 export class KvClient {
   readonly #options: KvClientOptions
   #queued: Queued[] = []
@@ -58,7 +64,7 @@ export class KvClient {
     const by = write.op === 'increment' ? write.by : 0
     const before = this.#increments.get(name)
     if (durable) this.#isDurable = true
-    if (write.op === 'increment' && before?.write.op === 'increment' && before.write.ttlMs === write.ttlMs) {
+    if (before?.write.op === 'increment' && write.op === 'increment' && isOne(before.write, write)) {
       before.write = { ...before.write, by: before.write.by + by }
       before.waiting.push({ by, onResult })
       return
@@ -116,8 +122,7 @@ export class KvClient {
         for (const { onResult } of waiting) onResult(result)
         return
       }
-      let value = result.value
-      for (const { by } of waiting) value -= by
+      let value = result.value - (write.op === 'increment' ? write.by : 0)
       for (const { by, onResult } of waiting) onResult({ value: (value += by) })
     })
   }

@@ -47,6 +47,11 @@ export interface KvKeeperOptions {
 }
 
 export interface KvKeeper {
+  /**
+   * Whoever orders in the logs of an engine begins to, once the node knows that the engine is the one of its store; before that, nothing there or here
+   * has changed. Others need not be told. Throws `store-foreign` where the data here is its own and the engine has others'.
+   */
+  readonly start?: () => Promise<void>
   limits: KvLimits
   readonly usage: readonly NamespaceUsage[]
   /** What this node may do first: no `compareAndSet` and no `get`, where `strong` is there. Visible to all its readers when this returns. */
@@ -149,8 +154,9 @@ class Following implements KvKeeper {
     try {
       const { db } = this.#table
       const keep = role.kind === 'shared' ? keepOf(options) : { keepEntries: 0, keepBytes: 0 }
-      const buckets = new Buckets(db, { role: 'replica', ...keep })
-      this.#outbox = new Outbox(db, randomBytes(12).toString('base64url'))
+      const isRoleTakenLater = role.kind === 'shared' && this.#table.usages.length > 0
+      const buckets = new Buckets(db, { role: 'replica', isRoleTakenLater, ...keep })
+      this.#outbox = new Outbox(db, () => randomBytes(12).toString('base64url'))
       this.#replica = new KvReplica({
         table: this.#table,
         buckets,
@@ -180,6 +186,7 @@ class Following implements KvKeeper {
           terms: () => ({ now: clock.now(), limits: this.#limits }),
           onProblem: role.onProblem,
           after,
+          random,
         })
       }
       this.#sender = new KvSender({
@@ -194,6 +201,10 @@ class Following implements KvKeeper {
       this.#table.close()
       throw kvError(path, error)
     }
+  }
+
+  async start(): Promise<void> {
+    await this.uplink?.start()
   }
 
   get limits(): KvLimits {

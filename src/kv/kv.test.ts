@@ -253,6 +253,26 @@ test('changes of one turn go in one message, and increments of a key are added u
   assert.equal(sent[1]!.durable, true)
 })
 
+test('increments that add up to no exact number stay apart, and one that is none is refused', async (t) => {
+  const { sent, kv } = client()
+  const most = Number.MAX_SAFE_INTEGER
+  const values: number[] = []
+  const note = (result: KvResult) => values.push('value' in result ? result.value : NaN)
+  for (const by of [most, most, -most]) kv.write(increment('n', by), false, note)
+  await turn()
+  const { writes, id } = sent[0]!
+  assert.deepEqual(
+    writes.map((write) => write.op === 'increment' && write.by),
+    [most, 0],
+  )
+  const { writer } = stand(t)
+  writer.apply([put('n', `${-most}`)], false)
+  kv.done(id, writer.apply(writes, false))
+  assert.deepEqual(values, [0, most, 0])
+  writer.apply([put('n', `${-most}`)], false)
+  assert.equal(code(writer.apply([increment('n', 2 * most)], false)[0]), 'kv-number')
+})
+
 test('an increment after a put of the same key is not moved before it', async () => {
   const { sent, kv } = client()
   kv.write(increment('n', 1), false, () => {})

@@ -148,7 +148,7 @@ function checkQuota(
 export function sum(key: string, held: Uint8Array | undefined, by: number): number {
   const text = held === undefined ? '0' : Buffer.from(held).toString('latin1')
   const value = /^-?\d{1,16}$/.test(text) ? Number(text) + by : Number.NaN
-  if (Number.isSafeInteger(value)) return value
+  if (Number.isSafeInteger(value) && Number.isSafeInteger(by)) return value
   throw new Refusal(
     'kv-number',
     Number.isNaN(value)

@@ -5,11 +5,11 @@
  * Whatever goes wrong on the way (a cut in the middle of an entry, a silence, garbage) ends the connection; what was applied is on the disk, and
  * the next one goes on from there, later and later, with chance in it. The control planes that are named are tried in turn.
  */
+import { backOffMs } from '../base/back-off.ts'
 import { EdgeError } from '../base/errors.ts'
 import { every, type Timers } from '../base/timers.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import { SILENCE_MAX_MS } from '../contract/replication.ts'
-import { backOffMs } from './back-off.ts'
 import type { ControlTransport, FeedConnection } from './control-transport.ts'
 import { FeedTaker, type FeedTakerOptions } from './feed-taker.ts'
 

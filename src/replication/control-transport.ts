@@ -1,8 +1,8 @@
 /** How an edge reaches control planes: by HTTP, or TLS, with its token. */
-import { readFileSync } from 'node:fs'
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { EdgeError } from '../base/errors.ts'
+import { readTlsFile } from '../base/tls-files.ts'
 import type { EdgeHello } from '../contract/replication.ts'
 
 /** The way to control planes; a simulation has another one. */
@@ -37,7 +37,7 @@ export function httpTransport({ controls, token, ca }: HttpTransportOptions): Co
   const isTls = controls.some((url) => url.startsWith('https:'))
   const keep = { keepAlive: true, maxSockets: 4 }
   const agent = isTls
-    ? new https.Agent({ ...keep, ...(ca !== undefined && { ca: readFileSync(ca) }) })
+    ? new https.Agent({ ...keep, ...(ca !== undefined && { ca: readTlsFile('store.ca', ca) }) })
     : new http.Agent(keep)
 
   function open(control: string, method: string, path: string, body: unknown): http.ClientRequest {

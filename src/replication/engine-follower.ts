@@ -5,12 +5,13 @@
  * One reading at a time; what asks meanwhile has another one follow. Trouble with the engine changes nothing here: the node goes on with what
  * it has, and asks again later and later, with some chance in it.
  */
+import { backOffMs } from '../base/back-off.ts'
 import { EdgeError } from '../base/errors.ts'
 import type { Timers } from '../base/timers.ts'
 import type { SharedLog } from '../contract/shared-log.ts'
 import type { LocalStore, LogEntry, Position } from '../contract/store.ts'
 import { wholeAppends } from '../store/chain.ts'
-import { backOffMs } from './back-off.ts'
+import { assertNotEmptied, putBack } from '../store/log-guards.ts'
 
 export interface EngineFollowerOptions {
   readonly store: LocalStore
@@ -148,11 +149,9 @@ export class EngineFollower {
         `the data directory has a store of its own, and ${keeper} another one`,
       )
     }
-    if (there.log !== here.log && there.id === 0 && here.id > 0) {
-      throw new EdgeError('store-diverged', `${keeper} is empty, and this replica has ${here.id} entries`, {
-        hint: 'what runs goes on; put it back with `orla store migrate`, or stop the node and move its data directory away to start empty',
-      })
-    }
+    const hint =
+      'put it back with `orla store migrate`, or stop the node and move its data directory away to start empty'
+    assertNotEmptied(keeper, here, there, hint)
     if (there.log === here.log && there.id < here.id && (await this.#putBack(there))) return
     const { position, entries } = await log.snapshot()
     if (this.#isClosed) return
@@ -167,19 +166,11 @@ export class EngineFollower {
     onTrouble(`the log of ${keeper} ${why}: its state is taken as it is`)
   }
 
-  /** An engine that fails over to a server which had not everything lost what was acknowledged. It is here, and follows what is there. */
   async #putBack(there: Position): Promise<boolean> {
     const { store, log, keeper, onTrouble } = this.#options
-    let after = there
-    for (;;) {
-      const entries = store.entriesAfter(after, READ_AT_ONCE)
-      if (entries === 'reset') return false
-      const last = entries.at(-1)
-      if (last === undefined) break
-      if ((await log.append(after, entries)) === 'conflict') return false
-      after = { log: there.log, id: last.id, hash: last.hash }
-    }
-    onTrouble(`${keeper} had lost ${after.id - there.id} entries after ${there.id}: they were put back`)
+    const count = await putBack(log, there, (after, limit) => store.entriesAfter(after, limit))
+    if (count === undefined) return false
+    onTrouble(`${keeper} had lost ${count} entries after ${there.id}: they were put back`)
     return true
   }
 }

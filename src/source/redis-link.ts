@@ -4,9 +4,10 @@
  * One connection (of a Cluster, one to each of its masters) carries all commands, one behind the other without waiting: none that blocks is ever given. After a failure nobody waits
  * for the next attempt: until its time has come, commands fail at once with what went wrong. That is what a unit wants, whose request goes on without it.
  */
-import { readFileSync } from 'node:fs'
 import { createClient, createCluster, ErrorReply } from '@redis/client'
+import { backOffMs } from '../base/back-off.ts'
 import { EdgeError } from '../base/errors.ts'
+import { readTlsFiles } from '../base/tls-files.ts'
 import type { SourceConfig } from '../config/source-schema.ts'
 import { type RedisAddress, redisAddress } from '../config/redis-address.ts'
 
@@ -37,8 +38,7 @@ interface Clock {
 
 /** Commands whose answer is waited for, of all units together. */
 const PENDING_MAX = 10_000
-const RETRY_FIRST_MS = 100
-const RETRY_MAX_MS = 2_000
+const BACK_OFF = { firstMs: 100, maxMs: 2_000 }
 
 /** One connection, as long as it is used. */
 interface Line {
@@ -155,9 +155,8 @@ export class RedisLink {
     clearTimeout(line.watch)
     this.#line = undefined
     this.#failure = unavailable(reason)
-    const waitMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures)
-    this.#retryAtMs = this.#clock.monotonic() + waitMs
     this.#failures += 1
+    this.#retryAtMs = this.#clock.monotonic() + backOffMs(this.#failures, Math.random, BACK_OFF)
     line.client.then(
       (client) => client.destroy(),
       () => undefined,
@@ -275,9 +274,5 @@ const shared = ({ username, password }: RedisTarget, address: RedisAddress) => {
 function socketOf({ timeout, tls }: RedisTarget, { isTls }: RedisAddress) {
   const common = { connectTimeout: timeout, reconnectStrategy: false as const }
   if (!isTls) return common
-  const file = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path))
-  const ca = file(tls?.ca)
-  const cert = file(tls?.cert)
-  const key = file(tls?.key)
-  return { ...common, tls: true as const, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
+  return { ...common, tls: true as const, ...readTlsFiles('sources.tls', tls ?? {}) }
 }

@@ -39,8 +39,8 @@ export class KvPorts {
 
   /** For edges. */
   readonly uplink: KvUplink = {
-    send: async (batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]> =>
-      present(this.#keeper().uplink).send(batch),
+    send: async (batch: KvUplinkBatch, from?: string): Promise<readonly KvUplinkAnswer[]> =>
+      present(this.#keeper().uplink).send(batch, from),
   }
 
   readonly feed: KvFeed = {

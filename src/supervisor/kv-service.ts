@@ -67,6 +67,7 @@ export class KvService implements Follower {
   #warnedAt = -Infinity
   /** Where changes go while another program has the files; undefined: here, or nowhere yet. */
   #elsewhere: ApplyKv | undefined
+  #isStarted = false
   #isSuspended = false
   /** The other program serves, and the files do not come back. */
   #isOver = false
@@ -103,6 +104,12 @@ export class KvService implements Follower {
     }
   }
 
+  /** The node knows whose store it shares: from here on it takes part in the order of changes. Throws what `KvKeeper.start` does. */
+  async start(): Promise<void> {
+    this.#isStarted = true
+    await this.#kept.kv?.start?.()
+  }
+
   /** What a namespace holds beyond a smaller quota stays; more is refused, and of the cache let go. */
   follow({ edge }: Config): Step {
     return {
@@ -135,6 +142,9 @@ export class KvService implements Follower {
     this.#isSuspended = false
     this.#elsewhere = undefined
     this.#openAll(true)
+    if (this.#isStarted) {
+      this.start().catch((error: Error) => this.#options.log.warn(`edge.kv follows nobody: ${error.message}`))
+    }
     this.#commit()
     this.#sweep()
   }

@@ -56,9 +56,9 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
     forgetEdge: (name) => statusOf(control().forget(name), store.position()),
     follow: (hello, caller, isAllowed) => control().follow(hello, caller, isAllowed),
     report: (report) => control().report(report),
-    async orderKv(batch) {
+    async orderKv(batch, from) {
       control()
-      return parts.kv.uplink.send(batch)
+      return parts.kv.uplink.send(batch, from)
     },
     secretKey() {
       control()

@@ -193,6 +193,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     })
     made.push(() => kv.close())
     await link.join(kv.ports)
+    await kv.start()
     // Where another key was taken up in the store, the replica knows it by now.
     settleSecrets(store, secrets, link.isNewest)
     const plane = isEdge

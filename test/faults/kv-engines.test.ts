@@ -42,6 +42,7 @@ async function plane(t: TestContext, config: EngineConfig, name: string): Promis
     { kind: 'shared', log, onProblem: () => {} },
     { ...place, limits, strongTimeoutMs: 3000 },
   )
+  await keeper.start?.()
   const reader = new KvReader({ name: 'kv', ...place })
   t.after(async () => {
     reader.close()

@@ -16,7 +16,7 @@ import { Changes } from './changes.ts'
 import { checkBatch } from './check-batch.ts'
 import { bucketOf, type Marker } from './encoding.ts'
 import { BucketFeed } from './feed.ts'
-import { planPart, type PlanState } from './plan.ts'
+import { answerOf, planPart, type PlanState } from './plan.ts'
 
 export interface KvAuthorityOptions {
   readonly writer: KvWriter
@@ -31,6 +31,7 @@ export const MARKERS_AT_ONCE = 100
 
 interface Waiting {
   readonly parts: readonly KvUplinkPart[]
+  readonly from: string | undefined
   readonly onDone: (answers: readonly KvUplinkAnswer[]) => void
 }
 
@@ -59,10 +60,10 @@ export class KvAuthority implements KvUplink {
   }
 
   /** What edges send in one turn goes in one transaction, on the disk before any of them is told. */
-  async send(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]> {
+  async send(batch: KvUplinkBatch, from?: string): Promise<readonly KvUplinkAnswer[]> {
     const { parts } = checkBatch(batch)
     return new Promise((onDone) => {
-      if (this.#waiting.push({ parts, onDone }) === 1) setImmediate(() => this.#commit())
+      if (this.#waiting.push({ parts, from, onDone }) === 1) setImmediate(() => this.#commit())
     })
   }
 
@@ -73,16 +74,11 @@ export class KvAuthority implements KvUplink {
       const journal = this.#follow()
       const terms = writer.terms()
       const planned = writer.table.transaction(true, () =>
-        waiting.map(({ parts }) => parts.map((part) => planPart(journal, part, terms))),
+        waiting.map(({ parts, from }) => parts.map((part) => planPart(journal, part, terms, from))),
       )
       waiting.forEach(({ parts, onDone }, i) => {
         const results = planned[i]!
-        onDone(
-          parts.map(({ bucket }, j) => ({
-            position: journal.buckets.position(bucket),
-            results: results[j]!,
-          })),
-        )
+        onDone(parts.map(({ bucket }, j) => answerOf(results[j]!, journal.buckets.position(bucket))))
       })
     } catch (error) {
       const { message } = kvError(writer.path, error)
@@ -147,6 +143,10 @@ class Journal implements KvJournal, PlanState {
 
   setMarker(bucket: number, instance: string, marker: Omit<Marker, 'through'> | undefined): void {
     this.#changesOf(bucket).markers.set(instance, marker)
+  }
+
+  instancesBeyond(bucket: number, from: string | undefined, count: number): readonly string[] {
+    return this.buckets.instancesBeyond(bucket, from, count)
   }
 
   changed(namespace: string, key: string, row: KvRow | undefined): void {

@@ -9,6 +9,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { KV_BUCKETS } from '../../contract/shared-log.ts'
 import type { LogEntry, Position } from '../../contract/store.ts'
 import { GENESIS } from '../../store/chain.ts'
+import { inTransaction } from '../../store/transaction.ts'
 import { KV_SCHEMA_REPLICATED } from '../file.ts'
 import { decodeMarker, encodeMarker, type Marker } from './encoding.ts'
 
@@ -34,6 +35,8 @@ export type BucketsRole = 'authority' | 'replica'
 
 export interface BucketsOptions {
   readonly role: BucketsRole
+  /** Where the file has data and no other role yet than to be its own, it keeps that until `takeRole`. */
+  readonly isRoleTakenLater?: boolean
   /** Entries of each bucket that are kept for those who lag; 0: none are kept. */
   readonly keepEntries: number
   /** And bytes of their values. */
@@ -49,28 +52,40 @@ export function hasBuckets(db: DatabaseSync): boolean {
 
 export class Buckets {
   readonly #options: BucketsOptions
+  readonly #db: DatabaseSync
   readonly #statements: ReturnType<typeof prepare>
   /** As in the file. */
   readonly #rows = new Map<number, BucketRow>()
 
+  #role: BucketsRole
+
   /** Within a transaction of its own. A file that had another role before begins new logs; what waited to be sent is let go then. */
   constructor(db: DatabaseSync, options: BucketsOptions) {
     this.#options = options
-    db.exec('BEGIN IMMEDIATE')
-    try {
+    this.#db = db
+    this.#role = options.role
+    this.#statements = inTransaction(db, () => {
       db.exec(SCHEMA)
-      this.#statements = prepare(db)
-      const before = db.prepare('SELECT name FROM role').get()?.['name']
-      if (before !== options.role) this.#begin(db)
-      db.exec('COMMIT')
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
-      throw error
-    }
+      return prepare(db)
+    })
+    const before = db.prepare('SELECT name FROM role').get()?.['name']
+    this.#role = options.isRoleTakenLater === true && before !== options.role ? 'authority' : options.role
+    if (before !== this.#role) inTransaction(db, () => this.#begin(db, this.#role))
   }
 
-  #begin(db: DatabaseSync): void {
-    const { role } = this.#options
+  /** Whether the logs here are those of the role that was asked for. */
+  get hasRole(): boolean {
+    return this.#role === this.#options.role
+  }
+
+  /** Its data stays, and is in no log yet. */
+  takeRole(): void {
+    if (this.hasRole) return
+    inTransaction(this.#db, () => this.#begin(this.#db, this.#options.role))
+    this.#role = this.#options.role
+  }
+
+  #begin(db: DatabaseSync, role: BucketsRole): void {
     db.exec('DELETE FROM role; DELETE FROM bucket; DELETE FROM log_entry; DELETE FROM marker')
     db.exec('DELETE FROM outbox; DELETE FROM ordered')
     db.prepare('INSERT INTO role VALUES (?)').run(role)
@@ -177,6 +192,12 @@ export class Buckets {
     )
   }
 
+  /** Instances of one, but for so many that sent something last. */
+  instancesBeyond(bucket: number, from: string | undefined, count: number): string[] {
+    const rows = this.#statements.beyond.all(bucket, from ?? null, count)
+    return rows.map((row) => row['instance'] as string)
+  }
+
   setMarker(bucket: number, instance: string, marker: Marker | undefined): void {
     if (marker) this.#statements.setMarker.run(bucket, instance, marker.at, encodeMarker(marker))
     else this.#statements.removeMarker.run(bucket, instance)
@@ -223,6 +244,9 @@ function prepare(db: DatabaseSync) {
     clear: db.prepare('DELETE FROM log_entry WHERE bucket = ?'),
     marker: db.prepare('SELECT value FROM marker WHERE bucket = ? AND instance = ?'),
     markers: db.prepare('SELECT instance, value FROM marker WHERE bucket = ?'),
+    beyond: db.prepare(
+      `SELECT instance FROM marker WHERE bucket = ? AND json_extract(value, '$.from') IS ? ORDER BY at DESC LIMIT -1 OFFSET ?`,
+    ),
     setMarker: db.prepare('INSERT OR REPLACE INTO marker VALUES (?, ?, ?, ?)'),
     removeMarker: db.prepare('DELETE FROM marker WHERE bucket = ? AND instance = ?'),
     removeMarkers: db.prepare('DELETE FROM marker WHERE bucket = ?'),

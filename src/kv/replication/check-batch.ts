@@ -1,5 +1,6 @@
 /** What an edge sends, before anything is done with it: it came over the network. */
 import { EdgeError } from '../../base/errors.ts'
+import { KV_KEY_CHARACTERS_MAX, KV_TTL_MS_MAX } from '../../contract/kv.ts'
 import {
   KV_UPLINK_CHARACTERS_MAX,
   KV_UPLINK_OPERATIONS_MAX,
@@ -14,10 +15,6 @@ import { bucketOf } from './encoding.ts'
 const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/
 const INSTANCE = /^[A-Za-z0-9_-]{8,64}$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-/** A key is judged by its quota; a longer one is not even looked at. */
-const KEY_CHARACTERS_MAX = 64 * 1024
-/** A hundred years. */
-const TTL_MS_MAX = 100 * 365 * 86_400_000
 
 /** Throws `request-invalid`. */
 export function checkBatch(given: unknown): KvUplinkBatch {
@@ -59,10 +56,10 @@ function checkOperation(given: unknown): KvUplinkOperation {
   if (!isCount(seq) || seq === 0) throw wrong('seq: a whole number from 1')
   if (typeof namespace !== 'string' || !NAMESPACE.test(namespace))
     throw wrong('namespace: 1 to 63 of a-z, 0-9 and "-"')
-  if (typeof key !== 'string' || key === '' || key.length > KEY_CHARACTERS_MAX || !key.isWellFormed())
-    throw wrong(`key: a text of 1 to ${KEY_CHARACTERS_MAX} characters`)
+  if (typeof key !== 'string' || key === '' || key.length > KV_KEY_CHARACTERS_MAX || !key.isWellFormed())
+    throw wrong(`key: a text of 1 to ${KV_KEY_CHARACTERS_MAX} characters`)
   if (strong !== undefined && typeof strong !== 'boolean') throw wrong('strong: true or false')
-  const isTtl = isCount(ttlMs) && ttlMs <= TTL_MS_MAX
+  const isTtl = isCount(ttlMs) && ttlMs <= KV_TTL_MS_MAX
   const isRight =
     op === 'get' ||
     op === 'delete' ||

@@ -39,6 +39,8 @@ export function decodeRow(text: string): KvRow {
 
 /** Up to where the operations of an edge are in the log of a bucket. */
 export interface Marker {
+  /** Whose instance it is: see `KvUplink`. */
+  readonly from?: string | undefined
   readonly last: number
   /** The id of the last entry of the group that it stands in. */
   readonly through: number

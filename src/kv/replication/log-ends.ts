@@ -37,7 +37,7 @@ export function followedLogs(intake: KvIntake): Map<string, FollowedBucket> {
 }
 
 /** Pairs as `feedSources` gives them: markers first, then keys by namespace and in order. What breaks off is taken anew: the bucket has no position. */
-class PairsLoad implements SnapshotLoad {
+export class PairsLoad implements SnapshotLoad {
   readonly #intake: KvIntake
   readonly #bucket: number
   readonly #position: Position

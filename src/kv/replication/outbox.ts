@@ -49,24 +49,45 @@ interface Stored {
 }
 
 export class Outbox {
-  readonly instance: string
+  readonly #newInstance: () => string
+  /** By bucket, so that who reads the log of one cannot take the name in another before this node has used it there. */
+  readonly #instances = new Map<number, string>()
   /** What has been given out to be sent, by bucket: nothing is added to a row up to there. */
   readonly #sent = new Map<number, number>()
   readonly #statements: ReturnType<typeof prepare>
   #lastSeq = 0
   #bytes = 0
+  readonly #bytesOf = new Map<string, number>()
   #rows = 0
   /** Keys with changes that wait. */
   #orderedKeys = 0
 
-  constructor(db: DatabaseSync, instance: string) {
-    this.instance = instance
+  /** `newInstance` makes a name of chance. */
+  constructor(db: DatabaseSync, newInstance: () => string) {
+    this.#newInstance = newInstance
     this.#statements = prepare(db)
     this.recount()
   }
 
+  instance(bucket: number): string {
+    let instance = this.#instances.get(bucket)
+    if (instance === undefined) this.#instances.set(bucket, (instance = this.#newInstance()))
+    return instance
+  }
+
+  /** Somebody else has that name where changes are ordered: what waits in this bucket goes under another one. */
+  rename(bucket: number, instance: string): void {
+    if (instance === this.instance(bucket)) this.#instances.delete(bucket)
+    this.#statements.rename.run(this.instance(bucket), bucket, instance)
+  }
+
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Of them, those of a namespace. */
+  bytesOf(namespace: string): number {
+    return this.#bytesOf.get(namespace) ?? 0
   }
 
   get rows(): number {
@@ -75,10 +96,15 @@ export class Outbox {
 
   /** After a transaction that was undone. */
   recount(): void {
-    const { seq, rows, bytes } = this.#statements.totals.get() as Record<string, number | null>
-    this.#lastSeq = Math.max(this.#lastSeq, Number(seq ?? 0))
-    this.#rows = Number(rows)
-    this.#bytes = Number(bytes ?? 0) + this.#rows * ROW_BYTES
+    this.#rows = 0
+    this.#bytes = 0
+    this.#bytesOf.clear()
+    for (const row of this.#statements.totals.all()) {
+      const rows = Number(row['rows'])
+      this.#lastSeq = Math.max(this.#lastSeq, Number(row['seq']))
+      this.#rows += rows
+      this.#count(row['namespace'] as string, Number(row['bytes']) + rows * ROW_BYTES)
+    }
     this.#orderedKeys = Number(this.#statements.orderedCount.get()!['keys'])
   }
 
@@ -88,8 +114,8 @@ export class Outbox {
   }
 
   /** Instances that rows are left of, and this one. */
-  isOwn(instance: string): boolean {
-    return instance === this.instance || this.#statements.ofInstance.get(instance) !== undefined
+  isOwn(bucket: number, instance: string): boolean {
+    return instance === this.instance(bucket) || this.#statements.ofInstance.get(instance) !== undefined
   }
 
   buckets(): number[] {
@@ -100,7 +126,12 @@ export class Outbox {
   open(write: Waitable): OpenIncrement | undefined {
     if (write.op !== 'increment') return undefined
     const last = this.#statements.last.get(write.namespace, write.key) as Stored | undefined
-    if (!last || last.op !== 'increment' || last.instance !== this.instance || last.ttl !== write.ttlMs)
+    if (
+      !last ||
+      last.op !== 'increment' ||
+      last.instance !== this.instance(last.bucket) ||
+      last.ttl !== write.ttlMs
+    )
       return undefined
     const step = last.step + write.by
     if (last.seq <= (this.#sent.get(last.bucket) ?? 0) || !Number.isSafeInteger(step)) return undefined
@@ -124,7 +155,7 @@ export class Outbox {
     const bucket = bucketOf(namespace)
     this.#statements.insert.run(
       this.nextSeq(),
-      this.instance,
+      this.instance(bucket),
       bucket,
       namespace,
       key,
@@ -135,13 +166,13 @@ export class Outbox {
       expires,
     )
     this.#rows++
-    this.#bytes += costOf(key, value.length)
+    this.#count(namespace, costOf(key, value.length))
   }
 
   /** The next ones to be sent, of one instance. They stay as they are from now on. */
   take(bucket: number, after: number, limit: number, charactersMax: number): Taken {
     const operations: KvUplinkOperation[] = []
-    let instance = this.instance
+    let instance = this.instance(bucket)
     let isAll = true
     let characters = 0
     for (const row of this.#statements.next.iterate(bucket, after, limit + 1)) {
@@ -206,9 +237,16 @@ export class Outbox {
     return rows.map((row) => {
       const [namespace, key] = [row['namespace'] as string, row['key'] as string]
       this.#rows--
-      this.#bytes -= costOf(key, Number(row['bytes']))
+      this.#count(namespace, -costOf(key, Number(row['bytes'])))
       return { seq: Number(row['seq']), namespace, key }
     })
+  }
+
+  #count(namespace: string, bytes: number): void {
+    this.#bytes += bytes
+    const sum = this.bytesOf(namespace) + bytes
+    if (sum > 0) this.#bytesOf.set(namespace, sum)
+    else this.#bytesOf.delete(namespace)
   }
 
   /** What a key shows: what the log says, and the changes that wait on top. `isWaiting` false: there are none. */
@@ -262,15 +300,21 @@ function prepare(db: DatabaseSync) {
   const returning = 'RETURNING seq, namespace, key, length(value) AS bytes'
   return {
     totals: db.prepare(
-      `SELECT max(seq) AS seq, count(*) AS rows, sum(length(value) + octet_length(key)) AS bytes FROM outbox`,
+      `SELECT namespace, max(seq) AS seq, count(*) AS rows, sum(length(value) + octet_length(key)) AS bytes
+         FROM outbox GROUP BY namespace`,
     ),
     ofInstance: db.prepare('SELECT 1 FROM outbox WHERE instance = ? LIMIT 1'),
+    rename: db.prepare('UPDATE outbox SET instance = ? WHERE bucket = ? AND instance = ?'),
     buckets: db.prepare('SELECT DISTINCT bucket FROM outbox'),
     last: db.prepare('SELECT * FROM outbox WHERE namespace = ? AND key = ? ORDER BY seq DESC LIMIT 1'),
     step: db.prepare('UPDATE outbox SET step = ? WHERE seq = ?'),
     insert: db.prepare('INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     next: db.prepare('SELECT * FROM outbox WHERE bucket = ? AND seq > ? ORDER BY seq LIMIT ?'),
-    ofKey: db.prepare('SELECT * FROM outbox WHERE namespace = ? AND key = ? ORDER BY seq'),
+    // What came before the last one that says all is not seen.
+    ofKey: db.prepare(
+      `SELECT * FROM outbox WHERE namespace = ?1 AND key = ?2 AND seq >= coalesce((SELECT seq FROM outbox
+         WHERE namespace = ?1 AND key = ?2 AND op IN ('put', 'delete') ORDER BY seq DESC LIMIT 1), 0) ORDER BY seq`,
+    ),
     settle: db.prepare(`DELETE FROM outbox WHERE bucket = ? AND instance = ? AND seq <= ? ${returning}`),
     settleKey: db.prepare(
       `DELETE FROM outbox WHERE namespace = ? AND key = ? AND instance = ? AND seq <= ? ${returning}`,

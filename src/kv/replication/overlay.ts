@@ -47,6 +47,10 @@ export class Overlay implements PlanState {
     this.changes.markers.set(instance, marker)
   }
 
+  instancesBeyond(bucket: number, from: string | undefined, count: number): readonly string[] {
+    return this.#buckets.instancesBeyond(bucket, from, count)
+  }
+
   #usage(namespace: string): KvUsage {
     let usage = this.#usages.get(namespace)
     if (!usage) this.#usages.set(namespace, (usage = { ...this.#below.usage(namespace) }))

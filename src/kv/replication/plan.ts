@@ -1,20 +1,42 @@
 /** What the operations of an edge come to, where they are ordered. What was ordered before is answered, and not done again. */
 import type { KvOperation, KvResult } from '../../contract/kv.ts'
-import type { KvUplinkOperation, KvUplinkPart, KvUplinkResult } from '../../contract/kv-replication.ts'
+import type {
+  KvUplinkAnswer,
+  KvUplinkOperation,
+  KvUplinkPart,
+  KvUplinkResult,
+} from '../../contract/kv-replication.ts'
+import type { Position } from '../../contract/store.ts'
 import { execute, type KvRows, type KvTerms } from '../rows.ts'
 import { decodeBytes, encodeBytes, type Marker } from './encoding.ts'
 
 export interface PlanState extends KvRows {
   marker(bucket: number, instance: string): Omit<Marker, 'through'> | undefined
   setMarker(bucket: number, instance: string, marker: Omit<Marker, 'through'> | undefined): void
+  /** Instances of one that are in the log, but for so many that sent something last. */
+  instancesBeyond(bucket: number, from: string | undefined, count: number): readonly string[]
 }
+
+/** Of one token, in each bucket. An edge has a new one with each start, and all edges read the markers of all. */
+export const INSTANCES_MAX = 1000
+
+/** What a part came to, once it is in the log. */
+export const answerOf = (planned: Planned, position: Position): KvUplinkAnswer =>
+  planned === 'foreign'
+    ? { code: 'kv-instance', message: 'this instance was first used with another token' }
+    : { position, results: planned }
+
+/** `foreign`: the instance is somebody else's, and nothing was planned. */
+export type Planned = readonly KvUplinkResult[] | 'foreign'
 
 export function planPart(
   state: PlanState,
   { bucket, instance, operations }: KvUplinkPart,
   terms: KvTerms,
-): KvUplinkResult[] {
+  from?: string,
+): Planned {
   const before = state.marker(bucket, instance)
+  if (before && before.from !== from) return 'foreign'
   let last = before?.last ?? 0
   const kept: Record<string, KvUplinkResult> = {}
   const results = operations.map((operation) => {
@@ -29,7 +51,17 @@ export function planPart(
     if (operation.strong || 'code' in result) kept[seq] = result
     return result
   })
-  if (last > (before?.last ?? 0)) state.setMarker(bucket, instance, { last, at: terms.now, results: kept })
+  if (last <= (before?.last ?? 0)) return results
+  if (!before) {
+    for (const old of state.instancesBeyond(bucket, from, INSTANCES_MAX - 1))
+      state.setMarker(bucket, old, undefined)
+  }
+  state.setMarker(bucket, instance, {
+    ...(from !== undefined && { from }),
+    last,
+    at: terms.now,
+    results: kept,
+  })
   return results
 }
 

@@ -70,9 +70,11 @@ export class KvReplica implements KvIntake {
     const { table, outbox, outboxBytesMax } = this.#options
     const { namespace, key } = write
     const open = outbox.open(write)
-    const bytes = outbox.bytes + costOf(key, write.op === 'put' ? write.value.length : 0)
-    if (!open && bytes > outboxBytesMax) {
-      const message = `${outbox.bytes} bytes of changes wait for the control plane; ${outboxBytesMax} are allowed`
+    const waiting = outbox.bytesOf(namespace)
+    const bytes = costOf(key, write.op === 'put' ? write.value.length : 0)
+    // None gets more than what is left to all others: so one that writes without end leaves room to each of them.
+    if (!open && waiting + bytes > outboxBytesMax - outbox.bytes) {
+      const message = `${waiting} bytes of changes of ${namespace} wait for the control plane, and ${outbox.bytes} of all; ${outboxBytesMax} are allowed, and none gets more than is left to the others`
       return { code: 'kv-outbox', message }
     }
     const before = open ? undefined : table.held(namespace, key)
@@ -132,7 +134,7 @@ export class KvReplica implements KvIntake {
       }
       const marker = entry.operation === 'SET' ? decodeMarker(entry.value) : undefined
       buckets.setMarker(bucket, place.instance, marker)
-      if (!marker || !outbox.isOwn(place.instance)) continue
+      if (!marker || !outbox.isOwn(bucket, place.instance)) continue
       for (const { seq, namespace, key } of outbox.settle(bucket, place.instance, marker.last)) {
         touched.set(rowKey(namespace, key), { namespace, key })
         const result = marker.results[seq]

@@ -179,8 +179,17 @@ test('in an outage reads and merged writes go on, what is strong is refused in t
   const results = Array.from({ length: 30 }, (_, i) => edge.do(put(`k${i}`, 'x')))
   const full = results.find((result) => 'code' in result)
   assert.ok(full && 'code' in full && full.code === 'kv-outbox')
-  assert.match(full.message, /bytes of changes wait for the control plane; 2000 are allowed/)
+  assert.match(
+    full.message,
+    /bytes of changes of u wait for the control plane, and \d+ of all; 2000 are allowed/,
+  )
   assert.deepEqual(edge.do(increment('n', 4)), { value: 8 })
+  // And it takes no room from others, each of whom leaves some to those after it.
+  for (const namespace of ['v', 'w']) {
+    assert.deepEqual(edge.do({ ...put('k', 'x'), namespace }), { value: 0 })
+    const more = Array.from({ length: 30 }, (_, i) => edge.do({ ...put(`k${i}`, 'x'), namespace }))
+    assert.ok(more.some((result) => 'code' in result && result.code === 'kv-outbox'))
+  }
   edge.restart()
   assert.equal(edge.number('n'), 8)
   made.isCut = false
@@ -321,7 +330,9 @@ test('a control plane that goes to an empty engine brings what it had, and puts 
   world.isFaulty = false
   const options = { delay: async () => {}, isLost: () => false }
   const logs = Array.from({ length: 16 }, (_, bucket) => new MemoryLog({ ...options, name: `log-${bucket}` }))
-  const role = { kind: 'shared', log: (bucket: number) => logs[bucket]!, onProblem: assert.fail } as const
+  const told: string[] = []
+  const onProblem = ({ message }: Error) => void told.push(message)
+  const role = { kind: 'shared', log: (bucket: number) => logs[bucket]!, onProblem } as const
   const before = new Node(world, 'one', () => ({ kind: 'authority' }))
   before.do(put('a', '1'))
   before.keeper.feed!.positions()
@@ -341,6 +352,8 @@ test('a control plane that goes to an empty engine brings what it had, and puts 
   one.restart()
   await settled(world, [one, two])
   assert.deepEqual(one.all(), { 'u/a': '4' })
+  assert.deepEqual(told.length, 1)
+  assert.match(told[0]!, /^the log of bucket \d+ had lost 4 entries after \d+: they were put back$/)
   assert.equal((await logs[BUCKET]!.snapshot()).entries.get('u/a'), '0t4')
 })
 

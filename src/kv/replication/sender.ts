@@ -15,6 +15,7 @@ import {
   type KvUplinkResult,
 } from '../../contract/kv-replication.ts'
 import type { Position } from '../../contract/store.ts'
+import { backOffMs } from '../../base/back-off.ts'
 import { type After, afterMs } from './after.ts'
 import { bucketOf, decodeBytes, encodeBytes } from './encoding.ts'
 import { charactersOf, type Outbox } from './outbox.ts'
@@ -39,8 +40,16 @@ interface Strong {
   answer: { readonly position: Position; readonly result: KvResult } | undefined
 }
 
-const RETRY_MS = 100
-const RETRY_MS_MAX = 5000
+/** Sent, and not answered for its bucket alone. It goes again as it is. */
+interface Apart {
+  readonly part: KvUplinkPart
+  readonly problem: string
+  readonly failures: number
+  isDue: boolean
+  cancelTimer: () => void
+}
+
+const BACK_OFF = { firstMs: 100, maxMs: 5000 }
 /** What nobody answers in this time is sent again. */
 const ANSWER_MS_MAX = 30_000
 /** Operations of one part that somebody waits for: their results go into the log. */
@@ -61,9 +70,11 @@ export class KvSender {
   /** Sent, and not answered: it goes again as it is, so that what waits goes on adding up meanwhile. */
   #again: readonly KvUplinkPart[] = []
   #failures = 0
-  #isClosed = false
   /** Why the last batch was not answered; undefined: it was. */
-  problem: string | undefined
+  #problem: string | undefined
+  readonly #apart = new Map<number, Apart>()
+  #isApartUnderWay = false
+  #isClosed = false
   batches = 0
 
   constructor(options: KvSenderOptions) {
@@ -72,6 +83,11 @@ export class KvSender {
     // Of a process before this one.
     this.#buckets = new Set(options.outbox.buckets())
     if (this.#buckets.size > 0) this.#schedule(0)
+  }
+
+  /** Why changes are not answered; undefined: they are. */
+  get problem(): string | undefined {
+    return this.#problem ?? this.#apart.values().next().value?.problem
   }
 
   /** There are new changes of these namespaces in the outbox. */
@@ -111,6 +127,7 @@ export class KvSender {
   close(): void {
     this.#isClosed = true
     this.#cancelNext?.()
+    for (const { cancelTimer } of this.#apart.values()) cancelTimer()
     for (const [bucket, all] of this.#strong)
       for (const strong of all)
         this.#end(bucket, strong, strong.answer?.result ?? unavailable('this node ends'))
@@ -118,9 +135,10 @@ export class KvSender {
 
   #giveUp(bucket: number, strong: Strong): void {
     const ms = this.#options.strongTimeoutMs
+    const problem = this.#apart.get(bucket)?.problem ?? this.#problem
     const message = strong.answer
       ? `it was done, and this node did not hear of it from the control plane within ${ms} ms`
-      : `no answer of the control plane within ${ms} ms${this.problem === undefined ? '' : `: ${this.problem}`}`
+      : `no answer of the control plane within ${ms} ms${problem === undefined ? '' : `: ${problem}`}`
     this.#end(bucket, strong, unavailable(message))
   }
 
@@ -149,24 +167,97 @@ export class KvSender {
   }
 
   async #send(): Promise<void> {
-    const again = this.#again.flatMap((part) => this.#withoutWithdrawn(part))
-    const parts = again.length > 0 ? again : this.#gather()
-    if (parts.length === 0) return
     this.#isUnderWay = true
-    this.batches++
+    let parts: readonly KvUplinkPart[] = []
     try {
-      const answers = await this.#answersTo(parts)
-      this.problem = undefined
-      this.#again = parts.filter((part, i) => !this.#take(part, answers[i]))
+      parts = this.#again.flatMap((part) => this.#withoutWithdrawn(part))
+      if (parts.length === 0) parts = this.#gather()
+      this.#again = []
+      if (parts.length > 0) await this.#deliver(parts)
+      this.#problem = undefined
     } catch (error) {
       this.#again = parts
-      this.problem = (error as Error).message
+      this.#problem = (error as Error).message
     }
     this.#isUnderWay = false
-    this.#failures = this.problem === undefined ? 0 : this.#failures + 1
-    const { random = Math.random } = this.#options
-    const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#failures - 1, 10))
-    this.#schedule(this.#failures === 0 ? 0 : waitMs * (0.5 + random()))
+    this.#failures = this.#problem === undefined ? 0 : this.#failures + 1
+    if (this.#failures > 0) this.#schedule(this.#backOffMs(this.#failures))
+    else if (parts.length > 0) this.#schedule(0)
+  }
+
+  #backOffMs(failures: number): number {
+    return backOffMs(failures, this.#options.random ?? Math.random, BACK_OFF)
+  }
+
+  /** Throws where nothing was answered. A bucket whose part was not is apart from the others until it is. */
+  async #deliver(parts: readonly KvUplinkPart[]): Promise<void> {
+    this.batches++
+    const answers = await this.#answersTo(parts)
+    parts.forEach((part, i) => {
+      const answer = answers[i]
+      if (answer && 'code' in answer && answer.code === 'kv-instance') return this.#rename(part)
+      const problem = this.#take(part, answer)
+      if (problem === undefined) this.#apart.delete(part.bucket)
+      else this.#setApart(part, problem)
+    })
+  }
+
+  /** It is gathered anew; what somebody waits for, too. */
+  #rename({ bucket, instance }: KvUplinkPart): void {
+    this.#options.outbox.rename(bucket, instance)
+    this.#buckets.add(bucket)
+    this.#apart.delete(bucket)
+  }
+
+  // ── what one bucket did not take: it goes by itself, and the others go on ─────────────────────────────────────
+
+  #setApart(part: KvUplinkPart, problem: string): void {
+    const { bucket } = part
+    const failures = (this.#apart.get(bucket)?.failures ?? 0) + 1
+    const apart: Apart = { part, problem, failures, isDue: false, cancelTimer: () => {} }
+    this.#apart.set(bucket, apart)
+    if (this.#isClosed) return
+    apart.cancelTimer = this.#after(this.#backOffMs(failures), () => {
+      apart.isDue = true
+      void this.#sendApart()
+    })
+  }
+
+  async #sendApart(): Promise<void> {
+    if (this.#isApartUnderWay || this.#isClosed) return
+    const due = this.#dueApart()
+    if (due.length === 0) return
+    this.#isApartUnderWay = true
+    try {
+      await this.#deliver(due)
+    } catch (error) {
+      for (const part of due) this.#setApart(part, (error as Error).message)
+    }
+    this.#isApartUnderWay = false
+    // What came of them meanwhile, and what did not fit.
+    this.#schedule(0)
+    void this.#sendApart()
+  }
+
+  /** As many as one batch may carry. */
+  #dueApart(): KvUplinkPart[] {
+    const due: KvUplinkPart[] = []
+    let room = KV_UPLINK_OPERATIONS_MAX
+    let charactersLeft = KV_UPLINK_CHARACTERS_MAX
+    for (const [bucket, { part: whole, isDue }] of this.#apart) {
+      if (!isDue) continue
+      const [part] = this.#withoutWithdrawn(whole)
+      if (!part) {
+        this.#apart.delete(bucket)
+        this.#schedule(0)
+        continue
+      }
+      room -= part.operations.length
+      for (const operation of part.operations) charactersLeft -= charactersOf(operation)
+      if (due.length > 0 && (room < 0 || charactersLeft < 0)) break
+      due.push(part)
+    }
+    return due
   }
 
   async #answersTo(parts: readonly KvUplinkPart[]): Promise<readonly KvUplinkAnswer[]> {
@@ -188,12 +279,10 @@ export class KvSender {
     return operations.length > 0 ? [{ ...part, operations }] : []
   }
 
-  /** False where it is to be sent again. */
-  #take({ bucket, operations }: KvUplinkPart, answer: KvUplinkAnswer | undefined): boolean {
-    if (!answer || !('results' in answer)) {
-      this.problem = answer?.message ?? 'a part of the batch has no answer'
-      return false
-    }
+  /** Why it is to be sent again; undefined: it is done. */
+  #take({ bucket, operations }: KvUplinkPart, answer: KvUplinkAnswer | undefined): string | undefined {
+    if (!answer) return 'a part of the batch has no answer'
+    if (!('results' in answer)) return answer.message
     this.#answered.set(bucket, operations.at(-1)!.seq)
     const waiting = this.#strong.get(bucket) ?? []
     operations.forEach(({ seq, strong: isStrong }, i) => {
@@ -202,7 +291,7 @@ export class KvSender {
       strong.answer = { position: answer.position, result: resultOf(answer.results[i]) }
       if (this.#has(bucket, answer.position)) this.#end(bucket, strong, strong.answer.result)
     })
-    return true
+    return undefined
   }
 
   #gather(): KvUplinkPart[] {
@@ -210,6 +299,7 @@ export class KvSender {
     let room = KV_UPLINK_OPERATIONS_MAX
     let charactersLeft = KV_UPLINK_CHARACTERS_MAX
     for (const bucket of new Set([...this.#buckets, ...this.#strong.keys()])) {
+      if (this.#apart.has(bucket)) continue
       if (room <= 0 || charactersLeft <= 0) break
       const part = this.#partOf(bucket, room, charactersLeft, parts.length === 0)
       if (!part) continue
@@ -227,7 +317,7 @@ export class KvSender {
     const taken = outbox.take(bucket, answered, room, charactersMax)
     const last = taken.operations.at(-1)?.seq ?? 0
     // What was asked after changes that wait goes after them; and those of a process before this one have another name.
-    const isOpen = taken.instance === outbox.instance
+    const isOpen = taken.instance === outbox.instance(bucket)
     const strong = (this.#strong.get(bucket) ?? [])
       .filter(({ answer, operation: { seq } }) => !answer && isOpen && (taken.isAll || seq < last))
       .map(({ operation }) => operation)

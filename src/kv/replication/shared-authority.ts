@@ -3,6 +3,7 @@
  * stands. Who comes second reads on and plans again. What was sent before, to whichever of them, is found by its marker.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { EdgeError } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { KvUplink, KvUplinkAnswer, KvUplinkBatch, KvUplinkPart } from '../../contract/kv-replication.ts'
 import { KV_BUCKETS, type SharedLog } from '../../contract/shared-log.ts'
@@ -25,9 +26,10 @@ export interface SharedAuthorityOptions {
   readonly terms: () => KvTerms
   /** What this node has of a bucket, as it stands in a log: an engine that is empty begins with it. */
   readonly seed: (bucket: number) => Iterable<readonly [key: string, value: string]>
-  /** The engine did not answer; told each time. */
+  /** Of one bucket: told once for each trouble, until its log was read again; and of what the engine had lost. */
   readonly onProblem: (error: Error) => void
   readonly after?: After | undefined
+  readonly random?: (() => number) | undefined
 }
 
 const SWEPT_AT_ONCE = 500
@@ -48,9 +50,43 @@ export class SharedAuthority implements KvUplink {
     )
   }
 
-  async send(batch: KvUplinkBatch): Promise<readonly KvUplinkAnswer[]> {
+  /**
+   * Takes the part of this node in the logs. Throws `store-foreign` where it has data of its own and others have some there already, and what the engine
+   * throws where that cannot be found out; nothing has changed then.
+   */
+  async start(): Promise<void> {
+    const { buckets } = this.#options
+    if (!buckets.hasRole) {
+      await this.#assertNobodyElses()
+      buckets.takeRole()
+    }
+    for (const bucket of this.#all) bucket.start()
+  }
+
+  async #assertNobodyElses(): Promise<void> {
+    const { log, replica, buckets } = this.#options
+    const own = this.#all
+      .map((_, bucket) => bucket)
+      .filter((bucket) => replica.namespacesOf(bucket).length > 0)
+    await Promise.all(
+      own.map(async (bucket) => {
+        const there = await log(bucket).head()
+        if (there.id === 0 || there.log === buckets.position(bucket).log) return
+        const [namespace] = replica.namespacesOf(bucket)
+        throw new EdgeError(
+          'store-foreign',
+          `this node has key/value data of its own (such as of ${namespace}), and the engine has data of others`,
+          {
+            hint: 'give the node a `store.path` of its own, or move its kv.db away to take over what is there',
+          },
+        )
+      }),
+    )
+  }
+
+  async send(batch: KvUplinkBatch, from?: string): Promise<readonly KvUplinkAnswer[]> {
     const { parts } = checkBatch(batch)
-    return Promise.all(parts.map((part: KvUplinkPart) => this.#all[part.bucket]!.order(part)))
+    return Promise.all(parts.map((part: KvUplinkPart) => this.#all[part.bucket]!.order(part, from)))
   }
 
   /** Keys whose time is over go from the log, too, and so do edges that have gone for good. */

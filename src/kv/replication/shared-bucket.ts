@@ -1,16 +1,20 @@
 /** One bucket of a `SharedAuthority`: takes what waits, plans it, and appends it, one append at a time. */
+import { backOffMs } from '../../base/back-off.ts'
 import type { Clock } from '../../base/clock.ts'
+import { EdgeError } from '../../base/errors.ts'
 import type { KvUplinkAnswer, KvUplinkPart } from '../../contract/kv-replication.ts'
 import type { SharedLog } from '../../contract/shared-log.ts'
 import type { Position, Snapshot } from '../../contract/store.ts'
 import { chain } from '../../store/chain.ts'
+import { assertNotEmptied, putBack } from '../../store/log-guards.ts'
+import { isSamePosition } from '../../store/positions.ts'
 import { isLive, type KvTerms } from '../rows.ts'
 import { type After, afterMs } from './after.ts'
 import type { Buckets } from './buckets.ts'
-import { decodeKey } from './encoding.ts'
+import { PairsLoad } from './log-ends.ts'
 import { charactersOf } from './outbox.ts'
 import { Overlay } from './overlay.ts'
-import { planPart } from './plan.ts'
+import { answerOf, planPart } from './plan.ts'
 import type { KvReplica } from './replica.ts'
 
 export interface SharedBucketOptions {
@@ -22,8 +26,11 @@ export interface SharedBucketOptions {
   readonly terms: () => KvTerms
   /** What this node has of a bucket, as it stands in a log. */
   readonly seed: (bucket: number) => Iterable<readonly [key: string, value: string]>
+  /** Told once for each trouble, until the log was read again; and of what an engine had lost. */
   readonly onProblem: (error: Error) => void
   readonly after?: After | undefined
+  /** From 0 to below 1. */
+  readonly random?: (() => number) | undefined
 }
 
 /** What goes without anybody having asked. */
@@ -33,21 +40,23 @@ export type Removal =
 
 interface Waiting {
   readonly part: KvUplinkPart
+  readonly from: string | undefined
   readonly onDone: (answer: KvUplinkAnswer) => void
 }
 
 const READ_AT_ONCE = 1000
+/** Of a snapshot, in one transaction. */
+const PAIRS_AT_ONCE = 1000
 /** Of one append, but for one part, which may be larger. */
 const OPERATIONS_MAX = 2000
 const CHARACTERS_MAX = 1024 * 1024
-/** After the engine did not answer. */
-const RETRY_MS = 1000
 /** So often somebody else was faster. */
 const CONFLICTS_MAX = 20
 
 export class SharedBucket {
   readonly #options: SharedBucketOptions
-  readonly #stopWatching: () => void
+  #stopWatching = (): void => {}
+  #isStarted = false
   #waiting: Waiting[] = []
   #removals: Removal[] = []
   /** There is something new in the log, or this node has not looked yet. */
@@ -56,21 +65,27 @@ export class SharedBucket {
   /** Somebody has this entry, and this node had not; the engine was asked, once this is not behind. */
   #doubtedId = 0
   #running: Promise<void> | undefined
+  #failures = 0
   #isClosed = false
   #cancelRetry = (): void => {}
 
   constructor(options: SharedBucketOptions) {
     this.#options = options
-    this.#stopWatching = options.log.watch(() => {
+  }
+
+  /** Reads and orders from here on; what is asked before waits. */
+  start(): void {
+    this.#isStarted = true
+    this.#stopWatching = this.#options.log.watch(() => {
       this.#isBehind = true
       this.#run()
     })
     this.#run()
   }
 
-  order(part: KvUplinkPart): Promise<KvUplinkAnswer> {
+  order(part: KvUplinkPart, from: string | undefined): Promise<KvUplinkAnswer> {
     return new Promise((onDone) => {
-      this.#waiting.push({ part, onDone })
+      this.#waiting.push({ part, from, onDone })
       this.#run()
     })
   }
@@ -106,14 +121,15 @@ export class SharedBucket {
   }
 
   #run(): void {
-    if (this.#running || this.#isClosed) return
+    if (this.#running || this.#isClosed || !this.#isStarted) return
     this.#cancelRetry()
     this.#running = this.#exclusively(() => this.#work())
     this.#running.catch((error: Error) => {
       if (this.#isClosed) return
-      this.#options.onProblem(error)
-      const { after = afterMs } = this.#options
-      this.#cancelRetry = after(RETRY_MS, () => this.#run())
+      const { after = afterMs, random = Math.random, onProblem } = this.#options
+      if (this.#failures === 0) onProblem(error)
+      this.#failures++
+      this.#cancelRetry = after(backOffMs(this.#failures, random), () => this.#run())
     })
   }
 
@@ -163,7 +179,7 @@ export class SharedBucket {
     for (let conflicts = 0; conflicts < CONFLICTS_MAX; conflicts++) {
       const overlay = new Overlay(replica.ordered(), buckets)
       const now = terms()
-      const results = batch.map(({ part }) => planPart(overlay, part, now))
+      const results = batch.map(({ part, from }) => planPart(overlay, part, now, from))
       for (const removal of removals) plan(overlay, bucket, removal, now)
       const position = buckets.position(bucket)
       const entries = chain(position, overlay.changes.effects(position.id), clock.now())
@@ -171,11 +187,11 @@ export class SharedBucket {
       const isNext =
         entries.length > 0
           ? (await log.append(position, entries)) === 'appended'
-          : batch.length === 0 || isSame(await log.head(), position)
+          : batch.length === 0 || isSamePosition(await log.head(), position)
       if (isNext) {
         if (entries.length > 0) replica.applyEntries(bucket, entries)
         const at = buckets.position(bucket)
-        batch.forEach(({ onDone }, i) => onDone({ position: at, results: results[i]! }))
+        batch.forEach(({ onDone }, i) => onDone(answerOf(results[i]!, at)))
         return
       }
       await this.#readOn()
@@ -193,9 +209,10 @@ export class SharedBucket {
         const position = replica.position(bucket)
         const entries = position.log === '' ? 'reset' : await log.read(position, READ_AT_ONCE)
         if (entries === 'reset') await this.#begin(position)
-        else if (entries.length === 0) return
+        else if (entries.length === 0) break
         else replica.applyEntries(bucket, entries)
       }
+      this.#failures = 0
     } catch (error) {
       this.#isBehind = true
       throw error
@@ -206,38 +223,46 @@ export class SharedBucket {
 
   /** The log does not go on from where this node stands. */
   async #begin(here: Position): Promise<void> {
-    const { bucket, log, replica, buckets, seed } = this.#options
+    const { bucket, log, replica, buckets, seed, onProblem } = this.#options
     const there = await log.head()
+    const hint = 'bring back what the engine had, or stop the node and move its kv.db away to start empty'
+    assertNotEmptied(`the log of bucket ${bucket}`, here, there, hint)
     if (here.log === there.log && there.id < here.id) {
-      // An engine that fails over to a server which had not everything lost what was acknowledged: it is here.
-      const lost = buckets.entriesAfter(bucket, there, READ_AT_ONCE)
-      if (lost !== 'reset' && lost.length > 0 && (await log.append(there, lost)) === 'appended') return
+      const entriesAfter = (after: Position, limit: number) => buckets.entriesAfter(bucket, after, limit)
+      const count = await putBack(log, there, entriesAfter)
+      const message = `the log of bucket ${bucket} had lost ${here.id - there.id} entries after ${there.id}`
+      if (count !== undefined) {
+        onProblem(new EdgeError('store-diverged', `${message}: they were put back`))
+        return
+      }
+      onProblem(new EdgeError('store-diverged', `${message}, and went another way: its own is taken`))
     }
     if (here.log === '' && there.id === 0 && replica.namespacesOf(bucket).length > 0) {
       // Nobody wrote there yet: what this node kept by itself before is how it begins.
       await log.replace(there, { position: { ...there, id: 1 }, entries: new Map(seed(bucket)) })
     }
-    this.#load(await log.snapshot())
+    await this.#load(await log.snapshot())
   }
 
-  #load({ position, entries }: Snapshot): void {
-    const { bucket, replica } = this.#options
-    const markers: Record<string, string> = {}
-    const namespaces = new Map<string, [string, string][]>()
-    for (const [name, value] of entries) {
-      const place = decodeKey(name)
-      if (place.kind === 'marker') markers[place.instance] = value
-      else {
-        const rows = namespaces.get(place.namespace)
-        if (rows) rows.push([place.key, value])
-        else namespaces.set(place.namespace, [[place.key, value]])
-      }
+  /** In transactions of a bounded size, with turns in between in which others are served. */
+  async #load({ position, entries }: Snapshot): Promise<void> {
+    const load = new PairsLoad(this.#options.replica, this.#options.bucket, position)
+    const pairs = byBytes(entries)
+    for (let from = 0; from < pairs.length; from += PAIRS_AT_ONCE) {
+      if (this.#isClosed) return
+      load.add(pairs.slice(from, from + PAIRS_AT_ONCE))
+      await new Promise((resolve) => setImmediate(resolve))
     }
-    replica.load(bucket, { kind: 'begin', position, markers })
-    for (const [namespace, rows] of namespaces)
-      replica.load(bucket, { kind: 'rows', namespace, rows, isLast: true })
-    replica.load(bucket, { kind: 'end' })
+    if (!this.#isClosed) load.commit()
   }
+}
+
+/** Markers come first, then keys by namespace, in the order that SQLite has them in. */
+function byBytes(entries: ReadonlyMap<string, string>): (readonly [key: string, value: string])[] {
+  return [...entries]
+    .map(([key, value]) => ({ bytes: Buffer.from(key), key, value }))
+    .toSorted((one, other) => Buffer.compare(one.bytes, other.bytes))
+    .map(({ key, value }) => [key, value] as const)
 }
 
 /** Judged anew by what is there: somebody else may have removed it, or set it again. */
@@ -250,10 +275,5 @@ function plan(overlay: Overlay, bucket: number, removal: Removal, { now }: KvTer
   const marker = overlay.marker(bucket, removal.instance)
   if (marker && marker.at < removal.before) overlay.setMarker(bucket, removal.instance, undefined)
 }
-
-const isSame = (
-  a: { readonly log: string; readonly id: number },
-  b: { readonly log: string; readonly id: number },
-) => a.log === b.log && a.id === b.id
 
 const unavailable = (message: string): KvUplinkAnswer => ({ code: 'kv-unavailable', message })

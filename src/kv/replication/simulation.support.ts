@@ -108,6 +108,7 @@ export class Node {
   readonly #options: Partial<KvKeeperOptions>
   readonly words = new Int32Array(KV_WORDS)
   keeper: KvKeeper
+  started = Promise.resolve()
   reader: KvReader
   /** Grows with each start: what was on its way to the one before is not for this one. */
   starts = 0
@@ -131,15 +132,12 @@ export class Node {
     const { world, path, words } = this
     this.starts++
     const { clock, after, random } = world
-    return openKeeper(this.#role(this), {
-      path,
-      words,
-      clock,
-      limits: LIMITS,
-      after,
-      random,
-      ...this.#options,
-    })
+    const role = this.#role(this)
+    const options = { path, words, clock, limits: LIMITS, after, random, ...this.#options }
+    const keeper = openKeeper(role, options)
+    this.started = keeper.start?.() ?? Promise.resolve()
+    this.started.catch((error: Error) => role.kind === 'shared' && role.onProblem(error))
+    return keeper
   }
 
   #read(): KvReader {
@@ -203,7 +201,7 @@ export function uplinkTo(edge: Node, authority: () => Node): KvUplink {
           world.after(world.below(DELAY_MS), () => {
             if (isLost()) return void (onAnswer && world.after(300, () => reject(new Error('lost'))))
             authority()
-              .keeper.uplink!.send(structuredClone(copy))
+              .keeper.uplink!.send(structuredClone(copy), edge.name)
               .then(
                 (answers) => {
                   const isGone = isLost()

@@ -1,10 +1,8 @@
 /** etcd as the engine of the store: ordered by Raft, on the disk of a majority when an append returns. */
-import { readFileSync } from 'node:fs'
-import { EdgeError } from '../../../base/errors.ts'
+import { readTlsFiles } from '../../../base/tls-files.ts'
 import type { EtcdStoreConfig } from '../../../config/store-schema.ts'
 import type { StoreEngine } from '../../../contract/shared-log.ts'
 import { etcdGateway } from './gateway.ts'
-import type { EtcdTls } from './http-call.ts'
 import { EtcdLog } from './log.ts'
 import { etcdStatus } from './status.ts'
 import { watchHeads } from './head-watch.ts'
@@ -28,11 +26,11 @@ export function openEtcdEngine(
     urls: config.url,
     username: config.username,
     password: config.password,
-    tls: tlsOf(config),
+    tls: readTlsFiles('store.tls', config.tls ?? {}),
     timeoutMs: config.timeout,
     random,
   })
-  const watch = watchHeads({ gateway, prefix, pollMs })
+  const watch = watchHeads({ gateway, prefix, pollMs, random })
   const logs = new Map<string, EtcdLog>()
   return {
     kind: 'etcd',
@@ -48,18 +46,4 @@ export function openEtcdEngine(
       gateway.close()
     },
   }
-}
-
-function tlsOf({ tls = {} }: EtcdStoreConfig): EtcdTls {
-  const read = (path: string | undefined): string | undefined => {
-    if (path === undefined) return undefined
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      throw new EdgeError('file-unreadable', `store.tls: ${path}: ${(error as Error).message}`, {
-        cause: error,
-      })
-    }
-  }
-  return { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) }
 }

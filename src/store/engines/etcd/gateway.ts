@@ -4,16 +4,17 @@
  * Whatever is asked may be asked twice, as the answer of the first time may have been lost: all requests of this engine are
  * reads, or transactions that do nothing the second time.
  */
+import type { TlsMaterial } from '../../../base/tls-files.ts'
 import type { IncomingMessage } from 'node:http'
 import { EdgeError } from '../../../base/errors.ts'
 import { errorFor, type Failure, failureFrom, failureOf } from './gateway-error.ts'
-import { type EtcdTls, type HttpAnswer, httpCalls } from './http-call.ts'
+import { type HttpAnswer, httpCalls } from './http-call.ts'
 
 export interface GatewayOptions {
   readonly urls: readonly string[]
   readonly username?: string | undefined
   readonly password?: string | undefined
-  readonly tls?: EtcdTls | undefined
+  readonly tls?: TlsMaterial | undefined
   /** For all tries of one request. */
   readonly timeoutMs: number
   /** From 0 up to 1. */

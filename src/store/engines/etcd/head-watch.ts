@@ -5,6 +5,7 @@
  * before, nor whether etcd has been compacted since. A stream that says nothing may have no news or be half-open; so the heads are looked at
  * now and then, and a stream that did not tell what is found there is replaced by one of another member.
  */
+import { backOffMs } from '../../../base/back-off.ts'
 import type { HeadWatch } from './log.ts'
 import type { Answer, Gateway } from './gateway.ts'
 import { endOf, keyValuesOf, range, transact } from './kv.ts'
@@ -15,11 +16,11 @@ export interface HeadWatchOptions {
   readonly prefix: string
   /** How often the heads are looked at, about. */
   readonly pollMs: number
+  readonly random: () => number
 }
 
 const LOGS_MAX = 10_000
-const BACKOFF_MS = 50
-const BACKOFF_MS_MAX = 2000
+const BACK_OFF = { firstMs: 50, maxMs: 2000 }
 /** An event is the head of a log: a line of more is not etcd's. */
 const LINE_MAX = 1024 * 1024
 
@@ -76,9 +77,9 @@ class Watching {
   }
 
   async #follow(): Promise<void> {
-    const { gateway, prefix } = this.#options
+    const { gateway, prefix, random } = this.#options
     const { signal } = this.#stopped
-    let backoffMs = BACKOFF_MS
+    let failures = 0
     const heads = headsPrefix(prefix)
     const [key, range_end] = [heads, endOf(heads)].map((text) => Buffer.from(text).toString('base64'))
     while (!signal.aborted) {
@@ -88,15 +89,14 @@ class Watching {
         if (signal.aborted) this.#restart()
         for await (const message of messagesOf(stream)) {
           if (!this.#take(message)) break
-          backoffMs = BACKOFF_MS
+          failures = 0
         }
         stream.destroy()
       } catch {
         // Whoever asks for something hears why etcd does not answer; here it is tried again.
       }
       gateway.turn()
-      await pause(gateway.jittered(backoffMs), signal)
-      backoffMs = Math.min(backoffMs * 2, BACKOFF_MS_MAX)
+      await pause(backOffMs(++failures, random, BACK_OFF), signal)
     }
   }
 

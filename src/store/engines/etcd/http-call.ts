@@ -6,13 +6,7 @@ import {
   request as requestHttp,
 } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-
-/** PEM texts, as `node:tls` takes them. */
-export interface EtcdTls {
-  readonly ca?: string | undefined
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-}
+import type { TlsMaterial } from '../../../base/tls-files.ts'
 
 export interface HttpAnswer {
   readonly status: number
@@ -36,7 +30,7 @@ export interface CallOptions {
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 const KEPT_MS = 30_000
 
-export function httpCalls(tls: EtcdTls): HttpCalls {
+export function httpCalls(tls: TlsMaterial): HttpCalls {
   // `timeout` is for connections that nobody uses.
   const plain = new HttpAgent({ keepAlive: true, timeout: KEPT_MS })
   const secure = new HttpsAgent({ keepAlive: true, timeout: KEPT_MS, ...tls })

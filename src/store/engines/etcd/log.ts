@@ -5,7 +5,8 @@ import type { LogEntry, Position, Snapshot } from '../../../contract/store.ts'
 import { PAGE_RECORDS, readBatches, writeBatch } from './batches.ts'
 import { letGo } from './folding.ts'
 import { endOf, get, type Operation, put, range, remove, transact, valueIs } from './kv.ts'
-import { headIn, headOrNew, isSame, type LogPlace, lookAt, newName } from './place.ts'
+import { isSamePosition } from '../../positions.ts'
+import { headIn, headOrNew, type LogPlace, lookAt, newName } from './place.ts'
 import { baseOf, batchOf, generationKeys, type Head, headKey, headOf, headText } from './records.ts'
 import { replaceLog } from './replacing.ts'
 import { readSnapshot } from './state.ts'
@@ -34,13 +35,14 @@ export class EtcdLog implements SharedLog {
   async append(expected: Position, entries: readonly LogEntry[]): Promise<'appended' | 'conflict'> {
     const place = this.#place
     const last = entries.at(-1)
-    if (last === undefined) return isSame(await this.head(), expected) ? 'appended' : 'conflict'
+    if (last === undefined) return isSamePosition(await this.head(), expected) ? 'appended' : 'conflict'
     let head = this.#known
-    if (head === undefined || !isSame(head.position, expected)) {
+    if (head === undefined || !isSamePosition(head.position, expected)) {
       head = (await lookAt(place, head?.generation))?.head
       this.#known = head
     }
-    if (head === undefined || !isSame(head.position, expected)) return this.#outcomeOf(head, expected, last)
+    if (head === undefined || !isSamePosition(head.position, expected))
+      return this.#outcomeOf(head, expected, last)
 
     const keys = generationKeys(place.prefix, place.name, head.generation)
     const batch = writeBatch(keys, expected, entries, newName())
@@ -56,7 +58,9 @@ export class EtcdLog implements SharedLog {
       await transact(place.gateway, { success: [remove(batch.blob, endOf(batch.blob))] }).catch(() => {})
     }
     // Replaced by what stands at the same position: it goes on from there.
-    return now !== undefined && isSame(now.position, expected) ? this.append(expected, entries) : outcome
+    return now !== undefined && isSamePosition(now.position, expected)
+      ? this.append(expected, entries)
+      : outcome
   }
 
   /** The head after a try to move it: `to`, also where an earlier try did it, or where others have moved it. */

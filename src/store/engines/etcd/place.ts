@@ -1,7 +1,6 @@
 /** Where one log lies: what is looked at there is looked at in one transaction, so it is of one moment. */
 import { randomBytes } from 'node:crypto'
 import { EdgeError } from '../../../base/errors.ts'
-import type { Position } from '../../../contract/store.ts'
 import { GENESIS } from '../../chain.ts'
 import type { Gateway } from './gateway.ts'
 import { get, isAbsent, type KeyValue, type Operation, put, remove, transact, endOf } from './kv.ts'
@@ -40,9 +39,6 @@ export const OPERATIONS_MAX = 100
 export const REQUEST_BYTES_MAX = 1024 * 1024
 
 export const newName = (): string => randomBytes(16).toString('hex')
-export const isSame = (one: Position, other: Position): boolean =>
-  one.log === other.log && one.id === other.id && one.hash === other.hash
-
 /** The head, and more of its generation. `guess` is the generation it had last: where that is still so, it takes one trip. Undefined where there is no log. */
 export async function lookAt(
   place: LogPlace,

@@ -2,7 +2,8 @@
 import { EdgeError } from '../../../base/errors.ts'
 import type { Effect, Position, Snapshot } from '../../../contract/store.ts'
 import { endOf, get, remove, transact, valueIs } from './kv.ts'
-import { headIn, isSame, type LogPlace, lookAt, newName, startGeneration } from './place.ts'
+import { isSamePosition } from '../../positions.ts'
+import { headIn, type LogPlace, lookAt, newName, startGeneration } from './place.ts'
 import { generationKeys, type Head, headKey, headOf, headText } from './records.ts'
 import { applyGroups, isOfParts, stateGroups } from './state.ts'
 
@@ -14,7 +15,7 @@ export async function replaceLog(
 ): Promise<Head | undefined> {
   const { gateway } = place
   const look = await lookAt(place, undefined)
-  if (look === undefined || !isSame(look.head.position, expected)) return undefined
+  if (look === undefined || !isSamePosition(look.head.position, expected)) return undefined
   const head = headOf(headText(snapshot.position, newName()))!
   const keys = generationKeys(place.prefix, place.name, head.generation)
   const effects = effectsOf(snapshot)

@@ -3,6 +3,7 @@
  * lost with connections. A Cluster passes messages on, so any server will do, and one connection serves all logs.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import { backOffMs } from '../../../base/back-off.ts'
 import type { Connections } from './connections.ts'
 import type { Router } from './router.ts'
 
@@ -14,6 +15,8 @@ export interface ChangeWatchOptions {
   /** Any text that changes with the log. */
   readonly look: (log: string) => Promise<string>
 }
+
+const BACK_OFF = { firstMs: 50, maxMs: 5000 }
 
 export class ChangeWatch {
   readonly #connections: Connections
@@ -57,12 +60,12 @@ export class ChangeWatch {
   /** Subscribes, and does so again elsewhere when the connection ends. */
   async #listen(): Promise<void> {
     const { channel, timeoutMs } = this.#options
-    let pauseMs = 50
+    let failures = 0
     while (!this.#closing.signal.aborted) {
       try {
         const connection = await this.#connections.to(this.#router.any, 'subscribe', timeoutMs)
         await connection.subscribe(channel, (log) => this.#tell(log), timeoutMs)
-        pauseMs = 50
+        failures = 0
         // What was published before is not told again.
         for (const log of this.#watchers.keys()) this.#tell(log)
         await connection.ended
@@ -70,8 +73,7 @@ export class ChangeWatch {
         // The look at the heads goes on, and whoever asks is told what is wrong.
       }
       this.#router.skip()
-      await this.#pause(pauseMs)
-      pauseMs = Math.min(pauseMs * 2, 5000)
+      await this.#pause(backOffMs(++failures, Math.random, BACK_OFF))
     }
   }
 

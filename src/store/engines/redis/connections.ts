@@ -7,6 +7,7 @@
  */
 import { createClient } from '@redis/client'
 import { EdgeError } from '../../../base/errors.ts'
+import type { TlsMaterial } from '../../../base/tls-files.ts'
 import { hostOf, portOf } from './failure.ts'
 import { parseInfo, type ServerInfo } from './server-info.ts'
 
@@ -20,7 +21,7 @@ export interface Credentials {
   readonly username?: string | undefined
   readonly password?: string | undefined
   readonly database?: number | undefined
-  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer } | undefined
+  readonly tls?: TlsMaterial | undefined
 }
 
 const newClient = (address: string, credentials: Credentials, connectTimeout: number) => {

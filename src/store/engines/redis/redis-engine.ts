@@ -4,8 +4,8 @@
  * What it promises is what Redis does: an append is one step on the master, and is copied to replicas afterwards. A master that dies can take
  * with it what it acknowledged; `waitReplicas` makes that rare and not impossible. See docs/concepts/engines.md.
  */
-import { readFileSync } from 'node:fs'
 import { EdgeError } from '../../../base/errors.ts'
+import { readTlsFiles } from '../../../base/tls-files.ts'
 import { redisAddress, type RedisAddress } from '../../../config/redis-address.ts'
 import type { RedisStoreConfig } from '../../../config/store-schema.ts'
 import type { SharedLog, StoreEngine } from '../../../contract/shared-log.ts'
@@ -25,7 +25,7 @@ export interface RedisEngineOptions {
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
-/** Connects when first asked. Throws `config-invalid` where a file of `tls` cannot be read. */
+/** Connects when first asked. Throws `file-unreadable` where a file of `tls` cannot be read. */
 export function openRedisEngine(config: RedisStoreConfig, options: RedisEngineOptions = {}): StoreEngine {
   const addresses = config.url.map(redisAddress)
   const warned = new Set<string>()
@@ -140,20 +140,6 @@ function credentialsOf(config: RedisStoreConfig, addresses: readonly RedisAddres
     username: config.username ?? username,
     password: config.password ?? password,
     database: database > 0 ? database : undefined,
-    tls: isTls ? filesOf(config.tls ?? {}) : undefined,
-  }
-}
-
-const filesOf = ({ ca, cert, key }: NonNullable<RedisStoreConfig['tls']>) => ({
-  ...(ca !== undefined && { ca: file('ca', ca) }),
-  ...(cert !== undefined && { cert: file('cert', cert) }),
-  ...(key !== undefined && { key: file('key', key) }),
-})
-
-function file(name: string, path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new EdgeError('config-invalid', `store.tls.${name}: ${path} cannot be read`, { cause })
+    tls: isTls ? readTlsFiles('store.tls', config.tls ?? {}) : undefined,
   }
 }

@@ -50,10 +50,15 @@ export class RedisLog implements SharedLog {
   }
 
   async head(): Promise<Position> {
-    return this.#run(HEAD, [randomBytes(16).toString('hex'), GENESIS], (reply) => {
+    return this.#head()
+  }
+
+  async #head(servers?: Set<object>): Promise<Position> {
+    const parse = (reply: Reply) => {
       const [log, id, hash] = textsOf(reply, 3)
       return { log: log!, id: Number(id), hash: hash! }
-    })
+    }
+    return this.#run(HEAD, [randomBytes(16).toString('hex'), GENESIS], parse, servers)
   }
 
   async append(expected: Position, entries: readonly LogEntry[]): Promise<'appended' | 'conflict'> {
@@ -79,14 +84,16 @@ export class RedisLog implements SharedLog {
   /**
    * The state is gathered piece by piece, so that Redis answers others in between, and then brought to one position by the entries
    * since: what a key became while it was gathered stands in them. That the number of keys is the one at that position shows that
-   * no piece is missing, as one could be where another master goes on with a scan.
+   * no piece is missing, as one could be where another master goes on with a scan. All of it comes over one connection: another master may have lost
+   * an entry whose value a piece of the one before shows.
    */
   async snapshot(): Promise<Snapshot> {
     for (let attempt = 1; attempt <= SNAPSHOTS_MAX; attempt++) {
-      const start = await this.head()
-      const state = await this.#scan()
-      const end = await this.#bring(state, start)
-      if (end === 'reset') continue
+      const servers = new Set<object>()
+      const start = await this.#head(servers)
+      const state = await this.#scan(servers)
+      const end = await this.#bring(state, start, servers)
+      if (end === 'reset' || servers.size > 1) continue
       if (end.keys === state.size && end.keys === end.keysExpected)
         return { position: end.position, entries: state }
       if (end.keys !== end.keysExpected) throw this.#damaged()
@@ -129,11 +136,18 @@ export class RedisLog implements SharedLog {
     return this.#options.watch(onChange)
   }
 
-  /** What cannot be told from the answer is asked for again: so it is looked at where it came. */
-  async #run<T>(script: Script, args: readonly string[], parse: (reply: Reply) => T): Promise<T> {
-    return this.#router.run(this.#name, 'read', async (server) =>
-      parse(await server.run(script, this.#keys, args)),
-    )
+  /** What cannot be told from the answer is asked for again: so it is looked at where it came. `servers` gathers who answered. */
+  async #run<T>(
+    script: Script,
+    args: readonly string[],
+    parse: (reply: Reply) => T,
+    servers?: Set<object>,
+  ): Promise<T> {
+    return this.#router.run(this.#name, 'read', async (server) => {
+      const result = parse(await server.run(script, this.#keys, args))
+      servers?.add(server.connection)
+      return result
+    })
   }
 
   /** On the connection of the change itself: `WAIT` counts who has what was written on it. */
@@ -152,18 +166,20 @@ export class RedisLog implements SharedLog {
     )
   }
 
-  async #page(after: Position, limit: number): Promise<Page | 'reset'> {
+  async #page(after: Position, limit: number, servers?: Set<object>): Promise<Page | 'reset'> {
     const args = [...partsOf(after), String(limit), String(PAGE_BYTES)]
-    return this.#run(READ, args, (reply) => (reply === null ? 'reset' : pageOf(after, reply)))
+    const parse = (reply: Reply) => (reply === null ? 'reset' : pageOf(after, reply))
+    return this.#run(READ, args, parse, servers)
   }
 
-  async #scan(): Promise<Map<string, string>> {
+  async #scan(servers: Set<object>): Promise<Map<string, string>> {
     const state = new Map<string, string>()
     let cursor = '0'
     do {
       const [next, pairs] = await this.#router.run(this.#name, 'read', async (server) => {
         const reply = await server.ask(['HSCAN', this.#keys[2], cursor, 'COUNT', '100'])
         if (!Array.isArray(reply) || typeof reply[0] !== 'string') throw unexpected(reply)
+        servers.add(server.connection)
         return [reply[0], textsOf(reply[1] ?? null)] as const
       })
       for (let n = 0; n < pairs.length; n += 2) state.set(pairs[n]!, pairs[n + 1]!)
@@ -173,10 +189,10 @@ export class RedisLog implements SharedLog {
   }
 
   /** Applies what came after the position to the state, to the end of the log. */
-  async #bring(state: Map<string, string>, start: Position) {
+  async #bring(state: Map<string, string>, start: Position, servers: Set<object>) {
     let position = start
     for (;;) {
-      const page = await this.#page(position, 1000)
+      const page = await this.#page(position, 1000, servers)
       if (page === 'reset') return page
       for (const { operation, key, value } of page.entries) {
         if (operation === 'SET') state.set(key, value)

@@ -17,6 +17,8 @@ const PAUSE_MS = { first: 10, max: 200 } as const
 /** The server that keeps the log, on one connection. */
 export interface Server {
   readonly address: string
+  /** Of one server, in one of its lives. */
+  readonly connection: object
   /** Until the whole request has to be answered. */
   leftMs(): number
   ask(args: readonly string[], timeoutMs?: number): Promise<Reply>
@@ -104,26 +106,26 @@ export class Router {
 }
 
 class OnConnection implements Server {
-  readonly #connection: Connection
+  readonly connection: Connection
   readonly #isAsking: boolean
   readonly leftMs: () => number
 
   constructor(connection: Connection, leftMs: () => number, isAsking: boolean) {
-    this.#connection = connection
+    this.connection = connection
     this.leftMs = leftMs
     this.#isAsking = isAsking
   }
 
   get address(): string {
-    return this.#connection.address
+    return this.connection.address
   }
 
   async ask(args: readonly string[], timeoutMs = Math.max(this.leftMs() / 2, 1)): Promise<Reply> {
-    if (!this.#isAsking) return this.#connection.ask(args, timeoutMs)
+    if (!this.#isAsking) return this.connection.ask(args, timeoutMs)
     // A slot that moves is open to who says so right before.
     const [, reply] = await Promise.all([
-      this.#connection.ask(['ASKING'], timeoutMs),
-      this.#connection.ask(args, timeoutMs),
+      this.connection.ask(['ASKING'], timeoutMs),
+      this.connection.ask(args, timeoutMs),
     ])
     return reply
   }
