@@ -1,7 +1,8 @@
 /** The edges that a control plane knows, on its disk: `edges.json` in the data directory. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { writeWhole } from '../base/whole-file.ts'
 import type { Timers } from '../base/timers.ts'
 import type { EdgeRecord } from './edge-registry.ts'
 
@@ -71,8 +72,7 @@ export class EdgeFile {
 
   #writeNow(records: readonly EdgeRecord[]): void {
     try {
-      writeFileSync(`${this.#path}.new`, JSON.stringify(records))
-      renameSync(`${this.#path}.new`, this.#path)
+      writeWhole(this.#path, JSON.stringify(records))
     } catch (error) {
       this.#warn(`${this.#path} cannot be written: ${(error as Error).message}`)
     }

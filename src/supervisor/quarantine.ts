@@ -5,8 +5,9 @@
  * are named, not units: a new version is free, the quarantined one stays so while it can still be reached as the
  * `lastGood` of the next.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
+import { writeWhole } from '../base/whole-file.ts'
 import type { Quarantine, UnitSet } from '../contract/messages.ts'
 import { versionKey } from '../contract/unit.ts'
 import { versionsIn } from '../unit/abridged-set.ts'
@@ -93,19 +94,10 @@ export class Quarantines {
     }
   }
 
-  /** A file in full or the one before: written aside, flushed, renamed. */
   #write(): void {
     if (this.#isSuspended) return
-    const aside = `${this.#path}.new`
     try {
-      const fd = openSync(aside, 'w', 0o600)
-      try {
-        writeSync(fd, JSON.stringify(this.all()))
-        fsyncSync(fd)
-      } finally {
-        closeSync(fd)
-      }
-      renameSync(aside, this.#path)
+      writeWhole(this.#path, JSON.stringify(this.all()))
     } catch (error) {
       // It holds for as long as this process lives; a full disk must not stop a bad unit from being kept out.
       this.#log.warn(`the quarantine cannot be written to ${this.#path}: ${(error as Error).message}`)
