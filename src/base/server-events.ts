@@ -9,13 +9,22 @@ export interface ServerEvent {
 export class EventReader {
   readonly #decoder = new TextDecoder()
   #rest = ''
+  /** What came behind it without an end of a line: put together when one comes, as each time copies the whole. */
+  #later: string[] = []
+  #laterLength = 0
   /** Up to there is no end of a line in it. */
   #scanned = 0
   #event = ''
   #data: string[] = []
 
   push(chunk: Uint8Array): readonly ServerEvent[] {
-    this.#rest += this.#decoder.decode(chunk, { stream: true })
+    const text = this.#decoder.decode(chunk, { stream: true })
+    this.#later.push(text)
+    this.#laterLength += text.length
+    if (!/[\r\n]/.test(text) && !this.#rest.endsWith('\r')) return []
+    this.#rest += this.#later.join('')
+    this.#later = []
+    this.#laterLength = 0
     const events: ServerEvent[] = []
     let start = 0
     for (let end = this.#lineEnd(this.#scanned); end >= 0; end = this.#lineEnd(start)) {
@@ -31,7 +40,7 @@ export class EventReader {
 
   /** Characters that wait for the rest of their line or event. */
   get waiting(): number {
-    return this.#data.reduce((sum, line) => sum + line.length, this.#rest.length)
+    return this.#data.reduce((sum, line) => sum + line.length, this.#rest.length + this.#laterLength)
   }
 
   #lineEnd(from: number): number {

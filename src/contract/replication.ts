@@ -50,6 +50,8 @@ export interface EdgeReport {
     | undefined
   /** How versions in rollouts fare there, while there are some. */
   readonly rollouts?: readonly RolloutSample[] | undefined
+  /** For control planes that it does not follow now, and that may not know it. */
+  readonly about?: Pick<EdgeHello, 'groups' | 'addresses' | 'version'> | undefined
   /** It ends in order, and is not to be waited for. */
   readonly isLeaving?: boolean | undefined
 }

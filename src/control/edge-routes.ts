@@ -47,8 +47,9 @@ export const EDGE_ROUTES: readonly Route[] = [
     body: shapes.ReportBody,
     answer: 'application/json',
     access: 'edge',
-    async handle({ node, request }) {
-      node.report((await readBody(request, shapes.ReportBody)) as EdgeReport)
+    async handle({ node, request, who }) {
+      const report = (await readBody(request, shapes.ReportBody)) as EdgeReport
+      node.report(report, { token: who.name, isAdmin: who.role === 'admin' })
       return {}
     },
   },

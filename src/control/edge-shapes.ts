@@ -53,6 +53,7 @@ export const ReportBody = v.strictObject({
     }),
   ),
   rollouts: v.optional(v.pipe(v.array(RolloutSampleShape), v.maxLength(1000))),
+  about: v.optional(v.strictObject({ groups: shorts(), addresses: shorts(), version: short() })),
   isLeaving: v.optional(v.boolean()),
 })
 

@@ -238,7 +238,7 @@ export interface ControlledNode {
   forgetEdge(name: string): EdgeStatus
   /** What an edge is told from where it stands; `isAllowed` is asked again and again. */
   follow(hello: EdgeHello, caller: EdgeCaller, isAllowed: () => boolean): ReadableStream<Uint8Array>
-  report(report: EdgeReport): void
+  report(report: EdgeReport, caller: EdgeCaller): void
   /** Changes of key/value data that an edge has made. Throws `request-invalid` where they are none. */
   orderKv(batch: KvUplinkBatch, from: string): Promise<readonly KvUplinkAnswer[]>
   /** The key of secrets, in base64. */

@@ -74,7 +74,11 @@ export interface KvKeeper {
 
 /** Opens the file. Throws `EdgeError`. */
 export function openKeeper(role: KvRole, options: KvKeeperOptions): KvKeeper {
-  return role.kind === 'authority' ? new Alone(options) : new Following(role, options)
+  try {
+    return role.kind === 'authority' ? new Alone(options) : new Following(role, options)
+  } catch (error) {
+    throw kvError(options.path, error)
+  }
 }
 
 const keepOf = ({ keepEntries = 10_000, keepBytes = 16 * 1024 * 1024 }: KvKeeperOptions) => ({

@@ -50,9 +50,9 @@ export class ControlFollower {
   #failures = 0
   #run: Run | undefined
   #report: EdgeReport | undefined
-  #reporting = false
-  #isReportNew = false
-  #underWay: Promise<unknown> = Promise.resolve()
+  /** Reports under way, by control plane, and who has not been told the latest. */
+  readonly #underWay = new Map<string, Promise<void>>()
+  readonly #untold = new Set<string>()
   #isTroubled = false
 
   constructor(options: ControlFollowerOptions) {
@@ -79,7 +79,6 @@ export class ControlFollower {
   /** What this edge runs: said now, and again after each connect. */
   report(report: EdgeReport): void {
     this.#report = report
-    this.#isReportNew = true
     this.#sendReport()
   }
 
@@ -89,9 +88,13 @@ export class ControlFollower {
     this.close()
     if (!report) return
     // One that comes in after it would say that this edge is there.
-    await this.#underWay
-    await this.ask('POST', '/v1/edges/report', { ...report, isLeaving: true }).catch(() => undefined)
-    this.#options.transport.close()
+    await Promise.all(this.#underWay.values())
+    const { controls, transport } = this.#options
+    const last: EdgeReport = { ...report, isLeaving: true }
+    await Promise.allSettled(
+      controls.map((control) => transport.ask(control, 'POST', '/v1/edges/report', last)),
+    )
+    transport.close()
   }
 
   close(): void {
@@ -157,7 +160,6 @@ export class ControlFollower {
   #welcomed(): void {
     this.#failures = 0
     this.#trouble(undefined)
-    this.#isReportNew = true
     this.#sendReport()
   }
 
@@ -167,23 +169,34 @@ export class ControlFollower {
     this.#options.onTrouble(error)
   }
 
+  /** Also to those that it does not follow: who publishes there waits for this edge, too. */
   #sendReport(): void {
+    for (const control of this.#options.controls) {
+      this.#untold.add(control)
+      this.#tell(control)
+    }
+  }
+
+  #tell(control: string): void {
+    const { transport, timers } = this.#options
     const report = this.#report
-    if (!report || this.#reporting || !this.isConnected) return
-    this.#reporting = true
-    this.#isReportNew = false
-    this.#underWay = this.ask('POST', '/v1/edges/report', report).then(
+    if (!report || !this.#run || this.#underWay.has(control)) return
+    const isFollowed = control === this.control
+    // That one is told when it has let this edge in.
+    if (isFollowed && !this.isConnected) return
+    this.#untold.delete(control)
+    const told = transport.ask(control, 'POST', '/v1/edges/report', report).then(
       () => {
-        this.#reporting = false
-        if (this.#isReportNew) this.#sendReport()
+        this.#underWay.delete(control)
+        if (this.#untold.has(control)) this.#tell(control)
       },
       () => {
-        this.#reporting = false
-        this.#isReportNew = true
-        // The stream tells what is wrong; where it goes on, so does this.
-        this.#options.timers.later(REPORT_AGAIN_MS, () => this.#sendReport())
+        this.#underWay.delete(control)
+        // The stream tells what is wrong; where it goes on, so does this. Others are told with the next report.
+        if (isFollowed) timers.later(REPORT_AGAIN_MS, () => this.#tell(control))
       },
     )
+    this.#underWay.set(control, told)
   }
 }
 

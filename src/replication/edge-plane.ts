@@ -78,13 +78,14 @@ export class EdgePlane {
     }
   }
 
-  report(report: EdgeReport): void {
+  report(report: EdgeReport, caller?: EdgeCaller): void {
     const { log, id } = this.#units.position()
     // Nobody has what is not there: who says so has it up to the end at most.
     const within = <T extends { readonly log: string; readonly id: number }>(place: T): T =>
       place.log === log && place.id > id ? { ...place, id } : place
     const { live, rejected } = report
-    this.#registry.report({ ...report, live: within(live), rejected: rejected && within(rejected) })
+    const checked = { ...report, live: within(live), rejected: rejected && within(rejected) }
+    this.#registry.report(checked, caller)
   }
 
   edges(): readonly KnownEdge[] {

@@ -7,7 +7,7 @@
 import { EdgeError } from '../base/errors.ts'
 import { Histogram, type HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
-import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
+import { REPLICATION_PROTOCOL, type EdgeHello, type EdgeReport } from '../contract/replication.ts'
 import type { RolloutSample } from '../contract/rollout.ts'
 import { samePosition, type Position } from '../contract/store.ts'
 import { Percentiles } from './percentiles.ts'
@@ -48,6 +48,8 @@ export interface LiveTimes {
 interface Known {
   record: EdgeRecord
   connection: object | undefined
+  /** It was heard of without a connection to here: it follows another control plane on the same engine. */
+  isElsewhere: boolean
   seenMs: number
   report: EdgeReport | undefined
   readonly liveMs: Percentiles
@@ -91,7 +93,14 @@ export class EdgeRegistry {
   }
 
   #known(record: EdgeRecord): Known {
-    return { record, connection: undefined, seenMs: 0, report: undefined, liveMs: new Percentiles() }
+    return {
+      record,
+      connection: undefined,
+      isElsewhere: false,
+      seenMs: 0,
+      report: undefined,
+      liveMs: new Percentiles(),
+    }
   }
 
   /**
@@ -141,6 +150,7 @@ export class EdgeRegistry {
     const connection = {}
     known.record = record
     known.connection = connection
+    known.isElsewhere = false
     known.seenMs = clock.monotonic()
     this.#edges.set(name, known)
     onChange()
@@ -151,6 +161,7 @@ export class EdgeRegistry {
       end: () => {
         if (known.connection !== connection) return
         known.connection = undefined
+        known.isElsewhere = false
         known.record = { ...known.record, lastSeen: clock.now() }
         onChange()
         onMoved()
@@ -158,24 +169,39 @@ export class EdgeRegistry {
     }
   }
 
-  /** Throws `edge-unknown` for one that is not connected: it has to come again. */
-  report(report: EdgeReport): void {
+  /**
+   * What an edge says that follows this control plane, or another one on the same engine. Throws `edge-unknown` for one that is not known and does
+   * not say who it is, and what `connect` throws.
+   */
+  report(report: EdgeReport, caller?: EdgeCaller): void {
     const { clock, onChange, onMoved } = this.#options
-    const known = this.#edges.get(report.name)
-    if (!known || known.record.instance !== report.instance)
-      throw new EdgeError('edge-unknown', `no edge ${report.name} of this instance is known here`)
+    const known = this.#heardOf(report, caller)
+    const wasHere = this.#isHere(known)
     const { live, stored, isLeaving = false } = report
     known.seenMs = clock.monotonic()
     this.#noteLive(known, live)
     const isMoved =
       isLeaving ||
+      !wasHere ||
       known.report?.rejected?.id !== report.rejected?.id ||
       !samePosition(known.record.live, live)
     known.report = report
     known.record = { ...known.record, live, stored, lastSeen: clock.now(), hasLeft: isLeaving }
     if (isLeaving) known.connection = undefined
+    known.isElsewhere = !isLeaving && known.connection === undefined
     if (isMoved) onChange()
     if (isMoved) onMoved()
+  }
+
+  #heardOf({ name, instance, about, stored }: EdgeReport, caller: EdgeCaller | undefined): Known {
+    const known = this.#edges.get(name)
+    if (known?.record.instance === instance) return known
+    if (!about || !caller)
+      throw new EdgeError('edge-unknown', `no edge ${name} of this instance is known here`)
+    // It may have the name under the same conditions as one that connects.
+    const hello = { protocol: REPLICATION_PROTOCOL, name, instance, ...about, positions: { units: stored } }
+    this.connect(hello, caller).end()
+    return this.#edges.get(name)!
   }
 
   #noteLive(known: Known, live: Position): void {
@@ -236,8 +262,8 @@ export class EdgeRegistry {
     return ids.length === 0 ? undefined : Math.min(...ids)
   }
 
-  #isHere({ connection, seenMs }: Known): boolean {
-    return connection !== undefined && this.#options.clock.monotonic() - seenMs < SILENT_MS
+  #isHere({ connection, isElsewhere, seenMs }: Known): boolean {
+    return (connection !== undefined || isElsewhere) && this.#options.clock.monotonic() - seenMs < SILENT_MS
   }
 
   #describe(known: Known): KnownEdge {

@@ -96,20 +96,28 @@ export class FeedTaker {
         return onProgress({ log: event.log, ...progress })
       }
       case 'loaded': {
-        this.#loads.get(event.log)?.load.commit()
+        const loading = this.#loads.get(event.log)
+        if (!loading) return
+        const { load, entries, of, bytes, ofBytes } = loading
+        // Entries prove themselves by their hashes; of a snapshot there is this.
+        if (entries !== of || bytes !== ofBytes)
+          throw new EdgeError('control-unreachable', 'a snapshot did not come as it was announced')
+        load.commit()
         this.#loads.delete(event.log)
         return onAdvanced(event.log)
       }
-      default:
+      case 'beat':
         // Nothing more to tell than that it is there: so everything is here.
         return onCaughtUp()
+      default:
+      // Of a later version, which may say more.
     }
   }
 }
 
 function parseEvent(event: string, data: string): FeedEvent {
   try {
-    return { event, ...(JSON.parse(data) as object) } as FeedEvent
+    return { ...(JSON.parse(data) as object), event } as FeedEvent
   } catch (error) {
     throw new EdgeError('control-unreachable', 'what came from the control plane is no event of it', {
       cause: error,

@@ -7,7 +7,7 @@ import { systemTimers } from '../base/timers.ts'
 import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
 import { within } from '../base/within.ts'
-import type { MetricSample } from '../contract/messages.ts'
+import type { MetricSample, UnitSet } from '../contract/messages.ts'
 import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
@@ -109,6 +109,7 @@ export class EdgeNode {
     }))
     const reader = new SetReader({
       view,
+      continues: (from) => store.entriesAfter(from, 1) !== 'reset',
       secrets,
       checkSignature: trustedKeys.check,
       log,
@@ -172,12 +173,14 @@ export class EdgeNode {
         this.#timers.workerGone(worker)
       },
     })
-    this.#epochs = new Epochs(shared.words, this.#pool, readSet(), (live) => {
+    const onFlip = (live: UnitSet) => {
       this.#timers.setLive(live)
       this.#certificates.useSites(sites.served().sites)
       this.#following.flipped(reader.positionOf(live))
       this.#report()
-    })
+    }
+    const onPrepared = (next: UnitSet) => view.accepted(reader.positionOf(next))
+    this.#epochs = new Epochs(shared.words, this.#pool, readSet(), onFlip, onPrepared)
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
     const replication = new ReplicationMetrics({ ...around, following: () => this.#following })
     this.#scrape = new NodeScrape({
@@ -198,7 +201,7 @@ export class EdgeNode {
       epochs: this.#epochs,
       turns: this.#turns,
       log,
-      hasWorkers: () => this.#pool.ready().length > 0,
+      workers: () => this.#pool.ready(),
       useCertificates: () => this.#certificates.refresh(),
       tryUnit: (unit) =>
         trials.try(unit).then(

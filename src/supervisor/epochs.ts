@@ -38,16 +38,19 @@ export class Epochs {
   readonly #words: Int32Array
   readonly #pool: FlippingPool
   #live: UnitSet
+  readonly #onPrepared: (next: UnitSet) => void
   readonly #onFlip: (live: UnitSet) => void
   readonly #waitingFor = new Set<FlippingWorker>()
 
-  /** `onFlip` is told what is live from then on. */
+  /** `onPrepared` is told what all workers are ready to run, before the first request runs with it; `onFlip` what is live from then on. */
   constructor(
     words: Int32Array,
     pool: FlippingPool,
     live: UnitSet,
     onFlip: (live: UnitSet) => void = () => {},
+    onPrepared: (next: UnitSet) => void = () => {},
   ) {
+    this.#onPrepared = onPrepared
     this.#onFlip = onFlip
     this.#words = words
     this.#pool = pool
@@ -76,6 +79,7 @@ export class Epochs {
       this.#pool.broadcast({ kind: 'abort', epoch: set.epoch })
       return { kind: 'refused', problems }
     }
+    this.#onPrepared(set)
     Atomics.store(this.#words, EPOCH_WORD, set.epoch)
     this.#live = set
     this.#pool.broadcast({ kind: 'committed', epoch: set.epoch })

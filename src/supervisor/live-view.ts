@@ -20,6 +20,7 @@ export class LiveView implements StoreView {
   readonly #isReplica: boolean
   #view: StoreView
   #isNoted = false
+  #noted: Noted | undefined
 
   /**
    * `isReplica`: changes come from elsewhere, and are tried here after they are stored. What is live is noted then with each flip; else what is
@@ -52,9 +53,9 @@ export class LiveView implements StoreView {
     this.#view = this.#store
   }
 
-  /** What was tried went live. */
+  /** All workers are ready to run it. Noted before they may, so that nobody who saw it meets what was before, after a restart. */
   accepted(live: Position): void {
-    if (this.#isReplica) return this.#note({ live })
+    if (this.#isReplica) return this.#isAsNoted(live) ? undefined : this.#note({ live })
     if (this.#isNoted) rmSync(this.#path, { force: true })
     this.#isNoted = false
   }
@@ -70,8 +71,13 @@ export class LiveView implements StoreView {
     this.#view = this.#past(live) ?? this.#store
   }
 
+  #isAsNoted(live: Position): boolean {
+    return this.#noted !== undefined && !this.#noted.rejected && samePosition(this.#noted.live, live)
+  }
+
   #note(noted: Noted): void {
     this.#isNoted = true
+    this.#noted = noted
     try {
       writeFileSync(`${this.#path}.new`, JSON.stringify(noted))
       renameSync(`${this.#path}.new`, this.#path)

@@ -55,7 +55,7 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
     ],
     forgetEdge: (name) => statusOf(control().forget(name), store.position()),
     follow: (hello, caller, isAllowed) => control().follow(hello, caller, isAllowed),
-    report: (report) => control().report(report),
+    report: (report, caller) => control().report(report, caller),
     async orderKv(batch, from) {
       control()
       return parts.kv.uplink.send(batch, from)

@@ -9,6 +9,8 @@ import type { Log } from './log.ts'
 
 export interface SetReaderParts {
   readonly view: StoreView
+  /** Whether the log goes on from there. */
+  readonly continues: (from: Position) => boolean
   readonly secrets: SecretBox
   readonly checkSignature: CheckSignature
   readonly served: () => Served
@@ -21,7 +23,9 @@ export class SetReader {
   readonly #parts: SetReaderParts
   readonly #cache: VersionCache = new Map()
   /** The history that was read, and what ran of the one before. */
-  #log: string | undefined
+  #position: Position | undefined
+  /** Tells what is read of this history from what had the same name and version on another. */
+  #edition = ''
   #before: VersionCache = new Map()
   readonly #positions = new WeakMap<UnitSet, Position>()
   /** Versions whose bar was told of. */
@@ -34,7 +38,7 @@ export class SetReader {
   /** Throws where what the store has cannot be read. */
   read(): UnitSet {
     const { view, secrets, checkSignature, served } = this.#parts
-    this.#turn(view.position().log)
+    this.#turn(view.position())
     const units = readUnits(view, secrets, this.#cache, checkSignature, this.#identify)
     this.#tellBarred(units)
     const set = { ...units, epoch: this.#epochFor(units.epoch), served: served() }
@@ -43,9 +47,11 @@ export class SetReader {
   }
 
   /** Another history may have other versions under the same numbers: what was read of the one before does not count. */
-  #turn(log: string): void {
-    if (log === this.#log) return
-    this.#log = log
+  #turn(position: Position): void {
+    const isSame = this.#position !== undefined && this.#parts.continues(this.#position)
+    this.#position = position
+    if (isSame) return
+    this.#edition = position.hash.slice(0, 8)
     this.#before = new Map(this.#cache)
     this.#cache.clear()
   }
@@ -53,7 +59,7 @@ export class SetReader {
   readonly #identify = (unit: UnitVersion): UnitVersion => {
     const before = this.#before.get(versionKey(unit))
     if (before === undefined) return unit
-    return contentOf(before) === contentOf(unit) ? before : { ...unit, edition: this.#log!.slice(0, 8) }
+    return contentOf(before) === contentOf(unit) ? before : { ...unit, edition: this.#edition }
   }
 
   positionOf(set: UnitSet): Position {

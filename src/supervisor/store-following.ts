@@ -20,8 +20,8 @@ export interface FollowingParts {
   readonly epochs: Epochs
   readonly turns: Turns
   readonly log: Log
-  /** Whether a worker is there to try and prepare with. */
-  readonly hasWorkers: () => boolean
+  /** The workers that are there to try and prepare with. */
+  readonly workers: () => readonly unknown[]
   /** Resolves when all workers use the certificates that the store has. These wait for no units, and are not rejected with them. */
   readonly useCertificates: () => Promise<void>
   /** What keeps a version from running, or undefined. */
@@ -36,10 +36,14 @@ export interface RejectedState {
   readonly problems: readonly string[]
 }
 
+/** How often something is tried where workers end meanwhile, whoever ends them. */
+const ATTEMPTS_MAX = 3
+
 export class StoreFollowing {
   readonly #parts: FollowingParts
   #position: Position
   #rejected: RejectedState | undefined
+  #attempts = 0
   #isWanted = false
   #isRunning = false
 
@@ -62,6 +66,7 @@ export class StoreFollowing {
   flipped(position: Position): void {
     this.#position = position
     this.#rejected = undefined
+    this.#attempts = 0
     this.#parts.live.accepted(position)
   }
 
@@ -88,7 +93,7 @@ export class StoreFollowing {
   }
 
   async #follow(): Promise<void> {
-    const { live, readSet, epochs, log, hasWorkers, useCertificates } = this.#parts
+    const { live, readSet, epochs, log, workers, useCertificates } = this.#parts
     live.useNewest()
     let position: Position
     // What comes meanwhile is not said to be live before its certificates are.
@@ -98,12 +103,13 @@ export class StoreFollowing {
     } while (!samePosition(live.position(), position))
     if (samePosition(position, this.#position)) return
     const problems: string[] = []
+    const before = workers()
     try {
       const set = readSet()
       // Tokens and the like are no part of what runs.
       if (isSame(set, epochs.live)) return this.flipped(position)
       // That they are being replaced says nothing of the set: it is tried when one is there.
-      if (!hasWorkers()) return live.waiting(this.#position)
+      if (before.length === 0) return live.waiting(this.#position)
       problems.push(...(await this.#tryNew(set)))
       const outcome = problems.length === 0 ? await epochs.flip(set) : undefined
       if (outcome?.kind === 'live') return this.flipped(position)
@@ -111,6 +117,11 @@ export class StoreFollowing {
     } catch (error) {
       problems.push((error as Error).message)
     }
+    // Nor does that they ended while it was tried: it is tried again when others are there in their place.
+    const after = new Set(workers())
+    if (!before.every((worker) => after.has(worker)) && ++this.#attempts < ATTEMPTS_MAX)
+      return live.waiting(this.#position)
+    this.#attempts = 0
     this.#rejected = { log: position.log, id: position.id, problems }
     live.rejected(position, this.#position)
     log.warn(

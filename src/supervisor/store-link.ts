@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import type { ErrorCode } from '../base/error-codes.ts'
 import { EdgeError } from '../base/errors.ts'
 import { systemTimers } from '../base/timers.ts'
 import { VERSION } from '../base/version.ts'
@@ -126,6 +127,14 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
   }
 }
 
+/** Of an engine that is away, was emptied or damaged, or lets nobody in. */
+const OUTAGES: readonly ErrorCode[] = [
+  'store-unavailable',
+  'store-diverged',
+  'store-refused',
+  'store-corrupt',
+]
+
 function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine: StoreEngine): StoreLink {
   const { kind: keeper } = engine
   let isNewest = false
@@ -171,7 +180,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
         if (store.keeper() !== keeper) store.keepFor(keeper)
       } catch (error) {
         // A replica is enough to serve, and to be followed; changes are taken once the engine is back.
-        if (isNew || !(error instanceof EdgeError) || error.code !== 'store-unavailable') throw error
+        if (isNew || !(error instanceof EdgeError) || !OUTAGES.includes(error.code)) throw error
         told.warn(`the store at ${engine.address}: ${error.message}; what is in the data directory is served`)
       }
     },
@@ -200,6 +209,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     )
   }
   const instance = instanceOf(parts.directory)
+  const about = { groups, addresses: parts.addresses, version: VERSION }
   const logs = new Map<string, FollowedLog>([
     [
       UNITS_LOG,
@@ -218,14 +228,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     controls: config.control,
     transport: httpTransport({ controls: config.control, token: () => tokenOf(config), ca: config.ca }),
     timers: systemTimers,
-    hello: () => ({
-      protocol: REPLICATION_PROTOCOL,
-      name,
-      instance,
-      groups,
-      addresses: parts.addresses,
-      version: VERSION,
-    }),
+    hello: () => ({ protocol: REPLICATION_PROTOCOL, name, instance, ...about }),
     logs,
     random: Math.random,
     async onKey(print, ask) {
@@ -278,7 +281,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       onAdvanced = listener
       listener()
     },
-    report: (report) => follower.report({ ...report, name, instance, stored: store.position() }),
+    report: (report) => follower.report({ ...report, name, instance, about, stored: store.position() }),
     suspend: () => follower.close(),
     resume: () => follower.start(),
     leave: () => follower.leave(),

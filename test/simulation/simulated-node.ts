@@ -87,6 +87,7 @@ export class ServingNode {
     const view = new LiveView(store, directory, log, isEdge)
     const reader = new SetReader({
       view,
+      continues: (from) => store.entriesAfter(from, 1) !== 'reset',
       secrets: OPEN_BOX,
       checkSignature: () => {},
       served: () => undefined as never,
@@ -127,7 +128,7 @@ export class ServingNode {
       epochs: this.epochs,
       turns: this.turns,
       log,
-      hasWorkers: () => this.pool.ready().length > 0,
+      workers: () => this.pool.ready(),
       // A simulation has none.
       useCertificates: () => Promise.resolve(),
       tryUnit: (unit) =>
