@@ -5,19 +5,16 @@ import type { Config } from '../config/schema.ts'
 import { sourceName } from '../config/source-name.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import { isUnderWay, type RolloutHealth } from '../contract/rollout.ts'
-import type { ModuleFacts } from '../contract/unit-runner.ts'
 import type { EdgePlane } from '../replication/edge-plane.ts'
 import type { StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { PHASE_BITS, PHASES, versionKey, type UnitOrigin } from '../contract/unit.ts'
-import {
-  Refused,
-  type ChangeOptions,
-  type ControlledNode,
-  type DeployRequest,
-  type EnvironmentChange,
-  type TailListener,
-  type UnitReach,
+import type {
+  ChangeOptions,
+  ControlledNode,
+  DeployRequest,
+  TailListener,
+  UnitReach,
 } from '../control/node.ts'
 import type {
   ChangeResult,
@@ -35,8 +32,6 @@ import {
   planEnv,
   planRemove,
   planRollback,
-  type Draft,
-  type EnvChange,
   type PlanContext,
 } from '../unit/changes.ts'
 import {
@@ -51,8 +46,6 @@ import {
 import { rotateSecrets, type RotatableBox } from './secret-rotation.ts'
 import type { CheckSignature } from '../unit/signature.ts'
 import { planStart } from '../unit/rollout/changes.ts'
-import { scheduleProblems } from '../unit/schedule.ts'
-import { parseManifest } from '../unit/manifest.ts'
 import type { Breakers } from './breakers.ts'
 import type { CertificateMethods } from './certificate-control.ts'
 import type { Epochs } from './epochs.ts'
@@ -76,6 +69,7 @@ import type { TailHub } from './tail-hub.ts'
 import type { ChangeRequest, Plan } from './unit-changes.ts'
 import { barredIn, rolloutOf, unitState } from './unit-states.ts'
 import type { BuiltUnit, UnitBuilder } from './unit-builder.ts'
+import { envChange, readModule } from './unit-drafts.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
 /** Answers of workers about their origins that are waited for. */
@@ -378,24 +372,4 @@ function plannedRecord(store: SqliteStore, { name, version, effects }: Plan): Ve
   const made = effects.find((effect) => effect.key === key && effect.operation === 'SET')
   if (made && 'value' in made) return JSON.parse(made.value) as VersionRecord
   return readRecord(store, name, version)
-}
-
-/** Before a module was tried nothing is known of it, but what the deploy itself says is checked already. */
-function readModule(
-  name: string,
-  { phases, fields }: ModuleFacts = { phases: 0, fields: {} },
-  { manifest: overrides, defaults }: DeployRequest,
-): Pick<Draft, 'phases' | 'manifest'> {
-  const result = parseManifest({ ...defaults, ...fields }, overrides)
-  const found =
-    'problems' in result ? result.problems : phases === 0 ? [] : scheduleProblems(phases, result.manifest)
-  if ('manifest' in result && found.length === 0) return { phases, manifest: result.manifest }
-  const problems = found.map((message) => ({ message }))
-  throw new Refused(`${name} says what it may not: ${found.join('; ')}`, problems)
-}
-
-function envChange({ env = {}, secrets = {} }: EnvironmentChange): EnvChange {
-  const each = (values: Readonly<Record<string, string | null>>, secret: boolean) =>
-    Object.entries(values).map(([key, value]) => [key, value === null ? null : { value, secret }] as const)
-  return Object.fromEntries([...each(env, false), ...each(secrets, true)])
 }
