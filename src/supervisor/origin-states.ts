@@ -7,7 +7,7 @@ import { EdgeError } from '../base/errors.ts'
 import type { FromWorker, SiteOrigin } from '../contract/messages.ts'
 import type { EndpointState } from '../contract/origin.ts'
 import type { EndpointSummary, OriginSummary } from '../control/origin-shapes.ts'
-import type { WorkerPool } from './worker-pool.ts'
+import type { WorkerPool } from './workers/worker-pool.ts'
 
 /** From the best to the worst. */
 const STATES = ['up', 'leaving', 'ejected', 'down'] as const

@@ -1,7 +1,7 @@
 /** Whether the node should get traffic and changes: for `/readyz`, and for a scrape. */
 import type { SqliteStore } from '../store/sqlite-store.ts'
-import { storeProblems } from './store-problems.ts'
-import type { WorkerPool } from './worker-pool.ts'
+import { storeProblems } from './store/store-problems.ts'
+import type { WorkerPool } from './workers/worker-pool.ts'
 
 export interface Readiness {
   /** Why it should not; empty where it should. */

@@ -30,7 +30,7 @@ import type { Log } from './log.ts'
 import { assertSiteLogsWritable } from './log-paths.ts'
 import { assertFilesUsable } from './named-files.ts'
 import { Turns } from './turns.ts'
-import type { ChangeRequest } from './unit-changes.ts'
+import type { ChangeRequest } from './changes/unit-changes.ts'
 
 export interface SiteControlParts {
   readonly config: Config

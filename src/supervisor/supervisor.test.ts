@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { EdgeError } from '../base/errors.ts'
 import { eventually, startTestNode } from './testing/test-node.ts'
-import type { PoolTime } from './worker-pool.ts'
+import type { PoolTime } from './workers/worker-pool.ts'
 
 const isAlive = (pid: number): boolean => {
   try {

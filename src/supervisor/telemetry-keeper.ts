@@ -15,7 +15,7 @@ import { trustSystem } from '../tls/system-authorities.ts'
 import { MetricExporter } from '../telemetry/metric-exporter.ts'
 import type { Follower, Step } from './followers.ts'
 import type { Log } from './log.ts'
-import { METRIC_HELP } from './metric-help.ts'
+import { METRIC_HELP } from './metrics/metric-help.ts'
 
 /** What a collector is given for the last report. */
 const CLOSE_MS = 2000

@@ -9,7 +9,7 @@ import type { FromWorker, MetricSample, UnitSet } from '../contract/messages.ts'
 import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
 import { runsOn, type NodeIdentity } from '../unit/matcher.ts'
 import { scheduleOf, type Schedule } from '../unit/schedule.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import type { WorkerProcess } from './workers/worker-process.ts'
 
 export interface UnitTimersOptions {
   readonly node: NodeIdentity

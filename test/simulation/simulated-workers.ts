@@ -9,10 +9,10 @@ import { versionKey, type UnitVersion } from '../../src/contract/unit.ts'
 import type { Timers } from '../../src/base/timers.ts'
 import { LiveSites } from '../../src/http/live-sites.ts'
 import { LiveUnits } from '../../src/http/live-units.ts'
-import type { FlippingPool, FlippingWorker } from '../../src/supervisor/epochs.ts'
-import type { ChangedPool } from '../../src/supervisor/change-progress.ts'
+import type { FlippingPool, FlippingWorker } from '../../src/supervisor/workers/epochs.ts'
+import type { ChangedPool } from '../../src/supervisor/changes/change-progress.ts'
 import type { Turns } from '../../src/supervisor/turns.ts'
-import { WorkerGone, WorkerSilent } from '../../src/supervisor/worker-process.ts'
+import { WorkerGone, WorkerSilent } from '../../src/supervisor/workers/worker-process.ts'
 import type { Random } from '../../src/wire/http1/fuzz/random.ts'
 
 export const refuses = (unit: Pick<UnitVersion, 'code'>, node: string): boolean =>

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import type { SecretRotation } from '../../control/access-shapes.ts'
 import type { ChangeResult, UnitSummary } from '../../control/shapes.ts'
-import { rotateStopped } from '../../supervisor/stopped-rotation.ts'
+import { rotateStopped } from '../../supervisor/store/stopped-rotation.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { callTimeoutMs, changeWait, deployedLine, tellChange } from '../change.ts'
 import {

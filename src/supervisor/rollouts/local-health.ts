@@ -8,8 +8,8 @@ import type { RolloutHealth, RolloutSample, ShadowCounts, ShadowExample } from '
 import type { StoreView } from '../../contract/store.ts'
 import type { FailureReason } from '../../contract/unit.ts'
 import { listPointers } from '../../unit/records.ts'
-import type { MetricSums } from '../metric-sums.ts'
-import type { Quarantines } from '../quarantine.ts'
+import type { MetricSums } from '../metrics/metric-sums.ts'
+import type { Quarantines } from '../workers/quarantine.ts'
 
 export interface LocalHealthOptions {
   readonly clock: Pick<Clock, 'monotonic'>

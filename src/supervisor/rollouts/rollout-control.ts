@@ -20,7 +20,7 @@ import { added, errorCount, NO_COUNTS, type Counts } from '../../unit/rollout/co
 import { quantileOf } from '../../unit/rollout/gate.ts'
 import { parseStages, stageText } from '../../unit/rollout/stages.ts'
 import type { Log } from '../log.ts'
-import type { ChangeRequest, Plan } from '../unit-changes.ts'
+import type { ChangeRequest, Plan } from '../changes/unit-changes.ts'
 import type { RolloutActs, RolloutController } from './rollout-controller.ts'
 
 export interface RolloutControlParts {

@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts'
 import { fileRewriter } from '../../replication/store-writer.ts'
 import { openSecrets } from '../../store/secrets.ts'
 import { openStore } from '../../store/sqlite-store.ts'
-import { rotateSecrets } from '../secret-rotation.ts'
+import { rotateSecrets } from '../store/secret-rotation.ts'
 
 const directory = process.argv[2]!
 const store = openStore(directory, { clock: systemClock })

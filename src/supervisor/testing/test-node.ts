@@ -11,7 +11,7 @@ import * as v from 'valibot'
 import { ConfigSchema, type ConfigInput } from '../../config/schema.ts'
 import { Refused } from '../../control/node.ts'
 import { startSupervisor, type Supervisor, type SupervisorOptions } from '../supervisor.ts'
-import type { UnitBuilder } from '../unit-builder.ts'
+import type { UnitBuilder } from '../changes/unit-builder.ts'
 
 export interface TestNode {
   readonly supervisor: Supervisor

@@ -1,7 +1,7 @@
 /** `orla store migrate`: the log goes to another engine, and whoever follows it goes on. */
 import type { Migration } from '../../../store/migration.ts'
 import { migrateLog } from '../../../store/migration.ts'
-import { type Side, withSide } from '../../../supervisor/stopped-store/side.ts'
+import { type Side, withSide } from '../../../supervisor/store/stopped/side.ts'
 import { type Arguments, UsageError } from '../../arguments.ts'
 import { EXIT, type ExitCode, type Terminal } from '../../command.ts'
 import { progressTo } from '../../progress.ts'

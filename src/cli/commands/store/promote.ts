@@ -1,6 +1,6 @@
 /** `orla store promote`: a replica becomes a store of its own. */
 import { resolve } from 'node:path'
-import { promote } from '../../../supervisor/stopped-store/promotion.ts'
+import { promote } from '../../../supervisor/store/stopped/promotion.ts'
 import { type Arguments, UsageError } from '../../arguments.ts'
 import { EXIT, type ExitCode, type Terminal } from '../../command.ts'
 

@@ -1,7 +1,7 @@
 /** `orla store verify`: whether the log is whole, of a node that runs or of one that is stopped. */
 import { resolve } from 'node:path'
 import type { StoreVerdict } from '../../../control/store-shapes.ts'
-import { withStore } from '../../../supervisor/stopped-store/directory.ts'
+import { withStore } from '../../../supervisor/store/stopped/directory.ts'
 import type { Arguments } from '../../arguments.ts'
 import { EXIT, type ExitCode, type Terminal } from '../../command.ts'
 import { ControlClient } from '../../control-client.ts'

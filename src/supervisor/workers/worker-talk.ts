@@ -1,0 +1,117 @@
+/** What the node says to a worker that starts, and who is told what a worker says. */
+import { randomBytes } from 'node:crypto'
+import type { SharedWords } from '../../base/shared-words.ts'
+import type { Config } from '../../config/schema.ts'
+import type { FromWorker, RequestTrace } from '../../contract/messages.ts'
+import { versionKey } from '../../contract/unit.ts'
+import type { Bundles } from '../../sandbox/bundle-files.ts'
+import type { Epochs } from './epochs.ts'
+import type { KvService } from '../kv-service.ts'
+import type { ListenSockets } from '../listen-sockets.ts'
+import type { Log } from '../log.ts'
+import type { NodeMetrics } from '../metrics/node-metrics.ts'
+import type { Quarantines } from './quarantine.ts'
+import type { LocalHealth } from '../rollouts/local-health.ts'
+import { RepeatedLines } from './repeated-lines.ts'
+import type { SandboxWatch } from './sandbox-watch.ts'
+import type { TailHub } from '../tail-hub.ts'
+import type { TelemetryKeeper } from '../telemetry-keeper.ts'
+import type { TlsKeeper } from '../certificates/tls-keeper.ts'
+import type { UnitTimers } from '../unit-timers.ts'
+import type { StartMessage } from './worker-pool.ts'
+import { WORKER_STDOUT, type WorkerProcess } from './worker-process.ts'
+
+export interface WorkerTalkParts {
+  /** As it was applied last. */
+  readonly config: () => Config
+  readonly log: Log
+  readonly shared: SharedWords
+  readonly bundles: Bundles
+  readonly sockets: ListenSockets
+  readonly kvWords: SharedWords
+  readonly onTrace?: (trace: RequestTrace) => void
+  readonly tls: TlsKeeper
+  readonly telemetry: TelemetryKeeper
+  readonly epochs: () => Epochs
+  readonly quarantines: Quarantines
+  readonly kv: KvService
+  readonly tailHub: TailHub
+  readonly timers: UnitTimers
+  readonly sandboxes: SandboxWatch
+  readonly own: NodeMetrics
+  readonly health: LocalHealth
+  /** Tells all workers what is in quarantine now. */
+  readonly shareQuarantine: () => void
+}
+
+export class WorkerTalk {
+  readonly #parts: WorkerTalkParts
+  readonly #identity = randomBytes(8).toString('hex')
+  readonly #lines = new RepeatedLines()
+
+  constructor(parts: WorkerTalkParts) {
+    this.#parts = parts
+  }
+
+  startMessage(worker: number): Omit<StartMessage, 'sockets'> {
+    const { config, shared, bundles, sockets, tls, epochs, telemetry, quarantines, kv } = this.#parts
+    return {
+      kind: 'start',
+      worker,
+      // The sites come with the units.
+      config: { ...config(), sites: [] },
+      identity: this.#identity,
+      addresses: sockets.addresses,
+      tls: tls.material,
+      units: epochs().live,
+      telemetry: telemetry.settings,
+      quarantined: quarantines.all(),
+      shared: shared.path,
+      bundles,
+      kv: kv.paths,
+      kvWords: this.#parts.kvWords.path,
+      stdout: WORKER_STDOUT,
+      isTracing: this.#parts.onTrace !== undefined,
+    }
+  }
+
+  /** What may have changed while the worker started. */
+  welcome(worker: WorkerProcess): void {
+    const { tls, telemetry, quarantines, tailHub } = this.#parts
+    if (tls.material !== undefined) worker.send({ kind: 'tls', id: 0, tls: tls.material })
+    worker.send({ kind: 'telemetry', settings: telemetry.settings })
+    worker.send({ kind: 'quarantine', quarantined: quarantines.all() })
+    worker.send({ kind: 'tail', on: tailHub.isOn })
+  }
+
+  hear(worker: WorkerProcess, message: FromWorker): void {
+    const { log, quarantines, own, tailHub, timers, kv, sandboxes } = this.#parts
+    switch (message.kind) {
+      case 'quarantine':
+        if (!quarantines.add(message.quarantine)) return
+        log.warn(`${versionKey(message.quarantine)} is in quarantine: ${message.quarantine.reason}`)
+        return this.#parts.shareQuarantine()
+      case 'tail':
+        own.countTailDropped(message.dropped)
+        return tailHub.publish(message.lines, message.dropped)
+      case 'log':
+        for (const line of message.warnings) if (this.#lines.isNews(line, worker.index)) log.warn(line)
+        if (message.dropped > 0)
+          log.warn(`${message.dropped} more lines of worker ${worker.index} were left out`)
+        return
+      case 'trace':
+        return this.#parts.onTrace?.(message.trace)
+      case 'shadow':
+        return this.#parts.health.note(message.example)
+      case 'timerRan':
+        return timers.ran(worker, message)
+      case 'kv': {
+        const { store, id } = message.batch
+        return kv.apply(message.batch, (results) => worker.send({ kind: 'kv', store, id, results }))
+      }
+      case 'sandboxes':
+        return sandboxes.report(worker.pid, message.pids)
+      default: // An answer, to whoever asked.
+    }
+  }
+}
