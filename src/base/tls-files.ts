@@ -29,6 +29,9 @@ export function readTlsFile(where: string, path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new EdgeError('file-unreadable', `${where}: ${(error as Error).message}`, { cause: error })
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new EdgeError('file-unreadable', `${where}: ${path} cannot be read: ${code ?? message}`, {
+      cause: error,
+    })
   }
 }

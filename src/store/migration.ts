@@ -10,6 +10,7 @@ import type { SharedLog } from '../contract/shared-log.ts'
 import type { LocalStore, Position, Snapshot } from '../contract/store.ts'
 import { GENESIS } from './chain.ts'
 import { embeddedLog } from './engines/embedded.ts'
+import { isSamePosition } from './positions.ts'
 
 export interface MovedLog {
   readonly log: SharedLog
@@ -70,9 +71,9 @@ export async function migrateLog(
       options.onProgress(at.id, Math.max(head.id, at.id))
     }
     const [mine, its] = [await from.log.snapshot(), await to.log.snapshot()]
-    if (!isSame(its.position, at)) throw changed(to, 'somebody else writes to it')
+    if (!isSamePosition(its.position, at)) throw changed(to, 'somebody else writes to it')
     // Something was appended between the two: once more.
-    if (!isSame(mine.position, at)) continue
+    if (!isSamePosition(mine.position, at)) continue
     const stateHash = hashOf(mine)
     if (hashOf(its) !== stateHash)
       throw new EdgeError(
@@ -110,9 +111,6 @@ const changed = ({ address }: MovedLog, why: string): EdgeError =>
   new EdgeError('store-conflict', `${address}: ${why}`, {
     hint: 'stop the control plane that uses it, and start the copy again: it goes on where it was',
   })
-
-const isSame = (one: Position, other: Position): boolean =>
-  one.log === other.log && one.id === other.id && one.hash === other.hash
 
 /** Of all keys in order, so that it does not matter in which an engine lists them. */
 function hashOf({ entries }: Snapshot): string {
