@@ -29,6 +29,7 @@ export interface Position {
   readonly hash: string
 }
 
+/** Whether both are the same point of the same history: after a failover two histories may have the same id. */
 export const samePosition = (one: Position, other: Position): boolean =>
   one.id === other.id && one.hash === other.hash && one.log === other.log
 

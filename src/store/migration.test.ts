@@ -16,7 +16,9 @@ const set = (key: string, value: string): Effect => ({ operation: 'SET', key, va
 
 function filled(entries: number) {
   const store = open()
-  store.append(Array.from({ length: entries }, (_, n) => set(`k${n % 7}`, String(n))))
+  // As they come: what was appended at once goes over at once.
+  for (let n = 0; n < entries; n += 10)
+    store.append(Array.from({ length: 10 }, (_, more) => set(`k${(n + more) % 7}`, String(n + more))))
   return store
 }
 

@@ -7,10 +7,9 @@
 import { createHash } from 'node:crypto'
 import { EdgeError } from '../base/errors.ts'
 import type { SharedLog } from '../contract/shared-log.ts'
-import type { LocalStore, Position, Snapshot } from '../contract/store.ts'
+import { samePosition, type LocalStore, type Position, type Snapshot } from '../contract/store.ts'
 import { GENESIS } from './chain.ts'
 import { embeddedLog } from './engines/embedded.ts'
-import { isSamePosition } from './positions.ts'
 
 export interface MovedLog {
   readonly log: SharedLog
@@ -71,9 +70,9 @@ export async function migrateLog(
       options.onProgress(at.id, Math.max(head.id, at.id))
     }
     const [mine, its] = [await from.log.snapshot(), await to.log.snapshot()]
-    if (!isSamePosition(its.position, at)) throw changed(to, 'somebody else writes to it')
+    if (!samePosition(its.position, at)) throw changed(to, 'somebody else writes to it')
     // Something was appended between the two: once more.
-    if (!isSamePosition(mine.position, at)) continue
+    if (!samePosition(mine.position, at)) continue
     const stateHash = hashOf(mine)
     if (hashOf(its) !== stateHash)
       throw new EdgeError(

@@ -2,10 +2,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Position } from '../contract/store.ts'
 
-/** Whether both are the same point of the same history: after a failover two histories may have the same id. */
-export const isSamePosition = (one: Position, other: Position): boolean =>
-  one.log === other.log && one.id === other.id && one.hash === other.hash
-
 export const readMeta = (db: DatabaseSync, key: string): string | undefined =>
   db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.['value'] as string | undefined
 

@@ -4,10 +4,9 @@ import type { Clock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
 import type { KvUplinkAnswer, KvUplinkPart } from '../../contract/kv-replication.ts'
 import type { SharedLog } from '../../contract/shared-log.ts'
-import type { Position, Snapshot } from '../../contract/store.ts'
+import { samePosition, type Position, type Snapshot } from '../../contract/store.ts'
 import { chain } from '../../store/chain.ts'
 import { assertNotEmptied, putBack } from '../../store/log-guards.ts'
-import { isSamePosition } from '../../store/positions.ts'
 import { isLive, type KvTerms } from '../rows.ts'
 import { type After, afterMs } from './after.ts'
 import type { Buckets } from './buckets.ts'
@@ -187,7 +186,7 @@ export class SharedBucket {
       const isNext =
         entries.length > 0
           ? (await log.append(position, entries)) === 'appended'
-          : batch.length === 0 || isSamePosition(await log.head(), position)
+          : batch.length === 0 || samePosition(await log.head(), position)
       if (isNext) {
         if (entries.length > 0) replica.applyEntries(bucket, entries)
         const at = buckets.position(bucket)

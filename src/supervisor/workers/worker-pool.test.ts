@@ -8,7 +8,7 @@ import { FAKE_WORKER } from '../testing/test-node.ts'
 import { Turns } from '../turns.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 
-const DYING_WORKER = new URL('testing/dying-worker.ts', import.meta.url).pathname
+const DYING_WORKER = new URL('../testing/dying-worker.ts', import.meta.url).pathname
 
 const shared = createSharedWords(1)
 after(() => shared.unlink())

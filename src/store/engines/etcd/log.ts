@@ -1,11 +1,10 @@
 /** One log in etcd. How it lies there stands in `records.ts`. */
 import { EdgeError } from '../../../base/errors.ts'
 import type { SharedLog } from '../../../contract/shared-log.ts'
-import type { LogEntry, Position, Snapshot } from '../../../contract/store.ts'
+import { samePosition, type LogEntry, type Position, type Snapshot } from '../../../contract/store.ts'
 import { PAGE_RECORDS, readBatches, writeBatch } from './batches.ts'
 import { letGo } from './folding.ts'
 import { endOf, get, type Operation, put, range, remove, transact, valueIs } from './kv.ts'
-import { isSamePosition } from '../../positions.ts'
 import { headIn, headOrNew, type LogPlace, lookAt, newName } from './place.ts'
 import { baseOf, batchOf, generationKeys, type Head, headKey, headOf, headText } from './records.ts'
 import { replaceLog } from './replacing.ts'
@@ -35,13 +34,13 @@ export class EtcdLog implements SharedLog {
   async append(expected: Position, entries: readonly LogEntry[]): Promise<'appended' | 'conflict'> {
     const place = this.#place
     const last = entries.at(-1)
-    if (last === undefined) return isSamePosition(await this.head(), expected) ? 'appended' : 'conflict'
+    if (last === undefined) return samePosition(await this.head(), expected) ? 'appended' : 'conflict'
     let head = this.#known
-    if (head === undefined || !isSamePosition(head.position, expected)) {
+    if (head === undefined || !samePosition(head.position, expected)) {
       head = (await lookAt(place, head?.generation))?.head
       this.#known = head
     }
-    if (head === undefined || !isSamePosition(head.position, expected))
+    if (head === undefined || !samePosition(head.position, expected))
       return this.#outcomeOf(head, expected, last)
 
     const keys = generationKeys(place.prefix, place.name, head.generation)
@@ -58,7 +57,7 @@ export class EtcdLog implements SharedLog {
       await transact(place.gateway, { success: [remove(batch.blob, endOf(batch.blob))] }).catch(() => {})
     }
     // Replaced by what stands at the same position: it goes on from there.
-    return now !== undefined && isSamePosition(now.position, expected)
+    return now !== undefined && samePosition(now.position, expected)
       ? this.append(expected, entries)
       : outcome
   }

@@ -1,8 +1,7 @@
 /** A log becomes what a snapshot says: its state is written aside, as another generation, and the head names that from one moment on. */
 import { EdgeError } from '../../../base/errors.ts'
-import type { Effect, Position, Snapshot } from '../../../contract/store.ts'
+import { samePosition, type Effect, type Position, type Snapshot } from '../../../contract/store.ts'
 import { endOf, get, remove, transact, valueIs } from './kv.ts'
-import { isSamePosition } from '../../positions.ts'
 import { headIn, type LogPlace, lookAt, newName, startGeneration } from './place.ts'
 import { generationKeys, type Head, headKey, headOf, headText } from './records.ts'
 import { applyGroups, isOfParts, stateGroups } from './state.ts'
@@ -15,7 +14,7 @@ export async function replaceLog(
 ): Promise<Head | undefined> {
   const { gateway } = place
   const look = await lookAt(place, undefined)
-  if (look === undefined || !isSamePosition(look.head.position, expected)) return undefined
+  if (look === undefined || !samePosition(look.head.position, expected)) return undefined
   const head = headOf(headText(snapshot.position, newName()))!
   const keys = generationKeys(place.prefix, place.name, head.generation)
   const effects = effectsOf(snapshot)
