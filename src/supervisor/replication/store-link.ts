@@ -79,6 +79,8 @@ export interface StoreLinkParts {
 
 /** Whose replica a file is that follows a control plane. */
 const CONTROL = 'control'
+/** One that has not all of its logs yet: it is no edge before. */
+const JOINING = 'control, joining'
 
 export async function openStoreLink(parts: StoreLinkParts): Promise<StoreLink> {
   const { store } = parts.config
@@ -208,6 +210,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       },
     )
   }
+  let isNew = store.keeper() !== CONTROL
   const instance = instanceOf(parts.directory)
   const about = { groups, addresses: parts.addresses, version: VERSION }
   const logs = new Map<string, FollowedLog>([
@@ -216,13 +219,12 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       {
         position: () => store.position(),
         apply: (entries) => void store.apply(entries),
-        load: (position) => store.load(position, CONTROL),
+        load: (position) => store.load(position, isNew ? JOINING : CONTROL),
       },
     ],
   ])
   let onAdvanced = () => {}
   const joined = Promise.withResolvers<void>()
-  let isNew = store.keeper() === undefined
   const progress = new JoinProgressTold(log)
   const follower = new ControlFollower({
     controls: config.control,
@@ -240,7 +242,10 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       if (changed === UNITS_LOG) onAdvanced()
     },
     onCaughtUp() {
-      if (isNew) progress.joined(follower.control, name, store.position().id)
+      if (isNew) {
+        store.keepFor(CONTROL)
+        progress.joined(follower.control, name, store.position().id)
+      }
       isNew = false
       joined.resolve()
     },
