@@ -162,7 +162,7 @@ export class EngineFollower {
     const why =
       there.id < here.id
         ? `went another way than what was acknowledged up to ${here.id}`
-        : `does not go on from ${here.id}, where this replica stood`
+        : `does not go on from ${here.id}, where this replica stood: it was let go of up to there, or has lost what was acknowledged`
     onTrouble(`the log of ${keeper} ${why}: its state is taken as it is`)
   }
 

@@ -44,7 +44,10 @@ function checkLosing(log: readonly LogEntry[], events: readonly Recorded[]): Vio
     events.filter(({ event }) => event.kind === 'ended'),
   )
   if (found) return { ...found, after: events.length }
-  const isSaid = events.some(({ event }) => event.kind === 'note' && event.line.includes('went another way'))
+  const isSaid = events.some(
+    ({ event }) =>
+      event.kind === 'note' && /went another way|has lost what was acknowledged/.test(event.line),
+  )
   const lost = events.find(
     ({ event }) => event.kind === 'acknowledged' && log[event.at.id - 1]?.hash !== event.at.hash,
   )
