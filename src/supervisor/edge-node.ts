@@ -69,6 +69,7 @@ export class EdgeNode {
   readonly #changes: UnitChanges
   readonly #sites: SiteControl
   readonly #following: StoreFollowing
+  readonly #trials: UnitTrials
   readonly #sandboxes: SandboxWatch
   readonly #pulse: Pulse
   readonly #certificates: NodeCertificates
@@ -194,7 +195,7 @@ export class EdgeNode {
       others: [this.#kv, this.#timers, this.#certificates.tls, this.#telemetry, replication],
       isDraining: () => this.#isDraining,
     })
-    const trials = new UnitTrials(this.#pool)
+    const trials = (this.#trials = new UnitTrials(this.#pool))
     this.#following = new StoreFollowing({
       live: view,
       readSet,
@@ -203,11 +204,7 @@ export class EdgeNode {
       log,
       workers: () => this.#pool.ready(),
       useCertificates: () => this.#certificates.refresh(),
-      tryUnit: (unit) =>
-        trials.try(unit).then(
-          () => undefined,
-          (error: Error) => error.message,
-        ),
+      tryUnit: (unit) => trials.problemOf(unit),
       onTried: () => this.#report(),
     })
     const edges = nodeEdges({
@@ -299,6 +296,7 @@ export class EdgeNode {
     for (const keeper of this.#keepers) keeper.start()
     this.#timers.setLive(this.#epochs.live)
     this.#around.link.start(() => this.storeMoved())
+    if (this.#around.link.follows !== undefined) void this.#trials.warm()
     // What was stored and not tried before this program began.
     this.storeMoved()
     this.#report()

@@ -2,7 +2,7 @@
 import { EdgeError } from '../../base/errors.ts'
 import { Refused } from '../../control/node.ts'
 import type { FromWorker } from '../../contract/messages.ts'
-import type { UnitVersion } from '../../contract/unit.ts'
+import { DEFAULT_MANIFEST, PHASE_BITS, type UnitVersion } from '../../contract/unit.ts'
 import type { ModuleFacts, TestReport } from '../../contract/unit-runner.ts'
 import { notDone, refusalOfTests, refusalOfTry } from './refusals.ts'
 import type { FlippingPool, FlippingWorker } from '../workers/epochs.ts'
@@ -23,6 +23,16 @@ export interface UnitTests {
 const TRY_MAX_MS = 60_000
 /** What a unit's own tests may take. */
 const TESTS_MAX_MS = 120_000
+
+const NOTHING: UnitVersion = {
+  name: 'nothing',
+  version: 0,
+  code: 'module.exports = { default: { content: () => undefined } }',
+  sourceMap: '',
+  phases: PHASE_BITS.content,
+  manifest: DEFAULT_MANIFEST,
+  env: {},
+}
 
 export class UnitTrials {
   readonly #pool: Pick<FlippingPool, 'ready'>
@@ -62,6 +72,15 @@ export class UnitTrials {
       }
     }
     throw notDone(unit, 'it could not be tried', failure)
+  }
+
+  /**
+   * Tries a unit that does nothing: the first isolate of a sandbox costs ten times as much as those after it, and on an edge what is published
+   * waits for it.
+   */
+  async warm(): Promise<void> {
+    // A worker that is not there yet tries the first unit then.
+    await this.try(NOTHING).catch(() => undefined)
   }
 
   /** Why it does not run, in words; undefined where it does. */
