@@ -99,6 +99,8 @@ test('sources change with a reload, and a restart goes on with what was live', a
   })
 
   await t.test('it starts while that Redis is away, and serves with what it has', async () => {
+    // What a kill would lose, and then the unit would be gone by rights.
+    await second.cli('SAVE')
     await second.kill()
     await node.stop()
     const again = await startNode(t, {
