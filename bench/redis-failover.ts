@@ -15,7 +15,7 @@ import { openEngine } from '../src/store/engines/open-engine.ts'
 import { eventually } from '../test/harness/eventually.ts'
 import { HEAD } from '../test/harness/redis-log.ts'
 import { type RedisCluster, startRedisCluster } from '../test/harness/redis.ts'
-import { StubbornWriter, untilAnswered } from '../test/harness/stubborn-writers.ts'
+import { RelentlessWriter, untilAnswered } from '../test/harness/relentless-writers.ts'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '10' } } })
 
@@ -65,7 +65,7 @@ async function oneRound(cluster: RedisCluster, prefix: string, waitReplicas: num
     const replica = await cluster.replicaOf(master)
     if (isBehind) replica.signal('SIGSTOP')
     const value = isBehind ? 'x'.repeat(64 * 1024) : 'x'
-    const writers = [0, 1, 2, 3].map((n) => new StubbornWriter(log, `w${n}`, value))
+    const writers = [0, 1, 2, 3].map((n) => new RelentlessWriter(log, `w${n}`, value))
     const running = Promise.all(writers.map((writer) => writer.run()))
     const count = () => writers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0)
     await eventually(() => count() >= 200, { everyMs: 1 })

@@ -66,25 +66,11 @@ function perform(rows: KvRows, operation: KvOperation, terms: KvTerms): KvResult
       if (held) rows.remove(namespace, key, held)
       return { value: live ? 1 : 0 }
     case 'put':
-      put(
-        rows,
-        namespace,
-        key,
-        { value: operation.value, expires: expiryOf(operation.ttlMs, now) },
-        held,
-        terms,
-      )
+      put(rows, namespace, key, given(operation, now), held, terms)
       return { value: 0 }
     case 'compareAndSet': {
       if (!isSame(live?.value, operation.expected)) return { value: 0 }
-      put(
-        rows,
-        namespace,
-        key,
-        { value: operation.value, expires: expiryOf(operation.ttlMs, now) },
-        held,
-        terms,
-      )
+      put(rows, namespace, key, given(operation, now), held, terms)
       return { value: 1 }
     }
     default: {
@@ -95,6 +81,15 @@ function perform(rows: KvRows, operation: KvOperation, terms: KvTerms): KvResult
     }
   }
 }
+
+/** What an operation gives a key to hold. */
+const given = (
+  { value, ttlMs }: { readonly value: Uint8Array; readonly ttlMs: number },
+  now: number,
+): KvRow => ({
+  value,
+  expires: expiryOf(ttlMs, now),
+})
 
 const expiryOf = (ttlMs: number, now: number): number => (ttlMs > 0 ? now + ttlMs : 0)
 

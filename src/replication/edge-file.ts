@@ -1,8 +1,7 @@
 /** The edges that a control plane knows, on its disk: `edges.json` in the data directory. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { writeWhole } from '../base/whole-file.ts'
+import { readWhole, writeWhole } from '../base/whole-file.ts'
 import type { Timers } from '../base/timers.ts'
 import type { EdgeRecord } from './edge-registry.ts'
 
@@ -39,20 +38,10 @@ export class EdgeFile {
   }
 
   read(): readonly EdgeRecord[] {
-    let text: string
-    try {
-      text = readFileSync(this.#path, 'utf8')
-    } catch {
-      return [] // none yet
-    }
-    try {
-      return v.parse(File, JSON.parse(text))
-    } catch (error) {
-      this.#warn(
-        `${this.#path} cannot be read, and no edge is known before it connects: ${(error as Error).message}`,
-      )
-      return []
-    }
+    const parse = (value: unknown) => v.parse(File, value)
+    return (
+      readWhole(this.#path, parse, (why) => this.#warn(`no edge is known before it connects: ${why}`)) ?? []
+    )
   }
 
   /** What is lost with the process is a second of positions: edges say anew where they stand. */

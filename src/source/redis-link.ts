@@ -170,7 +170,7 @@ const unavailable = (reason: string, cause?: unknown): EdgeError =>
   new EdgeError('source-unavailable', `Redis does not answer: ${reason}`, { cause })
 
 const messageOf = (error: unknown): string => {
-  // Of several addresses of a name the first reason is as good as any.
+  // A name with several addresses fails with a reason for each: the first is told.
   const first = error instanceof AggregateError ? error.errors[0] : error
   return first instanceof Error ? first.message || first.name : String(first)
 }

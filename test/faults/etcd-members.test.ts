@@ -13,10 +13,10 @@ import {
   assertKept,
   everything,
   progress,
-  type StubbornWriter,
+  type RelentlessWriter,
   underWrites,
   untilAnswered,
-} from '../harness/stubborn-writers.ts'
+} from '../harness/relentless-writers.ts'
 
 const skip = etcdIsMissing
 const set = (key: string, value: string): Effect => ({ operation: 'SET', key, value })
@@ -31,7 +31,7 @@ function connect(t: TestContext, urls: readonly string[], timeout = 5000): Store
 async function whileTwoWrite(
   t: TestContext,
   etcd: Etcd,
-  work: (writers: readonly StubbornWriter[]) => Promise<void>,
+  work: (writers: readonly RelentlessWriter[]) => Promise<void>,
 ) {
   const logs = [0, 1].map(() => connect(t, etcd.urls).log('units'))
   const writers = await underWrites(logs, work)

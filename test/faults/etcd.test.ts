@@ -10,7 +10,7 @@ import { LogWriter, replay } from '../../src/store/testing/log-writer.ts'
 import { type Etcd, etcdConfig, etcdIsMissing, startEtcd } from '../harness/etcd.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startFaultProxy } from '../harness/fault-proxy.ts'
-import { assertKept, everything, progress, underWrites } from '../harness/stubborn-writers.ts'
+import { assertKept, everything, progress, underWrites } from '../harness/relentless-writers.ts'
 
 const skip = etcdIsMissing
 const set = (key: string, value: string): Effect => ({ operation: 'SET', key, value })

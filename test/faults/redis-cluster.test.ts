@@ -13,7 +13,7 @@ import {
   sharedBy,
   startRedisCluster,
 } from '../harness/redis.ts'
-import { assertKept, progress, underWrites, untilAnswered } from '../harness/stubborn-writers.ts'
+import { assertKept, progress, underWrites, untilAnswered } from '../harness/relentless-writers.ts'
 
 const set = (key: string, value = 'x'): Effect => ({ operation: 'SET', key, value })
 

@@ -5,7 +5,7 @@ import { eventually } from '../harness/eventually.ts'
 import { type Direction, type LaneMode, startFaultProxy } from '../harness/fault-proxy.ts'
 import { openLog } from '../harness/redis-log.ts'
 import { redisIsMissing, startRedis } from '../harness/redis.ts'
-import { assertKept, everything, progress, underWrites } from '../harness/stubborn-writers.ts'
+import { assertKept, everything, progress, underWrites } from '../harness/relentless-writers.ts'
 
 const MODES: Readonly<Record<string, readonly [LaneMode, Direction]>> = {
   'is cut in the middle of what is sent': [{ kind: 'cut-after', bytes: { min: 1, max: 6000 } }, 'toTarget'],

@@ -14,7 +14,13 @@ import { eventually } from '../harness/eventually.ts'
 import { freePort } from '../harness/ports.ts'
 import { HEAD, openLog, openRedis } from '../harness/redis-log.ts'
 import { redisIsMissing, startRedis, startReplica } from '../harness/redis.ts'
-import { assertKept, everything, progress, underWrites, untilAnswered } from '../harness/stubborn-writers.ts'
+import {
+  assertKept,
+  everything,
+  progress,
+  underWrites,
+  untilAnswered,
+} from '../harness/relentless-writers.ts'
 
 const set = (key: string, value = 'x'): Effect => ({ operation: 'SET', key, value })
 

@@ -4,32 +4,17 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { EdgeError } from '../../base/errors.ts'
-import type { Clock } from '../../base/clock.ts'
 import type { KvUplink, KvUplinkAnswer, KvUplinkBatch, KvUplinkPart } from '../../contract/kv-replication.ts'
 import { KV_BUCKETS, type SharedLog } from '../../contract/shared-log.ts'
-import type { KvTerms } from '../rows.ts'
 import { MARKER_MS_MAX, MARKERS_AT_ONCE } from './authority.ts'
-import type { After } from './after.ts'
-import type { Buckets } from './buckets.ts'
 import { checkBatch } from './check-batch.ts'
 import { bucketOf } from './encoding.ts'
-import type { KvReplica } from './replica.ts'
-import { type Removal, SharedBucket } from './shared-bucket.ts'
+import { type Removal, SharedBucket, type SharedBucketOptions } from './shared-bucket.ts'
 
-export interface SharedAuthorityOptions {
+export interface SharedAuthorityOptions extends Omit<SharedBucketOptions, 'bucket' | 'log'> {
   /** By bucket. */
   readonly log: (bucket: number) => SharedLog
-  readonly replica: KvReplica
-  readonly buckets: Buckets
   readonly db: DatabaseSync
-  readonly clock: Clock
-  readonly terms: () => KvTerms
-  /** What this node has of a bucket, as it stands in a log: an engine that is empty begins with it. */
-  readonly seed: (bucket: number) => Iterable<readonly [key: string, value: string]>
-  /** Of one bucket: told once for each trouble, until its log was read again; and of what the engine had lost. */
-  readonly onProblem: (error: Error) => void
-  readonly after?: After | undefined
-  readonly random?: (() => number) | undefined
 }
 
 const SWEPT_AT_ONCE = 500

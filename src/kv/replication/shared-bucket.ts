@@ -23,7 +23,7 @@ export interface SharedBucketOptions {
   readonly buckets: Buckets
   readonly clock: Clock
   readonly terms: () => KvTerms
-  /** What this node has of a bucket, as it stands in a log. */
+  /** What this node has of a bucket, as it stands in a log: an engine that is empty begins with it. */
   readonly seed: (bucket: number) => Iterable<readonly [key: string, value: string]>
   /** Told once for each trouble, until the log was read again; and of what an engine had lost. */
   readonly onProblem: (error: Error) => void

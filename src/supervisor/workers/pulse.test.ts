@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as v from 'valibot'
 import { createSharedWords } from '../../base/shared-words.ts'
-import { ConfigSchema } from '../../config/schema.ts'
 import { ListenSockets } from '../listen-sockets.ts'
 import { MetricSums } from '../metrics/metric-sums.ts'
 import { Pulse } from './pulse.ts'
 import { eventually, FAKE_WORKER } from '../testing/test-node.ts'
+import { bareStart } from '../testing/worker-start.ts'
 import { Turns } from '../turns.ts'
 import { WorkerPool } from './worker-pool.ts'
 
@@ -23,22 +22,7 @@ test('a worker that answers nothing at all is ended and replaced', async (t) => 
     entry: FAKE_WORKER,
     turns: new Turns(),
     log,
-    startMessage: (worker) => ({
-      kind: 'start',
-      identity: 'node',
-      worker,
-      config: v.parse(ConfigSchema, {}),
-      addresses: sockets.addresses,
-      tls: undefined,
-      units: { epoch: 0, enabled: true, units: [], lastGood: {} },
-      quarantined: [],
-      shared: shared.path,
-      bundles: { sandbox: '', guest: '' },
-      kv: { kv: '', cache: '' },
-      kvWords: '',
-      isTracing: false,
-      stdout: 1,
-    }),
+    startMessage: bareStart(sockets, shared),
     onMessage() {},
     onReady() {},
     onGone() {},

@@ -5,9 +5,8 @@
  * are named, not units: a new version is free, the quarantined one stays so while it can still be reached as the
  * `lastGood` of the next.
  */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { writeWhole } from '../../base/whole-file.ts'
+import { readWhole, writeWhole } from '../../base/whole-file.ts'
 import type { Quarantine, UnitSet } from '../../contract/messages.ts'
 import { versionKey } from '../../contract/unit.ts'
 import { versionsIn } from '../../unit/abridged-set.ts'
@@ -78,20 +77,8 @@ export class Quarantines {
   }
 
   #read(): Quarantine[] {
-    let text: string
-    try {
-      text = readFileSync(this.#path, 'utf8')
-    } catch {
-      return [] // none yet
-    }
-    try {
-      return v.parse(File, JSON.parse(text))
-    } catch (error) {
-      this.#log.warn(
-        `${this.#path} cannot be read, and no unit is in quarantine: ${(error as Error).message}`,
-      )
-      return []
-    }
+    const parse = (value: unknown) => v.parse(File, value)
+    return readWhole(this.#path, parse, (why) => this.#log.warn(`no unit is in quarantine: ${why}`)) ?? []
   }
 
   #write(): void {

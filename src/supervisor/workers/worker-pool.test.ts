@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import * as v from 'valibot'
 import { createSharedWords } from '../../base/shared-words.ts'
-import { ConfigSchema } from '../../config/schema.ts'
 import { ListenSockets } from '../listen-sockets.ts'
 import { FAKE_WORKER } from '../testing/test-node.ts'
+import { bareStart } from '../testing/worker-start.ts'
 import { Turns } from '../turns.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 
@@ -21,22 +20,7 @@ async function poolOf(entry: string, options: Partial<PoolOptions> = {}): Promis
     sockets,
     turns: new Turns(),
     log: { info: () => {}, warn: () => {} },
-    startMessage: (worker) => ({
-      kind: 'start',
-      identity: 'node',
-      worker,
-      config: v.parse(ConfigSchema, {}),
-      addresses: sockets.addresses,
-      tls: undefined,
-      units: { epoch: 0, enabled: true, units: [], lastGood: {} },
-      quarantined: [],
-      shared: shared.path,
-      bundles: { sandbox: '', guest: '' },
-      kv: { kv: '', cache: '' },
-      kvWords: '',
-      isTracing: false,
-      stdout: 1,
-    }),
+    startMessage: bareStart(sockets, shared),
     onMessage() {},
     onReady() {},
     onGone() {},

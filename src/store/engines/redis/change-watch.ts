@@ -72,7 +72,7 @@ export class ChangeWatch {
       } catch {
         // The look at the heads goes on, and whoever asks is told what is wrong.
       }
-      this.#router.skip()
+      this.#router.turnToNext()
       await this.#pause(backOffMs(++failures, Math.random, BACK_OFF))
     }
   }

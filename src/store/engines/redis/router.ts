@@ -52,7 +52,7 @@ export class Router {
     return this.#known[this.#next % this.#known.length]!
   }
 
-  skip(): void {
+  turnToNext(): void {
     this.#next++
   }
 
@@ -88,7 +88,7 @@ export class Router {
       else if (failure.kind === 'ask') asked = failure.address
       else {
         this.#routes.delete(log)
-        this.skip()
+        this.turnToNext()
       }
       if (failure.kind !== 'again') this.learn([failure.address])
       // That time ran out tells less than what went wrong before.

@@ -11,7 +11,7 @@ import { eventually } from './eventually.ts'
 const set = (key: string, value = 'x'): Effect => ({ operation: 'SET', key, value })
 
 /** Appends as a control plane does while servers fail: it asks again with the same entries, and starts anew where the log is another. */
-export class StubbornWriter {
+export class RelentlessWriter {
   readonly acknowledged: Position[] = []
   readonly #log: SharedLog
   readonly #name: string
@@ -80,7 +80,7 @@ export async function everything(log: SharedLog): Promise<readonly LogEntry[]> {
 }
 
 /** All that was acknowledged stands in the log, where it was said to stand. */
-export async function assertKept(log: SharedLog, writers: readonly StubbornWriter[]): Promise<void> {
+export async function assertKept(log: SharedLog, writers: readonly RelentlessWriter[]): Promise<void> {
   const entries = await everything(log)
   const positions = writers.flatMap(({ acknowledged }) => acknowledged)
   for (const { id, hash } of positions) assert.equal(entries[id - 1]?.hash, hash, `entry ${id} is not there`)
@@ -92,9 +92,9 @@ export async function assertKept(log: SharedLog, writers: readonly StubbornWrite
 /** Two writers, for as long as the work takes and a while behind it. */
 export async function underWrites(
   logs: readonly SharedLog[],
-  work: (writers: readonly StubbornWriter[]) => Promise<void>,
+  work: (writers: readonly RelentlessWriter[]) => Promise<void>,
 ) {
-  const writers = logs.map((log, n) => new StubbornWriter(log, `w${n}`))
+  const writers = logs.map((log, n) => new RelentlessWriter(log, `w${n}`))
   const stop = () => {
     for (const writer of writers) writer.stop()
   }
@@ -111,7 +111,7 @@ export async function underWrites(
 }
 
 /** Waits until each writer was told so many more times that something is stored. */
-export async function progress(writers: readonly StubbornWriter[], count: number): Promise<void> {
+export async function progress(writers: readonly RelentlessWriter[], count: number): Promise<void> {
   const before = writers.map(({ acknowledged }) => acknowledged.length)
   await eventually(() => writers.every(({ acknowledged }, n) => acknowledged.length >= before[n]! + count))
 }
