@@ -6,8 +6,6 @@
  */
 import type { HistogramValue, MetricSample } from '../../contract/messages.ts'
 
-export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
 type Help = Readonly<Record<string, string>>
 
 /** @param help a sentence for each name; one without is described by its own words. */

@@ -4,6 +4,7 @@
  *
  * What it knows lies in the store and in the nodes' counts, so it may end and begin anew at any moment: then the step's time begins anew.
  */
+import { RegularLook } from './regular-look.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { UnitSet } from '../../contract/messages.ts'
 import type { Rollout, RolloutHealth, RolloutSample, StagedRollout } from '../../contract/rollout.ts'
@@ -58,21 +59,24 @@ export class RolloutController {
   readonly #watches = new Map<string, Watch>()
   /** Rollouts of which a change is under way. */
   readonly #acting = new Set<string>()
-  #lastWarning = ''
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  readonly #regular: RegularLook
 
   constructor(options: RolloutControllerOptions) {
     this.#options = options
+    this.#regular = new RegularLook({
+      everyMs: EVERY_MS,
+      work: () => this.#look(),
+      failed: 'rollouts',
+      warn: options.warn,
+    })
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.look(), EVERY_MS)
+    this.#regular.start()
   }
 
   stop(): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    this.#regular.stop()
     this.#watches.clear()
   }
 
@@ -80,11 +84,8 @@ export class RolloutController {
     return this.#watches.get(name)?.standing
   }
 
-  /** One look at a time. */
   look(): Promise<void> {
-    return (this.#looking ??= this.#look()
-      .catch((error: Error) => this.#warn(`rollouts: ${error.message}`))
-      .finally(() => (this.#looking = undefined)))
+    return this.#regular.look()
   }
 
   async #look(): Promise<void> {
@@ -161,14 +162,10 @@ export class RolloutController {
     if (this.#acting.has(name)) return
     this.#acting.add(name)
     void act()
-      .catch((error: Error) => this.#warn(`the rollout of ${name} could not be moved on: ${error.message}`))
+      .catch((error: Error) =>
+        this.#regular.warn(`the rollout of ${name} could not be moved on: ${error.message}`),
+      )
       .finally(() => this.#acting.delete(name))
-  }
-
-  #warn(line: string): void {
-    if (line === this.#lastWarning) return
-    this.#lastWarning = line
-    this.#options.warn(line)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * What an edge does about rollouts: it counts, and tells its control plane, which judges. While nothing is on its way it tells nothing.
  */
+import { RegularLook } from './regular-look.ts'
 import type { UnitSet } from '../../contract/messages.ts'
 import type { LocalHealth } from './local-health.ts'
 
@@ -17,29 +18,29 @@ const EVERY_MS = 2000
 
 export class RolloutReporter {
   readonly #options: RolloutReporterOptions
-  #timer: NodeJS.Timeout | undefined
+  readonly #regular: RegularLook
   #told = ''
-  #lastWarning = ''
-  #looking: Promise<void> | undefined
 
   constructor(options: RolloutReporterOptions) {
     this.#options = options
+    this.#regular = new RegularLook({
+      everyMs: EVERY_MS,
+      work: () => this.#look(),
+      failed: 'how rollouts fare here is not told',
+      warn: options.warn,
+    })
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.look(), EVERY_MS)
+    this.#regular.start()
   }
 
   stop(): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    this.#regular.stop()
   }
 
-  /** One look at a time. */
   look(): Promise<void> {
-    return (this.#looking ??= this.#look()
-      .catch((error: Error) => this.#warn(`how rollouts fare here is not told: ${error.message}`))
-      .finally(() => (this.#looking = undefined)))
+    return this.#regular.look()
   }
 
   async #look(): Promise<void> {
@@ -49,12 +50,6 @@ export class RolloutReporter {
     if (text === this.#told) return
     report()
     this.#told = text
-  }
-
-  #warn(line: string): void {
-    if (line === this.#lastWarning) return
-    this.#lastWarning = line
-    this.#options.warn(line)
   }
 }
 
