@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { systemClock } from '../base/clock.ts'
 import type { Effect } from '../contract/store.ts'
 import { embeddedLog } from './engines/embedded.ts'
 import { migrateLog, movedStore, type MovedLog } from './migration.ts'
@@ -11,7 +10,10 @@ import { openStore } from './sqlite-store.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'orla-migration-'))
 after(() => rmSync(root, { recursive: true, force: true }))
-const open = () => openStore(mkdtempSync(join(root, 's-')), { clock: systemClock })
+// Appends of one moment go over together: here each has its own.
+let moment = 0
+const clock = { now: () => ++moment, monotonic: () => moment }
+const open = () => openStore(mkdtempSync(join(root, 's-')), { clock })
 const set = (key: string, value: string): Effect => ({ operation: 'SET', key, value })
 
 function filled(entries: number) {
