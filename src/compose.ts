@@ -65,6 +65,9 @@ export interface WorkerEvents {
 
 type Start = Extract<ToWorker, { kind: 'start' }>
 
+/** Memory of a site's cache, where nothing is said. */
+const RAM_BYTES = 64 * 1024 * 1024
+
 export interface WorkerNode {
   /** Runs the tests of a version that is not live, aside from everything that is. */
   test(message: Extract<ToWorker, { kind: 'test' }>): Promise<TestReport>
@@ -316,7 +319,7 @@ function buildSite(
         ? before!.cache
         : site.cache &&
           new ResponseCache({
-            bytesMax: Math.floor(site.cache.ram / config.edge.workers),
+            bytesMax: Math.floor((site.cache.ram ?? RAM_BYTES) / config.edge.workers),
             objectBytesMax: site.cache.objectBytes,
             asksForPlain: asksForPlain(site),
           }),

@@ -17,6 +17,7 @@ const PATHS = [
   'src/config/acme.ts',
   'src/config/access-log-schema.ts',
   'src/config/compression.ts',
+  'src/config/cache-schema.ts',
   'src/config/telemetry-schema.ts',
   'src/config/store-schema.ts',
   'src/config/source-schema.ts',
@@ -66,6 +67,11 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
   [/^v\.array\(network\(\)/, 'list of addresses and prefixes'],
   [/^v\.array\(\s*v\.union\(\s*\[\s*v\.picklist\(\['connect'/, 'list'],
+  [/^headerNames\(\)$|^CacheNames$/, 'list of names'],
+  [/^v\.pipe\(\s*size\(\)/, 'size'],
+  [/^CacheQuery$/, '`all`, `none`, `{ "only": […] }` or `{ "except": […] }`'],
+  [/^v\.array\(\s*v\.picklist\(\['zstd'/, 'list of `zstd`, `br`, `gzip`'],
+  [/^v\.array\(v\.string\(\),/, 'list of texts'],
   [/^v\.(?:string\(|pipe\(\s*v\.string\()/, 'text'],
 ]
 

@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import { pathPattern } from '../base/path-pattern.ts'
 import { AccessLogs } from './access-log-schema.ts'
 import { Acme } from './acme.ts'
+import { SharedCache, SiteCache } from './cache-schema.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { plainHost } from './site-claims.ts'
@@ -92,14 +93,8 @@ const Site = v.strictObject({
   redirectHttps: v.optional(RedirectHttps, false),
   /** `Strict-Transport-Security` on answers over HTTPS. */
   hsts: v.optional(Hsts),
-  cache: v.optional(
-    v.strictObject({
-      /** Memory for bodies and heads, over all workers of the node. */
-      ram: v.optional(size(), '64mb'),
-      /** One object larger than this is not stored. */
-      objectBytes: v.optional(size(), '16mb'),
-    }),
-  ),
+  /** Answers of the origin are kept. */
+  cache: v.optional(SiteCache),
   /** Of requests to this site, instead of `edge.accessLog`; `false` for none. */
   accessLog: v.optional(AccessLogs),
   /** Bodies are compressed for clients that take it. `true`: with the defaults. */
@@ -223,6 +218,8 @@ const Edge = v.strictObject({
     }),
     {},
   ),
+  /** One store for the answers of all sites whose `cache` gives neither `ram` nor `disk`. */
+  cache: v.optional(SharedCache),
   /** What one unit may keep in `edge.cache`; what was written longest ago makes room. */
   unitCache: v.optional(
     v.strictObject({
@@ -312,5 +309,6 @@ export type { EtcdStoreConfig, RedisStoreConfig, ReplicaStoreConfig, StoreConfig
 export type { SourceConfig } from './source-schema.ts'
 export type { StaticConfig } from './static-schema.ts'
 export type { AcmeConfig } from './acme.ts'
+export type { DiskTierConfig, SharedCacheConfig, SiteCacheConfig } from './cache-schema.ts'
 export type { TelemetryConfig } from './telemetry-schema.ts'
 export type { HstsConfig, ListenerConfig, RedirectConfig } from './listen.ts'
