@@ -41,7 +41,9 @@ export interface CacheJob {
   toReview(head: ResponseHead, headers: HeaderList): ResponseView | undefined
   /** `review` is what they made of it. */
   onHead(head: ResponseHead, headers: HeaderList, review?: Review): HeadVerdict
-  append(chunk: Buffer): void
+  /** False: those who read it have no room for more, and the origin is to wait for `onRoom`. */
+  append(chunk: Buffer): boolean
+  onRoom: (() => void) | undefined
   /** Reads on what was appended, behind what comes; undefined where the fetch is to go at the pace of the client that asked. */
   follow(): BodyTrail | undefined
   /** What comes is still on its way into the cache. */
@@ -60,6 +62,7 @@ export interface CacheJob {
 export class PassJob implements CacheJob {
   readonly isWanted = false
   readonly isFilling = false
+  onRoom: (() => void) | undefined
   private readonly exchange: Exchange
   private readonly head: RequestHead
   private readonly found: Bypass
@@ -88,7 +91,9 @@ export class PassJob implements CacheJob {
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }
   }
 
-  append(): void {}
+  append(): boolean {
+    return true
+  }
   follow(): undefined {
     return undefined
   }
@@ -103,6 +108,7 @@ export class FillJob implements CacheJob {
   private readonly fill: CacheFill
   private readonly found: Stale | Miss
   private readonly collapsed: boolean | undefined
+  onRoom: (() => void) | undefined
   private askedAbout: Stale['entry'] | undefined
 
   constructor(exchange: Exchange, fill: CacheFill, found: Stale | Miss, collapsed: boolean | undefined) {
@@ -137,6 +143,7 @@ export class FillJob implements CacheJob {
         ? { stored: true, ttlSeconds: Math.max(0, Math.floor((decision.freshUntilMs - nowMs) / 1000)) }
         : { detail: decision.reason }),
     }
+    if (decision.store) this.announce()
     if (decision.store && this.clientHasIt(response, nowMs)) {
       this.exchange.answerNotModified(response.headers, forwardStatus({ ...status, status: head.status }))
       return { kind: 'answered' }
@@ -168,6 +175,14 @@ export class FillJob implements CacheJob {
     return { kind: 'answered' }
   }
 
+  /** Those who wait are given what comes, unless all of it came with the head: then they are given what is stored. */
+  private announce(): void {
+    queueMicrotask(() => {
+      this.fill.announce()
+      this.fill.onRoom = () => this.onRoom?.()
+    })
+  }
+
   /** The client's condition did not go to the origin, so that there is a body to keep; it is judged here. */
   private clientHasIt({ status, headers }: ResponseView, nowMs: number): boolean {
     const validators = {
@@ -179,8 +194,8 @@ export class FillJob implements CacheJob {
     return isNotModified(this.exchange.headers, validators, nowMs)
   }
 
-  append(chunk: Buffer): void {
-    this.fill.append(chunk)
+  append(chunk: Buffer): boolean {
+    return this.fill.append(chunk)
   }
 
   follow(): BodyTrail | undefined {

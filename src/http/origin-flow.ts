@@ -64,12 +64,27 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private chain: BodyChain | undefined
   /** Bytes of the body still to come, where that is known. */
   private left: number | undefined
+  /** The client takes no more for now; or others who read this answer, and nobody gathers it for them. */
+  private waitsForClient = false
+  private waitsForReaders = false
 
   constructor(exchange: Exchange, job: CacheJob | undefined, upgrade?: UpgradeAsk) {
     this.exchange = exchange
     this.job = job
     this.upgrade = upgrade
-    this.pace = new ClientPace(job, () => this.call?.resume())
+    this.pace = new ClientPace(job, () => {
+      this.waitsForClient = false
+      this.resume()
+    })
+    if (job !== undefined)
+      job.onRoom = () => {
+        this.waitsForReaders = false
+        this.resume()
+      }
+  }
+
+  private resume(): void {
+    if (!this.waitsForClient && !this.waitsForReaders) this.call?.resume()
   }
 
   start(): void {
@@ -157,7 +172,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.isDetached = true
     this.pace.close()
     this.exchange.flow = undefined
-    this.call?.resume()
+    this.waitsForClient = false
+    this.resume()
   }
 
   private giveUp(): void {
@@ -349,9 +365,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       this.early.push(Buffer.from(chunk))
       return false
     }
-    if (!this.dropsBody) this.job?.append(chunk)
-    // The cache may have refused it after all, as too large.
-    if (this.dropsBody || (this.isDetached && this.job?.isFilling !== true)) {
+    this.waitsForReaders = !this.dropsBody && this.job?.append(chunk) === false
+    // The cache may have refused it after all, as too large, and nobody else wants it.
+    if (this.dropsBody || (this.isDetached && this.job?.isFilling !== true && this.job?.isWanted !== true)) {
       // Of a few bytes the end is waited for: the connection is worth more.
       if (this.left === undefined || this.left > DRAINED_MAX) {
         this.call?.abort()
@@ -359,7 +375,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       }
       return true
     }
-    return this.isDetached || this.pace.write(chunk)
+    this.waitsForClient = !this.isDetached && !this.pace.write(chunk)
+    return !this.waitsForClient && !this.waitsForReaders
   }
 
   onEnd(trailers: HeaderList): void {

@@ -60,12 +60,12 @@ export class BodyGathering {
   }
 
   /**
-   * Reads from here on, behind those who append. Until the trail is closed, what was gathered stays, also when the body is taken or
+   * Reads from here on, or from the byte that is given, behind those who append. Until the trail is closed, what was gathered stays, also when the body is taken or
    * discarded. It counts here all the while, but where the body is on the shelf: there it counts already.
    */
-  follow(): BodyTrail {
+  follow(at = this.length): BodyTrail {
     this.#trails += 1
-    return new BodyTrail(this, this.length)
+    return new BodyTrail(this, at)
   }
 
   /** For a trail: bytes that were gathered, not to be changed. */

@@ -6,10 +6,12 @@
  * that was cut is never stored, whatever else goes wrong. After the cache has lost interest (`refused`) all calls are
  * harmless, so the one who streams the body need not ask.
  *
- * Those who wait for the same answer hear of it from here.
+ * Those who wait for the same answer hear of it from here: of its head (`announce`), then of its body as it comes. To those who have
+ * begun the rest is owed, also where the cache refuses it in the middle.
  */
 import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
+import { Arrival } from './arrival.ts'
 import { BodyGathering, type BodyTrail, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
@@ -29,6 +31,12 @@ export interface FillTarget {
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
   drop(fill: CacheFill, response: StoredResponse): void
   learnVary(fill: CacheFill, names: readonly string[], nowMs: number): void
+  /** Its head is here, and may be shared. */
+  announce(fill: CacheFill, arrival: Arrival): void
+  /** The cache does not want the rest of it, and those who read it do: until `isOver`. */
+  passing(arrival: Arrival, isOver: boolean): void
+  /** Its answer is kept, but not for sharing while it comes: those who wait are sent on. */
+  unshare(fill: CacheFill, nowMs: number): void
   /** The fill is over. `sharing`: what is known now about whether answers of this address can be shared. */
   settled(fill: CacheFill, sharing: 'shared' | 'unshared' | 'unknown', nowMs: number, error?: EdgeError): void
 }
@@ -52,7 +60,7 @@ export class CacheFill {
   refused: RefusalReason | undefined = undefined
 
   readonly #target: FillTarget
-  #state: 'asking' | 'filling' | 'over' = 'asking'
+  #state: 'asking' | 'filling' | 'passing' | 'over' = 'asking'
   #isSettled = false
   #response: IncomingResponse | undefined
   #plan: StorePlan | undefined
@@ -61,6 +69,8 @@ export class CacheFill {
   #body: BodyGathering | undefined
   /** What is stored and may turn out to be good: held until this is over. */
   #held: StoredBody | undefined
+  #arrival: Arrival | undefined
+  #passedBytes = 0
 
   constructor(
     target: FillTarget,
@@ -79,9 +89,9 @@ export class CacheFill {
     this.#held?.hold()
   }
 
-  /** How many wait for this answer: with some, it is worth finishing although the client that asked is gone. */
+  /** How many wait for this answer or read it: with some, it is worth finishing although the client that asked is gone. */
   get followers(): number {
-    return this.flight?.followers.size ?? 0
+    return (this.flight?.followers.size ?? 0) + (this.#arrival?.readers ?? 0)
   }
 
   /** The head of a final response that is not the 304 to our own condition. */
@@ -98,6 +108,8 @@ export class CacheFill {
     this.#plan = plan
     this.#responseTimeMs = responseTimeMs
     this.#state = 'filling'
+    // What has to be validated each time cannot be shared by waiting: each would wait, and then ask for itself.
+    if (plan.freshUntilMs <= responseTimeMs) this.#target.unshare(this, responseTimeMs)
     if (plan.vary.length > 0) this.#target.learnVary(this, plan.vary, responseTimeMs)
     return plan
   }
@@ -115,13 +127,43 @@ export class CacheFill {
     return this.#state === 'filling'
   }
 
-  /** A piece of the body. It is copied. */
-  append(chunk: Uint8Array): void {
-    if (this.#state !== 'filling') return
-    const body = this.#body!
-    if (body.length + chunk.length > this.#target.objectBytesMax)
-      this.#refuse('too-large', this.#responseTimeMs)
-    else if (!body.append(chunk)) this.#refuse('no-room', this.#responseTimeMs)
+  /**
+   * What comes goes to all who wait for it, from now on. To be called after `begin`, once what came with the head has been
+   * appended: an answer that is whole by then is stored, and a hit costs less.
+   */
+  announce(): void {
+    const { flight } = this
+    if (this.#state !== 'filling' || flight === undefined || this.#arrival !== undefined) return
+    if (this.#plan!.freshUntilMs <= this.#responseTimeMs) return
+    this.#arrival = new Arrival(this.#body!, {
+      response: this.#response!,
+      plan: this.#plan!,
+      selecting: selectingOf(this.#plan!.vary, this.head.headers),
+      responseTimeMs: this.#responseTimeMs,
+      bodyBytes: this.#declaredBytes,
+    })
+    this.#target.announce(this, this.#arrival)
+  }
+
+  /** Told when the origin may go on, after `append` said that it may not. */
+  set onRoom(onRoom: () => void) {
+    if (this.#arrival !== undefined) this.#arrival.onRoom = onRoom
+  }
+
+  /** A piece of the body. It is copied. False: those who read it have no room; the origin is to wait for `onRoom`. */
+  append(chunk: Uint8Array): boolean {
+    if (this.#state === 'filling') {
+      const body = this.#body!
+      const isTooLarge = body.length + chunk.length > this.#target.objectBytesMax
+      if (!isTooLarge && body.append(chunk)) {
+        this.#arrival?.more()
+        return true
+      }
+      this.#refuse(isTooLarge ? 'too-large' : 'no-room', this.#responseTimeMs)
+    }
+    if (this.#state !== 'passing') return true
+    this.#passedBytes += chunk.length
+    return this.#arrival!.pass(chunk)
   }
 
   /**
@@ -135,8 +177,11 @@ export class CacheFill {
 
   /** The body is whole: now it is in the cache, and those who wait are told. Undefined where it was not kept. */
   finish(nowMs: number): StoredResponse | undefined {
-    const isShort = this.#declaredBytes !== undefined && this.#declaredBytes !== this.#body?.length
-    if (this.#state !== 'filling' || isShort) {
+    if (this.#state === 'passing') {
+      this.#endPassing(this.#isShort(this.#passedBytes) ? 'broken' : 'whole')
+      return undefined
+    }
+    if (this.#state !== 'filling' || this.#isShort(this.#body!.length)) {
       this.abandon()
       return undefined
     }
@@ -145,8 +190,13 @@ export class CacheFill {
     const response = new StoredResponse(this.#response!, body, this.#plan!, selecting, this.#responseTimeMs)
     this.#end()
     const isKept = this.#keep(response, nowMs, 'stored')
+    this.#arrival?.end()
     body.release()
     return isKept ? response : undefined
+  }
+
+  #isShort(bytes: number): boolean {
+    return this.#declaredBytes !== undefined && this.#declaredBytes !== bytes
   }
 
   /**
@@ -206,10 +256,33 @@ export class CacheFill {
   }
 
   #giveUp(reason: RefusalReason, error?: EdgeError): void {
+    if (this.#state === 'passing') {
+      if (reason !== 'invalidated') this.#endPassing('broken', error)
+      return
+    }
     if (this.#isSettled) return
     this.refused ??= reason
-    this.#end()
+    if (reason === 'invalidated') this.#endOrPass()
+    else this.#end()
     this.#settle('unknown', this.requestTimeMs, error)
+    if (reason !== 'invalidated') this.#arrival?.break(error)
+  }
+
+  /** The cache wants no more of it: the rest is for those who have begun to read. */
+  #endOrPass(): void {
+    const bytes = this.#body?.length ?? 0
+    this.#end()
+    if (this.#arrival?.startPassing() !== true) return
+    this.#state = 'passing'
+    this.#passedBytes = bytes
+    this.#target.passing(this.#arrival, false)
+  }
+
+  #endPassing(as: 'whole' | 'broken', error?: EdgeError): void {
+    this.#state = 'over'
+    this.#target.passing(this.#arrival!, true)
+    if (as === 'whole') this.#arrival!.end()
+    else this.#arrival!.break(error)
   }
 
   #keep(response: StoredResponse, nowMs: number, as: 'stored' | 'refreshed'): boolean {
@@ -222,7 +295,7 @@ export class CacheFill {
   }
 
   #refuse(reason: RefusalReason, nowMs: number): StoreDecision {
-    this.#end()
+    this.#endOrPass()
     this.refused ??= reason
     this.#settle('unshared', nowMs)
     return { store: false, reason: this.refused }

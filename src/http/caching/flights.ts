@@ -6,11 +6,14 @@
  * for them (hit-for-miss); and the headers by which answers differ are remembered, so that only those wait for each
  * other who will be given the same answer. When a leader gives up, all are woken: the first to come back leads, the
  * others wait for it.
+ *
+ * Nobody waits for longer than it takes until the head is here: from then on they are given what arrives (`Arrival`).
  */
 import type { EdgeError } from '../../base/errors.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
+import type { Arrival } from './arrival.ts'
 import { Recent } from './recent.ts'
-import { variantKey } from './vary.ts'
+import { isSelectedBy, variantKey } from './vary.ts'
 
 /** How long an address whose answer could not be shared is remembered. */
 const UNSHARED_MS = 5_000
@@ -19,11 +22,11 @@ const VARY_MS = 60_000
 const REMEMBERED_MAX = 4096
 
 /**
- * Told once, unless cancelled. Without an error: look up again, and join again if that is no hit. With one: the
- * origin could not be asked, and this is why; asking again at once would most likely end the same way. Must not
- * throw.
+ * Told once, unless cancelled. With an arrival: follow it. With an error: the origin could not be asked, and this is why;
+ * asking again at once would most likely end the same way. With neither: look up again, and join again if that is no
+ * hit. Must not throw.
  */
-export type OnSettled = (error: EdgeError | undefined) => void
+export type OnSettled = (error: EdgeError | undefined, arrival?: Arrival) => void
 
 /** A request that waits for another's answer. */
 export class Waiting {
@@ -54,6 +57,8 @@ export class Flight {
   readonly followers = new Set<Waiting>()
   /** Where it is found; undefined once nobody may join it. */
   place: string | undefined
+  /** Once the head is here, and may be shared. */
+  arrival: Arrival | undefined
 
   constructor(address: string, leader: HeaderList, place: string) {
     this.address = address
@@ -75,8 +80,8 @@ export class Flights {
   }
 
   /**
-   * A flight to lead, one to wait for, or undefined: go alone. `storedVary`: the names by which what is stored
-   * varies, if known.
+   * A flight to lead, one to wait for, an answer that is arriving, or undefined: go alone. `storedVary`: the names by which
+   * what is stored varies, if known.
    */
   join(
     address: string,
@@ -85,17 +90,51 @@ export class Flights {
     nowMs: number,
     deadlineMs: number,
     onSettled: OnSettled,
-  ): Flight | Waiting | undefined {
+  ): Flight | Waiting | Arrival | undefined {
     if (this.#unshared.get(address, nowMs) !== undefined) return undefined
-    const names = storedVary ?? this.#vary.get(address, nowMs)
-    const place = names === undefined ? address : address + variantKey(names, headers)
+    const place = this.#placeOf(address, headers, storedVary, nowMs)
     const flight = this.#open.get(place)
-    if (flight === undefined) {
-      const led = new Flight(address, headers, place)
-      this.#open.set(place, led)
-      this.#all.add(led)
-      return led
-    }
+    // What has become stale on its way is for those who asked for it before.
+    if (flight?.arrival !== undefined && !flight.arrival.isFresh(nowMs)) this.#close(flight)
+    else if (flight !== undefined) return this.#board(flight, headers, nowMs, deadlineMs, onSettled)
+    const led = new Flight(address, headers, place)
+    this.#open.set(place, led)
+    this.#all.add(led)
+    return led
+  }
+
+  /** The same for one that never leads. */
+  joinLed(
+    address: string,
+    headers: HeaderList,
+    storedVary: readonly string[] | undefined,
+    nowMs: number,
+    deadlineMs: number,
+    onSettled: OnSettled,
+  ): Waiting | Arrival | undefined {
+    const flight = this.#open.get(this.#placeOf(address, headers, storedVary, nowMs))
+    if (flight === undefined || flight.arrival?.isFresh(nowMs) === false) return undefined
+    return this.#board(flight, headers, nowMs, deadlineMs, onSettled)
+  }
+
+  #placeOf(
+    address: string,
+    headers: HeaderList,
+    storedVary: readonly string[] | undefined,
+    nowMs: number,
+  ): string {
+    const names = storedVary ?? this.#vary.get(address, nowMs)
+    return names === undefined ? address : address + variantKey(names, headers)
+  }
+
+  #board(
+    flight: Flight,
+    headers: HeaderList,
+    nowMs: number,
+    deadlineMs: number,
+    onSettled: OnSettled,
+  ): Waiting | Arrival | undefined {
+    if (flight.arrival !== undefined) return flight.arrival
     if (nowMs >= deadlineMs) return undefined
     const waiting = new Waiting(flight, headers, deadlineMs, onSettled)
     flight.followers.add(waiting)
@@ -114,6 +153,16 @@ export class Flights {
       if (variantKey(names, waiting.headers) !== variant) others.push(waiting)
     }
     wake(others)
+  }
+
+  /** The head is here, and may be shared: those who wait are given what arrives, and so are those who come now. */
+  announce(flight: Flight, arrival: Arrival): void {
+    flight.arrival = arrival
+    for (const waiting of [...flight.followers]) {
+      if (!waiting.cancel()) continue
+      const isFor = isSelectedBy(arrival.selecting, waiting.headers)
+      waiting.onSettled(undefined, isFor ? arrival : undefined)
+    }
   }
 
   /** The flight is over: all who waited are told. */

@@ -8,12 +8,14 @@
  *     bypass         to the origin, and back, as if there were no cache
  *     stale, miss    const seat = cache.join(key, head, found, now, deadline, onSettled)
  *                      fill     ask the origin with forwardedHeaders(…), tell the fill what comes
- *                      waiting  onSettled will say when to look again
+ *                      waiting  onSettled will say when to look again, or what to follow
+ *                      arriving follow it
  *
  * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
  * only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
 import type { RequestHead } from '../../wire/http1/message.ts'
+import type { Arrival } from './arrival.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
@@ -40,8 +42,14 @@ export interface ResponseCacheCounters {
   readonly stale: number
   readonly miss: number
   readonly bypass: number
-  /** Requests that waited for another's answer. */
+  /** Requests that waited for another's answer, or came while it arrived. */
   readonly joined: number
+  /** Requests that were given another's answer while it arrived. */
+  readonly followed: number
+  /** Answers that came from another worker of the node. */
+  readonly fromSibling: number
+  /** Stale answers that went out: while they are refreshed, or since the origin failed. */
+  readonly staleServed: number
   readonly stored: number
   /** Kept on, after the origin said that they are still good. */
   readonly refreshed: number
@@ -62,7 +70,20 @@ export class ResponseCache {
   #fillingBytes = 0
   /** The latest moment that was told: a fill that ends in the middle of a body only knows when its head came. */
   #nowMs = 0
-  #counts = { hit: 0, stale: 0, miss: 0, bypass: 0, joined: 0, stored: 0, refreshed: 0, invalidated: 0 }
+  readonly #passing = new Set<Arrival>()
+  #counts = {
+    hit: 0,
+    stale: 0,
+    miss: 0,
+    bypass: 0,
+    joined: 0,
+    followed: 0,
+    fromSibling: 0,
+    staleServed: 0,
+    stored: 0,
+    refreshed: 0,
+    invalidated: 0,
+  }
 
   constructor(options: ResponseCacheOptions) {
     this.#shelf = new Shelf(options.bytesMax)
@@ -91,6 +112,15 @@ export class ResponseCache {
       drop: (fill, response) => this.#shelf.remove(fill.key, response),
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
+      },
+      announce: (fill, arrival) => this.#flights.announce(fill.flight!, arrival),
+      passing: (arrival, isOver) => {
+        if (isOver) this.#passing.delete(arrival)
+        else this.#passing.add(arrival)
+      },
+      unshare: (fill, nowMs) => {
+        this.#flights.markUnshared(flightAddress(fill.key, fill.head), Math.max(nowMs, this.#nowMs))
+        if (fill.flight !== undefined) this.#flights.settle(fill.flight)
       },
       settled: (fill, sharing, nowMs, error) => {
         this.#forgetFill(fill)
@@ -134,7 +164,7 @@ export class ResponseCache {
     nowMs: number,
     deadlineMs: number,
     onSettled: OnSettled,
-  ): CacheFill | Waiting {
+  ): CacheFill | Waiting | Arrival {
     this.#nowMs = nowMs
     const stale = found.kind === 'stale' ? found.entry : undefined
     if (!found.shared) return this.#openFill(key, head, nowMs, undefined, stale)
@@ -144,6 +174,27 @@ export class ResponseCache {
     if (seat === undefined || seat instanceof Flight) return this.#openFill(key, head, nowMs, seat, stale)
     this.#counts.joined++
     return seat
+  }
+
+  /** The same for a request that would fetch nothing that can be kept (HEAD): undefined where nobody is fetching it. */
+  joinLed(
+    key: string,
+    head: RequestHead,
+    nowMs: number,
+    deadlineMs: number,
+    onSettled: OnSettled,
+  ): Waiting | Arrival | undefined {
+    this.#nowMs = nowMs
+    const address = flightAddress(key, head)
+    const vary = this.#shelf.varyOf(key)
+    const seat = this.#flights.joinLed(address, head.headers, vary, nowMs, deadlineMs, onSettled)
+    if (seat !== undefined) this.#counts.joined++
+    return seat
+  }
+
+  /** Says how a request was answered, where this cache cannot know. */
+  count(what: 'followed' | 'fromSibling' | 'staleServed'): void {
+    this.#counts[what]++
   }
 
   /**
@@ -175,6 +226,7 @@ export class ResponseCache {
   sweep(nowMs: number): void {
     this.#nowMs = nowMs
     this.#flights.sweep(nowMs)
+    for (const arrival of this.#passing) arrival.sweep(nowMs)
   }
 
   get counters(): ResponseCacheCounters {

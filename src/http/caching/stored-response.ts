@@ -232,7 +232,12 @@ function tagsOf(field: string | undefined): readonly string[] {
     .filter((tag) => tag !== '')
 }
 
-function keptHeaders(response: IncomingResponse, bodyBytes: number, responseTimeMs: number): HeaderList {
+/** The headers that are kept of a response; with its length, where that is known. */
+export function keptHeaders(
+  response: IncomingResponse,
+  bodyBytes: number | undefined,
+  responseTimeMs: number,
+): HeaderList {
   const { headers, nominated } = response
   const kept: string[] = []
   let hasDate = false
@@ -245,11 +250,11 @@ function keptHeaders(response: IncomingResponse, bodyBytes: number, responseTime
   // RFC 9110 §6.6.1: a recipient with a clock dates what is not dated, if it keeps it.
   if (!hasDate) kept.push('date', formatHttpDate(responseTimeMs))
   // The length is known now, however the body came. RFC 9110 §8.6: none with 204.
-  if (response.status !== 204) kept.push('content-length', String(bodyBytes))
+  if (response.status !== 204 && bodyBytes !== undefined) kept.push('content-length', String(bodyBytes))
   return kept
 }
 
-function headerLines(headers: HeaderList): string {
+export function headerLines(headers: HeaderList): string {
   let lines = ''
   for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`
   return lines
