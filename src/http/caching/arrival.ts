@@ -71,7 +71,7 @@ export class Arrival implements Validators {
     this.bodyBytes = bodyBytes
     this.status = response.status
     this.reason = response.reason
-    this.#kept = keptHeaders(response, bodyBytes, responseTimeMs)
+    this.#kept = keptHeaders(response, bodyBytes, responseTimeMs, plan.withheld)
     this.fields = headerLines(this.#kept)
     this.etag = headerValue(this.#kept, 'etag')
     this.lastModified = headerValue(this.#kept, 'last-modified')
