@@ -2,7 +2,7 @@
  * What the cache wants of an answer that comes from the origin: to keep it (`FillJob`), or only to see what it changes
  * (`PassJob`). The flow of the answer itself is in `origin-flow.ts`.
  */
-import type { EdgeError } from '../base/errors.ts'
+import { EdgeError } from '../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead, type ResponseHead } from '../wire/http1/message.ts'
 import type { BodyTrail } from './caching/body-gathering.ts'
 import { forwardStatus } from './caching/cache-status.ts'
@@ -13,6 +13,7 @@ import type { Bypass, Miss, Stale } from './caching/lookup.ts'
 import { speaksOf } from './caching/updating.ts'
 import { keysOf } from './cache-key.ts'
 import { answerStored } from './cache-stage.ts'
+import { isForError, mayServe, sendStale } from './stale-serving.ts'
 import type { Exchange } from './exchange.ts'
 import type { Review } from './origin-units.ts'
 
@@ -56,6 +57,8 @@ export interface CacheJob {
   abandon(): void
   /** The origin did not answer, or broke off. */
   fail(error: EdgeError): void
+  /** After `fail`: answers with what is stored, where that may be used although it is stale. False: it may not. */
+  answerStale(): boolean
 }
 
 /** A request that the cache has no part in. */
@@ -100,6 +103,9 @@ export class PassJob implements CacheJob {
   finish(): void {}
   abandon(): void {}
   fail(): void {}
+  answerStale(): boolean {
+    return false
+  }
 }
 
 /** A request whose answer may be kept. */
@@ -110,6 +116,8 @@ export class FillJob implements CacheJob {
   private readonly collapsed: boolean | undefined
   onRoom: (() => void) | undefined
   private askedAbout: Stale['entry'] | undefined
+  /** The answer goes out as it comes. */
+  private hasBegun = false
 
   constructor(exchange: Exchange, fill: CacheFill, found: Stale | Miss, collapsed: boolean | undefined) {
     this.exchange = exchange
@@ -135,6 +143,12 @@ export class FillJob implements CacheJob {
     if (head.status === 304 && this.askedAbout !== undefined)
       return this.onNotModified(this.askedAbout, headers, nowMs, review)
     const response = review ?? { status: head.status, reason: head.reason, headers }
+    if (isForError(response.status) && this.mayAnswerStale) {
+      this.fail(new EdgeError('origin-closed', `the origin answered ${response.status}`))
+      this.answerStale()
+      return { kind: 'answered' }
+    }
+    this.hasBegun = true
     const decision = this.fill.begin(response, nowMs)
     const status = {
       forward: this.found.forward,
@@ -220,5 +234,16 @@ export class FillJob implements CacheJob {
 
   fail(error: EdgeError): void {
     this.fill.fail(error)
+  }
+
+  answerStale(): boolean {
+    if (!this.mayAnswerStale) return false
+    if (!this.exchange.gone) sendStale(this.exchange, (this.found as Stale).entry, 'stale-if-error')
+    return true
+  }
+
+  /** RFC 5861 §4: not once an answer has begun. */
+  private get mayAnswerStale(): boolean {
+    return !this.hasBegun && mayServe(this.found, 'stale-if-error', this.exchange.node.now())
   }
 }

@@ -6,17 +6,19 @@ import { headerValue, headerValues } from '../wire/http1/message.ts'
 import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
-import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
+import type { Arrival } from './caching/arrival.ts'
+import { appendCacheStatus, forwardStatus, hitStatus, type ForwardReason } from './caching/cache-status.ts'
+import type { OnSettled, Waiting } from './caching/flights.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
 import { FillJob, PassJob } from './cache-job.ts'
 import type { Exchange } from './exchange.ts'
+import { FollowerFlow } from './follower-flow.ts'
+import { lead } from './leading.ts'
 import { OriginFlow } from './origin-flow.ts'
 import type { StageVerdict } from './stages.ts'
-
-/** How long a request waits for another one's answer before it goes to the origin itself. */
-const WAIT_MS = 10_000
+import { mayServe, refresh, sendStale } from './stale-serving.ts'
 
 export function lookUp(exchange: Exchange): StageVerdict {
   const { site, node } = exchange
@@ -25,12 +27,12 @@ export function lookUp(exchange: Exchange): StageVerdict {
     return 'taken'
   }
   if (site.cache === undefined) return 'next'
-  seek(exchange, node.now() + WAIT_MS, undefined)
+  seek(exchange, node.now() + site.config.cache!.wait, undefined)
   return 'taken'
 }
 
-/** `collapsed`: this request has waited for another one's answer. */
-function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undefined): void {
+/** `waited`: why this request would have gone to the origin, where it has waited for another one's answer. */
+export function seek(exchange: Exchange, deadlineMs: number, waited: ForwardReason | undefined): void {
   const { node } = exchange
   const cache = exchange.site!.cache!
   const nowMs = node.now()
@@ -40,8 +42,14 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
   if (found.kind === 'hit') {
-    exchange.countCache(collapsed === true ? 'collapsed' : 'hit')
-    sendHit(exchange, found, nowMs, collapsed)
+    exchange.countCache(waited === undefined ? 'hit' : 'collapsed')
+    sendHit(exchange, found, nowMs, waited)
+    return
+  }
+  if (mayServe(found, 'stale-while-revalidate', nowMs)) {
+    exchange.countCache('stale-while-revalidate')
+    sendStale(exchange, found.entry, 'stale-while-revalidate')
+    refresh(exchange, key, head, found)
     return
   }
   if (found.kind === 'unsatisfiable') {
@@ -54,7 +62,12 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
     )
     return
   }
+  const { forward } = found
+  const onSettled: OnSettled = (error, arrival) => settled(exchange, deadlineMs, forward, error, arrival)
   if (found.kind === 'bypass') {
+    // What it would fetch cannot be kept; but somebody may be fetching what can.
+    const seat = found.reason === 'head' ? cache.joinLed(key, head, nowMs, deadlineMs, onSettled) : undefined
+    if (seat !== undefined) return take(exchange, seat, forward)
     exchange.countCache(found.reason)
     new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
     return
@@ -65,30 +78,55 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
     new OriginFlow(exchange, new PassJob(exchange, head, BYPASS.stream)).start()
     return
   }
-  const seat = cache.join(key, head, found, nowMs, deadlineMs, (error) =>
-    onSettled(exchange, deadlineMs, error),
-  )
-  if (seat.kind === 'waiting') {
-    exchange.flow = { onDrain() {}, onGone: () => seat.cancel() }
-    return
-  }
+  const seat = cache.join(key, head, found, nowMs, deadlineMs, onSettled)
+  if (seat.kind !== 'fill') return take(exchange, seat, found.forward)
   exchange.countCache(found.forward)
   // Who waited in vain says so.
-  const waited = collapsed === undefined ? undefined : false
-  new OriginFlow(exchange, new FillJob(exchange, seat, found, waited)).start()
+  lead(exchange, seat, new FillJob(exchange, seat, found, waited === undefined ? undefined : false))
 }
 
-function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | undefined): void {
+/** Waits for what another request fetches, or follows it as it comes. */
+function take(exchange: Exchange, seat: Waiting | Arrival, forward: ForwardReason): void {
+  if (seat.kind === 'waiting') exchange.flow = { onDrain() {}, onGone: () => seat.cancel() }
+  else followArrival(exchange, seat, forwardStatus({ forward, collapsed: true }))
+}
+
+export function followArrival(exchange: Exchange, arrival: Arrival, member: string): void {
+  exchange.countCache('collapsed')
+  exchange.site!.cache!.count('followed')
+  FollowerFlow.start(exchange, arrival, member)
+}
+
+function settled(
+  exchange: Exchange,
+  deadlineMs: number,
+  forward: ForwardReason,
+  error: EdgeError | undefined,
+  arrival: Arrival | undefined,
+): void {
   exchange.flow = undefined
   if (exchange.gone) return
-  if (error === undefined) seek(exchange, deadlineMs, true)
-  else exchange.answerOriginError(error)
+  if (arrival !== undefined) take(exchange, arrival, forward)
+  else if (error === undefined) seek(exchange, deadlineMs, forward)
+  else if (!answerStaleFor(exchange)) exchange.answerOriginError(error)
 }
 
-function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean | undefined): void {
+/** The origin failed for the one that asked it: RFC 5861 §4 holds for those who waited as well. */
+function answerStaleFor(exchange: Exchange): boolean {
+  const nowMs = exchange.node.now()
+  const head = exchange.requestAsRewritten()
+  const found = exchange.site!.cache!.lookup(cacheKey(exchange, head), head, nowMs)
+  if (!mayServe(found, 'stale-if-error', nowMs)) return false
+  exchange.hold(found.entry.body)
+  exchange.countCache('stale-if-error')
+  sendStale(exchange, found.entry, 'stale-if-error')
+  return true
+}
+
+function sendHit(exchange: Exchange, hit: Hit, nowMs: number, waited: ForwardReason | undefined): void {
   const { entry } = hit
   const { staged, plan } = exchange
-  const isPlain = collapsed === undefined && !hit.isNotModified && exchange.debug === undefined
+  const isPlain = waited === undefined && !hit.isNotModified && exchange.debug === undefined
   if (
     isPlain &&
     plan.headerFilter.length === 0 &&
@@ -108,7 +146,11 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
     } else answerStored(exchange, entry, false, hit.ageSeconds, hitStatus(hit.ttlSeconds))
     return
   }
-  const member = collapsed === true ? `${hitStatus(hit.ttlSeconds)}; collapsed` : hitStatus(hit.ttlSeconds)
+  const { ttlSeconds } = hit
+  const member =
+    waited === undefined
+      ? hitStatus(ttlSeconds)
+      : forwardStatus({ forward: waited, ttlSeconds, collapsed: true })
   answerStored(exchange, entry, hit.isNotModified, hit.ageSeconds, member)
 }
 

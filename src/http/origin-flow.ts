@@ -151,9 +151,16 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     exchange.failUnit(unit, reason)
   }
 
+  /** For the cache alone: nobody is answered. */
+  startDetached(): void {
+    this.isDetached = true
+    this.start()
+  }
+
   /** As it was asked before: `origin` units have been heard. */
-  again(ask: OriginAsk): void {
-    this.exchange.flow = this.client
+  again(ask: OriginAsk, isDetached: boolean): void {
+    this.isDetached = isDetached
+    if (!isDetached) this.exchange.flow = this.client
     this.prepare(ask)
   }
 
@@ -281,7 +288,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (verdict?.kind === 'answered') return this.detach()
     if (verdict?.kind === 'again') {
       this.isOver = true
-      new OriginFlow(exchange, job).again(this.ask)
+      new OriginFlow(exchange, job).again(this.ask, this.isDetached)
       return
     }
     this.framing =
@@ -289,6 +296,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.left = head.framing.kind === 'length' ? head.framing.bytes : undefined
     this.hasBody = head.framing.kind !== 'none'
     this.dropsBody = hasNoBody(status)
+    if (this.isDetached) return
     const fields =
       serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
     exchange.finishHead(
@@ -412,6 +420,6 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.chain?.breakOff()
     exchange.flow = undefined
     if (exchange.connection.hasSentHead) exchange.connection.cut()
-    else exchange.answerOriginError(error)
+    else if (this.job?.answerStale() !== true) exchange.answerOriginError(error)
   }
 }

@@ -1,5 +1,6 @@
 /** Messages for the tests beside this file, with no more said than a test is about. */
 import type { RequestHead } from '../../wire/http1/message.ts'
+import type { Arrival } from './arrival.ts'
 import type { CacheFill } from './fill.ts'
 import type { OnSettled, Waiting } from './flights.ts'
 import type { Hit, Lookup } from './lookup.ts'
@@ -68,7 +69,7 @@ export class Rig {
   }
 
   /** Looks up and joins; the wait ends after a minute. */
-  join(head: RequestHead = request(), onSettled: OnSettled = () => {}, key = KEY): CacheFill | Waiting {
+  join(head: RequestHead = request(), onSettled: OnSettled = () => {}, key = KEY): CacheFill | Waiting | Arrival {
     const found = this.lookup(head, key)
     if (found.kind !== 'miss' && found.kind !== 'stale') throw new Error(`nothing to join: ${found.kind}`)
     return this.cache.join(key, head, found, this.nowMs, this.nowMs + 60_000, onSettled)

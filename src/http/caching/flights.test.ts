@@ -42,6 +42,7 @@ class Client {
       this.state = 'fetching'
       this.fill = seat
     } else {
+      assert.ok(seat.kind === 'waiting')
       this.state = 'waiting'
       this.cancel = () => seat.cancel()
     }

@@ -97,6 +97,22 @@ export class Flights {
     // What has become stale on its way is for those who asked for it before.
     if (flight?.arrival !== undefined && !flight.arrival.isFresh(nowMs)) this.#close(flight)
     else if (flight !== undefined) return this.#board(flight, headers, nowMs, deadlineMs, onSettled)
+    return this.#takeOff(address, headers, place)
+  }
+
+  /** A flight that nobody waits for yet; undefined where there is one, or where it would be one of those that cannot be shared. */
+  lead(
+    address: string,
+    headers: HeaderList,
+    storedVary: readonly string[] | undefined,
+    nowMs: number,
+  ): Flight | undefined {
+    if (this.#unshared.get(address, nowMs) !== undefined) return undefined
+    const place = this.#placeOf(address, headers, storedVary, nowMs)
+    return this.#open.has(place) ? undefined : this.#takeOff(address, headers, place)
+  }
+
+  #takeOff(address: string, headers: HeaderList, place: string): Flight {
     const led = new Flight(address, headers, place)
     this.#open.set(place, led)
     this.#all.add(led)

@@ -90,6 +90,9 @@ const MISS_ALONE = {
   'vary-miss': miss('vary-miss', false),
 } as const
 
+export const asksForFresher = ({ noCache, maxAge, minFresh }: RequestTerms['control']): boolean =>
+  noCache || maxAge !== undefined || minFresh !== undefined
+
 /** What a request with terms of its own gets, and any request for which there is no fresh response. */
 export function judge(
   entry: StoredResponse | undefined,
@@ -106,7 +109,7 @@ export function judge(
   if (control.onlyIfCached) return UNSATISFIABLE
   if (head.method === 'HEAD') return BYPASS_HEAD[forward]
   // Who asks for something fresher than the cache would give must not be given what was asked for before they came.
-  const shared = !control.noCache && control.maxAge === undefined && control.minFresh === undefined
+  const shared = !asksForFresher(control)
   if (forward === 'stale' || forward === 'request') return { kind: 'stale', entry: entry!, forward, shared }
   return (shared ? MISS : MISS_ALONE)[forward]
 }

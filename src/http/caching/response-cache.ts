@@ -19,7 +19,7 @@ import type { Arrival } from './arrival.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
-import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
+import { asksForFresher, BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -189,11 +189,20 @@ export class ResponseCache {
     onSettled: OnSettled,
   ): Waiting | Arrival | undefined {
     this.#nowMs = nowMs
+    if (asksForFresher(readTerms(head).control)) return undefined
     const address = flightAddress(key, head)
     const vary = this.#shelf.varyOf(key)
     const seat = this.#flights.joinLed(address, head.headers, vary, nowMs, deadlineMs, onSettled)
     if (seat !== undefined) this.#counts.joined++
     return seat
+  }
+
+  /** To fetch it for nobody but the cache: undefined where somebody does, or where it was seen lately that it cannot be shared. */
+  lead(key: string, head: RequestHead, found: Stale, nowMs: number): CacheFill | undefined {
+    this.#nowMs = nowMs
+    const address = flightAddress(key, head)
+    const flight = this.#flights.lead(address, head.headers, this.#shelf.varyOf(key), nowMs)
+    return flight && this.#openFill(key, head, nowMs, flight, found.entry)
   }
 
   /** Says how a request was answered, where this cache cannot know. */

@@ -249,7 +249,6 @@ export function keptHeaders(
   responseTimeMs: number,
   withheld: readonly string[],
 ): HeaderList {
-): HeaderList {
   const { headers, nominated } = response
   const kept: string[] = []
   let hasDate = false

@@ -112,7 +112,7 @@ class World {
     })
     reader.state = seat.kind === 'fill' ? 'fetching' : 'waiting'
     if (seat.kind === 'fill') reader.fill = seat
-    else reader.seat = seat
+    else if (seat.kind === 'waiting') reader.seat = seat
   }
 
   /** The origin does the next thing for this fetch. */
