@@ -34,6 +34,7 @@ import { hstsEdit } from './http/listener-facts.ts'
 import { requestIdOf } from './http/request-id.ts'
 import { traceExchange } from './http/request-trace.ts'
 import { beginSpans } from './http/tracing/request-spans.ts'
+import { Siblings } from './http/siblings/siblings.ts'
 import { HttpServer } from './http/server.ts'
 import { ShadowDesk } from './http/shadow/shadow-desk.ts'
 import { asksForPlain, type Site } from './http/sites.ts'
@@ -155,6 +156,21 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   let tls = start.tls
   const https = start.addresses[config.edge.listen.findIndex((listener) => listener.tls !== undefined)]
   const httpsPort = https === undefined ? 443 : Number(https.slice(https.lastIndexOf(':') + 1))
+  const siblings =
+    start.siblings === undefined
+      ? undefined
+      : new Siblings({
+          worker: start.worker,
+          workers: config.edge.workers,
+          path: start.siblings,
+          words: openSharedWords(start.siblings),
+          sites() {
+            // First: what is live now.
+            units.matcher()
+            return sites.table
+          },
+          now: () => clock.now(),
+        })
   const upgrades = new Upgrades(() => sites.served.limits, clock.monotonic())
   const httpNode = {
     get sites() {
@@ -163,6 +179,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     runner,
     metrics,
     upgrades,
+    siblings,
     get requestId() {
       return edge.requestId
     },
@@ -243,6 +260,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     telemetry,
     useTls,
     async listen(sockets) {
+      await siblings?.listen()
       await Promise.all(sockets.map(({ listener, fd }) => server.listen(fd, listener)))
     },
     reopenLogs: () => logs.reopen(),
@@ -261,7 +279,11 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     async drain() {
-      await server.drain(sites.served.limits.drain)
+      const { drain } = sites.served.limits
+      const deadlineMs = clock.monotonic() + drain
+      await server.drain(drain)
+      // What others follow here is theirs as well; a refresh in the background is nobody's, and is dropped.
+      await siblings?.drain(deadlineMs - clock.monotonic())
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()

@@ -97,6 +97,8 @@ export type ToWorker =
       readonly kv: Readonly<Record<KvStoreName, string>>
       /** Path of the words by which they are known to have changed. */
       readonly kvWords: string
+      /** Path of the table in which workers see what the others have in their caches; absent where there is one worker. */
+      readonly siblings?: string | undefined
       /** The descriptor of the program's standard output, for access logs that go there. */
       readonly stdout: number
       /** Tell of every request what ran: for `orla dev`. */

@@ -85,10 +85,13 @@ export class PassJob implements CacheJob {
   }
 
   onHead(head: ResponseHead): HeadVerdict {
-    const { client, site } = this.exchange
+    const { client, site, node } = this.exchange
     const cache = site!.cache!
-    for (const target of targetsToInvalidate(this.head, head))
-      for (const key of keysOf(cache, client, this.head, target)) cache.invalidate(key)
+    for (const target of targetsToInvalidate(this.head, head)) {
+      const keys = keysOf(cache, client, this.head, target)
+      for (const key of keys) cache.invalidate(key)
+      node.siblings?.invalidated(site!.name, keys)
+    }
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }

@@ -80,9 +80,9 @@ export function seek(exchange: Exchange, deadlineMs: number, waited: ForwardReas
   }
   const seat = cache.join(key, head, found, nowMs, deadlineMs, onSettled)
   if (seat.kind !== 'fill') return take(exchange, seat, found.forward)
-  exchange.countCache(found.forward)
   // Who waited in vain says so.
-  lead(exchange, seat, new FillJob(exchange, seat, found, waited === undefined ? undefined : false))
+  const collapsed = waited === undefined ? undefined : false
+  lead(exchange, seat, new FillJob(exchange, seat, found, collapsed), forward)
 }
 
 /** Waits for what another request fetches, or follows it as it comes. */
@@ -91,8 +91,14 @@ function take(exchange: Exchange, seat: Waiting | Arrival, forward: ForwardReaso
   else followArrival(exchange, seat, forwardStatus({ forward, collapsed: true }))
 }
 
-export function followArrival(exchange: Exchange, arrival: Arrival, member: string): void {
-  exchange.countCache('collapsed')
+/** `result`: the word of the metric. */
+export function followArrival(
+  exchange: Exchange,
+  arrival: Arrival,
+  member: string,
+  result = 'collapsed',
+): void {
+  exchange.countCache(result)
   exchange.site!.cache!.count('followed')
   FollowerFlow.start(exchange, arrival, member)
 }

@@ -7,6 +7,7 @@ import type { UnitVersion } from '../contract/unit.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import type { RequestIdUse } from './request-id.ts'
+import type { Siblings } from './siblings/siblings.ts'
 import type { SiteTable } from './sites.ts'
 import type { Upgrades } from './upgrade/upgrades.ts'
 
@@ -30,6 +31,8 @@ export interface HttpNode extends Clock {
   /** This node in `CDN-Loop`. */
   readonly loopMark: string
   readonly isDraining: boolean
+  /** The other workers of the node; absent where there are none. */
+  readonly siblings?: Siblings | undefined
   /** Where requests are noted that have no site, or whose site says nothing else. */
   readonly accessLog: AccessLog | undefined
   /** Tells the operator. */

@@ -52,5 +52,5 @@ export function refresh(exchange: Exchange, key: string, head: RequestHead, foun
   const fill = site!.cache!.lead(key, head, found, node.now())
   if (fill === undefined) return
   const copy = withoutClient(exchange)
-  lead(copy, fill, new FillJob(copy, fill, found, undefined))
+  lead(copy, fill, new FillJob(copy, fill, found, undefined), found.forward)
 }

@@ -40,6 +40,8 @@ export interface NodeSurroundings {
   readonly sockets: ListenSockets
   /** By them processes know what has changed in key/value data. */
   readonly kvWords: SharedWords
+  /** By them workers find what the others have in their caches; absent where there is one worker. Their sockets lie beside. */
+  readonly siblings?: SharedWords | undefined
   /** Of a program that hands over, whose workers still run for a while. */
   readonly before?: { readonly ticketKeys: readonly Uint8Array[] }
   upgrade(): Promise<UpgradeResult>

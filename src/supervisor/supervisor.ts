@@ -18,6 +18,7 @@ import { VERSION } from '../base/version.ts'
 import type { Config } from '../config/schema.ts'
 import type { Environment } from '../config/telemetry.ts'
 import type { RequestTrace, TailLine } from '../contract/messages.ts'
+import { SIBLING_WORDS } from '../contract/siblings.ts'
 import { startControl } from '../control/server.ts'
 import { KV_WORDS } from '../kv/versions.ts'
 import { Throttle } from '../control/throttle.ts'
@@ -210,6 +211,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     )
     const shared = createSharedWords(WORDS)
     made.push(() => shared.unlink())
+    const siblings = config.edge.workers > 1 ? createSharedWords(SIBLING_WORDS) : undefined
+    made.push(() => siblings?.unlink())
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
@@ -226,6 +229,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       builder,
       sockets,
       kvWords,
+      siblings,
       ...(before && { before }),
       upgrade: () => upgrade.start(),
       file,

@@ -6,8 +6,8 @@
  * by), those who have begun are still owed the rest: from then on it is *passed*, piece by piece, to all of them, and the origin waits
  * for the slowest. One for whom it waits too long is cut, so that nobody can hold up the others for ever.
  */
-import { type EdgeError } from '../../base/errors.ts'
-import { headerValue, headerValues } from '../../wire/http1/message.ts'
+import type { EdgeError } from '../../base/errors.ts'
+import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import type { BodyGathering, BodyTrail } from './body-gathering.ts'
 import { notModifiedHeaders, type Validators } from './conditional.ts'
 import { headerLines, keptHeaders, type IncomingResponse } from './stored-response.ts'
@@ -50,13 +50,13 @@ export class Arrival implements Validators {
   readonly lastModified: string | undefined
   readonly date: string | undefined
   readonly priorCacheStatus: string | undefined
-  /** Header lines: those that are stored, with a length where it is known. */
+  /** The headers that are stored, with a length where it is known; and the same as lines. */
+  readonly kept: HeaderList
   readonly fields: string
   /** Told when all readers have room again, after `pass` said that one has none. */
   onRoom: (() => void) | undefined
   readonly #gathering: BodyGathering
   readonly #readers = new Set<ArrivalReader>()
-  readonly #kept: readonly string[]
   /** Pieces no longer go into the cache. */
   #isPassing = false
   #isHeld = false
@@ -71,17 +71,17 @@ export class Arrival implements Validators {
     this.bodyBytes = bodyBytes
     this.status = response.status
     this.reason = response.reason
-    this.#kept = keptHeaders(response, bodyBytes, responseTimeMs, plan.withheld)
-    this.fields = headerLines(this.#kept)
-    this.etag = headerValue(this.#kept, 'etag')
-    this.lastModified = headerValue(this.#kept, 'last-modified')
-    this.date = headerValue(this.#kept, 'date')
+    this.kept = keptHeaders(response, bodyBytes, responseTimeMs, plan.withheld)
+    this.fields = headerLines(this.kept)
+    this.etag = headerValue(this.kept, 'etag')
+    this.lastModified = headerValue(this.kept, 'last-modified')
+    this.date = headerValue(this.kept, 'date')
     this.priorCacheStatus = headerValues(response.headers, 'cache-status')
   }
 
   /** Header lines of the `304` that stands for it. */
   get notModifiedFields(): string {
-    return headerLines(notModifiedHeaders(this.#kept))
+    return headerLines(notModifiedHeaders(this.kept))
   }
 
   /** Those who read it. */

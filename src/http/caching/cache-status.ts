@@ -22,6 +22,9 @@ export function hitStatus(ttlSeconds: number): string {
   return `${NAME}; hit; ttl=${ttlSeconds}`
 }
 
+/** Another worker of the node had it. */
+export const siblingStatus = (ttlSeconds: number): string => `${hitStatus(ttlSeconds)}; detail=sibling`
+
 export interface Forwarded {
   readonly forward: ForwardReason
   /** The origin's status, where it is not the one the client gets: `304`. */

@@ -69,7 +69,11 @@ export class Rig {
   }
 
   /** Looks up and joins; the wait ends after a minute. */
-  join(head: RequestHead = request(), onSettled: OnSettled = () => {}, key = KEY): CacheFill | Waiting | Arrival {
+  join(
+    head: RequestHead = request(),
+    onSettled: OnSettled = () => {},
+    key = KEY,
+  ): CacheFill | Waiting | Arrival {
     const found = this.lookup(head, key)
     if (found.kind !== 'miss' && found.kind !== 'stale') throw new Error(`nothing to join: ${found.kind}`)
     return this.cache.join(key, head, found, this.nowMs, this.nowMs + 60_000, onSettled)

@@ -48,6 +48,13 @@ export interface FillTarget {
   settled(fill: CacheFill, sharing: 'shared' | 'unshared' | 'unknown', nowMs: number, error?: EdgeError): void
 }
 
+export interface FillWatcher {
+  /** Its flight is found elsewhere now, or nowhere. */
+  onPlace(): void
+  /** It is over: it is in the cache, to be shared, or not. */
+  onOver(isShared: boolean): void
+}
+
 export type Refreshed =
   /** Answer with this entry. `stored`: it is in the cache again. */
   | { readonly kind: 'refreshed'; readonly entry: StoredResponse; readonly stored: boolean }
@@ -65,6 +72,8 @@ export class CacheFill {
   readonly flight: Flight | undefined
   /** Why the response is not kept; undefined while it may be. */
   refused: RefusalReason | undefined = undefined
+  /** Told what other workers are to know of it. */
+  watcher: FillWatcher | undefined = undefined
 
   readonly #target: FillTarget
   #state: 'asking' | 'filling' | 'passing' | 'over' = 'asking'
@@ -106,6 +115,16 @@ export class CacheFill {
     if (this.#state !== 'asking') return { store: false, reason: this.refused ?? 'incomplete' }
     const plan = this.#planFor(response, responseTimeMs)
     if (!plan.store) return this.#refuse(plan.reason, responseTimeMs)
+    return this.#gather(response, plan, responseTimeMs)
+  }
+
+  /** The same for a copy of what another worker of the node has, where it was decided that and how it is stored. */
+  beginCopy(response: IncomingResponse, plan: StorePlan, nowMs: number): StoreDecision {
+    if (this.#state !== 'asking') return { store: false, reason: this.refused ?? 'incomplete' }
+    return this.#gather(response, plan, nowMs)
+  }
+
+  #gather(response: IncomingResponse, plan: StorePlan, responseTimeMs: number): StoreDecision {
     const length = headerValue(response.headers, 'content-length')
     this.#declaredBytes = length === undefined ? undefined : parseDeltaSeconds(length)
     if ((this.#declaredBytes ?? 0) > this.#target.objectBytesMax)
@@ -117,8 +136,24 @@ export class CacheFill {
     this.#state = 'filling'
     // What has to be validated each time cannot be shared by waiting: each would wait, and then ask for itself.
     if (plan.freshUntilMs <= responseTimeMs) this.#target.unshare(this, responseTimeMs)
-    if (plan.vary.length > 0) this.#target.learnVary(this, plan.vary, responseTimeMs)
+    if (plan.vary.length > 0) this.learnVary(plan.vary, responseTimeMs)
     return plan
+  }
+
+  /** The names by which the answers of this address vary: those who will be given another one are sent to fetch it. */
+  learnVary(names: readonly string[], nowMs: number): void {
+    this.#target.learnVary(this, names, nowMs)
+    this.watcher?.onPlace()
+  }
+
+  /** It was seen that the answer is not for sharing: those who wait are sent on, and this one goes on alone. */
+  unshare(nowMs: number): void {
+    this.#target.unshare(this, nowMs)
+  }
+
+  /** What arrives, once it was announced. */
+  get arrival(): Arrival | undefined {
+    return this.#arrival
   }
 
   #planFor(response: IncomingResponse, responseTimeMs: number): StoreDecision {
@@ -311,6 +346,7 @@ export class CacheFill {
   #settle(sharing: 'shared' | 'unshared' | 'unknown', nowMs: number, error?: EdgeError): void {
     if (this.#isSettled) return
     this.#isSettled = true
+    this.watcher?.onOver(sharing === 'shared')
     this.#target.settled(this, sharing, nowMs, error)
   }
 

@@ -59,6 +59,8 @@ export class Flight {
   place: string | undefined
   /** Once the head is here, and may be shared. */
   arrival: Arrival | undefined
+  /** Another worker is being asked for it, not the origin. */
+  isBorrowing = false
 
   constructor(address: string, leader: HeaderList, place: string) {
     this.address = address
@@ -119,7 +121,7 @@ export class Flights {
     return led
   }
 
-  /** The same for one that never leads. */
+  /** The same for one that never leads; `isSibling`: and that asks for another worker. */
   joinLed(
     address: string,
     headers: HeaderList,
@@ -127,9 +129,12 @@ export class Flights {
     nowMs: number,
     deadlineMs: number,
     onSettled: OnSettled,
+    isSibling = false,
   ): Waiting | Arrival | undefined {
     const flight = this.#open.get(this.#placeOf(address, headers, storedVary, nowMs))
     if (flight === undefined || flight.arrival?.isFresh(nowMs) === false) return undefined
+    // Two that wait for each other would wait for ever.
+    if (isSibling && flight.isBorrowing && flight.arrival === undefined) return undefined
     return this.#board(flight, headers, nowMs, deadlineMs, onSettled)
   }
 
@@ -186,6 +191,15 @@ export class Flights {
     this.#close(flight)
     this.#all.delete(flight)
     if (flight.followers.size > 0) wake([...flight.followers], error)
+  }
+
+  /** By what the answers of this address vary, where that was seen. */
+  varyOf(address: string, nowMs: number): readonly string[] | undefined {
+    return this.#vary.get(address, nowMs)
+  }
+
+  isUnshared(address: string, nowMs: number): boolean {
+    return this.#unshared.get(address, nowMs) !== undefined
   }
 
   /** For some seconds, nobody waits for this address. */

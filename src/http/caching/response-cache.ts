@@ -39,6 +39,11 @@ export interface ResponseCacheOptions {
   readonly rules?: StoringRules
 }
 
+export interface Known {
+  readonly vary: readonly string[]
+  readonly isUnshared: boolean
+}
+
 export interface ResponseCacheCounters {
   /** Lookups by result, since the start. */
   readonly hit: number
@@ -203,6 +208,33 @@ export class ResponseCache {
     const address = flightAddress(key, head)
     const flight = this.#flights.lead(address, head.headers, this.#shelf.varyOf(key), nowMs)
     return flight && this.#openFill(key, head, nowMs, flight, found.entry)
+  }
+
+  /**
+   * For another worker of the node: what is here for a request with these headers that says nothing to the cache itself, or comes.
+   * It waits for nothing that this worker has to ask for itself. Undefined: nothing is here.
+   */
+  share(
+    key: string,
+    head: RequestHead,
+    nowMs: number,
+    deadlineMs: number,
+    onSettled: OnSettled,
+  ): StoredResponse | Waiting | Arrival | undefined {
+    const entry = this.#shelf.find(key, head.headers, nowMs)
+    if (entry?.isFresh(nowMs) === true) return entry
+    const address = flightAddress(key, head)
+    const vary = this.#shelf.varyOf(key)
+    return this.#flights.joinLed(address, head.headers, vary, nowMs, deadlineMs, onSettled, true)
+  }
+
+  /** Of a key: the names by which its answers vary, and whether it was seen lately that they cannot be shared. */
+  known(key: string, head: RequestHead, nowMs: number): Known {
+    const address = flightAddress(key, head)
+    return {
+      vary: this.#shelf.varyOf(key) ?? this.#flights.varyOf(address, nowMs) ?? [],
+      isUnshared: this.#flights.isUnshared(address, nowMs),
+    }
   }
 
   /** Says how a request was answered, where this cache cannot know. */

@@ -160,8 +160,13 @@ export class StoredResponse {
 
   /** What a 304 with these headers makes of it, before units have looked at it. */
   updatedBy(headers: HeaderList): IncomingResponse {
-    const stored = this.#beforeLines === undefined ? this.headers : parseHeaderLines(this.#beforeLines)
+    const stored = this.beforeHeaders ?? this.headers
     return { status: this.status, reason: this.reason, headers: updatedHeaders(stored, headers) }
+  }
+
+  /** As the origin sent them, where units changed them. */
+  get beforeHeaders(): HeaderList | undefined {
+    return this.#beforeLines === undefined ? undefined : parseHeaderLines(this.#beforeLines)
   }
 
   /** It in other codings. */

@@ -29,6 +29,7 @@ export interface WorkerTalkParts {
   readonly bundles: Bundles
   readonly sockets: ListenSockets
   readonly kvWords: SharedWords
+  readonly siblings?: SharedWords | undefined
   readonly onTrace?: (trace: RequestTrace) => void
   readonly tls: TlsKeeper
   readonly telemetry: TelemetryKeeper
@@ -70,6 +71,7 @@ export class WorkerTalk {
       bundles,
       kv: kv.paths,
       kvWords: this.#parts.kvWords.path,
+      siblings: this.#parts.siblings?.path,
       stdout: WORKER_STDOUT,
       isTracing: this.#parts.onTrace !== undefined,
     }
