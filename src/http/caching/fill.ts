@@ -14,7 +14,13 @@ import { BodyGathering, type BodyTrail, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
-import { planStore, type RefusalReason, type StoreDecision, type StorePlan } from './storing.ts'
+import {
+  planStore,
+  type RefusalReason,
+  type StoreDecision,
+  type StorePlan,
+  type StoringRules,
+} from './storing.ts'
 import { parseDeltaSeconds } from './text.ts'
 import { speaksOf } from './updating.ts'
 import { selectingOf } from './vary.ts'
@@ -24,6 +30,7 @@ export interface FillTarget {
   readonly objectBytesMax: number
   /** See `ResponseCacheOptions`. */
   readonly asksForPlain: boolean
+  readonly rules: StoringRules
   /** For bytes that are not stored yet. */
   readonly room: Room
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
@@ -103,7 +110,7 @@ export class CacheFill {
   }
 
   #planFor(response: IncomingResponse, responseTimeMs: number): StoreDecision {
-    const plan = planStore(this.head, response, this.requestTimeMs, responseTimeMs)
+    const plan = planStore(this.head, response, this.requestTimeMs, responseTimeMs, this.#target.rules)
     const isPlain =
       this.#target.asksForPlain && headerValue(response.headers, 'content-encoding') === undefined
     if (!isPlain || !plan.store || plan.vary.length === 0) return plan
@@ -250,6 +257,9 @@ const stalePlan = (nowMs: number): StorePlan => ({
   bornMs: nowMs,
   freshUntilMs: -Infinity,
   staleAllowed: false,
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: 0,
+  withheld: [],
   lifetimeSource: 'none',
   vary: [],
 })

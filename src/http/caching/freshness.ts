@@ -3,8 +3,8 @@
  * (§4.2.3), as a cache sees it that many people share.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
-import { type CacheControl, parseCacheControl } from './cache-control.ts'
 import { parseHttpDate } from './http-date.ts'
+import { responseControl, type ResponseControl } from './targeted-control.ts'
 import { parseDeltaSeconds, SECONDS_MAX } from './text.ts'
 
 /** Where the lifetime came from; `none`: nobody said anything. */
@@ -28,13 +28,14 @@ const HEURISTIC_SECONDS_MAX = 86_400
 export function freshnessLifetime(
   status: number,
   headers: HeaderList,
-  control: CacheControl,
+  control: ResponseControl,
   responseTimeMs: number,
 ): Lifetime {
   // §4.2.1: s-maxage speaks to shared caches, so it is asked first.
   if (control.sMaxAge !== undefined) return { seconds: control.sMaxAge, source: 's-maxage' }
   if (control.maxAge !== undefined) return { seconds: control.maxAge, source: 'max-age' }
-  const expires = headerValues(headers, 'expires')
+  // RFC 9213 §2.2: beside a targeted field it is not looked at.
+  const expires = control.isTargeted ? undefined : headerValues(headers, 'expires')
   const dateMs = responseDateMs(headers, responseTimeMs)
   if (expires !== undefined) {
     // §5.3: what is not a date, `0` above all, is in the past. So are two dates in one field.
@@ -56,7 +57,7 @@ export function freshnessLifetime(
 
 /** What `response.ttl` says before a unit assigns it; undefined where the headers say nothing. */
 export function statedTtlSeconds(status: number, headers: HeaderList, nowMs: number): number | undefined {
-  const control = parseCacheControl(headerValues(headers, 'cache-control'))
+  const control = responseControl(headers)
   if (control.noStore || control.noCache || control.private) return 0
   const { seconds, source } = freshnessLifetime(status, headers, control, nowMs)
   return source === 'none' ? undefined : Math.floor(seconds)

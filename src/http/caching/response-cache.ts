@@ -21,6 +21,7 @@ import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './l
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { STRICT_RULES, type StoringRules } from './storing.ts'
 
 export interface ResponseCacheOptions {
   /**
@@ -32,6 +33,8 @@ export interface ResponseCacheOptions {
   readonly objectBytesMax: number
   /** The origin is asked for plain bodies alone: what is plain does not vary by `Accept-Encoding`, whatever it says. */
   readonly asksForPlain?: boolean
+  /** What the site says of storing; the strictest where it is absent. */
+  readonly rules?: StoringRules
 }
 
 export interface ResponseCacheCounters {
@@ -70,6 +73,7 @@ export class ResponseCache {
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       asksForPlain: options.asksForPlain ?? false,
+      rules: options.rules ?? STRICT_RULES,
       room: {
         reserve: (bytes) => {
           if (this.#fillingBytes + bytes > fillingBytesMax) return false

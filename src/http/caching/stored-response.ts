@@ -81,6 +81,9 @@ export class StoredResponse {
   readonly freshUntilMs: number
   readonly notBeforeMs: number
   readonly staleAllowed: boolean
+  /** As `StorePlan` has them. */
+  readonly staleWhileRevalidateMs: number
+  readonly staleIfErrorMs: number
   readonly selecting: Selecting
   /** The members of `Cache-Tag`. */
   readonly tags: readonly string[]
@@ -113,7 +116,7 @@ export class StoredResponse {
     selecting: Selecting,
     responseTimeMs: number,
   ) {
-    const kept = keptHeaders(response, body.length, responseTimeMs)
+    const kept = keptHeaders(response, body.length, responseTimeMs, plan.withheld)
     this.status = response.status
     this.reason = copyText(response.reason)
     this.headPrefix = copyText(`HTTP/1.1 ${response.status} ${response.reason}\r\n${headerLines(kept)}`)
@@ -128,12 +131,16 @@ export class StoredResponse {
     this.freshUntilMs = plan.freshUntilMs
     this.notBeforeMs = responseTimeMs - CLOCK_SKEW_MS
     this.staleAllowed = plan.staleAllowed
+    this.staleWhileRevalidateMs = plan.staleWhileRevalidateMs
+    this.staleIfErrorMs = plan.staleIfErrorMs
     this.selecting = selecting
     this.tags = tagsOf(headerValues(this.headers, 'cache-tag'))
     this.#beforeLines =
       response.before &&
       copyText(
-        headerLines(keptHeaders({ ...response, headers: response.before }, body.length, responseTimeMs)),
+        headerLines(
+          keptHeaders({ ...response, headers: response.before }, body.length, responseTimeMs, plan.withheld),
+        ),
       )
     this.hit = { kind: 'hit', entry: this, ageSeconds: 0, ttlSeconds: 0, isNotModified: false }
   }
@@ -170,12 +177,15 @@ export class StoredResponse {
 
   /** The same response with another body and head. */
   withBody(headers: HeaderList, body: StoredBody): StoredResponse {
-    const { status, reason, bornMs, freshUntilMs, staleAllowed, selecting } = this
+    const { status, reason, bornMs, freshUntilMs, selecting } = this
     const plan: StorePlan = {
       store: true,
       bornMs,
       freshUntilMs,
-      staleAllowed,
+      staleAllowed: this.staleAllowed,
+      staleWhileRevalidateMs: this.staleWhileRevalidateMs,
+      staleIfErrorMs: this.staleIfErrorMs,
+      withheld: [],
       lifetimeSource: 'none',
       vary: [],
     }
@@ -232,13 +242,18 @@ function tagsOf(field: string | undefined): readonly string[] {
     .filter((tag) => tag !== '')
 }
 
-function keptHeaders(response: IncomingResponse, bodyBytes: number, responseTimeMs: number): HeaderList {
+function keptHeaders(
+  response: IncomingResponse,
+  bodyBytes: number,
+  responseTimeMs: number,
+  withheld: readonly string[],
+): HeaderList {
   const { headers, nominated } = response
   const kept: string[] = []
   let hasDate = false
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
-    if (NOT_KEPT.has(name) || nominated?.includes(name) === true) continue
+    if (NOT_KEPT.has(name) || nominated?.includes(name) === true || withheld.includes(name)) continue
     if (name === 'date') hasDate = true
     kept.push(name, headers[i + 1]!)
   }
