@@ -114,7 +114,7 @@ export class FillJob implements CacheJob {
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return forwardedHeaders(headers, this.askedAbout)
+    return this.exchange.site!.cache!.vary.forOrigin(forwardedHeaders(headers, this.askedAbout))
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView | undefined {

@@ -24,6 +24,7 @@ import {
 import { parseDeltaSeconds } from './text.ts'
 import { speaksOf } from './updating.ts'
 import { selectingOf } from './vary.ts'
+import type { VaryRules } from './vary-rules.ts'
 
 /** What a fill needs of its cache. */
 export interface FillTarget {
@@ -31,6 +32,7 @@ export interface FillTarget {
   /** See `ResponseCacheOptions`. */
   readonly asksForPlain: boolean
   readonly rules: StoringRules
+  readonly vary: VaryRules
   /** For bytes that are not stored yet. */
   readonly room: Room
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
@@ -147,7 +149,7 @@ export class CacheFill {
       this.abandon()
       return undefined
     }
-    const selecting = selectingOf(this.#plan!.vary, this.head.headers)
+    const selecting = selectingOf(this.#plan!.vary, this.head.headers, this.#target.vary)
     const body = this.#body!.take()
     const response = new StoredResponse(this.#response!, body, this.#plan!, selecting, this.#responseTimeMs)
     this.#end()
@@ -173,7 +175,7 @@ export class CacheFill {
     const merged = reviewed ?? entry.updatedBy(headers)
     const plan = this.#planFor(merged, responseTimeMs)
     const names = plan.store ? plan.vary : []
-    const selecting = selectingOf(names, this.head.headers)
+    const selecting = selectingOf(names, this.head.headers, this.#target.vary)
     const response = new StoredResponse(
       merged,
       merged.status === 204 ? new StoredBody(NO_BYTES) : entry.body,

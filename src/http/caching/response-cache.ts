@@ -22,6 +22,7 @@ import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
+import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
 export interface ResponseCacheOptions {
   /**
@@ -35,6 +36,8 @@ export interface ResponseCacheOptions {
   readonly asksForPlain?: boolean
   /** What the site says of storing; the strictest where it is absent. */
   readonly rules?: StoringRules
+  /** What of the headers that answers vary by tells them apart. */
+  readonly vary?: VaryRules
 }
 
 export interface ResponseCacheCounters {
@@ -58,7 +61,8 @@ export interface ResponseCacheCounters {
 
 export class ResponseCache {
   readonly #shelf: Shelf
-  readonly #flights = new Flights()
+  readonly vary: VaryRules
+  readonly #flights: Flights
   /** Fills under way by key: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
@@ -68,12 +72,15 @@ export class ResponseCache {
   #counts = { hit: 0, stale: 0, miss: 0, bypass: 0, joined: 0, stored: 0, refreshed: 0, invalidated: 0 }
 
   constructor(options: ResponseCacheOptions) {
-    this.#shelf = new Shelf(options.bytesMax)
+    this.vary = options.vary ?? PLAIN_VARY
+    this.#flights = new Flights(this.vary)
+    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       asksForPlain: options.asksForPlain ?? false,
       rules: options.rules ?? STRICT_RULES,
+      vary: this.vary,
       room: {
         reserve: (bytes) => {
           if (this.#fillingBytes + bytes > fillingBytesMax) return false
