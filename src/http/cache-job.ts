@@ -10,6 +10,7 @@ import { forwardedHeaders, isNotModified } from './caching/conditional.ts'
 import type { CacheFill } from './caching/fill.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
 import type { Bypass, Miss, Stale } from './caching/lookup.ts'
+import { passedHeaders } from './caching/passed-headers.ts'
 import { speaksOf } from './caching/updating.ts'
 import { keysOf } from './cache-key.ts'
 import { answerStored } from './cache-stage.ts'
@@ -138,7 +139,10 @@ export class FillJob implements CacheJob {
         : { detail: decision.reason }),
     }
     if (decision.store && this.clientHasIt(response, nowMs)) {
-      this.exchange.answerNotModified(response.headers, forwardStatus({ ...status, status: head.status }))
+      this.exchange.answerNotModified(
+        passedHeaders(response.headers),
+        forwardStatus({ ...status, status: head.status }),
+      )
       return { kind: 'answered' }
     }
     return { kind: 'pass', cacheStatus: forwardStatus(status) }
@@ -160,7 +164,9 @@ export class FillJob implements CacheJob {
     const member = forwardStatus({
       forward: this.found.forward,
       status: 304,
-      ...(refreshed.stored ? { stored: true } : {}),
+      ...(refreshed.stored
+        ? { stored: true, ttlSeconds: Math.max(0, Math.floor((fresh.freshUntilMs - nowMs) / 1000)) }
+        : {}),
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
     })
     const has = isNotModified(exchange.headers, fresh, nowMs)

@@ -6,7 +6,8 @@ import { headerValue, headerValues } from '../wire/http1/message.ts'
 import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
-import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
+import { forwardStatus, hitStatus } from './caching/cache-status.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
@@ -36,6 +37,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   const nowMs = node.now()
   const head = exchange.requestAsRewritten()
   const key = cacheKey(exchange, head)
+  exchange.cacheKey = key
   const found = cache.lookup(key, head, nowMs)
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
@@ -46,7 +48,8 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   }
   if (found.kind === 'unsatisfiable') {
     exchange.countCache('unsatisfiable')
-    const status = 'cache-status: orla; fwd=request; detail=only-if-cached\r\n'
+    const detail = 'only-if-cached'
+    const status = cacheStatusLine(exchange, undefined, forwardStatus({ forward: 'request', detail }))
     exchange.answerError(
       found.status,
       'only an answer from the cache was asked for, and there is none',
@@ -54,6 +57,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
     )
     return
   }
+  exchange.cacheForward = found.forward
   if (found.kind === 'bypass') {
     exchange.countCache(found.reason)
     new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
@@ -122,7 +126,8 @@ function sendPlainHit(
   const second = Math.floor(nowMs / 1000)
   if (entry.headTextSecond !== second) {
     entry.headTextSecond = second
-    entry.headText = entry.headPrefix + changingFields(entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
+    entry.headText =
+      entry.headPrefix + changingFields(exchange, entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
   }
   const head = entry.headText + exchange.staged.appended
   exchange.answered = { status: entry.status, reason: entry.reason, fields: '', source: 'cache' }
@@ -140,8 +145,13 @@ function send(exchange: Exchange, head: string, entry: StoredResponse | undefine
   exchange.done()
 }
 
-function changingFields(entry: StoredResponse, ageSeconds: number, member: string): string {
-  return `age: ${ageSeconds}\r\ncache-status: ${appendCacheStatus(entry.priorCacheStatus, member)}\r\n`
+function changingFields(
+  exchange: Exchange,
+  entry: StoredResponse,
+  ageSeconds: number,
+  member: string,
+): string {
+  return `age: ${ageSeconds}\r\n${cacheStatusLine(exchange, entry.priorCacheStatus, member)}`
 }
 
 /** Answers with what is stored, or with 304 where the client has it. `member` says in `Cache-Status` how it came to that. */
@@ -153,7 +163,7 @@ export function answerStored(
   member: string,
 ): void {
   const prefix = isNotModified ? entry.notModifiedPrefix : entry.headPrefix
-  const fields = withoutStatusLine(prefix) + changingFields(entry, ageSeconds, member)
+  const fields = withoutStatusLine(prefix) + changingFields(exchange, entry, ageSeconds, member)
   const status = isNotModified ? 304 : entry.status
   const reason = isNotModified ? 'Not Modified' : entry.reason
   const hasBody = !isNotModified && exchange.head.method !== 'HEAD'

@@ -16,6 +16,8 @@ import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/me
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
+import { forwardStatus, type ForwardReason } from './caching/cache-status.ts'
 import { notModifiedHeaders } from './caching/conditional.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { Client } from './client.ts'
@@ -80,7 +82,7 @@ export class Exchange implements Answering, LoggedRequest {
   timing: UnitTiming | undefined
   debug: DebugRun[] | undefined
   /** The client is told what ran. */
-  private isDebugShown = false
+  isDebugShown = false
   /** What units asked of the node, for the debug header. */
   calls: readonly CallTrace[] = NO_CALLS
   /** Told of all that ran, once it is over. */
@@ -114,6 +116,10 @@ export class Exchange implements Answering, LoggedRequest {
   upstream = ''
   /** What the cache said, in the word of its metric. */
   cacheResult = ''
+  /** What the answer is kept under; empty where no cache was asked. */
+  cacheKey = ''
+  /** Why the cache sent it on to the origin. */
+  cacheForward: ForwardReason | undefined
 
   constructor(
     node: HttpNode,
@@ -214,7 +220,8 @@ export class Exchange implements Answering, LoggedRequest {
 
   /** The client has what the origin sent: 304, with the headers that describe it. */
   answerNotModified(headers: HeaderList, cacheStatus: string): void {
-    const fields = `${serialiseHeaders(notModifiedHeaders(headers))}cache-status: ${cacheStatus}\r\n`
+    const fields =
+      serialiseHeaders(notModifiedHeaders(headers)) + cacheStatusLine(this, undefined, cacheStatus)
     this.answerWhole({ status: 304, reason: 'Not Modified', fields, source: 'origin' }, '')
   }
 
@@ -224,7 +231,12 @@ export class Exchange implements Answering, LoggedRequest {
       this.failUnit(error.unit, error.reason)
       return
     }
-    this.answerError(error.status, ERROR_CODES[error.code].title, proxyStatusField(error.code))
+    const { cacheForward: forward } = this
+    const status =
+      forward === undefined
+        ? ''
+        : cacheStatusLine(this, undefined, forwardStatus({ forward, detail: error.code }))
+    this.answerError(error.status, ERROR_CODES[error.code].title, proxyStatusField(error.code) + status)
   }
 
   /** A request that brings the token is told what ran. */

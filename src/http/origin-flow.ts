@@ -20,6 +20,8 @@ import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
 import { BodyStart } from './body-start.ts'
 import type { CacheJob } from './cache-job.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
+import { passedHeaders } from './caching/passed-headers.ts'
 import { ClientPace } from './client-pace.ts'
 import { askedOf, onwardHeaders } from './onward-request.ts'
 import {
@@ -274,7 +276,9 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.hasBody = head.framing.kind !== 'none'
     this.dropsBody = hasNoBody(status)
     const fields =
-      serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
+      verdict === undefined
+        ? serialiseHeaders(headers)
+        : serialiseHeaders(passedHeaders(headers)) + cacheStatusLine(exchange, undefined, verdict.cacheStatus)
     exchange.finishHead(
       { status, reason, fields, source: this.isStandIn ? 'unit' : 'origin' },
       (fields, status, reason) => {
