@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { headerList, NOW, request, response, SECOND, type Fields } from './caching.support.ts'
+import { headerList, NOW, request, response, Rig, SECOND, type Fields } from './caching.support.ts'
 import { passedHeaders } from './passed-headers.ts'
 import { planStore } from './storing.ts'
 import { responseControl } from './targeted-control.ts'
