@@ -8,12 +8,11 @@ import type { BodyTrail } from './caching/body-gathering.ts'
 import { forwardStatus } from './caching/cache-status.ts'
 import { forwardedHeaders, isNotModified } from './caching/conditional.ts'
 import type { CacheFill } from './caching/fill.ts'
-import { targetsToInvalidate } from './caching/invalidation.ts'
 import type { Bypass, Miss, Stale } from './caching/lookup.ts'
-import { passedHeaders } from './caching/passed-headers.ts'
 import { speaksOf } from './caching/updating.ts'
-import { keysOf } from './cache-key.ts'
+import { invalidateAfter, learnFromHead } from './cache-effects.ts'
 import { answerStored } from './cache-stage.ts'
+import { answerNotModified } from './cache-status-line.ts'
 import type { Exchange } from './exchange.ts'
 import type { Review } from './origin-units.ts'
 
@@ -60,36 +59,41 @@ export interface CacheJob {
 /** A request that the cache has no part in. */
 export class PassJob implements CacheJob {
   readonly isWanted = false
-  readonly isFilling = false
-  private readonly exchange: Exchange
-  private readonly head: RequestHead
+  protected readonly exchange: Exchange
+  protected readonly head: RequestHead
   private readonly found: Bypass
+  protected readonly askedMs: number
 
   constructor(exchange: Exchange, head: RequestHead, found: Bypass) {
     this.exchange = exchange
     this.head = head
     this.found = found
+    this.askedMs = exchange.node.now()
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return headers
+    // A HEAD is asked for what a GET would be.
+    return this.found.reason === 'head' ? this.exchange.site!.cache!.vary.forOrigin(headers) : headers
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView {
     return { status, reason, headers }
   }
 
-  onHead(head: ResponseHead): HeadVerdict {
-    const { client, site } = this.exchange
-    const cache = site!.cache!
-    for (const target of targetsToInvalidate(this.head, head))
-      for (const key of keysOf(cache, client, this.head, target)) cache.invalidate(key)
+  onHead(head: ResponseHead, headers: HeaderList, _review?: Review): HeadVerdict {
+    const response = { status: head.status, headers }
+    invalidateAfter(this.exchange, this.head, response)
+    if (this.found.reason === 'head') learnFromHead(this.exchange, this.head, response, this.askedMs)
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }
   }
 
-  append(): void {}
+  get isFilling(): boolean {
+    return false
+  }
+
+  append(_chunk: Buffer): void {}
   follow(): undefined {
     return undefined
   }
@@ -139,10 +143,7 @@ export class FillJob implements CacheJob {
         : { detail: decision.reason }),
     }
     if (decision.store && this.clientHasIt(response, nowMs)) {
-      this.exchange.answerNotModified(
-        passedHeaders(response.headers),
-        forwardStatus({ ...status, status: head.status }),
-      )
+      answerNotModified(this.exchange, response.headers, forwardStatus({ ...status, status: head.status }))
       return { kind: 'answered' }
     }
     return { kind: 'pass', cacheStatus: forwardStatus(status) }

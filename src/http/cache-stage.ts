@@ -14,6 +14,7 @@ import type { StoredResponse } from './caching/stored-response.ts'
 import { FillJob, PassJob } from './cache-job.ts'
 import type { Exchange } from './exchange.ts'
 import { OriginFlow } from './origin-flow.ts'
+import { PostJob } from './post-job.ts'
 import type { StageVerdict } from './stages.ts'
 
 /** How long a request waits for another one's answer before it goes to the origin itself. */
@@ -60,7 +61,8 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   exchange.cacheForward = found.forward
   if (found.kind === 'bypass') {
     exchange.countCache(found.reason)
-    new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
+    const job = head.method === 'POST' ? PostJob : PassJob
+    new OriginFlow(exchange, new job(exchange, head, found)).start()
     return
   }
   // Its head may come with its first event, whenever that is: nobody waits for somebody else's.

@@ -13,7 +13,7 @@
  * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
  * only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
-import type { RequestHead } from '../../wire/http1/message.ts'
+import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
@@ -22,6 +22,7 @@ import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
+import { describes } from './updating.ts'
 import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
 export interface ResponseCacheOptions {
@@ -168,6 +169,34 @@ export class ResponseCache {
     const before = Array.from(this.#fills.get(key) ?? [])
     for (const fill of before) fill.invalidate()
     return wasStored
+  }
+
+  /**
+   * The origin answered a HEAD with 200 (RFC 9111 §4.3.5): what is stored for such a request has the headers of that now, or is gone
+   * where these speak of something else. `update` is false where the headers are not all there is to know.
+   */
+  learnFromHead(
+    key: string,
+    head: RequestHead,
+    headers: HeaderList,
+    {
+      askedMs,
+      nowMs,
+      update,
+    }: { readonly askedMs: number; readonly nowMs: number; readonly update: boolean },
+  ): void {
+    const entry = this.#shelf.find(key, head.headers, nowMs)
+    if (entry === undefined) return
+    if (entry.status !== 200 || !describes(entry, headers)) this.#shelf.remove(key, entry)
+    else if (update) {
+      const fill = this.#openFill(key, { ...head, method: 'GET' }, askedMs, undefined, entry)
+      fill.refresh(entry, headers, nowMs)
+    }
+  }
+
+  /** For the answer to a POST that is as good as one to `head`, a GET: see `PostJob`. A fill must be ended. */
+  fillAfterPost(key: string, head: RequestHead, askedMs: number): CacheFill {
+    return this.#openFill(key, head, askedMs, undefined, undefined)
   }
 
   /** A stored response was compressed: it weighs more. False: what was made is not to be kept. */
