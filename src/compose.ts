@@ -20,7 +20,7 @@ import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
 import { cacheSamples } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
-import { storingRules } from './http/caching/site-rules.ts'
+import { siteRules } from './http/caching/site-rules.ts'
 import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
@@ -345,7 +345,7 @@ function buildSite(
             bytesMax: Math.floor((site.cache.ram ?? RAM_BYTES) / config.edge.workers),
             objectBytesMax: site.cache.objectBytes,
             asksForPlain: asksForPlain(site),
-            rules: storingRules(site.cache),
+            ...siteRules(site.cache),
           }),
   }
 }

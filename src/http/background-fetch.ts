@@ -18,6 +18,7 @@ export function withoutClient(exchange: Exchange): Exchange {
   copy.site = exchange.site
   copy.applyEdits(exchange.edits)
   copy.states = exchange.states
+  copy.cacheKey = exchange.cacheKey
   copy.id = exchange.id
   copy.gone = true
   return copy

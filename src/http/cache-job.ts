@@ -8,12 +8,12 @@ import type { BodyTrail } from './caching/body-gathering.ts'
 import { forwardStatus } from './caching/cache-status.ts'
 import { forwardedHeaders, isNotModified } from './caching/conditional.ts'
 import type { CacheFill } from './caching/fill.ts'
-import { targetsToInvalidate } from './caching/invalidation.ts'
 import type { Bypass, Miss, Stale } from './caching/lookup.ts'
 import { speaksOf } from './caching/updating.ts'
-import { keysOf } from './cache-key.ts'
+import { invalidateAfter, learnFromHead } from './cache-effects.ts'
 import { answerStored } from './cache-stage.ts'
 import { isForError, mayServe, sendStale } from './stale-serving.ts'
+import { answerNotModified } from './cache-status-line.ts'
 import type { Exchange } from './exchange.ts'
 import type { Review } from './origin-units.ts'
 
@@ -64,40 +64,42 @@ export interface CacheJob {
 /** A request that the cache has no part in. */
 export class PassJob implements CacheJob {
   readonly isWanted = false
-  readonly isFilling = false
   onRoom: (() => void) | undefined
-  private readonly exchange: Exchange
-  private readonly head: RequestHead
+  protected readonly exchange: Exchange
+  protected readonly head: RequestHead
   private readonly found: Bypass
+  protected readonly askedMs: number
 
   constructor(exchange: Exchange, head: RequestHead, found: Bypass) {
     this.exchange = exchange
     this.head = head
     this.found = found
+    this.askedMs = exchange.node.now()
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return headers
+    // A HEAD is asked for what a GET would be.
+    return this.found.reason === 'head' ? this.exchange.site!.cache!.vary.forOrigin(headers) : headers
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView {
     return { status, reason, headers }
   }
 
-  onHead(head: ResponseHead): HeadVerdict {
-    const { client, site, node } = this.exchange
-    const cache = site!.cache!
-    for (const target of targetsToInvalidate(this.head, head)) {
-      const keys = keysOf(cache, client, this.head, target)
-      for (const key of keys) cache.invalidate(key)
-      node.siblings?.invalidated(site!.name, keys)
-    }
+  onHead(head: ResponseHead, headers: HeaderList, _review?: Review): HeadVerdict {
+    const response = { status: head.status, headers }
+    invalidateAfter(this.exchange, this.head, response)
+    if (this.found.reason === 'head') learnFromHead(this.exchange, this.head, response, this.askedMs)
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }
   }
 
-  append(): boolean {
+  get isFilling(): boolean {
+    return false
+  }
+
+  append(_chunk: Buffer): boolean {
     return true
   }
   follow(): undefined {
@@ -131,7 +133,7 @@ export class FillJob implements CacheJob {
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return forwardedHeaders(headers, this.askedAbout)
+    return this.exchange.site!.cache!.vary.forOrigin(forwardedHeaders(headers, this.askedAbout))
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView | undefined {
@@ -162,7 +164,7 @@ export class FillJob implements CacheJob {
     }
     if (decision.store) this.announce()
     if (decision.store && this.clientHasIt(response, nowMs)) {
-      this.exchange.answerNotModified(response.headers, forwardStatus({ ...status, status: head.status }))
+      answerNotModified(this.exchange, response.headers, forwardStatus({ ...status, status: head.status }))
       return { kind: 'answered' }
     }
     return { kind: 'pass', cacheStatus: forwardStatus(status) }
@@ -184,7 +186,9 @@ export class FillJob implements CacheJob {
     const member = forwardStatus({
       forward: this.found.forward,
       status: 304,
-      ...(refreshed.stored ? { stored: true } : {}),
+      ...(refreshed.stored
+        ? { stored: true, ttlSeconds: Math.max(0, Math.floor((fresh.freshUntilMs - nowMs) / 1000)) }
+        : {}),
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
     })
     const has = isNotModified(exchange.headers, fresh, nowMs)

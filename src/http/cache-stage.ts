@@ -7,7 +7,8 @@ import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
 import type { Arrival } from './caching/arrival.ts'
-import { appendCacheStatus, forwardStatus, hitStatus, type ForwardReason } from './caching/cache-status.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
+import { forwardStatus, hitStatus, type ForwardReason } from './caching/cache-status.ts'
 import type { OnSettled, Waiting } from './caching/flights.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
@@ -17,6 +18,7 @@ import type { Exchange } from './exchange.ts'
 import { FollowerFlow } from './follower-flow.ts'
 import { lead } from './leading.ts'
 import { OriginFlow } from './origin-flow.ts'
+import { PostJob } from './post-job.ts'
 import type { StageVerdict } from './stages.ts'
 import { mayServe, refresh, sendStale } from './stale-serving.ts'
 
@@ -38,6 +40,7 @@ export function seek(exchange: Exchange, deadlineMs: number, waited: ForwardReas
   const nowMs = node.now()
   const head = exchange.requestAsRewritten()
   const key = cacheKey(exchange, head)
+  exchange.cacheKey = key
   const found = cache.lookup(key, head, nowMs)
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
@@ -54,7 +57,8 @@ export function seek(exchange: Exchange, deadlineMs: number, waited: ForwardReas
   }
   if (found.kind === 'unsatisfiable') {
     exchange.countCache('unsatisfiable')
-    const status = 'cache-status: orla; fwd=request; detail=only-if-cached\r\n'
+    const detail = 'only-if-cached'
+    const status = cacheStatusLine(exchange, undefined, forwardStatus({ forward: 'request', detail }))
     exchange.answerError(
       found.status,
       'only an answer from the cache was asked for, and there is none',
@@ -64,12 +68,14 @@ export function seek(exchange: Exchange, deadlineMs: number, waited: ForwardReas
   }
   const { forward } = found
   const onSettled: OnSettled = (error, arrival) => settled(exchange, deadlineMs, forward, error, arrival)
+  exchange.cacheForward = forward
   if (found.kind === 'bypass') {
     // What it would fetch cannot be kept; but somebody may be fetching what can.
     const seat = found.reason === 'head' ? cache.joinLed(key, head, nowMs, deadlineMs, onSettled) : undefined
     if (seat !== undefined) return take(exchange, seat, forward)
     exchange.countCache(found.reason)
-    new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
+    const job = head.method === 'POST' ? PostJob : PassJob
+    new OriginFlow(exchange, new job(exchange, head, found)).start()
     return
   }
   // Its head may come with its first event, whenever that is: nobody waits for somebody else's.
@@ -121,7 +127,7 @@ function settled(
 function answerStaleFor(exchange: Exchange): boolean {
   const nowMs = exchange.node.now()
   const head = exchange.requestAsRewritten()
-  const found = exchange.site!.cache!.lookup(cacheKey(exchange, head), head, nowMs)
+  const found = exchange.site!.cache!.lookup(exchange.cacheKey, head, nowMs)
   if (!mayServe(found, 'stale-if-error', nowMs)) return false
   exchange.hold(found.entry.body)
   exchange.countCache('stale-if-error')
@@ -170,7 +176,8 @@ function sendPlainHit(
   const second = Math.floor(nowMs / 1000)
   if (entry.headTextSecond !== second) {
     entry.headTextSecond = second
-    entry.headText = entry.headPrefix + changingFields(entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
+    entry.headText =
+      entry.headPrefix + changingFields(exchange, entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
   }
   const head = entry.headText + exchange.staged.appended
   exchange.answered = { status: entry.status, reason: entry.reason, fields: '', source: 'cache' }
@@ -188,8 +195,13 @@ function send(exchange: Exchange, head: string, entry: StoredResponse | undefine
   exchange.done()
 }
 
-function changingFields(entry: StoredResponse, ageSeconds: number, member: string): string {
-  return `age: ${ageSeconds}\r\ncache-status: ${appendCacheStatus(entry.priorCacheStatus, member)}\r\n`
+function changingFields(
+  exchange: Exchange,
+  entry: StoredResponse,
+  ageSeconds: number,
+  member: string,
+): string {
+  return `age: ${ageSeconds}\r\n${cacheStatusLine(exchange, entry.priorCacheStatus, member)}`
 }
 
 /** Answers with what is stored, or with 304 where the client has it. `member` says in `Cache-Status` how it came to that. */
@@ -201,7 +213,7 @@ export function answerStored(
   member: string,
 ): void {
   const prefix = isNotModified ? entry.notModifiedPrefix : entry.headPrefix
-  const fields = withoutStatusLine(prefix) + changingFields(entry, ageSeconds, member)
+  const fields = withoutStatusLine(prefix) + changingFields(exchange, entry, ageSeconds, member)
   const status = isNotModified ? 304 : entry.status
   const reason = isNotModified ? 'Not Modified' : entry.reason
   const hasBody = !isNotModified && exchange.head.method !== 'HEAD'

@@ -16,7 +16,8 @@ import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/me
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
-import { notModifiedHeaders } from './caching/conditional.ts'
+import { failedStatusLine } from './cache-status-line.ts'
+import type { ForwardReason } from './caching/cache-status.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { Client } from './client.ts'
 import type { AccessLog } from './access-log/access-log.ts'
@@ -80,7 +81,7 @@ export class Exchange implements Answering, LoggedRequest {
   timing: UnitTiming | undefined
   debug: DebugRun[] | undefined
   /** The client is told what ran. */
-  private isDebugShown = false
+  isDebugShown = false
   /** What units asked of the node, for the debug header. */
   calls: readonly CallTrace[] = NO_CALLS
   /** Told of all that ran, once it is over. */
@@ -114,6 +115,9 @@ export class Exchange implements Answering, LoggedRequest {
   upstream = ''
   /** What the cache said, in the word of its metric. */
   cacheResult = ''
+  /** What the answer is kept under, and why the cache sent the request on; nothing where no cache was asked. */
+  cacheKey = ''
+  cacheForward: ForwardReason | undefined
 
   constructor(
     node: HttpNode,
@@ -212,19 +216,14 @@ export class Exchange implements Answering, LoggedRequest {
     this.answerWhole({ status, reason: statusText(status), fields, source: 'edge' }, body.toString('latin1'))
   }
 
-  /** The client has what the origin sent: 304, with the headers that describe it. */
-  answerNotModified(headers: HeaderList, cacheStatus: string): void {
-    const fields = `${serialiseHeaders(notModifiedHeaders(headers))}cache-status: ${cacheStatus}\r\n`
-    this.answerWhole({ status: 304, reason: 'Not Modified', fields, source: 'origin' }, '')
-  }
-
   /** No answer came from the origin: 502 or 504, and what happened. The log has the address. */
   answerOriginError(error: EdgeError): void {
     if (error instanceof UnitFailure) {
       this.failUnit(error.unit, error.reason)
       return
     }
-    this.answerError(error.status, ERROR_CODES[error.code].title, proxyStatusField(error.code))
+    const extra = proxyStatusField(error.code) + failedStatusLine(this, error.code)
+    this.answerError(error.status, ERROR_CODES[error.code].title, extra)
   }
 
   /** A request that brings the token is told what ran. */

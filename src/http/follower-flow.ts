@@ -3,12 +3,12 @@
  *
  * Nothing of it can hold up the others, nor those the client: see `caching/arrival.ts`. What breaks off is cut, never ended in order.
  */
+import { cacheStatusLine } from './cache-status-line.ts'
 import { EdgeError } from '../base/errors.ts'
 import { fitsBody, hasNoBody, withLength } from './body-fit.ts'
 import { startChain, transform } from './body/transforms.ts'
 import type { BodyChain } from './body/chain.ts'
 import type { Arrival, ArrivalReader } from './caching/arrival.ts'
-import { appendCacheStatus } from './caching/cache-status.ts'
 import { isNotModified } from './caching/conditional.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { InProgress } from './connection-host.ts'
@@ -39,7 +39,7 @@ export class FollowerFlow implements InProgress {
   /** `member`: what `Cache-Status` says. */
   static start(exchange: Exchange, arrival: Arrival, member: string): void {
     const nowMs = exchange.node.now()
-    const status = `age: ${arrival.ageSeconds(nowMs)}\r\ncache-status: ${appendCacheStatus(arrival.priorCacheStatus, member)}\r\n`
+    const status = `age: ${arrival.ageSeconds(nowMs)}\r\n${cacheStatusLine(exchange, arrival.priorCacheStatus, member)}`
     if (isNotModified(exchange.headers, arrival, nowMs)) {
       const fields = arrival.notModifiedFields + status
       exchange.answerWhole({ status: 304, reason: 'Not Modified', fields, source: 'cache' }, '')

@@ -9,7 +9,9 @@
 import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import type { BodyGathering, BodyTrail } from './body-gathering.ts'
+import { boundedStatus } from './cache-status.ts'
 import { notModifiedHeaders, type Validators } from './conditional.ts'
+import { passedHeaders } from './passed-headers.ts'
 import { headerLines, keptHeaders, type IncomingResponse } from './stored-response.ts'
 import type { StorePlan } from './storing.ts'
 import type { Selecting } from './vary.ts'
@@ -72,16 +74,17 @@ export class Arrival implements Validators {
     this.status = response.status
     this.reason = response.reason
     this.kept = keptHeaders(response, bodyBytes, responseTimeMs, plan.withheld)
-    this.fields = headerLines(this.kept)
+    this.fields = headerLines(passedHeaders(this.kept))
     this.etag = headerValue(this.kept, 'etag')
     this.lastModified = headerValue(this.kept, 'last-modified')
     this.date = headerValue(this.kept, 'date')
-    this.priorCacheStatus = headerValues(response.headers, 'cache-status')
+    const told = headerValues(response.headers, 'cache-status')
+    this.priorCacheStatus = told === undefined ? undefined : boundedStatus(told)
   }
 
   /** Header lines of the `304` that stands for it. */
   get notModifiedFields(): string {
-    return headerLines(notModifiedHeaders(this.kept))
+    return headerLines(notModifiedHeaders(passedHeaders(this.kept)))
   }
 
   /** Those who read it. */

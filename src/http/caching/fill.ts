@@ -26,6 +26,7 @@ import {
 import { parseDeltaSeconds } from './text.ts'
 import { speaksOf } from './updating.ts'
 import { selectingOf } from './vary.ts'
+import type { VaryRules } from './vary-rules.ts'
 
 /** What a fill needs of its cache. */
 export interface FillTarget {
@@ -33,6 +34,7 @@ export interface FillTarget {
   /** See `ResponseCacheOptions`. */
   readonly asksForPlain: boolean
   readonly rules: StoringRules
+  readonly vary: VaryRules
   /** For bytes that are not stored yet. */
   readonly room: Room
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
@@ -180,7 +182,7 @@ export class CacheFill {
     this.#arrival = new Arrival(this.#body!, {
       response: this.#response!,
       plan: this.#plan!,
-      selecting: selectingOf(this.#plan!.vary, this.head.headers),
+      selecting: selectingOf(this.#plan!.vary, this.head.headers, this.#target.vary),
       responseTimeMs: this.#responseTimeMs,
       bodyBytes: this.#declaredBytes,
     })
@@ -227,7 +229,7 @@ export class CacheFill {
       this.abandon()
       return undefined
     }
-    const selecting = selectingOf(this.#plan!.vary, this.head.headers)
+    const selecting = selectingOf(this.#plan!.vary, this.head.headers, this.#target.vary)
     const body = this.#body!.take()
     const response = new StoredResponse(this.#response!, body, this.#plan!, selecting, this.#responseTimeMs)
     this.#end()
@@ -258,7 +260,7 @@ export class CacheFill {
     const merged = reviewed ?? entry.updatedBy(headers)
     const plan = this.#planFor(merged, responseTimeMs)
     const names = plan.store ? plan.vary : []
-    const selecting = selectingOf(names, this.head.headers)
+    const selecting = selectingOf(names, this.head.headers, this.#target.vary)
     const response = new StoredResponse(
       merged,
       merged.status === 204 ? new StoredBody(NO_BYTES) : entry.body,

@@ -14,6 +14,7 @@ import type { HeaderList } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
 import { Recent } from './recent.ts'
 import { isSelectedBy, variantKey } from './vary.ts'
+import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
 /** How long an address whose answer could not be shared is remembered. */
 const UNSHARED_MS = 5_000
@@ -73,8 +74,13 @@ export class Flights {
   /** Those that can be joined, by place. */
   readonly #open = new Map<string, Flight>()
   readonly #all = new Set<Flight>()
+  readonly #rules: VaryRules
   readonly #unshared = new Recent<true>(UNSHARED_MS, REMEMBERED_MAX)
   readonly #vary = new Recent<readonly string[]>(VARY_MS, REMEMBERED_MAX)
+
+  constructor(rules: VaryRules = PLAIN_VARY) {
+    this.#rules = rules
+  }
 
   /** Flights under way. */
   get size(): number {
@@ -145,7 +151,7 @@ export class Flights {
     nowMs: number,
   ): string {
     const names = storedVary ?? this.#vary.get(address, nowMs)
-    return names === undefined ? address : address + variantKey(names, headers)
+    return names === undefined ? address : address + variantKey(names, headers, this.#rules)
   }
 
   #board(
@@ -167,11 +173,11 @@ export class Flights {
    */
   learnVary(flight: Flight, names: readonly string[], nowMs: number): void {
     this.#vary.set(flight.address, names, nowMs)
-    const variant = variantKey(names, flight.leader)
+    const variant = variantKey(names, flight.leader, this.#rules)
     this.#move(flight, flight.address + variant)
     const others: Waiting[] = []
     for (const waiting of flight.followers) {
-      if (variantKey(names, waiting.headers) !== variant) others.push(waiting)
+      if (variantKey(names, waiting.headers, this.#rules) !== variant) others.push(waiting)
     }
     wake(others)
   }

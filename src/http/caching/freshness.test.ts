@@ -89,6 +89,7 @@ describe('freshnessLifetime (RFC 9111 §4.2.1)', () => {
     for (const status of [200, 203, 204, 300, 301, 308]) assert.equal(lifetime(old, status)[1], 'heuristic')
     for (const status of [201, 302, 303, 307, 400, 403, 404, 410, 500, 503]) {
       assert.deepEqual(lifetime(old, status), [0, 'none'])
+      assert.equal(lifetime({ ...old, 'cache-control': 'public' }, status)[1], 'heuristic')
     }
   })
 })

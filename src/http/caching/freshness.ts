@@ -18,7 +18,7 @@ export interface Lifetime {
 
 /**
  * Statuses that may be kept although the origin gave no lifetime (RFC 9110 §15.1), errors left out: a 404 of a page
- * that is about to be published should not outlive it by guess.
+ * that is about to be published should not outlive it by guess. Any status may where the origin says `public` (§4.2.2).
  */
 const HEURISTIC_STATUSES = new Set([200, 203, 204, 300, 301, 308])
 /** A guess is this part of the time since the last change (§4.2.2), and a day at most. */
@@ -44,7 +44,8 @@ export function freshnessLifetime(
   }
   const lastModified = headerValue(headers, 'last-modified')
   // §5.4: `Pragma` means nothing in a response; but who sends it hopes that it does, so nothing is guessed against it.
-  const mayGuess = HEURISTIC_STATUSES.has(status) && headerValue(headers, 'pragma') === undefined
+  const mayGuess =
+    (HEURISTIC_STATUSES.has(status) || control.public) && headerValue(headers, 'pragma') === undefined
   if (lastModified !== undefined && mayGuess) {
     const modifiedMs = parseHttpDate(lastModified, responseTimeMs)
     if (modifiedMs !== undefined) {

@@ -14,7 +14,7 @@
  * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
  * only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
-import type { RequestHead } from '../../wire/http1/message.ts'
+import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
@@ -24,6 +24,8 @@ import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
+import { describes } from './updating.ts'
+import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
 export interface ResponseCacheOptions {
   /**
@@ -37,6 +39,8 @@ export interface ResponseCacheOptions {
   readonly asksForPlain?: boolean
   /** What the site says of storing; the strictest where it is absent. */
   readonly rules?: StoringRules
+  /** What of the headers that answers vary by tells them apart. */
+  readonly vary?: VaryRules
 }
 
 export interface Known {
@@ -71,7 +75,8 @@ export interface ResponseCacheCounters {
 
 export class ResponseCache {
   readonly #shelf: Shelf
-  readonly #flights = new Flights()
+  readonly vary: VaryRules
+  readonly #flights: Flights
   /** Fills under way by key: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
@@ -94,12 +99,15 @@ export class ResponseCache {
   }
 
   constructor(options: ResponseCacheOptions) {
-    this.#shelf = new Shelf(options.bytesMax)
+    this.vary = options.vary ?? PLAIN_VARY
+    this.#flights = new Flights(this.vary)
+    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       asksForPlain: options.asksForPlain ?? false,
       rules: options.rules ?? STRICT_RULES,
+      vary: this.vary,
       room: {
         reserve: (bytes) => {
           if (this.#fillingBytes + bytes > fillingBytesMax) return false
@@ -253,6 +261,34 @@ export class ResponseCache {
     const before = Array.from(this.#fills.get(key) ?? [])
     for (const fill of before) fill.invalidate()
     return wasStored
+  }
+
+  /**
+   * The origin answered a HEAD with 200 (RFC 9111 §4.3.5): what is stored for such a request has the headers of that now, or is gone
+   * where these speak of something else. `update` is false where the headers are not all there is to know.
+   */
+  learnFromHead(
+    key: string,
+    head: RequestHead,
+    headers: HeaderList,
+    {
+      askedMs,
+      nowMs,
+      update,
+    }: { readonly askedMs: number; readonly nowMs: number; readonly update: boolean },
+  ): void {
+    const entry = this.#shelf.find(key, head.headers, nowMs)
+    if (entry === undefined) return
+    if (entry.status !== 200 || !describes(entry, headers)) this.#shelf.remove(key, entry)
+    else if (update) {
+      const fill = this.#openFill(key, { ...head, method: 'GET' }, askedMs, undefined, entry)
+      fill.refresh(entry, headers, nowMs)
+    }
+  }
+
+  /** For the answer to a POST that is as good as one to `head`, a GET: see `PostJob`. A fill must be ended. */
+  fillAfterPost(key: string, head: RequestHead, askedMs: number): CacheFill {
+    return this.#openFill(key, head, askedMs, undefined, undefined)
   }
 
   /** A stored response was compressed: it weighs more. False: what was made is not to be kept. */

@@ -15,7 +15,11 @@ import { Variants, VARIANTS_BYTES } from './variants.ts'
 export class Shelf {
   readonly #cache: ByteCache<StoredResponse | Variants>
 
-  constructor(bytesMax: number) {
+  readonly #variantsMax: number
+
+  /** `variantsMax`: responses of one address, at most. */
+  constructor(bytesMax: number, variantsMax: number) {
+    this.#variantsMax = variantsMax
     this.#cache = new ByteCache({
       bytesMax,
       onEvict: (value) => this.#onEvict(value),
@@ -56,7 +60,7 @@ export class Shelf {
       response.slot = key
       return this.#set(response)
     }
-    const variants = stored?.kind === 'variants' ? stored : new Variants(key)
+    const variants = stored?.kind === 'variants' ? stored : new Variants(key, this.#variantsMax)
     if (stored !== variants && !this.#cache.set(key, variants, VARIANTS_BYTES)) return false
     for (const old of variants.replacedBy(headers)) this.#removeFrom(variants, old)
     response.slot = variants.nextSlot()

@@ -5,6 +5,7 @@
  * is why a small body is kept as text beside its bytes.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
+import { boundedStatus } from './cache-status.ts'
 import { Encodings } from './encodings.ts'
 import { formatHttpDate } from './http-date.ts'
 import { notModifiedHeaders } from './conditional.ts'
@@ -12,6 +13,8 @@ import type { Hit } from './lookup.ts'
 import type { StoredBody } from './stored-body.ts'
 import type { StorePlan } from './storing.ts'
 import { parseHeaderLines } from '../fields.ts'
+import { passedHeaders } from './passed-headers.ts'
+import { OWN_FIELD } from './targeted-control.ts'
 import { copyText } from './text.ts'
 import { updatedHeaders } from './updating.ts'
 import type { Variants } from './variants.ts'
@@ -67,7 +70,10 @@ export class StoredResponse {
   readonly kind = 'response'
   readonly status: number
   readonly reason: string
-  /** End-to-end headers with `content-length`; without `age`, `cache-status` and those of a connection. */
+  /**
+   * End-to-end headers with `content-length`; without `age`, `cache-status` and those of a connection. With what is for this cache
+   * alone, which `headPrefix` has not.
+   */
   readonly headers: HeaderList
   readonly body: StoredBody
   readonly etag: string | undefined
@@ -117,15 +123,20 @@ export class StoredResponse {
     responseTimeMs: number,
   ) {
     const kept = keptHeaders(response, body.length, responseTimeMs, plan.withheld)
+    const sent = passedHeaders(kept)
     this.status = response.status
     this.reason = copyText(response.reason)
-    this.headPrefix = copyText(`HTTP/1.1 ${response.status} ${response.reason}\r\n${headerLines(kept)}`)
-    this.headers = cutHeaders(this.headPrefix, kept)
+    this.headPrefix = copyText(`HTTP/1.1 ${response.status} ${response.reason}\r\n${headerLines(sent)}`)
+    this.headers = cutHeaders(this.headPrefix, sent)
+    // It is not sent, but a 304 that does not repeat it leaves it as it was.
+    const own = sent === kept ? undefined : headerValues(kept, OWN_FIELD)
+    if (own !== undefined) this.headers = [...this.headers, OWN_FIELD, copyText(own)]
     this.body = body
     this.etag = headerValue(this.headers, 'etag')
     this.lastModified = headerValue(this.headers, 'last-modified')
     this.date = headerValue(this.headers, 'date')
-    const prior = headerValues(response.headers, 'cache-status')
+    const told = headerValues(response.headers, 'cache-status')
+    const prior = told === undefined ? undefined : boundedStatus(told)
     this.priorCacheStatus = prior === undefined ? undefined : copyText(prior)
     this.bornMs = plan.bornMs
     this.freshUntilMs = plan.freshUntilMs

@@ -40,7 +40,12 @@ describe('planStore (RFC 9111 §3)', () => {
     ],
     ['keeps what varies by a header', { ...FRESH, vary: 'accept' }, 'kept'],
     ['does not keep what is stale on arrival', { 'cache-control': 'max-age=0' }, 'expired'],
-    ['does not keep what became stale on the way', { ...FRESH, age: '60' }, 'expired'],
+    ['keeps what became stale on the way, for those who say max-stale', { ...FRESH, age: '60' }, 'kept'],
+    [
+      'does not keep it where it would have to be validated',
+      { 'cache-control': 'max-age=60, must-revalidate', age: '60' },
+      'expired',
+    ],
     [
       'keeps what is stale on arrival with a validator, to ask again',
       { 'cache-control': 'max-age=0', etag: '"a"' },

@@ -132,7 +132,9 @@ export function planStore(
   const hasValidator =
     headerValue(headers, 'etag') !== undefined || headerValue(headers, 'last-modified') !== undefined
   const usefulMs = Math.max(stale.staleWhileRevalidateMs, stale.staleIfErrorMs)
-  if (freshUntilMs + usefulMs <= responseTimeMs && !hasValidator) return refuse('expired')
+  // One that only came too late may do for a client that says `max-stale`.
+  const wasFresh = lifetime.seconds > 0 && stale.staleAllowed
+  if (freshUntilMs + usefulMs <= responseTimeMs && !hasValidator && !wasFresh) return refuse('expired')
   return { store: true, bornMs, freshUntilMs, ...stale, withheld, lifetimeSource: lifetime.source, vary }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { headerList, NOW, request, response, SECOND, type Fields } from './caching.support.ts'
+import { headerList, NOW, request, response, Rig, SECOND, type Fields } from './caching.support.ts'
+import { passedHeaders } from './passed-headers.ts'
 import { planStore } from './storing.ts'
 import { responseControl } from './targeted-control.ts'
 
@@ -68,5 +69,32 @@ describe('RFC 9213 §2.1: in a targeted field', () => {
     const control = cdn('no-cache="x, Y", private="z"')
     assert.deepEqual([control.withheld, control.noCache, control.private], [['x', 'y', 'z'], false, false])
     assert.equal(cdn('no-cache=x').noCache, true)
+  })
+})
+
+describe('RFC 9213 §2: Orla-Cache-Control', () => {
+  it('is for this cache: clients do not see it, and a 304 leaves it as it was', () => {
+    const rig = new Rig()
+    const fields = { 'orla-cache-control': 'max-age=60', 'cdn-cache-control': 'max-age=5', etag: '"a"' }
+    rig.fetch(response({ 'cache-control': 'no-store', ...fields }))
+    const { entry } = rig.hit()
+    assert.doesNotMatch(entry.headPrefix + entry.notModifiedPrefix, /orla-cache-control/)
+    assert.match(entry.headPrefix, /cdn-cache-control: max-age=5/)
+    rig.nowMs += 61 * SECOND
+    const fill = rig.lead()
+    const refreshed = fill.refresh(entry, headerList({ etag: '"a"' }), rig.nowMs)
+    assert.ok(refreshed.kind === 'refreshed' && refreshed.stored)
+    rig.nowMs += 59 * SECOND
+    assert.equal(rig.hit().entry, refreshed.entry)
+    assert.doesNotMatch(refreshed.entry.headPrefix, /orla-cache-control/)
+    assert.match(refreshed.entry.headPrefix, /cache-control: no-store/)
+  })
+
+  it('does not go on with an answer as it comes, and all else does', () => {
+    const headers = headerList({ 'orla-cache-control': 'a', 'x-b': '1', 'cache-status': 'Far; hit' })
+    assert.deepEqual(passedHeaders(headers), headerList({ 'x-b': '1', 'cache-status': 'Far; hit' }))
+    assert.deepEqual(passedHeaders(headerList({ 'cache-status': ',', 'x-b': '1' })), ['x-b', '1'])
+    const plain = headerList({ 'x-b': '1' })
+    assert.equal(passedHeaders(plain), plain)
   })
 })
