@@ -36,5 +36,7 @@ export function learnFromHead(
   const { site, plan, cacheKey, node } = exchange
   // What units make of a stored response they make of the whole: of this they have seen no more than a head.
   const update = plan.originResponse.length === 0
-  site!.cache!.learnFromHead(cacheKey, head, response.headers, { askedMs, nowMs: node.now(), update })
+  const at = { askedMs, nowMs: node.now(), update }
+  const became = site!.cache!.learnFromHead(cacheKey, head, response.headers, at)
+  if (became === 'dropped') node.siblings?.invalidated(site!.name, [cacheKey])
 }

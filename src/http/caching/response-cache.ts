@@ -276,14 +276,18 @@ export class ResponseCache {
       nowMs,
       update,
     }: { readonly askedMs: number; readonly nowMs: number; readonly update: boolean },
-  ): void {
+  ): 'dropped' | 'kept' {
     const entry = this.#shelf.find(key, head.headers, nowMs)
-    if (entry === undefined) return
-    if (entry.status !== 200 || !describes(entry, headers)) this.#shelf.remove(key, entry)
-    else if (update) {
+    if (entry === undefined) return 'kept'
+    if (entry.status !== 200 || !describes(entry, headers)) {
+      this.#shelf.remove(key, entry)
+      return 'dropped'
+    }
+    if (update) {
       const fill = this.#openFill(key, { ...head, method: 'GET' }, askedMs, undefined, entry)
       fill.refresh(entry, headers, nowMs)
     }
+    return 'kept'
   }
 
   /** For the answer to a POST that is as good as one to `head`, a GET: see `PostJob`. A fill must be ended. */
