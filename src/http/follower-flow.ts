@@ -33,6 +33,7 @@ export class FollowerFlow implements InProgress {
   private isPumping = false
   /** The client takes no more for now. */
   private isStalled = false
+  private hasDrained = false
   /** Bytes of the body still to go out, where that is known. */
   private left: number | undefined
 
@@ -128,7 +129,10 @@ export class FollowerFlow implements InProgress {
     while (!this.isStalled && this.reader.left > 0) {
       const piece = this.reader.read(PIECE_BYTES)
       if (this.left !== undefined) this.left -= piece.length
-      this.isStalled = !this.outlet.write(piece)
+      this.hasDrained = false
+      const takesMore = this.outlet.write(piece)
+      // It may have been told of room while it wrote.
+      this.isStalled = !takesMore && !this.hasDrained
     }
     this.isPumping = false
     if (this.isOver || !this.isWhole || this.reader.left > 0) return
@@ -138,6 +142,7 @@ export class FollowerFlow implements InProgress {
 
   onDrain(): void {
     this.isStalled = false
+    this.hasDrained = true
     // A fast client has room again at once: the others have their turn between two pieces.
     if (this.reader.left > 0) setImmediate(this.pump)
     else this.pump()

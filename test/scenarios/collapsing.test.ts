@@ -114,7 +114,7 @@ test('what units and compression make of a stored answer they make of one that a
     { compress: { algorithms: ['gzip'], minBytes: '1b' } },
     {
       head: 'export default { headerFilter(request, response) { response.headers.set("x-filtered", request.headers.get("x-who") ?? "") } }',
-      body: 'export default { bodyFilter: (chunk) => chunk.toUpperCase() }',
+      body: 'export default { bodyFilter: (chunk) => (chunk as Uint8Array).map((byte) => byte - 32) }',
     },
   )
   const leader = await open(node, '/', { 'x-who': 'leader' })
