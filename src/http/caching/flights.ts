@@ -185,7 +185,7 @@ export class Flights {
   /** The head is here, and may be shared: those who wait are given what arrives, and so are those who come now. */
   announce(flight: Flight, arrival: Arrival): void {
     flight.arrival = arrival
-    for (const waiting of [...flight.followers]) {
+    for (const waiting of flight.followers) {
       if (!waiting.cancel()) continue
       const isFor = isSelectedBy(arrival.selecting, waiting.headers)
       waiting.onSettled(undefined, isFor ? arrival : undefined)

@@ -76,8 +76,8 @@ class Link {
 
   constructor(path: string) {
     this.#frames = new FrameReader({
-      onText: (kind, value) => this.#call.onText(kind, value),
-      onData: (piece) => this.#call.onData(piece),
+      onText: (kind, value) => this.#asked().onText(kind, value),
+      onData: (piece) => this.#asked().onData(piece),
     })
     this.socket = connect(path)
     this.socket.on('data', (chunk: Buffer) => {
@@ -100,7 +100,7 @@ class Link {
   }
 
   /** What comes unasked is of no program of ours. */
-  get #call(): SiblingCall {
+  #asked(): SiblingCall {
     if (this.call === undefined) throw new Error('an answer without a question')
     return this.call
   }
