@@ -36,6 +36,7 @@ import { traceExchange } from './http/request-trace.ts'
 import { beginSpans } from './http/tracing/request-spans.ts'
 import { HttpServer } from './http/server.ts'
 import { ShadowDesk } from './http/shadow/shadow-desk.ts'
+import { siteCacheParts } from './http/site-cache.ts'
 import { asksForPlain, type Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
@@ -314,6 +315,7 @@ function buildSite(
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     compress: site.compress && new Compression(site.compress),
+    ...siteCacheParts(site.cache, platform.random, keeps('cache') ? before!.cacheStatistics : undefined),
     // Each worker has a cache of its own: together they hold what the site was given.
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)

@@ -190,6 +190,8 @@ export interface RequestTrace {
   readonly ms: number
   /** The word of the cache's metric; empty where it was not asked. */
   readonly cache: string
+  /** What its answer is kept under; empty where the cache was not asked. */
+  readonly cacheKey: string
   readonly runs: readonly {
     readonly unit: string
     readonly phase: string

@@ -4,7 +4,7 @@
  */
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
-import { keysOf } from './cache-key.ts'
+import { addressesOf } from './cache-key.ts'
 import type { Exchange } from './exchange.ts'
 
 interface Answered {
@@ -12,10 +12,9 @@ interface Answered {
   readonly headers: HeaderList
 }
 
-export function invalidateAfter({ site, client }: Exchange, head: RequestHead, response: Answered): void {
-  const cache = site!.cache!
+export function invalidateAfter(exchange: Exchange, head: RequestHead, response: Answered): void {
   for (const target of targetsToInvalidate(head, response))
-    for (const key of keysOf(cache, client, head, target)) cache.invalidate(key)
+    for (const address of addressesOf(exchange, head, target)) exchange.site!.cache!.invalidate(address)
 }
 
 /** `askedMs`: when the HEAD went to the origin. */

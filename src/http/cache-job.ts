@@ -134,7 +134,9 @@ export class FillJob implements CacheJob {
     if (head.status === 304 && this.askedAbout !== undefined)
       return this.onNotModified(this.askedAbout, headers, nowMs, review)
     const response = review ?? { status: head.status, reason: head.reason, headers }
+    this.exchange.cacheUse = 'miss'
     const decision = this.fill.begin(response, nowMs)
+    if (!decision.store) this.exchange.site!.cacheStatistics!.refused(decision.reason)
     const status = {
       forward: this.found.forward,
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
@@ -162,6 +164,8 @@ export class FillJob implements CacheJob {
     }
     const { exchange } = this
     const fresh = refreshed.entry
+    exchange.cacheUse = 'revalidated'
+    exchange.cacheAge = fresh.ageSeconds(nowMs)
     const member = forwardStatus({
       forward: this.found.forward,
       status: 304,
@@ -171,7 +175,7 @@ export class FillJob implements CacheJob {
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
     })
     const has = isNotModified(exchange.headers, fresh, nowMs)
-    answerStored(exchange, fresh, has, fresh.ageSeconds(nowMs), member)
+    answerStored(exchange, fresh, has, exchange.cacheAge, member)
     return { kind: 'answered' }
   }
 
@@ -199,7 +203,10 @@ export class FillJob implements CacheJob {
   }
 
   finish(): void {
-    this.fill.finish(this.exchange.node.now())
+    const { fill, exchange } = this
+    const wasRefused = fill.refused
+    fill.finish(exchange.node.now())
+    if (fill.refused !== wasRefused) exchange.site!.cacheStatistics!.refused(fill.refused!)
   }
 
   get isWanted(): boolean {

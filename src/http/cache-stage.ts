@@ -44,6 +44,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
     exchange.hold(found.entry.body)
   if (found.kind === 'hit') {
     exchange.countCache(collapsed === true ? 'collapsed' : 'hit')
+    noteHit(exchange, found)
     sendHit(exchange, found, nowMs, collapsed)
     return
   }
@@ -82,6 +83,13 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   // Who waited in vain says so.
   const waited = collapsed === undefined ? undefined : false
   new OriginFlow(exchange, new FillJob(exchange, seat, found, waited)).start()
+}
+
+function noteHit(exchange: Exchange, { entry, ageSeconds, ttlSeconds, isNotModified }: Hit): void {
+  exchange.cacheAge = ageSeconds
+  if (ttlSeconds < 0) exchange.cacheUse = 'stale'
+  const bytes = isNotModified || exchange.head.method === 'HEAD' ? 0 : entry.body.length
+  exchange.site!.cacheStatistics!.hit(exchange.cacheKey, entry, bytes)
 }
 
 function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | undefined): void {

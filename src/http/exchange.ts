@@ -5,6 +5,7 @@
  * units, `headerFilter`, the wire, `log`. Plain fields and callbacks: this object is the hot path.
  */
 import { ERROR_CODES } from '../base/error-codes.ts'
+import type { CacheUse } from '../contract/cache-outcome.ts'
 import type { CallTrace } from '../contract/host-calls.ts'
 import type { EdgeError } from '../base/errors.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
@@ -50,7 +51,6 @@ export interface Answer {
   readonly source: AnswerSource
 }
 
-/** Sends an answer whose head is settled. */
 type Deliver = (fields: string, status: number, reason: string) => void
 
 const NO_CALLS: readonly CallTrace[] = []
@@ -80,7 +80,6 @@ export class Exchange implements Answering, LoggedRequest {
   staged: Edits = NO_EDITS
   timing: UnitTiming | undefined
   debug: DebugRun[] | undefined
-  /** The client is told what ran. */
   isDebugShown = false
   /** What units asked of the node, for the debug header. */
   calls: readonly CallTrace[] = NO_CALLS
@@ -95,7 +94,6 @@ export class Exchange implements Answering, LoggedRequest {
   gone = false
   id: string | undefined
   trace: LoggedRequest['trace']
-  /** Of a request that is sampled. */
   spans: RequestSpans | undefined
   /** Where versions run beside the live ones. */
   shadow: ShadowedRequest | undefined
@@ -118,6 +116,9 @@ export class Exchange implements Answering, LoggedRequest {
   /** What the answer is kept under, and why the cache sent the request on; nothing where no cache was asked. */
   cacheKey = ''
   cacheForward: ForwardReason | undefined
+  /** Seconds, where the answer is the cache's, else -1; and what came of it: see `cache-outcome.ts`. */
+  cacheAge = -1
+  cacheUse: CacheUse | undefined
 
   constructor(
     node: HttpNode,
@@ -348,6 +349,7 @@ export class Exchange implements Answering, LoggedRequest {
   tell(): void {
     const { node } = this
     this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
+    this.site?.cacheStatistics?.sent(this.answered?.source, this.bytesSent)
     this.spans?.end()
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
@@ -367,7 +369,7 @@ export class Exchange implements Answering, LoggedRequest {
 
   countCache(result: string): void {
     this.cacheResult = result
-    this.node.metrics.countCache(result)
+    this.site!.cacheStatistics!.count(result)
   }
 
   note(unit: UnitVersion, phase: string, result: string, cpuUs: number): void {

@@ -10,8 +10,7 @@
  *                      fill     ask the origin with forwardedHeaders(…), tell the fill what comes
  *                      waiting  onSettled will say when to look again
  *
- * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
- * only answers to GET are kept. All times are given, in milliseconds since 1970.
+ * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
@@ -159,16 +158,19 @@ export class ResponseCache {
   }
 
   /**
-   * What is stored of this key goes, and what is being fetched for it will not be stored: it may be from before the
-   * change. True where something was stored.
+   * What is stored of this key goes, and of all that begin with it and a space; and what is being fetched for them will not be
+   * stored: it may be from before the change. True where something was stored.
    */
   invalidate(key: string): boolean {
-    const wasStored = this.#shelf.removeAll(key)
-    if (wasStored) this.#counts.invalidated++
+    const keys = [key, ...this.#shelf.relativesOf(key)]
+    const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
+    this.#counts.invalidated += stored
     // Those who waited come back at once and open fills of their own: these are not meant.
-    const before = Array.from(this.#fills.get(key) ?? [])
+    const before = Array.from(this.#fills)
+      .filter(([filled]) => filled === key || filled.startsWith(`${key} `))
+      .flatMap(([, fills]) => [...fills])
     for (const fill of before) fill.invalidate()
-    return wasStored
+    return stored > 0
   }
 
   /**

@@ -9,10 +9,12 @@
 import { ByteCache } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { KeyIndex } from './keys/key-index.ts'
 import { copyText } from './text.ts'
 import { Variants, VARIANTS_BYTES } from './variants.ts'
 
 export class Shelf {
+  readonly #keys = new KeyIndex()
   readonly #cache: ByteCache<StoredResponse | Variants>
 
   readonly #variantsMax: number
@@ -25,6 +27,8 @@ export class Shelf {
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
         if (value.kind === 'response') value.body.unshelve()
+        if (value.kind === 'variants') this.#keys.remove(value.key)
+        else if (value.owner === undefined) this.#keys.remove(value.slot)
       },
     })
   }
@@ -54,6 +58,12 @@ export class Shelf {
    */
   keep(borrowedKey: string, headers: HeaderList, response: StoredResponse): boolean {
     const key = copyText(borrowedKey)
+    const isKept = this.#put(key, headers, response)
+    if (isKept) this.#keys.add(key)
+    return isKept
+  }
+
+  #put(key: string, headers: HeaderList, response: StoredResponse): boolean {
     const stored = this.#cache.peek(key)
     const isVaried = response.selecting.length > 0
     if (!isVaried && stored?.kind !== 'variants') {
@@ -98,6 +108,11 @@ export class Shelf {
       this.#removeFrom(owner, response)
       this.#dropIfEmpty(owner)
     } else if (this.#cache.peek(key) === response) this.#cache.delete(key)
+  }
+
+  /** The keys that begin with this one and a space. */
+  relativesOf(key: string): readonly string[] {
+    return this.#keys.keysOf(key)
   }
 
   /** Takes away all that stands under the key; true where there was something. */

@@ -133,7 +133,7 @@ test('requests that repeat the fields of the one before are judged once, and eac
 const MARK = loopMark('0123')
 
 /** The fields that are added for the origin, `name: value` in order. */
-function onward(lines: readonly string[], around: Around = {}, isEdited = false): string[] {
+function onward(lines: readonly string[], around: Around = {}, isEdited = false, isKeyed = false): string[] {
   const peer = peerOf(around)
   const received = head(...lines)
   const believed = received.hasForwarding ? peer.believed(received) : received
@@ -145,6 +145,7 @@ function onward(lines: readonly string[], around: Around = {}, isEdited = false)
     mode: around.mode ?? 'x-forwarded',
     loopMark: MARK,
     isEdited,
+    isKeyed,
   })
   return list.flatMap((text, i) => (i % 2 === 0 && i > 0 ? [`${text}: ${list[i + 1]}`] : []))
 }

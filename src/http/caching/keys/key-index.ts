@@ -1,0 +1,41 @@
+/**
+ * Which keys of a cache begin with the same address: a write to it, or a purge of it, is of consequence for all of them.
+ *
+ * Keys that are nothing but an address are not listed: who knows the address knows them. So an index of a site whose keys hold no more
+ * than that stays empty, and costs a search for a space a store.
+ */
+export class KeyIndex {
+  readonly #byAddress = new Map<string, Set<string>>()
+
+  /** The key is in the cache from now on. */
+  add(key: string): void {
+    const address = addressIn(key)
+    if (address === key) return
+    const keys = this.#byAddress.get(address)
+    if (keys === undefined) this.#byAddress.set(address, new Set([key]))
+    else keys.add(key)
+  }
+
+  /** It has left. */
+  remove(key: string): void {
+    const address = addressIn(key)
+    if (address === key) return
+    const keys = this.#byAddress.get(address)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#byAddress.delete(address)
+  }
+
+  /** The longer keys of an address, as they are at this moment. */
+  keysOf(address: string): readonly string[] {
+    const keys = this.#byAddress.get(address)
+    return keys === undefined ? NONE : [...keys]
+  }
+}
+
+const NONE: readonly string[] = []
+
+/** What stands before the first space behind the scheme: a site's name may stand before it. See `site-key.ts`. */
+export function addressIn(key: string): string {
+  const end = key.indexOf(' ', key.indexOf('://'))
+  return end < 0 ? key : key.slice(0, end)
+}
