@@ -54,15 +54,21 @@ const HeaderName = v.pipe(
   v.transform((name) => name.toLowerCase()),
 )
 const headerNames = () => v.array(HeaderName, NAME_EXPECTED)
-const CacheNames = v.array(v.pipe(v.string(NAME_EXPECTED), v.minLength(1, NAME_EXPECTED)), NAME_EXPECTED)
+const namesSuch = (expected: string) =>
+  v.array(v.pipe(v.string(expected), v.minLength(1, expected)), expected)
 
 const QUERY_EXPECTED = 'expected "all", "none", { "only": ["page"] } or { "except": ["utm_*"] }'
 
 const CacheQuery = v.union(
   [
     v.picklist(['all', 'none'], QUERY_EXPECTED),
-    v.strictObject({ only: CacheNames }),
-    v.strictObject({ except: CacheNames }),
+    v.pipe(
+      v.strictObject({
+        only: v.optional(namesSuch('expected a list of names such as ["page"]')),
+        except: v.optional(namesSuch('expected a list of names such as ["utm_*"]')),
+      }),
+      v.check(({ only, except }) => (only === undefined) !== (except === undefined), QUERY_EXPECTED),
+    ),
   ],
   QUERY_EXPECTED,
 )
@@ -75,7 +81,7 @@ const CacheKey = v.strictObject({
   /** Headers of the request whose values tell answers apart. They may then reach the origin. */
   headers: v.optional(headerNames(), []),
   /** Cookies of the request, likewise. */
-  cookies: v.optional(CacheNames, []),
+  cookies: v.optional(namesSuch('expected a list of names such as ["lang"]'), []),
   /** Answers for phones, tablets and the rest are told apart (`Orla-Device` tells the origin: `phone`, `tablet` or `desktop`). */
   device: v.optional(v.boolean(), false),
 })

@@ -54,7 +54,7 @@ test('each site keeps answers under the key that it configures', async (t) => {
         ['/%61?b=1'],
         ['/a?b=%31'],
         ['//a?b=1'],
-        ['/x/../a?b=1'],
+        ['/a/?b=1'],
         ['/a?b=1', { 'x-tenant': 'other', cookie: 'lang=de' }],
       ])
       assert.deepEqual(found, [false, true, true, true, false, false, false, false, false, true])

@@ -20,7 +20,7 @@ export function compileQuery({
 }: Pick<SiteCacheConfig['key'], 'query' | 'sortQuery'>): QueryRule | undefined {
   if (query === 'none') return withoutQuery
   if (query === 'all' && !sortQuery) return undefined
-  const stays = query === 'all' ? undefined : testOf(query)
+  const stays = query === 'all' ? undefined : staying(query)
   return (target) => {
     const mark = target.indexOf('?')
     if (mark < 0) return target
@@ -39,11 +39,10 @@ function withoutQuery(target: string): string {
   return mark < 0 ? target : target.slice(0, mark)
 }
 
-function testOf(
-  query: { readonly only: readonly string[] } | { readonly except: readonly string[] },
-): NameTest {
-  if ('only' in query) return namesTest(query.only)
-  const isLeftOut = namesTest(query.except)
+/** One of the two is there. */
+function staying({ only, except = [] }: Exclude<SiteCacheConfig['key']['query'], string>): NameTest {
+  if (only !== undefined) return namesTest(only)
+  const isLeftOut = namesTest(except)
   return (name) => !isLeftOut(name)
 }
 
