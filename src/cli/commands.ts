@@ -46,7 +46,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   origins: { summary: 'tell how the endpoints of origins do', load: () => import('./commands/origins.ts') },
   cache: {
-    summary: 'try replacement policies of the cache on a trace or an access log',
+    summary: 'tell what caches hold and did, and try replacement policies on a trace',
     load: () => import('./commands/cache.ts'),
   },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },

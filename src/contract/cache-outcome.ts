@@ -15,3 +15,30 @@ export interface CacheOutcome {
   /** What the answer is kept under; absent where the cache was not asked. */
   readonly key?: string
 }
+
+/** What the words mean that look-ups are counted under; of all others (`method`, `range`, `no-store`…) the cache has no part. */
+export const CACHE_USES: Readonly<Record<string, CacheUse>> = {
+  hit: 'hit',
+  collapsed: 'hit',
+  disk: 'hit',
+  sibling: 'hit',
+  'stale-while-revalidate': 'stale',
+  'stale-if-error': 'stale',
+  stale: 'stale',
+  request: 'stale',
+  'uri-miss': 'miss',
+  'vary-miss': 'miss',
+  miss: 'miss',
+  partial: 'miss',
+  unsatisfiable: 'miss',
+}
+
+/** Of these, the ones where no origin was waited for. */
+export const CACHE_HITS = [
+  'hit',
+  'collapsed',
+  'disk',
+  'sibling',
+  'stale-while-revalidate',
+  'stale-if-error',
+] as const

@@ -369,6 +369,7 @@ export class Exchange implements Answering, LoggedRequest {
 
   countCache(result: string): void {
     this.cacheResult = result
+    this.cacheUse = undefined
     this.site!.cacheStatistics!.count(result)
   }
 

@@ -74,7 +74,11 @@ test('units and the cache', async (t) => {
       const answer = await get(path, headers, more)
       const read = (name: string) =>
         JSON.parse(String(answer.headers[name] ?? '{}')) as Record<string, unknown>
-      return { origin: read('x-origin-response'), sent: read('x-header-filter'), text: /[a-z]*$/.exec(answer.text)![0] }
+      return {
+        origin: read('x-origin-response'),
+        sent: read('x-header-filter'),
+        text: /[a-z]*$/.exec(answer.text)![0],
+      }
     }
     const key = 'http://one.example.org/seen/a'
     const miss = await seen('/seen/a?x=1')

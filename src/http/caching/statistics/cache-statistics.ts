@@ -53,8 +53,15 @@ export class CacheStatistics {
       results: { hit: this.#hits, ...Object.fromEntries(this.#results) },
       refusals: Object.fromEntries(this.#refusals),
       bytes: { cache: this.#cacheBytes, origin: this.#originBytes },
-      counters: { ...cache.counters },
+      counters: numbersIn({ ...cache.counters }),
       top: topMax === 0 ? [] : this.#top.list(topMax, nowMs),
     }
   }
+}
+
+/** Whatever is counted is told by its name: what comes with a tier or an admission needs no line here. */
+function numbersIn(counters: Readonly<Record<string, unknown>>): Record<string, number> {
+  const numbers: Record<string, number> = {}
+  for (const [name, value] of Object.entries(counters)) if (typeof value === 'number') numbers[name] = value
+  return numbers
 }
