@@ -64,7 +64,9 @@ const CacheQuery = v.union(
     v.picklist(['all', 'none'], QUERY_EXPECTED),
     v.pipe(
       v.strictObject({
+        /** These and no others. */
         only: v.optional(namesSuch('expected a list of names such as ["page"]')),
+        /** All but these. */
         except: v.optional(namesSuch('expected a list of names such as ["utm_*"]')),
       }),
       v.check(({ only, except }) => (only === undefined) !== (except === undefined), QUERY_EXPECTED),
@@ -74,9 +76,9 @@ const CacheQuery = v.union(
 )
 
 const CacheKey = v.strictObject({
-  /** Which parameters of the query tell answers apart: `only` these, all `except` these; `*` at the end of a name stands for any rest. */
+  /** Which parameters of the query tell answers apart: `all`, `none`, or as said below; `*` at the end of a name stands for any rest. The origin is asked for these alone. */
   query: v.optional(CacheQuery, 'all'),
-  /** The order of parameters does not matter. */
+  /** The order of parameters does not matter: they are sorted by name, also for the origin. */
   sortQuery: v.optional(v.boolean(), false),
   /** Headers of the request whose values tell answers apart. They may then reach the origin. */
   headers: v.optional(headerNames(), []),

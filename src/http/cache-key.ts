@@ -27,3 +27,7 @@ export function onwardTarget({ site, method, target, staged }: Exchange): string
     return target
   return key.targetOf(target)
 }
+
+/** The key holds all of the target: an answer to another method than GET, which was asked for the target as it is, may stand under it. */
+export const isWholeInKey = ({ site, target, staged }: Exchange): boolean =>
+  staged.cacheKey === undefined && site!.cacheKey!.targetOf(target) === target
