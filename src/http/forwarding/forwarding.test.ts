@@ -181,6 +181,22 @@ test('an IPv6 address stands in brackets and quotes in Forwarded, and bare in X-
   assert.ok(fields.includes('forwarded: for="[2001:db9::1]";host=example.org;proto=https'))
 })
 
+test('the origin of a site with a cache is told host and port as the key has them', () => {
+  const told = (lines: readonly string[], around: Around = {}) =>
+    onward(lines, { address: '192.0.2.1', mode: 'both', ...around }, false, true)
+  assert.deepEqual(told([]), [
+    'x-forwarded-for: 192.0.2.1',
+    'x-forwarded-proto: http',
+    'x-forwarded-host: example.org',
+    'x-forwarded-port: 80',
+    'forwarded: for=192.0.2.1;host=example.org;proto=http',
+    ...HOP,
+  ])
+  assert.ok(told([], { scheme: 'https' }).includes('x-forwarded-port: 443'))
+  const behind = told(['X-Forwarded-For: 192.0.2.1', 'X-Forwarded-Proto: https'], { address: '10.0.0.1' })
+  assert.ok(behind.includes('x-forwarded-port: 443'))
+})
+
 test('a chain of trusted proxies grows by one hop', () => {
   const chain = [
     'X-Forwarded-For: 192.0.2.1',

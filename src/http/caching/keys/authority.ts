@@ -8,10 +8,19 @@ export interface AskedHost {
 
 const DEFAULT_PORTS = { http: 80, https: 443 } as const
 
+// A client names one authority again and again, mostly as the same string.
+let lastAuthority = ''
+let lastScheme: 'http' | 'https' = 'http'
+let lastCanonical = ''
+
 export function canonicalAuthority({ authority, host }: AskedHost, scheme: 'http' | 'https'): string {
   if (authority === host) return host
+  if (authority === lastAuthority && scheme === lastScheme) return lastCanonical
   const port = portOf(authority)
-  return port === undefined || port === DEFAULT_PORTS[scheme] ? host : `${host}:${port}`
+  lastAuthority = authority
+  lastScheme = scheme
+  lastCanonical = port === undefined || port === DEFAULT_PORTS[scheme] ? host : `${host}:${port}`
+  return lastCanonical
 }
 
 /** The port that it names. The colons of an IPv6 address stand within brackets. */
