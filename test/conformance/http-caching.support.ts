@@ -22,6 +22,8 @@ export interface Step {
   readonly status?: number
   readonly answer?: Lines
   readonly body?: string
+  /** The origin answers in full, whatever it is asked. */
+  readonly isFull?: boolean
   /** `origin`: it was asked, `cache`: it was not, `validated`: it was asked with a condition of the cache. */
   readonly from: 'origin' | 'cache' | 'validated'
   /** Where it is not the origin's, or 304 where this was asked whether something is still good. */
@@ -57,7 +59,8 @@ export async function startLab(t: TestContext, cache: object = {}): Promise<Cach
     const step = answers.get(request.headers['x-case'] as string)!
     const isCondition =
       request.headers['if-none-match'] !== undefined || request.headers['if-modified-since'] !== undefined
-    const status = step.from === 'validated' && isCondition ? 304 : (step.status ?? 200)
+    const status =
+      step.from === 'validated' && isCondition && step.isFull !== true ? 304 : (step.status ?? 200)
     const lines = Object.entries(step.answer ?? {}).flatMap(([name, values]) =>
       (typeof values === 'string' ? [values] : values).flatMap((value) => [name, value]),
     )
