@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext } from 'node:test'
 import type { Answer } from '../harness/http-client.ts'
-import { startNode, type TestNode } from '../harness/node.ts'
+import { startNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
 /** Header lines in order; a list of values makes several lines. */
@@ -46,12 +46,10 @@ interface Seen {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
-export interface CachingLab {
-  readonly node: TestNode
-  run(example: Case): Promise<void>
-}
-
-export async function startLab(t: TestContext, cache: object = {}): Promise<CachingLab> {
+export async function startLab(
+  t: TestContext,
+  cache: object = {},
+): Promise<{ run(example: Case): Promise<void> }> {
   const answers = new Map<string, Step>()
   const seen: Seen[] = []
   const origin = await startOrigin(t, (request, response) => {
@@ -68,7 +66,9 @@ export async function startLab(t: TestContext, cache: object = {}): Promise<Cach
     response.writeHead(status, lines)
     response.end(status === 304 || status === 204 ? undefined : (step.body ?? 'body'))
   })
-  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache }] } })
+  const node = await startNode(t, {
+    config: { edge: { debugToken: 'debug' }, sites: [{ origin: origin.url, cache }] },
+  })
   let count = 0
   const run = async ({ steps }: Case): Promise<void> => {
     const id = String(++count)
@@ -86,7 +86,7 @@ export async function startLab(t: TestContext, cache: object = {}): Promise<Cach
       judge(step, answer, seen.slice(before), `step ${at + 1}: ${JSON.stringify(answer.headers)}`)
     }
   }
-  return { node, run }
+  return { run }
 }
 
 const pick = ({ answer, status, body }: Step): Partial<Step> => ({
