@@ -119,6 +119,14 @@ const ages: readonly Case[] = [
   kept('RFC 9111 §4.2.3', 'a Date of the future makes it no younger', { ...FRESH, date: FUTURE }, 'cache'),
   kept('RFC 9111 §4.2.3', 'a Date that is none counts as now', { ...FRESH, date: 'soon' }, 'cache'),
   {
+    section: 'RFC 9111 §1.2.2',
+    name: 'the age of an answer is 2³¹ at most',
+    steps: [
+      { answer: { ...FRESH, age: '99999999999' }, from: 'origin' },
+      { ask: { 'cache-control': 'max-stale' }, from: 'cache', expect: { age: '2147483648' } },
+    ],
+  },
+  {
     section: 'RFC 9111 §4',
     name: 'the age of a stored answer goes on from what it came with',
     steps: [
@@ -183,6 +191,7 @@ const directives: readonly Case[] = [
   ...(
     [
       ['no-cache', 'validated'],
+      ['no-cache="x"', 'validated'],
       ['max-age=0', 'validated'],
       ['max-age=1000', 'cache'],
       ['max-age="1000"', 'cache'],
