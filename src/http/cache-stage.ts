@@ -2,7 +2,8 @@
  * The cache's place on the way of a request: a hit ends here, one request a key goes on to the origin, and the others wait.
  */
 import type { EdgeError } from '../base/errors.ts'
-import { headerValue, headerValues } from '../wire/http1/message.ts'
+import { headerValue } from '../wire/http1/message.ts'
+import { codingsFor } from './body/compression.ts'
 import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
@@ -115,8 +116,7 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
     else if (headerValue(entry.headers, 'content-encoding') === undefined) {
       // A hit is good until the next look-up; this one may wait for a body to be compressed.
       const { ageSeconds, ttlSeconds } = hit
-      const acceptEncoding = headerValues(exchange.headers, 'accept-encoding')
-      compress.viewFor(entry, cache!, acceptEncoding, (view) => {
+      compress.viewFor(entry, cache!, codingsFor(exchange.headers), (view) => {
         if (!exchange.gone) sendPlainHit(exchange, view, { ageSeconds, ttlSeconds }, nowMs)
       })
     } else answerStored(exchange, entry, false, hit.ageSeconds, hitStatus(hit.ttlSeconds))
