@@ -11,7 +11,9 @@
  */
 import type { Admission } from '../contract/admission.ts'
 import type { PolicyEntry, ReplacementPolicy } from '../contract/replacement-policy.ts'
+import { type AdmissionName, createAdmission } from './admission/admissions.ts'
 import { EvictedAges } from './evicted-ages.ts'
+import { hashKey, hashOf } from './key-hash.ts'
 import { createPolicy, type PolicyName } from './policies/policies.ts'
 
 /**
@@ -19,6 +21,13 @@ import { createPolicy, type PolicyName } from './policies/policies.ts'
  * policy keeps for it, and the header of the key string, rounded up. Measured by `bench/cache-engine.ts`.
  */
 export const ENTRY_OVERHEAD_BYTES = 176
+
+/** Bound by bytes, an admission remembers a key for each KiB: four for each entry of 4 KiB. */
+const BYTES_PER_KEY = 1024
+const KEYS_MIN = 4096
+/** What an admission by size lets in one time in e: a part of the room; bound by entries, so many bytes. */
+const SIZE_ADMITTED_SHARE = 1 / 256
+const SIZE_ADMITTED_BYTES = 64 * 1024
 
 /** By bytes as they are in memory, by bytes as the caller says and nothing else, or by entries. */
 export type CacheBound =
@@ -29,8 +38,8 @@ export type CacheBound =
 export type CacheOptions<V> = CacheBound & {
   /** Who leaves. Default `s3-fifo`. */
   readonly policy?: PolicyName
-  /** Who comes in. Default: all. */
-  readonly admission?: Admission | undefined
+  /** Who comes in. Default `all`. By name it is made for a cache of this size. */
+  readonly admission?: AdmissionName | Admission
   /** The part of the room that one entry may take, 0 to 1. Default ½; in a cache bound by entries it says nothing. */
   readonly shareMax?: number
   /** Numbers from 0 to below 1, for policies that throw dice. */
@@ -56,15 +65,16 @@ export interface CacheCounters {
 }
 
 class Entry<V> implements PolicyEntry<Entry<V>> {
-  readonly key: string
-  value: V
+  key: string
+  /** Undefined only in an entry that has left. */
+  value: V | undefined
   weight: number
   newer: Entry<V> | undefined = undefined
   older: Entry<V> | undefined = undefined
   mark = 0
   hash = 0
   /** In tenths of a second since the cache was made: a number that fits into a word of V8 for six years. */
-  readonly born: number
+  born: number
 
   constructor(key: string, value: V, weight: number, born: number) {
     this.key = key
@@ -88,6 +98,8 @@ export class Cache<V> {
   readonly #onRemove: ((value: V) => void) | undefined
   readonly #nowMs: (() => number) | undefined
   readonly #startMs: number
+  /** The entry that was evicted last: a full cache makes no garbage, the one that leaves is the one that comes. */
+  #spare: Entry<V> | undefined = undefined
   readonly #evictedAges = new EvictedAges()
   #weight = 0
   #hits = 0
@@ -109,12 +121,17 @@ export class Cache<V> {
     const share = options.shareMax ?? 0.5
     this.entryWeightMax =
       this.#kind === 'entries' ? Math.min(1, this.weightMax) : Math.floor(this.weightMax * share)
+    const random = options.random ?? Math.random
     this.policyName = options.policy ?? 's3-fifo'
     this.#policy = createPolicy(this.policyName, {
       capacity: this.weightMax,
-      random: options.random ?? Math.random,
+      random,
     })
-    this.#admission = options.admission
+    const { admission = 'all' } = options
+    this.#admission =
+      typeof admission === 'string'
+        ? createAdmission(admission, { ...this.#admissionSizes(), random })
+        : admission
     this.#onEvict = options.onEvict
     this.#onRemove = options.onRemove
     this.#nowMs = options.nowMs
@@ -130,7 +147,7 @@ export class Cache<V> {
     }
     this.#hits++
     this.#policy.onUse(entry)
-    if (this.#admission !== undefined) this.#admission.onUse?.(key)
+    if (this.#admission !== undefined) this.#admission.onUse?.(hashOf(entry))
     return entry.value
   }
 
@@ -155,11 +172,11 @@ export class Cache<V> {
     const old = this.#entries.get(key)
     if (old !== undefined) {
       if (this.#replace(old, value, weight)) return true
-    } else if (this.#admission !== undefined && !this.#isAdmitted(this.#admission, key, weight)) {
+    } else if (this.#admission !== undefined && !this.#isAdmitted(this.#admission, key, weight, bytes)) {
       this.#refusedAdmission++
       return false
     }
-    const entry = new Entry(key, value, weight, this.#now())
+    const entry = this.#newEntry(key, value, weight)
     this.#policy.onArrive(entry)
     const before = this.#stored
     while (this.#weight + weight > this.weightMax) this.#evictOne(entry)
@@ -182,7 +199,7 @@ export class Cache<V> {
     if (entry?.value !== value || !(weight <= this.entryWeightMax && bytes >= 0)) return false
     this.#setWeight(entry, weight)
     while (this.#weight > this.weightMax) this.#evictOne(undefined)
-    return this.#entries.get(key) === entry
+    return this.#entries.get(key) === entry && entry.value === value
   }
 
   /** True where there was something. */
@@ -228,14 +245,38 @@ export class Cache<V> {
     return this.#kind === 'bare' ? bytes : 1
   }
 
+  #newEntry(key: string, value: V, weight: number): Entry<V> {
+    const spare = this.#spare
+    if (spare === undefined) return new Entry(key, value, weight, this.#now())
+    this.#spare = undefined
+    spare.key = key
+    spare.value = value
+    spare.weight = weight
+    spare.mark = 0
+    spare.hash = 0
+    spare.born = this.#now()
+    return spare
+  }
+
   #now(): number {
     return this.#nowMs === undefined ? 0 : ((this.#nowMs() - this.#startMs) / 100) | 0
   }
 
-  #isAdmitted(admission: Admission, key: string, weight: number): boolean {
-    return admission.admits(key, weight, () =>
-      this.#weight + weight > this.weightMax ? this.#policy.victim(undefined)?.key : undefined,
-    )
+  #isAdmitted(admission: Admission, key: string, weight: number, bytes: number): boolean {
+    return admission.admits(hashKey(key), bytes, () => {
+      if (this.#weight + weight <= this.weightMax) return undefined
+      const victim = this.#policy.victim(undefined)
+      return victim && hashOf(victim)
+    })
+  }
+
+  /** Four times as many keys as there are entries, as far as one knows; what is large beside the room comes in seldom. */
+  #admissionSizes(): { keys: number; bytes: number } {
+    if (this.#kind === 'entries') return { keys: 4 * this.weightMax, bytes: SIZE_ADMITTED_BYTES }
+    return {
+      keys: Math.max(KEYS_MIN, this.weightMax / BYTES_PER_KEY),
+      bytes: this.weightMax * SIZE_ADMITTED_SHARE,
+    }
   }
 
   /** In the same place, so that the policy keeps what it knows. False: there was no room beside the others, and it is gone. */
@@ -245,7 +286,7 @@ export class Cache<V> {
       this.#remove(entry, false)
       return false
     }
-    this.#onRemove?.(entry.value)
+    this.#onRemove?.(entry.value as V)
     entry.value = value
     this.#setWeight(entry, weight)
     this.#stored++
@@ -265,14 +306,18 @@ export class Cache<V> {
     if (entry === undefined) throw new Error('a cache without entries claims to be full')
     this.#evicted++
     if (this.#nowMs !== undefined) this.#evictedAges.add((this.#now() - entry.born) / 10)
+    const value = entry.value as V
+    const { key } = entry
     this.#remove(entry, true)
-    this.#onEvict?.(entry.value, entry.key)
+    entry.value = undefined
+    this.#spare = entry
+    this.#onEvict?.(value, key)
   }
 
   #remove(entry: Entry<V>, isEvicted: boolean): void {
     this.#entries.delete(entry.key)
     this.#policy.onRemove(entry, isEvicted)
     this.#weight -= entry.weight
-    this.#onRemove?.(entry.value)
+    this.#onRemove?.(entry.value as V)
   }
 }

@@ -14,12 +14,13 @@ const FIRST_SIZE = 64
 export class AgedHeap<E extends PolicyEntry<E>> {
   /** By place in the heap, which is the mark of the entry. */
   readonly #entries: E[] = []
-  /** The worth that the place stands for, and the true one. */
-  #placed = new Float64Array(FIRST_SIZE)
+  /** What it is worth, and when it was used last, counted in uses: true, and as its place in the heap stands for. */
   #worth = new Float64Array(FIRST_SIZE)
-  #uses = new Uint32Array(FIRST_SIZE)
-  /** When it was used last, counted in uses. Begins again after 2^32 of them, which once confuses those that are worth the same. */
+  #placedWorth = new Float64Array(FIRST_SIZE)
+  /** Begins again after 2^32 uses, which once confuses those that are worth the same. */
   #turns = new Uint32Array(FIRST_SIZE)
+  #placedTurns = new Uint32Array(FIRST_SIZE)
+  #uses = new Uint32Array(FIRST_SIZE)
   #turn = 0
   #inflation = 0
 
@@ -31,7 +32,7 @@ export class AgedHeap<E extends PolicyEntry<E>> {
     this.#uses[place] = 1
     this.#turns[place] = this.#turn++
     this.#worth[place] = this.#inflation + price
-    this.#placed[place] = this.#worth[place]
+    this.#settle(place)
     this.#rise(place)
   }
 
@@ -47,7 +48,7 @@ export class AgedHeap<E extends PolicyEntry<E>> {
   reprice(entry: E, price: number): void {
     const place = entry.mark
     this.#worth[place] = this.#inflation + (this.#uses[place] as number) * price
-    this.#placed[place] = this.#worth[place]
+    this.#settle(place)
     this.#rise(place)
     this.#sink(entry.mark)
   }
@@ -67,15 +68,23 @@ export class AgedHeap<E extends PolicyEntry<E>> {
   least(): E | undefined {
     for (;;) {
       const top = this.#entries[0]
-      if (top === undefined || this.#placed[0] === this.#worth[0]) return top
-      this.#placed[0] = this.#worth[0] as number
+      if (top === undefined || this.#placedTurns[0] === this.#turns[0]) return top
+      this.#settle(0)
       this.#sink(0)
     }
   }
 
+  /** The place now stands for what is true; whoever calls this puts it where it belongs. */
+  #settle(place: number): void {
+    this.#placedWorth[place] = this.#worth[place] as number
+    this.#placedTurns[place] = this.#turns[place] as number
+  }
+
   #isBefore(a: number, b: number): boolean {
-    const difference = (this.#placed[a] as number) - (this.#placed[b] as number)
-    return difference === 0 ? (this.#turns[a] as number) < (this.#turns[b] as number) : difference < 0
+    const difference = (this.#placedWorth[a] as number) - (this.#placedWorth[b] as number)
+    return difference === 0
+      ? (this.#placedTurns[a] as number) < (this.#placedTurns[b] as number)
+      : difference < 0
   }
 
   #rise(from: number): void {
@@ -110,26 +119,32 @@ export class AgedHeap<E extends PolicyEntry<E>> {
     entries[b] = one
     other.mark = a
     one.mark = b
-    for (const numbers of [this.#placed, this.#worth, this.#uses, this.#turns]) {
-      const number = numbers[a] as number
-      numbers[a] = numbers[b] as number
-      numbers[b] = number
-    }
+    swap(this.#worth, a, b)
+    swap(this.#placedWorth, a, b)
+    swap(this.#turns, a, b)
+    swap(this.#placedTurns, a, b)
+    swap(this.#uses, a, b)
   }
 
   #grow(): void {
     const size = this.#uses.length * 2
-    const placed = new Float64Array(size)
-    placed.set(this.#placed)
-    this.#placed = placed
-    const worth = new Float64Array(size)
-    worth.set(this.#worth)
-    this.#worth = worth
-    const uses = new Uint32Array(size)
-    uses.set(this.#uses)
-    this.#uses = uses
-    const turns = new Uint32Array(size)
-    turns.set(this.#turns)
-    this.#turns = turns
+    this.#worth = grown(this.#worth, new Float64Array(size))
+    this.#placedWorth = grown(this.#placedWorth, new Float64Array(size))
+    this.#turns = grown(this.#turns, new Uint32Array(size))
+    this.#placedTurns = grown(this.#placedTurns, new Uint32Array(size))
+    this.#uses = grown(this.#uses, new Uint32Array(size))
   }
+}
+
+type Numbers = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>
+
+function swap(numbers: Numbers, a: number, b: number): void {
+  const number = numbers[a] as number
+  numbers[a] = numbers[b] as number
+  numbers[b] = number
+}
+
+function grown<T extends Numbers>(from: T, into: T): T {
+  into.set(from)
+  return into
 }
