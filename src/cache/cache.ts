@@ -42,6 +42,8 @@ export type CacheOptions<V> = CacheBound & {
   readonly admission?: AdmissionName | Admission
   /** The part of the room that one entry may take, 0 to 1. Default ½; in a cache bound by entries it says nothing. */
   readonly shareMax?: number
+  /** One entry may weigh so much at most, overhead included, and no more than `shareMax` allows. */
+  readonly entryBytesMax?: number
   /** Numbers from 0 to below 1, for policies that throw dice. */
   readonly random?: () => number
   /** What time it is, in milliseconds from any moment on. Absent: `counters.evictedAges` stays empty. */
@@ -120,7 +122,9 @@ export class Cache<V> {
     if (!(this.weightMax >= 0)) throw new RangeError(`a cache of ${this.weightMax}: expected a number from 0`)
     const share = options.shareMax ?? 0.5
     this.entryWeightMax =
-      this.#kind === 'entries' ? Math.min(1, this.weightMax) : Math.floor(this.weightMax * share)
+      this.#kind === 'entries'
+        ? Math.min(1, this.weightMax)
+        : Math.min(Math.floor(this.weightMax * share), options.entryBytesMax ?? Infinity)
     const random = options.random ?? Math.random
     this.policyName = options.policy ?? 's3-fifo'
     this.#policy = createPolicy(this.policyName, {
@@ -263,11 +267,14 @@ export class Cache<V> {
   }
 
   #isAdmitted(admission: Admission, key: string, weight: number, bytes: number): boolean {
-    return admission.admits(hashKey(key), bytes, () => {
+    const hash = hashKey(key)
+    const isAdmitted = admission.admits(hash, bytes, () => {
       if (this.#weight + weight <= this.weightMax) return undefined
       const victim = this.#policy.victim(undefined)
       return victim && hashOf(victim)
     })
+    if (!isAdmitted) this.#policy.onRefuse?.(hash)
+    return isAdmitted
   }
 
   /** Four times as many keys as there are entries, as far as one knows; what is large beside the room comes in seldom. */

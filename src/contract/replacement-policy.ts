@@ -15,6 +15,8 @@
 export interface ReplacementPolicy<E extends PolicyEntry<E>> {
   /** The entry is about to be stored. It is not in the order yet. Here the policy sees what it remembers of the key. */
   onArrive(entry: E): void
+  /** A key with this hash was asked for and its value not admitted. Absent where the policy does not care. */
+  onRefuse?(hash: number): void
   /** The entry has been stored. It is not in the order yet. */
   onStore(entry: E): void
   /** The entry has just been read, or its value was replaced. */

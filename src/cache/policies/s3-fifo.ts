@@ -34,6 +34,11 @@ export class S3Fifo<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
     entry.mark = this.#ghosts.take(hashOf(entry)) ? MAIN : 0
   }
 
+  /** A ghost comes back once, whether it is let in or not. */
+  onRefuse(hash: number): void {
+    this.#ghosts.take(hash)
+  }
+
   onStore(entry: E): void {
     if (entry.mark < MAIN) this.#small.add(entry)
     else this.#main.add(entry)
