@@ -6,7 +6,7 @@
  * responses have places of their own. The two leave together: a set that goes takes its responses along, and the last
  * response takes its set along; so nothing stands here that cannot be found.
  */
-import { ByteCache } from '../../cache/index.ts'
+import { Cache } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { KeyIndex } from './keys/key-index.ts'
@@ -15,14 +15,14 @@ import { Variants, VARIANTS_BYTES } from './variants.ts'
 
 export class Shelf {
   readonly #keys = new KeyIndex()
-  readonly #cache: ByteCache<StoredResponse | Variants>
+  readonly #cache: Cache<StoredResponse | Variants>
 
   readonly #variantsMax: number
 
   /** `variantsMax`: responses of one address, at most. */
   constructor(bytesMax: number, variantsMax: number) {
     this.#variantsMax = variantsMax
-    this.#cache = new ByteCache({
+    this.#cache = new Cache({
       bytesMax,
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
@@ -128,11 +128,11 @@ export class Shelf {
 
   /** What one response may weigh at most. */
   get entryBytesMax(): number {
-    return this.#cache.entryBytesMax
+    return this.#cache.entryWeightMax
   }
 
   get counters(): { readonly evicted: number; readonly entries: number; readonly bytes: number } {
-    return { evicted: this.#cache.counters.evicted, entries: this.#cache.size, bytes: this.#cache.bytes }
+    return { evicted: this.#cache.counters.evicted, entries: this.#cache.size, bytes: this.#cache.weight }
   }
 
   #removeFrom(variants: Variants, response: StoredResponse): void {
