@@ -1,4 +1,5 @@
 /** What the cache of a site holds and did, as one worker tells it; numbers of workers are summed by name. */
+import type { HistogramCounts } from '../base/histogram.ts'
 
 export interface CacheReading {
   readonly site: string
@@ -10,6 +11,8 @@ export interface CacheReading {
   readonly bytes: { readonly cache: number; readonly origin: number }
   /** Of the store: `entries` and `bytes` now; the rest since it was made. */
   readonly counters: Readonly<Record<string, number>>
+  /** How old objects were when they made room for others, in seconds. */
+  readonly evictedAge: HistogramCounts
   /** The most wanted objects. */
   readonly top: readonly TopObject[]
 }

@@ -1,7 +1,6 @@
 /** What the caches of this worker hold and did, by site. Read at a scrape or when it is asked for; nothing is counted twice for it. */
 import type { CacheReading } from '../contract/cache-reading.ts'
 import type { MetricSample } from '../contract/messages.ts'
-import type { ResponseCacheCounters } from './caching/response-cache.ts'
 import type { Site } from './sites.ts'
 
 const METRICS = {
@@ -12,7 +11,9 @@ const METRICS = {
   refreshed: 'orla_cache_refreshed_total',
   evicted: 'orla_cache_evicted_total',
   invalidated: 'orla_cache_invalidated_total',
-} as const satisfies Partial<Record<keyof ResponseCacheCounters, string>>
+  'refused.size': 'orla_cache_too_large_total',
+  'refused.admission': 'orla_cache_not_admitted_total',
+} as const
 
 type CachingSite = Pick<Site, 'name' | 'cache' | 'cacheStatistics'>
 
@@ -25,7 +26,8 @@ export function readCaches(sites: readonly CachingSite[], topMax: number, nowMs:
 }
 
 export function cacheSamples(sites: readonly CachingSite[]): MetricSample[] {
-  return readCaches(sites, 0, 0).flatMap(({ site, counters, results, refusals, bytes }) => [
+  return readCaches(sites, 0, 0).flatMap(({ site, counters, results, refusals, bytes, evictedAge }) => [
+    { name: 'orla_cache_evicted_age_seconds', labels: { site }, value: evictedAge },
     ...Object.entries(METRICS).map(([counter, name]) => ({
       name,
       labels: { site },

@@ -3,7 +3,7 @@ import type { CacheSummary } from '../../../control/cache-shapes.ts'
 import { type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../../command.ts'
 import { ControlClient } from '../../control-client.ts'
 import { table } from '../../help.ts'
-import { bytesText, shareText } from './cache-text.ts'
+import { bytesText, secondsText, shareText } from './cache-text.ts'
 
 export const command: Command = {
   name: 'cache stats',
@@ -60,9 +60,12 @@ export function statsText(caches: readonly CacheSummary[]): string {
     bytesText(bytes.cache),
     bytesText(bytes.origin),
   ])
-  const details = caches.flatMap(({ site, results, refusals }) => [
+  const details = caches.flatMap(({ site, results, refusals, evictedAge }) => [
     ...counted(`${site}: look-ups`, results),
     ...counted(`${site}: not kept`, refusals),
+    ...(evictedAge === undefined
+      ? []
+      : [`${site}: evicted at an age of ${secondsText(Math.round(evictedAge.meanSeconds))} on average`]),
   ])
   return [table(heads, rows), ...(details.length > 0 ? ['', ...details] : [])].join('\n')
 }

@@ -5,6 +5,7 @@
  */
 import type { CacheReading } from '../../../contract/cache-reading.ts'
 import type { ResponseCache } from '../response-cache.ts'
+import { ageHistogram } from './evicted-age.ts'
 import type { StoredResponse } from '../stored-response.ts'
 import { TopObjects } from './top-objects.ts'
 
@@ -48,20 +49,27 @@ export class CacheStatistics {
 
   /** With what its cache holds and did, and so many of the most wanted objects. */
   read(site: string, cache: ResponseCache, topMax: number, nowMs: number): CacheReading {
+    const { counters } = cache
     return {
       site,
       results: { hit: this.#hits, ...Object.fromEntries(this.#results) },
       refusals: Object.fromEntries(this.#refusals),
       bytes: { cache: this.#cacheBytes, origin: this.#originBytes },
-      counters: numbersIn({ ...cache.counters }),
+      counters: numbersIn({ ...counters, evictedAges: undefined }),
+      evictedAge: ageHistogram(counters.evictedAges),
       top: topMax === 0 ? [] : this.#top.list(topMax, nowMs),
     }
   }
 }
 
-/** Whatever is counted is told by its name: what comes with a tier or an admission needs no line here. */
+/** Whatever is counted is told by its name, `refused.size` where it has parts: what comes with a tier or an admission needs no line here. */
 function numbersIn(counters: Readonly<Record<string, unknown>>): Record<string, number> {
   const numbers: Record<string, number> = {}
-  for (const [name, value] of Object.entries(counters)) if (typeof value === 'number') numbers[name] = value
+  for (const [name, value] of Object.entries(counters)) {
+    if (typeof value === 'number') numbers[name] = value
+    else if (typeof value === 'object' && value !== null)
+      for (const [word, count] of Object.entries(value))
+        if (typeof count === 'number') numbers[`${name}.${word}`] = count
+  }
   return numbers
 }
