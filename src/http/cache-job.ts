@@ -165,7 +165,6 @@ export class FillJob implements CacheJob {
     const { exchange } = this
     const fresh = refreshed.entry
     exchange.cacheUse = 'revalidated'
-    exchange.cacheAge = fresh.ageSeconds(nowMs)
     const member = forwardStatus({
       forward: this.found.forward,
       status: 304,
@@ -175,7 +174,7 @@ export class FillJob implements CacheJob {
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
     })
     const has = isNotModified(exchange.headers, fresh, nowMs)
-    answerStored(exchange, fresh, has, exchange.cacheAge, member)
+    answerStored(exchange, fresh, has, fresh.ageSeconds(nowMs), member)
     return { kind: 'answered' }
   }
 

@@ -172,6 +172,7 @@ export function answerStored(
   ageSeconds: number,
   member: string,
 ): void {
+  exchange.cacheAge = ageSeconds
   const prefix = isNotModified ? entry.notModifiedPrefix : entry.headPrefix
   const fields = withoutStatusLine(prefix) + changingFields(exchange, entry, ageSeconds, member)
   const status = isNotModified ? 304 : entry.status
