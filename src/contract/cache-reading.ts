@@ -2,6 +2,7 @@
 import type { HistogramCounts } from '../base/histogram.ts'
 
 export interface CacheReading {
+  /** `*`: of a store that several sites share, which then have no `counters` of their own. */
   readonly site: string
   /** Requests by the word that their look-up came to: `hit`, `uri-miss`, `collapsed`… */
   readonly results: Readonly<Record<string, number>>
@@ -12,7 +13,7 @@ export interface CacheReading {
   /** Of the store: `entries` and `bytes` now; the rest since it was made. */
   readonly counters: Readonly<Record<string, number>>
   /** How old objects were when they made room for others, in seconds. */
-  readonly evictedAge: HistogramCounts
+  readonly evictedAge?: HistogramCounts
   /** The most wanted objects. */
   readonly top: readonly TopObject[]
 }

@@ -6,6 +6,7 @@ const number = () => v.number('expected a number')
 const numbers = () => v.record(text(), number())
 
 export const CacheShape = v.strictObject({
+  /** `*`: what is held for all sites that share one store (`edge.cache`), and have no `counters` of their own then. */
   site: text(),
   /** Workers that were asked, and told. */
   workers: number(),

@@ -55,7 +55,7 @@ function mergeSite(site: string, readings: readonly CacheReading[]): CacheReport
     refusals: sum(readings.map(({ refusals }) => refusals)),
     bytes,
     counters: sum(readings.map(({ counters }) => counters)),
-    ...ageSummary(readings.map(({ evictedAge }) => evictedAge)),
+    ...ageSummary(readings.flatMap(({ evictedAge }) => evictedAge ?? [])),
   }
 }
 
@@ -83,6 +83,7 @@ function mergeTop(site: string, readings: readonly CacheReading[], max: number):
 }
 
 function ageSummary(ages: readonly HistogramCounts[]): Pick<CacheReport['caches'][number], 'evictedAge'> {
+  if (ages.length === 0) return {}
   const { bounds, counts, sum: seconds } = ages.reduce(addHistograms)
   const count = counts.reduce((total, one) => total + one, 0)
   if (count === 0) return {}

@@ -47,7 +47,7 @@ test('what caches did is a table, and why behind it', () => {
     },
   ])
   assert.match(text, /^SITE +HITS +BYTES +OBJECTS +MEMORY/)
-  assert.match(text, /\ntv +75\.0% +50\.0% +1 +2\.0 kB +1 +0 +4 +1\.0 kB +1\.0 kB\n/)
+  assert.match(text, /\ntv +75\.0% +50\.0% +1 +2\.0 kB +1 +- +4 +1\.0 kB +1\.0 kB\n/)
   assert.ok(
     text.endsWith(
       'tv: look-ups: hit 3, uri-miss 1\ntv: not kept: no-store 2\ntv: evicted at an age of 2m on average',

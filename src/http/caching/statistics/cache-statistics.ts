@@ -47,20 +47,24 @@ export class CacheStatistics {
     else if (source === 'origin') this.#originBytes += bytes
   }
 
-  /** With what its cache holds and did, and so many of the most wanted objects. */
-  read(site: string, cache: ResponseCache, topMax: number, nowMs: number): CacheReading {
-    const { counters } = cache
+  /** With so many of the most wanted objects. */
+  read(topMax: number, nowMs: number): Omit<CacheReading, 'site' | keyof StoreReading> {
     return {
-      site,
       results: { hit: this.#hits, ...Object.fromEntries(this.#results) },
       refusals: Object.fromEntries(this.#refusals),
       bytes: { cache: this.#cacheBytes, origin: this.#originBytes },
-      counters: numbersIn({ ...counters, evictedAges: undefined }),
-      evictedAge: ageHistogram(counters.evictedAges),
       top: topMax === 0 ? [] : this.#top.list(topMax, nowMs),
     }
   }
 }
+
+type StoreReading = Pick<CacheReading, 'counters' | 'evictedAge'>
+
+/** What a store holds and did. */
+export const readStore = ({ counters }: ResponseCache): StoreReading => ({
+  counters: numbersIn({ ...counters, evictedAges: undefined }),
+  evictedAge: ageHistogram(counters.evictedAges),
+})
 
 /** Whatever is counted is told by its name, `refused.size` where it has parts: what comes with a tier or an admission needs no line here. */
 function numbersIn(counters: Readonly<Record<string, unknown>>): Record<string, number> {
