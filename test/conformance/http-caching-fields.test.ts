@@ -116,6 +116,18 @@ const statuses: readonly Case[] = [
     ],
   },
   {
+    section: 'RFC 9211 §2.2',
+    name: 'an answer that the client wanted from a cache alone did not go on',
+    steps: [
+      {
+        ask: { 'cache-control': 'only-if-cached' },
+        from: 'cache',
+        expectStatus: 504,
+        expect: says('orla; detail=only-if-cached'),
+      },
+    ],
+  },
+  {
     section: 'RFC 9211 §2.3',
     name: 'what the origin said where it is not what the client is told',
     steps: [
@@ -272,3 +284,53 @@ for (const [title, head, body, status, isKept] of lies)
     assert.equal(second.text === 'x', status === 200)
     assert.equal(asked === before, isKept)
   })
+
+test('RFC 9211 §2.2: an answer that the origin failed to give says why it was asked for', async (t) => {
+  const origin = await startRawOrigin(t, (socket) => socket.end())
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: {} }] } })
+  const { status, headers } = await node.request('/')
+  assert.equal(status, 502)
+  assert.equal(headers['cache-status'], 'orla; fwd=uri-miss; detail=origin-closed')
+  assert.match(String(headers['proxy-status']), /error=/)
+})
+
+test('RFC 9111 §4.1: languages are compared, and asked for, as the site has them', async (t) => {
+  const { run } = await startLab(t, { vary: { languages: ['en', 'pt-BR'], encodings: [] } })
+  await run({
+    section: '',
+    name: '',
+    steps: [
+      {
+        ask: { 'accept-language': 'de, pt;q=0.9, en;q=0.8', 'accept-encoding': 'x-own' },
+        answer: { ...FRESH, vary: 'accept-language' },
+        from: 'origin',
+        saw: { 'accept-language': 'pt-BR', 'accept-encoding': 'x-own' },
+      },
+      { ask: { 'accept-language': 'PT-br' }, from: 'cache' },
+      { ask: { 'accept-language': 'en-GB' }, from: 'origin', saw: { 'accept-language': 'en' } },
+      { ask: { 'accept-language': 'de' }, from: 'origin', saw: { 'accept-language': null } },
+      { from: 'cache' },
+    ],
+  })
+})
+
+test('variants of one address are bounded, and what is asked for stays right', async (t) => {
+  const { run } = await startLab(t, { vary: { variantsMax: 3 } })
+  const ask = (tenant: number): Step['ask'] & object => ({ 'x-tenant': String(tenant) })
+  await run({
+    section: '',
+    name: '',
+    steps: [
+      ...Array.from({ length: 1000 }, (_, i): Step => ({
+        ask: ask(i),
+        answer: { ...FRESH, vary: 'x-tenant' },
+        body: `${i}`,
+        from: 'origin',
+        expectBody: `${i}`,
+      })),
+      { ask: ask(999), from: 'cache', expectBody: '999' },
+      { ask: ask(997), from: 'cache', expectBody: '997' },
+      { ask: ask(996), body: 'again', from: 'origin', expectBody: 'again' },
+    ],
+  })
+})
