@@ -137,6 +137,21 @@ const conditions: readonly Case[] = [
     ],
   },
   {
+    section: 'RFC 9110 §13.1.2',
+    name: 'a client’s condition on what is not kept is the origin’s to judge',
+    steps: [
+      { answer: { 'cache-control': 'no-store', etag: '"a"' }, from: 'origin' },
+      {
+        ask: { 'if-none-match': '"a"' },
+        status: 304,
+        from: 'origin',
+        saw: { 'if-none-match': '"a"' },
+        expect: { etag: '"a"' },
+      },
+      { ask: { 'if-none-match': '"b"' }, status: 200, from: 'origin', expectBody: 'body' },
+    ],
+  },
+  {
     section: 'RFC 9110 §13.1.1',
     name: 'If-Match and If-Unmodified-Since are for the origin',
     steps: [
