@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { startNode } from '../harness/node.ts'
 import { answerWith, startRawOrigin } from '../harness/origin.ts'
+import { RawClient } from '../harness/raw-client.ts'
 import { type Case, FUTURE, kept, startLab, type Step } from './http-caching.support.ts'
 
 const FRESH = { 'cache-control': 'max-age=3600' }
@@ -333,4 +334,27 @@ test('variants of one address are bounded, and what is asked for stays right', a
       { ask: ask(996), body: 'again', from: 'origin', expectBody: 'again' },
     ],
   })
+})
+
+test('RFC 9111 §3: interim answers are passed on, and neither they nor their fields are kept', async (t) => {
+  const final = 'HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ncontent-length: 1\r\n\r\nx'
+  const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\nx-hint: 1\r\n\r\n'
+  const origin = await startRawOrigin(t, answerWith(`HTTP/1.1 102 Processing\r\n\r\n${hints}${final}`))
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: {} }] } })
+  const heads = async (): Promise<readonly string[]> => {
+    const client = await RawClient.connect(node.url)
+    client.send('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+    return (await client.readAll()).split('\r\n\r\n').filter((head) => head.startsWith('HTTP/'))
+  }
+  const first = await heads()
+  assert.deepEqual(
+    first.map((head) => head.slice(9, 12)),
+    ['102', '103', '200'],
+  )
+  assert.match(first[1]!, /x-hint: 1/)
+  assert.doesNotMatch(first[2]!, /x-hint|link:/)
+  const second = await heads()
+  assert.equal(second.length, 1)
+  assert.doesNotMatch(second[0]!, /x-hint|link:/)
+  assert.match(second[0]!, /cache-status: orla; hit/)
 })

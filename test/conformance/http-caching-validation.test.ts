@@ -315,6 +315,20 @@ const heads: readonly Case[] = [
   })),
   {
     section: 'RFC 9111 §4.3.5',
+    name: 'a HEAD with credentials says nothing of what all are given',
+    steps: [
+      { answer: { ...FRESH, etag: '"a"' }, from: 'origin' },
+      {
+        method: 'HEAD',
+        ask: { 'cache-control': 'no-cache', authorization: 'x' },
+        answer: { etag: '"b"' },
+        from: 'origin',
+      },
+      { from: 'cache', expect: { etag: '"a"' } },
+    ],
+  },
+  {
+    section: 'RFC 9111 §4.3.5',
     name: 'an error to a HEAD says nothing of it, and a HEAD alone stores nothing',
     steps: [
       { method: 'HEAD', answer: FRESH, from: 'origin' },
