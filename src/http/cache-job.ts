@@ -119,7 +119,12 @@ export class FillJob implements CacheJob {
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return this.exchange.site!.cache!.vary.forOrigin(forwardedHeaders(headers, this.askedAbout))
+    const { askedAbout, fill } = this
+    // What cannot be shared is most likely not kept either: then the client's own condition saves its body.
+    const isAlone = fill.flight === undefined && askedAbout === undefined
+    return this.exchange.site!.cache!.vary.forOrigin(
+      isAlone ? headers : forwardedHeaders(headers, askedAbout),
+    )
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView | undefined {

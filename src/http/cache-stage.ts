@@ -8,7 +8,7 @@ import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
-import { forwardStatus, hitStatus } from './caching/cache-status.ts'
+import { hitStatus, UNSATISFIABLE_STATUS } from './caching/cache-status.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
@@ -51,8 +51,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   }
   if (found.kind === 'unsatisfiable') {
     exchange.countCache('unsatisfiable')
-    const detail = 'only-if-cached'
-    const status = cacheStatusLine(exchange, undefined, forwardStatus({ forward: 'request', detail }))
+    const status = cacheStatusLine(exchange, undefined, UNSATISFIABLE_STATUS)
     exchange.answerError(
       found.status,
       'only an answer from the cache was asked for, and there is none',
