@@ -1,0 +1,137 @@
+/**
+ * A trace: which object was asked for, request by request, and how large each is.
+ *
+ * Objects are numbers in the order of their first request. A size belongs to the object: the largest that was seen with
+ * it, since a log has shorter answers to ranges and to clients that went away.
+ *
+ * A long trace is sampled by object, not by request (SHARDS: Waldspurger and others, "Efficient MRC Construction with
+ * SHARDS", FAST 2015): all requests for an object are in, or none, by the hash of its key. A cache that is smaller by the
+ * same share then behaves as the whole one does. Whether a trace is long comes out while it is read: whenever there are
+ * more requests than there may be, half of the objects leave. So memory is bounded, and one reading is enough.
+ */
+import { grown, hashOf, KeyNumbers } from './key-numbers.ts'
+
+export interface Trace {
+  /** The object of each request. */
+  readonly requests: Uint32Array
+  /** Bytes of each object; 1 for all where the trace tells no sizes. */
+  readonly sizes: Float64Array
+  readonly hasSizes: boolean
+  /** The share of objects that is in it, above 0; 1 is the whole trace. */
+  readonly share: number
+  /** Requests in the whole trace. */
+  readonly requestsSeen: number
+}
+
+export interface TraceFacts {
+  /** Of the whole trace; what follows is estimated from the sample where there is one. */
+  readonly requests: number
+  readonly distinct: number
+  readonly requestedOnce: number
+  /** Bytes of all objects, each once: a cache of that size never parts with anything. */
+  readonly bytes: number
+  /** Bytes of all requests. */
+  readonly requestBytes: number
+  /** The hit ratio of a cache without bounds: all but the first request for each object. */
+  readonly hitRatioMax: number
+}
+
+export interface TraceLimits {
+  /** The share of objects to begin with, above 0 to 1. Default 1. */
+  readonly share?: number
+  /** More requests than these are not kept: the share is halved. Default: no bound. */
+  readonly requestsMax?: number
+}
+
+export class TraceBuilder {
+  readonly #keys = new KeyNumbers()
+  readonly #requestsMax: number
+  #share: number
+  #requests = new Uint32Array(4096)
+  #count = 0
+  #sizes = new Float64Array(512)
+  #hasSizes = false
+  #seen = 0
+
+  constructor({ share = 1, requestsMax = Number.POSITIVE_INFINITY }: TraceLimits = {}) {
+    this.#share = share
+    this.#requestsMax = requestsMax
+  }
+
+  /** Requests so far, in the sample or not. */
+  get requestsSeen(): number {
+    return this.#seen
+  }
+
+  /** One request. `bytes` of an object may be told with some of its requests only. */
+  add(key: string, bytes?: number): void {
+    this.#seen += 1
+    const hash = hashOf(key)
+    if (!this.#isIn(hash.high)) return
+    const object = this.#keys.numberOf(hash)
+    while (object >= this.#sizes.length) this.#sizes = grown(this.#sizes)
+    if (bytes !== undefined) {
+      this.#hasSizes = true
+      if (bytes > this.#sizes[object]!) this.#sizes[object] = bytes
+    }
+    if (this.#count === this.#requests.length) this.#requests = grown(this.#requests)
+    this.#requests[this.#count] = object
+    this.#count += 1
+    while (this.#count > this.#requestsMax && this.#keys.count > 1) this.#halve()
+  }
+
+  build(): Trace {
+    const count = this.#keys.count
+    const sizes = this.#hasSizes ? this.#sizes.slice(0, count) : new Float64Array(count).fill(1)
+    return {
+      requests: this.#requests.slice(0, this.#count),
+      sizes,
+      hasSizes: this.#hasSizes,
+      share: this.#share,
+      requestsSeen: this.#seen,
+    }
+  }
+
+  #isIn(high: number): boolean {
+    return high < this.#share * 2 ** 32
+  }
+
+  #halve(): void {
+    this.#share /= 2
+    const renumbered = this.#keys.keep((number) => this.#isIn(this.#keys.highOf(number)))
+    for (let number = 0; number < renumbered.length; number += 1) {
+      const next = renumbered[number]!
+      if (next !== -1) this.#sizes[next] = this.#sizes[number]!
+    }
+    this.#sizes.fill(0, this.#keys.count)
+    let kept = 0
+    for (let i = 0; i < this.#count; i += 1) {
+      const next = renumbered[this.#requests[i]!]!
+      if (next === -1) continue
+      this.#requests[kept] = next
+      kept += 1
+    }
+    this.#count = kept
+  }
+}
+
+export function factsOf({ requests, sizes, share, requestsSeen }: Trace): TraceFacts {
+  const times = new Uint32Array(sizes.length)
+  let requestBytes = 0
+  for (const object of requests) {
+    times[object]! += 1
+    requestBytes += sizes[object]!
+  }
+  const distinct = sizes.length
+  const once = times.reduce((count, seen) => (seen === 1 ? count + 1 : count), 0)
+  const bytes = sizes.reduce((sum, size) => sum + size, 0)
+  const whole = (part: number) => Math.round(part / share)
+  return {
+    requests: requestsSeen,
+    distinct: whole(distinct),
+    requestedOnce: whole(once),
+    bytes: whole(bytes),
+    requestBytes: whole(requestBytes),
+    hitRatioMax: requests.length === 0 ? 0 : (requests.length - distinct) / requests.length,
+  }
+}
