@@ -12,7 +12,7 @@ export interface ChartTexts {
   readonly subtitle: string
 }
 
-const WIDTH = 960
+const WIDTH = 1000
 const HEIGHT = 560
 const PLOT = { left: 64, right: 730, top: 78, bottom: 496 } as const
 const LEGEND_LEFT = 750
@@ -111,9 +111,7 @@ function linesOf(results: readonly SimResult[], chosen: Chosen): readonly Line[]
   const shown =
     all.length <= LINES_MAX
       ? all
-      : all.filter(
-          (line) => isBound(line.policy) || line.admission === first || isChosen(line, chosen),
-        )
+      : all.filter((line) => isBound(line.policy) || line.admission === first || isChosen(line, chosen))
   return shown.toSorted((one, other) => one.meanMiss - other.meanMiss)
 }
 
@@ -178,11 +176,12 @@ function stroke(policy: SimPolicy, admission: Line['admission'], isBold: boolean
 /** In the order of the lines from the bottom up would be backwards: the best is at the top. */
 function legend(lines: readonly Line[], chosen: Chosen): readonly string[] {
   const step = Math.min(26, (PLOT.bottom - PLOT.top - 20) / lines.length)
-  const head = `<text x="${LEGEND_LEFT}" y="${PLOT.top + 4}" fill="#4b5563">best first</text>`
+  const chosenText = lines.some((line) => isChosen(line, chosen)) ? ', the chosen one bold' : ''
+  const head = `<text x="${LEGEND_LEFT}" y="${PLOT.top + 4}" fill="#4b5563">best first${chosenText}</text>`
   const entries = lines.map((line, i) => {
     const y = round(PLOT.top + 24 + i * step)
     const isBold = isChosen(line, chosen)
-    const text = `${settingText(line)}${isBold ? ' (chosen)' : ''}`
+    const text = line.admission === 'all' ? line.policy : `${line.policy} + ${line.admission}`
     return `<path d="M${LEGEND_LEFT} ${y - 4}h28" ${stroke(line.policy, line.admission, isBold)}/><text x="${LEGEND_LEFT + 36}" y="${y}" fill="#111827"${isBold ? ' font-weight="600"' : ''}>${text}</text>`
   })
   return [head, ...entries]

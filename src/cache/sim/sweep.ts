@@ -8,7 +8,7 @@ import { Cache } from '../cache.ts'
 import { belady, nextUses } from './belady.ts'
 import { seededRandom } from './seeded-random.ts'
 import type { CacheSize } from './sizes.ts'
-import type { Trace } from './trace.ts'
+import { expectedRequests, type Trace } from './trace.ts'
 
 /** Policies of the cache, and those that see the future: bounds, which nobody can choose. */
 export const BOUNDS = ['min', 'min-bypass'] as const
@@ -131,10 +131,11 @@ function resultOf(trace: Trace, { policy, admission, size }: Setting, runs: read
   let requestBytes = 0
   for (const object of requests) requestBytes += sizes[object]!
   const mean = (of: (run: Run) => number) => runs.reduce((sum, run) => sum + of(run), 0) / runs.length
-  // Whether the few objects that are wanted most are in a sample moves the number of its requests, and they are hits anywhere: the difference
-  // to what was to be expected counts as hits (SHARDS-adj).
-  const expected = share === 1 ? requests.length : requestsSeen * share
-  const hitRatio = ratio(mean(({ hits }) => hits) + expected - requests.length, expected)
+  const expected = expectedRequests(trace)
+  const more = expected - requests.length
+  const moreBytes = more * (requestBytes / Math.max(1, requests.length))
+  const hitRatio = ratio(mean(({ hits }) => hits) + more, expected)
+  const byteHitRatio = ratio(mean(({ hitBytes }) => hitBytes) + moreBytes, requestBytes + moreBytes)
   const whole = (part: number) => Math.round(part / share)
   return {
     policy,
@@ -144,7 +145,12 @@ function resultOf(trace: Trace, { policy, admission, size }: Setting, runs: read
     share: size.share,
     hits: share === 1 ? Math.round(mean(({ hits }) => hits)) : Math.round(hitRatio * requestsSeen),
     hitRatio,
-    byteHitRatio: hasSizes ? ratio(mean(({ hitBytes }) => hitBytes), requestBytes) : null,
+    byteHitRatio: hasSizes
+      ? ratio(
+          mean(({ hitBytes }) => hitBytes),
+          requestBytes,
+        )
+      : null,
     ...(isBound(policy) ? {} : { stored: whole(mean(({ stored }) => stored!)) }),
     ...(runs.length > 1 ? { hitsPerSeed: runs.map(({ hits }) => whole(hits)) } : {}),
   }

@@ -115,7 +115,9 @@ export class TraceBuilder {
   }
 }
 
-export function factsOf({ requests, sizes, share, requestsSeen }: Trace): TraceFacts {
+export function factsOf(trace: Trace): TraceFacts {
+  const { requests, sizes, share, requestsSeen } = trace
+  const expected = expectedRequests(trace)
   const times = new Uint32Array(sizes.length)
   let requestBytes = 0
   for (const object of requests) {
@@ -131,7 +133,14 @@ export function factsOf({ requests, sizes, share, requestsSeen }: Trace): TraceF
     distinct: whole(distinct),
     requestedOnce: whole(once),
     bytes: whole(bytes),
-    requestBytes: whole(requestBytes),
-    hitRatioMax: requests.length === 0 ? 0 : (requests.length - distinct) / requests.length,
+    requestBytes: Math.round((requestBytes / Math.max(1, requests.length)) * requestsSeen),
+    hitRatioMax: expected === 0 ? 0 : Math.max(0, (expected - distinct) / expected),
   }
 }
+
+/**
+ * How many requests a sample should have. Whether the few objects that are wanted most are in it moves the number that it
+ * has, and requests for them are hits in any cache: the difference counts as hits (SHARDS-adj).
+ */
+export const expectedRequests = ({ requests, share, requestsSeen }: Trace): number =>
+  share === 1 ? requests.length : requestsSeen * share

@@ -153,8 +153,10 @@ function traceLine(request: LoggedRequest, { sites, hosts }: LogFilter, logged: 
     logged.asked += 1
     if (ANSWERED.has(cache)) logged.hits += 1
   }
+  // In absolute form, as proxies are asked, the host is in the target.
+  const absolute = /^https?:\/\/(.*)$/i.exec(target)?.[1]
   // A part tells no size, but that the whole is no smaller; the largest counts.
-  return { kind: 'request', key: `${host}${target}`, bytes: status === 304 ? undefined : bytes }
+  return { kind: 'request', key: absolute ?? `${host}${target}`, bytes: status === 304 ? undefined : bytes }
 }
 
 const ASIDE = new Map<string, TraceLine>()

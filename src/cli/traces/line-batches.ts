@@ -4,8 +4,8 @@
  */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { type Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream'
+import { resolve } from 'node:path'
+import { pipeline, type Readable, Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { EdgeError } from '../../base/errors.ts'
 
@@ -23,10 +23,11 @@ export interface ByteSource {
   readonly chunks: AsyncIterable<Buffer>
 }
 
-/** `path` is `-` for standard input. */
-export async function openBytes(path: string, stdin: Readable): Promise<ByteSource> {
+/** `path` is `-` for standard input, else counts from `cwd`. */
+export async function openBytes(path: string, cwd: string, stdin: Readable): Promise<ByteSource> {
   const isStdin = path === '-'
-  const size = isStdin ? undefined : await sizeOf(path)
+  const file = resolve(cwd, path)
+  const size = isStdin ? undefined : await sizeOf(path, file)
   let bytesRead = 0
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -35,18 +36,18 @@ export async function openBytes(path: string, stdin: Readable): Promise<ByteSour
     },
   })
   // An error of either end is one of the last, which whoever reads it meets.
-  pipeline(isStdin ? stdin : createReadStream(path, { highWaterMark: 1 << 18 }), counted, () => {})
+  pipeline(isStdin ? stdin : createReadStream(file, { highWaterMark: 1 << 18 }), counted, () => {})
   const name = isStdin ? 'standard input' : path
   return { name, size, bytesRead: () => bytesRead, chunks: unpacked(name, counted) }
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
+async function sizeOf(name: string, file: string): Promise<number | undefined> {
   try {
-    const found = await stat(path)
-    if (found.isDirectory()) throw new EdgeError('file-unreadable', `${path} is a folder, not a trace`)
+    const found = await stat(file)
+    if (found.isDirectory()) throw new EdgeError('file-unreadable', `${name} is a folder, not a trace`)
     return found.isFile() ? found.size : undefined
   } catch (error) {
-    throw unreadable(path, error)
+    throw unreadable(name, error)
   }
 }
 

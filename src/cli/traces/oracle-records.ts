@@ -7,7 +7,7 @@ const RECORD_BYTES = 24
 export async function* oracleRecords(
   chunks: AsyncIterable<Buffer>,
 ): AsyncGenerator<{ readonly key: string; readonly bytes: number }> {
-  let rest = Buffer.alloc(0)
+  let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const end = bytes.length - (bytes.length % RECORD_BYTES)

@@ -11,6 +11,8 @@ export const FORMATS = ['keys', 'csv', 'json', 'common', 'oracle-general'] as co
 export type FormatName = (typeof FORMATS)[number]
 
 export interface TraceOptions {
+  /** Where paths count from. */
+  readonly cwd: string
   readonly limits: TraceLimits
   /** Undefined: found out by the first lines. */
   readonly format?: FormatName | undefined
@@ -42,11 +44,11 @@ export interface TraceReading {
 /** Lines that the format is found out by. */
 const SAMPLE_LINES = 50
 
-/** Reads the files one after the other, as one trace. Throws where there is nothing of use in them. */
+/** Reads the files one after the other, as one trace; `-` is standard input. Throws where there is nothing of use in them. */
 export async function readTrace(paths: readonly string[], options: TraceOptions): Promise<TraceReading> {
   const reader = new TraceReader(options)
   for (const path of paths) {
-    await reader.read(await openBytes(path, options.stdin ?? process.stdin), options.onProgress)
+    await reader.read(await openBytes(path, options.cwd, options.stdin ?? process.stdin), options.onProgress)
   }
   return reader.result()
 }
@@ -178,10 +180,8 @@ class TraceReader {
   }
 }
 
-const isUse = (format: LineFormat, line: string): boolean => {
-  const { kind } = format.read(line)
-  return kind === 'request' || kind === 'aside'
-}
+const isUse = (format: LineFormat, line: string): boolean =>
+  line.trim() !== '' && format.read(line).kind !== 'bad'
 
 const SHOWN_MAX = 80
 
