@@ -16,11 +16,12 @@ export const POLICY_COSTS: Readonly<Record<PolicyName, { readonly rank: number; 
   clock: { rank: 1, onHit: 'sets one bit on a hit' },
   's3-fifo': { rank: 2, onHit: 'counts to three on a hit' },
   lru: { rank: 3, onHit: 'moves an entry in a list on a hit' },
-  arc: { rank: 4, onHit: 'moves an entry between lists on a hit' },
+  // The heap is not touched on a hit, but it is whenever something leaves.
+  lfu: { rank: 4, onHit: 'counts on a hit, and keeps a heap in order' },
+  gdsf: { rank: 4, onHit: 'counts on a hit, and keeps a heap in order' },
+  arc: { rank: 5, onHit: 'moves an entry between lists on a hit' },
   'plain-lfu': { rank: 5, onHit: 'moves an entry to another list on a hit' },
-  lfu: { rank: 6, onHit: 'moves an entry in a heap on a hit' },
-  gdsf: { rank: 6, onHit: 'moves an entry in a heap on a hit' },
-  'w-tinylfu': { rank: 7, onHit: 'moves an entry and counts in a sketch on a hit' },
+  'w-tinylfu': { rank: 6, onHit: 'moves an entry and counts in a sketch on a hit' },
 }
 
 const ADMISSION_RANKS: Readonly<Record<AdmissionName, number>> = {

@@ -8,7 +8,7 @@ import { Cache } from '../cache.ts'
 import { belady, nextUses } from './belady.ts'
 import { seededRandom } from './seeded-random.ts'
 import type { CacheSize } from './sizes.ts'
-import { expectedRequests, type Trace } from './trace.ts'
+import type { Trace } from './trace.ts'
 
 /** Policies of the cache, and those that see the future: bounds, which nobody can choose. */
 export const BOUNDS = ['min', 'min-bypass'] as const
@@ -46,36 +46,83 @@ export interface SimResult {
   readonly hitsPerSeed?: readonly number[]
 }
 
-/** How many results there will be. */
-export function sweepLength({ policies, admissions, sizes }: SweepPlan): number {
-  const bounds = policies.filter(isBound).length
-  return sizes.length * (bounds + (policies.length - bounds) * admissions.length)
+/** One run of a sweep: what there will be a result of. */
+export interface Setting {
+  readonly policy: SimPolicy
+  readonly admission: AdmissionName
+  readonly size: CacheSize
 }
 
+/** In the order of the results. */
+export function settingsOf({ policies, admissions, sizes }: SweepPlan): readonly Setting[] {
+  return policies.flatMap((policy) =>
+    (isBound(policy) ? (['all'] as const) : admissions).flatMap((admission) =>
+      sizes.map((size) => ({ policy, admission, size })),
+    ),
+  )
+}
+
+/** All results of a plan, one after the other, as they are found out. */
 export function* sweep(trace: Trace, plan: SweepPlan): Generator<SimResult> {
-  const keys = Array.from(trace.sizes, (_, object) => String(object))
-  const ones = new Float64Array(trace.sizes.length).fill(1)
-  let next: Uint32Array | undefined
-  for (const policy of plan.policies) {
-    if (isBound(policy)) {
-      next ??= nextUses(trace)
-      for (const size of plan.sizes) {
-        const capacity = sampledCapacity(size, trace)
-        const weights = size.by === 'bytes' ? trace.sizes : ones
-        const run = belady(trace, next, { capacity, weights, bypass: policy === 'min-bypass' })
-        yield resultOf(trace, { policy, admission: 'all', size }, [run])
-      }
-      continue
+  const simulator = new Simulator(trace, plan.seeds)
+  for (const setting of settingsOf(plan)) yield simulator.run(setting)
+}
+
+/** Runs settings on one trace. */
+export class Simulator {
+  readonly #trace: Trace
+  readonly #seeds: number
+  readonly #keys: readonly string[]
+  readonly #ones: Float64Array
+  #next: Uint32Array | undefined
+
+  constructor(trace: Trace, seeds: number) {
+    this.#trace = trace
+    this.#seeds = seeds
+    this.#keys = Array.from(trace.sizes, (_, object) => String(object))
+    this.#ones = new Float64Array(trace.sizes.length).fill(1)
+  }
+
+  run(setting: Setting): SimResult {
+    const { policy, admission } = setting
+    if (isBound(policy)) return resultOf(this.#trace, setting, [this.#runBound(policy, setting)])
+    const seeds = throwsDice(policy, admission) ? this.#seeds : 1
+    const runs = Array.from({ length: seeds }, (_, seed) => this.#runCache(policy, setting, seed))
+    return resultOf(this.#trace, setting, runs)
+  }
+
+  #runBound(policy: BoundName, { size }: Setting): Run {
+    this.#next ??= nextUses(this.#trace)
+    return belady(this.#trace, this.#next, {
+      capacity: sampledCapacity(size, this.#trace),
+      weights: size.by === 'bytes' ? this.#trace.sizes : this.#ones,
+      bypass: policy === 'min-bypass',
+    })
+  }
+
+  #runCache(policy: PolicyName, { admission, size }: Setting, seed: number): Run {
+    const { requests, sizes } = this.#trace
+    const keys = this.#keys
+    const capacity = sampledCapacity(size, this.#trace)
+    const random = seededRandom(seed + 1)
+    const cache = new Cache<true>({
+      ...(size.by === 'bytes' ? { bareBytesMax: capacity } : { entriesMax: capacity }),
+      shareMax: 1,
+      policy,
+      admission: createAdmission(admission, { capacity, by: size.by, random }),
+      random,
+    })
+    let hits = 0
+    let hitBytes = 0
+    for (let i = 0; i < requests.length; i += 1) {
+      const object = requests[i]!
+      const key = keys[object]!
+      if (cache.get(key) === true) {
+        hits += 1
+        hitBytes += sizes[object]!
+      } else cache.set(key, true, sizes[object]!)
     }
-    for (const admission of plan.admissions) {
-      const seeds = throwsDice(policy, admission) ? plan.seeds : 1
-      for (const size of plan.sizes) {
-        const runs = Array.from({ length: seeds }, (_, seed) =>
-          runCache(trace, keys, { policy, admission, size, seed }),
-        )
-        yield resultOf(trace, { policy, admission, size }, runs)
-      }
-    }
+    return { hits, hitBytes, stored: cache.counters.stored }
   }
 }
 
@@ -86,56 +133,20 @@ const throwsDice = (policy: PolicyName, admission: AdmissionName): boolean =>
 const sampledCapacity = ({ capacity }: CacheSize, { share }: Trace): number =>
   Math.max(1, Math.round(capacity * share))
 
-interface Setting {
-  readonly policy: SimPolicy
-  readonly admission: AdmissionName
-  readonly size: CacheSize
-}
-
 interface Run {
   readonly hits: number
   readonly hitBytes: number
   readonly stored?: number
 }
 
-function runCache(
-  trace: Trace,
-  keys: readonly string[],
-  { policy, admission, size, seed }: Setting & { readonly policy: PolicyName; readonly seed: number },
-): Run {
-  const { requests, sizes } = trace
-  const capacity = sampledCapacity(size, trace)
-  const random = seededRandom(seed + 1)
-  const cache = new Cache<true>({
-    ...(size.by === 'bytes' ? { bareBytesMax: capacity } : { entriesMax: capacity }),
-    shareMax: 1,
-    policy,
-    admission: createAdmission(admission, { capacity, by: size.by, random }),
-    random,
-  })
-  let hits = 0
-  let hitBytes = 0
-  for (let i = 0; i < requests.length; i += 1) {
-    const object = requests[i]!
-    const key = keys[object]!
-    if (cache.get(key) === true) {
-      hits += 1
-      hitBytes += sizes[object]!
-    } else cache.set(key, true, sizes[object]!)
-  }
-  return { hits, hitBytes, stored: cache.counters.stored }
-}
-
 function resultOf(trace: Trace, { policy, admission, size }: Setting, runs: readonly Run[]): SimResult {
-  const { requests, sizes, share, requestsSeen, hasSizes } = trace
+  const { requests, sizes, share, requestsSeen, hasSizes, missing } = trace
   let requestBytes = 0
   for (const object of requests) requestBytes += sizes[object]!
   const mean = (of: (run: Run) => number) => runs.reduce((sum, run) => sum + of(run), 0) / runs.length
-  const expected = expectedRequests(trace)
-  const more = expected - requests.length
-  const moreBytes = more * (requestBytes / Math.max(1, requests.length))
-  const hitRatio = ratio(mean(({ hits }) => hits) + more, expected)
-  const byteHitRatio = ratio(mean(({ hitBytes }) => hitBytes) + moreBytes, requestBytes + moreBytes)
+  const hits = mean((run) => run.hits)
+  const hitRatio = ratio(hits + missing.requests, requests.length + missing.requests)
+  const hitBytes = mean((run) => run.hitBytes) + missing.bytes
   const whole = (part: number) => Math.round(part / share)
   return {
     policy,
@@ -143,14 +154,9 @@ function resultOf(trace: Trace, { policy, admission, size }: Setting, runs: read
     by: size.by,
     size: size.capacity,
     share: size.share,
-    hits: share === 1 ? Math.round(mean(({ hits }) => hits)) : Math.round(hitRatio * requestsSeen),
+    hits: Math.round(share === 1 ? hits : hitRatio * requestsSeen),
     hitRatio,
-    byteHitRatio: hasSizes
-      ? ratio(
-          mean(({ hitBytes }) => hitBytes),
-          requestBytes,
-        )
-      : null,
+    byteHitRatio: hasSizes ? ratio(hitBytes, requestBytes + missing.bytes) : null,
     ...(isBound(policy) ? {} : { stored: whole(mean(({ stored }) => stored!)) }),
     ...(runs.length > 1 ? { hitsPerSeed: runs.map(({ hits }) => whole(hits)) } : {}),
   }

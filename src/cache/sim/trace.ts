@@ -21,6 +21,11 @@ export interface Trace {
   readonly share: number
   /** Requests in the whole trace. */
   readonly requestsSeen: number
+  /**
+   * Requests and bytes that a sample has less than its share of all: 0 of a whole trace, below 0 where it has more. Whether the few objects that are
+   * wanted most are in a sample decides about it, and requests for them are hits in any cache: so it counts as hits (SHARDS-adj).
+   */
+  readonly missing: { readonly requests: number; readonly bytes: number }
 }
 
 export interface TraceFacts {
@@ -50,8 +55,11 @@ export class TraceBuilder {
   #requests = new Uint32Array(4096)
   #count = 0
   #sizes = new Float64Array(512)
+  /** Bytes of all requests for each object, as they were told. */
+  #told = new Float64Array(512)
   #hasSizes = false
   #seen = 0
+  #bytesSeen = 0
 
   constructor({ share = 1, requestsMax = Number.POSITIVE_INFINITY }: TraceLimits = {}) {
     this.#share = share
@@ -66,12 +74,17 @@ export class TraceBuilder {
   /** One request. `bytes` of an object may be told with some of its requests only. */
   add(key: string, bytes?: number): void {
     this.#seen += 1
+    if (bytes !== undefined) this.#bytesSeen += bytes
     const hash = hashOf(key)
     if (!this.#isIn(hash.high)) return
     const object = this.#keys.numberOf(hash)
-    while (object >= this.#sizes.length) this.#sizes = grown(this.#sizes)
+    if (object === this.#sizes.length) {
+      this.#sizes = grown(this.#sizes)
+      this.#told = grown(this.#told)
+    }
     if (bytes !== undefined) {
       this.#hasSizes = true
+      this.#told[object]! += bytes
       if (bytes > this.#sizes[object]!) this.#sizes[object] = bytes
     }
     if (this.#count === this.#requests.length) this.#requests = grown(this.#requests)
@@ -82,6 +95,7 @@ export class TraceBuilder {
 
   build(): Trace {
     const count = this.#keys.count
+    const told = this.#told.subarray(0, count).reduce((sum, bytes) => sum + bytes, 0)
     const sizes = this.#hasSizes ? this.#sizes.slice(0, count) : new Float64Array(count).fill(1)
     return {
       requests: this.#requests.slice(0, this.#count),
@@ -89,6 +103,10 @@ export class TraceBuilder {
       hasSizes: this.#hasSizes,
       share: this.#share,
       requestsSeen: this.#seen,
+      missing: {
+        requests: this.#seen * this.#share - this.#count,
+        bytes: this.#bytesSeen * this.#share - told,
+      },
     }
   }
 
@@ -101,9 +119,12 @@ export class TraceBuilder {
     const renumbered = this.#keys.keep((number) => this.#isIn(this.#keys.highOf(number)))
     for (let number = 0; number < renumbered.length; number += 1) {
       const next = renumbered[number]!
-      if (next !== -1) this.#sizes[next] = this.#sizes[number]!
+      if (next === -1) continue
+      this.#sizes[next] = this.#sizes[number]!
+      this.#told[next] = this.#told[number]!
     }
     this.#sizes.fill(0, this.#keys.count)
+    this.#told.fill(0, this.#keys.count)
     let kept = 0
     for (let i = 0; i < this.#count; i += 1) {
       const next = renumbered[this.#requests[i]!]!
@@ -116,8 +137,8 @@ export class TraceBuilder {
 }
 
 export function factsOf(trace: Trace): TraceFacts {
-  const { requests, sizes, share, requestsSeen } = trace
-  const expected = expectedRequests(trace)
+  const { requests, sizes, share, requestsSeen, missing } = trace
+  const expected = requests.length + missing.requests
   const times = new Uint32Array(sizes.length)
   let requestBytes = 0
   for (const object of requests) {
@@ -133,14 +154,7 @@ export function factsOf(trace: Trace): TraceFacts {
     distinct: whole(distinct),
     requestedOnce: whole(once),
     bytes: whole(bytes),
-    requestBytes: Math.round((requestBytes / Math.max(1, requests.length)) * requestsSeen),
+    requestBytes: whole(requestBytes + missing.bytes),
     hitRatioMax: expected === 0 ? 0 : Math.max(0, (expected - distinct) / expected),
   }
 }
-
-/**
- * How many requests a sample should have. Whether the few objects that are wanted most are in it moves the number that it
- * has, and requests for them are hits in any cache: the difference counts as hits (SHARDS-adj).
- */
-export const expectedRequests = ({ requests, share, requestsSeen }: Trace): number =>
-  share === 1 ? requests.length : requestsSeen * share

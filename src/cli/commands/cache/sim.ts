@@ -4,7 +4,8 @@ import { basename, resolve } from 'node:path'
 import { EdgeError } from '../../../base/errors.ts'
 import { missRatioChart } from '../../../cache/sim/chart.ts'
 import { choiceOf, choicesOf } from '../../../cache/sim/choice.ts'
-import { type SimResult, sweep, sweepLength, type SweepPlan } from '../../../cache/sim/sweep.ts'
+import type { SimResult, SweepPlan } from '../../../cache/sim/sweep.ts'
+import { sweepInThreads } from '../../../cache/sim/sweep-threads.ts'
 import { factsOf } from '../../../cache/sim/trace.ts'
 import { readTrace, type TraceReading } from '../../traces/trace-file.ts'
 import type { Arguments } from '../../arguments.ts'
@@ -62,7 +63,9 @@ export const command: Command = {
     })
     const facts = factsOf(reading.trace)
     const plan = planOf(args, reading.trace, facts)
-    const results = simulated(reading, plan, progress)
+    const results = await sweepInThreads(reading.trace, plan, {
+      onProgress: ({ policy }, done, of) => progress(`simulating ${policy}`, done, of),
+    })
     const goal = args.choice('goal', ['hits', 'bytes']) ?? 'hits'
     const report = {
       names: args.operands,
@@ -85,16 +88,6 @@ type Progress = ReturnType<typeof progressTo>
 /** To a person who waits, and to whoever asks for it. */
 function progressOf(args: Arguments, terminal: Terminal): Progress {
   return args.flag('progress') || process.stderr.isTTY ? progressTo(terminal, 'done') : () => {}
-}
-
-function simulated({ trace }: TraceReading, plan: SweepPlan, progress: Progress): readonly SimResult[] {
-  const results: SimResult[] = []
-  const length = sweepLength(plan)
-  for (const result of sweep(trace, plan)) {
-    results.push(result)
-    progress(`simulating ${result.policy}`, results.length, length)
-  }
-  return results
 }
 
 export interface SimReport {
