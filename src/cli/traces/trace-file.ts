@@ -7,7 +7,7 @@ import { commonLogLines, jsonLogLines, type LogFilter, type LoggedHits } from '.
 import { type ByteSource, lineBatches, openBytes } from './line-batches.ts'
 import { oracleRecords } from './oracle-records.ts'
 
-export const FORMATS = ['keys', 'csv', 'json', 'common', 'oracle-general'] as const
+export const FORMATS = ['keys', 'csv', 'json', 'common', 'combined', 'oracle-general'] as const
 export type FormatName = (typeof FORMATS)[number]
 
 export interface TraceOptions {
@@ -124,6 +124,7 @@ class TraceReader {
     return {
       json: () => jsonLogLines(filter, this.#logged),
       common: () => commonLogLines(filter, this.#logged),
+      combined: () => commonLogLines(filter, this.#logged),
       csv: () => csvLines(columns),
       keys: () => keyLines(),
     }

@@ -140,6 +140,9 @@ function admissionsOf(args: Arguments): readonly AdmissionName[] {
   return given === undefined ? ADMISSION_NAMES : chosen('admission', given, ADMISSION_NAMES)
 }
 
+/** Names that would mean something else here. */
+const AS_PAPERS_WRITE: Readonly<Record<string, string>> = { LFU: 'plain-lfu' }
+
 function chosen<T extends string>(
   option: string,
   given: readonly string[],
@@ -147,7 +150,7 @@ function chosen<T extends string>(
 ): readonly T[] {
   if (given.length === 0) throw new UsageError(`--${option} takes ${known.join(', ')}`)
   const names = given.map((name) => {
-    const plain = name.toLowerCase()
+    const plain = AS_PAPERS_WRITE[name] ?? name.toLowerCase()
     const found = known.find((one) => one === plain)
     if (found !== undefined) return found
     const meant = nearest(plain, known)

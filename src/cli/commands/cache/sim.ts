@@ -4,7 +4,7 @@ import { basename, resolve } from 'node:path'
 import { EdgeError } from '../../../base/errors.ts'
 import { missRatioChart } from '../../../cache/sim/chart.ts'
 import { choiceOf, choicesOf } from '../../../cache/sim/choice.ts'
-import type { SimResult, SweepPlan } from '../../../cache/sim/sweep.ts'
+import type { SimPolicy, SimResult, SweepPlan } from '../../../cache/sim/sweep.ts'
 import { sweepInThreads } from '../../../cache/sim/sweep-threads.ts'
 import { factsOf } from '../../../cache/sim/trace.ts'
 import { readTrace, type TraceReading } from '../../traces/trace-file.ts'
@@ -35,7 +35,7 @@ export const command: Command = {
     '',
     'Policies are lru, lfu (with ageing), plain-lfu, fifo, random, clock, sieve, s3-fifo, arc, w-tinylfu and gdsf, as `policy` of the',
     "configuration has them, in any case; and min and min-bypass, Belady's optimum, which sees the future: the bound for caches that have",
-    'to take everything in, and for those that may refuse. What papers call LFU, without ageing, is plain-lfu here.',
+    'to take everything in, and for those that may refuse. What papers call LFU has no ageing: LFU in capitals is plain-lfu.',
     'Admissions are all (everything comes in), second-sight, tinylfu and size-probability, as `admission` has them.',
   ].join('\n'),
   options: { ...SIM_OPTIONS, ...JSON_OPTION },
@@ -109,6 +109,23 @@ async function writeChart(path: string, report: SimReport): Promise<void> {
   }
 }
 
+/** As papers and other simulators call them. */
+const PUBLISHED_NAMES: Readonly<Record<SimPolicy, string>> = {
+  lru: 'LRU',
+  lfu: 'LFU-DA',
+  'plain-lfu': 'LFU',
+  fifo: 'FIFO',
+  random: 'RANDOM',
+  clock: 'CLOCK',
+  sieve: 'SIEVE',
+  's3-fifo': 'S3-FIFO',
+  arc: 'ARC',
+  'w-tinylfu': 'W-TinyLFU',
+  gdsf: 'GDSF',
+  min: 'MIN',
+  'min-bypass': 'MIN-bypass',
+}
+
 /** Names and numbers as scripts want them: ratios from 0 to 1, bytes and entries as whole numbers. */
 function jsonOf(
   { names, reading, facts, results, choice, choices }: SimReport,
@@ -128,7 +145,7 @@ function jsonOf(
       logged: logged.asked === 0 ? null : { ...logged, hitRatio: logged.hits / logged.asked },
     },
     by: sizes[0]!.by,
-    results,
+    results: results.map((result) => ({ ...result, name: PUBLISHED_NAMES[result.policy] })),
     choice: choice ?? null,
     choices,
   }
