@@ -35,13 +35,18 @@ export async function replacementFiles(): Promise<Readonly<Record<string, string
   const policies = [...POLICY_NAMES, ...BOUNDS]
   const webResults = run(web, WEB.by, WEB_CURVE, policies)
   const blockResults = run(blocks, BLOCKS.by, BLOCKS_CURVE, policies)
-  const webAdmitted = run(web, WEB.by, WEB.sizes, ADMITTED, ADMISSION_NAMES)
+  // These requests have no sizes to go by.
+  const unsized = ADMISSION_NAMES.filter((name) => name !== 'size-probability')
+  const webAdmitted = run(web, WEB.by, WEB.sizes, ADMITTED, unsized)
   const blockAdmitted = run(blocks, BLOCKS.by, BLOCKS_CURVE, ADMITTED, ADMISSION_NAMES)
   const tables = {
-    web12: tableOf(webResults, WEB.sizes, ({ policy }) => [policyCell(policy)]),
-    'cloudphysics-w106': tableOf(blockResults, BLOCKS.sizes, ({ policy }) => [policyCell(policy)]),
-    'web12-admission': tableOf(webAdmitted, WEB.sizes, settingCells),
-    'cloudphysics-w106-admission': tableOf(blockAdmitted, BLOCKS.sizes, settingCells),
+    web12: tableOf(webResults, WEB.sizes, { heads: policyCells, cell: hitsCell }),
+    'cloudphysics-w106': tableOf(blockResults, BLOCKS.sizes, { heads: policyCells, cell: hitsCell }),
+    'web12-admission': tableOf(webAdmitted, WEB.sizes, { heads: settingCells, cell: storedCell(web) }),
+    'cloudphysics-w106-admission': tableOf(blockAdmitted, BLOCKS.sizes, {
+      heads: settingCells,
+      cell: storedCell(blocks),
+    }),
   }
   return {
     'docs/concepts/replacement-web.svg': chart(webResults, web, 'HTTP product pages: miss ratio by policy'),
@@ -86,11 +91,11 @@ function chart(results: readonly SimResult[], trace: Trace, title: string): stri
   })
 }
 
-/** The best mean first; of bytes the byte hit ratio as well. */
+/** A row a setting, the best mean first. */
 function tableOf(
   results: readonly SimResult[],
   sizes: readonly number[],
-  heads: (result: SimResult) => readonly string[],
+  { heads, cell }: { heads: (result: SimResult) => readonly string[]; cell: (result: SimResult) => string },
 ): string {
   const shown = results.filter(({ size }) => sizes.includes(size))
   const settings = [...Map.groupBy(shown, ({ policy, admission }) => `${policy} ${admission}`).values()]
@@ -99,32 +104,36 @@ function tableOf(
     .toSorted((one, other) => sum(other) - sum(one))
     .map((same) => [...heads(same[0]!), ...same.map(cell)])
   const first = shown[0]!
-  const titles = [
-    ...['policy', 'admission'].slice(0, heads(first).length),
-    ...sizes.map((size) => (first.by === 'bytes' ? bytesText(size) : `${countText(size)} entries`)),
-  ]
+  const titles = ['policy', 'admission'].slice(0, heads(first).length)
+  const columns = sizes.map((size) => (first.by === 'bytes' ? bytesText(size) : `${countText(size)} entries`))
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [
-    line(titles),
-    line(titles.map((_, i) => (i < heads(first).length ? '---' : '---:'))),
-    ...rows.map(line),
-  ].join('\n')
+  const rule = [...titles.map(() => '---'), ...columns.map(() => '---:')]
+  return [line([...titles, ...columns]), line(rule), ...rows.map(line)].join('\n')
 }
 
 const policyCell = (policy: SimPolicy): string =>
   isBound(policy) ? `*${policy === 'min' ? 'MIN' : 'MIN, may refuse'}*` : `\`${policy}\``
+
+const policyCells = ({ policy }: SimResult): readonly string[] => [policyCell(policy)]
 
 const settingCells = ({ policy, admission }: SimResult): readonly string[] => [
   policyCell(policy),
   `\`${admission}\``,
 ]
 
-const cell = ({ hitRatio, byteHitRatio, by }: SimResult): string => {
-  const text = (ratio: number) => (ratio * 100).toFixed(1)
-  return by === 'bytes' && byteHitRatio !== null
-    ? `${text(hitRatio)} / ${text(byteHitRatio)}`
-    : text(hitRatio)
-}
+const percent = (ratio: number): string => (ratio * 100).toFixed(1)
+
+/** The hit ratio, and by bytes that of bytes. */
+const hitsCell = ({ hitRatio, byteHitRatio, by }: SimResult): string =>
+  by === 'bytes' && byteHitRatio !== null
+    ? `${percent(hitRatio)} / ${percent(byteHitRatio)}`
+    : percent(hitRatio)
+
+/** The hit ratio, and how many of a hundred requests put something into the cache. */
+const storedCell =
+  (trace: Trace) =>
+  ({ hitRatio, stored }: SimResult): string =>
+    `${percent(hitRatio)} / ${percent((stored ?? 0) / trace.requests.length)}`
 
 /** Tables stand between `<!-- table: NAME -->` and `<!-- end -->`. */
 function withTables(page: string, tables: Readonly<Record<string, string>>): string {

@@ -171,7 +171,7 @@ describe('the log of a node', () => {
     for (const log of ['access.log', 'combined.log', 'few.log']) {
       const path = join(node.folder, log)
       await eventually(() => readFileSync(path, 'latin1').split('\n').length > paths.length + 1)
-      const { trace, results } = await report(path, '--sizes 100% --policies lru,min')
+      const { trace, results } = await report(path, '--sizes 100% --policies lru,min --admission all')
       const { requests, distinct, badLines, aside } = trace
       assert.deepEqual(
         [requests, distinct, badLines],

@@ -4,7 +4,7 @@
  */
 import type { AdmissionName, PolicyName } from '../../config/cache-schema.ts'
 import { createAdmission } from '../admission/admissions.ts'
-import { Cache } from '../cache.ts'
+import { Cache, SIZE_ADMITTED_SHARE } from '../cache.ts'
 import { belady, nextUses } from './belady.ts'
 import { seededRandom } from './seeded-random.ts'
 import type { CacheSize } from './sizes.ts'
@@ -100,6 +100,12 @@ export class Simulator {
     })
   }
 
+  /** A cache makes its own by name. But what goes by sizes has to know the whole cache in a sample: it is smaller, and its objects are not. */
+  #admissionOf(name: AdmissionName, { by, capacity }: CacheSize, random: () => number) {
+    if (name !== 'size-probability' || by === 'entries') return name
+    return createAdmission(name, { keys: 0, bytes: capacity * SIZE_ADMITTED_SHARE, random })!
+  }
+
   #runCache(policy: PolicyName, { admission, size }: Setting, seed: number): Run {
     const { requests, sizes } = this.#trace
     const keys = this.#keys
@@ -109,7 +115,7 @@ export class Simulator {
       ...(size.by === 'bytes' ? { bareBytesMax: capacity } : { entriesMax: capacity }),
       shareMax: 1,
       policy,
-      admission: createAdmission(admission, { capacity, by: size.by, random }),
+      admission: this.#admissionOf(admission, size, random),
       random,
     })
     let hits = 0

@@ -35,7 +35,11 @@ export const SIM_OPTIONS = {
     text: 'what bounds the cache; bytes where the trace tells sizes and no size given is in entries',
   },
   policies: { value: 'NAME,…', many: true, text: 'these alone; all, min and min-bypass unless said' },
-  admission: { value: 'NAME,…', many: true, text: 'these alone; all four unless said' },
+  admission: {
+    value: 'NAME,…',
+    many: true,
+    text: 'these alone; unless said all four, without size-probability where a trace tells no sizes',
+  },
   goal: {
     value: 'hits|bytes',
     text: 'what the choice is made by: the share of requests (unless said) or of bytes that are hits',
@@ -80,7 +84,7 @@ export function readingOptions(args: Arguments): Omit<TraceOptions, 'cwd'> {
 export function checkOptions(args: Arguments): void {
   writtenSizes(args)
   policiesOf(args)
-  admissionsOf(args)
+  admissionsOf(args, { hasSizes: true })
   args.choice('by', ['entries', 'bytes'])
   seedsOf(args)
   args.choice('goal', ['hits', 'bytes'])
@@ -89,7 +93,7 @@ export function checkOptions(args: Arguments): void {
 export function planOf(args: Arguments, trace: Trace, facts: TraceFacts): SweepPlan {
   return {
     policies: policiesOf(args),
-    admissions: admissionsOf(args),
+    admissions: admissionsOf(args, trace),
     sizes: sizesOf(args, trace, facts),
     seeds: seedsOf(args),
   }
@@ -135,9 +139,11 @@ function policiesOf(args: Arguments): readonly SimPolicy[] {
 /** What others call a cache that takes everything in. */
 const NO_ADMISSION = ['none', 'off']
 
-function admissionsOf(args: Arguments): readonly AdmissionName[] {
+/** What goes by size has nothing to go by where there are none. */
+function admissionsOf(args: Arguments, { hasSizes }: Pick<Trace, 'hasSizes'>): readonly AdmissionName[] {
   const given = args.list('admission')?.map((name) => (NO_ADMISSION.includes(name) ? 'all' : name))
-  return given === undefined ? ADMISSION_NAMES : chosen('admission', given, ADMISSION_NAMES)
+  if (given !== undefined) return chosen('admission', given, ADMISSION_NAMES)
+  return hasSizes ? ADMISSION_NAMES : ADMISSION_NAMES.filter((name) => name !== 'size-probability')
 }
 
 /** Names that would mean something else here. */
