@@ -37,6 +37,8 @@ for (const [what, format, lines, expected] of [
     ['1,a,9,512', '2,b,9'],
     ['a 512', 'bad'],
   ],
+  ['columns with blanks between', csvLines(), ['17 a 512', '18  b 3', 'c 4'], ['a 512', 'b 3', 'bad']],
+  ['two columns with a blank between, named', csvLines(['time', 'key']), ['17 a', '18 b'], ['a -', 'b -']],
   [
     'CSV with quotes, semicolons or tabs',
     csvLines(),

@@ -79,6 +79,8 @@ export function csvLines(columns?: readonly string[]): LineFormat {
       const { key: keyAt, size: sizeAt } = known ?? columnsByCount(fields.length)
       const key = fields[keyAt]
       if (key === undefined || key === '' || (known === undefined && fields.length < 2)) return BAD
+      // Two words are a key and its size, which are no CSV.
+      if (known === undefined && fields.length === 2 && !SEPARATOR.test(line)) return BAD
       if (sizeAt === undefined) return request(key)
       const bytes = fields[sizeAt]
       return bytes !== undefined && /^\d+(?:\.0+)?$/.test(bytes) ? request(key, bytes) : BAD
@@ -98,8 +100,11 @@ function columnsOf(names: readonly string[]): Columns | undefined {
   return key === undefined ? undefined : { key, size: at(SIZE_NAMES) }
 }
 
-/** With commas, semicolons or tabs between; quotes as in RFC 4180. */
+const SEPARATOR = /[,;\t]/
+
+/** With commas, semicolons or tabs between, else blanks; quotes as in RFC 4180. */
 function fieldsOf(line: string): readonly string[] {
+  if (!SEPARATOR.test(line)) return line.trim().split(/ +/)
   const separator = line.includes('\t') ? '\t' : line.includes(',') || !line.includes(';') ? ',' : ';'
   if (!line.includes('"')) return line.split(separator).map((field) => field.trim())
   const fields: string[] = []

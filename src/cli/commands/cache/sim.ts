@@ -45,7 +45,10 @@ export const command: Command = {
       'orla cache sim access.log --site shop --sizes 64mb,256mb,1gb',
       'one site, at the sizes that there is room for',
     ],
-    ['orla cache sim access.log.* --chart curve.svg', 'a week of logs, and the miss-ratio curve'],
+    [
+      'orla cache sim access.log.2.gz access.log.1 access.log --chart curve.svg',
+      'three days of logs, the oldest first, and the miss-ratio curve',
+    ],
     [
       'orla cache sim trace.csv.gz --by entries --policies lru,s3-fifo,min --json',
       'two policies and the bound, as JSON',
