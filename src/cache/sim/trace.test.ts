@@ -59,8 +59,9 @@ test('a trace that turns out to be long is what it would be had its share been k
     for (let i = 0; i < 30_000; i += 1) builder.add(`page/${(i * i) % 7919}`, (i * i) % 7919)
     return builder.build()
   }
-  const bounded = add(new TraceBuilder({ requestsMax: 5000 }))
+  const bounded = add(new TraceBuilder({ requestsMax: 25_000, sampleMax: 5000 }))
   assert.ok(bounded.requests.length <= 5000)
+  assert.ok(bounded.requests.length > 1000)
   assert.ok(bounded.share < 1)
   assert.deepEqual(bounded, add(new TraceBuilder({ share: bounded.share })))
 })

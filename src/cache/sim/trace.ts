@@ -44,13 +44,17 @@ export interface TraceFacts {
 export interface TraceLimits {
   /** The share of objects to begin with, above 0 to 1. Default 1. */
   readonly share?: number
-  /** More requests than these are not kept: the share is halved. Default: no bound. */
+  /** A trace of more requests than these is sampled. Default: none is. */
   readonly requestsMax?: number
+  /** Requests in a sample, at most: the share is halved as often as it takes. Default: `requestsMax`. */
+  readonly sampleMax?: number
 }
 
 export class TraceBuilder {
   readonly #keys = new KeyNumbers()
-  readonly #requestsMax: number
+  readonly #sampleMax: number
+  /** Requests that there may be as it stands. */
+  #max: number
   #share: number
   #requests = new Uint32Array(4096)
   #count = 0
@@ -61,9 +65,11 @@ export class TraceBuilder {
   #seen = 0
   #bytesSeen = 0
 
-  constructor({ share = 1, requestsMax = Number.POSITIVE_INFINITY }: TraceLimits = {}) {
+  constructor(limits: TraceLimits = {}) {
+    const { share = 1, requestsMax = Number.POSITIVE_INFINITY, sampleMax = requestsMax } = limits
     this.#share = share
-    this.#requestsMax = requestsMax
+    this.#max = requestsMax
+    this.#sampleMax = sampleMax
   }
 
   /** Requests so far, in the sample or not. */
@@ -90,7 +96,7 @@ export class TraceBuilder {
     if (this.#count === this.#requests.length) this.#requests = grown(this.#requests)
     this.#requests[this.#count] = object
     this.#count += 1
-    while (this.#count > this.#requestsMax && this.#keys.count > 1) this.#halve()
+    while (this.#count > this.#max && this.#keys.count > 1) this.#halve()
   }
 
   build(): Trace {
@@ -115,6 +121,7 @@ export class TraceBuilder {
   }
 
   #halve(): void {
+    this.#max = this.#sampleMax
     this.#share /= 2
     const renumbered = this.#keys.keep((number) => this.#isIn(this.#keys.highOf(number)))
     for (let number = 0; number < renumbered.length; number += 1) {
