@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { readReference } from '../../src/cache/cache.support.ts'
 import type { SimResult } from '../../src/cache/sim/sweep.ts'
 import { orla } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -13,25 +14,7 @@ import { startOrigin } from '../harness/origin.ts'
 
 const TRACES = fileURLToPath(new URL('../fixtures/traces/', import.meta.url))
 
-interface Reference {
-  readonly traces: readonly {
-    readonly name: string
-    readonly requests: number
-    readonly distinct: number
-    readonly requestedOnce: number
-    readonly distinctBytes?: number
-    readonly runs: readonly {
-      readonly mode: 'objects' | 'bytes'
-      readonly capacity: number
-      readonly filter: string
-      readonly policies: Readonly<
-        Record<string, { readonly hits?: number; readonly hitRatio: number; readonly byteHitRatio?: number }>
-      >
-    }[]
-  }[]
-}
-
-const reference = JSON.parse(readFileSync(join(TRACES, 'reference.json'), 'utf8')) as Reference
+const reference = readReference()
 
 interface Report {
   readonly trace: Readonly<Record<string, unknown>>

@@ -9,8 +9,8 @@ import { pipeline, type Readable, Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { EdgeError } from '../../base/errors.ts'
 
-/** A line that is longer is given as this many characters: it is no line of a trace, and is not kept in memory. */
-export const LINE_LENGTH_MAX = 1 << 20
+/** A line that is longer is given as at least this many characters: it is no line of a trace, and is not kept in memory. */
+export const LINE_LENGTH_MAX = 1 << 18
 
 export interface ByteSource {
   /** As a person wrote it. */

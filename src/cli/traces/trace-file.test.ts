@@ -94,6 +94,19 @@ test('a line without an end does not fill the memory', async (t) => {
   assert.ok(bad.first!.text.length < 100)
 })
 
+test('a line as long as a line may be is read in any format', async (t) => {
+  const long = 'x'.repeat(65_536)
+  for (const line of [
+    `${long} 7`,
+    `1,${long},7`,
+    JSON.stringify({ target: `/${long}`, status: 200, bytesSent: 7 }),
+    `1.1.1.1 - - [26/Nov/2026:10:54:40 +0000] "GET /${long} HTTP/1.1" 200 7`,
+  ]) {
+    const { trace, bad } = await readText(t, `${line}\n${line}\n`)
+    assert.deepEqual([[...trace.requests], [...trace.sizes], bad.count], [[0, 0], [7], 0])
+  }
+})
+
 test('a hundred thousand lines are all there, whatever chunks cut', async (t) => {
   const keys = Array.from({ length: 100_000 }, (_, i) => `page/${i % 5000}/${'y'.repeat(i % 40)} ${i % 5000}`)
   const { trace, lines } = await readText(t, `${keys.join('\n')}\n`)

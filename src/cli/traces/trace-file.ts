@@ -2,9 +2,9 @@
 import type { Readable } from 'node:stream'
 import { EdgeError } from '../../base/errors.ts'
 import { type Trace, TraceBuilder, type TraceLimits } from '../../cache/sim/trace.ts'
-import { csvLines, keyLines, type LineFormat } from '../../cache/sim/trace-lines.ts'
+import { BAD, csvLines, keyLines, type LineFormat } from '../../cache/sim/trace-lines.ts'
 import { commonLogLines, jsonLogLines, type LogFilter, type LoggedHits } from './access-log-lines.ts'
-import { type ByteSource, lineBatches, openBytes } from './line-batches.ts'
+import { type ByteSource, LINE_LENGTH_MAX, lineBatches, openBytes } from './line-batches.ts'
 import { oracleRecords } from './oracle-records.ts'
 
 export const FORMATS = ['keys', 'csv', 'json', 'common', 'combined', 'oracle-general'] as const
@@ -102,7 +102,7 @@ class TraceReader {
   }
 
   #take(format: LineFormat, text: string, file: string, line: number): void {
-    const read = format.read(text)
+    const read = text.length < LINE_LENGTH_MAX ? format.read(text) : BAD
     switch (read.kind) {
       case 'request':
         this.#builder.add(read.key, read.bytes)
@@ -182,7 +182,7 @@ class TraceReader {
 }
 
 const isUse = (format: LineFormat, line: string): boolean =>
-  line.trim() !== '' && format.read(line).kind !== 'bad'
+  line.trim() !== '' && line.length < LINE_LENGTH_MAX && format.read(line).kind !== 'bad'
 
 const SHOWN_MAX = 80
 

@@ -9,7 +9,7 @@ import { sweepInThreads } from '../../../cache/sim/sweep-threads.ts'
 import { factsOf } from '../../../cache/sim/trace.ts'
 import { readTrace, type TraceReading } from '../../traces/trace-file.ts'
 import type { Arguments } from '../../arguments.ts'
-import { type Command, EXIT, JSON_OPTION, type Terminal } from '../../command.ts'
+import { type Command, EXIT, type Terminal } from '../../command.ts'
 import { progressTo } from '../../progress.ts'
 import { checkOptions, planOf, readingOptions, SIM_OPTIONS } from './sim-options.ts'
 import { asideText, badText, reportText, subtitleOf } from './sim-text.ts'
@@ -38,7 +38,12 @@ export const command: Command = {
     'to take everything in, and for those that may refuse. What papers call LFU has no ageing: LFU in capitals is plain-lfu.',
     'Admissions are all (everything comes in), second-sight, tinylfu and size-probability, as `admission` has them.',
   ].join('\n'),
-  options: { ...SIM_OPTIONS, ...JSON_OPTION },
+  options: {
+    ...SIM_OPTIONS,
+    json: {
+      text: 'print JSON: `trace`, `by`, `results` (each with policy, admission, by, size, hits, hitRatio, byteHitRatio…), `choice` over all sizes, and `choices`, one for each',
+    },
+  },
   examples: [
     ['orla cache sim access.log', "on the node's own traffic"],
     [
