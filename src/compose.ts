@@ -330,6 +330,8 @@ function buildSite(
             objectBytesMax: site.cache.objectBytes,
             asksForPlain: asksForPlain(site),
             nowMs: () => platform.clock.monotonic(),
+            policy: site.cache.policy,
+            admission: site.cache.admission,
             ...siteRules(site.cache),
           }),
   }
