@@ -174,6 +174,11 @@ export class ResponseCache {
     return seat
   }
 
+  /** What is stored under the key, and nothing is counted. */
+  storedAt(key: string): readonly StoredResponse[] {
+    return this.#shelf.responsesAt(key)
+  }
+
   /**
    * What is stored of this key goes, and of all that begin with it and a space; and what is being fetched for them will not be
    * stored: it may be from before the change. True where something was stored.

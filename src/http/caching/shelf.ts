@@ -133,6 +133,13 @@ export class Shelf {
     } else if (this.#cache.peek(key) === response) this.#cache.delete(key)
   }
 
+  /** Those that stand under the key; nobody will know that they were looked at. */
+  responsesAt(key: string): readonly StoredResponse[] {
+    const stored = this.#cache.peek(key)
+    if (stored === undefined) return []
+    return stored.kind === 'response' ? [stored] : [...stored.responses]
+  }
+
   /** The keys that begin with this one and a space. */
   relativesOf(key: string): readonly string[] {
     return this.#keys.keysOf(key)
