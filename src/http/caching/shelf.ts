@@ -9,10 +9,13 @@
 import { ByteCache } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { PartIndex } from './parts/part-index.ts'
 import { copyText } from './text.ts'
 import { Variants, VARIANTS_BYTES } from './variants.ts'
 
 export class Shelf {
+  /** Which parts of objects stand here. */
+  readonly parts = new PartIndex()
   readonly #cache: ByteCache<StoredResponse | Variants>
 
   constructor(bytesMax: number) {
@@ -21,6 +24,7 @@ export class Shelf {
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
         if (value.kind === 'response') value.body.unshelve()
+        this.parts.forget(value.kind === 'response' ? value.slot : value.key)
       },
     })
   }
@@ -101,6 +105,13 @@ export class Shelf {
     const stored = this.#cache.peek(key)
     if (stored?.kind === 'variants') this.#empty(stored)
     return this.#cache.delete(key)
+  }
+
+  /** Takes away the parts of an object; true where there were some. */
+  removeParts(key: string): boolean {
+    const parts = this.parts.of(key)
+    for (const part of parts) this.removeAll(part)
+    return parts.length > 0
   }
 
   clear(): void {

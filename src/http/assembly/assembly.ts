@@ -1,0 +1,544 @@
+/**
+ * One answer that is put together of parts: of what is stored, and of what the origin is asked for where something is missing. It goes out
+ * in order, at the pace of its client; parts are fetched as they are needed, so that neither we nor the origin hold more than a part.
+ *
+ * All parts are of one representation. Where another one turns up before the head has left, the answer begins anew with that; after it,
+ * the connection is cut: half of one file and half of another is worse than none.
+ */
+import { EdgeError } from '../../base/errors.ts'
+import { headerValue, headerValues, type RequestHead } from '../../wire/http1/message.ts'
+import { serialiseHeaders } from '../../wire/http1/serialise.ts'
+import { forwardStatus, hitStatus, type ForwardReason } from '../caching/cache-status.ts'
+import { isNotModified, notModifiedHeaders } from '../caching/conditional.ts'
+import type { Waiting } from '../caching/flights.ts'
+import type { StoredBody } from '../caching/stored-body.ts'
+import type { StoredResponse } from '../caching/stored-response.ts'
+import type { StoreDecision } from '../caching/storing.ts'
+import type { Exchange } from '../exchange.ts'
+import { parseRanges, type Range, type Ranges } from '../ranges/byte-ranges.ts'
+import { lengthOf, partedAnswer, type Segment } from '../ranges/multipart.ts'
+import { isRangeCurrent } from '../ranges/range-conditions.ts'
+import { ClientOutlet } from './client-outlet.ts'
+import { PartFetch, type OtherAnswer, type PartAsker } from './part-fetch.ts'
+import { areStored, type PartAsk, type PartSource } from './part-sources.ts'
+import { answerFields, statusFields, storedRepresentation, type Representation } from './representation.ts'
+
+/** The request that is answered. */
+export interface Assembling {
+  readonly exchange: Exchange
+  readonly key: string
+  /** As the client made it, but for what units changed. */
+  readonly head: RequestHead
+  /** The same as a plain GET for the whole: what parts are looked up and fetched by. */
+  readonly plainHead: RequestHead
+  /** When it stops to wait for what others fetch. */
+  readonly deadlineMs: number
+  /** It has waited for others before. */
+  readonly collapsed: boolean | undefined
+  /** Looks again, from the beginning. */
+  again(hasWaited: boolean): void
+  /** As if there were no parts: they cannot be had, or are of no use. */
+  withoutParts(): void
+  /** What is stored was still good: the answer is taken from there. */
+  fromWhole(entry: StoredResponse, member: string): void
+}
+
+export interface AssemblyOptions {
+  readonly source: PartSource
+  /** Undefined: the first ask tells. */
+  readonly representation?: Representation
+  /** The answer is the part that is asked for first, and the origin has judged `If-Range`. */
+  readonly isDirect?: boolean
+  /** What is missing is asked for before the head leaves: it may turn out that there is another representation by now. */
+  readonly isProbing?: boolean
+}
+
+/** What is at hand leaves in pieces of this size. */
+const PIECE_BYTES = 128 * 1024
+/** How long one waits for a part that another one fetches. */
+const WAIT_MS = 10_000
+/** A part that is not stored for these reasons may be passed on all the same, and the next be asked for. */
+const PASSED_ON: ReadonlySet<string> = new Set(['too-large', 'no-room', 'invalidated'])
+
+export class Assembly implements PartAsker {
+  private readonly request: Assembling
+  private readonly exchange: Exchange
+  private readonly source: PartSource
+  private readonly isDirect: boolean
+  private readonly isProbing: boolean
+  private readonly outlet: ClientOutlet
+  private representation: Representation | undefined
+  private segments: readonly Segment[] = []
+  private segment = 0
+  /** The next byte of the object, in a segment that is a range. */
+  private at = 0
+  /** What is being sent from the store. */
+  private piece: { readonly body: StoredBody; at: number; readonly end: number } | undefined
+  /** What is asked for. */
+  private fetch: PartFetch | undefined
+  /** It is what goes out now. */
+  private isPassing = false
+  private seat: Waiting | undefined
+  private firstAsk: PartAsk | undefined
+  /** The head is on its way. */
+  private isAnswered = false
+  /** The body may follow. */
+  private isOpen = false
+  /** The part that another one fetches, and how long that is waited for. */
+  private waitsFor = ''
+  private waitsUntilMs = 0
+  private isStalled = false
+  private isFlowing = false
+  private isOver = false
+
+  constructor(request: Assembling, options: AssemblyOptions) {
+    this.request = request
+    this.exchange = request.exchange
+    this.source = options.source
+    this.representation = options.representation
+    this.isDirect = options.isDirect ?? false
+    this.isProbing = options.isProbing ?? false
+    this.outlet = new ClientOutlet(this.exchange, {
+      onOpen: () => {
+        this.isOpen = true
+        this.flow()
+      },
+      onRoom: () => this.onRoom(),
+      onGone: () => this.close(),
+    })
+  }
+
+  /** The origin has to be asked before anything can be said. */
+  askFirst(ask: PartAsk): void {
+    this.firstAsk = ask
+    this.askFor(ask)
+  }
+
+  /** All that is wanted is stored. */
+  answerAll(member: string): void {
+    this.answer(this.rangesOf(this.representation!), member)
+  }
+
+  /** What the representation makes of the request. False: not all of it is stored, and nothing else is wanted. */
+  answerFromStore(onlyStored: boolean): boolean {
+    const { exchange, source } = this
+    const representation = this.representation!
+    const { entry } = representation
+    const nowMs = exchange.node.now()
+    const ranges = this.rangesOf(representation)
+    const { segments } = partedAnswer(ranges, representation.size, undefined)
+    const wanted = exchange.head.method === 'HEAD' ? [] : segments.filter(isBytes)
+    if (areStored(source, wanted, representation, nowMs)) {
+      exchange.countCache(this.request.collapsed === true ? 'collapsed' : 'hit')
+      const ttlSeconds = Math.floor((entry!.freshUntilMs - nowMs) / 1000)
+      const collapsed = this.request.collapsed === true ? '; collapsed' : ''
+      this.answer(ranges, hitStatus(ttlSeconds) + collapsed)
+      return true
+    }
+    if (onlyStored) {
+      this.outlet.release()
+      this.close()
+      return false
+    }
+    if (this.isProbing) {
+      const missing = firstMissing(source, wanted, representation, nowMs)!
+      exchange.countCache('partial')
+      this.askFirst(missing)
+    } else {
+      exchange.countCache('partial')
+      this.answer(ranges, forwardStatus({ forward: 'partial', status: 206 }))
+    }
+    return true
+  }
+
+  private rangesOf(representation: Representation): Ranges {
+    const { head } = this.request
+    const asks = head.method === 'GET' && (this.isDirect || isRangeCurrent(head.headers, representation))
+    return parseRanges(asks ? headerValues(head.headers, 'range') : undefined, representation.size)
+  }
+
+  /** The head leaves, and what follows it is settled. */
+  private answer(ranges: Ranges, member: string, source: 'cache' | 'origin' = 'cache'): void {
+    this.isAnswered = true
+    const { exchange } = this
+    const representation = this.representation!
+    const { headers, size, entry } = representation
+    const nowMs = exchange.node.now()
+    if (isNotModified(this.request.head.headers, representation, nowMs)) {
+      const fields = serialiseHeaders(notModifiedHeaders(headers)) + statusFields(entry, nowMs, member)
+      this.instead(() => exchange.answerWhole({ status: 304, reason: 'Not Modified', fields, source }, ''))
+      return
+    }
+    const type = headerValue(headers, 'content-type')
+    const { status, headers: own, segments } = partedAnswer(ranges, size, type)
+    if (status === 416) {
+      const fields = serialiseHeaders(own) + statusFields(entry, nowMs, member)
+      this.instead(() => exchange.answerError(416, `there are ${size} bytes`, fields))
+      return
+    }
+    this.segments = segments
+    this.enterSegment()
+    const bytes = lengthOf(segments)
+    const added = ['accept-ranges', 'bytes', ...own, 'content-length', String(bytes)]
+    const fields = answerFields(representation, added, nowMs, member)
+    this.outlet.open({ status, reason: status === 206 ? 'Partial Content' : 'OK', fields, source }, bytes)
+  }
+
+  /** Another answer than one of parts. What is being fetched may still be for the cache. */
+  private instead(answer: () => void): void {
+    if (!this.outlet.release()) return
+    this.close(true)
+    answer()
+  }
+
+  // ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────
+
+  private enterSegment(): void {
+    const segment = this.segments[this.segment]
+    if (typeof segment === 'object') this.at = segment.start
+    // An empty object has one range, without a byte.
+    if (typeof segment === 'object' && segment.start === segment.end) this.nextSegment()
+  }
+
+  private nextSegment(): void {
+    this.segment += 1
+    this.enterSegment()
+  }
+
+  private readonly flow = (): void => {
+    if (this.isFlowing || !this.isOpen) return
+    this.isFlowing = true
+    while (!this.isStalled && !this.isOver && !this.isPassing && this.seat === undefined) {
+      const segment = this.segments[this.segment]
+      if (segment === undefined) {
+        this.finish()
+      } else if (typeof segment === 'string') {
+        this.nextSegment()
+        this.isStalled = !this.outlet.write(Buffer.from(segment, 'latin1'))
+      } else if (this.piece !== undefined) {
+        this.sendPiece(segment)
+      } else if (!this.take(segment)) {
+        break
+      }
+    }
+    this.isFlowing = false
+  }
+
+  private sendPiece(segment: Range): void {
+    const { piece } = this
+    const { body, at, end } = piece!
+    const bytes = body.read(at, Math.min(end, at + PIECE_BYTES))
+    piece!.at += bytes.length
+    this.at += bytes.length
+    if (piece!.at === end) this.letGo()
+    if (this.at === segment.end) this.nextSegment()
+    this.isStalled = !this.outlet.write(bytes)
+  }
+
+  /** The part that begins here. False: it is on its way. */
+  private take({ end }: Range): boolean {
+    const { at, fetch, source } = this
+    if (fetch !== undefined) {
+      const { range } = fetch
+      // It was asked for already.
+      if (range === undefined) return false
+      if (at >= range.start && at < range.end) {
+        this.passOn(fetch, range)
+        return true
+      }
+      if (at < range.start) {
+        const part = source.partAt(at, Math.min(end, range.start), this.representation!, this.nowMs)
+        if (part.kind === 'stored') return this.hold(part)
+      }
+      this.fetch = undefined
+      fetch.detach()
+    }
+    const part = source.partAt(at, end, this.representation!, this.nowMs)
+    if (part.kind === 'stored') return this.hold(part)
+    this.askFor(part)
+    return false
+  }
+
+  private hold({ body, bodyAt, end }: { body: StoredBody; bodyAt: number; end: number }): true {
+    body.hold()
+    this.piece = { body, at: bodyAt, end: bodyAt + end - this.at }
+    return true
+  }
+
+  private letGo(): void {
+    this.piece?.body.release()
+    this.piece = undefined
+  }
+
+  /** What comes goes to the client, as far as it is wanted. */
+  private passOn(fetch: PartFetch, range: Range): void {
+    this.isPassing = true
+    let place = range.start
+    fetch.open({
+      write: (chunk) => {
+        if (!this.isPassing || this.isOver) return true
+        const segment = this.segments[this.segment] as Range
+        const from = Math.max(0, this.at - place)
+        const to = Math.min(chunk.length, segment.end - place)
+        place += chunk.length
+        if (from >= to) return true
+        this.at += to - from
+        this.isStalled = !this.outlet.write(chunk.subarray(from, to))
+        if (this.at === segment.end || this.at === range.end) this.passedOn(segment)
+        return !this.isStalled
+      },
+      end: () => {},
+    })
+  }
+
+  private passedOn(segment: Range): void {
+    if (this.at === segment.end) this.nextSegment()
+    this.isPassing = false
+    const { fetch } = this
+    this.fetch = undefined
+    // The rest of it, and its end, are for the cache.
+    fetch?.detach()
+    if (!this.isStalled) setImmediate(this.flow)
+  }
+
+  private onRoom(): void {
+    this.isStalled = false
+    if (this.isPassing) this.fetch!.onRoom()
+    else this.flow()
+  }
+
+  private finish(): void {
+    this.close(true)
+    this.outlet.end([])
+  }
+
+  // ── what is missing ─────────────────────────────────────────────────────────────────────────────────────────
+
+  private askFor(ask: PartAsk): void {
+    const { exchange, request, nowMs } = this
+    const cache = exchange.site!.cache!
+    if (this.waitsFor !== ask.key) {
+      this.waitsFor = ask.key
+      this.waitsUntilMs = this.isAnswered ? nowMs + WAIT_MS : request.deadlineMs
+    }
+    const deadlineMs = this.waitsUntilMs
+    const seat = cache.join(ask.key, request.plainHead, ask.found, nowMs, deadlineMs, (error) => {
+      this.seat = undefined
+      if (this.isOver) return
+      if (error !== undefined) this.fail(error)
+      else if (this.isAnswered) this.flow()
+      else this.restart(true)
+    })
+    if (seat.kind === 'waiting') {
+      this.seat = seat
+      return
+    }
+    this.fetch = new PartFetch(exchange, request.key, ask, seat, this)
+    this.fetch.start()
+  }
+
+  private restart(hasWaited = false): void {
+    if (!this.outlet.release()) return
+    this.close(true)
+    this.request.again(hasWaited)
+  }
+
+  private withoutParts(): void {
+    if (!this.outlet.release()) return
+    this.close()
+    this.request.withoutParts()
+  }
+
+  onPart(fetch: PartFetch, arrived: Representation, decision: StoreDecision): void {
+    const { exchange, request } = this
+    const known = this.representation
+    const cache = exchange.site!.cache!
+    if (known !== undefined) {
+      if (arrived.validator === known.validator && arrived.size === known.size) {
+        if (!this.isAnswered) {
+          // What goes before it is stored.
+          fetch.waitBehind()
+          this.answer(this.rangesOf(known), this.member(decision, 'partial'), 'cache')
+        } else this.flow()
+        return
+      }
+      cache.dropParts(request.key)
+      if (this.isAnswered) this.failChanged()
+      else this.restart()
+      return
+    }
+    const isUsable = decision.store || PASSED_ON.has(decision.reason)
+    if (!this.isDirect && (arrived.validator === undefined || !isUsable)) {
+      fetch.drop()
+      this.fetch = undefined
+      this.withoutParts()
+      return
+    }
+    const { found } = fetch.ask
+    if (
+      !this.isDirect &&
+      found.kind === 'stale' &&
+      storedRepresentation(found.entry, 0).validator !== arrived.validator
+    )
+      cache.dropParts(request.key)
+    this.representation = arrived
+    this.answer(this.rangesOf(arrived), this.member(decision, found.forward), 'origin')
+  }
+
+  onRefreshed(entry: StoredResponse, stored: boolean): void {
+    const { forward } = this.firstAsk!.found
+    const { collapsed } = this.request
+    const member = forwardStatus({
+      forward,
+      status: 304,
+      ...(stored ? { stored } : {}),
+      ...(collapsed === undefined ? {} : { collapsed: false }),
+    })
+    this.fetch = undefined
+    if (entry.status !== 206) {
+      this.instead(() => this.request.fromWhole(entry, member))
+      return
+    }
+    // A slice is in the store again, or where that cannot be the answer is to come without parts.
+    if (stored) {
+      const size = sizeOf(entry)
+      if (size !== undefined) {
+        this.representation = storedRepresentation(entry, size)
+        this.answer(this.rangesOf(this.representation), member)
+        return
+      }
+    }
+    this.withoutParts()
+  }
+
+  onMismatch(): void {
+    this.fetch = undefined
+    this.restart()
+  }
+
+  onOther(fetch: PartFetch, { head, headers }: OtherAnswer, decision: StoreDecision): void {
+    const { exchange, request } = this
+    const cache = exchange.site!.cache!
+    // The object is another one, or is no longer had in parts.
+    if (this.representation !== undefined && head.status < 500) cache.dropParts(request.key)
+    if (this.isAnswered) {
+      fetch.drop()
+      this.failChanged()
+      return
+    }
+    const isNoPart = head.status === 206 || head.status === 416
+    if (isNoPart && !this.isDirect && !this.isBeyond(fetch, head.status)) {
+      fetch.drop()
+      this.fetch = undefined
+      this.withoutParts()
+      return
+    }
+    const { status, reason, framing } = head
+    const validators = {
+      status,
+      etag: headerValue(headers, 'etag'),
+      lastModified: headerValue(headers, 'last-modified'),
+      date: headerValue(headers, 'date'),
+    }
+    const member = this.member(decision, fetch.ask.found.forward, false)
+    if (decision.store && isNotModified(request.head.headers, validators, this.nowMs)) {
+      this.instead(() => exchange.answerNotModified(headers, member))
+      return
+    }
+    const fields = `${serialiseHeaders(headers)}cache-status: ${member}\r\n`
+    // From here on it is an answer as any other: as it comes.
+    this.segments = []
+    this.isPassing = this.isAnswered = true
+    const bytes = framing.kind === 'length' ? framing.bytes : framing.kind === 'none' ? 0 : undefined
+    this.outlet.open({ status, reason, fields, source: 'origin' }, bytes)
+    fetch.open({
+      write: (chunk) => {
+        if (this.isOver) return true
+        this.isStalled = !this.outlet.write(chunk)
+        return !this.isStalled
+      },
+      end: (trailers) => {
+        if (this.isOver) return
+        this.close(true)
+        this.outlet.end(trailers)
+      },
+    })
+  }
+
+  /** The origin says that there is no such slice, and the client asked for what is in it. */
+  private isBeyond({ ask }: PartFetch, status: number): boolean {
+    return (
+      status === 416 &&
+      this.request.head !== this.request.plainHead &&
+      ask.spec.kind === 'from' &&
+      ask.spec.first > 0
+    )
+  }
+
+  private member(decision: StoreDecision, forward: ForwardReason, isPart = true): string {
+    const { collapsed } = this.request
+    return forwardStatus({
+      forward,
+      ...(isPart && !this.isDirect ? { status: 206 } : {}),
+      ...(collapsed === undefined ? {} : { collapsed: false }),
+      ...(decision.store
+        ? { stored: true, ttlSeconds: Math.max(0, Math.floor((decision.freshUntilMs - this.nowMs) / 1000)) }
+        : { detail: decision.reason }),
+    })
+  }
+
+  onFetchError(error: EdgeError): void {
+    this.fetch = undefined
+    this.fail(error)
+  }
+
+  private failChanged(): void {
+    const { exchange, request } = this
+    exchange.node.warn(`${request.key} was changed while parts of it were sent: the answer is cut`)
+    this.fail(new EdgeError('origin-garbage', 'the object was changed while it was sent'))
+  }
+
+  private fail(error: EdgeError): void {
+    if (this.isOver) return
+    this.close()
+    this.outlet.breakOff(() => this.exchange.answerOriginError(error))
+  }
+
+  /** `isSatisfied`: what is being fetched may go on for the cache. */
+  private close(isSatisfied = false): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.seat?.cancel()
+    if (isSatisfied) this.fetch?.detach()
+    else this.fetch?.leave()
+    this.letGo()
+    this.source.release()
+  }
+
+  private get nowMs(): number {
+    return this.exchange.node.now()
+  }
+}
+
+const isBytes = (segment: Segment): segment is Range => typeof segment === 'object'
+
+function sizeOf({ headers }: StoredResponse): number | undefined {
+  const size = /\/(\d+)$/.exec(headerValue(headers, 'content-range') ?? '')?.[1]
+  return size === undefined ? undefined : Number(size)
+}
+
+function firstMissing(
+  source: PartSource,
+  ranges: readonly Range[],
+  representation: Representation,
+  nowMs: number,
+): PartAsk | undefined {
+  for (const { start, end } of ranges) {
+    for (let at = start; at < end;) {
+      const part = source.partAt(at, end, representation, nowMs)
+      if (part.kind === 'missing') return part
+      at = part.end
+    }
+  }
+  return undefined
+}
