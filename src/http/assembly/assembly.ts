@@ -6,89 +6,51 @@
  * the connection is cut: half of one file and half of another is worse than none.
  */
 import { EdgeError } from '../../base/errors.ts'
-import { headerValue, headerValues, type RequestHead } from '../../wire/http1/message.ts'
+import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { serialiseHeaders } from '../../wire/http1/serialise.ts'
 import { forwardStatus, hitStatus, type ForwardReason } from '../caching/cache-status.ts'
 import { isNotModified, notModifiedHeaders } from '../caching/conditional.ts'
 import type { Waiting } from '../caching/flights.ts'
-import type { StoredBody } from '../caching/stored-body.ts'
+import { extentsOf } from '../caching/parts/extents.ts'
 import type { StoredResponse } from '../caching/stored-response.ts'
+import type { ResponseCache } from '../caching/response-cache.ts'
 import type { StoreDecision } from '../caching/storing.ts'
 import type { Exchange } from '../exchange.ts'
 import { parseRanges, type Range, type Ranges } from '../ranges/byte-ranges.ts'
 import { lengthOf, partedAnswer, type Segment } from '../ranges/multipart.ts'
 import { isRangeCurrent } from '../ranges/range-conditions.ts'
+import type { Assembling, AssemblyOptions } from './assembling.ts'
 import { ClientOutlet } from './client-outlet.ts'
 import { PartFetch, type OtherAnswer, type PartAsker } from './part-fetch.ts'
-import { areStored, type PartAsk, type PartSource } from './part-sources.ts'
+import { areStored, firstMissing, type PartAsk, type PartSource, type StoredPart } from './part-sources.ts'
+import { SliceAhead } from './slice-ahead.ts'
+import { SegmentFlow, type ComingPart, type SegmentSupply } from './segment-flow.ts'
 import { answerFields, statusFields, storedRepresentation, type Representation } from './representation.ts'
 
-/** The request that is answered. */
-export interface Assembling {
-  readonly exchange: Exchange
-  readonly key: string
-  /** As the client made it, but for what units changed. */
-  readonly head: RequestHead
-  /** The same as a plain GET for the whole: what parts are looked up and fetched by. */
-  readonly plainHead: RequestHead
-  /** When it stops to wait for what others fetch. */
-  readonly deadlineMs: number
-  /** It has waited for others before. */
-  readonly collapsed: boolean | undefined
-  /** Looks again, from the beginning. */
-  again(hasWaited: boolean): void
-  /** As if there were no parts: they cannot be had, or are of no use. */
-  withoutParts(): void
-  /** What is stored was still good: the answer is taken from there. */
-  fromWhole(entry: StoredResponse, member: string): void
-}
-
-export interface AssemblyOptions {
-  readonly source: PartSource
-  /** Undefined: the first ask tells. */
-  readonly representation?: Representation
-  /** The answer is the part that is asked for first, and the origin has judged `If-Range`. */
-  readonly isDirect?: boolean
-  /** What is missing is asked for before the head leaves: it may turn out that there is another representation by now. */
-  readonly isProbing?: boolean
-}
-
-/** What is at hand leaves in pieces of this size. */
-const PIECE_BYTES = 128 * 1024
 /** How long one waits for a part that another one fetches. */
 const WAIT_MS = 10_000
 /** A part that is not stored for these reasons may be passed on all the same, and the next be asked for. */
 const PASSED_ON: ReadonlySet<string> = new Set(['too-large', 'no-room', 'invalidated'])
 
-export class Assembly implements PartAsker {
+export class Assembly implements PartAsker, SegmentSupply {
   private readonly request: Assembling
   private readonly exchange: Exchange
   private readonly source: PartSource
   private readonly isDirect: boolean
   private readonly isProbing: boolean
   private readonly outlet: ClientOutlet
+  private readonly segments: SegmentFlow
   private representation: Representation | undefined
-  private segments: readonly Segment[] = []
-  private segment = 0
-  /** The next byte of the object, in a segment that is a range. */
-  private at = 0
-  /** What is being sent from the store. */
-  private piece: { readonly body: StoredBody; at: number; readonly end: number } | undefined
   /** What is asked for. */
   private fetch: PartFetch | undefined
-  /** It is what goes out now. */
-  private isPassing = false
+  private readonly ahead: SliceAhead
   private seat: Waiting | undefined
   private firstAsk: PartAsk | undefined
   /** The head is on its way. */
   private isAnswered = false
-  /** The body may follow. */
-  private isOpen = false
   /** The part that another one fetches, and how long that is waited for. */
   private waitsFor = ''
   private waitsUntilMs = 0
-  private isStalled = false
-  private isFlowing = false
   private isOver = false
 
   constructor(request: Assembling, options: AssemblyOptions) {
@@ -99,13 +61,12 @@ export class Assembly implements PartAsker {
     this.isDirect = options.isDirect ?? false
     this.isProbing = options.isProbing ?? false
     this.outlet = new ClientOutlet(this.exchange, {
-      onOpen: () => {
-        this.isOpen = true
-        this.flow()
-      },
-      onRoom: () => this.onRoom(),
+      onOpen: () => this.segments.open(),
+      onRoom: () => this.segments.onRoom(),
       onGone: () => this.close(),
     })
+    this.segments = new SegmentFlow(this.outlet, this)
+    this.ahead = new SliceAhead(this.exchange, request.key, request.plainHead)
   }
 
   /** The origin has to be asked before anything can be said. */
@@ -176,8 +137,7 @@ export class Assembly implements PartAsker {
       this.instead(() => exchange.answerError(416, `there are ${size} bytes`, fields))
       return
     }
-    this.segments = segments
-    this.enterSegment()
+    this.segments.begin(segments)
     const bytes = lengthOf(segments)
     const added = ['accept-ranges', 'bytes', ...own, 'content-length', String(bytes)]
     const fields = answerFields(representation, added, nowMs, member)
@@ -193,130 +153,58 @@ export class Assembly implements PartAsker {
 
   // ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────
 
-  private enterSegment(): void {
-    const segment = this.segments[this.segment]
-    if (typeof segment === 'object') this.at = segment.start
-    // An empty object has one range, without a byte.
-    if (typeof segment === 'object' && segment.start === segment.end) this.nextSegment()
-  }
-
-  private nextSegment(): void {
-    this.segment += 1
-    this.enterSegment()
-  }
-
-  private readonly flow = (): void => {
-    if (this.isFlowing || !this.isOpen) return
-    this.isFlowing = true
-    while (!this.isStalled && !this.isOver && !this.isPassing && this.seat === undefined) {
-      const segment = this.segments[this.segment]
-      if (segment === undefined) {
-        this.finish()
-      } else if (typeof segment === 'string') {
-        this.nextSegment()
-        this.isStalled = !this.outlet.write(Buffer.from(segment, 'latin1'))
-      } else if (this.piece !== undefined) {
-        this.sendPiece(segment)
-      } else if (!this.take(segment)) {
-        break
-      }
-    }
-    this.isFlowing = false
-  }
-
-  private sendPiece(segment: Range): void {
-    const { piece } = this
-    const { body, at, end } = piece!
-    const bytes = body.read(at, Math.min(end, at + PIECE_BYTES))
-    piece!.at += bytes.length
-    this.at += bytes.length
-    if (piece!.at === end) this.letGo()
-    if (this.at === segment.end) this.nextSegment()
-    this.isStalled = !this.outlet.write(bytes)
-  }
-
-  /** The part that begins here. False: it is on its way. */
-  private take({ end }: Range): boolean {
-    const { at, fetch, source } = this
+  /** The part that begins here, for the flow of segments. */
+  take(at: number, end: number): StoredPart | ComingPart | undefined {
+    if (this.seat !== undefined) return undefined
+    const { fetch, source } = this
     if (fetch !== undefined) {
       const { range } = fetch
       // It was asked for already.
-      if (range === undefined) return false
-      if (at >= range.start && at < range.end) {
-        this.passOn(fetch, range)
-        return true
-      }
+      if (range === undefined) return undefined
+      if (at >= range.start && at < range.end) return this.coming(fetch, range)
       if (at < range.start) {
         const part = source.partAt(at, Math.min(end, range.start), this.representation!, this.nowMs)
-        if (part.kind === 'stored') return this.hold(part)
+        if (part.kind === 'stored') return part
       }
       this.fetch = undefined
       fetch.detach()
     }
     const part = source.partAt(at, end, this.representation!, this.nowMs)
-    if (part.kind === 'stored') return this.hold(part)
-    this.askFor(part)
-    return false
+    if (part.kind === 'stored') return part
+    const ahead = this.ahead.take(part, this)
+    if (ahead === undefined) {
+      this.askFor(part)
+      return undefined
+    }
+    this.fetch = ahead
+    return ahead.range && this.coming(ahead, ahead.range)
   }
 
-  private hold({ body, bodyAt, end }: { body: StoredBody; bodyAt: number; end: number }): true {
-    body.hold()
-    this.piece = { body, at: bodyAt, end: bodyAt + end - this.at }
-    return true
+  private coming(fetch: PartFetch, range: Range): ComingPart {
+    const next = range.end
+    if (fetch.ask.part === 'slice' && this.segments.wants(next)) {
+      const part = this.source.partAt(next, next + 1, this.representation!, this.nowMs)
+      if (part.kind === 'missing') this.ahead.ask(part, this.representation!)
+    }
+    return { kind: 'coming', fetch, range }
   }
 
-  private letGo(): void {
-    this.piece?.body.release()
-    this.piece = undefined
-  }
-
-  /** What comes goes to the client, as far as it is wanted. */
-  private passOn(fetch: PartFetch, range: Range): void {
-    this.isPassing = true
-    let place = range.start
-    fetch.open({
-      write: (chunk) => {
-        if (!this.isPassing || this.isOver) return true
-        const segment = this.segments[this.segment] as Range
-        const from = Math.max(0, this.at - place)
-        const to = Math.min(chunk.length, segment.end - place)
-        place += chunk.length
-        if (from >= to) return true
-        this.at += to - from
-        this.isStalled = !this.outlet.write(chunk.subarray(from, to))
-        if (this.at === segment.end || this.at === range.end) this.passedOn(segment)
-        return !this.isStalled
-      },
-      end: () => {},
-    })
-  }
-
-  private passedOn(segment: Range): void {
-    if (this.at === segment.end) this.nextSegment()
-    this.isPassing = false
-    const { fetch } = this
+  onPassed(fetch: PartFetch): void {
     this.fetch = undefined
     // The rest of it, and its end, are for the cache.
-    fetch?.detach()
-    if (!this.isStalled) setImmediate(this.flow)
+    fetch.detach()
   }
 
-  private onRoom(): void {
-    this.isStalled = false
-    if (this.isPassing) this.fetch!.onRoom()
-    else this.flow()
-  }
-
-  private finish(): void {
+  onWhole(trailers: HeaderList): void {
     this.close(true)
-    this.outlet.end([])
+    this.outlet.end(trailers)
   }
 
   // ── what is missing ─────────────────────────────────────────────────────────────────────────────────────────
 
   private askFor(ask: PartAsk): void {
     const { exchange, request, nowMs } = this
-    const cache = exchange.site!.cache!
+    const { cache } = this
     if (this.waitsFor !== ask.key) {
       this.waitsFor = ask.key
       this.waitsUntilMs = this.isAnswered ? nowMs + WAIT_MS : request.deadlineMs
@@ -326,7 +214,7 @@ export class Assembly implements PartAsker {
       this.seat = undefined
       if (this.isOver) return
       if (error !== undefined) this.fail(error)
-      else if (this.isAnswered) this.flow()
+      else if (this.isAnswered) this.segments.flow()
       else this.restart(true)
     })
     if (seat.kind === 'waiting') {
@@ -350,16 +238,17 @@ export class Assembly implements PartAsker {
   }
 
   onPart(fetch: PartFetch, arrived: Representation, decision: StoreDecision): void {
-    const { exchange, request } = this
-    const known = this.representation
-    const cache = exchange.site!.cache!
+    const { request, cache, representation: known } = this
     if (known !== undefined) {
       if (arrived.validator === known.validator && arrived.size === known.size) {
         if (!this.isAnswered) {
           // What goes before it is stored.
           fetch.waitBehind()
           this.answer(this.rangesOf(known), this.member(decision, 'partial'), 'cache')
-        } else this.flow()
+        } else {
+          if (this.segments.isHeldUp) fetch.waitBehind()
+          this.segments.flow()
+        }
         return
       }
       cache.dropParts(request.key)
@@ -399,16 +288,10 @@ export class Assembly implements PartAsker {
       this.instead(() => this.request.fromWhole(entry, member))
       return
     }
-    // A slice is in the store again, or where that cannot be the answer is to come without parts.
-    if (stored) {
-      const size = sizeOf(entry)
-      if (size !== undefined) {
-        this.representation = storedRepresentation(entry, size)
-        this.answer(this.rangesOf(this.representation), member)
-        return
-      }
-    }
-    this.withoutParts()
+    const size = extentsOf(entry)?.size
+    if (!stored || size === undefined) return this.withoutParts()
+    this.representation = storedRepresentation(entry, size)
+    this.answer(this.rangesOf(this.representation), member)
   }
 
   onMismatch(): void {
@@ -418,7 +301,7 @@ export class Assembly implements PartAsker {
 
   onOther(fetch: PartFetch, { head, headers }: OtherAnswer, decision: StoreDecision): void {
     const { exchange, request } = this
-    const cache = exchange.site!.cache!
+    const { cache } = this
     // The object is another one, or is no longer had in parts.
     if (this.representation !== undefined && head.status < 500) cache.dropParts(request.key)
     if (this.isAnswered) {
@@ -447,22 +330,10 @@ export class Assembly implements PartAsker {
     }
     const fields = `${serialiseHeaders(headers)}cache-status: ${member}\r\n`
     // From here on it is an answer as any other: as it comes.
-    this.segments = []
-    this.isPassing = this.isAnswered = true
+    this.isAnswered = true
     const bytes = framing.kind === 'length' ? framing.bytes : framing.kind === 'none' ? 0 : undefined
+    this.segments.passAll(fetch)
     this.outlet.open({ status, reason, fields, source: 'origin' }, bytes)
-    fetch.open({
-      write: (chunk) => {
-        if (this.isOver) return true
-        this.isStalled = !this.outlet.write(chunk)
-        return !this.isStalled
-      },
-      end: (trailers) => {
-        if (this.isOver) return
-        this.close(true)
-        this.outlet.end(trailers)
-      },
-    })
   }
 
   /** The origin says that there is no such slice, and the client asked for what is in it. */
@@ -511,8 +382,13 @@ export class Assembly implements PartAsker {
     this.seat?.cancel()
     if (isSatisfied) this.fetch?.detach()
     else this.fetch?.leave()
-    this.letGo()
+    this.ahead.leave()
+    this.segments.close()
     this.source.release()
+  }
+
+  private get cache(): ResponseCache {
+    return this.exchange.site!.cache!
   }
 
   private get nowMs(): number {
@@ -521,24 +397,3 @@ export class Assembly implements PartAsker {
 }
 
 const isBytes = (segment: Segment): segment is Range => typeof segment === 'object'
-
-function sizeOf({ headers }: StoredResponse): number | undefined {
-  const size = /\/(\d+)$/.exec(headerValue(headers, 'content-range') ?? '')?.[1]
-  return size === undefined ? undefined : Number(size)
-}
-
-function firstMissing(
-  source: PartSource,
-  ranges: readonly Range[],
-  representation: Representation,
-  nowMs: number,
-): PartAsk | undefined {
-  for (const { start, end } of ranges) {
-    for (let at = start; at < end;) {
-      const part = source.partAt(at, end, representation, nowMs)
-      if (part.kind === 'missing') return part
-      at = part.end
-    }
-  }
-  return undefined
-}

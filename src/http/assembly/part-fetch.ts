@@ -90,6 +90,11 @@ export class PartFetch implements OriginHandler {
     this.call = call
   }
 
+  /** Somebody else is told of it from now on. */
+  handTo(asker: PartAsker): void {
+    if (this.asker !== undefined) this.asker = asker
+  }
+
   /** What comes goes there from now on. */
   open(outlet: PaceOutlet): void {
     this.pace.open(outlet)

@@ -185,3 +185,20 @@ export function areStored(
 }
 
 const LOOKED_MAX = 1024
+
+/** The first part of these ranges that is not stored. */
+export function firstMissing(
+  source: PartSource,
+  ranges: readonly Range[],
+  representation: Representation,
+  nowMs: number,
+): PartAsk | undefined {
+  for (const { start, end } of ranges) {
+    for (let at = start; at < end;) {
+      const part = source.partAt(at, end, representation, nowMs)
+      if (part.kind === 'missing') return part
+      at = part.end
+    }
+  }
+  return undefined
+}
