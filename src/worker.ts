@@ -119,6 +119,8 @@ async function onMessage(message: ToWorker): Promise<void> {
       return tell({ kind: 'metrics', id: message.id, samples: node.metrics() })
     case 'origins':
       return tell({ kind: 'origins', id: message.id, origins: node.origins() })
+    case 'caches':
+      return tell({ kind: 'caches', id: message.id, caches: node.caches(message.top) })
     case 'tail':
       isTailing = message.on
       node.runner.setTail(message.on)

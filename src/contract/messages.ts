@@ -6,6 +6,7 @@
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
 import type { HistogramCounts } from '../base/histogram.ts'
+import type { CacheReading } from './cache-reading.ts'
 import type { OriginState } from './origin.ts'
 import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
@@ -124,6 +125,8 @@ export type ToWorker =
   | { readonly kind: 'metrics'; readonly id: number }
   /** How do the endpoints of origins do? */
   | { readonly kind: 'origins'; readonly id: number }
+  /** What do the caches hold, and what did they do? With so many of the most wanted objects of each site. */
+  | { readonly kind: 'caches'; readonly id: number; readonly top: number }
   /** Send log lines of units (all, or of one name) or stop. Errors of units are always sent. */
   | { readonly kind: 'tail'; readonly on: boolean }
   /** What became of a batch of changes, in its order. */
@@ -151,6 +154,7 @@ export type FromWorker =
   | { readonly kind: 'tlsUsed'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }
   | { readonly kind: 'origins'; readonly id: number; readonly origins: readonly SiteOrigin[] }
+  | { readonly kind: 'caches'; readonly id: number; readonly caches: readonly CacheReading[] }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
   | { readonly kind: 'trace'; readonly trace: RequestTrace }
   /** A request on which a shadow decided otherwise; not all of them. */
@@ -190,6 +194,8 @@ export interface RequestTrace {
   readonly ms: number
   /** The word of the cache's metric; empty where it was not asked. */
   readonly cache: string
+  /** What its answer is kept under; empty where the cache was not asked. */
+  readonly cacheKey: string
   readonly runs: readonly {
     readonly unit: string
     readonly phase: string

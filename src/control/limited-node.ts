@@ -133,6 +133,11 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       if (mine && !mine.includes(name)) forbid(`is limited to ${mine.join(', ')}`)
       return node.site(name)
     },
+    async caches(top) {
+      const report = await node.caches(top)
+      const isMine = ({ site }: { readonly site: string }) => !mine || mine.includes(site)
+      return { caches: report.caches.filter(isMine), top: report.top.filter(isMine) }
+    },
     async origins() {
       const origins = await node.origins()
       return origins.filter(({ site }) => !mine || mine.includes(site))

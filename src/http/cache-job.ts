@@ -8,11 +8,11 @@ import type { BodyTrail } from './caching/body-gathering.ts'
 import { forwardStatus } from './caching/cache-status.ts'
 import { forwardedHeaders, isNotModified } from './caching/conditional.ts'
 import type { CacheFill } from './caching/fill.ts'
-import { targetsToInvalidate } from './caching/invalidation.ts'
 import type { Bypass, Miss, Stale } from './caching/lookup.ts'
 import { speaksOf } from './caching/updating.ts'
-import { keysOf } from './cache-key.ts'
+import { invalidateAfter, learnFromHead } from './cache-effects.ts'
 import { answerStored } from './cache-stage.ts'
+import { answerNotModified } from './cache-status-line.ts'
 import type { Exchange } from './exchange.ts'
 import type { Review } from './origin-units.ts'
 
@@ -59,36 +59,41 @@ export interface CacheJob {
 /** A request that the cache has no part in. */
 export class PassJob implements CacheJob {
   readonly isWanted = false
-  readonly isFilling = false
-  private readonly exchange: Exchange
-  private readonly head: RequestHead
+  protected readonly exchange: Exchange
+  protected readonly head: RequestHead
   private readonly found: Bypass
+  protected readonly askedMs: number
 
   constructor(exchange: Exchange, head: RequestHead, found: Bypass) {
     this.exchange = exchange
     this.head = head
     this.found = found
+    this.askedMs = exchange.node.now()
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return headers
+    // A HEAD is asked for what a GET would be.
+    return this.found.reason === 'head' ? this.exchange.site!.cache!.vary.forOrigin(headers) : headers
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView {
     return { status, reason, headers }
   }
 
-  onHead(head: ResponseHead): HeadVerdict {
-    const { client, site } = this.exchange
-    const cache = site!.cache!
-    for (const target of targetsToInvalidate(this.head, head))
-      for (const key of keysOf(cache, client, this.head, target)) cache.invalidate(key)
+  onHead(head: ResponseHead, headers: HeaderList, _review?: Review): HeadVerdict {
+    const response = { status: head.status, headers }
+    invalidateAfter(this.exchange, this.head, response)
+    if (this.found.reason === 'head') learnFromHead(this.exchange, this.head, response, this.askedMs)
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }
   }
 
-  append(): void {}
+  get isFilling(): boolean {
+    return false
+  }
+
+  append(_chunk: Buffer): void {}
   follow(): undefined {
     return undefined
   }
@@ -114,7 +119,7 @@ export class FillJob implements CacheJob {
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return forwardedHeaders(headers, this.askedAbout)
+    return this.exchange.site!.cache!.vary.forOrigin(forwardedHeaders(headers, this.askedAbout))
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView | undefined {
@@ -129,7 +134,9 @@ export class FillJob implements CacheJob {
     if (head.status === 304 && this.askedAbout !== undefined)
       return this.onNotModified(this.askedAbout, headers, nowMs, review)
     const response = review ?? { status: head.status, reason: head.reason, headers }
+    this.exchange.cacheUse = 'miss'
     const decision = this.fill.begin(response, nowMs)
+    if (!decision.store) this.exchange.site!.cacheStatistics!.refused(decision.reason)
     const status = {
       forward: this.found.forward,
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
@@ -138,7 +145,7 @@ export class FillJob implements CacheJob {
         : { detail: decision.reason }),
     }
     if (decision.store && this.clientHasIt(response, nowMs)) {
-      this.exchange.answerNotModified(response.headers, forwardStatus({ ...status, status: head.status }))
+      answerNotModified(this.exchange, response.headers, forwardStatus({ ...status, status: head.status }))
       return { kind: 'answered' }
     }
     return { kind: 'pass', cacheStatus: forwardStatus(status) }
@@ -157,14 +164,18 @@ export class FillJob implements CacheJob {
     }
     const { exchange } = this
     const fresh = refreshed.entry
+    exchange.cacheUse = 'revalidated'
+    exchange.cacheAge = fresh.ageSeconds(nowMs)
     const member = forwardStatus({
       forward: this.found.forward,
       status: 304,
-      ...(refreshed.stored ? { stored: true } : {}),
+      ...(refreshed.stored
+        ? { stored: true, ttlSeconds: Math.max(0, Math.floor((fresh.freshUntilMs - nowMs) / 1000)) }
+        : {}),
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
     })
     const has = isNotModified(exchange.headers, fresh, nowMs)
-    answerStored(exchange, fresh, has, fresh.ageSeconds(nowMs), member)
+    answerStored(exchange, fresh, has, exchange.cacheAge, member)
     return { kind: 'answered' }
   }
 
@@ -192,7 +203,10 @@ export class FillJob implements CacheJob {
   }
 
   finish(): void {
-    this.fill.finish(this.exchange.node.now())
+    const { fill, exchange } = this
+    const wasRefused = fill.refused
+    fill.finish(exchange.node.now())
+    if (fill.refused !== wasRefused) exchange.site!.cacheStatistics!.refused(fill.refused!)
   }
 
   get isWanted(): boolean {

@@ -1,4 +1,5 @@
-/** What the caches of this worker hold and did, by site. Read at a scrape; nothing is counted twice for it. */
+/** What the caches of this worker hold and did, by site. Read at a scrape or when it is asked for; nothing is counted twice for it. */
+import type { CacheReading } from '../contract/cache-reading.ts'
 import type { MetricSample } from '../contract/messages.ts'
 import type { ResponseCacheCounters } from './caching/response-cache.ts'
 import type { Site } from './sites.ts'
@@ -13,14 +14,33 @@ const METRICS = {
   invalidated: 'orla_cache_invalidated_total',
 } as const satisfies Partial<Record<keyof ResponseCacheCounters, string>>
 
-export function cacheSamples(sites: readonly Pick<Site, 'name' | 'cache'>[]): MetricSample[] {
-  return sites.flatMap(({ name: site, cache }) => {
-    if (cache === undefined) return []
-    const { counters } = cache
-    return Object.entries(METRICS).map(([counter, name]) => ({
+type CachingSite = Pick<Site, 'name' | 'cache' | 'cacheStatistics'>
+
+export function readCaches(sites: readonly CachingSite[], topMax: number, nowMs: number): CacheReading[] {
+  return sites.flatMap(({ name, cache, cacheStatistics }) =>
+    cache === undefined || cacheStatistics === undefined
+      ? []
+      : [cacheStatistics.read(name, cache, topMax, nowMs)],
+  )
+}
+
+export function cacheSamples(sites: readonly CachingSite[]): MetricSample[] {
+  return readCaches(sites, 0, 0).flatMap(({ site, counters, results, refusals, bytes }) => [
+    ...Object.entries(METRICS).map(([counter, name]) => ({
       name,
       labels: { site },
-      value: counters[counter as keyof typeof METRICS],
-    }))
-  })
+      value: counters[counter] ?? 0,
+    })),
+    ...each('orla_cache_requests_total', site, 'result', results),
+    ...each('orla_cache_refused_total', site, 'reason', refusals),
+    ...each('orla_cache_sent_bytes_total', site, 'source', bytes),
+  ])
 }
+
+const each = (
+  name: string,
+  site: string,
+  label: string,
+  values: Readonly<Record<string, number>>,
+): MetricSample[] =>
+  Object.entries(values).map(([word, value]) => ({ name, labels: { site, [label]: word }, value }))

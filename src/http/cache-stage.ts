@@ -2,11 +2,13 @@
  * The cache's place on the way of a request: a hit ends here, one request a key goes on to the origin, and the others wait.
  */
 import type { EdgeError } from '../base/errors.ts'
-import { headerValue, headerValues } from '../wire/http1/message.ts'
+import { headerValue } from '../wire/http1/message.ts'
+import { codingsFor } from './body/compression.ts'
 import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
-import { appendCacheStatus, hitStatus } from './caching/cache-status.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
+import { forwardStatus, hitStatus } from './caching/cache-status.ts'
 import { isNotModified } from './caching/conditional.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
@@ -15,6 +17,7 @@ import { FillJob, PassJob } from './cache-job.ts'
 import { serveParts } from './assembly/serving.ts'
 import type { Exchange } from './exchange.ts'
 import { OriginFlow } from './origin-flow.ts'
+import { PostJob } from './post-job.ts'
 import type { StageVerdict } from './stages.ts'
 
 /** How long a request waits for another one's answer before it goes to the origin itself. */
@@ -38,6 +41,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   const nowMs = node.now()
   const head = exchange.requestAsRewritten()
   const key = cacheKey(exchange, head)
+  exchange.cacheKey = key
   const found = cache.lookup(key, head, nowMs)
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
@@ -55,12 +59,14 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   }
   if (found.kind === 'hit') {
     exchange.countCache(collapsed === true ? 'collapsed' : 'hit')
+    noteHit(exchange, found)
     sendHit(exchange, found, nowMs, collapsed)
     return
   }
   if (found.kind === 'unsatisfiable') {
     exchange.countCache('unsatisfiable')
-    const status = 'cache-status: orla; fwd=request; detail=only-if-cached\r\n'
+    const detail = 'only-if-cached'
+    const status = cacheStatusLine(exchange, undefined, forwardStatus({ forward: 'request', detail }))
     exchange.answerError(
       found.status,
       'only an answer from the cache was asked for, and there is none',
@@ -68,9 +74,11 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
     )
     return
   }
+  exchange.cacheForward = found.forward
   if (found.kind === 'bypass') {
     exchange.countCache(found.reason)
-    new OriginFlow(exchange, new PassJob(exchange, head, found)).start()
+    const job = head.method === 'POST' ? PostJob : PassJob
+    new OriginFlow(exchange, new job(exchange, head, found)).start()
     return
   }
   // Its head may come with its first event, whenever that is: nobody waits for somebody else's.
@@ -90,6 +98,13 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   // Who waited in vain says so.
   const waited = collapsed === undefined ? undefined : false
   new OriginFlow(exchange, new FillJob(exchange, seat, found, waited)).start()
+}
+
+function noteHit(exchange: Exchange, { entry, ageSeconds, ttlSeconds, isNotModified }: Hit): void {
+  exchange.cacheAge = ageSeconds
+  if (ttlSeconds < 0) exchange.cacheUse = 'stale'
+  const bytes = isNotModified || exchange.head.method === 'HEAD' ? 0 : entry.body.length
+  exchange.site!.cacheStatistics!.hit(exchange.cacheKey, entry, bytes)
 }
 
 function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | undefined): void {
@@ -115,8 +130,7 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
     else if (headerValue(entry.headers, 'content-encoding') === undefined) {
       // A hit is good until the next look-up; this one may wait for a body to be compressed.
       const { ageSeconds, ttlSeconds } = hit
-      const acceptEncoding = headerValues(exchange.headers, 'accept-encoding')
-      compress.viewFor(entry, cache!, acceptEncoding, (view) => {
+      compress.viewFor(entry, cache!, codingsFor(exchange.headers), (view) => {
         if (!exchange.gone) sendPlainHit(exchange, view, { ageSeconds, ttlSeconds }, nowMs)
       })
     } else answerStored(exchange, entry, false, hit.ageSeconds, hitStatus(hit.ttlSeconds))
@@ -136,7 +150,8 @@ function sendPlainHit(
   const second = Math.floor(nowMs / 1000)
   if (entry.headTextSecond !== second) {
     entry.headTextSecond = second
-    entry.headText = entry.headPrefix + changingFields(entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
+    entry.headText =
+      entry.headPrefix + changingFields(exchange, entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
   }
   const head = entry.headText + exchange.staged.appended
   exchange.answered = { status: entry.status, reason: entry.reason, fields: '', source: 'cache' }
@@ -154,8 +169,13 @@ function send(exchange: Exchange, head: string, entry: StoredResponse | undefine
   exchange.done()
 }
 
-function changingFields(entry: StoredResponse, ageSeconds: number, member: string): string {
-  return `age: ${ageSeconds}\r\ncache-status: ${appendCacheStatus(entry.priorCacheStatus, member)}\r\n`
+function changingFields(
+  exchange: Exchange,
+  entry: StoredResponse,
+  ageSeconds: number,
+  member: string,
+): string {
+  return `age: ${ageSeconds}\r\n${cacheStatusLine(exchange, entry.priorCacheStatus, member)}`
 }
 
 /** Answers with what is stored, or with 304 where the client has it. `member` says in `Cache-Status` how it came to that. */
@@ -167,7 +187,7 @@ export function answerStored(
   member: string,
 ): void {
   const prefix = isNotModified ? entry.notModifiedPrefix : entry.headPrefix
-  const fields = withoutStatusLine(prefix) + changingFields(entry, ageSeconds, member)
+  const fields = withoutStatusLine(prefix) + changingFields(exchange, entry, ageSeconds, member)
   const status = isNotModified ? 304 : entry.status
   const reason = isNotModified ? 'Not Modified' : entry.reason
   const hasBody = !isNotModified && exchange.head.method !== 'HEAD'

@@ -5,6 +5,7 @@
  * units, `headerFilter`, the wire, `log`. Plain fields and callbacks: this object is the hot path.
  */
 import { ERROR_CODES } from '../base/error-codes.ts'
+import type { CacheUse } from '../contract/cache-outcome.ts'
 import type { CallTrace } from '../contract/host-calls.ts'
 import type { EdgeError } from '../base/errors.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
@@ -16,7 +17,8 @@ import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/me
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
-import { notModifiedHeaders } from './caching/conditional.ts'
+import { failedStatusLine } from './cache-status-line.ts'
+import type { ForwardReason } from './caching/cache-status.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { Client } from './client.ts'
 import type { AccessLog } from './access-log/access-log.ts'
@@ -49,7 +51,6 @@ export interface Answer {
   readonly source: AnswerSource
 }
 
-/** Sends an answer whose head is settled. */
 type Deliver = (fields: string, status: number, reason: string) => void
 
 const NO_CALLS: readonly CallTrace[] = []
@@ -79,8 +80,7 @@ export class Exchange implements Answering, LoggedRequest {
   staged: Edits = NO_EDITS
   timing: UnitTiming | undefined
   debug: DebugRun[] | undefined
-  /** The client is told what ran. */
-  private isDebugShown = false
+  isDebugShown = false
   /** What units asked of the node, for the debug header. */
   calls: readonly CallTrace[] = NO_CALLS
   /** Told of all that ran, once it is over. */
@@ -94,7 +94,6 @@ export class Exchange implements Answering, LoggedRequest {
   gone = false
   id: string | undefined
   trace: LoggedRequest['trace']
-  /** Of a request that is sampled. */
   spans: RequestSpans | undefined
   /** Where versions run beside the live ones. */
   shadow: ShadowedRequest | undefined
@@ -114,6 +113,12 @@ export class Exchange implements Answering, LoggedRequest {
   upstream = ''
   /** What the cache said, in the word of its metric. */
   cacheResult = ''
+  /** What the answer is kept under, and why the cache sent the request on; nothing where no cache was asked. */
+  cacheKey = ''
+  cacheForward: ForwardReason | undefined
+  /** Seconds, where the answer is the cache's, else -1; and what came of it: see `cache-outcome.ts`. */
+  cacheAge = -1
+  cacheUse: CacheUse | undefined
 
   constructor(
     node: HttpNode,
@@ -212,19 +217,14 @@ export class Exchange implements Answering, LoggedRequest {
     this.answerWhole({ status, reason: statusText(status), fields, source: 'edge' }, body.toString('latin1'))
   }
 
-  /** The client has what the origin sent: 304, with the headers that describe it. */
-  answerNotModified(headers: HeaderList, cacheStatus: string): void {
-    const fields = `${serialiseHeaders(notModifiedHeaders(headers))}cache-status: ${cacheStatus}\r\n`
-    this.answerWhole({ status: 304, reason: 'Not Modified', fields, source: 'origin' }, '')
-  }
-
   /** No answer came from the origin: 502 or 504, and what happened. The log has the address. */
   answerOriginError(error: EdgeError): void {
     if (error instanceof UnitFailure) {
       this.failUnit(error.unit, error.reason)
       return
     }
-    this.answerError(error.status, ERROR_CODES[error.code].title, proxyStatusField(error.code))
+    const extra = proxyStatusField(error.code) + failedStatusLine(this, error.code)
+    this.answerError(error.status, ERROR_CODES[error.code].title, extra)
   }
 
   /** A request that brings the token is told what ran. */
@@ -349,6 +349,7 @@ export class Exchange implements Answering, LoggedRequest {
   tell(): void {
     const { node } = this
     this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
+    this.site?.cacheStatistics?.sent(this.answered?.source, this.bytesSent)
     this.spans?.end()
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
@@ -368,7 +369,8 @@ export class Exchange implements Answering, LoggedRequest {
 
   countCache(result: string): void {
     this.cacheResult = result
-    this.node.metrics.countCache(result)
+    this.cacheUse = undefined
+    this.site!.cacheStatistics!.count(result)
   }
 
   note(unit: UnitVersion, phase: string, result: string, cpuUs: number): void {

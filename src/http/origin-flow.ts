@@ -8,18 +8,18 @@
 import type { EdgeError } from '../base/errors.ts'
 import type { OriginCall, OriginHandler } from '../contract/origin.ts'
 import type { FailureReason } from '../contract/unit.ts'
-import { headerValue, type HeaderList, type ResponseHead, type WireProblem } from '../wire/http1/message.ts'
-import { endToEndHeaders, serialiseHeaders } from '../wire/http1/serialise.ts'
+import type { HeaderList, ResponseHead, WireProblem } from '../wire/http1/message.ts'
+import { endToEndHeaders } from '../wire/http1/serialise.ts'
 import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import type { Exchange } from './exchange.ts'
-import { viaMember } from './forwarding/hop.ts'
-import { httpDate } from './http-date.ts'
 import { fitsBody, hasNoBody, lengthIn, withLength } from './body-fit.ts'
 import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
 import { BodyStart } from './body-start.ts'
+import { arrivedHeaders } from './arrived-headers.ts'
 import type { CacheJob } from './cache-job.ts'
+import { passedFields } from './cache-status-line.ts'
 import { ClientPace } from './client-pace.ts'
 import { askedOf, onwardHeaders } from './onward-request.ts'
 import {
@@ -33,6 +33,7 @@ import { StandIn } from './stand-in.ts'
 import { sendToOrigin } from './tracing/origin-span.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { CLIENT_GONE } from './unit-trip.ts'
+import { unasked304 } from './unasked.ts'
 import type { UpgradeAsk } from './upgrade/upgrades.ts'
 
 /** So many bytes of a body that nobody is given are read all the same. */
@@ -52,6 +53,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private early: Buffer[] | undefined
   private earlyEnd: HeaderList | undefined
   private ask = NOTHING_CHANGED
+  private askedHeaders: HeaderList = []
   /** Set while the first of the request's body is waited for: the origin has not been asked. */
   private bodyStart: BodyStart | undefined
   /** A unit answers in the origin's place. */
@@ -93,8 +95,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   }
 
   private prepare(ask: OriginAsk): void {
-    const { connection, head } = this.exchange
-    const { framing } = head
+    const { connection } = this.exchange
+    const { framing } = this.exchange.head
     if (!connection.hasBody) {
       this.send(ask, 'none')
     } else if (framing.kind === 'length' && framing.bytes > 0) {
@@ -119,6 +121,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       isWhole,
       upgrade: this.upgrade?.protocols,
     }
+    this.askedHeaders = asked.headers
     const call = sendToOrigin(exchange, asked, this.upgrade?.handler ?? this)
     this.call = call
     this.upgrade?.handler.onSent(call)
@@ -220,19 +223,15 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   onHead(head: ResponseHead): void {
     const { exchange, job } = this
     if (!this.isStandIn) {
-      const { connectMs, responseMs, endpoint } = this.call!
+      const unasked = unasked304(head.status, this.askedHeaders, this.call!)
+      if (unasked !== undefined) return this.abortWith(unasked)
+      const { connectMs, responseMs } = this.call!
       exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
-      exchange.upstream = endpoint
+      exchange.upstream = this.call!.endpoint
       exchange.node.metrics.countOrigin(connectMs, responseMs)
     }
-    const headers = endToEndHeaders(head.headers, head.nominated)
-    // RFC 9110 §6.6.1: a recipient with a clock adds the date that is missing.
-    if (headerValue(headers, 'date') === undefined) headers.push('date', httpDate(exchange.node.now()))
-    if (!this.isStandIn) headers.push('via', viaMember(head.minor))
-    if (exchange.plan.originResponse.length === 0) {
-      this.onHeaders(head, headers, undefined)
-      return
-    }
+    const headers = arrivedHeaders(head, exchange.node.now(), this.isStandIn)
+    if (exchange.plan.originResponse.length === 0) return this.onHeaders(head, headers, undefined)
     const came = job === undefined ? { ...head, headers } : job.toReview(head, headers)
     if (came === undefined) return this.onHeaders(head, headers, undefined)
     this.early = []
@@ -273,8 +272,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.left = head.framing.kind === 'length' ? head.framing.bytes : undefined
     this.hasBody = head.framing.kind !== 'none'
     this.dropsBody = hasNoBody(status)
-    const fields =
-      serialiseHeaders(headers) + (verdict === undefined ? '' : `cache-status: ${verdict.cacheStatus}\r\n`)
+    const fields = passedFields(exchange, headers, verdict?.cacheStatus)
     exchange.finishHead(
       { status, reason, fields, source: this.isStandIn ? 'unit' : 'origin' },
       (fields, status, reason) => {

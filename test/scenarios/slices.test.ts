@@ -380,14 +380,15 @@ test('64 MiB pass through a cache of 8 MB, in memory that stays small', async (t
         (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1]) / KIB,
       )
       .reduce((a, b) => a + b, 0)
-  await get('/small')
-  const before = residentMib()
-  for (let i = 0; i < 2; i++) {
-    const answer = await get('/big')
-    assert.ok(answer.body.equals(big))
+  const fetchAll = async () => {
+    assert.ok((await get('/big')).body.equals(big))
     // Its end is still there, its beginning is not.
     assert.ok((await get('/big', { range: 'bytes=-100' })).body.equals(big.subarray(-100)))
   }
+  // The first time the process takes what it needs for its pieces.
+  await fetchAll()
+  const before = residentMib()
+  for (let i = 0; i < 3; i++) await fetchAll()
   const after = residentMib()
-  assert.ok(after - before < 64, `${before} MiB before, ${after} after`)
+  assert.ok(after - before < 48, `${before} MiB before, ${after} after`)
 })

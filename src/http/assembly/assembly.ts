@@ -9,9 +9,11 @@ import { EdgeError } from '../../base/errors.ts'
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { serialiseHeaders } from '../../wire/http1/serialise.ts'
 import { forwardStatus, hitStatus, type ForwardReason } from '../caching/cache-status.ts'
+import { answerNotModified, passedFields } from '../cache-status-line.ts'
 import { isNotModified, notModifiedHeaders } from '../caching/conditional.ts'
 import type { Waiting } from '../caching/flights.ts'
 import { extentsOf } from '../caching/parts/extents.ts'
+import { passedHeaders } from '../caching/passed-headers.ts'
 import type { StoredResponse } from '../caching/stored-response.ts'
 import type { ResponseCache } from '../caching/response-cache.ts'
 import type { StoreDecision } from '../caching/storing.ts'
@@ -101,14 +103,9 @@ export class Assembly implements PartAsker, SegmentSupply {
       this.close()
       return false
     }
-    if (this.isProbing) {
-      const missing = firstMissing(source, wanted, representation, nowMs)!
-      exchange.countCache('partial')
-      this.askFirst(missing)
-    } else {
-      exchange.countCache('partial')
-      this.answer(ranges, forwardStatus({ forward: 'partial', status: 206 }))
-    }
+    exchange.countCache('partial')
+    if (this.isProbing) this.askFirst(firstMissing(source, wanted, representation, nowMs)!)
+    else this.answer(ranges, forwardStatus({ forward: 'partial', status: 206 }))
     return true
   }
 
@@ -126,21 +123,23 @@ export class Assembly implements PartAsker, SegmentSupply {
     const { headers, size, entry } = representation
     const nowMs = exchange.node.now()
     if (isNotModified(this.request.head.headers, representation, nowMs)) {
-      const fields = serialiseHeaders(notModifiedHeaders(headers)) + statusFields(entry, nowMs, member)
+      const fields =
+        serialiseHeaders(passedHeaders(notModifiedHeaders(headers))) +
+        statusFields(exchange, entry, nowMs, member)
       this.instead(() => exchange.answerWhole({ status: 304, reason: 'Not Modified', fields, source }, ''))
       return
     }
     const type = headerValue(headers, 'content-type')
     const { status, headers: own, segments } = partedAnswer(ranges, size, type)
     if (status === 416) {
-      const fields = serialiseHeaders(own) + statusFields(entry, nowMs, member)
+      const fields = serialiseHeaders(own) + statusFields(exchange, entry, nowMs, member)
       this.instead(() => exchange.answerError(416, `there are ${size} bytes`, fields))
       return
     }
     this.segments.begin(segments)
     const bytes = lengthOf(segments)
     const added = ['accept-ranges', 'bytes', ...own, 'content-length', String(bytes)]
-    const fields = answerFields(representation, added, nowMs, member)
+    const fields = answerFields(exchange, representation, added, nowMs, member)
     this.outlet.open({ status, reason: status === 206 ? 'Partial Content' : 'OK', fields, source }, bytes)
   }
 
@@ -284,6 +283,7 @@ export class Assembly implements PartAsker, SegmentSupply {
       ...(collapsed === undefined ? {} : { collapsed: false }),
     })
     this.fetch = undefined
+    this.exchange.cacheUse = 'revalidated'
     if (entry.status !== 206) {
       this.instead(() => this.request.fromWhole(entry, member))
       return
@@ -325,10 +325,10 @@ export class Assembly implements PartAsker, SegmentSupply {
     }
     const member = this.member(decision, fetch.ask.found.forward, false)
     if (decision.store && isNotModified(request.head.headers, validators, this.nowMs)) {
-      this.instead(() => exchange.answerNotModified(headers, member))
+      this.instead(() => answerNotModified(exchange, headers, member))
       return
     }
-    const fields = `${serialiseHeaders(headers)}cache-status: ${member}\r\n`
+    const fields = passedFields(exchange, headers, member)
     // From here on it is an answer as any other: as it comes.
     this.isAnswered = true
     const bytes = framing.kind === 'length' ? framing.bytes : framing.kind === 'none' ? 0 : undefined
@@ -348,6 +348,8 @@ export class Assembly implements PartAsker, SegmentSupply {
 
   private member(decision: StoreDecision, forward: ForwardReason, isPart = true): string {
     const { collapsed } = this.request
+    this.exchange.cacheUse = 'miss'
+    if (!decision.store) this.exchange.site!.cacheStatistics!.refused(decision.reason)
     return forwardStatus({
       forward,
       ...(isPart && !this.isDirect ? { status: 206 } : {}),

@@ -83,7 +83,9 @@ export class PartFetch implements OriginHandler {
     const { exchange, ask } = this
     const stale = ask.found.kind === 'stale' ? ask.found.entry : undefined
     const plain = withoutFields(onwardHeaders(exchange), isRange)
-    const headers = [...forwardedHeaders(plain, stale), 'range', `bytes=${specText(ask.spec)}`]
+    const { vary } = exchange.site!.cache!
+    const forwarded = vary.forOrigin(forwardedHeaders(plain, stale))
+    const headers = [...forwarded, 'range', `bytes=${specText(ask.spec)}`]
     if (ask.ifRange !== undefined) headers.push('if-range', ask.ifRange)
     const asked = { ...askedOf(exchange, headers, undefined), method: 'GET', body: 'none' as const }
     const call = sendToOrigin(exchange, asked, this)

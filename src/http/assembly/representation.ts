@@ -1,10 +1,12 @@
 /** What an answer is put together of: the head of the whole object, as one of its parts told it. */
 import { headerValue, type HeaderList } from '../../wire/http1/message.ts'
 import { serialiseHeaders } from '../../wire/http1/serialise.ts'
-import { appendCacheStatus } from '../caching/cache-status.ts'
+import { cacheStatusLine } from '../cache-status-line.ts'
 import type { Validators } from '../caching/conditional.ts'
 import { withoutExtents } from '../caching/parts/extents.ts'
+import { passedHeaders } from '../caching/passed-headers.ts'
 import type { StoredResponse } from '../caching/stored-response.ts'
+import type { Exchange } from '../exchange.ts'
 import { strongValidator } from '../ranges/range-conditions.ts'
 
 export interface Representation extends Validators {
@@ -42,18 +44,25 @@ function representation(
 
 /** The header lines of the answer, with `added` in place of their namesakes, and what this cache says. */
 export function answerFields(
+  exchange: Exchange,
   { headers, entry }: Representation,
   added: HeaderList,
   nowMs: number,
   member: string,
 ): string {
   const names = new Set(added.filter((_, i) => i % 2 === 0))
-  const kept = headers.filter((_, i) => !names.has(headers[i - (i % 2)]!))
-  return serialiseHeaders([...kept, ...added]) + statusFields(entry, nowMs, member)
+  const kept = passedHeaders(headers).filter((_, i, all) => !names.has(all[i - (i % 2)]!))
+  return serialiseHeaders([...kept, ...added]) + statusFields(exchange, entry, nowMs, member)
 }
 
 /** `age` and `cache-status`. What has just come says its age itself. */
-export function statusFields(entry: StoredResponse | undefined, nowMs: number, member: string): string {
-  if (entry === undefined) return `cache-status: ${member}\r\n`
-  return `age: ${entry.ageSeconds(nowMs)}\r\ncache-status: ${appendCacheStatus(entry.priorCacheStatus, member)}\r\n`
+export function statusFields(
+  exchange: Exchange,
+  entry: StoredResponse | undefined,
+  nowMs: number,
+  member: string,
+): string {
+  if (entry === undefined) return cacheStatusLine(exchange, undefined, member)
+  const ageSeconds = (exchange.cacheAge = entry.ageSeconds(nowMs))
+  return `age: ${ageSeconds}\r\n${cacheStatusLine(exchange, entry.priorCacheStatus, member)}`
 }

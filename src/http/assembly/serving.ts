@@ -42,6 +42,7 @@ export function serveParts(seeking: Seeking, found: Lookup): boolean {
   const { exchange, key, head } = seeking
   if (found.kind === 'hit') return !found.isNotModified && serveHit(seeking, found)
   if (found.kind === 'bypass' && found.reason !== 'head') return false
+  if (found.kind !== 'unsatisfiable') exchange.cacheForward = found.forward
   const { hasRange } = readTerms(head)
   const { cache, config } = exchange.site!
   const nowMs = exchange.node.now()
@@ -74,7 +75,9 @@ function serveHit(seeking: Seeking, { entry, ttlSeconds }: Hit): boolean {
   const isCollapsed = seeking.collapsed === true
   const member = hitStatus(ttlSeconds) + (isCollapsed ? '; collapsed' : '')
   if (!serveWhole(seeking, entry, member)) return false
-  seeking.exchange.countCache(isCollapsed ? 'collapsed' : 'hit')
+  const { exchange } = seeking
+  exchange.countCache(isCollapsed ? 'collapsed' : 'hit')
+  exchange.site!.cacheStatistics!.hit(exchange.cacheKey, entry, entry.body.length)
   return true
 }
 

@@ -32,7 +32,7 @@ export function answerRange(
     exchange.answerError(
       416,
       `there are ${size} bytes`,
-      serialiseHeaders(headers) + statusFields(entry, nowMs, member),
+      serialiseHeaders(headers) + statusFields(exchange, entry, nowMs, member),
     )
   else sendPart(exchange, entry, segments[0] as Range, headers, member)
 }
@@ -48,7 +48,7 @@ function sendPart(
   const length = part.end - part.start
   const added = ['accept-ranges', 'bytes', ...own, 'content-length', String(length)]
   const representation = storedRepresentation(entry, body.length)
-  const fields = answerFields(representation, added, exchange.node.now(), member)
+  const fields = answerFields(exchange, representation, added, exchange.node.now(), member)
   // RFC 9110 §14.2: a range is one of the bytes as they are, so nothing compresses it.
   const answer = { status: 206, reason: 'Partial Content', fields, source: 'cache' } as const
   exchange.finishHead(answer, (given, status, reason) => {

@@ -6,8 +6,12 @@ import { SECONDS_MAX } from './text.ts'
 /** What was said: directives that are set, and nothing else. */
 function said(text: string): Partial<CacheControl> {
   const entries = Object.entries(parseCacheControl(text))
-  return Object.fromEntries(entries.filter(([, value]) => value !== false && value !== undefined))
+  return Object.fromEntries(
+    entries.filter(([, value]) => value !== false && value !== undefined && !isEmpty(value)),
+  )
 }
+
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 
 describe('parseCacheControl', () => {
   const table: [title: string, text: string, expected: Partial<CacheControl>][] = [
@@ -28,9 +32,32 @@ describe('parseCacheControl', () => {
     ],
     ['takes max-stale without a value for any', 'max-stale', { maxStale: SECONDS_MAX }],
     ['clamps what is larger than 2³¹', 'max-age=99999999999999999999', { maxAge: SECONDS_MAX }],
-    // What names fields speaks for the whole response: the safe reading.
-    ['takes no-cache of fields for all', 'no-cache="set-cookie"', { noCache: true }],
-    ['takes private of fields for all', 'private="x, y", max-age=60', { private: true, maxAge: 60 }],
+    // RFC 9111 §5.2.2.4 and §5.2.2.7: what names fields speaks of these; what cannot be done without them, of all.
+    ['reads no-cache of fields', 'no-cache="Set-Cookie"', { withheld: ['set-cookie'] }],
+    ['reads private of fields', 'private="x, Y", max-age=60', { withheld: ['x', 'y'], maxAge: 60 }],
+    ['adds them up', 'no-cache="a", private="b,c"', { withheld: ['a', 'b', 'c'] }],
+    [
+      'hears no-cache without fields beside one with',
+      'no-cache="a", no-cache',
+      { withheld: ['a'], noCache: true },
+    ],
+    ['takes names without quotes for all', 'no-cache=a, private=true', { noCache: true, private: true }],
+    ['takes no name at all for all', 'no-cache="", private=" , "', { noCache: true, private: true }],
+    ['takes what is no name for all', 'no-cache="a b"', { noCache: true }],
+    ['takes an unclosed list for all', 'private="x', { private: true }],
+    ['takes names in a broken directive for all', 'private="x" y', { private: true }],
+    ['takes fields that the body is read by for all', 'no-cache="x, content-encoding"', { noCache: true }],
+    // RFC 5861.
+    [
+      'reads how long a stale answer may be used',
+      'stale-while-revalidate=5, stale-if-error="6"',
+      { staleWhileRevalidate: 5, staleIfError: 6 },
+    ],
+    [
+      'takes the shorter of two, and a broken one for none',
+      'stale-while-revalidate=9, stale-while-revalidate=5, stale-if-error',
+      { staleWhileRevalidate: 5, staleIfError: 0 },
+    ],
     // Broken lifetimes.
     ['takes a lifetime of words for 0', 'max-age=soon', { maxAge: 0 }],
     ['takes a negative lifetime for 0', 'max-age=-60', { maxAge: 0 }],

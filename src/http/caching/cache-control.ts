@@ -5,14 +5,19 @@
  * field (`private; max-age=60`, an unclosed quote), what permits is heard only when it is well formed. A lifetime
  * that is no number counts as 0, two lifetimes as the shorter (§4.2.1 asks that such responses be considered stale).
  */
-import { copyText, isTokenChar, parseDeltaSeconds, SECONDS_MAX } from './text.ts'
+import { copyText, isToken, isTokenChar, parseDeltaSeconds, SECONDS_MAX } from './text.ts'
 
 export interface CacheControl {
   readonly noStore: boolean
-  /** Also where it names fields (`no-cache="set-cookie"`): then the whole response counts. */
+  /** Of the whole response: without field names, or with names that cannot be taken out of it. */
   readonly noCache: boolean
-  /** Also where it names fields. */
+  /** Likewise. */
   readonly private: boolean
+  /**
+   * The fields that `no-cache="…"` and `private="…"` name, in lower case (§5.2.2.4, §5.2.2.7): the response is kept without them,
+   * so that they reach nobody but the one who asked.
+   */
+  readonly withheld: readonly string[]
   readonly public: boolean
   readonly mustRevalidate: boolean
   readonly proxyRevalidate: boolean
@@ -26,14 +31,19 @@ export interface CacheControl {
   readonly minFresh: number | undefined
   /** 2³¹ where it has no value: however stale. */
   readonly maxStale: number | undefined
+  /** RFC 5861 §3, of responses. */
+  readonly staleWhileRevalidate: number | undefined
+  /** RFC 5861 §4, of responses and requests. */
+  readonly staleIfError: number | undefined
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-const NOTHING: CacheControl = {
+export const NOTHING: CacheControl = {
   noStore: false,
   noCache: false,
   private: false,
+  withheld: [],
   public: false,
   mustRevalidate: false,
   proxyRevalidate: false,
@@ -44,7 +54,32 @@ const NOTHING: CacheControl = {
   sMaxAge: undefined,
   minFresh: undefined,
   maxStale: undefined,
+  staleWhileRevalidate: undefined,
+  staleIfError: undefined,
 }
+
+/**
+ * What `no-cache` and `private` may name and a response cannot be kept without: what its body is read by, and what says
+ * whether, for whom and how long it is good. Where one of them is named, the whole response counts.
+ */
+const NOT_WITHHELD = new Set([
+  'age',
+  'cache-control',
+  'cdn-cache-control',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-location',
+  'content-range',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'orla-cache-control',
+  'transfer-encoding',
+  'vary',
+])
 
 // Origins repeat themselves: a handful of values makes up nearly all the traffic of a site.
 const remembered = new Map<string, CacheControl>()
@@ -84,9 +119,12 @@ function read(text: string): CacheControl {
       take(found, name, undefined, endsHere(text, at))
       continue
     }
+    const isQuoted = text[at + 1] === '"'
     const value = readValue(text, at + 1)
     at = skipSpace(text, value.end)
-    take(found, name, value.text, value.closed && endsHere(text, at))
+    const wellFormed = value.closed && endsHere(text, at)
+    if (!isQuoted || !wellFormed || !withhold(found, name, value.text))
+      take(found, name, value.text, wellFormed)
   }
   return found
 }
@@ -168,5 +206,36 @@ function take(
     case 'max-stale':
       found.maxStale = Math.min(found.maxStale ?? SECONDS_MAX, plain ? SECONDS_MAX : (seconds ?? 0))
       break
+    case 'stale-while-revalidate':
+      found.staleWhileRevalidate = Math.min(found.staleWhileRevalidate ?? SECONDS_MAX, seconds ?? 0)
+      break
+    case 'stale-if-error':
+      found.staleIfError = Math.min(found.staleIfError ?? SECONDS_MAX, seconds ?? 0)
+      break
   }
+}
+
+/** Whoever names more fields than this means the whole response. */
+const WITHHELD_MAX = 64
+
+/**
+ * `no-cache` and `private` with names. §5.2.2.4 has the names in quotes: so `private=true` names no field, but speaks of the whole
+ * response.
+ */
+function withhold(found: Mutable<CacheControl>, directive: string, value: string): boolean {
+  if (directive !== 'no-cache' && directive !== 'private') return false
+  const names = fieldNames(value)
+  if (names === undefined || found.withheld.length + names.length > WITHHELD_MAX) return false
+  found.withheld = [...found.withheld, ...names]
+  return true
+}
+
+/** The names in the value of `no-cache` or `private`; undefined where the whole response is meant. */
+export function fieldNames(value: string): readonly string[] | undefined {
+  const names = value
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '')
+  const canBeWithheld = names.every((name) => isToken(name) && !NOT_WITHHELD.has(name))
+  return names.length > 0 && canBeWithheld ? names : undefined
 }

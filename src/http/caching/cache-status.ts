@@ -4,6 +4,8 @@
  * Each cache on the way appends a member, the one nearest to the client last.
  */
 
+import { parseList, serialiseString } from '../../wire/structured-fields.ts'
+
 /** Why a request went on to the origin; the words are the RFC's (§2.2). */
 export type ForwardReason =
   | 'bypass'
@@ -45,6 +47,25 @@ export function forwardStatus(forwarded: Forwarded): string {
   if (forwarded.collapsed !== undefined) member += forwarded.collapsed ? '; collapsed' : '; collapsed=?0'
   if (forwarded.detail !== undefined) member += `; detail=${forwarded.detail}`
   return member
+}
+
+/** What upstream caches may say of themselves: more than a dozen of them would. */
+const PRIOR_LENGTH_MAX = 2048
+
+/**
+ * `Cache-Status` of the caches nearer to the origin, if it is worth keeping: what is no list (RFC 9211 §2) would make none of ours as
+ * well, and what is endless would be sent with every hit.
+ */
+export function boundedStatus(text: string): string | undefined {
+  return text.length > PRIOR_LENGTH_MAX || parseList(text) === undefined ? undefined : text
+}
+
+/** Longer keys are not told: a key may be as long as a head. */
+const KEY_LENGTH_MAX = 2048
+
+/** RFC 9211 §2.7. */
+export function withKey(member: string, key: string): string {
+  return key === '' || key.length > KEY_LENGTH_MAX ? member : `${member}; key=${serialiseString(key)}`
 }
 
 /** `prior` is the `Cache-Status` that the response came with, if any: caches nearer to the origin. */

@@ -3,7 +3,7 @@ import type { RequestHead } from '../../wire/http1/message.ts'
 import type { CacheFill } from './fill.ts'
 import type { OnSettled, Waiting } from './flights.ts'
 import type { Hit, Lookup } from './lookup.ts'
-import { ResponseCache } from './response-cache.ts'
+import { ResponseCache, type ResponseCacheOptions } from './response-cache.ts'
 import type { IncomingResponse } from './stored-response.ts'
 
 /** A moment with no fraction of a second: Sun, 06 Nov 2033 08:49:37 GMT. */
@@ -53,8 +53,8 @@ export class Rig {
   readonly cache: ResponseCache
   nowMs = NOW
 
-  constructor(bytesMax = 1_000_000, objectBytesMax = 100_000) {
-    this.cache = new ResponseCache({ bytesMax, objectBytesMax })
+  constructor(bytesMax = 1_000_000, objectBytesMax = 100_000, more: Partial<ResponseCacheOptions> = {}) {
+    this.cache = new ResponseCache({ bytesMax, objectBytesMax, ...more })
   }
 
   lookup(head: RequestHead = request(), key = KEY): Lookup {

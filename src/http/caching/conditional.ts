@@ -7,6 +7,7 @@
  * unconditional, and the client's condition is judged here against what came (`isNotModified`).
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
+import { OWN_FIELD } from './targeted-control.ts'
 import { parseHttpDate } from './http-date.ts'
 
 /** What of a response a condition is judged by. `StoredResponse` is one. */
@@ -52,8 +53,9 @@ export function withoutWeakness(etag: string): string {
   return etag.startsWith('W/') ? etag.slice(2) : etag
 }
 
-/** Headers that describe the representation: a `304` leaves them out (RFC 9110 §15.4.5). */
-const REPRESENTATION = new Set([
+/** Headers that describe the representation: a `304` leaves them out (RFC 9110 §15.4.5). And what is for this cache alone. */
+const NOT_IN_304 = new Set([
+  OWN_FIELD,
   'accept-ranges',
   'content-encoding',
   'content-language',
@@ -71,7 +73,7 @@ export function notModifiedHeaders(headers: HeaderList): HeaderList {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
-    if (REPRESENTATION.has(name) || (hasTag && name === 'last-modified')) continue
+    if (NOT_IN_304.has(name) || (hasTag && name === 'last-modified')) continue
     kept.push(name, headers[i + 1]!)
   }
   return kept

@@ -15,16 +15,25 @@ import { BodyGathering, type BodyTrail, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
-import { planStore, type RefusalReason, type StoreDecision, type StorePlan } from './storing.ts'
+import {
+  planStore,
+  type RefusalReason,
+  type StoreDecision,
+  type StorePlan,
+  type StoringRules,
+} from './storing.ts'
 import { parseDeltaSeconds } from './text.ts'
 import { speaksOf } from './updating.ts'
 import { selectingOf } from './vary.ts'
+import type { VaryRules } from './vary-rules.ts'
 
 /** What a fill needs of its cache. */
 export interface FillTarget {
   readonly objectBytesMax: number
   /** See `ResponseCacheOptions`. */
   readonly asksForPlain: boolean
+  readonly rules: StoringRules
+  readonly vary: VaryRules
   /** For bytes that are not stored yet. */
   readonly room: Room
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
@@ -107,7 +116,8 @@ export class CacheFill {
 
   #planFor(response: IncomingResponse, responseTimeMs: number): StoreDecision {
     const planned = this.part === undefined ? response : planPart(response)
-    const plan = planStore(this.head, planned, this.requestTimeMs, responseTimeMs)
+    const { rules } = this.#target
+    const plan = planStore(this.head, planned, this.requestTimeMs, responseTimeMs, rules)
     const isPlain =
       this.#target.asksForPlain && headerValue(response.headers, 'content-encoding') === undefined
     if (!isPlain || !plan.store || plan.vary.length === 0) return plan
@@ -144,7 +154,7 @@ export class CacheFill {
       this.abandon()
       return undefined
     }
-    const selecting = selectingOf(this.#plan!.vary, this.head.headers)
+    const selecting = selectingOf(this.#plan!.vary, this.head.headers, this.#target.vary)
     const body = this.#body!.take()
     const response = new StoredResponse(this.#response!, body, this.#plan!, selecting, this.#responseTimeMs)
     this.#end()
@@ -170,7 +180,7 @@ export class CacheFill {
     const merged = reviewed ?? entry.updatedBy(headers)
     const plan = this.#planFor(merged, responseTimeMs)
     const names = plan.store ? plan.vary : []
-    const selecting = selectingOf(names, this.head.headers)
+    const selecting = selectingOf(names, this.head.headers, this.#target.vary)
     const response = new StoredResponse(
       merged,
       merged.status === 204 ? new StoredBody(NO_BYTES) : entry.body,
@@ -254,6 +264,9 @@ const stalePlan = (nowMs: number): StorePlan => ({
   bornMs: nowMs,
   freshUntilMs: -Infinity,
   staleAllowed: false,
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: 0,
+  withheld: [],
   lifetimeSource: 'none',
   vary: [],
 })

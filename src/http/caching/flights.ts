@@ -11,6 +11,7 @@ import type { EdgeError } from '../../base/errors.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import { Recent } from './recent.ts'
 import { variantKey } from './vary.ts'
+import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
 /** How long an address whose answer could not be shared is remembered. */
 const UNSHARED_MS = 5_000
@@ -66,8 +67,13 @@ export class Flights {
   /** Those that can be joined, by place. */
   readonly #open = new Map<string, Flight>()
   readonly #all = new Set<Flight>()
+  readonly #rules: VaryRules
   readonly #unshared = new Recent<true>(UNSHARED_MS, REMEMBERED_MAX)
   readonly #vary = new Recent<readonly string[]>(VARY_MS, REMEMBERED_MAX)
+
+  constructor(rules: VaryRules = PLAIN_VARY) {
+    this.#rules = rules
+  }
 
   /** Flights under way. */
   get size(): number {
@@ -88,7 +94,7 @@ export class Flights {
   ): Flight | Waiting | undefined {
     if (this.#unshared.get(address, nowMs) !== undefined) return undefined
     const names = storedVary ?? this.#vary.get(address, nowMs)
-    const place = names === undefined ? address : address + variantKey(names, headers)
+    const place = names === undefined ? address : address + variantKey(names, headers, this.#rules)
     const flight = this.#open.get(place)
     if (flight === undefined) {
       const led = new Flight(address, headers, place)
@@ -107,11 +113,11 @@ export class Flights {
    */
   learnVary(flight: Flight, names: readonly string[], nowMs: number): void {
     this.#vary.set(flight.address, names, nowMs)
-    const variant = variantKey(names, flight.leader)
+    const variant = variantKey(names, flight.leader, this.#rules)
     this.#move(flight, flight.address + variant)
     const others: Waiting[] = []
     for (const waiting of flight.followers) {
-      if (variantKey(names, waiting.headers) !== variant) others.push(waiting)
+      if (variantKey(names, waiting.headers, this.#rules) !== variant) others.push(waiting)
     }
     wake(others)
   }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { headerValues } from '../../wire/http1/message.ts'
 import { at, headerList, NOW, SECOND, type Fields } from './caching.support.ts'
-import { parseCacheControl } from './cache-control.ts'
 import { freshnessLifetime, initialAgeMs } from './freshness.ts'
+import { responseControl } from './targeted-control.ts'
 import { SECONDS_MAX } from './text.ts'
 
 const DATE = at(NOW)
@@ -11,8 +10,7 @@ const DAY = 86_400
 
 function lifetime(fields: Fields, status = 200): [number, string] {
   const headers = headerList(fields)
-  const control = parseCacheControl(headerValues(headers, 'cache-control'))
-  const { seconds, source } = freshnessLifetime(status, headers, control, NOW)
+  const { seconds, source } = freshnessLifetime(status, headers, responseControl(headers), NOW)
   return [seconds, source]
 }
 
@@ -91,6 +89,7 @@ describe('freshnessLifetime (RFC 9111 §4.2.1)', () => {
     for (const status of [200, 203, 204, 300, 301, 308]) assert.equal(lifetime(old, status)[1], 'heuristic')
     for (const status of [201, 302, 303, 307, 400, 403, 404, 410, 500, 503]) {
       assert.deepEqual(lifetime(old, status), [0, 'none'])
+      assert.equal(lifetime({ ...old, 'cache-control': 'public' }, status)[1], 'heuristic')
     }
   })
 })

@@ -3,8 +3,8 @@
  * (§4.2.3), as a cache sees it that many people share.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
-import { type CacheControl, parseCacheControl } from './cache-control.ts'
 import { parseHttpDate } from './http-date.ts'
+import { responseControl, type ResponseControl } from './targeted-control.ts'
 import { parseDeltaSeconds, SECONDS_MAX } from './text.ts'
 
 /** Where the lifetime came from; `none`: nobody said anything. */
@@ -18,7 +18,7 @@ export interface Lifetime {
 
 /**
  * Statuses that may be kept although the origin gave no lifetime (RFC 9110 §15.1), errors left out: a 404 of a page
- * that is about to be published should not outlive it by guess.
+ * that is about to be published should not outlive it by guess. Any status may where the origin says `public` (§4.2.2).
  */
 const HEURISTIC_STATUSES = new Set([200, 203, 204, 300, 301, 308])
 /** A guess is this part of the time since the last change (§4.2.2), and a day at most. */
@@ -28,13 +28,14 @@ const HEURISTIC_SECONDS_MAX = 86_400
 export function freshnessLifetime(
   status: number,
   headers: HeaderList,
-  control: CacheControl,
+  control: ResponseControl,
   responseTimeMs: number,
 ): Lifetime {
   // §4.2.1: s-maxage speaks to shared caches, so it is asked first.
   if (control.sMaxAge !== undefined) return { seconds: control.sMaxAge, source: 's-maxage' }
   if (control.maxAge !== undefined) return { seconds: control.maxAge, source: 'max-age' }
-  const expires = headerValues(headers, 'expires')
+  // RFC 9213 §2.2: beside a targeted field it is not looked at.
+  const expires = control.isTargeted ? undefined : headerValues(headers, 'expires')
   const dateMs = responseDateMs(headers, responseTimeMs)
   if (expires !== undefined) {
     // §5.3: what is not a date, `0` above all, is in the past. So are two dates in one field.
@@ -43,7 +44,8 @@ export function freshnessLifetime(
   }
   const lastModified = headerValue(headers, 'last-modified')
   // §5.4: `Pragma` means nothing in a response; but who sends it hopes that it does, so nothing is guessed against it.
-  const mayGuess = HEURISTIC_STATUSES.has(status) && headerValue(headers, 'pragma') === undefined
+  const mayGuess =
+    (HEURISTIC_STATUSES.has(status) || control.public) && headerValue(headers, 'pragma') === undefined
   if (lastModified !== undefined && mayGuess) {
     const modifiedMs = parseHttpDate(lastModified, responseTimeMs)
     if (modifiedMs !== undefined) {
@@ -56,7 +58,7 @@ export function freshnessLifetime(
 
 /** What `response.ttl` says before a unit assigns it; undefined where the headers say nothing. */
 export function statedTtlSeconds(status: number, headers: HeaderList, nowMs: number): number | undefined {
-  const control = parseCacheControl(headerValues(headers, 'cache-control'))
+  const control = responseControl(headers)
   if (control.noStore || control.noCache || control.private) return 0
   const { seconds, source } = freshnessLifetime(status, headers, control, nowMs)
   return source === 'none' ? undefined : Math.floor(seconds)

@@ -8,6 +8,10 @@ const EXAMPLE = Date.UTC(1994, 10, 6, 8, 49, 37)
 describe('parseHttpDate', () => {
   const good: [text: string, ms: number][] = [
     ['Sun, 06 Nov 1994 08:49:37 GMT', EXAMPLE],
+    // RFC 9111 §4.2: caches do not mind case.
+    ['sun, 06 NOV 1994 08:49:37 gmt', EXAMPLE],
+    ['SUNDAY, 06-nov-94 08:49:37 Gmt', EXAMPLE],
+    ['SUN nov  6 08:49:37 1994', EXAMPLE],
     ['Sunday, 06-Nov-94 08:49:37 GMT', EXAMPLE],
     ['Sun Nov  6 08:49:37 1994', EXAMPLE],
     ['Wed Nov 16 08:49:37 1994', Date.UTC(1994, 10, 16, 8, 49, 37)],
@@ -31,7 +35,7 @@ describe('parseHttpDate', () => {
     'Sun, 06 Nov 1994 08:49:37',
     'Sun, 06 Nov 1994 08:49:37 UTC',
     'Sun, 06 Nov 1994 08:49:37 +0000',
-    'Sun, 06 nov 1994 08:49:37 GMT',
+    'Sun, 06 Nop 1994 08:49:37 GMT',
     'Sun, 6 Nov 1994 08:49:37 GMT',
     'Sun, 06 Nov 94 08:49:37 GMT',
     'Sun, 06 Nov 1994 8:49:37 GMT',

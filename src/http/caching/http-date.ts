@@ -1,23 +1,25 @@
 /**
- * Dates in headers: all three forms of RFC 9110 §5.6.7, read strictly.
+ * Dates in headers: all three forms of RFC 9110 §5.6.7, read strictly, but in any case, as RFC 9111 §4.2 asks of caches.
  *
  * Strict, because a date that is not understood means "stale" (RFC 9111 §5.3), which is the safe way to be wrong;
  * `Date.parse` would take `0`, `2030` or a local time for a date.
  */
 import { copyText } from './text.ts'
 
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})'
 /** `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that is sent today. */
 const IMF_FIXDATE = new RegExp(
-  `^(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat), (\\d{2}) ([A-Z][a-z]{2}) (\\d{4}) ${TIME} GMT$`,
+  `^(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat), (\\d{2}) ([a-z]{3}) (\\d{4}) ${TIME} GMT$`,
+  'i',
 )
 /** `Sunday, 06-Nov-94 08:49:37 GMT`. */
 const RFC_850 = new RegExp(
-  `^(?:Sun|Mon|Tues|Wednes|Thurs|Fri|Satur)day, (\\d{2})-([A-Z][a-z]{2})-(\\d{2}) ${TIME} GMT$`,
+  `^(?:Sun|Mon|Tues|Wednes|Thurs|Fri|Satur)day, (\\d{2})-([a-z]{3})-(\\d{2}) ${TIME} GMT$`,
+  'i',
 )
 /** `Sun Nov  6 08:49:37 1994`. */
-const ASCTIME = new RegExp(`^(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) ([A-Z][a-z]{2}) ([ \\d]\\d) ${TIME} (\\d{4})$`)
+const ASCTIME = new RegExp(`^(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) ([a-z]{3}) ([ \\d]\\d) ${TIME} (\\d{4})$`, 'i')
 
 const FIFTY_YEARS_MS = 50 * 365.25 * 86_400_000
 
@@ -69,7 +71,7 @@ function toMs(
   minute: string,
   second: string,
 ): number | undefined {
-  const monthIndex = MONTHS.indexOf(month)
+  const monthIndex = MONTHS.indexOf(month.toLowerCase())
   const seconds = Number(second)
   if (monthIndex < 0 || Number(hour) > 23 || Number(minute) > 59 || seconds > 60) return undefined
   // Year 0 to 99 would be read as 19xx by `Date.UTC`; no such date is meant.

@@ -92,9 +92,13 @@ function unkeyedBy(found: number, hasBody: boolean): Unkeyed | undefined {
   return (found & PRECONDITION) !== 0 ? 'precondition' : undefined
 }
 
-/** RFC 9111 §5.4: `Pragma: no-cache` speaks where there is no `Cache-Control`. */
+/** RFC 9111 §5.4: `Pragma: no-cache` speaks where there is no `Cache-Control`. In requests no field can be named: who does means all. */
 function readControl(headers: HeaderList, found: number): CacheControl {
-  if ((found & CACHE_CONTROL) !== 0) return parseCacheControl(headerValues(headers, 'cache-control'))
+  if ((found & CACHE_CONTROL) !== 0) {
+    const control = parseCacheControl(headerValues(headers, 'cache-control'))
+    return control.withheld.length === 0 ? control : { ...control, noCache: true }
+  }
   if ((found & PRAGMA) === 0) return NO_CONTROL
-  return parseCacheControl(headerValues(headers, 'pragma')).noCache ? NO_CACHE : NO_CONTROL
+  const { noCache, withheld } = parseCacheControl(headerValues(headers, 'pragma'))
+  return noCache || withheld.length > 0 ? NO_CACHE : NO_CONTROL
 }

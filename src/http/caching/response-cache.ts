@@ -10,10 +10,9 @@
  *                      fill     ask the origin with forwardedHeaders(…), tell the fill what comes
  *                      waiting  onSettled will say when to look again
  *
- * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
- * only answers to GET are kept. All times are given, in milliseconds since 1970.
+ * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
-import type { RequestHead } from '../../wire/http1/message.ts'
+import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
@@ -23,6 +22,9 @@ import { keepPart } from './parts/part-keeping.ts'
 import { objectKeyOf } from './parts/part-keys.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { STRICT_RULES, type StoringRules } from './storing.ts'
+import { describes } from './updating.ts'
+import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
 export interface ResponseCacheOptions {
   /**
@@ -34,6 +36,10 @@ export interface ResponseCacheOptions {
   readonly objectBytesMax: number
   /** The origin is asked for plain bodies alone: what is plain does not vary by `Accept-Encoding`, whatever it says. */
   readonly asksForPlain?: boolean
+  /** What the site says of storing; the strictest where it is absent. */
+  readonly rules?: StoringRules
+  /** What of the headers that answers vary by tells them apart. */
+  readonly vary?: VaryRules
 }
 
 export interface ResponseCacheCounters {
@@ -57,7 +63,8 @@ export interface ResponseCacheCounters {
 
 export class ResponseCache {
   readonly #shelf: Shelf
-  readonly #flights = new Flights()
+  readonly vary: VaryRules
+  readonly #flights: Flights
   /** Fills under way by key, those of parts by that of their object: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
@@ -67,11 +74,15 @@ export class ResponseCache {
   #counts = { hit: 0, stale: 0, miss: 0, bypass: 0, joined: 0, stored: 0, refreshed: 0, invalidated: 0 }
 
   constructor(options: ResponseCacheOptions) {
-    this.#shelf = new Shelf(options.bytesMax)
+    this.vary = options.vary ?? PLAIN_VARY
+    this.#flights = new Flights(this.vary)
+    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       asksForPlain: options.asksForPlain ?? false,
+      rules: options.rules ?? STRICT_RULES,
+      vary: this.vary,
       room: {
         reserve: (bytes) => {
           if (this.#fillingBytes + bytes > fillingBytesMax) return false
@@ -175,17 +186,47 @@ export class ResponseCache {
   }
 
   /**
-   * What is stored of this key goes, its parts with it, and what is being fetched for it will not be stored: it may be from
-   * before the change. True where something was stored.
+   * What is stored of this key goes, and of all that begin with it and a space, or are parts of it; and what is being fetched for
+   * them will not be stored: it may be from before the change. True where something was stored.
    */
   invalidate(key: string): boolean {
-    const hadParts = this.#shelf.removeParts(key)
-    const wasStored = this.#shelf.removeAll(key) || hadParts
-    if (wasStored) this.#counts.invalidated++
+    const keys = [key, ...this.#shelf.relativesOf(key)]
+    const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
+    this.#counts.invalidated += stored
     // Those who waited come back at once and open fills of their own: these are not meant.
-    const before = Array.from(this.#fills.get(key) ?? [])
+    const before = Array.from(this.#fills)
+      .filter(([filled]) => filled === key || filled.startsWith(`${key} `))
+      .flatMap(([, fills]) => [...fills])
     for (const fill of before) fill.invalidate()
-    return wasStored
+    return stored > 0
+  }
+
+  /**
+   * The origin answered a HEAD with 200 (RFC 9111 §4.3.5): what is stored for such a request has the headers of that now, or is gone
+   * where these speak of something else. `update` is false where the headers are not all there is to know.
+   */
+  learnFromHead(
+    key: string,
+    head: RequestHead,
+    headers: HeaderList,
+    {
+      askedMs,
+      nowMs,
+      update,
+    }: { readonly askedMs: number; readonly nowMs: number; readonly update: boolean },
+  ): void {
+    const entry = this.#shelf.find(key, head.headers, nowMs)
+    if (entry === undefined) return
+    if (entry.status !== 200 || !describes(entry, headers)) this.#shelf.remove(key, entry)
+    else if (update) {
+      const fill = this.#openFill(key, { ...head, method: 'GET' }, askedMs, undefined, entry)
+      fill.refresh(entry, headers, nowMs)
+    }
+  }
+
+  /** For the answer to a POST that is as good as one to `head`, a GET: see `PostJob`. A fill must be ended. */
+  fillAfterPost(key: string, head: RequestHead, askedMs: number): CacheFill {
+    return this.#openFill(key, head, askedMs, undefined, undefined)
   }
 
   /** A stored response was compressed: it weighs more. False: what was made is not to be kept. */

@@ -6,25 +6,30 @@
  * responses have places of their own. The two leave together: a set that goes takes its responses along, and the last
  * response takes its set along; so nothing stands here that cannot be found.
  */
-import { ByteCache } from '../../cache/index.ts'
+import { Cache } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { PartIndex } from './parts/part-index.ts'
+import { KeyIndex } from './keys/key-index.ts'
+import { isPartOf } from './parts/part-keys.ts'
 import { copyText } from './text.ts'
 import { Variants, VARIANTS_BYTES } from './variants.ts'
 
 export class Shelf {
-  /** Which parts of objects stand here. */
-  readonly parts = new PartIndex()
-  readonly #cache: ByteCache<StoredResponse | Variants>
+  readonly #keys = new KeyIndex()
+  readonly #cache: Cache<StoredResponse | Variants>
 
-  constructor(bytesMax: number) {
-    this.#cache = new ByteCache({
+  readonly #variantsMax: number
+
+  /** `variantsMax`: responses of one address, at most. */
+  constructor(bytesMax: number, variantsMax: number) {
+    this.#variantsMax = variantsMax
+    this.#cache = new Cache({
       bytesMax,
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
         if (value.kind === 'response') value.body.unshelve()
-        this.parts.forget(value.kind === 'response' ? value.slot : value.key)
+        if (value.kind === 'variants') this.#keys.remove(value.key)
+        else if (value.owner === undefined) this.#keys.remove(value.slot)
       },
     })
   }
@@ -54,13 +59,19 @@ export class Shelf {
    */
   keep(borrowedKey: string, headers: HeaderList, response: StoredResponse): boolean {
     const key = copyText(borrowedKey)
+    const isKept = this.#put(key, headers, response)
+    if (isKept) this.#keys.add(key)
+    return isKept
+  }
+
+  #put(key: string, headers: HeaderList, response: StoredResponse): boolean {
     const stored = this.#cache.peek(key)
     const isVaried = response.selecting.length > 0
     if (!isVaried && stored?.kind !== 'variants') {
       response.slot = key
       return this.#set(response)
     }
-    const variants = stored?.kind === 'variants' ? stored : new Variants(key)
+    const variants = stored?.kind === 'variants' ? stored : new Variants(key, this.#variantsMax)
     if (stored !== variants && !this.#cache.set(key, variants, VARIANTS_BYTES)) return false
     for (const old of variants.replacedBy(headers)) this.#removeFrom(variants, old)
     response.slot = variants.nextSlot()
@@ -100,6 +111,11 @@ export class Shelf {
     } else if (this.#cache.peek(key) === response) this.#cache.delete(key)
   }
 
+  /** The keys that begin with this one and a space, or a line break: those of its parts. */
+  relativesOf(key: string): readonly string[] {
+    return this.#keys.keysOf(key).filter((one) => one.startsWith(`${key} `) || isPartOf(one, key))
+  }
+
   /** Takes away all that stands under the key; true where there was something. */
   removeAll(key: string): boolean {
     const stored = this.#cache.peek(key)
@@ -107,11 +123,9 @@ export class Shelf {
     return this.#cache.delete(key)
   }
 
-  /** Takes away the parts of an object; true where there were some. */
-  removeParts(key: string): boolean {
-    const parts = this.parts.of(key)
-    for (const part of parts) this.removeAll(part)
-    return parts.length > 0
+  /** Takes away the parts of an object. */
+  removeParts(key: string): void {
+    for (const relative of this.#keys.keysOf(key)) if (isPartOf(relative, key)) this.removeAll(relative)
   }
 
   clear(): void {
@@ -120,11 +134,11 @@ export class Shelf {
 
   /** What one response may weigh at most. */
   get entryBytesMax(): number {
-    return this.#cache.entryBytesMax
+    return this.#cache.entryWeightMax
   }
 
   get counters(): { readonly evicted: number; readonly entries: number; readonly bytes: number } {
-    return { evicted: this.#cache.counters.evicted, entries: this.#cache.size, bytes: this.#cache.bytes }
+    return { evicted: this.#cache.counters.evicted, entries: this.#cache.size, bytes: this.#cache.weight }
   }
 
   #removeFrom(variants: Variants, response: StoredResponse): void {

@@ -5,6 +5,7 @@
  * is why a small body is kept as text beside its bytes.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
+import { boundedStatus } from './cache-status.ts'
 import { Encodings } from './encodings.ts'
 import { formatHttpDate } from './http-date.ts'
 import { notModifiedHeaders } from './conditional.ts'
@@ -12,7 +13,9 @@ import type { Hit } from './lookup.ts'
 import type { StoredBody } from './stored-body.ts'
 import type { StorePlan } from './storing.ts'
 import { parseHeaderLines } from '../fields.ts'
-import { copyText } from './text.ts'
+import { passedHeaders } from './passed-headers.ts'
+import { OWN_FIELD } from './targeted-control.ts'
+import { copyText, SECONDS_MAX } from './text.ts'
 import { updatedHeaders } from './updating.ts'
 import type { Variants } from './variants.ts'
 import type { Selecting } from './vary.ts'
@@ -67,7 +70,10 @@ export class StoredResponse {
   readonly kind = 'response'
   readonly status: number
   readonly reason: string
-  /** End-to-end headers with `content-length`; without `age`, `cache-status` and those of a connection. */
+  /**
+   * End-to-end headers with `content-length`; without `age`, `cache-status` and those of a connection. With what is for this cache
+   * alone, which `headPrefix` has not.
+   */
   readonly headers: HeaderList
   readonly body: StoredBody
   readonly etag: string | undefined
@@ -81,6 +87,9 @@ export class StoredResponse {
   readonly freshUntilMs: number
   readonly notBeforeMs: number
   readonly staleAllowed: boolean
+  /** As `StorePlan` has them. */
+  readonly staleWhileRevalidateMs: number
+  readonly staleIfErrorMs: number
   readonly selecting: Selecting
   /** The members of `Cache-Tag`. */
   readonly tags: readonly string[]
@@ -113,27 +122,36 @@ export class StoredResponse {
     selecting: Selecting,
     responseTimeMs: number,
   ) {
-    const kept = keptHeaders(response, body.length, responseTimeMs)
+    const kept = keptHeaders(response, body.length, responseTimeMs, plan.withheld)
+    const sent = passedHeaders(kept)
     this.status = response.status
     this.reason = copyText(response.reason)
-    this.headPrefix = copyText(`HTTP/1.1 ${response.status} ${response.reason}\r\n${headerLines(kept)}`)
-    this.headers = cutHeaders(this.headPrefix, kept)
+    this.headPrefix = copyText(`HTTP/1.1 ${response.status} ${response.reason}\r\n${headerLines(sent)}`)
+    this.headers = cutHeaders(this.headPrefix, sent)
+    // It is not sent, but a 304 that does not repeat it leaves it as it was.
+    const own = sent === kept ? undefined : headerValues(kept, OWN_FIELD)
+    if (own !== undefined) this.headers = [...this.headers, OWN_FIELD, copyText(own)]
     this.body = body
     this.etag = headerValue(this.headers, 'etag')
     this.lastModified = headerValue(this.headers, 'last-modified')
     this.date = headerValue(this.headers, 'date')
-    const prior = headerValues(response.headers, 'cache-status')
+    const told = headerValues(response.headers, 'cache-status')
+    const prior = told === undefined ? undefined : boundedStatus(told)
     this.priorCacheStatus = prior === undefined ? undefined : copyText(prior)
     this.bornMs = plan.bornMs
     this.freshUntilMs = plan.freshUntilMs
     this.notBeforeMs = responseTimeMs - CLOCK_SKEW_MS
     this.staleAllowed = plan.staleAllowed
+    this.staleWhileRevalidateMs = plan.staleWhileRevalidateMs
+    this.staleIfErrorMs = plan.staleIfErrorMs
     this.selecting = selecting
     this.tags = tagsOf(headerValues(this.headers, 'cache-tag'))
     this.#beforeLines =
       response.before &&
       copyText(
-        headerLines(keptHeaders({ ...response, headers: response.before }, body.length, responseTimeMs)),
+        headerLines(
+          keptHeaders({ ...response, headers: response.before }, body.length, responseTimeMs, plan.withheld),
+        ),
       )
     this.hit = {
       kind: 'hit',
@@ -182,12 +200,15 @@ export class StoredResponse {
     status = this.status,
     reason = this.reason,
   ): StoredResponse {
-    const { bornMs, freshUntilMs, staleAllowed, selecting } = this
+    const { bornMs, freshUntilMs, selecting } = this
     const plan: StorePlan = {
       store: true,
       bornMs,
       freshUntilMs,
-      staleAllowed,
+      staleAllowed: this.staleAllowed,
+      staleWhileRevalidateMs: this.staleWhileRevalidateMs,
+      staleIfErrorMs: this.staleIfErrorMs,
+      withheld: [],
       lifetimeSource: 'none',
       vary: [],
     }
@@ -206,9 +227,9 @@ export class StoredResponse {
     return nowMs < this.freshUntilMs && nowMs >= this.notBeforeMs
   }
 
-  /** Whole seconds, as `Age` wants them. */
+  /** Whole seconds, as `Age` wants them: 2³¹ at most (RFC 9111 §1.2.2). */
   ageSeconds(nowMs: number): number {
-    return Math.max(0, Math.floor((nowMs - this.bornMs) / 1000))
+    return Math.min(Math.max(0, Math.floor((nowMs - this.bornMs) / 1000)), SECONDS_MAX)
   }
 
   /**
@@ -244,7 +265,12 @@ function tagsOf(field: string | undefined): readonly string[] {
     .filter((tag) => tag !== '')
 }
 
-function keptHeaders(response: IncomingResponse, bodyBytes: number, responseTimeMs: number): HeaderList {
+function keptHeaders(
+  response: IncomingResponse,
+  bodyBytes: number,
+  responseTimeMs: number,
+  withheld: readonly string[],
+): HeaderList {
   const { headers, nominated } = response
   const kept: string[] = []
   let hasDate = false
@@ -253,7 +279,7 @@ function keptHeaders(response: IncomingResponse, bodyBytes: number, responseTime
   let isDivisible = response.status === 200 && bodyBytes > BODY_TEXT_BYTES_MAX
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
-    if (NOT_KEPT.has(name) || nominated?.includes(name) === true) continue
+    if (NOT_KEPT.has(name) || nominated?.includes(name) === true || withheld.includes(name)) continue
     if (name === 'date') hasDate = true
     if (name === 'accept-ranges' || name === 'content-encoding') isDivisible = false
     kept.push(name, headers[i + 1]!)

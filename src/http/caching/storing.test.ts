@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RequestHead } from '../../wire/http1/message.ts'
-import { at, NOW, request, response, SECOND, type Fields } from './caching.support.ts'
-import { planStore } from './storing.ts'
+import { at, NOW, request, response, Rig, SECOND, type Fields } from './caching.support.ts'
+import { planStore, STRICT_RULES, type StoringRules } from './storing.ts'
 
 /** `kept`, or the reason why not. */
 function verdict(fields: Fields, status = 200, head: RequestHead = request()): string {
@@ -40,7 +40,12 @@ describe('planStore (RFC 9111 §3)', () => {
     ],
     ['keeps what varies by a header', { ...FRESH, vary: 'accept' }, 'kept'],
     ['does not keep what is stale on arrival', { 'cache-control': 'max-age=0' }, 'expired'],
-    ['does not keep what became stale on the way', { ...FRESH, age: '60' }, 'expired'],
+    ['keeps what became stale on the way, for those who say max-stale', { ...FRESH, age: '60' }, 'kept'],
+    [
+      'does not keep it where it would have to be validated',
+      { 'cache-control': 'max-age=60, must-revalidate', age: '60' },
+      'expired',
+    ],
     [
       'keeps what is stale on arrival with a validator, to ask again',
       { 'cache-control': 'max-age=0', etag: '"a"' },
@@ -129,5 +134,67 @@ describe('planStore (RFC 9111 §3)', () => {
       },
     )
     assert.deepEqual(allowed, [true, false, false, false, false])
+  })
+
+  describe('RFC 5861: stale answers', () => {
+    const rules = { setCookie: false, staleWhileRevalidateMs: 7000, staleIfErrorMs: 8000 }
+    const plan = (control: string) => {
+      const planned = planStore(request(), response({ 'cache-control': control }), NOW, NOW, rules)
+      return planned.store ? [planned.staleWhileRevalidateMs, planned.staleIfErrorMs] : planned.reason
+    }
+
+    it('may be used for as long as the response says, else as the site does', () => {
+      assert.deepEqual(plan('max-age=1, stale-while-revalidate=2, stale-if-error=3'), [2000, 3000])
+      assert.deepEqual(plan('max-age=1'), [7000, 8000])
+      assert.deepEqual(plan('max-age=1, stale-while-revalidate=0, stale-if-error=x'), [0, 0])
+    })
+
+    it('may not be used where the response has to be validated', () => {
+      for (const directive of ['must-revalidate', 'proxy-revalidate', 's-maxage=1', 'no-cache'])
+        assert.deepEqual(
+          planStore(
+            request(),
+            response({ 'cache-control': `max-age=1, stale-while-revalidate=2, ${directive}`, etag: '"a"' }),
+            NOW,
+            NOW,
+            rules,
+          ).store && plan(`max-age=1, stale-while-revalidate=2, stale-if-error=3, ${directive}`),
+          directive === 'no-cache' ? 'expired' : [0, 0],
+          directive,
+        )
+    })
+
+    it('are worth keeping from the start', () => {
+      assert.deepEqual(plan('max-age=0, stale-while-revalidate=2'), [2000, 8000])
+      assert.equal(plan('max-age=0, stale-while-revalidate=0, stale-if-error=0'), 'expired')
+    })
+  })
+
+  describe('what sets a cookie', () => {
+    const rules = { ...STRICT_RULES, setCookie: true }
+    const cookie = { 'set-cookie': 'a=b', 'last-modified': at(NOW - 99_000 * SECOND) }
+    const verdictBy = (fields: Fields, site: StoringRules) => {
+      const plan = planStore(request(), response({ ...cookie, ...fields }), NOW, NOW, site)
+      return plan.store ? 'kept' : plan.reason
+    }
+
+    it('is kept where the site allows it and its headers say how long', () => {
+      assert.equal(verdictBy({ 'cache-control': 'max-age=60' }, STRICT_RULES), 'set-cookie')
+      assert.equal(verdictBy({ 'cache-control': 'max-age=60' }, rules), 'kept')
+      assert.equal(verdictBy({}, rules), 'set-cookie')
+      assert.equal(verdictBy({ 'cache-control': 'private, max-age=60' }, rules), 'private')
+    })
+
+    it('is kept without the cookie where no-cache or private names it (RFC 9111 §5.2.2.4, §5.2.2.7)', () => {
+      for (const directive of ['no-cache', 'private']) {
+        const control = `max-age=60, ${directive}="Set-Cookie"`
+        assert.equal(verdictBy({ 'cache-control': control }, STRICT_RULES), 'kept')
+        const rig = new Rig()
+        rig.fetch(response({ 'cache-control': control, 'set-cookie': 'a=b', 'x-other': '1' }))
+        const { headers } = rig.hit().entry
+        assert.equal(headers.includes('set-cookie'), false)
+        assert.equal(headers.includes('x-other'), true)
+      }
+    })
   })
 })

@@ -4,10 +4,10 @@
  * Where the RFC leaves a choice, the one that cannot hand one person's answer to another is taken: a response that
  * sets a cookie is not kept, nor one that depends on parts of the request that the key does not hold.
  */
-import { headerValue, headerValues, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
-import { parseCacheControl, type CacheControl } from './cache-control.ts'
+import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import { freshnessLifetime, initialAgeMs, type LifetimeSource } from './freshness.ts'
 import { readTerms } from './request-terms.ts'
+import { responseControl, type ResponseControl } from './targeted-control.ts'
 import { parseVary } from './vary.ts'
 
 /** Why a response is not kept. */
@@ -37,6 +37,14 @@ export interface StorePlan {
   readonly freshUntilMs: number
   /** A client that asks for stale answers may have this one. */
   readonly staleAllowed: boolean
+  /**
+   * How long after `freshUntilMs` it may be used while it is refreshed in the background, and when the origin fails (RFC 5861).
+   * 0: not at all; always so where `staleAllowed` is not.
+   */
+  readonly staleWhileRevalidateMs: number
+  readonly staleIfErrorMs: number
+  /** Names of fields that go to the one who asked, and to nobody else: they are not stored. */
+  readonly withheld: readonly string[]
   readonly lifetimeSource: LifetimeSource
   /** The names that `Vary` gives. */
   readonly vary: readonly string[]
@@ -50,6 +58,17 @@ export type StoreDecision = StorePlan | { readonly store: false; readonly reason
  * (401, 407), to what came too early (425, RFC 8470), and those that RFC 6585 forbids to store.
  */
 const NEVER_STORED = new Set([206, 304, 401, 407, 412, 416, 425, 428, 429, 431, 511])
+
+/** What a site says of storing. */
+export interface StoringRules {
+  /** Responses that set cookies may be stored, where they say how long they are good. */
+  readonly setCookie: boolean
+  /** RFC 5861, where the response says nothing. */
+  readonly staleWhileRevalidateMs: number
+  readonly staleIfErrorMs: number
+}
+
+export const STRICT_RULES: StoringRules = { setCookie: false, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
 
 /** What `must-understand` asks (RFC 9111 §5.2.2.3): statuses whose caching rules are followed here. */
 const UNDERSTOOD = new Set([
@@ -73,6 +92,7 @@ export function planStore(
   },
   requestTimeMs: number,
   responseTimeMs: number,
+  rules: StoringRules = STRICT_RULES,
 ): StoreDecision {
   const { status, headers, ttlSeconds } = response
   if (request.method !== 'GET') return refuse('method')
@@ -81,7 +101,7 @@ export function planStore(
   if (status < 200 || status > 599 || NEVER_STORED.has(status)) return refuse('status')
   if (/^text\/event-stream\b/i.test(headerValue(headers, 'content-type') ?? '')) return refuse('stream')
 
-  const control = parseCacheControl(headerValues(headers, 'cache-control'))
+  const control = responseControl(headers)
   if (ttlSeconds === 0) return refuse('ttl')
   if (control.mustUnderstand && !UNDERSTOOD.has(status)) return refuse('status')
   // §5.2.2.3: beside must-understand, no-store is for caches that do not know must-understand.
@@ -90,51 +110,52 @@ export function planStore(
   // §3.5: only with a word that says the response is for all.
   const forAll = control.public || control.mustRevalidate || control.sMaxAge !== undefined
   if (terms.hasAuthorization && !forAll) return refuse('authorization')
-  if (headerValue(headers, 'set-cookie') !== undefined) return refuse('set-cookie')
+  const setsCookie =
+    headerValue(headers, 'set-cookie') !== undefined && !control.withheld.includes('set-cookie')
+  if (setsCookie && !rules.setCookie) return refuse('set-cookie')
   const vary = parseVary(headers)
   if (vary === 'any') return refuse('vary')
 
-  if (ttlSeconds !== undefined)
-    return ttlPlan(ttlSeconds, control, headers, vary, requestTimeMs, responseTimeMs)
+  const stale = stalePlan(control, rules)
+  const { withheld } = control
+  const bornMs = responseTimeMs - initialAgeMs(headers, requestTimeMs, responseTimeMs)
+  if (ttlSeconds !== undefined) {
+    // Fresh from now for as long as a unit says, however old it came.
+    const freshUntilMs = responseTimeMs + ttlSeconds * 1000
+    return { store: true, bornMs, freshUntilMs, ...stale, withheld, lifetimeSource: 'unit', vary }
+  }
   const lifetime = freshnessLifetime(status, headers, control, responseTimeMs)
   if (lifetime.source === 'none' && !control.noCache) return refuse('no-lifetime')
-  const bornMs = responseTimeMs - initialAgeMs(headers, requestTimeMs, responseTimeMs)
+  // A cookie for everybody has to be meant so: nobody guesses that.
+  if (setsCookie && lifetime.source === 'heuristic') return refuse('set-cookie')
   const freshUntilMs = control.noCache ? -Infinity : bornMs + lifetime.seconds * 1000
   const hasValidator =
     headerValue(headers, 'etag') !== undefined || headerValue(headers, 'last-modified') !== undefined
-  if (freshUntilMs <= responseTimeMs && !hasValidator) return refuse('expired')
-
-  return {
-    store: true,
-    bornMs,
-    freshUntilMs,
-    // §5.2.2.10: s-maxage implies proxy-revalidate for a shared cache.
-    staleAllowed: !(
-      control.noCache ||
-      control.mustRevalidate ||
-      control.proxyRevalidate ||
-      control.sMaxAge !== undefined
-    ),
-    lifetimeSource: lifetime.source,
-    vary,
-  }
+  const usefulMs = Math.max(stale.staleWhileRevalidateMs, stale.staleIfErrorMs)
+  // One that only came too late may do for a client that says `max-stale`.
+  const wasFresh = lifetime.seconds > 0 && stale.staleAllowed
+  if (freshUntilMs + usefulMs <= responseTimeMs && !hasValidator && !wasFresh) return refuse('expired')
+  return { store: true, bornMs, freshUntilMs, ...stale, withheld, lifetimeSource: lifetime.source, vary }
 }
 
-/** Fresh from now for as long as a unit says, however old it came. */
-function ttlPlan(
-  ttlSeconds: number,
-  control: CacheControl,
-  headers: HeaderList,
-  vary: readonly string[],
-  requestTimeMs: number,
-  responseTimeMs: number,
-): StorePlan {
+/** RFC 9111 §4.2.4 and RFC 5861: whether and how long it may be used when it is stale. */
+function stalePlan(
+  control: ResponseControl,
+  rules: StoringRules,
+): Pick<StorePlan, 'staleAllowed' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'> {
+  // §5.2.2.10: s-maxage implies proxy-revalidate for a shared cache.
+  const staleAllowed = !(
+    control.noCache ||
+    control.mustRevalidate ||
+    control.proxyRevalidate ||
+    control.sMaxAge !== undefined
+  )
+  if (!staleAllowed) return { staleAllowed, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
+  const ms = (seconds: number | undefined, otherwise: number): number =>
+    seconds === undefined ? otherwise : seconds * 1000
   return {
-    store: true,
-    bornMs: responseTimeMs - initialAgeMs(headers, requestTimeMs, responseTimeMs),
-    freshUntilMs: responseTimeMs + ttlSeconds * 1000,
-    staleAllowed: !(control.mustRevalidate || control.proxyRevalidate),
-    lifetimeSource: 'unit',
-    vary,
+    staleAllowed,
+    staleWhileRevalidateMs: ms(control.staleWhileRevalidate, rules.staleWhileRevalidateMs),
+    staleIfErrorMs: ms(control.staleIfError, rules.staleIfErrorMs),
   }
 }

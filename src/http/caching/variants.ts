@@ -8,8 +8,6 @@ import type { HeaderList } from '../../wire/http1/message.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { isSelectedBy } from './vary.ts'
 
-export const VARIANTS_MAX = 32
-
 /** What the set itself weighs, beside the cache's own overhead. */
 export const VARIANTS_BYTES = 512
 
@@ -20,9 +18,11 @@ export class Variants {
   /** The names by which the newest response varies: what the next request will most likely be told apart by. */
   names: readonly string[] = []
   #slots = 0
+  readonly #countMax: number
 
-  constructor(key: string) {
+  constructor(key: string, countMax: number) {
     this.key = key
+    this.#countMax = countMax
   }
 
   /** A name for a place in the cache that no address can have: it holds a line break. */
@@ -60,7 +60,7 @@ export class Variants {
 
   /** The one to part with where there are too many: the oldest of those that vary. */
   get surplus(): StoredResponse | undefined {
-    if (this.responses.length <= VARIANTS_MAX) return undefined
+    if (this.responses.length <= this.#countMax) return undefined
     return this.responses.findLast((response) => response.selecting.length > 0)
   }
 

@@ -7,6 +7,7 @@
  */
 import { headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { copyText, isToken } from './text.ts'
+import { PLAIN_VARY, type Reduce, type VaryRules } from './vary-rules.ts'
 
 /** One header that chose, and what it said in the request that was answered; undefined: it was not there. */
 export interface Choice {
@@ -14,6 +15,8 @@ export interface Choice {
   /** As it was received: mostly the next request says the same to the letter, and nothing has to be normalised. */
   readonly received: string | undefined
   readonly normalised: string | undefined
+  /** What of a value counts. */
+  readonly reduce: Reduce
 }
 
 export type Selecting = readonly Choice[]
@@ -37,13 +40,18 @@ export function parseVary(headers: HeaderList): readonly string[] | 'any' {
 }
 
 /** What of this request chooses, if these names do. The text is copied: it will be kept. */
-export function selectingOf(names: readonly string[], headers: HeaderList): Selecting {
+export function selectingOf(
+  names: readonly string[],
+  headers: HeaderList,
+  rules: VaryRules = PLAIN_VARY,
+): Selecting {
   return names.map((name) => {
     const value = headerValues(headers, name)
-    if (value === undefined) return { name: copyText(name), received: undefined, normalised: undefined }
-    const received = copyText(value)
-    const normal = normalised(received)
-    return { name: copyText(name), received, normalised: normal === received ? received : normal }
+    const reduce = rules.of(name)
+    const received = value === undefined ? undefined : copyText(value)
+    const reduced = reduce(received)
+    const isSame = reduced === received || reduced === undefined
+    return { name: copyText(name), received, normalised: isSame ? reduced : copyText(reduced), reduce }
   })
 }
 
@@ -51,42 +59,22 @@ export function selectingOf(names: readonly string[], headers: HeaderList): Sele
 export function isSelectedBy(selecting: Selecting, headers: HeaderList): boolean {
   for (const choice of selecting) {
     const value = headerValues(headers, choice.name)
-    if (value === choice.received) continue
-    if (value === undefined || normalised(value) !== choice.normalised) return false
+    if (value !== choice.received && choice.reduce(value) !== choice.normalised) return false
   }
   return true
 }
 
 /** The values of these names as one string, for a map of what is being fetched. */
-export function variantKey(names: readonly string[], headers: HeaderList): string {
+export function variantKey(
+  names: readonly string[],
+  headers: HeaderList,
+  rules: VaryRules = PLAIN_VARY,
+): string {
   let key = ''
   for (const name of names) {
-    const value = headerValues(headers, name)
+    const value = rules.of(name)(headerValues(headers, name))
     // A line break and a NUL cannot occur in a header: so no two variants make the same key.
-    key += value === undefined ? '\n\0' : `\n${normalised(value)}`
+    key += value === undefined ? '\n\0' : `\n${value}`
   }
   return key
-}
-
-const NEEDS_NORMALISING = /[ \t,]/
-// One request is compared with every variant of its address: what was normalised last is likely wanted again.
-let lastValue = ''
-let lastNormalised = ''
-
-/**
- * §4.1 lets us add and remove whitespace where the syntax of lists allows it, and join several fields. Values with
- * quotes are left alone: there a space may mean something.
- *
- * Runs of space become one before commas are looked for: a pattern for both at once would take time by the square of
- * a run's length.
- */
-function normalised(value: string): string {
-  if (value === lastValue) return lastNormalised
-  if (!NEEDS_NORMALISING.test(value) || value.includes('"')) return value
-  lastNormalised = value
-    .replace(/[ \t]+/g, ' ')
-    .replace(/ ?, ?/g, ',')
-    .replace(/^ | $/g, '')
-  lastValue = value
-  return lastNormalised
 }

@@ -57,7 +57,10 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_telemetry_dropped_total:
     'Spans and points of metrics that did not reach a collector, by signal and reason.',
   orla_telemetry_waiting: 'Spans that wait for a collector.',
-  orla_cache_requests_total: 'Look-ups in the cache by result.',
+  orla_cache_requests_total: 'Look-ups in the cache by result, by site.',
+  orla_cache_refused_total: 'Answers of origins that were not stored, by site and reason.',
+  orla_cache_sent_bytes_total:
+    'Bytes sent to clients in answers of the cache and of the origin, by site and source.',
   orla_cache_entries: 'Entries of the cache, by site.',
   orla_cache_bytes: 'Memory that the entries of the cache take, by site.',
   orla_cache_flights: 'Requests to origins that others wait for the answer of, by site.',

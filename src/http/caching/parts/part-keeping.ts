@@ -57,11 +57,11 @@ export function keepPart(
     return keepAssembled(shelf, objectKey, headers, response, response.body)
   const whole = shelf.find(objectKey, headers, 0)
   if (whole !== undefined && !isOfSame(whole, response)) shelf.remove(objectKey, whole)
-  if (part.kind === 'slice') return keepAs(shelf, key, headers, response)
+  if (part.kind === 'slice') return shelf.keep(key, headers, response)
   const place = partialKey(objectKey)
   const before = shelf.find(place, headers, 0)
   const known = before === undefined || !isOfSame(before, response) ? undefined : extentsOf(before)
-  if (known === undefined || known.size !== size) return keepAs(shelf, place, headers, response)
+  if (known === undefined || known.size !== size) return shelf.keep(place, headers, response)
 
   const pieces = [
     ...known.extents.flatMap((extent) => piecesAround(extent, before!.body, range)),
@@ -78,7 +78,7 @@ export function keepPart(
   if (own !== body) body.release()
   const isKept = isComplete
     ? keepAssembled(shelf, objectKey, headers, response, own, merged)
-    : keepAs(shelf, place, headers, response.withBody(withExtents(merged, ranges, size), own))
+    : shelf.keep(place, headers, response.withBody(withExtents(merged, ranges, size), own))
   own.release()
   return isKept
 }
@@ -87,12 +87,6 @@ export function keepPart(
 export function isOfSame(a: StoredResponse, b: StoredResponse): boolean {
   const validator = strongValidator(a)
   return validator !== undefined && validator === strongValidator(b)
-}
-
-function keepAs(shelf: Shelf, key: string, headers: HeaderList, response: StoredResponse): boolean {
-  const isKept = shelf.keep(key, headers, response)
-  if (isKept) shelf.parts.note(key)
-  return isKept
 }
 
 /** What is whole is newer than all parts that are there, or of the same. */

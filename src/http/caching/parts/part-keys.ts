@@ -16,6 +16,8 @@ export const sliceKey = (key: string, index: number): string => `${key}\nslice $
 /** `range`: as in `Range`, without its unit. */
 export const rangeKey = (key: string, range: string): string => `${key}\nrange ${range}`
 
+export const isPartOf = (key: string, object: string): boolean => key.startsWith(`${object}\n`)
+
 /** The key of the object that a part belongs to; that of an object is its own. */
 export function objectKeyOf(key: string): string {
   const at = key.indexOf('\n')

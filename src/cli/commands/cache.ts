@@ -1,0 +1,17 @@
+/** `orla cache`: the commands around the cache. */
+import type { CommandGroup } from '../command.ts'
+
+export const command: CommandGroup = {
+  name: 'cache',
+  text: 'Around the cache of answers.',
+  commands: {
+    stats: {
+      summary: 'tell what the caches hold, and what they did',
+      load: () => import('./cache/stats.ts'),
+    },
+    top: {
+      summary: 'list the objects that are asked for most',
+      load: () => import('./cache/top.ts'),
+    },
+  },
+}

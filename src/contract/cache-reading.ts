@@ -1,0 +1,29 @@
+/** What the cache of a site holds and did, as one worker tells it; numbers of workers are summed by name. */
+
+export interface CacheReading {
+  readonly site: string
+  /** Requests by the word that their look-up came to: `hit`, `uri-miss`, `collapsed`… */
+  readonly results: Readonly<Record<string, number>>
+  /** Answers of the origin that were not kept, by reason. */
+  readonly refusals: Readonly<Record<string, number>>
+  /** Sent to clients, heads included. */
+  readonly bytes: { readonly cache: number; readonly origin: number }
+  /** Of the store: `entries` and `bytes` now; the rest since it was made. */
+  readonly counters: Readonly<Record<string, number>>
+  /** The most wanted objects. */
+  readonly top: readonly TopObject[]
+}
+
+/** Of hits that were sampled, seen for all of them. */
+export interface TopObject {
+  readonly key: string
+  readonly hits: number
+  /** By so much `hits` may be too high. */
+  readonly excess: number
+  /** Of bodies. */
+  readonly bytes: number
+  /** As its last sampled hit saw it. */
+  readonly ageSeconds: number
+  /** Seconds that it is fresh yet; negative where it is stale. */
+  readonly ttlSeconds: number
+}

@@ -1,0 +1,46 @@
+/** What the admin API tells about caches: see `shapes.ts`. */
+import * as v from 'valibot'
+
+const text = () => v.string('expected a string')
+const number = () => v.number('expected a number')
+const numbers = () => v.record(text(), number())
+
+export const CacheShape = v.strictObject({
+  site: text(),
+  /** Workers that were asked, and told. */
+  workers: number(),
+  /** The share of requests that the cache answered, stale answers included; absent before the first. */
+  hitRatio: v.optional(number()),
+  /** The share of bytes sent that the cache had; absent before the first. */
+  byteHitRatio: v.optional(number()),
+  /** Requests by what their look-up came to: `hit`, `collapsed`, `stale`, `uri-miss`, `vary-miss`, or the reason of a bypass. */
+  results: numbers(),
+  /** Answers of the origin that were not kept, by reason. */
+  refusals: numbers(),
+  /** Sent to clients, heads included. */
+  bytes: v.strictObject({ cache: number(), origin: number() }),
+  /** Of the store: `entries`, `bytes` and `flights` now; the rest since it was made. */
+  counters: numbers(),
+})
+export type CacheSummary = v.InferOutput<typeof CacheShape>
+
+export const TopObjectShape = v.strictObject({
+  site: text(),
+  key: text(),
+  /** Estimated from a sample (`topSample`). */
+  hits: number(),
+  /** By so much `hits` may be too high, beside what sampling does. */
+  excess: number(),
+  /** Of bodies. */
+  bytes: number(),
+  ageSeconds: number(),
+  /** Negative where it is stale. */
+  ttlSeconds: number(),
+})
+export type TopObjectSummary = v.InferOutput<typeof TopObjectShape>
+
+/** `top`: of all sites, the most wanted first. */
+export interface CacheReport {
+  readonly caches: readonly CacheSummary[]
+  readonly top: readonly TopObjectSummary[]
+}

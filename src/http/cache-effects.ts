@@ -1,0 +1,32 @@
+/**
+ * What an answer that is not stored means for what is: a write makes it out of date (RFC 9111 §4.4), and a HEAD says whether it still
+ * is as it was (§4.3.5).
+ */
+import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
+import { targetsToInvalidate } from './caching/invalidation.ts'
+import { addressesOf } from './cache-key.ts'
+import type { Exchange } from './exchange.ts'
+
+interface Answered {
+  readonly status: number
+  readonly headers: HeaderList
+}
+
+export function invalidateAfter(exchange: Exchange, head: RequestHead, response: Answered): void {
+  for (const target of targetsToInvalidate(head, response))
+    for (const address of addressesOf(exchange, head, target)) exchange.site!.cache!.invalidate(address)
+}
+
+/** `askedMs`: when the HEAD went to the origin. */
+export function learnFromHead(
+  exchange: Exchange,
+  head: RequestHead,
+  response: Answered,
+  askedMs: number,
+): void {
+  if (response.status !== 200) return
+  const { site, plan, cacheKey, node } = exchange
+  // What units make of a stored response they make of the whole: of this they have seen no more than a head.
+  const update = plan.originResponse.length === 0
+  site!.cache!.learnFromHead(cacheKey, head, response.headers, { askedMs, nowMs: node.now(), update })
+}
