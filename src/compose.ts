@@ -329,6 +329,7 @@ function buildSite(
             bytesMax: Math.floor((site.cache.ram ?? RAM_BYTES) / config.edge.workers),
             objectBytesMax: site.cache.objectBytes,
             asksForPlain: asksForPlain(site),
+            nowMs: () => platform.clock.monotonic(),
             ...siteRules(site.cache),
           }),
   }

@@ -33,6 +33,8 @@ export interface Reference {
     readonly name: string
     readonly requests: number
     readonly distinct: number
+    readonly requestedOnce: number
+    readonly distinctBytes?: number
     readonly runs: readonly ReferenceRun[]
   }[]
 }
@@ -41,7 +43,9 @@ export interface ReferenceRun {
   readonly mode: 'objects' | 'bytes'
   readonly capacity: number
   readonly filter: 'none' | 'second-exact' | 'second-bloom1pct' | 'second-rotating'
-  readonly policies: Readonly<Record<string, { readonly hits?: number; readonly hitRatio: number }>>
+  readonly policies: Readonly<
+    Record<string, { readonly hits?: number; readonly hitRatio: number; readonly byteHitRatio?: number }>
+  >
 }
 
 export function readReference(): Reference {

@@ -26,7 +26,7 @@ export const ENTRY_OVERHEAD_BYTES = 176
 const BYTES_PER_KEY = 1024
 const KEYS_MIN = 4096
 /** What an admission by size lets in one time in e: a part of the room; bound by entries, so many bytes. */
-const SIZE_ADMITTED_SHARE = 1 / 256
+export const SIZE_ADMITTED_SHARE = 1 / 256
 const SIZE_ADMITTED_BYTES = 64 * 1024
 
 /** By bytes as they are in memory, by bytes as the caller says and nothing else, or by entries. */

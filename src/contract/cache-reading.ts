@@ -1,6 +1,8 @@
 /** What the cache of a site holds and did, as one worker tells it; numbers of workers are summed by name. */
+import type { HistogramCounts } from '../base/histogram.ts'
 
 export interface CacheReading {
+  /** `*`: of a store that several sites share, which then have no `counters` of their own. */
   readonly site: string
   /** Requests by the word that their look-up came to: `hit`, `uri-miss`, `collapsed`… */
   readonly results: Readonly<Record<string, number>>
@@ -10,6 +12,8 @@ export interface CacheReading {
   readonly bytes: { readonly cache: number; readonly origin: number }
   /** Of the store: `entries` and `bytes` now; the rest since it was made. */
   readonly counters: Readonly<Record<string, number>>
+  /** How old objects were when they made room for others, in seconds. */
+  readonly evictedAge?: HistogramCounts
   /** The most wanted objects. */
   readonly top: readonly TopObject[]
 }

@@ -6,6 +6,7 @@ const number = () => v.number('expected a number')
 const numbers = () => v.record(text(), number())
 
 export const CacheShape = v.strictObject({
+  /** `*`: what is held for all sites that share one store (`edge.cache`), and have no `counters` of their own then. */
   site: text(),
   /** Workers that were asked, and told. */
   workers: number(),
@@ -21,6 +22,15 @@ export const CacheShape = v.strictObject({
   bytes: v.strictObject({ cache: number(), origin: number() }),
   /** Of the store: `entries`, `bytes` and `flights` now; the rest since it was made. */
   counters: numbers(),
+  /** How old objects were when they made room for others; absent where none was evicted. */
+  evictedAge: v.optional(
+    v.strictObject({
+      count: number(),
+      meanSeconds: number(),
+      /** How many were younger than so many seconds, and no younger than the bound before. The last has no bound. */
+      ages: v.array(v.strictObject({ belowSeconds: v.optional(number()), count: number() })),
+    }),
+  ),
 })
 export type CacheSummary = v.InferOutput<typeof CacheShape>
 

@@ -4,6 +4,7 @@
  */
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
+import { readTerms } from './caching/request-terms.ts'
 import { addressesOf } from './cache-key.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -24,7 +25,8 @@ export function learnFromHead(
   response: Answered,
   askedMs: number,
 ): void {
-  if (response.status !== 200) return
+  // What is said to one person says nothing of what all are given.
+  if (response.status !== 200 || readTerms(head).hasAuthorization) return
   const { site, plan, cacheKey, node } = exchange
   // What units make of a stored response they make of the whole: of this they have seen no more than a head.
   const update = plan.originResponse.length === 0

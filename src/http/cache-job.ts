@@ -119,7 +119,12 @@ export class FillJob implements CacheJob {
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return this.exchange.site!.cache!.vary.forOrigin(forwardedHeaders(headers, this.askedAbout))
+    const { askedAbout, fill } = this
+    // What cannot be shared is most likely not kept either: then the client's own condition saves its body.
+    const isAlone = fill.flight === undefined && askedAbout === undefined
+    return this.exchange.site!.cache!.vary.forOrigin(
+      isAlone ? headers : forwardedHeaders(headers, askedAbout),
+    )
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView | undefined {
@@ -165,7 +170,6 @@ export class FillJob implements CacheJob {
     const { exchange } = this
     const fresh = refreshed.entry
     exchange.cacheUse = 'revalidated'
-    exchange.cacheAge = fresh.ageSeconds(nowMs)
     const member = forwardStatus({
       forward: this.found.forward,
       status: 304,
@@ -175,7 +179,7 @@ export class FillJob implements CacheJob {
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
     })
     const has = isNotModified(exchange.headers, fresh, nowMs)
-    answerStored(exchange, fresh, has, exchange.cacheAge, member)
+    answerStored(exchange, fresh, has, fresh.ageSeconds(nowMs), member)
     return { kind: 'answered' }
   }
 

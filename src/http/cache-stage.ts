@@ -8,7 +8,7 @@ import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
-import { forwardStatus, hitStatus } from './caching/cache-status.ts'
+import { hitStatus, UNSATISFIABLE_STATUS } from './caching/cache-status.ts'
 import { isNotModified } from './caching/conditional.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
@@ -65,8 +65,7 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   }
   if (found.kind === 'unsatisfiable') {
     exchange.countCache('unsatisfiable')
-    const detail = 'only-if-cached'
-    const status = cacheStatusLine(exchange, undefined, forwardStatus({ forward: 'request', detail }))
+    const status = cacheStatusLine(exchange, undefined, UNSATISFIABLE_STATUS)
     exchange.answerError(
       found.status,
       'only an answer from the cache was asked for, and there is none',
@@ -186,6 +185,7 @@ export function answerStored(
   ageSeconds: number,
   member: string,
 ): void {
+  exchange.cacheAge = ageSeconds
   const prefix = isNotModified ? entry.notModifiedPrefix : entry.headPrefix
   const fields = withoutStatusLine(prefix) + changingFields(exchange, entry, ageSeconds, member)
   const status = isNotModified ? 304 : entry.status

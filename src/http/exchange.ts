@@ -14,7 +14,7 @@ import { startChain, transform, type Outgoing } from './body/transforms.ts'
 import { WholeSource, type BodyAtHand } from './body/whole-source.ts'
 import { callsField } from './calls-field.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
-import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
+import { endToEndHeaders, serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
 import { failedStatusLine } from './cache-status-line.ts'
@@ -169,9 +169,11 @@ export class Exchange implements Answering, LoggedRequest {
     return true
   }
 
-  /** The request as units rewrote it, for the cache. */
+  /** The request as units rewrote it, for the cache: without fields that end here, which no answer may be chosen by. */
   requestAsRewritten(): RequestHead {
     const { head, method, target, headers } = this
+    const { nominated } = head
+    if (nominated.length > 0) return { ...head, method, target, headers: endToEndHeaders(headers, nominated) }
     const isAsReceived = this.staged.request === undefined && this.received === head.headers
     return isAsReceived ? head : { ...head, method, target, headers }
   }

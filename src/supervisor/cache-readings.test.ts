@@ -9,6 +9,7 @@ const reading = (more: Partial<CacheReading> = {}): CacheReading => ({
   refusals: {},
   bytes: { cache: 0, origin: 0 },
   counters: {},
+  evictedAge: { bounds: [1, 4], counts: [0, 0, 0], sum: 0 },
   top: [],
   ...more,
 })
@@ -36,6 +37,7 @@ test('numbers of workers are summed by name, whatever the name is', () => {
           refusals: { private: 2 },
           bytes: { cache: 100, origin: 0 },
           counters: { entries: 1 },
+          evictedAge: { bounds: [1, 4], counts: [0, 1, 1], sum: 12 },
         }),
       ],
     ],
@@ -51,6 +53,11 @@ test('numbers of workers are summed by name, whatever the name is', () => {
       refusals: { private: 2 },
       bytes: { cache: 100, origin: 0 },
       counters: { entries: 3, siblingHits: 4 },
+      evictedAge: {
+        count: 2,
+        meanSeconds: 6,
+        ages: [{ belowSeconds: 1, count: 0 }, { belowSeconds: 4, count: 1 }, { count: 1 }],
+      },
     },
     {
       site: 'shop',

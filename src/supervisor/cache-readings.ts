@@ -1,5 +1,6 @@
 /** What the caches of all sites hold and did: each worker tells of its own, and here they are summed by name. */
 import { EdgeError } from '../base/errors.ts'
+import { addHistograms, type HistogramCounts } from '../base/histogram.ts'
 import { CACHE_HITS } from '../contract/cache-outcome.ts'
 import type { CacheReading } from '../contract/cache-reading.ts'
 import type { FromWorker } from '../contract/messages.ts'
@@ -54,6 +55,7 @@ function mergeSite(site: string, readings: readonly CacheReading[]): CacheReport
     refusals: sum(readings.map(({ refusals }) => refusals)),
     bytes,
     counters: sum(readings.map(({ counters }) => counters)),
+    ...ageSummary(readings.flatMap(({ evictedAge }) => evictedAge ?? [])),
   }
 }
 
@@ -78,6 +80,18 @@ function mergeTop(site: string, readings: readonly CacheReading[], max: number):
   })
     .toSorted((a, b) => b.hits - a.hits)
     .slice(0, max)
+}
+
+function ageSummary(ages: readonly HistogramCounts[]): Pick<CacheReport['caches'][number], 'evictedAge'> {
+  if (ages.length === 0) return {}
+  const { bounds, counts, sum: seconds } = ages.reduce(addHistograms)
+  const count = counts.reduce((total, one) => total + one, 0)
+  if (count === 0) return {}
+  const list = counts.map((one, at) => {
+    const belowSeconds = bounds[at]
+    return { ...(belowSeconds !== undefined && { belowSeconds }), count: one }
+  })
+  return { evictedAge: { count, meanSeconds: seconds / count, ages: list } }
 }
 
 function sum(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {

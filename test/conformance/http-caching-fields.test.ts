@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { startNode } from '../harness/node.ts'
 import { answerWith, startRawOrigin } from '../harness/origin.ts'
+import { RawClient } from '../harness/raw-client.ts'
 import { type Case, FUTURE, kept, startLab, type Step } from './http-caching.support.ts'
 
 const FRESH = { 'cache-control': 'max-age=3600' }
@@ -113,6 +114,18 @@ const statuses: readonly Case[] = [
       },
       { method: 'HEAD', from: 'origin', expect: says('orla; fwd=uri-miss; detail=head') },
       { ask: { 'if-match': '*' }, from: 'origin', expect: says('orla; fwd=bypass; detail=precondition') },
+    ],
+  },
+  {
+    section: 'RFC 9211 §2.2',
+    name: 'an answer that the client wanted from a cache alone did not go on',
+    steps: [
+      {
+        ask: { 'cache-control': 'only-if-cached' },
+        from: 'cache',
+        expectStatus: 504,
+        expect: says('orla; detail=only-if-cached'),
+      },
     ],
   },
   {
@@ -272,3 +285,76 @@ for (const [title, head, body, status, isKept] of lies)
     assert.equal(second.text === 'x', status === 200)
     assert.equal(asked === before, isKept)
   })
+
+test('RFC 9211 §2.2: an answer that the origin failed to give says why it was asked for', async (t) => {
+  const origin = await startRawOrigin(t, (socket) => socket.end())
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: {} }] } })
+  const { status, headers } = await node.request('/')
+  assert.equal(status, 502)
+  assert.equal(headers['cache-status'], 'orla; fwd=uri-miss; detail=origin-closed')
+  assert.match(String(headers['proxy-status']), /error=/)
+})
+
+test('RFC 9111 §4.1: languages are compared, and asked for, as the site has them', async (t) => {
+  const { run } = await startLab(t, { vary: { languages: ['en', 'pt-BR'], encodings: [] } })
+  await run({
+    section: '',
+    name: '',
+    steps: [
+      {
+        ask: { 'accept-language': 'de, pt;q=0.9, en;q=0.8', 'accept-encoding': 'x-own' },
+        answer: { ...FRESH, vary: 'accept-language' },
+        from: 'origin',
+        saw: { 'accept-language': 'pt-BR', 'accept-encoding': 'x-own' },
+      },
+      { ask: { 'accept-language': 'PT-br' }, from: 'cache' },
+      { ask: { 'accept-language': 'en-GB' }, from: 'origin', saw: { 'accept-language': 'en' } },
+      { ask: { 'accept-language': 'de' }, from: 'origin', saw: { 'accept-language': null } },
+      { from: 'cache' },
+    ],
+  })
+})
+
+test('variants of one address are bounded, and what is asked for stays right', async (t) => {
+  const { run } = await startLab(t, { vary: { variantsMax: 3 } })
+  const ask = (tenant: number): Step['ask'] & object => ({ 'x-tenant': String(tenant) })
+  await run({
+    section: '',
+    name: '',
+    steps: [
+      ...Array.from({ length: 1000 }, (_, i): Step => ({
+        ask: ask(i),
+        answer: { ...FRESH, vary: 'x-tenant' },
+        body: `${i}`,
+        from: 'origin',
+        expectBody: `${i}`,
+      })),
+      { ask: ask(999), from: 'cache', expectBody: '999' },
+      { ask: ask(997), from: 'cache', expectBody: '997' },
+      { ask: ask(996), body: 'again', from: 'origin', expectBody: 'again' },
+    ],
+  })
+})
+
+test('RFC 9111 §3: interim answers are passed on, and neither they nor their fields are kept', async (t) => {
+  const final = 'HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ncontent-length: 1\r\n\r\nx'
+  const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\nx-hint: 1\r\n\r\n'
+  const origin = await startRawOrigin(t, answerWith(`HTTP/1.1 102 Processing\r\n\r\n${hints}${final}`))
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url, cache: {} }] } })
+  const heads = async (): Promise<readonly string[]> => {
+    const client = await RawClient.connect(node.url)
+    client.send('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+    return (await client.readAll()).split('\r\n\r\n').filter((head) => head.startsWith('HTTP/'))
+  }
+  const first = await heads()
+  assert.deepEqual(
+    first.map((head) => head.slice(9, 12)),
+    ['102', '103', '200'],
+  )
+  assert.match(first[1]!, /x-hint: 1/)
+  assert.doesNotMatch(first[2]!, /x-hint|link:/)
+  const second = await heads()
+  assert.equal(second.length, 1)
+  assert.doesNotMatch(second[0]!, /x-hint|link:/)
+  assert.match(second[0]!, /cache-status: orla; hit/)
+})

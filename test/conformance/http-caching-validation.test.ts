@@ -137,6 +137,21 @@ const conditions: readonly Case[] = [
     ],
   },
   {
+    section: 'RFC 9110 §13.1.2',
+    name: 'a client’s condition on what is not kept is the origin’s to judge',
+    steps: [
+      { answer: { 'cache-control': 'no-store', etag: '"a"' }, from: 'origin' },
+      {
+        ask: { 'if-none-match': '"a"' },
+        status: 304,
+        from: 'origin',
+        saw: { 'if-none-match': '"a"' },
+        expect: { etag: '"a"' },
+      },
+      { ask: { 'if-none-match': '"b"' }, status: 200, from: 'origin', expectBody: 'body' },
+    ],
+  },
+  {
     section: 'RFC 9110 §13.1.1',
     name: 'If-Match and If-Unmodified-Since are for the origin',
     steps: [
@@ -298,6 +313,20 @@ const heads: readonly Case[] = [
       { answer: FRESH, from: 'origin' },
     ],
   })),
+  {
+    section: 'RFC 9111 §4.3.5',
+    name: 'a HEAD with credentials says nothing of what all are given',
+    steps: [
+      { answer: { ...FRESH, etag: '"a"' }, from: 'origin' },
+      {
+        method: 'HEAD',
+        ask: { 'cache-control': 'no-cache', authorization: 'x' },
+        answer: { etag: '"b"' },
+        from: 'origin',
+      },
+      { from: 'cache', expect: { etag: '"a"' } },
+    ],
+  },
   {
     section: 'RFC 9111 §4.3.5',
     name: 'an error to a HEAD says nothing of it, and a HEAD alone stores nothing',

@@ -66,6 +66,7 @@ test('one client does not decide what another one gets', async (t) => {
     config: {
       sites: [
         cached('shop'),
+        cached('parts', { key: { headers: ['X-Tenant'], device: true } }),
         cached('bare', { key: { query: 'none' } }),
         cached('keyed', { key: { headers: ['X-Original-URL'] } }),
         cached('open', { unkeyedHeaders: ['X-Original-URL', 'X-HTTP-Method-Override'] }),
@@ -93,6 +94,38 @@ test('one client does not decide what another one gets', async (t) => {
     assert.match(String(headers['cache-status']), /uri-miss/)
     assert.doesNotMatch(text, /evil/)
   })
+
+  await t.test(
+    'what is in the key reaches the origin as the key has it, whatever a client does about it',
+    async () => {
+      const told = async (headers: Ask['headers']) => {
+        const answer = await get(node, 'parts.example.org', '/parts', headers)
+        const { 'x-tenant': tenant, x_tenant: spelt, 'orla-device': device } = JSON.parse(answer.text)
+        return [tenant, spelt, device, String(answer.headers['cache-status']).includes('hit')]
+      }
+      const phone = 'X (iPhone)'
+      // Fields that `Connection` names end here (RFC 9110 §7.6.1): then they choose nothing.
+      const connection = 'close, x-tenant, user-agent'
+      const stripped = await told({ 'x-tenant': 'acme', 'user-agent': phone, connection })
+      assert.deepEqual(stripped, [undefined, undefined, 'desktop', false])
+      assert.deepEqual(await told({ 'x-tenant': 'acme', 'user-agent': phone }), [
+        'acme',
+        undefined,
+        'phone',
+        false,
+      ])
+      assert.deepEqual(await told({ 'x-tenant': 'acme', 'user-agent': phone }), [
+        'acme',
+        undefined,
+        'phone',
+        true,
+      ])
+      assert.deepEqual(await told({}), [undefined, undefined, 'desktop', true])
+      // Behind CGI the one is the other.
+      assert.deepEqual(await told({ x_tenant: 'evil' }), [undefined, undefined, 'desktop', true])
+      assert.deepEqual(await told({ x_tenant: 'evil', 'x-tenant': 'b' }), ['b', undefined, 'desktop', false])
+    },
+  )
 
   await t.test('a header that the site lets pass reaches the origin', async () => {
     const { text } = await get(node, 'open.example.org', '/o', {

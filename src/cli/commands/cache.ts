@@ -13,5 +13,9 @@ export const command: CommandGroup = {
       summary: 'list the objects that are asked for most',
       load: () => import('./cache/top.ts'),
     },
+    sim: {
+      summary: 'try replacement policies on a trace or an access log, and say which one to choose',
+      load: () => import('./cache/sim.ts'),
+    },
   },
 }

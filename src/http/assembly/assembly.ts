@@ -118,10 +118,9 @@ export class Assembly implements PartAsker, SegmentSupply {
   /** The head leaves, and what follows it is settled. */
   private answer(ranges: Ranges, member: string, source: 'cache' | 'origin' = 'cache'): void {
     this.isAnswered = true
-    const { exchange } = this
+    const { exchange, nowMs } = this
     const representation = this.representation!
     const { headers, size, entry } = representation
-    const nowMs = exchange.node.now()
     if (isNotModified(this.request.head.headers, representation, nowMs)) {
       const fields =
         serialiseHeaders(passedHeaders(notModifiedHeaders(headers))) +

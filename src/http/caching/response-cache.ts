@@ -15,6 +15,7 @@
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
+import type { EvictedAges } from '../../cache/index.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
@@ -36,6 +37,8 @@ export interface ResponseCacheOptions {
   readonly objectBytesMax: number
   /** The origin is asked for plain bodies alone: what is plain does not vary by `Accept-Encoding`, whatever it says. */
   readonly asksForPlain?: boolean
+  /** Milliseconds from any moment on: by them it is known how old what is evicted was. Absent: it is not counted. */
+  readonly nowMs?: () => number
   /** What the site says of storing; the strictest where it is absent. */
   readonly rules?: StoringRules
   /** What of the headers that answers vary by tells them apart. */
@@ -55,6 +58,10 @@ export interface ResponseCacheCounters {
   readonly refreshed: number
   readonly evicted: number
   readonly invalidated: number
+  /** What did not come into memory: larger than one object may be there, or not admitted. */
+  readonly refused: { readonly size: number; readonly admission: number }
+  /** How old stored responses were when they made room for others. */
+  readonly evictedAges: EvictedAges
   /** Now. */
   readonly entries: number
   readonly bytes: number
@@ -76,7 +83,7 @@ export class ResponseCache {
   constructor(options: ResponseCacheOptions) {
     this.vary = options.vary ?? PLAIN_VARY
     this.#flights = new Flights(this.vary)
-    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax)
+    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax, options.nowMs)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),

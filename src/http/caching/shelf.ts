@@ -8,6 +8,7 @@
  */
 import { Cache } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
+import type { ResponseCacheCounters } from './response-cache.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { KeyIndex } from './keys/key-index.ts'
 import { isPartOf } from './parts/part-keys.ts'
@@ -20,11 +21,12 @@ export class Shelf {
 
   readonly #variantsMax: number
 
-  /** `variantsMax`: responses of one address, at most. */
-  constructor(bytesMax: number, variantsMax: number) {
+  /** `variantsMax`: responses of one address, at most. `nowMs`: from any moment on, for how old they become. */
+  constructor(bytesMax: number, variantsMax: number, nowMs?: () => number) {
     this.#variantsMax = variantsMax
     this.#cache = new Cache({
       bytesMax,
+      ...(nowMs && { nowMs }),
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
         if (value.kind === 'response') value.body.unshelve()
@@ -137,8 +139,9 @@ export class Shelf {
     return this.#cache.entryWeightMax
   }
 
-  get counters(): { readonly evicted: number; readonly entries: number; readonly bytes: number } {
-    return { evicted: this.#cache.counters.evicted, entries: this.#cache.size, bytes: this.#cache.weight }
+  get counters(): Pick<ResponseCacheCounters, 'evicted' | 'refused' | 'evictedAges' | 'entries' | 'bytes'> {
+    const { evicted, refused, evictedAges } = this.#cache.counters
+    return { evicted, refused, evictedAges, entries: this.#cache.size, bytes: this.#cache.weight }
   }
 
   #removeFrom(variants: Variants, response: StoredResponse): void {

@@ -67,6 +67,9 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_cache_stored_total: 'Responses that were stored, by site.',
   orla_cache_refreshed_total: 'Stored responses that the origin said are still good, by site.',
   orla_cache_evicted_total: 'Stored responses that made room for others, by site.',
+  orla_cache_too_large_total: 'Responses that were larger than one object may be in memory, by site.',
+  orla_cache_not_admitted_total: 'Responses that were not let into memory by the admission, by site.',
+  orla_cache_evicted_age_seconds: 'How old stored responses were when they made room for others, by site.',
   orla_cache_invalidated_total: 'Stored responses that a write to their URL made invalid, by site.',
   orla_unit_runs_total: 'Runs of units by version and phase.',
   orla_unit_answers_total:

@@ -42,12 +42,17 @@ test('what caches did is a table, and why behind it', () => {
       results: { 'uri-miss': 1, hit: 3, stale: 0 },
       refusals: { 'no-store': 2 },
       bytes: { cache: 1000, origin: 1000 },
-      counters: { entries: 1, bytes: 2048, stored: 1, evicted: 0 },
+      counters: { entries: 1, bytes: 2048, stored: 1, evicted: 4 },
+      evictedAge: { count: 4, meanSeconds: 150.4, ages: [] },
     },
   ])
   assert.match(text, /^SITE +HITS +BYTES +OBJECTS +MEMORY/)
-  assert.match(text, /\ntv +75\.0% +50\.0% +1 +2\.0 kB +1 +0 +0 +1\.0 kB +1\.0 kB\n/)
-  assert.ok(text.endsWith('tv: look-ups: hit 3, uri-miss 1\ntv: not kept: no-store 2'))
+  assert.match(text, /\ntv +75\.0% +50\.0% +1 +2\.0 kB +1 +- +4 +1\.0 kB +1\.0 kB\n/)
+  assert.ok(
+    text.endsWith(
+      'tv: look-ups: hit 3, uri-miss 1\ntv: not kept: no-store 2\ntv: evicted at an age of 2m on average',
+    ),
+  )
 })
 
 test('a key does not disturb the terminal that shows it', () => {

@@ -3,7 +3,7 @@ import type { CacheSummary } from '../../../control/cache-shapes.ts'
 import { type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../../command.ts'
 import { ControlClient } from '../../control-client.ts'
 import { table } from '../../help.ts'
-import { bytesText, shareText } from './cache-text.ts'
+import { bytesText, secondsText, shareText } from './cache-text.ts'
 
 export const command: Command = {
   name: 'cache stats',
@@ -11,7 +11,7 @@ export const command: Command = {
   operandsMin: 0,
   operandsMax: 0,
   text: [
-    'Tells of each site how many requests its cache answered, what it holds, and why it did not keep or give more. Sums over the workers of this node, since they started or the cache of the site changed.',
+    'Tells of each site how many requests its cache answered, what it holds, and why it did not keep or give more. Sums over the workers of this node, since they started or the cache of the site changed. What `*` holds is shared by the sites that have no sizes of their own.',
     'HITS is the share of requests that were answered without waiting for the origin, BYTES that of the bytes sent. Behind the table stand, for each site, what look-ups came to (the words of `orla_cache_requests_total`), and why answers of the origin were not kept.',
   ].join('\n'),
   options: {
@@ -52,20 +52,25 @@ export function statsText(caches: readonly CacheSummary[]): string {
     site,
     shareText(hitRatio),
     shareText(byteHitRatio),
-    String(counters['entries'] ?? 0),
-    bytesText(counters['bytes'] ?? 0),
-    String(counters['stored'] ?? 0),
-    String(counters['refreshed'] ?? 0),
-    String(counters['evicted'] ?? 0),
+    numberText(counters['entries']),
+    counters['bytes'] === undefined ? '-' : bytesText(counters['bytes']),
+    numberText(counters['stored']),
+    numberText(counters['refreshed']),
+    numberText(counters['evicted']),
     bytesText(bytes.cache),
     bytesText(bytes.origin),
   ])
-  const details = caches.flatMap(({ site, results, refusals }) => [
+  const details = caches.flatMap(({ site, results, refusals, evictedAge }) => [
     ...counted(`${site}: look-ups`, results),
     ...counted(`${site}: not kept`, refusals),
+    ...(evictedAge === undefined
+      ? []
+      : [`${site}: evicted at an age of ${secondsText(Math.round(evictedAge.meanSeconds))} on average`]),
   ])
   return [table(heads, rows), ...(details.length > 0 ? ['', ...details] : [])].join('\n')
 }
+
+const numberText = (count: number | undefined): string => (count === undefined ? '-' : String(count))
 
 /** The most frequent first. */
 function counted(head: string, counts: Readonly<Record<string, number>>): string[] {

@@ -8,7 +8,6 @@
  */
 import type { SiteCacheConfig } from '../../../config/schema.ts'
 
-/** Names with `_` for `-` count as the same: servers that hand headers on as variables (CGI, WSGI) do not see the difference. */
 const NAMES: ReadonlySet<string> = new Set([
   // Host, scheme and port.
   'forwarded',
@@ -80,5 +79,22 @@ export function compileUnkeyed({
   const passes = new Set([...key.headers, ...unkeyedHeaders])
   // Our own word is not the client's to say, in the key or not.
   passes.delete('orla-device')
-  return (name) => NAMES.has(name.includes('_') ? name.replaceAll('_', '-') : name) && !passes.has(name)
+  return (name) => {
+    if (passes.has(name)) return false
+    if (!name.includes('_')) return NAMES.has(name)
+    const meant = name.replaceAll('_', '-')
+    return NAMES.has(meant) || passes.has(meant) || SELECTING.has(meant)
+  }
 }
+
+/**
+ * What answers are told apart by, and what changes them, spelt with `_`: servers that hand headers on as variables (CGI, WSGI) take one for the
+ * other, so that it would say something else than what stands in the key.
+ */
+const SELECTING: ReadonlySet<string> = new Set([
+  'accept-charset',
+  'accept-encoding',
+  'accept-language',
+  'sec-ch-ua-mobile',
+  'user-agent',
+])

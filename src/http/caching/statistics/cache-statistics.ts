@@ -5,6 +5,7 @@
  */
 import type { CacheReading } from '../../../contract/cache-reading.ts'
 import type { ResponseCache } from '../response-cache.ts'
+import { ageHistogram } from './evicted-age.ts'
 import type { StoredResponse } from '../stored-response.ts'
 import { TopObjects } from './top-objects.ts'
 
@@ -46,22 +47,33 @@ export class CacheStatistics {
     else if (source === 'origin') this.#originBytes += bytes
   }
 
-  /** With what its cache holds and did, and so many of the most wanted objects. */
-  read(site: string, cache: ResponseCache, topMax: number, nowMs: number): CacheReading {
+  /** With so many of the most wanted objects. */
+  read(topMax: number, nowMs: number): Omit<CacheReading, 'site' | keyof StoreReading> {
     return {
-      site,
       results: { hit: this.#hits, ...Object.fromEntries(this.#results) },
       refusals: Object.fromEntries(this.#refusals),
       bytes: { cache: this.#cacheBytes, origin: this.#originBytes },
-      counters: numbersIn({ ...cache.counters }),
       top: topMax === 0 ? [] : this.#top.list(topMax, nowMs),
     }
   }
 }
 
-/** Whatever is counted is told by its name: what comes with a tier or an admission needs no line here. */
+type StoreReading = Pick<CacheReading, 'counters' | 'evictedAge'>
+
+/** What a store holds and did. */
+export const readStore = ({ counters }: ResponseCache): StoreReading => ({
+  counters: numbersIn({ ...counters, evictedAges: undefined }),
+  evictedAge: ageHistogram(counters.evictedAges),
+})
+
+/** Whatever is counted is told by its name, `refused.size` where it has parts: what comes with a tier or an admission needs no line here. */
 function numbersIn(counters: Readonly<Record<string, unknown>>): Record<string, number> {
   const numbers: Record<string, number> = {}
-  for (const [name, value] of Object.entries(counters)) if (typeof value === 'number') numbers[name] = value
+  for (const [name, value] of Object.entries(counters)) {
+    if (typeof value === 'number') numbers[name] = value
+    else if (typeof value === 'object' && value !== null)
+      for (const [word, count] of Object.entries(value))
+        if (typeof count === 'number') numbers[`${name}.${word}`] = count
+  }
   return numbers
 }
