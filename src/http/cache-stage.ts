@@ -9,10 +9,12 @@ import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
 import { hitStatus, UNSATISFIABLE_STATUS } from './caching/cache-status.ts'
+import { isNotModified } from './caching/conditional.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
 import { FillJob, PassJob } from './cache-job.ts'
+import { serveParts } from './assembly/serving.ts'
 import type { Exchange } from './exchange.ts'
 import { OriginFlow } from './origin-flow.ts'
 import { PostJob } from './post-job.ts'
@@ -43,6 +45,18 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   const found = cache.lookup(key, head, nowMs)
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
+  if (found.kind !== 'hit' || found.hasRange) {
+    const again = (hasWaited: boolean): void => seek(exchange, deadlineMs, hasWaited || collapsed)
+    const whole = (entry: StoredResponse, member: string): void =>
+      answerStored(
+        exchange,
+        entry,
+        isNotModified(head.headers, entry, nowMs),
+        entry.ageSeconds(node.now()),
+        member,
+      )
+    if (serveParts({ exchange, key, head, deadlineMs, collapsed, again, whole }, found)) return
+  }
   if (found.kind === 'hit') {
     exchange.countCache(collapsed === true ? 'collapsed' : 'hit')
     noteHit(exchange, found)

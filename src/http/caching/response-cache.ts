@@ -20,6 +20,8 @@ import type { EvictedAges } from '../../cache/index.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
+import { keepPart } from './parts/part-keeping.ts'
+import { objectKeyOf } from './parts/part-keys.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
@@ -75,7 +77,7 @@ export class ResponseCache {
   readonly #shelf: Shelf
   readonly vary: VaryRules
   readonly #flights: Flights
-  /** Fills under way by key: what a write has to stop. */
+  /** Fills under way by key, those of parts by that of their object: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
   #fillingBytes = 0
@@ -112,11 +114,11 @@ export class ResponseCache {
         },
       },
       keep: (fill, response, as) => {
-        const isKept = this.#shelf.keep(fill.key, fill.head.headers, response)
+        const isKept = keepPart(this.#shelf, fill, response, options.objectBytesMax)
         if (isKept) this.#counts[as]++
         return isKept
       },
-      drop: (fill, response) => this.#shelf.remove(fill.key, response),
+      drop: (_fill, response) => this.#shelf.remove(response.slot, response),
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
@@ -143,12 +145,38 @@ export class ResponseCache {
     const isVaryMiss = entry === undefined && this.#shelf.has(key)
     const result = judge(entry, isVaryMiss, head, terms, nowMs)
     if (result.kind === 'hit') {
-      this.#hit(result.entry, nowMs).isNotModified =
-        terms.isConditional && isNotModified(head.headers, result.entry, nowMs)
+      const hit = this.#hit(result.entry, nowMs)
+      hit.hasRange = terms.hasRange
+      hit.isNotModified = terms.isConditional && isNotModified(head.headers, hit.entry, nowMs)
     } else {
       this.#counts[result.kind === 'unsatisfiable' ? 'miss' : result.kind]++
     }
     return result
+  }
+
+  /**
+   * What is stored of a part, by a key of `parts/part-keys.ts`: for who puts an answer together out of several. That is one request,
+   * which was counted when its own key was looked up. `head` asks for no range.
+   */
+  lookupPart(key: string, head: RequestHead, nowMs: number): Lookup {
+    const found = judge(this.#shelf.find(key, head.headers, nowMs), false, head, readTerms(head), nowMs)
+    if (found.kind !== 'hit') return found
+    const { entry } = found
+    const { hit } = entry
+    hit.ageSeconds = entry.ageSeconds(nowMs)
+    hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
+    hit.hasRange = hit.isNotModified = false
+    return hit
+  }
+
+  /** Whether something stands under the key in memory. */
+  has(key: string): boolean {
+    return this.#shelf.has(key)
+  }
+
+  /** The object is another one by now: the parts of it that are stored go. */
+  dropParts(key: string): void {
+    this.#shelf.removeParts(key)
   }
 
   /**
@@ -180,8 +208,8 @@ export class ResponseCache {
   }
 
   /**
-   * What is stored of this key goes, and of all that begin with it and a space; and what is being fetched for them will not be
-   * stored: it may be from before the change. True where something was stored.
+   * What is stored of this key goes, and of all that begin with it and a space, or are parts of it; and what is being fetched for
+   * them will not be stored: it may be from before the change. True where something was stored.
    */
   invalidate(key: string): boolean {
     const keys = [key, ...this.#shelf.relativesOf(key)]
@@ -254,7 +282,7 @@ export class ResponseCache {
     const { hit } = entry
     hit.ageSeconds = entry.ageSeconds(nowMs)
     hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.isNotModified = false
+    hit.hasRange = hit.isNotModified = false
     return hit
   }
 
@@ -266,16 +294,18 @@ export class ResponseCache {
     stale: StoredResponse | undefined,
   ): CacheFill {
     const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale)
-    const fills = this.#fills.get(key)
-    if (fills === undefined) this.#fills.set(key, new Set([fill]))
+    const object = objectKeyOf(key)
+    const fills = this.#fills.get(object)
+    if (fills === undefined) this.#fills.set(object, new Set([fill]))
     else fills.add(fill)
     return fill
   }
 
   #forgetFill(fill: CacheFill): void {
-    const fills = this.#fills.get(fill.key)
+    const object = objectKeyOf(fill.key)
+    const fills = this.#fills.get(object)
     fills?.delete(fill)
-    if (fills?.size === 0) this.#fills.delete(fill.key)
+    if (fills?.size === 0) this.#fills.delete(object)
   }
 }
 

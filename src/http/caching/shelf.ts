@@ -11,6 +11,7 @@ import type { HeaderList } from '../../wire/http1/message.ts'
 import type { ResponseCacheCounters } from './response-cache.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { KeyIndex } from './keys/key-index.ts'
+import { isPartOf } from './parts/part-keys.ts'
 import { copyText } from './text.ts'
 import { Variants, VARIANTS_BYTES } from './variants.ts'
 
@@ -140,9 +141,9 @@ export class Shelf {
     return stored.kind === 'response' ? [stored] : [...stored.responses]
   }
 
-  /** The keys that begin with this one and a space. */
+  /** The keys that begin with this one and a space, or a line break: those of its parts. */
   relativesOf(key: string): readonly string[] {
-    return this.#keys.keysOf(key)
+    return this.#keys.keysOf(key).filter((one) => one.startsWith(`${key} `) || isPartOf(one, key))
   }
 
   /** Takes away all that stands under the key; true where there was something. */
@@ -150,6 +151,11 @@ export class Shelf {
     const stored = this.#cache.peek(key)
     if (stored?.kind === 'variants') this.#empty(stored)
     return this.#cache.delete(key)
+  }
+
+  /** Takes away the parts of an object. */
+  removeParts(key: string): void {
+    for (const relative of this.#keys.keysOf(key)) if (isPartOf(relative, key)) this.removeAll(relative)
   }
 
   clear(): void {

@@ -4,6 +4,8 @@
  * Keys that are nothing but an address are not listed: who knows the address knows them. So an index of a site whose keys hold no more
  * than that stays empty, and costs a search for a space a store.
  */
+import { objectKeyOf } from '../parts/part-keys.ts'
+
 export class KeyIndex {
   readonly #byAddress = new Map<string, Set<string>>()
 
@@ -25,17 +27,22 @@ export class KeyIndex {
     if (keys?.size === 0) this.#byAddress.delete(address)
   }
 
-  /** The longer keys of an address, as they are at this moment. */
-  keysOf(address: string): readonly string[] {
-    const keys = this.#byAddress.get(address)
+  /** The longer keys of an address, or of that in a key, as they are at this moment. */
+  keysOf(key: string): readonly string[] {
+    const keys = this.#byAddress.size === 0 ? undefined : this.#byAddress.get(addressIn(key))
     return keys === undefined ? NONE : [...keys]
   }
 }
 
 const NONE: readonly string[] = []
 
-/** What stands before the first space behind the scheme: a site's name may stand before it. See `site-key.ts`. */
+/**
+ * What stands before the first space or line break behind the scheme: a site's name may stand before it. See `site-key.ts`, and
+ * `parts/part-keys.ts` for what follows a line break.
+ */
 export function addressIn(key: string): string {
-  const end = key.indexOf(' ', key.indexOf('://'))
-  return end < 0 ? key : key.slice(0, end)
+  const from = key.indexOf('://')
+  const object = objectKeyOf(key)
+  const end = object.indexOf(' ', from)
+  return end < 0 ? object : object.slice(0, end)
 }
