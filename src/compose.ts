@@ -8,6 +8,7 @@ import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
+import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
@@ -18,7 +19,8 @@ import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
-import { cacheSamples } from './http/cache-metrics.ts'
+import { explainCache } from './http/cache-explanation.ts'
+import { cacheSamples, readCaches } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { siteRules } from './http/caching/site-rules.ts'
 import { Exchange } from './http/exchange.ts'
@@ -37,6 +39,7 @@ import { beginSpans } from './http/tracing/request-spans.ts'
 import { Siblings } from './http/siblings/siblings.ts'
 import { HttpServer } from './http/server.ts'
 import { ShadowDesk } from './http/shadow/shadow-desk.ts'
+import { siteCacheParts } from './http/site-cache.ts'
 import { asksForPlain, type Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
@@ -88,6 +91,10 @@ export interface WorkerNode {
   metrics(): MetricSample[]
   /** How the endpoints of each site do, as this worker sees them. */
   origins(): { readonly site: string; readonly origin: OriginState }[]
+  /** What the caches of sites hold and did in this worker, with so many of the most wanted objects of each. */
+  caches(top: number): CacheReading[]
+  /** What the cache would make of a GET of this URL; undefined where no site answers for it. */
+  explain(url: string, headers: readonly string[]): CacheExplanation | undefined
   drain(): Promise<void>
 }
 
@@ -278,6 +285,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...telemetry.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
+    caches: (top) => readCaches(sites.table.sites, top, clock.now()),
+    explain: (url, headers) => explainCache(sites.table, url, headers, clock.now()),
     async drain() {
       const { drain } = sites.served.limits
       const deadlineMs = clock.monotonic() + drain
@@ -336,6 +345,7 @@ function buildSite(
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     compress: site.compress && new Compression(site.compress),
+    ...siteCacheParts(site.cache, platform.random, keeps('cache') ? before!.cacheStatistics : undefined),
     // Each worker has a cache of its own: together they hold what the site was given.
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
@@ -345,6 +355,9 @@ function buildSite(
             bytesMax: Math.floor((site.cache.ram ?? RAM_BYTES) / config.edge.workers),
             objectBytesMax: site.cache.objectBytes,
             asksForPlain: asksForPlain(site),
+            nowMs: () => platform.clock.monotonic(),
+            policy: site.cache.policy,
+            admission: site.cache.admission,
             ...siteRules(site.cache),
           }),
   }

@@ -4,7 +4,8 @@
  */
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
-import { keysOf } from './cache-key.ts'
+import { readTerms } from './caching/request-terms.ts'
+import { addressesOf } from './cache-key.ts'
 import type { Exchange } from './exchange.ts'
 
 interface Answered {
@@ -12,16 +13,12 @@ interface Answered {
   readonly headers: HeaderList
 }
 
-export function invalidateAfter(
-  { site, client, node }: Exchange,
-  head: RequestHead,
-  response: Answered,
-): void {
-  const cache = site!.cache!
+export function invalidateAfter(exchange: Exchange, head: RequestHead, response: Answered): void {
+  const { site, node } = exchange
   for (const target of targetsToInvalidate(head, response)) {
-    const keys = keysOf(cache, client, head, target)
-    for (const key of keys) cache.invalidate(key)
-    node.siblings?.invalidated(site!.name, keys)
+    const addresses = addressesOf(exchange, head, target)
+    for (const address of addresses) site!.cache!.invalidate(address)
+    node.siblings?.invalidated(site!.name, addresses)
   }
 }
 
@@ -32,7 +29,8 @@ export function learnFromHead(
   response: Answered,
   askedMs: number,
 ): void {
-  if (response.status !== 200) return
+  // What is said to one person says nothing of what all are given.
+  if (response.status !== 200 || readTerms(head).hasAuthorization) return
   const { site, plan, cacheKey, node } = exchange
   // What units make of a stored response they make of the whole: of this they have seen no more than a head.
   const update = plan.originResponse.length === 0

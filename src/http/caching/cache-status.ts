@@ -26,6 +26,8 @@ export function hitStatus(ttlSeconds: number): string {
 
 /** Another worker of the node had it. */
 export const siblingStatus = (ttlSeconds: number): string => `${hitStatus(ttlSeconds)}; detail=sibling`
+/** §2: a request that neither hit nor went on has neither parameter. */
+export const UNSATISFIABLE_STATUS = `${NAME}; detail=only-if-cached`
 
 export interface Forwarded {
   readonly forward: ForwardReason

@@ -11,16 +11,19 @@
  *                      waiting  onSettled will say when to look again, or what to follow
  *                      arriving follow it
  *
- * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
- * only answers to GET are kept. All times are given, in milliseconds since 1970.
+ * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
+import type { AdmissionName, PolicyName } from '../../cache/index.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
+import type { EvictedAges } from '../../cache/index.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { asksForFresher, BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
+import { keepPart } from './parts/part-keeping.ts'
+import { objectKeyOf } from './parts/part-keys.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
@@ -37,6 +40,12 @@ export interface ResponseCacheOptions {
   readonly objectBytesMax: number
   /** The origin is asked for plain bodies alone: what is plain does not vary by `Accept-Encoding`, whatever it says. */
   readonly asksForPlain?: boolean
+  /** Milliseconds from any moment on: by them it is known how old what is evicted was. Absent: it is not counted. */
+  readonly nowMs?: () => number
+  /** Who leaves when the memory is full. Default: as `orla/cache` has it. */
+  readonly policy?: PolicyName
+  /** Who comes in. Default: all. */
+  readonly admission?: AdmissionName
   /** What the site says of storing; the strictest where it is absent. */
   readonly rules?: StoringRules
   /** What of the headers that answers vary by tells them apart. */
@@ -67,6 +76,10 @@ export interface ResponseCacheCounters {
   readonly refreshed: number
   readonly evicted: number
   readonly invalidated: number
+  /** What did not come into memory: larger than one object may be there, or not admitted. */
+  readonly refused: { readonly size: number; readonly admission: number }
+  /** How old stored responses were when they made room for others. */
+  readonly evictedAges: EvictedAges
   /** Now. */
   readonly entries: number
   readonly bytes: number
@@ -77,7 +90,7 @@ export class ResponseCache {
   readonly #shelf: Shelf
   readonly vary: VaryRules
   readonly #flights: Flights
-  /** Fills under way by key: what a write has to stop. */
+  /** Fills under way by key, those of parts by that of their object: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
   #fillingBytes = 0
@@ -101,7 +114,12 @@ export class ResponseCache {
   constructor(options: ResponseCacheOptions) {
     this.vary = options.vary ?? PLAIN_VARY
     this.#flights = new Flights(this.vary)
-    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax)
+    const { policy, admission, nowMs } = options
+    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax, {
+      ...(policy && { policy }),
+      ...(admission && { admission }),
+      ...(nowMs && { nowMs }),
+    })
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
@@ -122,11 +140,11 @@ export class ResponseCache {
         },
       },
       keep: (fill, response, as) => {
-        const isKept = this.#shelf.keep(fill.key, fill.head.headers, response)
+        const isKept = keepPart(this.#shelf, fill, response, options.objectBytesMax)
         if (isKept) this.#counts[as]++
         return isKept
       },
-      drop: (fill, response) => this.#shelf.remove(fill.key, response),
+      drop: (_fill, response) => this.#shelf.remove(response.slot, response),
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
@@ -162,12 +180,38 @@ export class ResponseCache {
     const isVaryMiss = entry === undefined && this.#shelf.has(key)
     const result = judge(entry, isVaryMiss, head, terms, nowMs)
     if (result.kind === 'hit') {
-      this.#hit(result.entry, nowMs).isNotModified =
-        terms.isConditional && isNotModified(head.headers, result.entry, nowMs)
+      const hit = this.#hit(result.entry, nowMs)
+      hit.hasRange = terms.hasRange
+      hit.isNotModified = terms.isConditional && isNotModified(head.headers, hit.entry, nowMs)
     } else {
       this.#counts[result.kind === 'unsatisfiable' ? 'miss' : result.kind]++
     }
     return result
+  }
+
+  /**
+   * What is stored of a part, by a key of `parts/part-keys.ts`: for who puts an answer together out of several. That is one request,
+   * which was counted when its own key was looked up. `head` asks for no range.
+   */
+  lookupPart(key: string, head: RequestHead, nowMs: number): Lookup {
+    const found = judge(this.#shelf.find(key, head.headers, nowMs), false, head, readTerms(head), nowMs)
+    if (found.kind !== 'hit') return found
+    const { entry } = found
+    const { hit } = entry
+    hit.ageSeconds = entry.ageSeconds(nowMs)
+    hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
+    hit.hasRange = hit.isNotModified = false
+    return hit
+  }
+
+  /** Whether something stands under the key in memory. */
+  has(key: string): boolean {
+    return this.#shelf.has(key)
+  }
+
+  /** The object is another one by now: the parts of it that are stored go. */
+  dropParts(key: string): void {
+    this.#shelf.removeParts(key)
   }
 
   /**
@@ -250,17 +294,25 @@ export class ResponseCache {
     this.#counts[what]++
   }
 
+  /** What is stored under the key, and nothing is counted. */
+  storedAt(key: string): readonly StoredResponse[] {
+    return this.#shelf.responsesAt(key)
+  }
+
   /**
-   * What is stored of this key goes, and what is being fetched for it will not be stored: it may be from before the
-   * change. True where something was stored.
+   * What is stored of this key goes, and of all that begin with it and a space, or are parts of it; and what is being fetched for
+   * them will not be stored: it may be from before the change. True where something was stored.
    */
   invalidate(key: string): boolean {
-    const wasStored = this.#shelf.removeAll(key)
-    if (wasStored) this.#counts.invalidated++
+    const keys = [key, ...this.#shelf.relativesOf(key)]
+    const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
+    this.#counts.invalidated += stored
     // Those who waited come back at once and open fills of their own: these are not meant.
-    const before = Array.from(this.#fills.get(key) ?? [])
+    const before = Array.from(this.#fills)
+      .filter(([filled]) => filled === key || filled.startsWith(`${key} `))
+      .flatMap(([, fills]) => [...fills])
     for (const fill of before) fill.invalidate()
-    return wasStored
+    return stored > 0
   }
 
   /**
@@ -327,7 +379,7 @@ export class ResponseCache {
     const { hit } = entry
     hit.ageSeconds = entry.ageSeconds(nowMs)
     hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.isNotModified = false
+    hit.hasRange = hit.isNotModified = false
     return hit
   }
 
@@ -339,16 +391,18 @@ export class ResponseCache {
     stale: StoredResponse | undefined,
   ): CacheFill {
     const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale)
-    const fills = this.#fills.get(key)
-    if (fills === undefined) this.#fills.set(key, new Set([fill]))
+    const object = objectKeyOf(key)
+    const fills = this.#fills.get(object)
+    if (fills === undefined) this.#fills.set(object, new Set([fill]))
     else fills.add(fill)
     return fill
   }
 
   #forgetFill(fill: CacheFill): void {
-    const fills = this.#fills.get(fill.key)
+    const object = objectKeyOf(fill.key)
+    const fills = this.#fills.get(object)
     fills?.delete(fill)
-    if (fills?.size === 0) this.#fills.delete(fill.key)
+    if (fills?.size === 0) this.#fills.delete(object)
   }
 }
 

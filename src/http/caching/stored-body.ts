@@ -7,6 +7,8 @@
  * `release` only delays (the file closes once nobody can reach it); a forgotten `hold` throws at the next read.
  */
 import { MemoryFile } from '../../base/memory-file.ts'
+import type { Range } from '../ranges/byte-ranges.ts'
+import { JoinedBytes } from './parts/joined-bytes.ts'
 
 /** What a file takes beside its pages: inode, dentry, descriptor. */
 const FILE_OVERHEAD_BYTES = 1536
@@ -16,6 +18,8 @@ export class StoredBody {
   readonly length: number
   /** For who can have the kernel send it. */
   readonly file: MemoryFile | undefined
+  /** Bytes that lie in several other bodies. */
+  readonly joined: JoinedBytes | undefined
   readonly #bytes: Buffer | undefined
   /** Who made it is the first. */
   #holders = 1
@@ -24,20 +28,21 @@ export class StoredBody {
   /** Told when it comes to stand on a shelf, where its memory is counted, and when it stands there no more. */
   onShelf: ((isThere: boolean) => void) | undefined
 
-  constructor(body: Buffer | MemoryFile) {
+  constructor(body: Buffer | MemoryFile | JoinedBytes) {
     this.length = body.length
     if (body instanceof MemoryFile) this.file = body
+    else if (body instanceof JoinedBytes) this.joined = body
     else this.#bytes = body
   }
 
   /** The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. */
   read(start: number, end: number): Buffer {
-    return this.#bytes?.subarray(start, end) ?? this.file!.read(start, end)
+    return this.#bytes?.subarray(start, end) ?? (this.joined ?? this.file!).read(start, end)
   }
 
   /** All of it, not to be changed. Of a file it is a copy: for those who need the whole at once. */
   get bytes(): Buffer {
-    return this.#bytes ?? this.file!.read(0, this.length)
+    return this.#bytes ?? this.read(0, this.length)
   }
 
   hold(): void {
@@ -46,7 +51,7 @@ export class StoredBody {
 
   release(): void {
     this.#holders -= 1
-    if (this.#holders === 0) this.file?.close()
+    if (this.#holders === 0) (this.joined ?? this.file)?.close()
   }
 
   /** A shelf's `hold`. */
@@ -63,8 +68,14 @@ export class StoredBody {
     this.release()
   }
 
+  /** All of it, as a part of it is named. */
+  get whole(): Range {
+    return { start: 0, end: this.length }
+  }
+
   /** What it takes in memory. */
   get memoryBytes(): number {
+    if (this.joined !== undefined) return this.joined.memoryBytes
     if (this.file === undefined) return this.length
     return Math.ceil(this.length / PAGE_BYTES) * PAGE_BYTES + FILE_OVERHEAD_BYTES
   }
