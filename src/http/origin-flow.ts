@@ -20,6 +20,7 @@ import { BodyStart } from './body-start.ts'
 import { arrivedHeaders } from './arrived-headers.ts'
 import type { CacheJob } from './cache-job.ts'
 import { passedFields } from './cache-status-line.ts'
+import { Brake } from './brake.ts'
 import { ClientPace } from './client-pace.ts'
 import { askedOf, onwardHeaders } from './onward-request.ts'
 import {
@@ -66,27 +67,16 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   private chain: BodyChain | undefined
   /** Bytes of the body still to come, where that is known. */
   private left: number | undefined
-  /** The client takes no more for now; or others who read this answer, and nobody gathers it for them. */
-  private waitsForClient = false
-  private waitsForReaders = false
+  /** Who has no room for more. */
+  private readonly brake: Brake
 
   constructor(exchange: Exchange, job: CacheJob | undefined, upgrade?: UpgradeAsk) {
     this.exchange = exchange
     this.job = job
     this.upgrade = upgrade
-    this.pace = new ClientPace(job, () => {
-      this.waitsForClient = false
-      this.resume()
-    })
-    if (job !== undefined)
-      job.onRoom = () => {
-        this.waitsForReaders = false
-        this.resume()
-      }
-  }
-
-  private resume(): void {
-    if (!this.waitsForClient && !this.waitsForReaders) this.call?.resume()
+    this.brake = new Brake(() => this.call?.resume())
+    this.pace = new ClientPace(job, () => this.brake.letGo('client'))
+    if (job !== undefined) job.onRoom = () => this.brake.letGo('readers')
   }
 
   start(): void {
@@ -182,8 +172,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.isDetached = true
     this.pace.close()
     this.exchange.flow = undefined
-    this.waitsForClient = false
-    this.resume()
+    this.brake.letGo('client')
   }
 
   private giveUp(): void {
@@ -371,7 +360,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       this.early.push(Buffer.from(chunk))
       return false
     }
-    this.waitsForReaders = !this.dropsBody && this.job?.append(chunk) === false
+    if (!this.dropsBody && this.job?.append(chunk) === false) this.brake.pull('readers')
     // The cache may have refused it after all, as too large, and nobody else wants it.
     if (this.dropsBody || (this.isDetached && this.job?.isFilling !== true && this.job?.isWanted !== true)) {
       // Of a few bytes the end is waited for: the connection is worth more.
@@ -381,8 +370,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       }
       return true
     }
-    this.waitsForClient = !this.isDetached && !this.pace.write(chunk)
-    return !this.waitsForClient && !this.waitsForReaders
+    if (!this.isDetached && !this.pace.write(chunk)) this.brake.pull('client')
+    return !this.brake.isOn
   }
 
   onEnd(trailers: HeaderList): void {

@@ -16,9 +16,9 @@
 import type { AdmissionName, PolicyName } from '../../cache/index.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
+import type { ResponseCacheCounters } from './cache-counters.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
-import type { EvictedAges } from '../../cache/index.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { asksForFresher, BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
@@ -55,35 +55,6 @@ export interface ResponseCacheOptions {
 export interface Known {
   readonly vary: readonly string[]
   readonly isUnshared: boolean
-}
-
-export interface ResponseCacheCounters {
-  /** Lookups by result, since the start. */
-  readonly hit: number
-  readonly stale: number
-  readonly miss: number
-  readonly bypass: number
-  /** Requests that waited for another's answer, or came while it arrived. */
-  readonly joined: number
-  /** Requests that were given another's answer while it arrived. */
-  readonly followed: number
-  /** Answers that came from another worker of the node. */
-  readonly fromSibling: number
-  /** Stale answers that went out: while they are refreshed, or since the origin failed. */
-  readonly staleServed: number
-  readonly stored: number
-  /** Kept on, after the origin said that they are still good. */
-  readonly refreshed: number
-  readonly evicted: number
-  readonly invalidated: number
-  /** What did not come into memory: larger than one object may be there, or not admitted. */
-  readonly refused: { readonly size: number; readonly admission: number }
-  /** How old stored responses were when they made room for others. */
-  readonly evictedAges: EvictedAges
-  /** Now. */
-  readonly entries: number
-  readonly bytes: number
-  readonly flights: number
 }
 
 export class ResponseCache {

@@ -8,7 +8,7 @@
  */
 import { Cache, type CacheOptions } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
-import type { ResponseCacheCounters } from './response-cache.ts'
+import type { ResponseCacheCounters } from './cache-counters.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { KeyIndex } from './keys/key-index.ts'
 import { isPartOf } from './parts/part-keys.ts'
