@@ -24,3 +24,11 @@ export function lengthIn(fields: string): number | undefined {
   const found = [...fields.matchAll(/^content-length: (.*)\r$/gim)]
   return found.length === 1 && /^\d{1,15}$/.test(found[0]![1]!) ? Number(found[0]![1]) : undefined
 }
+
+/** The header lines where the client reads no body from them, and the answer has one, or the other way round; undefined where they fit. */
+export const fittedFields = (
+  fields: string,
+  hasBody: boolean,
+  status: number,
+  isHead: boolean,
+): string | undefined => (fitsBody(hasBody, status, isHead) ? undefined : withLength(fields, status, 0))

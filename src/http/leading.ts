@@ -16,7 +16,7 @@ export function lead(exchange: Exchange, fill: CacheFill, job: FillJob, forward:
 /** A client that has gone, or never was, is answered nothing. */
 function askOrigin(exchange: Exchange, job: FillJob, forward: ForwardReason): void {
   const flow = new OriginFlow(exchange, job)
-  if (exchange.gone) return flow.startDetached()
+  if (exchange.gone) return flow.start(true)
   exchange.countCache(forward)
   flow.start()
 }

@@ -13,11 +13,11 @@ import { endToEndHeaders } from '../wire/http1/serialise.ts'
 import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import type { Exchange } from './exchange.ts'
-import { fitsBody, hasNoBody, lengthIn, withLength } from './body-fit.ts'
+import { fittedFields, hasNoBody, lengthIn } from './body-fit.ts'
 import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
 import { BodyStart } from './body-start.ts'
-import { arrivedHeaders } from './arrived-headers.ts'
+import { arrivedHeaders, noteTiming } from './arrived-headers.ts'
 import type { CacheJob } from './cache-job.ts'
 import { passedFields } from './cache-status-line.ts'
 import { Brake } from './brake.ts'
@@ -79,8 +79,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (job !== undefined) job.onRoom = () => this.brake.letGo('readers')
   }
 
-  start(): void {
+  /** `isDetached`: for the cache alone, nobody is answered. */
+  start(isDetached = false): void {
     const { exchange } = this
+    this.isDetached = isDetached
     exchange.flow = this.client
     if (exchange.plan.origin.length === 0) return this.prepare(NOTHING_CHANGED)
     askOriginUnits(exchange, {
@@ -144,16 +146,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     exchange.failUnit(unit, reason)
   }
 
-  /** For the cache alone: nobody is answered. */
-  startDetached(): void {
-    this.isDetached = true
-    this.start()
-  }
-
   /** As it was asked before: `origin` units have been heard. */
   again(ask: OriginAsk, isDetached: boolean): void {
     this.isDetached = isDetached
-    if (!isDetached) this.exchange.flow = this.client
+    this.exchange.flow = this.client
     this.prepare(ask)
   }
 
@@ -237,10 +233,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (!this.isStandIn) {
       const unasked = unasked304(head.status, this.askedHeaders, this.call!)
       if (unasked !== undefined) return this.abortWith(unasked)
-      const { connectMs, responseMs } = this.call!
-      exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
-      exchange.upstream = this.call!.endpoint
-      exchange.node.metrics.countOrigin(connectMs, responseMs)
+      noteTiming(exchange, this.call!)
     }
     const headers = arrivedHeaders(head, exchange.node.now(), this.isStandIn)
     if (exchange.plan.originResponse.length === 0) return this.onHeaders(head, headers, undefined)
@@ -267,11 +260,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
   /** The head as the origin sent it, and as units left it. */
   private onHeaders(head: ResponseHead, cameHeaders: HeaderList, review: Review | undefined): void {
     const { exchange, job } = this
-    const { status, reason, headers } = review ?? {
-      status: head.status,
-      reason: head.reason,
-      headers: cameHeaders,
-    }
+    const { status, reason, headers } = review ?? { ...head, headers: cameHeaders }
     const verdict = job?.onHead(head, cameHeaders, review)
     if (verdict?.kind === 'answered') return this.detach()
     if (verdict?.kind === 'again') {
@@ -297,11 +286,10 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     )
   }
 
-  /** The status and method the client goes by may not be those the origin answered with. */
   private fitFraming(fields: string, status: number): string {
-    if (fitsBody(this.framing !== 'none', status, this.exchange.head.method === 'HEAD')) return fields
-    this.framing = 'none'
-    return withLength(fields, status, 0)
+    const fitted = fittedFields(fields, this.framing !== 'none', status, this.exchange.head.method === 'HEAD')
+    if (fitted !== undefined) this.framing = 'none'
+    return fitted ?? fields
   }
 
   private startTransformed(fields: string, status: number, reason: string): void {
@@ -323,15 +311,13 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     })
     const { chain } = this
     this.pace.open({
-      write: (chunk) => this.pass(chain, Buffer.from(chunk)),
+      write: (chunk) => {
+        if (this.left !== undefined) this.left -= chunk.length
+        return chain.write(Buffer.from(chunk), this.left === 0)
+      },
       end: (trailers) => this.finish(trailers),
     })
     if (!this.isOver) queueMicrotask(() => chain.flush())
-  }
-
-  private pass(chain: BodyChain, chunk: Buffer): boolean {
-    if (this.left !== undefined) this.left -= chunk.length
-    return chain.write(chunk, this.left === 0)
   }
 
   private startStream(head: string): void {

@@ -76,11 +76,14 @@ function bodyOf(received: string): string {
 }
 
 /** Which of these processes has the other end of a connection. */
-function ownerOf({ remotePort }: Socket, pids: readonly number[]): number {
-  const port = remotePort!.toString(16).toUpperCase().padStart(4, '0')
+function ownerOf({ remotePort, localPort }: Socket, pids: readonly number[]): number {
+  const hex = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const line = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
-    .find((text) => text.trim().split(/\s+/)[1]?.endsWith(`:${port}`) === true)
+    .find((text) => {
+      const [, local, remote] = text.trim().split(/\s+/)
+      return local?.endsWith(hex(remotePort!)) === true && remote?.endsWith(hex(localPort!)) === true
+    })
   const inode = line!.trim().split(/\s+/)[9]
   const owner = pids.find((pid) =>
     readdirSync(`/proc/${pid}/fd`).some((fd) => {

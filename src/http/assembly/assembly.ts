@@ -215,12 +215,9 @@ export class Assembly implements PartAsker, SegmentSupply {
       else if (this.isAnswered) this.segments.flow()
       else this.restart(true)
     })
-    if (seat.kind === 'waiting') {
-      this.seat = seat
-      return
-    }
     // The whole is on its way: parts of it are asked for past it.
     if (seat.kind === 'arriving') return this.withoutParts()
+    if (seat.kind === 'waiting') return void (this.seat = seat)
     this.fetch = new PartFetch(exchange, request.key, ask, seat, this)
     this.fetch.start()
   }
