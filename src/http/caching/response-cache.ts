@@ -150,18 +150,7 @@ export class ResponseCache {
    */
   lookupPart(key: string, head: RequestHead, nowMs: number): Lookup {
     const found = judge(this.#shelf.find(key, head.headers, nowMs), false, head, readTerms(head), nowMs)
-    if (found.kind !== 'hit') return found
-    const { entry } = found
-    const { hit } = entry
-    hit.ageSeconds = entry.ageSeconds(nowMs)
-    hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.hasRange = hit.isNotModified = false
-    return hit
-  }
-
-  /** Whether something stands under the key in memory. */
-  has(key: string): boolean {
-    return this.#shelf.has(key)
+    return found.kind === 'hit' ? hitOf(found.entry, nowMs) : found
   }
 
   /** The object is another one by now: the parts of it that are stored go. */
@@ -264,11 +253,7 @@ export class ResponseCache {
 
   #hit(entry: StoredResponse, nowMs: number): Hit {
     this.#counts.hit++
-    const { hit } = entry
-    hit.ageSeconds = entry.ageSeconds(nowMs)
-    hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.hasRange = hit.isNotModified = false
-    return hit
+    return hitOf(entry, nowMs)
   }
 
   #openFill(
@@ -300,4 +285,13 @@ export class ResponseCache {
  */
 function flightAddress(key: string, head: RequestHead): string {
   return readTerms(head).hasAuthorization ? `${key}\n+authorization` : key
+}
+
+/** An entry's one result object, as it is at this moment. */
+function hitOf(entry: StoredResponse, nowMs: number): Hit {
+  const { hit } = entry
+  hit.ageSeconds = entry.ageSeconds(nowMs)
+  hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
+  hit.hasRange = hit.isNotModified = false
+  return hit
 }
