@@ -8,7 +8,7 @@ import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
-import type { CacheReading } from './contract/cache-reading.ts'
+import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
@@ -19,6 +19,7 @@ import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
+import { explainCache } from './http/cache-explanation.ts'
 import { cacheSamples, readCaches } from './http/cache-metrics.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { siteRules } from './http/caching/site-rules.ts'
@@ -91,6 +92,8 @@ export interface WorkerNode {
   origins(): { readonly site: string; readonly origin: OriginState }[]
   /** What the caches of sites hold and did in this worker, with so many of the most wanted objects of each. */
   caches(top: number): CacheReading[]
+  /** What the cache would make of a GET of this URL; undefined where no site answers for it. */
+  explain(url: string, headers: readonly string[]): CacheExplanation | undefined
   drain(): Promise<void>
 }
 
@@ -265,6 +268,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     caches: (top) => readCaches(sites.table.sites, top, clock.now()),
+    explain: (url, headers) => explainCache(sites.table, url, headers, clock.now()),
     async drain() {
       await server.drain(sites.served.limits.drain)
       for (const site of sites.table.sites) site.origin.close()
@@ -330,6 +334,8 @@ function buildSite(
             objectBytesMax: site.cache.objectBytes,
             asksForPlain: asksForPlain(site),
             nowMs: () => platform.clock.monotonic(),
+            policy: site.cache.policy,
+            admission: site.cache.admission,
             ...siteRules(site.cache),
           }),
   }

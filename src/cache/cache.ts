@@ -25,7 +25,7 @@ export const ENTRY_OVERHEAD_BYTES = 176
 /** Bound by bytes, an admission remembers a key for each KiB: four for each entry of 4 KiB. */
 const BYTES_PER_KEY = 1024
 const KEYS_MIN = 4096
-/** What an admission by size lets in one time in e: a part of the room; bound by entries, so many bytes. */
+/** What an admission by size lets in one time in e: so many bytes, or a part of a large room. */
 export const SIZE_ADMITTED_SHARE = 1 / 256
 const SIZE_ADMITTED_BYTES = 64 * 1024
 
@@ -99,7 +99,8 @@ export class Cache<V> {
   readonly #onEvict: ((value: V, key: string) => void) | undefined
   readonly #onRemove: ((value: V) => void) | undefined
   readonly #nowMs: (() => number) | undefined
-  readonly #startMs: number
+  /** The first moment that was told. */
+  #startMs: number | undefined = undefined
   /** The entry that was evicted last: a full cache makes no garbage, the one that leaves is the one that comes. */
   #spare: Entry<V> | undefined = undefined
   readonly #evictedAges = new EvictedAges()
@@ -139,7 +140,6 @@ export class Cache<V> {
     this.#onEvict = options.onEvict
     this.#onRemove = options.onRemove
     this.#nowMs = options.nowMs
-    this.#startMs = options.nowMs?.() ?? 0
   }
 
   /** The value of the key, and notes that it was used. */
@@ -164,8 +164,11 @@ export class Cache<V> {
    * Stores a value of `bytes` bytes (the key and the overhead are added), in place of what the key held.
    * False: it is larger than one entry may be, or not admitted; then the key holds nothing, since what it held is out of
    * date too.
+   *
+   * `knownAs` is the name that the policy remembers it by after it has left, where that is not its key. Whoever asked
+   * `admits` before says so: then it is not asked again.
    */
-  set(key: string, value: V, bytes = 0): boolean {
+  set(key: string, value: V, bytes = 0, knownAs = key, isAdmitted = false): boolean {
     const weight = this.#weigh(key, bytes)
     // Said so that a weight that is not a number is refused as well: it would make the sum NaN for ever.
     if (!(weight <= this.entryWeightMax && bytes >= 0)) {
@@ -176,11 +179,9 @@ export class Cache<V> {
     const old = this.#entries.get(key)
     if (old !== undefined) {
       if (this.#replace(old, value, weight)) return true
-    } else if (this.#admission !== undefined && !this.#isAdmitted(this.#admission, key, weight, bytes)) {
-      this.#refusedAdmission++
-      return false
-    }
+    } else if (!isAdmitted && !this.admits(knownAs, bytes)) return false
     const entry = this.#newEntry(key, value, weight)
+    if (knownAs !== key) entry.hash = hashKey(knownAs)
     this.#policy.onArrive(entry)
     const before = this.#stored
     while (this.#weight + weight > this.weightMax) this.#evictOne(entry)
@@ -191,6 +192,22 @@ export class Cache<V> {
     this.#weight += weight
     this.#stored++
     return true
+  }
+
+  /** What the admission says of a value of this size under a name that nothing is stored by: each question counts. */
+  admits(name: string, bytes: number): boolean {
+    const admission = this.#admission
+    if (admission === undefined) return true
+    const hash = hashKey(name)
+    const isAdmitted = admission.admits(hash, bytes, () => {
+      if (this.#weight + this.#weigh(name, bytes) <= this.weightMax) return undefined
+      const victim = this.#policy.victim(undefined)
+      return victim && hashOf(victim)
+    })
+    if (isAdmitted) return true
+    this.#refusedAdmission++
+    this.#policy.onRefuse?.(hash)
+    return false
   }
 
   /**
@@ -263,27 +280,18 @@ export class Cache<V> {
   }
 
   #now(): number {
-    return this.#nowMs === undefined ? 0 : ((this.#nowMs() - this.#startMs) / 100) | 0
-  }
-
-  #isAdmitted(admission: Admission, key: string, weight: number, bytes: number): boolean {
-    const hash = hashKey(key)
-    const isAdmitted = admission.admits(hash, bytes, () => {
-      if (this.#weight + weight <= this.weightMax) return undefined
-      const victim = this.#policy.victim(undefined)
-      return victim && hashOf(victim)
-    })
-    if (!isAdmitted) this.#policy.onRefuse?.(hash)
-    return isAdmitted
+    if (this.#nowMs === undefined) return 0
+    const nowMs = this.#nowMs()
+    this.#startMs ??= nowMs
+    return ((nowMs - this.#startMs) / 100) | 0
   }
 
   /** Four times as many keys as there are entries, as far as one knows; what is large beside the room comes in seldom. */
   #admissionSizes(): { keys: number; bytes: number } {
-    if (this.#kind === 'entries') return { keys: 4 * this.weightMax, bytes: SIZE_ADMITTED_BYTES }
-    return {
-      keys: Math.max(KEYS_MIN, this.weightMax / BYTES_PER_KEY),
-      bytes: this.weightMax * SIZE_ADMITTED_SHARE,
-    }
+    const bytes = SIZE_ADMITTED_BYTES
+    if (this.#kind === 'entries') return { keys: 4 * this.weightMax, bytes }
+    const keys = Math.max(KEYS_MIN, this.weightMax / BYTES_PER_KEY)
+    return { keys, bytes: Math.max(bytes, this.weightMax * SIZE_ADMITTED_SHARE) }
   }
 
   /** In the same place, so that the policy keeps what it knows. False: there was no room beside the others, and it is gone. */

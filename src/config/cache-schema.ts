@@ -32,7 +32,7 @@ const tiers = {
       ['lru', 'lfu', 'plain-lfu', 'fifo', 'random', 'clock', 'sieve', 's3-fifo', 'arc', 'w-tinylfu', 'gdsf'],
       'expected "lru", "lfu", "plain-lfu", "fifo", "random", "clock", "sieve", "s3-fifo", "arc", "w-tinylfu" or "gdsf"',
     ),
-    'sieve',
+    's3-fifo',
   ),
   /** What comes into memory. */
   admission: v.optional(

@@ -31,3 +31,25 @@ export interface TopObject {
   /** Seconds that it is fresh yet; negative where it is stale. */
   readonly ttlSeconds: number
 }
+
+/** What a worker would do with a GET of a URL, before units have seen it. */
+export interface CacheExplanation {
+  readonly site: string
+  /** Absent where the site has no cache. */
+  readonly key?: string
+  /** What the origin would be asked for. */
+  readonly target?: string
+  /** What stands in its memory under the key. */
+  readonly stored: readonly StoredObject[]
+}
+
+export interface StoredObject {
+  readonly status: number
+  readonly ageSeconds: number
+  /** Negative where it is stale. */
+  readonly ttlSeconds: number
+  readonly bytes: number
+  readonly tags: readonly string[]
+  /** The headers that chose it, as `name: value`, or the name alone where it was not there. */
+  readonly vary: readonly string[]
+}

@@ -54,3 +54,26 @@ export interface CacheReport {
   readonly caches: readonly CacheSummary[]
   readonly top: readonly TopObjectSummary[]
 }
+
+export const ExplainedShape = v.strictObject({
+  site: text(),
+  /** Absent where the site has no cache. */
+  key: v.optional(text()),
+  /** What the origin would be asked for. */
+  target: v.optional(text()),
+  /** What stands under the key in the memory of each worker. */
+  workers: v.array(
+    v.array(
+      v.strictObject({
+        status: number(),
+        ageSeconds: number(),
+        ttlSeconds: number(),
+        bytes: number(),
+        tags: v.array(text()),
+        /** The headers that chose it, as `name: value`, or the name alone where it was not there. */
+        vary: v.array(text()),
+      }),
+    ),
+  ),
+})
+export type CacheExplained = v.InferOutput<typeof ExplainedShape>

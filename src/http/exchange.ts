@@ -9,6 +9,7 @@ import type { CacheUse } from '../contract/cache-outcome.ts'
 import type { CallTrace } from '../contract/host-calls.ts'
 import type { EdgeError } from '../base/errors.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
+import type { Answer } from './answer.ts'
 import { ON_THE_SPOT_MAX } from './body/compression.ts'
 import { startChain, transform, type Outgoing } from './body/transforms.ts'
 import { WholeSource, type BodyAtHand } from './body/whole-source.ts'
@@ -39,18 +40,7 @@ import type { UnitStates } from './unit-states.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { filterHeaders, logExchange, type UnitTiming } from './unit-stage.ts'
 
-/** Where an answer came from: the word in metrics. */
-export type AnswerSource = 'cache' | 'origin' | 'unit' | 'edge'
-
-/** The head of an answer before units and framing. */
-export interface Answer {
-  readonly status: number
-  readonly reason: string
-  /** `name: value\r\n` for each header, without framing and connection headers. */
-  readonly fields: string
-  readonly source: AnswerSource
-}
-
+/** Sends an answer whose head is settled. */
 type Deliver = (fields: string, status: number, reason: string) => void
 
 const NO_CALLS: readonly CallTrace[] = []

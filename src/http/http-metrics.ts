@@ -2,7 +2,7 @@
 import type { HistogramValue, MetricSample } from '../contract/messages.ts'
 import { DurationHistogram } from './duration-histogram.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
-import type { AnswerSource } from './exchange.ts'
+import type { AnswerSource } from './answer.ts'
 
 /** Versions in rollouts whose answers are counted; the one that came first makes room. */
 const VERSIONS_MAX = 200

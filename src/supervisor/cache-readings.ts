@@ -4,7 +4,7 @@ import { addHistograms, type HistogramCounts } from '../base/histogram.ts'
 import { CACHE_HITS } from '../contract/cache-outcome.ts'
 import type { CacheReading } from '../contract/cache-reading.ts'
 import type { FromWorker } from '../contract/messages.ts'
-import type { CacheReport, TopObjectSummary } from '../control/cache-shapes.ts'
+import type { CacheExplained, CacheReport, TopObjectSummary } from '../control/cache-shapes.ts'
 import type { WorkerPool } from './workers/worker-pool.ts'
 
 type Answer = Extract<FromWorker, { kind: 'caches' }>
@@ -27,6 +27,41 @@ export async function askCaches(pool: WorkerPool, top: number, withinMs: number)
   if (told.length === 0)
     throw new EdgeError('worker-failed', `no worker told of its caches within ${withinMs / 1000} s`)
   return mergeCaches(told, top)
+}
+
+type Explained = Extract<FromWorker, { kind: 'explained' }>
+
+/** As `askCaches`. Throws `site-unknown` where no site answers for the URL. */
+export async function askExplanation(
+  pool: WorkerPool,
+  url: string,
+  headers: readonly string[],
+  withinMs: number,
+): Promise<CacheExplained> {
+  const answers = await Promise.allSettled(
+    pool.ready().map((worker) => {
+      const id = ++lastId
+      const isAnswer = (heard: FromWorker): heard is Explained =>
+        heard.kind === 'explained' && heard.id === id
+      return worker.ask({ kind: 'explain', id, url, headers }, isAnswer, withinMs)
+    }),
+  )
+  const told = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value.explanation] : []))
+  if (told.length === 0)
+    throw new EdgeError('worker-failed', `no worker told of its cache within ${withinMs / 1000} s`)
+  const found = told.filter((one) => one !== undefined)
+  const [first] = found
+  if (first === undefined) {
+    const hint = 'give a URL with http or https and a host of a site: `https://www.example.com/a`'
+    throw new EdgeError('site-unknown', `no site answers for ${JSON.stringify(url)}`, { hint })
+  }
+  const { stored: _, ...facts } = first
+  return {
+    ...facts,
+    workers: found.map(({ stored }) =>
+      stored.map((one) => ({ ...one, tags: [...one.tags], vary: [...one.vary] })),
+    ),
+  }
 }
 
 /** One list a worker. Of each site so many objects. */

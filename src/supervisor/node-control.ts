@@ -55,7 +55,7 @@ import { METRIC_HELP } from './metrics/metric-help.ts'
 import { formatPrometheus } from './metrics/prometheus.ts'
 import { nodeStore } from './store/node-store.ts'
 import type { EdgeMethods } from './replication/node-edges.ts'
-import { askCaches } from './cache-readings.ts'
+import { askCaches, askExplanation } from './cache-readings.ts'
 import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './workers/quarantine.ts'
 import { readiness } from './readiness.ts'
@@ -279,6 +279,7 @@ export function nodeControl(parts: NodeParts): {
     sources: () => parts.sources(),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
     caches: (top) => askCaches(pool, top, ORIGINS_MAX_MS),
+    explainCache: (url, headers) => askExplanation(pool, url, headers, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
     reload: (options) => sites.reload(options),

@@ -101,6 +101,20 @@ test('what the caches of a node did is told by site, over all workers', async (t
     assert.match(help.stdout, /stats .*\n.*top /)
   })
 
+  await t.test('orla cache explain and GET /v1/cache/explain', async () => {
+    const explained = await node.orla('cache', 'explain', 'HTTP://One.example.org:80/often#part')
+    assert.equal(explained.code, 0, explained.stderr)
+    assert.match(explained.stdout, /^site +one\.example\.org\nkey +http:\/\/one\.example\.org\/often\n/)
+    assert.match(explained.stdout, /\n\d +200 +\d+s +\d+m +1\.0 kB/)
+    const empty = await node.orla('cache', 'explain', 'http://two.example.org/?a=1')
+    assert.match(empty.stdout, /GET \/\?a=1\n\nnothing is stored in memory/)
+    assert.match((await node.orla('cache', 'explain', 'http://bare.example.org/')).stdout, /has no cache/)
+    for (const url of ['http://none.example.org/', 'often', ''])
+      assert.equal((await node.api('GET', `/v1/cache/explain?url=${url}`)).status, 404, url)
+    const bad = await node.orla('cache', 'explain', 'http://one.example.org/', '--header', 'none')
+    assert.match(bad.stderr, /expected `Name: value`/)
+  })
+
   await t.test('a scrape has the same numbers', async () => {
     const { text } = await node.api('GET', '/metrics')
     assert.match(
@@ -133,5 +147,7 @@ test('what the caches of a node did is told by site, over all workers', async (t
     )
     assert.equal((await as('/v1/cache/top')).text, '[]')
     assert.equal((await as('/v1/cache?site=one.example.org')).status, 403)
+    assert.equal((await as('/v1/cache/explain?url=http://one.example.org/often')).status, 403)
+    assert.equal((await as('/v1/cache/explain?url=http://two.example.org/often')).status, 200)
   })
 })

@@ -13,6 +13,10 @@ export const command: CommandGroup = {
       summary: 'list the objects that are asked for most',
       load: () => import('./cache/top.ts'),
     },
+    explain: {
+      summary: 'tell what the cache makes of a URL: its key, and what is stored',
+      load: () => import('./cache/explain.ts'),
+    },
     sim: {
       summary: 'try replacement policies on a trace or an access log, and say which one to choose',
       load: () => import('./cache/sim.ts'),

@@ -3,7 +3,8 @@ import type { HeaderList } from '../../wire/http1/message.ts'
 import { fitsBody, hasNoBody, withLength } from '../body-fit.ts'
 import type { BodyChain } from '../body/chain.ts'
 import { startChain, transform } from '../body/transforms.ts'
-import type { Answer, Exchange } from '../exchange.ts'
+import type { Answer } from '../answer.ts'
+import type { Exchange } from '../exchange.ts'
 
 export interface OutletEvents {
   /** The head is on its way, and the body may follow. */

@@ -284,7 +284,7 @@ describe('variants of an address', () => {
 
   it('leave one by one when room is needed, and the last takes the set along', () => {
     // Room for about five of these.
-    const rig = new Rig(20_000)
+    const rig = new Rig(20_000, 5_000, { policy: 'lru' })
     const body = 'x'.repeat(1000)
     for (const value of ['a', 'b']) rig.fetch(response(inLanguage), language(value), body)
     for (let i = 0; i < 10; i++) {

@@ -12,6 +12,7 @@
  *
  * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
+import type { AdmissionName, PolicyName } from '../../cache/index.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
@@ -39,6 +40,10 @@ export interface ResponseCacheOptions {
   readonly asksForPlain?: boolean
   /** Milliseconds from any moment on: by them it is known how old what is evicted was. Absent: it is not counted. */
   readonly nowMs?: () => number
+  /** Who leaves when the memory is full. Default: as `orla/cache` has it. */
+  readonly policy?: PolicyName
+  /** Who comes in. Default: all. */
+  readonly admission?: AdmissionName
   /** What the site says of storing; the strictest where it is absent. */
   readonly rules?: StoringRules
   /** What of the headers that answers vary by tells them apart. */
@@ -83,7 +88,12 @@ export class ResponseCache {
   constructor(options: ResponseCacheOptions) {
     this.vary = options.vary ?? PLAIN_VARY
     this.#flights = new Flights(this.vary)
-    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax, options.nowMs)
+    const { policy, admission, nowMs } = options
+    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax, {
+      ...(policy && { policy }),
+      ...(admission && { admission }),
+      ...(nowMs && { nowMs }),
+    })
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
@@ -179,6 +189,11 @@ export class ResponseCache {
     if (seat === undefined || seat instanceof Flight) return this.#openFill(key, head, nowMs, seat, stale)
     this.#counts.joined++
     return seat
+  }
+
+  /** What is stored under the key, and nothing is counted. */
+  storedAt(key: string): readonly StoredResponse[] {
+    return this.#shelf.responsesAt(key)
   }
 
   /**

@@ -93,28 +93,36 @@ export class SiteKey {
    * configuration leaves out some of its query, since a unit's key has it whole. Undefined where it is no URL with http or https.
    */
   purgeKeysOf(url: string): readonly string[] | undefined {
-    const parsed = parseUrl(url)
-    if (parsed === undefined) return undefined
-    const { base, target } = parsed
-    return [...new Set([this.targetOf(target), target])].map((one) => base + one)
+    const asked = parseAskedUrl(url)
+    if (asked === undefined) return undefined
+    const { target } = asked
+    return [...new Set([this.targetOf(target), target])].map((one) => baseOf(asked) + one)
   }
 }
 
 /** What the URLs in keys begin with that lie below one, as far as it is written: `https://example.com/shop/`. */
 export function purgePrefixOf(url: string): string | undefined {
-  const parsed = parseUrl(url)
-  return parsed && parsed.base + parsed.target
+  const asked = parseAskedUrl(url)
+  return asked && baseOf(asked) + asked.target
 }
 
-/** Scheme and authority as keys have them, and a target in origin form. What no target may hold is percent-encoded, as clients do it. */
-function parseUrl(url: string): { readonly base: string; readonly target: string } | undefined {
-  const [, scheme = '', host = '', rest = ''] = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url.trim()) ?? []
-  const asked = parseAuthority(host)
-  if (asked === undefined || asked.host === '') return undefined
-  const spoken = scheme.toLowerCase() === 'https' ? 'https' : 'http'
-  const target = visible(rest.startsWith('/') ? rest : `/${rest}`)
-  return { base: `${spoken}://${canonicalAuthority(asked, spoken)}`, target }
+/** A URL as the request that it stands for: a target in origin form, whose bytes no parser has touched. */
+export interface AskedUrl extends AskedHost {
+  readonly scheme: 'http' | 'https'
+  readonly target: string
 }
+
+/** Undefined where it is none with http or https. What no target may hold is percent-encoded, as clients do it. */
+export function parseAskedUrl(url: string): AskedUrl | undefined {
+  const [, scheme = '', named = '', rest = ''] = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url.trim()) ?? []
+  const asked = parseAuthority(named)
+  if (asked === undefined || asked.host === '') return undefined
+  const target = visible(rest.startsWith('/') ? rest : `/${rest}`)
+  return { ...asked, scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http', target }
+}
+
+/** What all keys of its host begin with. */
+const baseOf = (asked: AskedUrl): string => `${asked.scheme}://${canonicalAuthority(asked, asked.scheme)}`
 
 /** As URLs are written: a space and whatever is not ASCII as the percent-encoding of its UTF-8. */
 export const visible = (text: string): string =>
