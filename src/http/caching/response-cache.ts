@@ -163,6 +163,11 @@ export class ResponseCache {
     return found.kind === 'hit' ? hitOf(found.entry, nowMs) : found
   }
 
+  /** Whether parts of it are in memory: for who would not look for them otherwise. */
+  hasParts(key: string): boolean {
+    return this.#shelf.hasParts(key)
+  }
+
   /** The object is another one by now: the parts of it that are stored go. */
   dropParts(key: string): void {
     this.#shelf.removeParts(key)

@@ -153,6 +153,11 @@ export class Shelf {
     return this.#cache.delete(key)
   }
 
+  /** Whether parts of an object stand here. */
+  hasParts(key: string): boolean {
+    return this.#keys.keysOf(key).some((one) => isPartOf(one, key))
+  }
+
   /** Takes away the parts of an object. */
   removeParts(key: string): void {
     for (const relative of this.#keys.keysOf(key)) if (isPartOf(relative, key)) this.removeAll(relative)
