@@ -1,0 +1,193 @@
+/**
+ * The purges of one cache: each holds from the moment it is told, and what it means is taken away piece by piece, so that a hundred thousand objects
+ * do not stand between requests.
+ *
+ *     told       looked at from now on: nothing that was kept before it, and that it means, is found any more
+ *     swept      what it means is gone, or stale; then it is counted, and looked at no more
+ *     recent     known as long as an answer is on its way that was asked for before it
+ *
+ * Whatever is kept bears the number of the last purge it was checked against; a purge with a larger one is compared with it.
+ */
+import type { StoredResponse } from '../stored-response.ts'
+import type { CompiledPurge } from './compiled-purge.ts'
+import type { TagIndex } from './tag-index.ts'
+
+/** What purges touch of a shelf. */
+export interface PurgedShelf {
+  readonly tags: TagIndex
+  relativesOf(key: string): readonly string[]
+  /** All responses, in the order in which they came; those that come meanwhile last. */
+  responses(): Iterable<StoredResponse>
+  responsesAt(key: string): readonly StoredResponse[]
+  remove(key: string, response: StoredResponse): void
+  readonly counters: { readonly entries: number }
+}
+
+export interface CachePurgesOptions {
+  readonly shelf: PurgedShelf
+  /** The last purge that was applied. */
+  readonly number: () => number
+  /** Does the rest later, with other work in between. Absent: all is done at once. */
+  readonly later?: ((work: () => void) => void) | undefined
+}
+
+export type OnPurged = (objects: number) => void
+
+/** How long one piece of a sweep may take, about. */
+const SLICE_MS = 3
+/** Objects between two looks at the clock. */
+const OBJECTS_A_LOOK = 64
+/** Purges that are remembered for answers on their way; whoever started before that is not kept, whatever it is. */
+const RECENT_MAX = 4096
+
+interface Job {
+  readonly purge: CompiledPurge
+  readonly nowMs: number
+  readonly onDone: OnPurged
+  objects: number
+}
+
+export class CachePurges {
+  readonly #options: CachePurgesOptions
+  /** Not swept yet, in their order. */
+  readonly #jobs: Job[] = []
+  #recent: CompiledPurge[] = []
+  /** An answer that was checked up to less than this cannot be compared any more. */
+  #floor = 0
+  #isSweeping = false
+
+  constructor(options: CachePurgesOptions) {
+    this.#options = options
+  }
+
+  get number(): number {
+    return this.#options.number()
+  }
+
+  /** Something that is found may have been purged: ask `survives`. */
+  get isPending(): boolean {
+    return this.#jobs.length > 0
+  }
+
+  /** From here on it holds. `isAwaited`: answers are on their way. */
+  add(purge: CompiledPurge, isAwaited: boolean, nowMs: number, onDone: OnPurged): void {
+    if (isAwaited) this.#remember(purge)
+    else this.forget(purge.number)
+    this.#jobs.push({ purge, nowMs, onDone, objects: 0 })
+    if (this.#isSweeping) return
+    this.#isSweeping = true
+    this.#sweep(this.#work())
+  }
+
+  /** No answer is on its way any more that was asked for before a purge. */
+  forget(number: number): void {
+    this.#recent = []
+    this.#floor = number
+  }
+
+  /** Whether a purge after this number means it: then it is from before, and not to be kept. */
+  hasPurged(since: number, key: string, tags: readonly string[]): boolean {
+    if (since < this.#floor) return true
+    for (let i = this.#recent.length - 1; i >= 0; i--) {
+      const purge = this.#recent[i]!
+      if (purge.number <= since) return false
+      if (purge.matches({ key, tags })) return true
+    }
+    return false
+  }
+
+  /** A response that was found while sweeps are pending: false where it is gone by one of them. One that is purged softly is stale from here on. */
+  survives(key: string, response: StoredResponse): boolean {
+    const kept = { key, tags: response.tags }
+    for (const job of this.#jobs) {
+      if (response.purgeNumber >= job.purge.number || !job.purge.matches(kept)) continue
+      if (!this.#apply(job, key, response)) return false
+    }
+    return true
+  }
+
+  #remember(purge: CompiledPurge): void {
+    this.#recent.push(purge)
+    if (this.#recent.length <= RECENT_MAX) return
+    // Half of them at once: one by one would move all of them each time.
+    const gone = this.#recent.splice(0, RECENT_MAX / 2)
+    this.#floor = gone.at(-1)!.number
+  }
+
+  #sweep(work: Generator<void, void>): void {
+    const { later } = this.#options
+    const end = performance.now() + SLICE_MS
+    for (;;) {
+      if (work.next().done === true) {
+        this.#isSweeping = false
+        return
+      }
+      if (later !== undefined && performance.now() > end) return later(() => this.#sweep(work))
+    }
+  }
+
+  /** Purges in their order; those that have to look at everything look together. Each step is a few objects. */
+  *#work(): Generator<void, void> {
+    for (let [job] = this.#jobs; job !== undefined; [job] = this.#jobs) {
+      const together = job.purge.isBroad ? this.#jobs.filter(({ purge }) => purge.isBroad) : [job]
+      if (job.purge.isBroad) yield* this.#overAll(together)
+      else yield* this.#byIndex(job)
+      const done = new Set(together)
+      const left = this.#jobs.filter((one) => !done.has(one))
+      this.#jobs.splice(0, this.#jobs.length, ...left)
+      for (const { onDone, objects } of together) onDone(objects)
+    }
+  }
+
+  *#byIndex(job: Job): Generator<void, void> {
+    const { shelf } = this.#options
+    const { purge } = job
+    let looked = 0
+    for (const address of purge.addresses) {
+      for (const key of [address, ...shelf.relativesOf(address)]) {
+        for (const response of shelf.responsesAt(key)) this.#applyIfMeant(job, response)
+      }
+      if (++looked % OBJECTS_A_LOOK === 0) yield
+    }
+    for (const tag of purge.tags) {
+      // What goes leaves the set while it is walked, and what comes meanwhile is looked at in vain.
+      for (const response of shelf.tags.tagged(tag)) {
+        this.#applyIfMeant(job, response)
+        if (++looked % OBJECTS_A_LOOK === 0) yield
+      }
+    }
+    yield
+  }
+
+  *#overAll(jobs: readonly Job[]): Generator<void, void> {
+    const { shelf } = this.#options
+    let looked = 0
+    // What has come since stands behind all that was here.
+    const last = shelf.counters.entries
+    for (const response of shelf.responses()) {
+      for (const job of jobs) if (!this.#applyIfMeant(job, response)) break
+      looked += 1
+      if (looked > last) break
+      if (looked % OBJECTS_A_LOOK === 0) yield
+    }
+    yield
+  }
+
+  /** False: it is gone. */
+  #applyIfMeant(job: Job, response: StoredResponse): boolean {
+    if (response.purgeNumber >= job.purge.number) return true
+    const { key } = response
+    if (!job.purge.matches({ key, tags: response.tags })) return true
+    return this.#apply(job, key, response)
+  }
+
+  #apply(job: Job, key: string, response: StoredResponse): boolean {
+    if (!job.purge.isSoft) {
+      job.objects += 1
+      this.#options.shelf.remove(key, response)
+      return false
+    }
+    if (response.expire(job.nowMs)) job.objects += 1
+    return true
+  }
+}
