@@ -49,6 +49,30 @@ export function outside(
   return undefined
 }
 
+/**
+ * The sites that have requests which the reach meets, by name: of a host those that it is routed to, and of one that stands for several those of each.
+ */
+export function sitesMet({ hosts, paths }: Reach, sites: readonly ScopedSite[]): readonly string[] {
+  const claims = sites.flatMap((site) =>
+    claimsOf(site).map(({ host, path }) => ({ host, path, site: site.name })),
+  )
+  const wantedPaths = paths.length === 0 ? ALL_PATHS : paths.map(matchPattern)
+  const met = new Set<string>()
+  for (const host of hosts.length === 0 ? ['*'] : hosts.map(plainHost)) {
+    for (const wanted of wantedPaths) {
+      const meets = claims.filter(({ path }) => covers(path, wanted) || covers(wanted, path))
+      for (const { host: other, site } of meets) if (isBelow(other, host)) met.add(site)
+      for (const level of [host, ...wildcardsAbove(host)]) {
+        const here = meets.filter((claim) => claim.host === level)
+        for (const { site } of here) met.add(site)
+        // The rest of its paths falls to nobody further up.
+        if (here.some(({ path }) => covers(path, wanted))) break
+      }
+    }
+  }
+  return sites.flatMap(({ name }) => (met.has(name) ? [name] : []))
+}
+
 /** `levels` are the sites of the host itself, and of the patterns above it, the closest first; `below` are those of hosts that it stands for. */
 function isWithin(
   wanted: string,
