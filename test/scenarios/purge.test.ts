@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import type { PurgeResult } from '../../src/control/purge-shapes.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
@@ -110,10 +111,7 @@ test('a soft purge is answered with what is stale while it is refreshed, or vali
   const before = origin.asked.get('/page/1')!
   await purge(node, { tags: ['of-page'], soft: true })
   origin.version = 2
-  await eventually(async () => {
-    const { text } = await node.request('/page/1', A)
-    assert.equal(text, 'GET version 2')
-  })
+  await eventually(async () => (await node.request('/page/1', A)).text === 'GET version 2')
   assert.ok(origin.asked.get('/page/1')! > before)
 })
 
@@ -154,7 +152,7 @@ test('a write in one worker takes what the others have kept, too', async (t) => 
   await warm(node, '/page/1')
   origin.version = 2
   assert.equal((await node.request('/page/1', { ...A, method: 'POST' })).status, 200)
-  await eventually(async () => assert.deepEqual([...(await versions(node, '/page/1'))], ['GET version 2']))
+  await eventually(async () => isDeepStrictEqual([...(await versions(node, '/page/1'))], ['GET version 2']))
 })
 
 test('a worker that is killed amid purges holds up none of them, and comes back with nothing from before', async (t) => {
@@ -169,7 +167,7 @@ test('a worker that is killed amid purges holds up none of them, and comes back 
     await Promise.all(purges)
     await purge(node, { tags: ['all'] })
     await eventually(async () =>
-      assert.deepEqual([...(await versions(node, '/page/1'))], [`GET version ${origin.version}`]),
+      isDeepStrictEqual([...(await versions(node, '/page/1'))], [`GET version ${origin.version}`]),
     )
   }
 })
