@@ -120,6 +120,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     clock,
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
+    askPurge: events.onUnitPurge,
     fetch: config.edge.fetch,
     sources: config.sources,
   })
@@ -152,7 +153,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     number: start.purgeNumber,
     sites: () => sites.table,
     now: () => clock.now(),
-    keyedUrl: (_, url) => url,
+    keyedUrls: (_, url) => [url],
     // One worker alone has told itself.
     tell: config.edge.workers > 1 ? events.onInvalidated : undefined,
   })

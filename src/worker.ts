@@ -135,6 +135,8 @@ async function onMessage(message: ToWorker): Promise<void> {
       const { id, purges, from } = message
       return node.purger.apply(purges, from, (objects) => tell({ kind: 'purged', id, objects }))
     }
+    case 'unitPurged':
+      return node.calls.purge.done(message.id, message.outcome)
     case 'reopen':
       return node.reopenLogs()
     case 'drain':

@@ -5,6 +5,7 @@
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
 import { readTerms } from './caching/request-terms.ts'
+import { groupsToInvalidate } from './caching/purging/response-tags.ts'
 import { addressesOf } from './cache-key.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -14,8 +15,11 @@ interface Answered {
 }
 
 export function invalidateAfter(exchange: Exchange, head: RequestHead, response: Answered): void {
+  const cache = exchange.site!.cache!
   for (const target of targetsToInvalidate(head, response))
-    for (const address of addressesOf(exchange, head, target)) exchange.site!.cache!.invalidate(address)
+    for (const address of addressesOf(exchange, head, target)) cache.invalidate(address)
+  const groups = groupsToInvalidate(head.method, response, exchange.cacheKey)
+  if (groups.length > 0) cache.invalidateTags(groups, exchange.node.now())
 }
 
 /** `askedMs`, `purgeNumber`: as it was when the HEAD went to the origin. */

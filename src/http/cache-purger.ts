@@ -15,8 +15,8 @@ export interface CachePurgerOptions {
   readonly number: number
   readonly sites: () => SiteTable
   readonly now: () => number
-  /** The URL as the site's keys hold it. */
-  readonly keyedUrl: (site: Site, url: string) => string
+  /** The URL as the site's keys may hold it. */
+  readonly keyedUrls: (site: Site, url: string) => readonly string[]
   /** Tells the node. Absent: nobody else keeps anything. */
   readonly tell?: ((purges: readonly Purge[]) => void) | undefined
 }
@@ -127,10 +127,10 @@ export class CachePurger {
       const { host, path } = partsOf(url)
       const site = table.find(host, path)
       if (site === undefined || !mine.has(site)) continue
-      const keyed = this.#options.keyedUrl(site, url)
       const list = found.get(site)
-      if (list === undefined) found.set(site, [keyed])
-      else list.push(keyed)
+      const keyed = this.#options.keyedUrls(site, url)
+      if (list === undefined) found.set(site, [...keyed])
+      else list.push(...keyed)
     }
     return found
   }

@@ -411,8 +411,8 @@ export class ResponseCache {
   }
 }
 
-/** So many purges of this cache alone fit between two of the node: a million. */
-const A_MOMENT = 2 ** -20
+/** So many purges of this cache alone fit between two of the node, whose numbers are milliseconds: with more, these go ahead of those for a while. */
+const A_MOMENT = 2 ** -10
 
 /**
  * Requests with credentials wait only for each other: the answer that one of them is given is mostly not for sharing,

@@ -64,7 +64,8 @@ export class NodePurges {
   #read: Position
   /** Applied up to here, by whoever keeps something on this node. */
   #applied: Position
-  #number = 0
+  /** It starts anew with each program, and from its first moment on is larger than before: what is on the disk bears numbers of those before. */
+  #number: number
   #messageId = 0
   /** The tier takes one batch after the other. */
   #tierWork: Promise<unknown> = Promise.resolve()
@@ -78,7 +79,8 @@ export class NodePurges {
 
   constructor(parts: NodePurgesParts) {
     this.#parts = parts
-    const { store, tier } = parts
+    const { store, tier, clock } = parts
+    this.#number = Math.floor(clock.now())
     this.ledger.read(store)
     this.#read = store.position()
     this.#applied = this.#read

@@ -3,7 +3,9 @@
  * `Cache-Groups` (RFC 9875 §2, a list of strings). What a unit sets as `response.tags` is `Cache-Tag`.
  */
 import { headerValues, type HeaderList } from '../../../wire/http1/message.ts'
+import { parseList } from '../../../wire/structured-fields.ts'
 import { groupTag, originOf } from '../../../contract/purge.ts'
+import { isSafe } from '../invalidation.ts'
 import { copyText } from '../text.ts'
 import { addressIn, urlIn } from '../keys/key-index.ts'
 
@@ -33,18 +35,28 @@ export function tagsOf(headers: HeaderList, key: string): readonly string[] {
   return [...names]
 }
 
+/** The strings of a list, without their parameters (RFC 9875 §2); none where it is not in form (RFC 9651 §4.2). */
+export const groupsOf = (field: string): readonly string[] =>
+  parseList(field)?.flatMap((member) =>
+    member.kind === 'item' && member.item.type === 'string' ? [member.item.value] : [],
+  ) ?? []
+
 /**
- * The strings of a list (RFC 9651 §3.1), without their parameters; none where it is not in form: a field that does not parse is ignored
- * as a whole (RFC 9651 §4.2).
+ * The groups that an answer to a write invalidates (RFC 9875 §3), as tags of the origin of its key; none where nothing was changed, or where the method
+ * changes nothing.
  */
-export function groupsOf(field: string): readonly string[] {
-  const groups: string[] = []
-  const member =
-    /\s*"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?:[ ]*;[ ]*[a-z*][a-z0-9_.*-]*(?:=(?:"(?:[^"\\]|\\.)*"|[^\s,;]+))?)*[ \t]*(,|$)/y
-  for (;;) {
-    const found = member.exec(field)
-    if (found === null) return []
-    groups.push(found[1]!.replaceAll(/\\(["\\])/g, '$1'))
-    if (found[2] === '') return groups
-  }
+export function groupsToInvalidate(
+  method: string,
+  { status, headers }: Answered,
+  key: string,
+): readonly string[] {
+  const field = headerValues(headers, 'cache-group-invalidation')
+  if (field === undefined || isSafe(method) || status < 200 || status > 399) return NO_TAGS
+  const origin = originOf(urlOfKey(key))
+  return groupsOf(field).map((group) => groupTag(origin, group))
+}
+
+interface Answered {
+  readonly status: number
+  readonly headers: HeaderList
 }
