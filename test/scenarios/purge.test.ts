@@ -1,51 +1,13 @@
 /** Purges on a real node with several workers: by the API and the command, under load, and what a write in one worker means to the others. */
 import assert from 'node:assert/strict'
-import { createServer, type Server } from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import type { PurgeResult } from '../../src/control/purge-shapes.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
+import { startVersionedOrigin, type VersionedOrigin } from '../harness/versioned-origin.ts'
 
-interface CountingOrigin {
-  readonly url: string
-  readonly server: Server
-  /** Requests by path. */
-  readonly asked: Map<string, number>
-  /** What it answers from now on. */
-  version: number
-}
-
-/** Every answer says which version it is, and is good for an hour. */
-async function countingOrigin(t: TestContext): Promise<CountingOrigin> {
-  const asked = new Map<string, number>()
-  const server = createServer((request, response) => {
-    const path = request.url!
-    asked.set(path, (asked.get(path) ?? 0) + 1)
-    const version = origin.version
-    const wait = /slow=(\d+)/.exec(path)?.[1]
-    const answer = () => {
-      response.writeHead(200, {
-        'cache-control': 'max-age=3600, stale-while-revalidate=60',
-        'cache-tag': `all, of-${path.split('/')[1]}`,
-        etag: `"${version}"`,
-      })
-      response.end(`${request.method} version ${version}`)
-    }
-    if (wait === undefined) answer()
-    else setTimeout(answer, Number(wait))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => void (server.close(), server.closeAllConnections()))
-  const { port } = server.address() as AddressInfo
-  const origin: CountingOrigin = { url: `http://127.0.0.1:${port}`, server, asked, version: 1 }
-  return origin
-}
-
-const sites = (origin: CountingOrigin) => [
+const sites = (origin: VersionedOrigin) => [
   { hosts: ['a.example.org'], origin: origin.url, cache: {} },
   { hosts: ['b.example.org'], origin: origin.url, cache: {} },
 ]
@@ -69,7 +31,7 @@ async function versions(node: TestNode, path: string, options = A): Promise<Read
 }
 
 test('a purge by URL, tag, prefix, site and of everything holds on all workers when it is answered', async (t) => {
-  const origin = await countingOrigin(t)
+  const origin = await startVersionedOrigin(t)
   const node = await startNode(t, { config: { edge: { workers: 3 }, sites: sites(origin) } })
   const scopes: readonly object[] = [
     { urls: ['http://a.example.org/page/1'] },
@@ -105,7 +67,7 @@ test('a purge by URL, tag, prefix, site and of everything holds on all workers w
 })
 
 test('a soft purge is answered with what is stale while it is refreshed, or validated', async (t) => {
-  const origin = await countingOrigin(t)
+  const origin = await startVersionedOrigin(t)
   const node = await startNode(t, { config: { edge: { workers: 2 }, sites: sites(origin) } })
   await warm(node, '/page/1')
   const before = origin.asked.get('/page/1')!
@@ -116,7 +78,7 @@ test('a soft purge is answered with what is stale while it is refreshed, or vali
 })
 
 test('under load, nobody who asks after a purge was answered is given what is from before', async (t) => {
-  const origin = await countingOrigin(t)
+  const origin = await startVersionedOrigin(t)
   const node = await startNode(t, { config: { edge: { workers: 2 }, sites: sites(origin) } })
   let isOver = false
   let floor = 1
@@ -147,7 +109,7 @@ test('under load, nobody who asks after a purge was answered is given what is fr
 })
 
 test('a write in one worker takes what the others have kept, too', async (t) => {
-  const origin = await countingOrigin(t)
+  const origin = await startVersionedOrigin(t)
   const node = await startNode(t, { config: { edge: { workers: 4 }, sites: sites(origin) } })
   await warm(node, '/page/1')
   origin.version = 2
@@ -156,7 +118,7 @@ test('a write in one worker takes what the others have kept, too', async (t) => 
 })
 
 test('a worker that is killed amid purges holds up none of them, and comes back with nothing from before', async (t) => {
-  const origin = await countingOrigin(t)
+  const origin = await startVersionedOrigin(t)
   const node = await startNode(t, { config: { edge: { workers: 2 }, sites: sites(origin) } })
   for (let round = 0; round < 3; round++) {
     await warm(node, '/page/1').catch(() => undefined)
@@ -173,7 +135,7 @@ test('a worker that is killed amid purges holds up none of them, and comes back 
 })
 
 test('a body that asks for nothing that can be purged is refused with what would be right', async (t) => {
-  const origin = await countingOrigin(t)
+  const origin = await startVersionedOrigin(t)
   const node = await startNode(t, { config: { sites: sites(origin) } })
   const cases: readonly [body: unknown, status: number, said: RegExp][] = [
     [{}, 400, /at least one of `urls`, `prefixes`, `tags`, `site` and `everything`/],
@@ -200,7 +162,7 @@ test('a body that asks for nothing that can be purged is refused with what would
 })
 
 test('a token that is limited to a site purges what that site keeps', async (t) => {
-  const origin = await countingOrigin(t)
+  const origin = await startVersionedOrigin(t)
   const node = await startNode(t, { config: { sites: sites(origin) } })
   const made = await node.api('POST', '/v1/tokens', {
     name: 'of-a',
@@ -229,4 +191,82 @@ test('a token that is limited to a site purges what that site keeps', async (t) 
   origin.version = 2
   assert.equal((await node.request('/page/1', B)).text, 'GET version 1')
   assert.match((await node.api('GET', '/v1/audit')).text, /purge/)
+})
+
+test('RFC 9875 §3: a write that invalidates a group does so on all workers', async (t) => {
+  const origin = await startVersionedOrigin(t)
+  const node = await startNode(t, { config: { edge: { workers: 2 }, sites: sites(origin) } })
+  await warm(node, '/page/1')
+  await warm(node, '/page/1', B)
+  origin.version = 2
+  await node.request('/invalidates', { ...A, method: 'POST' })
+  await eventually(async () => isDeepStrictEqual([...(await versions(node, '/page/1'))], ['GET version 2']))
+  assert.deepEqual([...(await versions(node, '/page/1', B))], ['GET version 1'], 'of another origin')
+})
+
+test('the command purges, says what it did, and refuses what means nothing', async (t) => {
+  const origin = await startVersionedOrigin(t)
+  const node = await startNode(t, { config: { sites: sites(origin) } })
+  await node.request('/page/1', A)
+  const byTag = await node.orla('purge', '--tag', 'all', '--tag', 'none')
+  assert.match(byTag.stdout, /^purged 2 tags on 1\/1 workers in \d+ ms \(1 object\)$/m)
+  await node.request('/page/1', A)
+  const softly = await node.orla('purge', 'http://a.example.org/page/1', '--soft')
+  assert.match(softly.stdout, /^purged 1 URL softly on 1\/1 workers in \d+ ms \(1 object\)$/m)
+  const all = await node.orla('purge', '--everything', '--json')
+  assert.equal((JSON.parse(all.stdout) as PurgeResult).objects, 1)
+  const star = await node.orla('purge', 'http://a.example.org/*')
+  assert.match(star.stderr, /did you mean --prefix/)
+  const stored = await node.orla('purge', '--site', 'a.example.org', '--wait', 'stored')
+  assert.match(stored.stdout, /^purged the site a\.example\.org: stored in/)
+  for (const [argv, code] of [
+    [[], 64],
+    [['--everything', '--tag', 'a'], 64],
+    [['page'], 1],
+    [['--site', 'nobody'], 1],
+  ] as const)
+    assert.equal((await node.orla('purge', ...argv)).code, code, argv.join(' '))
+  const { text } = await node.api('GET', '/metrics')
+  assert.match(text, /orla_cache_purges_total\{kind="tag",mode="hard"\} 1/)
+  assert.match(text, /orla_cache_purged_objects_total 3/)
+})
+
+test('a unit purges what its sites keep, and nothing of others', async (t) => {
+  const origin = await startVersionedOrigin(t)
+  const node = await startNode(t, { config: { edge: { workers: 2 }, sites: sites(origin) } })
+  const hook = `export default {
+    hosts: ['a.example.org'], paths: ['/hook'],
+    async content(request, edge) {
+      try {
+        return Response.json(await edge.purge(await request.json()))
+      } catch (error) {
+        return Response.json({ name: error.name, code: error.code, message: error.message }, { status: 400 })
+      }
+    },
+  }`
+  await node.deploy('hook', hook)
+  const call = async (body: unknown) => {
+    const { status, text } = await node.request('/hook', { ...A, method: 'POST', body: JSON.stringify(body) })
+    return { status, ...(JSON.parse(text) as { code?: string; message?: string; objects?: number }) }
+  }
+  await warm(node, '/page/1')
+  await warm(node, '/page/1', B)
+  origin.version = 2
+  const done = await call({ tags: ['all'] })
+  assert.ok(done.status === 200 && done.objects! >= 1, JSON.stringify(done))
+  assert.deepEqual([...(await versions(node, '/page/1'))], ['GET version 2'])
+  assert.deepEqual([...(await versions(node, '/page/1', B))], ['GET version 1'])
+  assert.equal((await call({ urls: ['http://b.example.org/page/1'] })).code, 'forbidden')
+  for (const [body, said] of [
+    [{}, /name at least one/],
+    [{ tags: 'all' }, /`tags` is a list/],
+    [{ urls: ['/page/1'] }, /is not an absolute URL/],
+    [{ tags: Array.from({ length: 1001 }, () => 't') }, /takes 1000/],
+  ] as const) {
+    const refused = await call(body)
+    assert.equal(refused.code, 'purge-invalid')
+    assert.match(refused.message!, said)
+  }
+  const many = await Promise.all(Array.from({ length: 80 }, () => call({ tags: ['none'] })))
+  assert.ok(many.some(({ code }) => code === 'purge-limit'))
 })
