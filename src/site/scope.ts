@@ -56,18 +56,25 @@ export function sitesMet({ hosts, paths }: Reach, sites: readonly ScopedSite[]):
   const claims = sites.flatMap((site) =>
     claimsOf(site).map(({ host, path }) => ({ host, path, site: site.name })),
   )
+  const byHost = Map.groupBy(claims, ({ host }) => host)
   const wantedPaths = paths.length === 0 ? ALL_PATHS : paths.map(matchPattern)
   const met = new Set<string>()
+  /** True where nothing of the path is left to other hosts. */
+  const meet = (host: string, wanted: string): boolean => {
+    const here = byHost.get(host) ?? []
+    for (const { path, site } of here) if (path !== wanted && covers(wanted, path)) met.add(site)
+    const [closest] = here
+      .filter(({ path }) => covers(path, wanted))
+      .toSorted(
+        (a, b) => Number(b.path === wanted) - Number(a.path === wanted) || b.path.length - a.path.length,
+      )
+    if (closest !== undefined) met.add(closest.site)
+    return closest !== undefined
+  }
   for (const host of hosts.length === 0 ? ['*'] : hosts.map(plainHost)) {
     for (const wanted of wantedPaths) {
-      const meets = claims.filter(({ path }) => covers(path, wanted) || covers(wanted, path))
-      for (const { host: other, site } of meets) if (isBelow(other, host)) met.add(site)
-      for (const level of [host, ...wildcardsAbove(host)]) {
-        const here = meets.filter((claim) => claim.host === level)
-        for (const { site } of here) met.add(site)
-        // The rest of its paths falls to nobody further up.
-        if (here.some(({ path }) => covers(path, wanted))) break
-      }
+      for (const other of byHost.keys()) if (isBelow(other, host)) meet(other, wanted)
+      for (const level of [host, ...wildcardsAbove(host)]) if (meet(level, wanted)) break
     }
   }
   return sites.flatMap(({ name }) => (met.has(name) ? [name] : []))

@@ -52,7 +52,7 @@ export function groupsToInvalidate(
 ): readonly string[] {
   const field = headerValues(headers, 'cache-group-invalidation')
   if (field === undefined || isSafe(method) || status < 200 || status > 399) return NO_TAGS
-  const origin = originOf(urlOfKey(key))
+  const origin = originOf(urlIn(addressIn(key)))
   return groupsOf(field).map((group) => groupTag(origin, group))
 }
 
