@@ -153,7 +153,6 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     number: start.purgeNumber,
     sites: () => sites.table,
     now: () => clock.now(),
-    keyedUrls: (_, url) => [url],
     // One worker alone has told itself.
     tell: config.edge.workers > 1 ? events.onInvalidated : undefined,
   })

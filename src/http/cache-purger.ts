@@ -15,8 +15,6 @@ export interface CachePurgerOptions {
   readonly number: number
   readonly sites: () => SiteTable
   readonly now: () => number
-  /** The URL as the site's keys may hold it. */
-  readonly keyedUrls: (site: Site, url: string) => readonly string[]
   /** Tells the node. Absent: nobody else keeps anything. */
   readonly tell?: ((purges: readonly Purge[]) => void) | undefined
 }
@@ -105,14 +103,19 @@ export class CachePurger {
     // Several sites may have one store.
     const caches = Map.groupBy(meant, ({ cache }) => cache!)
     for (const [cache, sites] of caches) {
+      // A cache of one site knows no other.
+      const isShared = startOf(sites[0]!) !== ''
+      const within = isShared && names !== undefined ? { sites: names } : {}
       const scope = {
         urls: sites.flatMap((site) => urls.get(site) ?? []),
-        prefixes: purge.prefixes?.filter((prefix) => sites.some((site) => mayHave(site, prefix))) ?? [],
+        prefixes: sites.flatMap((site) =>
+          (purge.prefixes ?? []).flatMap((prefix) => (mayHave(site, prefix) ? [startOf(site) + prefix] : [])),
+        ),
         tags: tags ?? [],
       }
-      if (isAll) yield [cache, { sites: names, soft }]
+      if (isAll) yield [cache, { ...within, soft }]
       else if (scope.urls.length + scope.prefixes.length + scope.tags.length > 0)
-        yield [cache, { ...scope, sites: names, soft }]
+        yield [cache, { ...scope, ...within, soft }]
     }
   }
 
@@ -128,13 +131,16 @@ export class CachePurger {
       const site = table.find(host, path)
       if (site === undefined || !mine.has(site)) continue
       const list = found.get(site)
-      const keyed = this.#options.keyedUrls(site, url)
+      const keyed = (site.cacheKey?.purgeKeysOf(url) ?? []).map((one) => startOf(site) + one)
       if (list === undefined) found.set(site, [...keyed])
       else list.push(...keyed)
     }
     return found
   }
 }
+
+/** What its keys begin with, in a store that several sites share. */
+const startOf = (site: Site): string => site.cacheKey?.prefix ?? ''
 
 /** Host without its port, and path without the query, of an absolute URL. */
 function partsOf(url: string): { readonly host: string; readonly path: string } {

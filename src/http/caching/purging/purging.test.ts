@@ -58,9 +58,10 @@ describe('a purge by URL', () => {
     assert.equal(rig.cache.counters.entries, 0)
   })
 
-  it('takes what was asked of a trusted proxy, by the host that its client asked for', () => {
-    const rig = filled('https://public.example edge.internal/a', 'https://public.example edge.internal/b')
-    assert.equal(rig.purge(hard({ urls: ['https://public.example/a'] })), 1)
+  it('takes what stands in a store that several sites share, under the name of the site', () => {
+    const rig = filled(`shop ${HOST}/a`, `shop ${HOST}/a c:lang=de`, `news ${HOST}/a`)
+    assert.equal(rig.purge(hard({ urls: [`shop ${HOST}/a`], sites: ['shop'] })), 2)
+    assert.equal(rig.purge(hard({ prefixes: [`news ${HOST}/`] })), 1)
   })
 
   it('finds nothing under keys that were evicted or replaced', () => {
