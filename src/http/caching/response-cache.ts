@@ -21,7 +21,8 @@ import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { addressIn, urlIn } from './keys/key-index.ts'
 import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
-import { CompiledPurge, type PurgeTerms } from './purging/compiled-purge.ts'
+import type { PurgeTerms } from './purging/compiled-purge.ts'
+import { OpenFills } from './purging/open-fills.ts'
 import { tagsOf } from './purging/response-tags.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { keepPart } from './parts/part-keeping.ts'
@@ -90,11 +91,9 @@ export class ResponseCache {
   readonly #shelf: Shelf
   readonly vary: VaryRules
   readonly #flights: Flights
-  /** Fills under way by the address in their key: what a write has to stop. */
-  readonly #fills = new Map<string, Set<CacheFill>>()
-  readonly #options: ResponseCacheOptions
+  readonly #fills = new OpenFills()
+  readonly #onInvalidate: ResponseCacheOptions['onInvalidate']
   readonly #purges: CachePurges
-  #purgeNumber = 0
   readonly #target: FillTarget
   #fillingBytes = 0
   /** The latest moment that was told: a fill that ends in the middle of a body only knows when its head came. */
@@ -120,12 +119,10 @@ export class ResponseCache {
       ...(admission && { admission }),
       ...(nowMs && { nowMs }),
     })
-    this.#options = options
-    this.#purges = new CachePurges({
-      shelf: this.#shelf,
-      later: options.later,
-      number: () => this.purgeNumber,
-    })
+    this.#onInvalidate = options.onInvalidate
+    const { purges: node, later } = options
+    const seal = (flight: Flight) => this.#flights.seal(flight)
+    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later })
     this.#shelf.purging = this.#purges
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
@@ -161,7 +158,8 @@ export class ResponseCache {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
       settled: (fill, sharing, nowMs, error) => {
-        this.#forgetFill(fill)
+        this.#fills.remove(fill)
+        this.#purges.settled()
         const address = flightAddress(fill.key, fill.head)
         if (sharing === 'unshared') this.#flights.markUnshared(address, Math.max(nowMs, this.#nowMs))
         if (sharing === 'shared') this.#flights.markShared(address)
@@ -255,9 +253,8 @@ export class ResponseCache {
     const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
     this.#counts.invalidated += stored
     // Those who waited come back at once and open fills of their own: these are not meant.
-    const before = Array.from(this.#fills.get(address) ?? [])
-    for (const fill of before) fill.invalidate()
-    this.#options.onInvalidate?.({ urls: [urlIn(address)] })
+    for (const fill of this.#fills.at(address)) fill.invalidate()
+    this.#onInvalidate?.({ urls: [urlIn(address)] })
     return stored > 0
   }
 
@@ -301,10 +298,9 @@ export class ResponseCache {
 
   /** The same for all that bears one of these tags; see `groupTag` for groups of an origin. */
   invalidateTags(tags: readonly string[], nowMs: number): void {
-    // It lies between two purges of the node.
-    const number = this.purgeNumber + A_MOMENT
-    this.#purge({ tags, soft: false }, number, nowMs, (objects) => (this.#counts.invalidated += objects))
-    this.#options.onInvalidate?.({ tags })
+    const count = (objects: number) => (this.#counts.invalidated += objects)
+    this.#purges.purge({ tags, soft: false }, undefined, nowMs, count)
+    this.#onInvalidate?.({ tags })
   }
 
   /**
@@ -312,45 +308,20 @@ export class ResponseCache {
    * `onDone` is told how many objects it meant, once they are gone, or stale. What it names is as keys have it, and of this cache alone.
    */
   purge(terms: PurgeTerms, number: number, nowMs: number, onDone: OnPurged = () => {}): void {
-    const next = number > this.#purgeNumber ? number : this.#purgeNumber + A_MOMENT
-    this.#purge(terms, next, nowMs, (objects) => {
+    this.#purges.purge(terms, number, nowMs, (objects) => {
       this.#counts.purged += objects
       onDone(objects)
     })
   }
 
-  #purge(terms: PurgeTerms, number: number, nowMs: number, onDone: OnPurged): void {
-    const purge = new CompiledPurge(terms, number)
-    this.#purgeNumber = number
-    const awaited = this.#allFills()
-    this.#purges.add(purge, awaited.length > 0, nowMs, onDone)
-    for (const fill of awaited) {
-      const isMeant = this.#isMeant(purge, fill)
-      if (isMeant === 'yes') fill.invalidate()
-      // What comes is judged when its tags are known. Whoever asks from now on must not be given it.
-      else if (isMeant === 'unknown' && fill.flight !== undefined) this.#flights.seal(fill.flight)
-    }
-  }
-
   /** The last purge that was applied here. What comes from a cache that has got less far may be from before the next one. */
   get purgeNumber(): number {
-    return Math.max(this.#options.purges?.number ?? 0, this.#purgeNumber)
+    return this.#purges.number
   }
 
   /** Whether a purge after this number means what is, or would be, kept under this key with these tags. */
   hasPurged(since: number, key: string, tags: readonly string[]): boolean {
     return this.#purges.hasPurged(since, key, tags)
-  }
-
-  #isMeant(purge: CompiledPurge, { key, responseHeaders }: CacheFill): 'yes' | 'no' | 'unknown' {
-    if (purge.matchesKey(key)) return 'yes'
-    if (purge.tags.size === 0) return 'no'
-    if (responseHeaders === undefined) return 'unknown'
-    return purge.matches({ key, tags: tagsOf(responseHeaders, key) }) ? 'yes' : 'no'
-  }
-
-  #allFills(): CacheFill[] {
-    return Array.from(this.#fills.values(), (fills) => Array.from(fills)).flat()
   }
 
   /** A stored response was compressed: it weighs more. False: what was made is not to be kept. */
@@ -361,7 +332,7 @@ export class ResponseCache {
   /** Everything goes, as if each key had been invalidated. */
   clear(): void {
     this.#shelf.clear()
-    for (const fill of this.#allFills()) fill.invalidate()
+    for (const fill of this.#fills.all()) fill.invalidate()
   }
 
   /** Ends the waits whose deadline has passed. Call it several times a second while `counters.flights` is not 0. */
@@ -395,24 +366,10 @@ export class ResponseCache {
     stale: StoredResponse | undefined,
   ): CacheFill {
     const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale, this.purgeNumber)
-    const url = addressIn(key)
-    const fills = this.#fills.get(url)
-    if (fills === undefined) this.#fills.set(url, new Set([fill]))
-    else fills.add(fill)
+    this.#fills.add(fill)
     return fill
   }
-
-  #forgetFill(fill: CacheFill): void {
-    const url = addressIn(fill.key)
-    const fills = this.#fills.get(url)
-    fills?.delete(fill)
-    if (fills?.size === 0) this.#fills.delete(url)
-    if (this.#fills.size === 0) this.#purges.forget(this.purgeNumber)
-  }
 }
-
-/** So many purges of this cache alone fit between two of the node, whose numbers are milliseconds: with more, these go ahead of those for a while. */
-const A_MOMENT = 2 ** -10
 
 /**
  * Requests with credentials wait only for each other: the answer that one of them is given is mostly not for sharing,

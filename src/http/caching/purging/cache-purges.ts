@@ -9,7 +9,11 @@
  * Whatever is kept bears the number of the last purge it was checked against; a purge with a larger one is compared with it.
  */
 import type { StoredResponse } from '../stored-response.ts'
-import type { CompiledPurge } from './compiled-purge.ts'
+import type { CacheFill } from '../fill.ts'
+import type { Flight } from '../flights.ts'
+import { CompiledPurge, type PurgeTerms } from './compiled-purge.ts'
+import type { OpenFills } from './open-fills.ts'
+import { tagsOf } from './response-tags.ts'
 import type { TagIndex } from './tag-index.ts'
 
 /** What purges touch of a shelf. */
@@ -25,8 +29,11 @@ export interface PurgedShelf {
 
 export interface CachePurgesOptions {
   readonly shelf: PurgedShelf
-  /** The last purge that was applied. */
-  readonly number: () => number
+  readonly fills: OpenFills
+  /** Nobody who comes from now on may join it. */
+  readonly seal: (flight: Flight) => void
+  /** The number of the last purge that this process has applied; where it is absent, the cache counts on its own. */
+  readonly node?: { readonly number: number } | undefined
   /** Does the rest later, with other work in between. Absent: all is done at once. */
   readonly later?: ((work: () => void) => void) | undefined
 }
@@ -39,6 +46,9 @@ const SLICE_MS = 3
 const OBJECTS_A_LOOK = 64
 /** Purges that are remembered for answers on their way; whoever started before that is not kept, whatever it is. */
 const RECENT_MAX = 4096
+
+/** So many purges of this cache alone fit between two of the node, whose numbers are milliseconds: with more, these go ahead of those for a while. */
+const A_MOMENT = 2 ** -10
 
 interface Job {
   readonly purge: CompiledPurge
@@ -55,34 +65,48 @@ export class CachePurges {
   /** An answer that was checked up to less than this cannot be compared any more. */
   #floor = 0
   #isSweeping = false
+  #number = 0
 
   constructor(options: CachePurgesOptions) {
     this.#options = options
   }
 
+  /** The last purge that was applied here. */
   get number(): number {
-    return this.#options.number()
+    return Math.max(this.#options.node?.number ?? 0, this.#number)
+  }
+
+  /** From here on it holds. Without a number it is of this cache alone, and lies between two of the node. */
+  purge(terms: PurgeTerms, given: number | undefined, nowMs: number, onDone: OnPurged): void {
+    const { fills, seal } = this.#options
+    const last = given === undefined ? this.number : this.#number
+    const number = given !== undefined && given > last ? given : last + A_MOMENT
+    const purge = new CompiledPurge(terms, number)
+    this.#number = number
+    const awaited = fills.all()
+    if (awaited.length > 0) this.#remember(purge)
+    else this.#forget()
+    this.#jobs.push({ purge, nowMs, onDone, objects: 0 })
+    if (!this.#isSweeping) {
+      this.#isSweeping = true
+      this.#sweep(this.#work())
+    }
+    for (const fill of awaited) {
+      const isMeant = isMeantBy(purge, fill)
+      if (isMeant === 'yes') fill.invalidate()
+      // What comes is judged when its tags are known. Whoever asks from now on must not be given it.
+      else if (isMeant === 'unknown' && fill.flight !== undefined) seal(fill.flight)
+    }
+  }
+
+  /** An answer that was on its way is not any more. */
+  settled(): void {
+    if (this.#options.fills.isEmpty) this.#forget()
   }
 
   /** Something that is found may have been purged: ask `survives`. */
   get isPending(): boolean {
     return this.#jobs.length > 0
-  }
-
-  /** From here on it holds. `isAwaited`: answers are on their way. */
-  add(purge: CompiledPurge, isAwaited: boolean, nowMs: number, onDone: OnPurged): void {
-    if (isAwaited) this.#remember(purge)
-    else this.forget(purge.number)
-    this.#jobs.push({ purge, nowMs, onDone, objects: 0 })
-    if (this.#isSweeping) return
-    this.#isSweeping = true
-    this.#sweep(this.#work())
-  }
-
-  /** No answer is on its way any more that was asked for before a purge. */
-  forget(number: number): void {
-    this.#recent = []
-    this.#floor = number
   }
 
   /** Whether a purge after this number means it: then it is from before, and not to be kept. */
@@ -104,6 +128,12 @@ export class CachePurges {
       if (!this.#apply(job, key, response)) return false
     }
     return true
+  }
+
+  /** Nothing is on its way that was asked for before a purge. */
+  #forget(): void {
+    this.#recent = []
+    this.#floor = this.number
   }
 
   #remember(purge: CompiledPurge): void {
@@ -190,4 +220,11 @@ export class CachePurges {
     if (response.expire(job.nowMs)) job.objects += 1
     return true
   }
+}
+
+function isMeantBy(purge: CompiledPurge, { key, responseHeaders }: CacheFill): 'yes' | 'no' | 'unknown' {
+  if (purge.matchesKey(key)) return 'yes'
+  if (purge.tags.size === 0) return 'no'
+  if (responseHeaders === undefined) return 'unknown'
+  return purge.matches({ key, tags: tagsOf(responseHeaders, key) }) ? 'yes' : 'no'
 }

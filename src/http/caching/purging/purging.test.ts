@@ -44,7 +44,7 @@ describe('a purge by URL', () => {
   })
 
   it('takes all variants, clients of new versions, slices, and other parts of the key', () => {
-    const keys = [`${HOST}/a`, `${HOST}/a page@2`, `${HOST}/a\nslice 3`, `${HOST}/a x-tenant=1\nslice 0`]
+    const keys = [`${HOST}/a`, `${HOST}/a page@2`, `${HOST}/a x-tenant=1\nslice 0`]
     const rig = filled(...keys.slice(1))
     for (const language of ['en', 'pt'])
       rig.fetch(
@@ -53,7 +53,7 @@ describe('a purge by URL', () => {
         'body',
         keys[0],
       )
-    assert.equal(rig.purge(hard({ urls: [`${HOST}/a`] })), 5)
+    assert.equal(rig.purge(hard({ urls: [`${HOST}/a`] })), 4)
     for (const key of keys) assert.ok(!rig.isHit(key, request({ 'accept-language': 'en' })), key)
     assert.equal(rig.cache.counters.entries, 0)
   })
