@@ -153,8 +153,13 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     number: start.purgeNumber,
     sites: () => sites.table,
     now: () => clock.now(),
-    // One worker alone has told itself.
-    tell: config.edge.workers > 1 ? events.onInvalidated : undefined,
+    tell(purges) {
+      const { disk } = config.edge.cache ?? {}
+      const hasDisk =
+        disk !== undefined || sites.table.sites.some((site) => site.config.cache?.disk !== undefined)
+      // One worker alone has told itself.
+      if (config.edge.workers > 1 || hasDisk) events.onInvalidated(purges)
+    },
   })
   const sites: LiveSites = new LiveSites(served, {
     build: (site, before, set) => ({

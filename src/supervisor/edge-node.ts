@@ -291,7 +291,7 @@ export class EdgeNode {
   }
 
   async start(): Promise<void> {
-    await this.#certificates.prepare(this.#sites.served().sites)
+    await Promise.all([this.#certificates.prepare(this.#sites.served().sites), this.#purging.here.start()])
     await this.#pool.start()
     this.#pulse.start()
     this.#sandboxes.start()

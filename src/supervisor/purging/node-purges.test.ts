@@ -140,9 +140,7 @@ test('what was purged while the program was away is purged on the disk when it i
   const last = await writer.write(purgeOf('missed'))
   const witness = new Witness()
   const { purges } = nodeOf(store, witness, witness.tier({ log, id }))
-  await purges.applied(last)
-  // The one promise that the position waits for.
-  await new Promise(setImmediate)
+  await purges.start()
   assert.deepEqual(witness.told, ['tier missed', 'worker missed'])
   assert.equal(witness.purgedTo?.id, last.id)
 })
@@ -159,8 +157,7 @@ test('where it is not known what was missed, all that is on the disk is stale', 
     { log: 'another', id: 100 },
   ]) {
     const witness = new Witness()
-    nodeOf(store, witness, witness.tier(purgedTo))
-    await new Promise(setImmediate)
+    await nodeOf(store, witness, witness.tier(purgedTo)).purges.start()
     assert.deepEqual(witness.told.slice(0, 1), ['tier all softly'])
   }
 })

@@ -49,6 +49,8 @@ export interface NodePurgesParts {
 const WORKER_MAX_MS = 60_000
 /** One that starts has an empty memory, and hears of purges before it serves, or a moment later. */
 const STARTING_MAX_MS = 1_000
+/** How long a start waits for the disk. */
+const CATCH_UP_MAX_MS = 30_000
 /** Entries of the log that are read at once. */
 const ENTRIES_AT_ONCE = 500
 /** Purges whose objects are remembered, for those who wait for them. */
@@ -79,12 +81,23 @@ export class NodePurges {
 
   constructor(parts: NodePurgesParts) {
     this.#parts = parts
-    const { store, tier, clock } = parts
+    const { store, clock } = parts
     this.#number = Math.floor(clock.now())
     this.ledger.read(store)
     this.#read = store.position()
     this.#applied = this.#read
-    if (tier !== undefined) this.#catchUp(tier)
+  }
+
+  /** To be called before workers start: resolves when nothing is on the disk any more that was purged while this program was away. */
+  async start(): Promise<void> {
+    const { tier, log } = this.#parts
+    if (tier === undefined) return
+    this.#catchUp(tier)
+    const { promise, resolve } = Promise.withResolvers<'late'>()
+    const timer = setTimeout(() => resolve('late'), CATCH_UP_MAX_MS)
+    if ((await Promise.race([this.#ordered, promise])) === 'late')
+      log.warn('the cache on disk has not applied yet what was purged while this node was away')
+    clearTimeout(timer)
   }
 
   /** The last number that was given: what a worker that starts now begins with. */
@@ -156,8 +169,7 @@ export class NodePurges {
     if (purgedTo === undefined) return void tier.reached(this.#applied)
     if (purgedTo.log !== this.#read.log || purgedTo.id < purgeFloor(store)) {
       // What was purged meanwhile is not known any more: whatever is there is asked about before it is given to anybody.
-      void this.#apply([purgeOfAll(true, clock.now())])
-      return
+      return this.#applyLogged([[this.#read.id, purgeOfAll(true, clock.now())]], this.#read)
     }
     const missed = listPurges(store).flatMap(([id, text]): [number, Purge][] => {
       const purge = id > purgedTo.id ? this.#parse(id, text) : undefined

@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { SiteInput } from '../../config/schema.ts'
 import type { FromWorker } from '../../contract/messages.ts'
+import type { PurgedTier } from '../../contract/purge.ts'
 import type { EdgePlane } from '../../replication/edge-plane.ts'
 import type { SqliteStore } from '../../store/sqlite-store.ts'
 import { listSites } from '../../site/records.ts'
@@ -23,6 +24,8 @@ export interface NodePurgingParts {
   readonly plane: EdgePlane | undefined
   readonly clock: Clock
   readonly log: Log
+  /** What keeps answers on the disk; it has started when `here.start` is called. */
+  readonly tier?: PurgedTier | undefined
   readonly pool: () => WorkerPool
   readonly onApplied: () => void
   readonly assertTakesChanges: () => void
