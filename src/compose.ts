@@ -6,9 +6,17 @@
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
-import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
+import type {
+  FromWorker,
+  MetricSample,
+  Quarantine,
+  RequestTrace,
+  TailLine,
+  ToWorker,
+} from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
 import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
+import type { Purge } from './contract/purge.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
@@ -21,6 +29,7 @@ import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
 import { explainCache } from './http/cache-explanation.ts'
 import { cacheSamples, readCaches } from './http/cache-metrics.ts'
+import { CachePurger } from './http/cache-purger.ts'
 import { ResponseCache } from './http/caching/response-cache.ts'
 import { siteRules } from './http/caching/site-rules.ts'
 import { Exchange } from './http/exchange.ts'
@@ -65,6 +74,8 @@ export interface WorkerEvents {
   onSandboxes(pids: readonly number[]): void
   onKvBatch(batch: KvBatch): void
   onShadow(example: ShadowExample): void
+  onInvalidated(purges: readonly Purge[]): void
+  onUnitPurge(asked: Omit<Extract<FromWorker, { kind: 'unitPurge' }>, 'kind'>): void
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
@@ -79,6 +90,7 @@ export interface WorkerNode {
   readonly units: LiveUnits
   readonly calls: WorkerCalls
   readonly telemetry: WorkerTelemetry
+  readonly purger: CachePurger
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Accepts connections from each of the sockets. */
@@ -108,6 +120,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     clock,
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
+    askPurge: events.onUnitPurge,
     fetch: config.edge.fetch,
     sources: config.sources,
   })
@@ -135,9 +148,22 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   const edges = new LiveEdges(logs, config.edge)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
-  const sites = new LiveSites(served, {
+  const purger: CachePurger = new CachePurger({
+    worker: start.worker,
+    number: start.purgeNumber,
+    sites: () => sites.table,
+    now: () => clock.now(),
+    tell(purges) {
+      const { disk } = config.edge.cache ?? {}
+      const hasDisk =
+        disk !== undefined || sites.table.sites.some((site) => site.config.cache?.disk !== undefined)
+      // One worker alone has told itself.
+      if (config.edge.workers > 1 || hasDisk) events.onInvalidated(purges)
+    },
+  })
+  const sites: LiveSites = new LiveSites(served, {
     build: (site, before, set) => ({
-      ...buildSite(site, before, config, platform),
+      ...buildSite(site, before, config, platform, purger),
       accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
     onActive(set) {
@@ -248,6 +274,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     units,
     calls,
     telemetry,
+    purger,
     useTls,
     async listen(sockets) {
       await Promise.all(sockets.map(({ listener, fd }) => server.listen(fd, listener)))
@@ -306,6 +333,7 @@ function buildSite(
   before: Site | undefined,
   config: Config,
   platform: Platform,
+  purger: CachePurger,
 ): Omit<Site, 'accessLog'> {
   const keeps = (key: 'origin' | 'static' | 'cache' | 'compress') =>
     before !== undefined && isSame(site[key], before.config[key])
@@ -337,6 +365,9 @@ function buildSite(
             policy: site.cache.policy,
             admission: site.cache.admission,
             ...siteRules(site.cache),
+            purges: purger,
+            later: (work) => void setImmediate(work),
+            onInvalidate: (what) => purger.invalidated(siteName(site), what),
           }),
   }
 }

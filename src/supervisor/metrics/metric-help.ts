@@ -57,6 +57,11 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_telemetry_dropped_total:
     'Spans and points of metrics that did not reach a collector, by signal and reason.',
   orla_telemetry_waiting: 'Spans that wait for a collector.',
+  orla_cache_purges_total:
+    'Purges that this node applied: by what was named, and what requests made out of date (`invalidation`); hard or soft.',
+  orla_cache_purged_objects_total: 'Objects that purges took out of caches here, or made stale.',
+  orla_cache_purge_duration_seconds:
+    'Time that a purge of the log took on the disk and all workers of this node.',
   orla_cache_requests_total: 'Look-ups in the cache by result, by site.',
   orla_cache_refused_total: 'Answers of origins that were not stored, by site and reason.',
   orla_cache_sent_bytes_total:

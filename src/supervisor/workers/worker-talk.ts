@@ -11,6 +11,7 @@ import type { ListenSockets } from '../listen-sockets.ts'
 import type { Log } from '../log.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
+import type { NodePurging } from '../purging/node-purging.ts'
 import type { LocalHealth } from '../rollouts/local-health.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
@@ -40,6 +41,7 @@ export interface WorkerTalkParts {
   readonly sandboxes: SandboxWatch
   readonly own: NodeMetrics
   readonly health: LocalHealth
+  readonly purging: NodePurging
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
 }
@@ -71,6 +73,7 @@ export class WorkerTalk {
       kv: kv.paths,
       kvWords: this.#parts.kvWords.path,
       stdout: WORKER_STDOUT,
+      purgeNumber: this.#parts.purging.here.number,
       isTracing: this.#parts.onTrace !== undefined,
     }
   }
@@ -109,6 +112,9 @@ export class WorkerTalk {
         const { store, id } = message.batch
         return kv.apply(message.batch, (results) => worker.send({ kind: 'kv', store, id, results }))
       }
+      case 'invalidated':
+      case 'unitPurge':
+        return this.#parts.purging.hear(worker, message)
       case 'sandboxes':
         return sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.
