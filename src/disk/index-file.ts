@@ -4,6 +4,9 @@
  * `object` is in the order in which things came (`seq`), which is the order that FIFO and SIEVE want. Each row carries a checksum over all
  * that is served of it: SQLite itself has none, and a bit that flips in a page would otherwise be served. Commits are not synced; what a
  * machine loses that crashes is a few objects.
+ *
+ * What is purged is found by nobody at once, and removed later where it is much: `purged` holds the objects that are gone, or stale, and
+ * `total.floor` the last one that went when everything did.
  */
 import { existsSync, rmSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
@@ -25,12 +28,12 @@ const SCHEMA = `
   CREATE UNIQUE INDEX object_key ON object (key);
   CREATE UNIQUE INDEX object_file ON object (file, size) WHERE file > 0;
   CREATE TABLE tag (tag TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (tag, seq)) STRICT, WITHOUT ROWID;
-  CREATE TABLE soft (seq INTEGER PRIMARY KEY) STRICT;
+  CREATE TABLE purged (seq INTEGER PRIMARY KEY, gone INTEGER NOT NULL) STRICT;
   CREATE TABLE recency (seq INTEGER PRIMARY KEY, used INTEGER NOT NULL) STRICT;
   CREATE INDEX recency_used ON recency (used);
   CREATE TABLE total (id INTEGER PRIMARY KEY, entries INTEGER NOT NULL, fileBytes INTEGER NOT NULL, hand INTEGER NOT NULL,
-                      purge INTEGER NOT NULL) STRICT;
-  INSERT INTO total VALUES (1, 0, 0, 0, 0);
+                      purge INTEGER NOT NULL, floor INTEGER NOT NULL) STRICT;
+  INSERT INTO total VALUES (1, 0, 0, 0, 0, 0);
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `

@@ -52,8 +52,10 @@ export const idsOf = (index: number): readonly [number, number] => [
   (index + 1) * IDS_A_FOLDER,
 ]
 
+/** Which of the folders a file is in. */
+export const folderIndexOf = (id: number): number => Math.floor(id / IDS_A_FOLDER)
 export const folderOf = (folder: string, id: number): string =>
-  join(bodiesPath(folder), folderName(Math.floor(id / IDS_A_FOLDER)))
+  join(bodiesPath(folder), folderName(folderIndexOf(id)))
 export const bodyPath = (folder: string, id: number): string =>
   join(folderOf(folder, id), id.toString(16).padStart(14, '0'))
 

@@ -21,8 +21,8 @@ export interface SweepOptions {
 
 export interface Swept {
   readonly orphans: number
-  /** How many of the folders there are. */
-  readonly folders: number
+  /** Which of the folders there are. */
+  readonly folders: readonly number[]
   /** By the index: what files take. */
   readonly fileBytes: number
 }
@@ -30,13 +30,13 @@ export interface Swept {
 /** Undefined where it was called off. Throws what the file system or the index says. */
 export async function sweepOrphans(options: SweepOptions): Promise<Swept | undefined> {
   let orphans = 0
-  let folders = 0
+  const folders: number[] = []
   let fileBytes = 0
   for (let index = 0; index < FOLDERS; index++) {
     const path = join(bodiesPath(options.folder), folderName(index))
     const names = await namesIn(path)
     if (options.isOver()) return undefined
-    if (names !== undefined) folders += 1
+    if (names !== undefined) folders.push(index)
     const known = new Set<number>()
     for (const { file, size } of options.filesOf(...idsOf(index))) {
       known.add(file)

@@ -18,6 +18,8 @@ interface Removed {
   readonly tags: string
 }
 
+/** What one commit removes, at most, of what is purged. */
+const REMOVED_AT_ONCE = 500
 /** Free pages are given back in steps of this many. */
 const VACUUM_PAGES = 512
 /** Beyond any character: the end of what begins with something. */
@@ -33,7 +35,12 @@ export class TierIndex {
   readonly #db: DatabaseSync
   readonly #replacement: Replacement
   #nextSeq: number
-  #softs: number
+  /** Up to here everything is gone. */
+  #floor: number
+  /** Rows in `purged`. */
+  #marked: number
+  /** There may be rows that nobody finds any more. */
+  hasLeftovers: boolean
   #removed: number[] = []
   readonly #statements: {
     insert: StatementSync
@@ -44,8 +51,10 @@ export class TierIndex {
     tagged: StatementSync
     tag: StatementSync
     untag: StatementSync
-    soften: StatementSync
-    harden: StatementSync
+    mark: StatementSync
+    unmark: StatementSync
+    gone: StatementSync
+    below: StatementSync
     total: StatementSync
     pages: StatementSync
     free: StatementSync
@@ -54,16 +63,18 @@ export class TierIndex {
 
   constructor(db: DatabaseSync, policy: DiskTierPlan['policy']) {
     this.#db = db
-    const total = db.prepare('SELECT entries, fileBytes, hand, purge FROM total').get() as
-      | { entries: number; fileBytes: number; hand: number; purge: number }
+    const total = db.prepare('SELECT entries, fileBytes, hand, purge, floor FROM total').get() as
+      | { entries: number; fileBytes: number; hand: number; purge: number; floor: number }
       | undefined
     if (total === undefined) throw new Error('database disk image is malformed: no totals')
     this.entries = total.entries
     this.fileBytes = total.fileBytes
     this.purgeNumber = total.purge
+    this.#floor = total.floor
     const { seq } = db.prepare('SELECT coalesce(max(seq), 0) AS seq FROM object').get() as { seq: number }
     this.#nextSeq = seq + 1
-    this.#softs = Number(Object.values(db.prepare('SELECT count(*) FROM soft').get() ?? {})[0])
+    this.#marked = Number(Object.values(db.prepare('SELECT count(*) FROM purged').get() ?? {})[0])
+    this.hasLeftovers = true
     this.#replacement = createReplacement(policy, db, total.hand)
     const returning = 'RETURNING seq, file, size, tags'
     this.#statements = {
@@ -75,9 +86,13 @@ export class TierIndex {
       tagged: db.prepare('SELECT seq FROM tag WHERE tag = ?'),
       tag: db.prepare('INSERT OR IGNORE INTO tag VALUES (?, ?)'),
       untag: db.prepare('DELETE FROM tag WHERE tag = ? AND seq = ?'),
-      soften: db.prepare('INSERT OR IGNORE INTO soft SELECT seq FROM object WHERE seq = ?'),
-      harden: db.prepare('DELETE FROM soft WHERE seq = ?'),
-      total: db.prepare('UPDATE total SET entries = ?, fileBytes = ?, hand = ?, purge = ?'),
+      mark: db.prepare(
+        'INSERT INTO purged VALUES (?, ?) ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)',
+      ),
+      unmark: db.prepare('DELETE FROM purged WHERE seq = ?'),
+      gone: db.prepare('SELECT seq FROM purged WHERE gone = 1 LIMIT ?'),
+      below: db.prepare('SELECT seq FROM object WHERE seq <= ? ORDER BY seq LIMIT ?'),
+      total: db.prepare('UPDATE total SET entries = ?, fileBytes = ?, hand = ?, purge = ?, floor = ?'),
       pages: db.prepare('PRAGMA page_count'),
       free: db.prepare('PRAGMA freelist_count'),
       files: db.prepare('SELECT file, size FROM object WHERE file >= ? AND file < ? ORDER BY file'),
@@ -90,7 +105,7 @@ export class TierIndex {
 
   commit(): void {
     const { entries, fileBytes, purgeNumber } = this
-    this.#statements.total.run(entries, fileBytes, this.#replacement.hand, purgeNumber)
+    this.#statements.total.run(entries, fileBytes, this.#replacement.hand, purgeNumber, this.#floor)
     this.#db.exec('COMMIT')
   }
 
@@ -127,22 +142,43 @@ export class TierIndex {
 
   purge({ kind, value, soft, number }: DiskPurge): number {
     this.purgeNumber = Math.max(this.purgeNumber, number)
+    if (kind === 'all' && value === '' && !soft) {
+      this.#floor = this.#nextSeq - 1
+      this.hasLeftovers = true
+      return this.entries
+    }
     const seqs =
       kind === 'key'
         ? this.#familyOf(value)
         : kind === 'tag'
           ? this.#seqs(this.#statements.tagged.all(value))
           : this.#startingWith(value)
-    if (!soft) return this.#removeAll(seqs)
-    for (const seq of seqs) this.#softs += Number(this.#statements.soften.run(seq).changes)
+    if (!soft && seqs.length <= REMOVED_AT_ONCE) return this.#removeAll(seqs)
+    for (const seq of seqs) this.#mark(seq, soft)
     return seqs.length
   }
 
   /** Makes what was just stored stale: it was purged softly while it was on its way. */
   soften(key: string): void {
-    for (const seq of this.#seqs(this.#statements.range.all(key, `${key}\0`))) {
-      this.#softs += Number(this.#statements.soften.run(seq).changes)
-    }
+    for (const seq of this.#seqs(this.#statements.range.all(key, `${key}\0`))) this.#mark(seq, true)
+  }
+
+  #mark(seq: number, soft: boolean): void {
+    this.#marked += 1
+    this.#statements.mark.run(seq, soft ? 0 : 1)
+    if (!soft) this.hasLeftovers = true
+  }
+
+  /** Removes some of what nobody finds any more. */
+  removeLeftovers(): void {
+    if (!this.hasLeftovers) return
+    const below = this.#seqs(this.#statements.below.all(this.#floor, REMOVED_AT_ONCE))
+    const gone = below.length > 0 ? [] : this.#seqs(this.#statements.gone.all(REMOVED_AT_ONCE))
+    this.#removeAll(below)
+    this.#removeAll(gone)
+    // Whatever became of their rows.
+    for (const seq of gone) this.#statements.unmark.run(seq)
+    this.hasLeftovers = below.length + gone.length > 0
   }
 
   /** Lets objects go until what is used is `bytesMax` at most. `other`: bytes that are none of the index's doing. */
@@ -229,7 +265,7 @@ export class TierIndex {
   /** Its row is gone. `file` is needed on. */
   #left({ seq, file, size, tags }: Removed, kept = 0): void {
     if (tags !== '') for (const tag of tags.split('\n')) this.#statements.untag.run(tag, seq)
-    if (this.#softs > 0) this.#softs -= Number(this.#statements.harden.run(seq).changes)
+    if (this.#marked > 0) this.#statements.unmark.run(seq)
     this.#replacement.onRemove(seq)
     this.entries -= 1
     if (file === 0) return

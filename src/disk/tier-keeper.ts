@@ -13,7 +13,15 @@ import { join } from 'node:path'
 import type { DiskPurge, DiskTierPlan } from '../contract/disk-tier.ts'
 import type { PutRow, ToKeeper } from './frames.ts'
 import { isUnusable, openIndexForWriting, PAGE_BYTES, removeIndex } from './index-file.ts'
-import { bodiesPath, bodyPath, FOLDER_BYTES, indexPath, lockPath, orderPath } from './layout.ts'
+import {
+  bodiesPath,
+  bodyPath,
+  FOLDER_BYTES,
+  folderIndexOf,
+  indexPath,
+  lockPath,
+  orderPath,
+} from './layout.ts'
 import { PurgeMemory } from './purge-memory.ts'
 import { sweepOrphans } from './sweep.ts'
 import { TierIndex } from './tier-index.ts'
@@ -83,7 +91,9 @@ export class TierKeeper {
   #sweepTimer: NodeJS.Timeout | undefined
   #underWay = new Map<number, number>()
   #underWayBytes = 0
-  #folders = 0
+  /** The folders of bodies that there are: each takes a little. */
+  readonly #folders = new Set<number>()
+  #isSwept = false
   #evictedBefore = 0
   #openedMs = 0
   #isClosed = false
@@ -130,6 +140,7 @@ export class TierKeeper {
   opened(file: number, bytes: number): void {
     this.#underWayBytes += bytes - (this.#underWay.get(file) ?? 0)
     this.#underWay.set(file, bytes)
+    this.#folders.add(folderIndexOf(file))
     this.#setCommit()
   }
 
@@ -190,7 +201,10 @@ export class TierKeeper {
     if (count === undefined) {
       if (this.#index === undefined) this.#overdue.purges.push(purge)
       this.#setOutOfOrder()
-    } else this.#removeFiles()
+    } else {
+      this.#removeFiles()
+      this.#setCommit()
+    }
     return count ?? 0
   }
 
@@ -213,6 +227,7 @@ export class TierKeeper {
       this.#guarded(() => {
         index.begin()
         for (const { message } of waiting) verdicts.push(this.#take(index, message))
+        index.removeLeftovers()
         index.evictTo(this.#bytesMax, this.#otherBytes)
         index.commit()
         return true
@@ -225,6 +240,7 @@ export class TierKeeper {
     })
     if (!isDone) return
     this.#removeFiles()
+    if (index!.hasLeftovers) this.#setCommit()
     const surplus = index!.bytes + this.#otherBytes - this.plan.bytesMax * (1 - SLACK / 2)
     if (surplus > 0) this.#guarded(() => index!.shrink(surplus))
   }
@@ -272,7 +288,7 @@ export class TierKeeper {
   }
 
   get #otherBytes(): number {
-    return this.#underWayBytes + this.#folders * FOLDER_BYTES + 2 * this.#walPages * PAGE_BYTES
+    return this.#underWayBytes + this.#folders.size * FOLDER_BYTES + 2 * this.#walPages * PAGE_BYTES
   }
 
   get #walPages(): number {
@@ -423,7 +439,7 @@ export class TierKeeper {
 
   async #sweep(): Promise<void> {
     const { generation } = this
-    const isFirst = this.#folders === 0
+    const isFirst = !this.#isSwept
     try {
       const swept = await sweepOrphans({
         folder: this.plan.folder,
@@ -432,7 +448,8 @@ export class TierKeeper {
         now: () => Date.now(),
         isOver: () => this.#index === undefined || generation !== this.generation,
       })
-      if (swept !== undefined) this.#folders = swept.folders
+      for (const index of swept?.folders ?? []) this.#folders.add(index)
+      this.#isSwept = true
     } catch (error) {
       if (this.#index !== undefined && generation === this.generation)
         this.#guarded(() => {

@@ -45,7 +45,8 @@ type Row = [
   sums: Uint8Array,
   sum: number,
   body: Uint8Array,
-  soft: number,
+  gone: 0 | 1 | null,
+  isAboveFloor: 0 | 1,
 ]
 
 export class WorkerTier implements DiskTier, LinkedTier {
@@ -98,8 +99,8 @@ export class WorkerTier implements DiskTier, LinkedTier {
     try {
       this.#db = openIndexForReading(this.#open.folder)
       this.#find = this.#db.prepare(
-        `SELECT object.seq, meta, size, file, sums, sum, body, soft.seq IS NOT NULL
-         FROM object LEFT JOIN soft ON soft.seq = object.seq WHERE key = ?`,
+        `SELECT object.seq, meta, size, file, sums, sum, body, purged.gone, object.seq > (SELECT floor FROM total)
+         FROM object LEFT JOIN purged ON purged.seq = object.seq WHERE key = ?`,
       )
       this.#find.setReturnArrays(true)
     } catch (error) {
@@ -139,12 +140,13 @@ export class WorkerTier implements DiskTier, LinkedTier {
   }
 
   #objectOf(key: string, row: Row): DiskObject | undefined {
-    const [, meta, size, file, sums, sum, body, soft] = row
+    const [, meta, size, file, sums, sum, body, gone, isAboveFloor] = row
+    if (gone === 1 || isAboveFloor === 0) return undefined
     if (rowSum(key, meta, size, file, sums, body) !== sum) {
       this.#broken(key)
       return undefined
     }
-    const isSoft = soft !== 0
+    const isSoft = gone === 0
     if (file === 0) return { meta: bufferOf(meta), body: bufferOf(body), file: undefined, isSoft }
     const stored = { id: file, bytes: size, sums: bufferOf(sums) }
     return { meta: bufferOf(meta), body: this.#bodyOf(key, stored), file: stored, isSoft }
