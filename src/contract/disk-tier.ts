@@ -9,7 +9,7 @@ import type { SentFile } from '../base/send-file.ts'
 export interface DiskTier {
   /** Bytes of one body, at most. */
   readonly objectBytesMax: number
-  /** What is stored under the key, its checksums right. The caller closes a body that is a file. */
+  /** What is stored under the key, its checksum right. */
   find(key: string): DiskObject | undefined
   /** Whether something of this key is to be stored. Asked once for each answer that could be: it counts. */
   admits(key: string): boolean
@@ -39,7 +39,8 @@ export interface DiskTierCounters {
 
 export interface DiskObject {
   readonly meta: Buffer
-  readonly body: Buffer | SentFile
+  /** Opens the body, all of it or its beginning checked; the caller closes what is a file. Undefined: it is not what it was. */
+  open(): Buffer | SentFile | undefined
   /** The file of the body, to store the object again with another meta. */
   readonly file: StoredFile | undefined
   /** Purged softly: it is stale, whatever its meta says. */

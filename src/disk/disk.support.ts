@@ -105,10 +105,9 @@ export function put(
 
 /** The whole body that is found under the key; undefined: none. */
 export function bodyOf(tier: WorkerTier, key: string): Buffer | undefined {
-  const found = tier.find(key)
-  if (found === undefined) return undefined
-  if (Buffer.isBuffer(found.body)) return found.body
-  const bytes = found.body.read(0, found.body.length)
-  found.body.close()
+  const body = tier.find(key)?.open()
+  if (body === undefined || Buffer.isBuffer(body)) return body
+  const bytes = body.read(0, body.length)
+  body.close()
   return bytes
 }

@@ -126,12 +126,10 @@ export class WorkerTier implements DiskTier, LinkedTier {
     let row: Row | undefined
     try {
       row = this.#find.get(key) as unknown as Row | undefined
-      if (row === undefined) return undefined
-      const object = this.#objectOf(key, row)
-      if (object !== undefined) this.#noteUsed(row[0])
-      return object
+      if (row === undefined || row[7] === 1 || row[8] === 0) return undefined
+      this.#noteUsed(row[0])
+      return this.#objectOf(key, row)
     } catch (error) {
-      if (error instanceof BrokenFile) return undefined
       this.#fail(error as Error)
       return undefined
     } finally {
@@ -140,20 +138,19 @@ export class WorkerTier implements DiskTier, LinkedTier {
   }
 
   #objectOf(key: string, row: Row): DiskObject | undefined {
-    const [, meta, size, file, sums, sum, body, gone, isAboveFloor] = row
-    if (gone === 1 || isAboveFloor === 0) return undefined
+    const [, meta, size, file, sums, sum, body, gone] = row
     if (rowSum(key, meta, size, file, sums, body) !== sum) {
       this.#broken(key)
       return undefined
     }
     const isSoft = gone === 0
-    if (file === 0) return { meta: bufferOf(meta), body: bufferOf(body), file: undefined, isSoft }
+    if (file === 0) return { meta: bufferOf(meta), file: undefined, isSoft, open: () => bufferOf(body) }
     const stored = { id: file, bytes: size, sums: bufferOf(sums) }
-    return { meta: bufferOf(meta), body: this.#bodyOf(key, stored), file: stored, isSoft }
+    return { meta: bufferOf(meta), file: stored, isSoft, open: () => this.#openFile(key, stored) }
   }
 
-  /** Throws `BrokenFile`. */
-  #bodyOf(key: string, stored: StoredFile): Buffer | BodyFile {
+  #openFile(key: string, stored: StoredFile): Buffer | BodyFile | undefined {
+    const startMs = performance.now()
     let body: BodyFile | undefined
     try {
       body = new BodyFile(bodyPath(this.plan.folder, stored.id), stored, this.#checked, () =>
@@ -170,7 +167,10 @@ export class WorkerTier implements DiskTier, LinkedTier {
     } catch (error) {
       body?.close()
       if (body === undefined) this.#broken(key)
-      throw error
+      if (!(error instanceof BrokenFile)) throw error
+      return undefined
+    } finally {
+      this.#noteTime(performance.now() - startMs)
     }
   }
 
