@@ -49,28 +49,25 @@ export class BodyFile implements SentFile {
   }
 
   read(start: number, end: number): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(end - start)
-    for (let index = Math.floor(start / BLOCK_BYTES); index * BLOCK_BYTES < end; index++) {
-      const blockStart = index * BLOCK_BYTES
-      const block = this.#blockNow(index)
-      block.copy(bytes, Math.max(0, blockStart - start), Math.max(0, start - blockStart), end - blockStart)
-    }
-    return bytes
+    this.#look()
+    // Within one that was checked, no more is read than is wanted.
+    const from = Math.floor(start / BLOCK_BYTES) * BLOCK_BYTES
+    if (this.#checkedTo(start) >= end) return this.#readNow(start, end)
+    const blocks = this.#readNow(from, Math.min(Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES, this.length))
+    this.#judgeAll(from, blocks)
+    return blocks.subarray(start - from, end - from)
   }
 
   /** All of it at once, each block checked. */
   readWhole(): Buffer {
     const bytes = this.#readNow(0, this.length)
-    for (let at = 0, index = 0; at < bytes.length; at += BLOCK_BYTES, index++)
-      this.#judge(index, bytes.subarray(at, at + BLOCK_BYTES))
+    this.#judgeAll(0, bytes)
     return bytes
   }
 
-  #blockNow(index: number): Buffer {
-    const start = index * BLOCK_BYTES
-    const block = this.#readNow(start, Math.min(start + BLOCK_BYTES, this.length))
-    this.#judge(index, block)
-    return block
+  #judgeAll(from: number, bytes: Buffer): void {
+    for (let at = 0, index = from / BLOCK_BYTES; at < bytes.length; at += BLOCK_BYTES, index++)
+      this.#judge(index, bytes.subarray(at, at + BLOCK_BYTES))
   }
 
   #readNow(start: number, end: number): Buffer {
@@ -100,11 +97,25 @@ export class BodyFile implements SentFile {
   }
 
   checkedEnd(start: number): number {
-    this.#known = this.#checked.of(this.#file.id, this.#descriptor, this.#known.blocks.length)
+    this.#look()
+    return this.#checkedTo(start)
+  }
+
+  /** As far as is known without another look. */
+  #checkedTo(start: number): number {
     const { blocks } = this.#known
     let index = Math.floor(start / BLOCK_BYTES)
     while (index < blocks.length && blocks[index] === 1) index++
     return Math.min(index * BLOCK_BYTES, this.length)
+  }
+
+  /** Whether somebody touched it: then nothing of it is known to be right. */
+  #look(): void {
+    try {
+      this.#known = this.#checked.of(this.#file.id, this.#descriptor, this.#known.blocks.length)
+    } catch (error) {
+      this.#break((error as Error).message)
+    }
   }
 
   check(start: number, done: (isWhole: boolean) => void): void {

@@ -19,6 +19,8 @@ export interface Hit {
   ttlSeconds: number
   /** The client has it already: answer 304, with `entry.notModifiedPrefix`. */
   isNotModified: boolean
+  /** It was not in memory. */
+  isFromDisk: boolean
 }
 
 /**

@@ -13,12 +13,14 @@
  * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
  * only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
+import type { DiskTier } from '../../contract/disk-tier.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
+import { SecondTier } from './second-tier.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
@@ -39,6 +41,8 @@ export interface ResponseCacheOptions {
   readonly rules?: StoringRules
   /** What of the headers that answers vary by tells them apart. */
   readonly vary?: VaryRules
+  /** A tier behind memory. */
+  readonly disk?: DiskTier | undefined
 }
 
 export interface ResponseCacheCounters {
@@ -64,6 +68,7 @@ export class ResponseCache {
   readonly #shelf: Shelf
   readonly vary: VaryRules
   readonly #flights: Flights
+  readonly #second: SecondTier | undefined
   /** Fills under way by key: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
@@ -76,6 +81,7 @@ export class ResponseCache {
     this.vary = options.vary ?? PLAIN_VARY
     this.#flights = new Flights(this.vary)
     this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax)
+    this.#second = options.disk && new SecondTier(options.disk, this.vary)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
@@ -96,11 +102,15 @@ export class ResponseCache {
         },
       },
       keep: (fill, response, as) => {
-        const isKept = this.#shelf.keep(fill.key, fill.head.headers, response)
+        const isKept = this.#keep(fill, response, as)
         if (isKept) this.#counts[as]++
         return isKept
       },
-      drop: (fill, response) => this.#shelf.remove(fill.key, response),
+      diskRoom: (fill) => this.#second?.room(fill.key),
+      drop: (fill, response) => {
+        this.#shelf.remove(fill.key, response)
+        this.#second?.remove(fill.key)
+      },
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
@@ -122,13 +132,17 @@ export class ResponseCache {
       return BYPASS.method
     }
     const terms = readTerms(head)
-    const entry = this.#shelf.find(key, head.headers, nowMs)
+    let entry = this.#shelf.find(key, head.headers, nowMs)
     if (terms === PLAIN_TERMS && entry !== undefined && entry.isFresh(nowMs)) return this.#hit(entry, nowMs)
-    const isVaryMiss = entry === undefined && this.#shelf.has(key)
+    let isVaryMiss = entry === undefined && this.#shelf.has(key)
+    const second = this.#findSecond(key, head, entry, nowMs)
+    if (second === 'varies') isVaryMiss = entry === undefined
+    else if (second !== undefined) entry = second
     const result = judge(entry, isVaryMiss, head, terms, nowMs)
     if (result.kind === 'hit') {
-      this.#hit(result.entry, nowMs).isNotModified =
-        terms.isConditional && isNotModified(head.headers, result.entry, nowMs)
+      const hit = this.#hit(result.entry, nowMs)
+      hit.isFromDisk = second === result.entry
+      hit.isNotModified = terms.isConditional && isNotModified(head.headers, result.entry, nowMs)
     } else {
       this.#counts[result.kind === 'unsatisfiable' ? 'miss' : result.kind]++
     }
@@ -164,6 +178,7 @@ export class ResponseCache {
    */
   invalidate(key: string): boolean {
     const wasStored = this.#shelf.removeAll(key)
+    this.#second?.remove(key)
     if (wasStored) this.#counts.invalidated++
     // Those who waited come back at once and open fills of their own: these are not meant.
     const before = Array.from(this.#fills.get(key) ?? [])
@@ -225,12 +240,43 @@ export class ResponseCache {
     }
   }
 
+  /**
+   * What is on disk and not in memory, or fresh there where memory has what is not: another worker has fetched it. It comes into memory,
+   * as memory takes it.
+   */
+  #findSecond(
+    key: string,
+    { headers }: RequestHead,
+    entry: StoredResponse | undefined,
+    nowMs: number,
+  ): StoredResponse | 'varies' | undefined {
+    if (this.#second === undefined || entry?.isFresh(nowMs) === true) return undefined
+    const found = this.#second.find(key, headers, nowMs)
+    if (found === undefined || found === 'varies') return found
+    // Who looks holds it in this turn; memory, while it stands there.
+    queueMicrotask(() => found.body.release())
+    if (entry !== undefined && found.freshUntilMs <= entry.freshUntilMs) return undefined
+    if (!found.body.isOnDisk && found.body.length <= this.#target.objectBytesMax)
+      this.#shelf.keep(key, headers, found)
+    return found
+  }
+
+  #keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean {
+    const { key, head, requestTimeMs: atMs } = fill
+    const isOnDisk = response.body.isOnDisk
+    const isInMemory = !isOnDisk && this.#shelf.keep(key, head.headers, response)
+    if (isOnDisk) this.#shelf.displace(key, head.headers)
+    if (this.#second === undefined || (as === 'stored' && fill.disk === undefined)) return isInMemory
+    return this.#second.keep(key, head.headers, response, { atMs, purgeNumber: 0 }) || isInMemory
+  }
+
   #hit(entry: StoredResponse, nowMs: number): Hit {
     this.#counts.hit++
     const { hit } = entry
     hit.ageSeconds = entry.ageSeconds(nowMs)
     hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
     hit.isNotModified = false
+    hit.isFromDisk = false
     return hit
   }
 

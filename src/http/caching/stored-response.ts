@@ -90,11 +90,14 @@ export class StoredResponse {
   /** As `StorePlan` has them. */
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
+  /** As it was stored. */
+  readonly plan: StorePlan
+  readonly responseTimeMs: number
   readonly selecting: Selecting
   /** The members of `Cache-Tag`. */
   readonly tags: readonly string[]
   /** The header lines as the origin sent them, where units changed them: what a 304 is about. */
-  readonly #beforeLines: string | undefined
+  readonly beforeLines: string | undefined
   /**
    * The status line and the headers, each line with its end; `age`, `cache-status`, `connection` and the empty line
    * are for the one who sends it. `date` is the origin's (RFC 9110 §6.6.1: when the message was made, so it is not
@@ -144,16 +147,25 @@ export class StoredResponse {
     this.staleAllowed = plan.staleAllowed
     this.staleWhileRevalidateMs = plan.staleWhileRevalidateMs
     this.staleIfErrorMs = plan.staleIfErrorMs
+    this.plan = plan
+    this.responseTimeMs = responseTimeMs
     this.selecting = selecting
     this.tags = tagsOf(headerValues(this.headers, 'cache-tag'))
-    this.#beforeLines =
+    this.beforeLines =
       response.before &&
       copyText(
         headerLines(
           keptHeaders({ ...response, headers: response.before }, body.length, responseTimeMs, plan.withheld),
         ),
       )
-    this.hit = { kind: 'hit', entry: this, ageSeconds: 0, ttlSeconds: 0, isNotModified: false }
+    this.hit = {
+      kind: 'hit',
+      entry: this,
+      ageSeconds: 0,
+      ttlSeconds: 0,
+      isNotModified: false,
+      isFromDisk: false,
+    }
   }
 
   /** The body, a character a byte; undefined where it is too long to be worth it. */
@@ -171,7 +183,7 @@ export class StoredResponse {
 
   /** What a 304 with these headers makes of it, before units have looked at it. */
   updatedBy(headers: HeaderList): IncomingResponse {
-    const stored = this.#beforeLines === undefined ? this.headers : parseHeaderLines(this.#beforeLines)
+    const stored = this.beforeLines === undefined ? this.headers : parseHeaderLines(this.beforeLines)
     return { status: this.status, reason: this.reason, headers: updatedHeaders(stored, headers) }
   }
 
@@ -238,7 +250,7 @@ export class StoredResponse {
     if (this.#encodings !== undefined)
       bytes +=
         this.#encodings.bytes + (this.#encodings.bodies.size + 1) * (3 * text + RESPONSE_OVERHEAD_BYTES)
-    return bytes + (this.priorCacheStatus?.length ?? 0) + (this.#beforeLines?.length ?? 0)
+    return bytes + (this.priorCacheStatus?.length ?? 0) + (this.beforeLines?.length ?? 0)
   }
 }
 
