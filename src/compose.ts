@@ -13,14 +13,14 @@ import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
 import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
 import { siteName } from './config/site-name.ts'
+import { isShared, KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
-import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
+import type { RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
-import { cacheSamples } from './http/cache-metrics.ts'
-import { ResponseCache } from './http/caching/response-cache.ts'
-import { siteRules } from './http/caching/site-rules.ts'
+import { cacheSamples, diskSamples } from './http/cache-metrics.ts'
+import { SiteCaches } from './http/site-caches.ts'
 import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
@@ -65,9 +65,6 @@ export interface WorkerEvents {
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
-
-/** Memory of a site's cache, where nothing is said. */
-const RAM_BYTES = 64 * 1024 * 1024
 
 export interface WorkerNode {
   /** Runs the tests of a version that is not live, aside from everything that is. */
@@ -125,12 +122,22 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     random,
     warn: platform.warn,
   })
+  const keeper = new KeeperLink(start.disk.socket)
+  const openTier = (plan: ReturnType<typeof planShared>) =>
+    plan && new WorkerTier(plan, keeper, platform.warn)
+  const caches = new SiteCaches({
+    workers: config.edge.workers,
+    shared: config.edge.cache,
+    isShared: (site) => isShared(site, config.edge.cache),
+    openOwn: (site) => openTier(planOfSite(site, start.disk.folder)),
+    openShared: () => openTier(planShared(config.edge.cache, start.disk.folder)),
+  })
   const edges = new LiveEdges(logs, config.edge)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
   const sites = new LiveSites(served, {
     build: (site, before, set) => ({
-      ...buildSite(site, before, config, platform),
+      ...buildSite(site, before, caches, platform),
       accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
     onActive(set) {
@@ -253,6 +260,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...upgrades.samples(),
       ...http2Metrics.samples(),
       ...cacheSamples(sites.table.sites),
+      ...diskSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
       ...shadows.samples(),
@@ -265,6 +273,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
+      keeper.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }
@@ -295,7 +304,7 @@ function warnOfWeakWalls(protections: readonly string[], platform: Platform): vo
 function buildSite(
   site: SiteConfig,
   before: Site | undefined,
-  config: Config,
+  caches: SiteCaches,
   platform: Platform,
 ): Omit<Site, 'accessLog'> {
   const keeps = (key: 'origin' | 'static' | 'cache' | 'compress') =>
@@ -314,17 +323,10 @@ function buildSite(
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     compress: site.compress && new Compression(site.compress),
-    // Each worker has a cache of its own: together they hold what the site was given.
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
         ? before!.cache
-        : site.cache &&
-          new ResponseCache({
-            bytesMax: Math.floor((site.cache.ram ?? RAM_BYTES) / config.edge.workers),
-            objectBytesMax: site.cache.objectBytes,
-            asksForPlain: asksForPlain(site),
-            ...siteRules(site.cache),
-          }),
+        : caches.of(site),
   }
 }
 

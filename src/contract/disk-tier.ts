@@ -95,14 +95,10 @@ export interface DiskPurge {
   /** The key, the start of keys, or the tag. Of `all`: what keys begin with, empty for everything. */
   readonly value: string
   readonly soft: boolean
+  /** Of a tag: only keys that begin with this. */
+  readonly within?: string
   /** Grows from purge to purge on this node. */
   readonly number: number
-}
-
-/** Purges on disk, as the node makes them. */
-export interface DiskPurger {
-  /** In all tiers, or in that of a site. Resolves when no worker can find it any more, with the number of objects. */
-  purge(purge: DiskPurge, site?: string): Promise<number>
 }
 
 /** A tier as the configuration wants it. */

@@ -26,7 +26,8 @@ interface Asked {
 
 export class KeeperLink {
   readonly #path: string
-  readonly #tiers = new Map<string, LinkedTier>()
+  /** Several of one name where sites change: those that go are used until the others are live. */
+  readonly #tiers = new Map<LinkedTier, string>()
   #open: readonly OpenTier[] = []
   #socket: Socket | undefined
   #isConnected = false
@@ -44,12 +45,12 @@ export class KeeperLink {
   }
 
   attach(name: string, tier: LinkedTier): void {
-    this.#tiers.set(name, tier)
+    this.#tiers.set(tier, name)
     tier.onOpen(this.#openTier(name))
   }
 
-  detach(name: string, tier: LinkedTier): void {
-    if (this.#tiers.get(name) === tier) this.#tiers.delete(name)
+  detach(tier: LinkedTier): void {
+    this.#tiers.delete(tier)
   }
 
   /** Whether there is room for what can be left out. */
@@ -135,7 +136,7 @@ export class KeeperLink {
 
   #useTiers(tiers: readonly OpenTier[]): void {
     this.#open = tiers
-    for (const [name, tier] of this.#tiers) tier.onOpen(this.#openTier(name))
+    for (const [tier, name] of this.#tiers) tier.onOpen(this.#openTier(name))
   }
 
   #openTier(name: string): OpenTier | undefined {

@@ -68,7 +68,11 @@ export function belongsTo(key: string, to: string): boolean {
   return key.length === to.length || next === 0x20 || next === 0x0a
 }
 
-export function concerns({ kind, value }: DiskPurge, key: string, tags: readonly string[]): boolean {
-  if (kind === 'tag') return tags.includes(value)
+export function concerns(
+  { kind, value, within = '' }: DiskPurge,
+  key: string,
+  tags: readonly string[],
+): boolean {
+  if (kind === 'tag') return key.startsWith(within) && tags.includes(value)
   return kind === 'key' ? belongsTo(key, value) : key.startsWith(value)
 }

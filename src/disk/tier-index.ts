@@ -49,6 +49,7 @@ export class TierIndex {
     byFile: StatementSync
     range: StatementSync
     tagged: StatementSync
+    taggedWithin: StatementSync
     tag: StatementSync
     untag: StatementSync
     mark: StatementSync
@@ -84,6 +85,9 @@ export class TierIndex {
       byFile: db.prepare('SELECT key FROM object WHERE file = ?'),
       range: db.prepare('SELECT seq FROM object WHERE key >= ? AND key < ?'),
       tagged: db.prepare('SELECT seq FROM tag WHERE tag = ?'),
+      taggedWithin: db.prepare(
+        'SELECT tag.seq FROM tag JOIN object ON object.seq = tag.seq WHERE tag = ? AND key >= ? AND key < ?',
+      ),
       tag: db.prepare('INSERT OR IGNORE INTO tag VALUES (?, ?)'),
       untag: db.prepare('DELETE FROM tag WHERE tag = ? AND seq = ?'),
       mark: db.prepare(
@@ -117,7 +121,7 @@ export class TierIndex {
     const before = this.#statements.byKey.get(key) as Removed | undefined
     if (before !== undefined) this.#left(before, file)
     const seq = this.#nextSeq++
-    this.#statements.insert.run(seq, key, meta, size, file, sums, tags.join('\n'), sum, body)
+    this.#statements.insert.run(seq, key, meta, size, file, sums, tags.join('\0'), sum, body)
     for (const tag of tags) this.#statements.tag.run(tag, seq)
     this.#replacement.onStore(seq)
     this.entries += 1
@@ -140,7 +144,7 @@ export class TierIndex {
     for (const seq of seqs) this.#replacement.onUse(seq)
   }
 
-  purge({ kind, value, soft, number }: DiskPurge): number {
+  purge({ kind, value, soft, within = '', number }: DiskPurge): number {
     this.purgeNumber = Math.max(this.purgeNumber, number)
     if (kind === 'all' && value === '' && !soft) {
       this.#floor = this.#nextSeq - 1
@@ -151,7 +155,11 @@ export class TierIndex {
       kind === 'key'
         ? this.#familyOf(value)
         : kind === 'tag'
-          ? this.#seqs(this.#statements.tagged.all(value))
+          ? this.#seqs(
+              within === ''
+                ? this.#statements.tagged.all(value)
+                : this.#statements.taggedWithin.all(value, within, within + LAST),
+            )
           : this.#startingWith(value)
     if (!soft && seqs.length <= REMOVED_AT_ONCE) return this.#removeAll(seqs)
     for (const seq of seqs) this.#mark(seq, soft)
@@ -264,7 +272,7 @@ export class TierIndex {
 
   /** Its row is gone. `file` is needed on. */
   #left({ seq, file, size, tags }: Removed, kept = 0): void {
-    if (tags !== '') for (const tag of tags.split('\n')) this.#statements.untag.run(tag, seq)
+    if (tags !== '') for (const tag of tags.split('\0')) this.#statements.untag.run(tag, seq)
     if (this.#marked > 0) this.#statements.unmark.run(seq)
     this.#replacement.onRemove(seq)
     this.entries -= 1

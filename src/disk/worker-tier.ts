@@ -317,7 +317,7 @@ export class WorkerTier implements DiskTier, LinkedTier {
 
   close(): void {
     this.flushUsed()
-    this.#link.detach(this.plan.name, this)
+    this.#link.detach(this)
     this.#closeIndex()
   }
 

@@ -13,7 +13,7 @@
  * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
  * only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
-import type { DiskTier } from '../../contract/disk-tier.ts'
+import type { DiskTier, DiskTierCounters } from '../../contract/disk-tier.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
@@ -43,6 +43,10 @@ export interface ResponseCacheOptions {
   readonly vary?: VaryRules
   /** A tier behind memory. */
   readonly disk?: DiskTier | undefined
+  /** Memory that other caches share, which then is as large as `bytesMax` says. Their keys differ. */
+  readonly shelf?: Shelf | undefined
+  /** It is of no use any more. */
+  readonly onClose?: (() => void) | undefined
 }
 
 export interface ResponseCacheCounters {
@@ -69,6 +73,8 @@ export class ResponseCache {
   readonly vary: VaryRules
   readonly #flights: Flights
   readonly #second: SecondTier | undefined
+  readonly #disk: DiskTier | undefined
+  readonly #onClose: (() => void) | undefined
   /** Fills under way by key: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
@@ -80,7 +86,9 @@ export class ResponseCache {
   constructor(options: ResponseCacheOptions) {
     this.vary = options.vary ?? PLAIN_VARY
     this.#flights = new Flights(this.vary)
-    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax)
+    this.#shelf = options.shelf ?? new Shelf(options.bytesMax, this.vary.variantsMax)
+    this.#onClose = options.onClose
+    this.#disk = options.disk
     this.#second = options.disk && new SecondTier(options.disk, this.vary)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
@@ -109,7 +117,7 @@ export class ResponseCache {
       diskRoom: (fill) => this.#second?.room(fill.key),
       drop: (fill, response) => {
         this.#shelf.remove(fill.key, response)
-        this.#second?.remove(fill.key)
+        this.#second?.drop(fill.key, fill.head.headers, response)
       },
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
@@ -224,6 +232,17 @@ export class ResponseCache {
     this.#shelf.clear()
     const before = Array.from(this.#fills.values(), (fills) => Array.from(fills)).flat()
     for (const fill of before) fill.invalidate()
+  }
+
+  /** Lets go of what it holds in memory, and of the tier behind it, which keeps what it has. */
+  close(): void {
+    this.clear()
+    this.#onClose?.()
+  }
+
+  /** Of the tier behind memory, as this process sees it. */
+  get diskCounters(): DiskTierCounters | undefined {
+    return this.#disk?.counters
   }
 
   /** Ends the waits whose deadline has passed. Call it several times a second while `counters.flights` is not 0. */

@@ -113,6 +113,16 @@ export class SecondTier {
     return `${key}\n~${names.join()}${variantKey(names, headers, this.#rules)}`
   }
 
+  /** A response that was kept for a request with these headers is not to be used any more. */
+  drop(key: string, headers: HeaderList, { selecting }: StoredResponse): void {
+    const names = selecting.map(({ name }) => name)
+    const keys = names.length > 0 ? [] : [key]
+    for (const of of [...keys, this.#variantOf(key, names, headers)]) {
+      this.#responses.delete(of)
+      this.#tier.drop(of)
+    }
+  }
+
   #setsOf(key: string): Sets | undefined {
     const waiting = this.#sets.get(key)
     if (waiting !== undefined) return waiting

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.ts'
 import type { FromWorker, RequestTrace } from '../../contract/messages.ts'
 import { versionKey } from '../../contract/unit.ts'
 import type { Bundles } from '../../sandbox/bundle-files.ts'
+import type { CacheDisks } from '../cache-disks.ts'
 import type { Epochs } from './epochs.ts'
 import type { KvService } from '../kv-service.ts'
 import type { ListenSockets } from '../listen-sockets.ts'
@@ -35,6 +36,7 @@ export interface WorkerTalkParts {
   readonly epochs: () => Epochs
   readonly quarantines: Quarantines
   readonly kv: KvService
+  readonly disks: CacheDisks
   readonly tailHub: TailHub
   readonly timers: UnitTimers
   readonly sandboxes: SandboxWatch
@@ -70,6 +72,7 @@ export class WorkerTalk {
       bundles,
       kv: kv.paths,
       kvWords: this.#parts.kvWords.path,
+      disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
       isTracing: this.#parts.onTrace !== undefined,
     }
