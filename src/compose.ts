@@ -323,6 +323,7 @@ function buildSite(
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     compress: site.compress && new Compression(site.compress),
+    cacheSpace: caches.spaceOf(site),
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
         ? before!.cache

@@ -15,7 +15,7 @@ interface Answered {
 export function invalidateAfter({ site, client }: Exchange, head: RequestHead, response: Answered): void {
   const cache = site!.cache!
   for (const target of targetsToInvalidate(head, response))
-    for (const key of keysOf(cache, client, head, target)) cache.invalidate(key)
+    for (const key of keysOf(site!, client, head, target)) cache.invalidate(key)
 }
 
 /** `askedMs`: when the HEAD went to the origin. */

@@ -4,6 +4,8 @@
  *     https://example.com/a            everybody
  *     https://example.com/a page@2     clients that have page@2 already
  *
+ *     shop https://example.com/a       of the site `shop`, in a store that several share
+ *
  * A target holds no space, so no client can write such a key. What clients of a new version left is met by nobody once it is live or rolled
  * back, and makes room for others in time.
  */
@@ -11,13 +13,14 @@ import type { RequestHead } from '../wire/http1/message.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
 import type { Client } from './client.ts'
 import type { Exchange } from './exchange.ts'
+import type { Site } from './sites.ts'
 
 /** Marks of one cache that are known; the oldest are of rollouts that are over. */
 const MARKS_MAX = 64
 const marksOf = new WeakMap<ResponseCache, Set<string>>()
 
 export function cacheKey({ client, plan, site }: Exchange, head: RequestHead): string {
-  const key = plainKey(client, head, head.target)
+  const key = site!.cacheSpace + plainKey(client, head, head.target)
   const { cacheMark } = plan
   if (cacheMark === '') return key
   remember(site!.cache!, cacheMark)
@@ -26,13 +29,13 @@ export function cacheKey({ client, plan, site }: Exchange, head: RequestHead): s
 
 /** All that a target may be kept under: a write is of consequence for every version. */
 export function keysOf(
-  cache: ResponseCache,
+  { cache, cacheSpace: space }: Pick<Site, 'cache' | 'cacheSpace'>,
   client: Client,
   head: RequestHead,
   target: string,
 ): readonly string[] {
-  const key = plainKey(client, head, target)
-  const marks = marksOf.get(cache)
+  const key = space + plainKey(client, head, target)
+  const marks = marksOf.get(cache!)
   return marks === undefined ? [key] : [key, ...Array.from(marks, (mark) => `${key} ${mark}`)]
 }
 

@@ -3,6 +3,7 @@
  *
  * Each worker has a share of the memory: together they hold what was given. The disk is one for all of them.
  */
+import { siteName } from '../config/site-name.ts'
 import type { SharedCacheConfig, SiteCacheConfig, SiteConfig } from '../config/schema.ts'
 import type { DiskTier } from '../contract/disk-tier.ts'
 import { ResponseCache } from './caching/response-cache.ts'
@@ -48,6 +49,10 @@ export class SiteCaches {
       disk,
       onClose: () => disk?.close(),
     })
+  }
+
+  spaceOf(site: SiteConfig): string {
+    return this.#options.isShared(site) ? `${siteName(site)} ` : ''
   }
 
   /** Sites whose caches behave alike have one; all of them have one store. */

@@ -19,6 +19,8 @@ export interface Site {
   readonly config: SiteConfig
   readonly origin: Origin
   readonly cache: ResponseCache | undefined
+  /** What keys begin with in a store that several sites share: the name and a space. Empty elsewhere. */
+  readonly cacheSpace: string
   /** WebSockets and other protocols that a connection may be upgraded to pass. */
   readonly upgrades: boolean
   readonly compress: Compression | undefined

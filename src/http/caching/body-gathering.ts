@@ -117,7 +117,7 @@ export class BodyGathering {
     if (this.#trails > 0) {
       body.hold()
       this.#taken = body
-      body.onShelf = (isThere) => this.#recount(isThere ? 0 : body.memoryBytes)
+      body.onShelf = (isThere) => this.#recount(isThere || body.isOnDisk ? 0 : body.length)
     }
     this.discard()
     return body
