@@ -34,11 +34,15 @@ export class DiskRig {
     }
     this.keeper = this.start()
     t.after(() => {
-      for (const close of this.#closers) close()
-      this.keeper.close()
+      this.stop()
       if (root === undefined) rmSync(base, { recursive: true, force: true })
       rmSync(join(this.#socket, '..'), { recursive: true, force: true })
     })
+  }
+
+  stop(): void {
+    for (const close of this.#closers.splice(0)) close()
+    this.keeper.close()
   }
 
   start(purgeNumber = 0): DiskKeeper {

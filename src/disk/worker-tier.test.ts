@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { describe, it, test } from 'node:test'
 import { BrokenFile } from '../base/send-file.ts'
-import { atHand, bodyOf, DiskRig, MIB, put, until } from './disk.support.ts'
+import { bodyOf, DiskRig, MIB, put, until } from './disk.support.ts'
 import { bodyPath } from './layout.ts'
 import type { StoredFile } from '../contract/disk-tier.ts'
 
@@ -333,5 +333,4 @@ test('what workers had under way goes with them', async (t) => {
   rig.start()
   await until(() => tier.isOpen)
   assert.equal(bodyOf(tier, 'a')?.toString(), '1')
-  void atHand
 })
