@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { eventually as atLast } from '../harness/eventually.ts'
-import { PATIENT, siteNamed, startNode } from '../harness/node.ts'
+import { PATIENT, siteNamed, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
 const MIB = 1024 * 1024
@@ -21,7 +21,7 @@ const eventually = (check: () => unknown) =>
       await check()
       return true
     },
-    { everyMs: 50 },
+    { everyMs: 50, withinMs: 60_000 },
   )
 
 /** Counts how often each target is asked for. */
@@ -60,8 +60,12 @@ const folderOf = (t: TestContext): string => {
   return folder
 }
 
+/** By a name that goes with no port: a node that starts again has another one. */
+const get = (node: TestNode, target: string, headers = {}) =>
+  node.request(target, { headers: { host: 'a.example.org', ...headers } })
+
 /** Objects on disk, by the node's metrics. */
-async function entriesOf(node: Awaited<ReturnType<typeof startNode>>): Promise<number> {
+async function entriesOf(node: TestNode): Promise<number> {
   const { text } = await node.api('GET', '/metrics')
   const values = [...text.matchAll(/^orla_cache_disk_entries\{.*\} (\d+)/gm)].map(([, value]) =>
     Number(value),
@@ -78,10 +82,9 @@ test('what was stored is there after kill -9, whole, with its age, variants and 
   }
   const first = await startNode(t, { config, folder })
   const targets = ['/small', '/large', '/large-chunked', '/huge', '/huge-chunked']
-  for (const target of targets) assert.equal((await first.request(target)).status, 200, target)
-  for (const language of ['de', 'en'])
-    await first.request('/vary', { headers: { 'accept-language': language } })
-  await first.request('/stale')
+  for (const target of targets) assert.equal((await get(first, target)).status, 200, target)
+  for (const language of ['de', 'en']) await get(first, '/vary', { 'accept-language': language })
+  await get(first, '/stale')
   await eventually(async () => assert.equal(await entriesOf(first), targets.length + 3 + 1))
   first.kill('SIGKILL')
   await first.ended
@@ -95,22 +98,22 @@ test('what was stored is there after kill -9, whole, with its age, variants and 
     '/huge-chunked': HUGE,
   }
   await eventually(async () => {
-    const answer = await node.request('/small')
+    const answer = await get(node, '/small')
     assert.match(answer.headers['cache-status'] as string, /hit; ttl=\d+; detail=disk/)
   })
   for (const [target, body] of Object.entries(bodies)) {
-    const answer = await node.request(target)
+    const answer = await get(node, target)
     assert.equal(digest(answer.body), digest(body), target)
     assert.ok(Number(answer.headers['age']) >= 0)
     assert.match(answer.headers['cache-status'] as string, /hit/, target)
   }
   for (const language of ['de', 'en']) {
-    const answer = await node.request('/vary', { headers: { 'accept-language': language } })
+    const answer = await get(node, '/vary', { 'accept-language': language })
     assert.equal(answer.text, `in ${language}`)
   }
-  const conditional = await node.request('/large', { headers: { 'if-none-match': '"e"' } })
+  const conditional = await get(node, '/large', { 'if-none-match': '"e"' })
   assert.equal(conditional.status, 304)
-  assert.equal((await node.request('/stale')).text, 'once')
+  assert.equal((await get(node, '/stale')).text, 'once')
   assert.equal(origin.asked('/stale'), 2)
   for (const target of targets)
     assert.equal(origin.asked(target), target === '/small' ? origin.asked('/small') : 1)
@@ -125,10 +128,10 @@ test('a body too large for memory goes to the disk alone, and through little mem
       sites: [{ origin: origin.url, cache: { disk: '500mb', ram: '8mb', objectBytes: '1mb' } }],
     },
   })
-  const [one, two] = await Promise.all([node.request('/huge'), node.request('/huge')])
+  const [one, two] = await Promise.all([get(node, '/huge'), get(node, '/huge')])
   assert.equal(digest(one.body), digest(HUGE))
   assert.equal(digest(two.body), digest(HUGE))
-  const again = await node.request('/huge')
+  const again = await get(node, '/huge')
   assert.equal(digest(again.body), digest(HUGE))
   assert.match(again.headers['cache-status'] as string, /hit/)
   assert.equal(origin.asked('/huge'), 1)
@@ -142,12 +145,12 @@ test('what one worker wrote another one finds, and a write by a client removes i
       sites: [{ origin: origin.url, cache: { disk: '50mb', ram: '1mb' } }],
     },
   })
-  await node.request('/a')
+  await get(node, '/a')
   await eventually(async () => assert.equal(await entriesOf(node), 1))
   // Each request has a connection of its own, which either worker takes.
-  for (let round = 0; round < 20; round++) assert.equal((await node.request('/a')).text, '/a 1')
+  for (let round = 0; round < 20; round++) assert.equal((await get(node, '/a')).text, '/a 1')
   assert.equal(origin.asked('/a'), 1)
-  await node.request('/a', { method: 'POST', body: '' })
+  await node.request('/a', { method: 'POST', body: '', headers: { host: 'a.example.org' } })
   await eventually(async () => assert.equal(await entriesOf(node), 0))
 })
 
@@ -158,7 +161,7 @@ test('sites without sizes share one store, and none of them is given what is ano
     edge: { limits: PATIENT, cache: { ram: '8mb', disk: '50mb' } },
     sites: [siteNamed('one', one.url, { cache: {} }), siteNamed('other', other.url, { cache: {} })],
   }
-  const ask = (node: Awaited<ReturnType<typeof startNode>>, name: string) =>
+  const ask = (node: TestNode, name: string) =>
     node.request('/x', { headers: { host: `${name}.example.org` } })
   const first = await startNode(t, { config, folder })
   for (const name of ['one', 'other', 'one', 'other']) assert.equal((await ask(first, name)).text, '/x 1')
@@ -187,7 +190,7 @@ test('the folder of a site goes with it, and the size of another one changes whi
   assert.deepEqual(readdirSync(sites).toSorted(), ['one', 'two'])
   assert.equal((await node.api('DELETE', '/v1/sites/one')).status, 200)
   await eventually(() => assert.equal(existsSync(join(sites, 'one')), false))
-  const changed = await node.api('PUT', '/v1/sites/two', { site: site('two', '20mb') })
+  const changed = await node.api('PUT', '/v1/sites/two', site('two', '20mb'))
   assert.equal(changed.status, 200, changed.text)
   assert.equal((await ask('two', '/two')).text, '/two 1')
   assert.equal(origin.asked('/two'), 1)
