@@ -8,6 +8,7 @@ import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
+import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
@@ -19,8 +20,9 @@ import type { RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
-import { cacheSamples, diskSamples } from './http/cache-metrics.ts'
+import { cacheSamples, diskSamples, readCaches } from './http/cache-metrics.ts'
 import { SiteCaches } from './http/site-caches.ts'
+import { explainCache } from './http/cache-explanation.ts'
 import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
@@ -36,6 +38,7 @@ import { traceExchange } from './http/request-trace.ts'
 import { beginSpans } from './http/tracing/request-spans.ts'
 import { HttpServer } from './http/server.ts'
 import { ShadowDesk } from './http/shadow/shadow-desk.ts'
+import { siteCacheParts } from './http/site-cache.ts'
 import { asksForPlain, type Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
@@ -84,6 +87,10 @@ export interface WorkerNode {
   metrics(): MetricSample[]
   /** How the endpoints of each site do, as this worker sees them. */
   origins(): { readonly site: string; readonly origin: OriginState }[]
+  /** What the caches of sites hold and did in this worker, with so many of the most wanted objects of each. */
+  caches(top: number): CacheReading[]
+  /** What the cache would make of a GET of this URL; undefined where no site answers for it. */
+  explain(url: string, headers: readonly string[]): CacheExplanation | undefined
   drain(): Promise<void>
 }
 
@@ -127,6 +134,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     plan && new WorkerTier(plan, keeper, platform.warn)
   const caches = new SiteCaches({
     workers: config.edge.workers,
+    nowMs: () => clock.monotonic(),
     shared: config.edge.cache,
     isShared: (site) => isShared(site, config.edge.cache),
     openOwn: (site) => openTier(planOfSite(site, start.disk.folder)),
@@ -268,6 +276,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...telemetry.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
+    caches: (top) => readCaches(sites.table.sites, top, clock.now()),
+    explain: (url, headers) => explainCache(sites.table, url, headers, clock.now()),
     async drain() {
       await server.drain(sites.served.limits.drain)
       for (const site of sites.table.sites) site.origin.close()
@@ -323,7 +333,12 @@ function buildSite(
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     compress: site.compress && new Compression(site.compress),
-    cacheSpace: caches.spaceOf(site),
+    ...siteCacheParts(
+      site.cache,
+      platform.random,
+      keeps('cache') ? before!.cacheStatistics : undefined,
+      caches.sharedAs(site),
+    ),
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
         ? before!.cache

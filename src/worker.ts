@@ -119,6 +119,12 @@ async function onMessage(message: ToWorker): Promise<void> {
       return tell({ kind: 'metrics', id: message.id, samples: node.metrics() })
     case 'origins':
       return tell({ kind: 'origins', id: message.id, origins: node.origins() })
+    case 'caches':
+      return tell({ kind: 'caches', id: message.id, caches: node.caches(message.top) })
+    case 'explain': {
+      const explanation = node.explain(message.url, message.headers)
+      return tell({ kind: 'explained', id: message.id, explanation })
+    }
     case 'tail':
       isTailing = message.on
       node.runner.setTail(message.on)

@@ -67,7 +67,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
   [/^v\.array\(network\(\)/, 'list of addresses and prefixes'],
   [/^v\.array\(\s*v\.union\(\s*\[\s*v\.picklist\(\['connect'/, 'list'],
-  [/^headerNames\(\)$|^CacheNames$/, 'list of names'],
+  [/^headerNames\(\)$|^namesSuch\(/, 'list of names'],
   [/^v\.pipe\(\s*size\(\)/, 'size'],
   [/^CacheQuery$/, '`all`, `none`, `{ "only": […] }` or `{ "except": […] }`'],
   [/^v\.array\(\s*v\.picklist\(\['zstd'/, 'list of `zstd`, `br`, `gzip`'],

@@ -21,6 +21,13 @@ export const ERROR_CODES = {
   ),
   ...CERTIFICATE_ERRORS,
   'file-unreadable': row('a file cannot be read', 'check its path', 'client', 400),
+  'file-unwritable': row('a file cannot be written', 'check its folder and its rights', 'client', 400),
+  'trace-useless': row(
+    'a trace holds no request that a cache could answer',
+    '`orla cache sim --help` says what it reads',
+    'client',
+    400,
+  ),
   'port-in-use': row('the port is taken', 'stop the other program, or change `listen`', 'config', 500),
   'data-in-use': row(
     'another orla uses the data directory',

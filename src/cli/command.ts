@@ -44,6 +44,22 @@ export interface Command {
   run(args: Arguments, terminal: Terminal): Promise<number>
 }
 
+/** A command as a list of commands has it: loaded when it is called. */
+export interface CommandEntry {
+  readonly summary: string
+  load(): Promise<{ readonly command: Command }>
+}
+
+/** A name with commands behind it that have options of their own, as in `orla cache sim`. Each is called `NAME SUBNAME`. */
+export interface CommandGroup {
+  readonly name: string
+  /** What they have in common. */
+  readonly text: string
+  readonly commands: Readonly<Record<string, CommandEntry>>
+}
+
+export const isGroup = (command: Command | CommandGroup): command is CommandGroup => 'commands' in command
+
 /** Where a command speaks and what it knows of its surroundings. */
 export interface Terminal {
   readonly cwd: string

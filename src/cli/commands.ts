@@ -1,9 +1,9 @@
 /** All commands, in the order of the help. A command's file is loaded when it is called. */
-import type { Command } from './command.ts'
+import type { Command, CommandGroup } from './command.ts'
 
 interface Entry {
   readonly summary: string
-  load(): Promise<{ readonly command: Command }>
+  load(): Promise<{ readonly command: Command | CommandGroup }>
 }
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
@@ -45,6 +45,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/certificates.ts'),
   },
   origins: { summary: 'tell how the endpoints of origins do', load: () => import('./commands/origins.ts') },
+  cache: {
+    summary: 'tell what caches hold and did, and try replacement policies on a trace',
+    load: () => import('./commands/cache.ts'),
+  },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   upgrade: {
     summary: 'let the program that is installed now take over, with no connection refused',

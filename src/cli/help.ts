@@ -1,6 +1,6 @@
 /** The help of a command, and the list of all, drawn from their descriptions. */
 import { optionsOf } from './arguments.ts'
-import type { Command, Option } from './command.ts'
+import type { Command, CommandGroup, Option } from './command.ts'
 
 export function commandHelp(command: Command): string {
   const usage = ['usage: orla', command.name, command.operands, '[options]'].filter((part) => part !== '')
@@ -31,6 +31,15 @@ export function commandList(summaries: readonly (readonly [name: string, summary
     'Orla is a programmable edge: it proxies and caches, and units of TypeScript change what it does while it runs.',
     `commands:\n${columns(summaries)}`,
     '`orla COMMAND --help` says more about each.',
+  ].join('\n\n')
+}
+
+export function groupHelp({ name, text, commands }: CommandGroup): string {
+  return [
+    `usage: orla ${name} COMMAND [options]`,
+    text,
+    `commands:\n${columns(Object.entries(commands).map(([known, { summary }]) => [known, summary]))}`,
+    `\`orla ${name} COMMAND --help\` says more about each.`,
   ].join('\n\n')
 }
 

@@ -8,9 +8,9 @@ import { nearest } from '../base/nearest.ts'
 import { exitOf } from './change.ts'
 import { refusalText } from './refusal.ts'
 import { readArguments, UsageError } from './arguments.ts'
-import { type Command, EXIT, type ExitCode, type Terminal } from './command.ts'
+import { type Command, type CommandGroup, EXIT, type ExitCode, isGroup, type Terminal } from './command.ts'
 import { COMMANDS } from './commands.ts'
-import { commandHelp, commandList } from './help.ts'
+import { commandHelp, commandList, groupHelp } from './help.ts'
 
 /** How long notes that nobody reads are waited for. */
 const NOTES_MAX_MS = 2000
@@ -40,10 +40,17 @@ function whenWritten(stream: NodeJS.WriteStream): Promise<void> {
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name = 'help', ...rest] = argv
-  if (name === 'help' || name === '--help' || name === '-h') return help(rest[0])
+  if (name === 'help' || name === '--help' || name === '-h') return help(rest)
   if (name === '--version' || name === '-v') return main(['version'])
   const command = await find(name)
-  return command ? run(command, rest) : unknown(name)
+  if (!command) return unknown(name)
+  return isGroup(command) ? runOf(command, rest) : run(command, rest)
+}
+
+async function runOf(group: CommandGroup, [name = 'help', ...rest]: readonly string[]): Promise<number> {
+  if (name === 'help' || name === '--help' || name === '-h') return helpOf(group, rest[0])
+  const command = await findIn(group, name)
+  return command ? run(command, rest) : unknownIn(group, name)
 }
 
 async function run(command: Command, argv: readonly string[]): Promise<number> {
@@ -63,21 +70,43 @@ async function run(command: Command, argv: readonly string[]): Promise<number> {
   }
 }
 
-async function help(name: string | undefined): Promise<number> {
+async function help([name, subname]: readonly string[]): Promise<number> {
   if (name === undefined) {
     terminal.print(commandList(Object.entries(COMMANDS).map(([known, { summary }]) => [known, summary])))
     return EXIT.done
   }
   const command = await find(name)
   if (!command) return unknown(name)
+  if (isGroup(command)) return helpOf(command, subname)
   terminal.print(commandHelp(command))
   return EXIT.done
 }
 
-async function find(name: string): Promise<Command | undefined> {
+async function helpOf(group: CommandGroup, name: string | undefined): Promise<number> {
+  const command = name === undefined ? undefined : await findIn(group, name)
+  if (name !== undefined && !command) return unknownIn(group, name)
+  terminal.print(command ? commandHelp(command) : groupHelp(group))
+  return EXIT.done
+}
+
+async function find(name: string): Promise<Command | CommandGroup | undefined> {
   if (!Object.hasOwn(COMMANDS, name)) return undefined
   const { command } = await COMMANDS[name]!.load()
   return command
+}
+
+async function findIn({ commands }: CommandGroup, name: string): Promise<Command | undefined> {
+  if (!Object.hasOwn(commands, name)) return undefined
+  const { command } = await commands[name]!.load()
+  return command
+}
+
+function unknownIn({ name: group, commands }: CommandGroup, name: string): ExitCode {
+  const meant = nearest(name, Object.keys(commands))
+  const guess = meant === undefined ? '' : `; did you mean ${meant}?`
+  terminal.note(`orla ${group}: "${name}" is not ${Object.keys(commands).join(', ')}${guess}`)
+  terminal.note(`see \`orla ${group} --help\``)
+  return EXIT.usage
 }
 
 function unknown(name: string): ExitCode {

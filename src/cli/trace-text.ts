@@ -4,11 +4,13 @@ import { printable } from './tail-text.ts'
 
 const SHOWN_MAX = 200
 
-export function traceText({ method, target, status, ms, cache, runs, calls }: RequestTrace): string {
+export function traceText(trace: RequestTrace): string {
+  const { method, target, status, ms, cache, cacheKey, runs, calls } = trace
   const answer = status === 0 ? 'gone' : String(status)
   const from = cache === '' ? '' : ` cache=${cache}`
   return [
     `${method} ${shown(target)} ${answer} ${ms.toFixed(1)} ms${from}`,
+    ...(cacheKey === '' ? [] : [`  key ${shown(cacheKey)}`]),
     ...runs.map(({ unit, phase, result, cpuUs }) => `  ${unit} ${phase} ${result} ${cpuUs} µs`),
     ...calls.map((call) => `  ${call.kind} ${shown(call.target)} ${call.result} ${call.ms.toFixed(1)} ms`),
   ].join('\n')

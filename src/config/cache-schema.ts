@@ -32,7 +32,7 @@ const tiers = {
       ['lru', 'lfu', 'plain-lfu', 'fifo', 'random', 'clock', 'sieve', 's3-fifo', 'arc', 'w-tinylfu', 'gdsf'],
       'expected "lru", "lfu", "plain-lfu", "fifo", "random", "clock", "sieve", "s3-fifo", "arc", "w-tinylfu" or "gdsf"',
     ),
-    'sieve',
+    's3-fifo',
   ),
   /** What comes into memory. */
   admission: v.optional(
@@ -54,28 +54,36 @@ const HeaderName = v.pipe(
   v.transform((name) => name.toLowerCase()),
 )
 const headerNames = () => v.array(HeaderName, NAME_EXPECTED)
-const CacheNames = v.array(v.pipe(v.string(NAME_EXPECTED), v.minLength(1, NAME_EXPECTED)), NAME_EXPECTED)
+const namesSuch = (expected: string) =>
+  v.array(v.pipe(v.string(expected), v.minLength(1, expected)), expected)
 
 const QUERY_EXPECTED = 'expected "all", "none", { "only": ["page"] } or { "except": ["utm_*"] }'
 
 const CacheQuery = v.union(
   [
     v.picklist(['all', 'none'], QUERY_EXPECTED),
-    v.strictObject({ only: CacheNames }),
-    v.strictObject({ except: CacheNames }),
+    v.pipe(
+      v.strictObject({
+        /** These and no others. */
+        only: v.optional(namesSuch('expected a list of names such as ["page"]')),
+        /** All but these. */
+        except: v.optional(namesSuch('expected a list of names such as ["utm_*"]')),
+      }),
+      v.check(({ only, except }) => (only === undefined) !== (except === undefined), QUERY_EXPECTED),
+    ),
   ],
   QUERY_EXPECTED,
 )
 
 const CacheKey = v.strictObject({
-  /** Which parameters of the query tell answers apart: `only` these, all `except` these; `*` at the end of a name stands for any rest. */
+  /** Which parameters of the query tell answers apart: `all`, `none`, or as said below; `*` at the end of a name stands for any rest. The origin is asked for these alone. */
   query: v.optional(CacheQuery, 'all'),
-  /** The order of parameters does not matter. */
+  /** The order of parameters does not matter: they are sorted by name, also for the origin. */
   sortQuery: v.optional(v.boolean(), false),
   /** Headers of the request whose values tell answers apart. They may then reach the origin. */
   headers: v.optional(headerNames(), []),
   /** Cookies of the request, likewise. */
-  cookies: v.optional(CacheNames, []),
+  cookies: v.optional(namesSuch('expected a list of names such as ["lang"]'), []),
   /** Answers for phones, tablets and the rest are told apart (`Orla-Device` tells the origin: `phone`, `tablet` or `desktop`). */
   device: v.optional(v.boolean(), false),
 })

@@ -6,6 +6,7 @@
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
 import type { HistogramCounts } from '../base/histogram.ts'
+import type { CacheExplanation, CacheReading } from './cache-reading.ts'
 import type { OriginState } from './origin.ts'
 import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
@@ -126,6 +127,15 @@ export type ToWorker =
   | { readonly kind: 'metrics'; readonly id: number }
   /** How do the endpoints of origins do? */
   | { readonly kind: 'origins'; readonly id: number }
+  /** What do the caches hold, and what did they do? With so many of the most wanted objects of each site. */
+  | { readonly kind: 'caches'; readonly id: number; readonly top: number }
+  /** What would the cache make of a GET of this URL? Headers with names in lower case. */
+  | {
+      readonly kind: 'explain'
+      readonly id: number
+      readonly url: string
+      readonly headers: readonly string[]
+    }
   /** Send log lines of units (all, or of one name) or stop. Errors of units are always sent. */
   | { readonly kind: 'tail'; readonly on: boolean }
   /** What became of a batch of changes, in its order. */
@@ -153,6 +163,9 @@ export type FromWorker =
   | { readonly kind: 'tlsUsed'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number; readonly samples: readonly MetricSample[] }
   | { readonly kind: 'origins'; readonly id: number; readonly origins: readonly SiteOrigin[] }
+  | { readonly kind: 'caches'; readonly id: number; readonly caches: readonly CacheReading[] }
+  /** Undefined where no site answers for it. */
+  | { readonly kind: 'explained'; readonly id: number; readonly explanation: CacheExplanation | undefined }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
   | { readonly kind: 'trace'; readonly trace: RequestTrace }
   /** A request on which a shadow decided otherwise; not all of them. */
@@ -192,6 +205,8 @@ export interface RequestTrace {
   readonly ms: number
   /** The word of the cache's metric; empty where it was not asked. */
   readonly cache: string
+  /** What its answer is kept under; empty where the cache was not asked. */
+  readonly cacheKey: string
   readonly runs: readonly {
     readonly unit: string
     readonly phase: string

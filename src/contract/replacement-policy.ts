@@ -1,21 +1,55 @@
 /**
  * Who leaves when a cache is full.
  *
- * The cache counts bytes and finds entries by key; a policy only orders the entries. They are separate because the
- * order is what one wants to exchange (least recently used, sieve, by frequency…) and the counting is what must never
- * be wrong.
+ * The cache counts what is stored and finds entries by key; a policy only orders the entries. They are separate because
+ * the order is what one wants to exchange (least recently used, sieve, by frequency…) and the counting is what must
+ * never be wrong.
  *
  * A policy is told of every entry once when it comes and once when it goes, whatever the cause, so that it may keep
- * links and bits of its own on the entry. All calls are O(1), and `onUse` is on the path of every hit: it allocates
- * nothing.
+ * links and bits of its own on the entry. `onUse` is on the path of every hit: it allocates nothing.
+ *
+ * The order of calls for a new entry is `onArrive`, then `victim` and `onRemove` as often as room has to be made, then
+ * `onStore`. Between the first and the last of them other entries may come and go, and the last may never be called:
+ * what was learnt in `onArrive` is noted on the entry, nowhere else.
  */
-export interface ReplacementPolicy<E> {
-  /** The entry has just been stored. It is not in the order yet. */
+export interface ReplacementPolicy<E extends PolicyEntry<E>> {
+  /** The entry is about to be stored. It is not in the order yet. Here the policy sees what it remembers of the key. */
+  onArrive(entry: E): void
+  /** A key with this hash was asked for and its value not admitted. Absent where the policy does not care. */
+  onRefuse?(hash: number): void
+  /** The entry has been stored. It is not in the order yet. */
   onStore(entry: E): void
-  /** The entry has just been read. */
+  /** The entry has just been read, or its value was replaced. */
   onUse(entry: E): void
-  /** The entry is gone: evicted (the policy named it itself), replaced or deleted. */
-  onRemove(entry: E): void
-  /** The entry to part with next; it stays in the order until `onRemove`. Undefined where there is none. */
-  victim(): E | undefined
+  /** The entry is gone: evicted (the policy named it itself) or deleted. */
+  onRemove(entry: E, isEvicted: boolean): void
+  /** The entry, which is in the order, weighs something else than before. */
+  onReweigh(entry: E, weightBefore: number): void
+  /**
+   * The entry to part with next, so that the incoming one has room; it stays in the order until `onRemove`.
+   * `incoming` is undefined where an entry has grown. Undefined where nothing is stored.
+   */
+  victim(incoming: E | undefined): E | undefined
+}
+
+/** What a policy finds on an entry. The policy is the only one that reads or writes the last four. */
+export interface PolicyEntry<E> {
+  readonly key: string
+  /** Bytes in a cache that is bound by bytes, 1 in one that is bound by entries. */
+  readonly weight: number
+  /** Neighbours in a list of the policy's. */
+  newer: E | undefined
+  older: E | undefined
+  /** A small whole number: bits, counters, a place. 0 on a new entry. */
+  mark: number
+  /** The key's hash, 0 as long as nobody asked for it. */
+  hash: number
+}
+
+/** What a policy is made with. */
+export interface PolicyOptions {
+  /** What all entries may weigh together. */
+  readonly capacity: number
+  /** Numbers from 0 to below 1. */
+  readonly random: () => number
 }

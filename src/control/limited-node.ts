@@ -133,6 +133,16 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       if (mine && !mine.includes(name)) forbid(`is limited to ${mine.join(', ')}`)
       return node.site(name)
     },
+    async caches(top) {
+      const report = await node.caches(top)
+      const isMine = ({ site }: { readonly site: string }) => !mine || mine.includes(site)
+      return { caches: report.caches.filter(isMine), top: report.top.filter(isMine) }
+    },
+    async explainCache(url, headers) {
+      const explained = await node.explainCache(url, headers)
+      if (mine && !mine.includes(explained.site)) forbid(`is limited to ${mine.join(', ')}`)
+      return explained
+    },
     async origins() {
       const origins = await node.origins()
       return origins.filter(({ site }) => !mine || mine.includes(site))

@@ -14,6 +14,7 @@ import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.t
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeCaller } from '../replication/edge-registry.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
+import type { CacheExplained, CacheReport } from './cache-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { RolloutGate } from '../contract/rollout.ts'
 import type { RolloutSummary } from './rollout-shapes.ts'
@@ -213,6 +214,10 @@ export interface ControlledNode {
 
   sites(): readonly SiteSummary[]
   site(name: string): SiteSummary
+  /** What the cache of each site holds and did, asked of all workers now; of each site so many of the most wanted objects. */
+  caches(top: number): Promise<CacheReport>
+  /** What the caches make of a GET of this URL. Throws `site-unknown` where no site answers for it. Headers with names in lower case. */
+  explainCache(url: string, headers: readonly string[]): Promise<CacheExplained>
   /** How the endpoints of each site do, asked of all workers now. */
   origins(): Promise<readonly OriginSummary[]>
   /** All of them or none. `expected` is of the only one. The inputs are unchecked. */

@@ -12,6 +12,7 @@ import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
 import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
+import { CACHE_ROUTES } from './cache-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
 import { SOURCE_ROUTES } from './source-shapes.ts'
 import { STORE_ROUTES } from './store-routes.ts'
@@ -187,6 +188,7 @@ export const ROUTES: readonly Route[] = [
   ...ROLLOUT_ROUTES,
   ...KV_ROUTES,
   ...SITE_ROUTES,
+  ...CACHE_ROUTES,
   ...SOURCE_ROUTES,
   ...CERTIFICATE_ROUTES,
   ...ACCESS_ROUTES,

@@ -8,6 +8,7 @@ import type { Answering } from './connection-host.ts'
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { serialiseChunkSize, serialiseLastChunk } from '../wire/http1/serialise.ts'
 import type { StoredBody } from './caching/stored-body.ts'
+import type { Range } from './ranges/byte-ranges.ts'
 import { StoredSending } from './stored-sending.ts'
 
 /** How the body comes to us. */
@@ -84,10 +85,15 @@ export class AnswerWriter {
   }
 
   /** The same for a body that goes at the client's pace; see `StoredSending` for the events. */
-  sendStored(head: string, body: StoredBody, events: { onStall(): unknown; onSent(): void }): void {
+  sendStored(
+    head: string,
+    body: StoredBody,
+    { start, end }: Range,
+    events: { onStall(): unknown; onSent(): void },
+  ): void {
     this.headBytes = head.length
     this.write(head)
-    new StoredSending(this.socket, body, 0, body.length, {
+    new StoredSending(this.socket, body, start, end, {
       onProgress: (bytes) => (this.bytesOut += bytes),
       ...events,
     }).start()

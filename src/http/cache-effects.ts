@@ -4,7 +4,8 @@
  */
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
-import { keysOf } from './cache-key.ts'
+import { readTerms } from './caching/request-terms.ts'
+import { addressesOf } from './cache-key.ts'
 import type { Exchange } from './exchange.ts'
 
 interface Answered {
@@ -12,10 +13,9 @@ interface Answered {
   readonly headers: HeaderList
 }
 
-export function invalidateAfter({ site, client }: Exchange, head: RequestHead, response: Answered): void {
-  const cache = site!.cache!
+export function invalidateAfter(exchange: Exchange, head: RequestHead, response: Answered): void {
   for (const target of targetsToInvalidate(head, response))
-    for (const key of keysOf(site!, client, head, target)) cache.invalidate(key)
+    for (const address of addressesOf(exchange, head, target)) exchange.site!.cache!.invalidate(address)
 }
 
 /** `askedMs`: when the HEAD went to the origin. */
@@ -25,7 +25,8 @@ export function learnFromHead(
   response: Answered,
   askedMs: number,
 ): void {
-  if (response.status !== 200) return
+  // What is said to one person says nothing of what all are given.
+  if (response.status !== 200 || readTerms(head).hasAuthorization) return
   const { site, plan, cacheKey, node } = exchange
   // What units make of a stored response they make of the whole: of this they have seen no more than a head.
   const update = plan.originResponse.length === 0

@@ -125,7 +125,12 @@ export class FillJob implements CacheJob {
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
-    return this.exchange.site!.cache!.vary.forOrigin(forwardedHeaders(headers, this.askedAbout))
+    const { askedAbout, fill } = this
+    // What cannot be shared is most likely not kept either: then the client's own condition saves its body.
+    const isAlone = fill.flight === undefined && askedAbout === undefined
+    return this.exchange.site!.cache!.vary.forOrigin(
+      isAlone ? headers : forwardedHeaders(headers, askedAbout),
+    )
   }
 
   toReview({ status, reason }: ResponseHead, headers: HeaderList): ResponseView | undefined {
@@ -140,7 +145,9 @@ export class FillJob implements CacheJob {
     if (head.status === 304 && this.askedAbout !== undefined)
       return this.onNotModified(this.askedAbout, headers, nowMs, review)
     const response = review ?? { status: head.status, reason: head.reason, headers }
+    this.exchange.cacheUse = 'miss'
     const decision = this.fill.begin(response, nowMs)
+    if (!decision.store) this.exchange.site!.cacheStatistics!.refused(decision.reason)
     const status = {
       forward: this.found.forward,
       ...(this.collapsed === undefined ? {} : { collapsed: this.collapsed }),
@@ -168,6 +175,7 @@ export class FillJob implements CacheJob {
     }
     const { exchange } = this
     const fresh = refreshed.entry
+    exchange.cacheUse = 'revalidated'
     const member = forwardStatus({
       forward: this.found.forward,
       status: 304,
@@ -209,7 +217,10 @@ export class FillJob implements CacheJob {
   }
 
   finish(): void {
-    this.fill.finish(this.exchange.node.now())
+    const { fill, exchange } = this
+    const wasRefused = fill.refused
+    fill.finish(exchange.node.now())
+    if (fill.refused !== wasRefused) exchange.site!.cacheStatistics!.refused(fill.refused!)
   }
 
   get isWanted(): boolean {

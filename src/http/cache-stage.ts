@@ -2,16 +2,19 @@
  * The cache's place on the way of a request: a hit ends here, one request a key goes on to the origin, and the others wait.
  */
 import type { EdgeError } from '../base/errors.ts'
-import { headerValue, headerValues } from '../wire/http1/message.ts'
+import { headerValue } from '../wire/http1/message.ts'
+import { codingsFor } from './body/compression.ts'
 import { transform, type Outgoing } from './body/transforms.ts'
 import { hasNoBody, withLength } from './body-fit.ts'
 import { cacheKey } from './cache-key.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
-import { forwardStatus, hitStatus } from './caching/cache-status.ts'
+import { hitStatus, UNSATISFIABLE_STATUS } from './caching/cache-status.ts'
+import { isNotModified } from './caching/conditional.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
 import { StoredBody } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
 import { FillJob, PassJob } from './cache-job.ts'
+import { serveParts } from './assembly/serving.ts'
 import type { Exchange } from './exchange.ts'
 import { OriginFlow } from './origin-flow.ts'
 import { PostJob } from './post-job.ts'
@@ -42,15 +45,27 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   const found = cache.lookup(key, head, nowMs)
   if ((found.kind === 'hit' || found.kind === 'stale') && found.entry.body.file !== undefined)
     exchange.hold(found.entry.body)
+  if (found.kind !== 'hit' || found.hasRange) {
+    const again = (hasWaited: boolean): void => seek(exchange, deadlineMs, hasWaited || collapsed)
+    const whole = (entry: StoredResponse, member: string): void =>
+      answerStored(
+        exchange,
+        entry,
+        isNotModified(head.headers, entry, nowMs),
+        entry.ageSeconds(node.now()),
+        member,
+      )
+    if (serveParts({ exchange, key, head, deadlineMs, collapsed, again, whole }, found)) return
+  }
   if (found.kind === 'hit') {
     exchange.countCache(collapsed === true ? 'collapsed' : 'hit')
+    noteHit(exchange, found)
     sendHit(exchange, found, nowMs, collapsed)
     return
   }
   if (found.kind === 'unsatisfiable') {
     exchange.countCache('unsatisfiable')
-    const detail = 'only-if-cached'
-    const status = cacheStatusLine(exchange, undefined, forwardStatus({ forward: 'request', detail }))
+    const status = cacheStatusLine(exchange, undefined, UNSATISFIABLE_STATUS)
     exchange.answerError(
       found.status,
       'only an answer from the cache was asked for, and there is none',
@@ -84,6 +99,13 @@ function seek(exchange: Exchange, deadlineMs: number, collapsed: boolean | undef
   new OriginFlow(exchange, new FillJob(exchange, seat, found, waited)).start()
 }
 
+function noteHit(exchange: Exchange, { entry, ageSeconds, ttlSeconds, isNotModified }: Hit): void {
+  exchange.cacheAge = ageSeconds
+  if (ttlSeconds < 0) exchange.cacheUse = 'stale'
+  const bytes = isNotModified || exchange.head.method === 'HEAD' ? 0 : entry.body.length
+  exchange.site!.cacheStatistics!.hit(exchange.cacheKey, entry, bytes)
+}
+
 function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | undefined): void {
   exchange.flow = undefined
   if (exchange.gone) return
@@ -108,8 +130,7 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
     else if (headerValue(entry.headers, 'content-encoding') === undefined) {
       // A hit is good until the next look-up; this one may wait for a body to be compressed.
       const { ageSeconds, ttlSeconds } = hit
-      const acceptEncoding = headerValues(exchange.headers, 'accept-encoding')
-      compress.viewFor(entry, cache!, acceptEncoding, (view) => {
+      compress.viewFor(entry, cache!, codingsFor(exchange.headers), (view) => {
         if (!exchange.gone) sendPlainHit(exchange, view, { ageSeconds, ttlSeconds }, nowMs)
       })
     } else answerStored(exchange, entry, false, hit.ageSeconds, hitStatus(hit.ttlSeconds))
@@ -166,6 +187,7 @@ export function answerStored(
   ageSeconds: number,
   member: string,
 ): void {
+  exchange.cacheAge = ageSeconds
   const prefix = isNotModified ? entry.notModifiedPrefix : entry.headPrefix
   const fields = withoutStatusLine(prefix) + changingFields(exchange, entry, ageSeconds, member)
   const status = isNotModified ? 304 : entry.status

@@ -11,6 +11,7 @@ import type { StoredBody } from './caching/stored-body.ts'
 import type { Peer, PeerFacts } from './forwarding/peer.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import type { ListenerFacts } from './listener-facts.ts'
+import type { Range } from './ranges/byte-ranges.ts'
 
 export interface ClientConnection {
   /** For what the kernel knows of it; nobody but the connection reads or writes it. */
@@ -32,8 +33,11 @@ export interface ClientConnection {
   readonly hasSentHead: boolean
   /** Sends a whole answer. The body has the length that the head says, or is empty for HEAD. */
   sendWhole(head: string, body: string | Buffer): void
-  /** Sends a whole answer whose body is stored, at the client's pace. `onSent` when all of it has left; not if the client goes. */
-  sendStored(head: string, body: StoredBody, onSent: () => void): void
+  /**
+   * Sends a whole answer whose body is stored, or a part of what is, at the client's pace. `onSent` when all of it has left; not if the
+   * client goes.
+   */
+  sendStored(head: string, body: StoredBody, onSent: () => void, part?: Range): void
   /**
    * Begins an answer whose body follows piece by piece. Of a known `length` it needs a `content-length` in the
    * head already; the others get theirs here.

@@ -1,5 +1,6 @@
 /** What a unit may know of the client and the time a request took: the JSON behind `edge.client` and `edge.timing`. */
 import { tcpRoundTripUs } from '../base/tcp-info.ts'
+import { cacheOutcome } from './cache-outcome.ts'
 import type { Client } from './client.ts'
 import type { Exchange } from './exchange.ts'
 import { requestIdOf } from './request-id.ts'
@@ -27,5 +28,6 @@ export function timedMeta(exchange: Exchange): string {
     tcpRttUs: tcpRoundTripUs(exchange.connection.socket),
     ...exchange.timing,
   }
-  return `${requestMeta(exchange).slice(0, -1)},"timing":${JSON.stringify(timing)}}`
+  const meta = `${requestMeta(exchange).slice(0, -1)},"timing":${JSON.stringify(timing)}`
+  return exchange.plan.readsCache ? `${meta},"cache":${JSON.stringify(cacheOutcome(exchange))}}` : `${meta}}`
 }

@@ -42,9 +42,15 @@ export class ClientPace {
     this.resumeOrigin = resumeOrigin
   }
 
+  /** Something else goes to the client before this: what comes meanwhile is gathered, where others may wait for it. To be called before it comes. */
+  ahead(): void {
+    this.fallBehind()
+  }
+
   /** The head leaves: what has come follows it. */
   open(outlet: PaceOutlet): void {
     this.outlet = outlet
+    if (this.trail !== undefined) return this.catchUp()
     const { waiting } = this
     this.waiting = []
     let takesMore = true

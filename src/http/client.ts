@@ -25,10 +25,11 @@ export class Client implements ClientFacts {
   readonly forwardedHost: string | undefined
   readonly certificate: ClientCertificate | undefined
   /**
-   * What stands before host and target where answers are kept: an answer may depend on what the origin is told of the scheme and
-   * the host, so those who would be told otherwise share nothing.
+   * What stands before host and target where answers are kept, and what stands behind them: an answer may depend on what the origin is
+   * told of the scheme and the host, so those who would be told otherwise share nothing. See `caching/keys/site-key.ts`.
    */
   readonly keyPrefix: string
+  readonly keySuffix: string
   /** Kept for `client-meta.ts`. */
   meta = ''
 
@@ -38,6 +39,8 @@ export class Client implements ClientFacts {
     this.scheme = scheme
     this.forwardedHost = forwardedHost
     this.certificate = certificate
-    this.keyPrefix = forwardedHost === undefined ? `${scheme}://` : `${scheme}://${forwardedHost} `
+    this.keyPrefix = `${scheme}://`
+    // An authority holds no space.
+    this.keySuffix = forwardedHost === undefined ? '' : ` f:${forwardedHost}`
   }
 }

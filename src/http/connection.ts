@@ -223,9 +223,9 @@ export class ServerConnection implements ClientConnection, Held {
     this.finish()
   }
 
-  sendStored(head: string, body: StoredBody, onSent: () => void): void {
+  sendStored(head: string, body: StoredBody, onSent: () => void, part = body.whole): void {
     this.hasAnswer = true
-    this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, {
+    this.writer.sendStored(`${head}${this.connectionField()}\r\n`, body, part, {
       onStall: () => this.clock.waitForRoom(),
       onSent: () => {
         this.writer.tell(this.inProgress)

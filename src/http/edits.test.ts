@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { editHeaders, parseEdits, parseFields } from './edits.ts'
+import { editHeaders, parseEdits, parseFields, parseOriginEdits } from './edits.ts'
 
 test('what is appended to a response is spelled as the unit wrote it', () => {
   const edits = parseEdits('A X-Metrics-upstream_response_time: 0.1\nA set-cookie: a=1\n')
@@ -31,4 +31,13 @@ test("a unit's response keeps its spelling, and loses what is the edge's own", (
   const lines = 'X-Why: key\r\nContent-Length: 9\r\nDATE: now\r\nContent-Type: text/plain\r\n'
   assert.deepEqual(parseFields(lines), ['X-Why', 'key', 'Content-Type', 'text/plain'])
   assert.equal(parseFields('X Why: key\r\n'), undefined)
+})
+
+test('what an answer is kept under is visible text behind a slash, said before the origin is asked', () => {
+  assert.equal(parseEdits('k /a?b\n')?.cacheKey, '/a?b')
+  assert.equal(parseEdits('k /a\nk /b\n')?.cacheKey, '/b')
+  for (const key of ['a', '', '/a b', '/é', '/\x7f', `/${'x'.repeat(1024)}`])
+    assert.equal(parseEdits(`k ${key}\n`), undefined, key)
+  for (const phase of ['origin', 'originResponse'] as const)
+    assert.equal(parseOriginEdits('k /a\n', phase), undefined)
 })

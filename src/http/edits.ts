@@ -6,6 +6,7 @@
  */
 import { isFieldValue, isToken } from '../wire/http1/characters.ts'
 import type { HeaderList } from '../wire/http1/message.ts'
+import { isOwnKey } from './caching/keys/site-key.ts'
 
 export interface RequestEdits {
   readonly method: string | undefined
@@ -31,6 +32,8 @@ export interface Edits {
   readonly status: number | undefined
   /** In `originResponse`: for how many seconds the response is fresh. */
   readonly ttlSeconds: number | undefined
+  /** In `rewrite` and `access`: what the answer is kept under, behind scheme and host. */
+  readonly cacheKey: string | undefined
   readonly headers: readonly HeaderEdit[]
   /** The header lines to add where all that is asked is to append: the common case, without touching what is there. */
   readonly appended: string | undefined
@@ -56,6 +59,7 @@ export const NO_EDITS: Edits = {
   request: undefined,
   status: undefined,
   ttlSeconds: undefined,
+  cacheKey: undefined,
   headers: NO_HEADERS,
   appended: '',
 }
@@ -85,6 +89,7 @@ function parseLines(text: string, phase: 'origin' | 'originResponse' | undefined
   let status: number | undefined
   let endpoint: string | undefined
   let ttlSeconds: number | undefined
+  let cacheKey: string | undefined
   const onRequest: HeaderEdit[] = []
   const onResponse: HeaderEdit[] = []
   if (!text.endsWith('\n')) return undefined
@@ -119,6 +124,10 @@ function parseLines(text: string, phase: 'origin' | 'originResponse' | undefined
         if (phase !== 'originResponse' || !/^\d+(?:\.\d+)?$/.test(rest) || ttlSeconds > 2 ** 31)
           return undefined
         break
+      case 'k':
+        if (phase !== undefined || !isOwnKey(rest)) return undefined
+        cacheKey = rest
+        break
       case 'h':
       case 'a':
       case 'd':
@@ -146,6 +155,7 @@ function parseLines(text: string, phase: 'origin' | 'originResponse' | undefined
     request: touchesRequest ? { method, path, query, headers: onRequest, endpoint } : undefined,
     status,
     ttlSeconds,
+    cacheKey,
     headers: onResponse,
     appended: appendsOnly
       ? onResponse.map((edit) => `${edit.spelling}: ${edit.value}\r\n`).join('')

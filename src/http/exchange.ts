@@ -5,15 +5,17 @@
  * units, `headerFilter`, the wire, `log`. Plain fields and callbacks: this object is the hot path.
  */
 import { ERROR_CODES } from '../base/error-codes.ts'
+import type { CacheUse } from '../contract/cache-outcome.ts'
 import type { CallTrace } from '../contract/host-calls.ts'
 import type { EdgeError } from '../base/errors.ts'
 import type { FailureReason, UnitVersion } from '../contract/unit.ts'
+import type { Answer } from './answer.ts'
 import { ON_THE_SPOT_MAX } from './body/compression.ts'
 import { startChain, transform, type Outgoing } from './body/transforms.ts'
 import { WholeSource, type BodyAtHand } from './body/whole-source.ts'
 import { callsField } from './calls-field.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../wire/http1/message.ts'
-import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
+import { endToEndHeaders, serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseHeaderLines } from './fields.ts'
 import { hasNoBody } from './body-fit.ts'
 import { failedStatusLine } from './cache-status-line.ts'
@@ -37,18 +39,6 @@ import type { UnitPlan } from './unit-plan.ts'
 import type { UnitStates } from './unit-states.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { filterHeaders, logExchange, type UnitTiming } from './unit-stage.ts'
-
-/** Where an answer came from: the word in metrics. */
-export type AnswerSource = 'cache' | 'origin' | 'unit' | 'edge'
-
-/** The head of an answer before units and framing. */
-export interface Answer {
-  readonly status: number
-  readonly reason: string
-  /** `name: value\r\n` for each header, without framing and connection headers. */
-  readonly fields: string
-  readonly source: AnswerSource
-}
 
 /** Sends an answer whose head is settled. */
 type Deliver = (fields: string, status: number, reason: string) => void
@@ -80,7 +70,6 @@ export class Exchange implements Answering, LoggedRequest {
   staged: Edits = NO_EDITS
   timing: UnitTiming | undefined
   debug: DebugRun[] | undefined
-  /** The client is told what ran. */
   isDebugShown = false
   /** What units asked of the node, for the debug header. */
   calls: readonly CallTrace[] = NO_CALLS
@@ -95,7 +84,6 @@ export class Exchange implements Answering, LoggedRequest {
   gone = false
   id: string | undefined
   trace: LoggedRequest['trace']
-  /** Of a request that is sampled. */
   spans: RequestSpans | undefined
   /** Where versions run beside the live ones. */
   shadow: ShadowedRequest | undefined
@@ -118,6 +106,9 @@ export class Exchange implements Answering, LoggedRequest {
   /** What the answer is kept under, and why the cache sent the request on; nothing where no cache was asked. */
   cacheKey = ''
   cacheForward: ForwardReason | undefined
+  /** Seconds, where the answer is the cache's, else -1; and what came of it: see `cache-outcome.ts`. */
+  cacheAge = -1
+  cacheUse: CacheUse | undefined
 
   constructor(
     node: HttpNode,
@@ -168,9 +159,11 @@ export class Exchange implements Answering, LoggedRequest {
     return true
   }
 
-  /** The request as units rewrote it, for the cache. */
+  /** The request as units rewrote it, for the cache: without fields that end here, which no answer may be chosen by. */
   requestAsRewritten(): RequestHead {
     const { head, method, target, headers } = this
+    const { nominated } = head
+    if (nominated.length > 0) return { ...head, method, target, headers: endToEndHeaders(headers, nominated) }
     const isAsReceived = this.staged.request === undefined && this.received === head.headers
     return isAsReceived ? head : { ...head, method, target, headers }
   }
@@ -348,6 +341,7 @@ export class Exchange implements Answering, LoggedRequest {
   tell(): void {
     const { node } = this
     this.accessLog?.write(this, node.now(), node.monotonic() - this.startedMs)
+    this.site?.cacheStatistics?.sent(this.answered?.source, this.bytesSent)
     this.spans?.end()
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
@@ -367,7 +361,8 @@ export class Exchange implements Answering, LoggedRequest {
 
   countCache(result: string): void {
     this.cacheResult = result
-    this.node.metrics.countCache(result)
+    this.cacheUse = undefined
+    this.site!.cacheStatistics!.count(result)
   }
 
   note(unit: UnitVersion, phase: string, result: string, cpuUs: number): void {

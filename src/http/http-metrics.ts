@@ -2,7 +2,7 @@
 import type { HistogramValue, MetricSample } from '../contract/messages.ts'
 import { DurationHistogram } from './duration-histogram.ts'
 import { versionKey, type UnitVersion } from '../contract/unit.ts'
-import type { AnswerSource } from './exchange.ts'
+import type { AnswerSource } from './answer.ts'
 
 /** Versions in rollouts whose answers are counted; the one that came first makes room. */
 const VERSIONS_MAX = 200
@@ -15,7 +15,6 @@ export class HttpMetrics {
   private readonly durations = new DurationHistogram()
   private readonly originDurations = new DurationHistogram()
   private readonly connectDurations = new DurationHistogram()
-  private readonly cache = new Map<string, number>()
   private readonly originErrors = new Map<string, number>()
   /** By version, by status class. */
   private readonly versions = new Map<string, { readonly unit: UnitVersion; readonly counts: number[] }>()
@@ -47,11 +46,6 @@ export class HttpMetrics {
   countOrigin(connectMs: number, responseMs: number): void {
     if (connectMs > 0) this.connectDurations.add(connectMs)
     this.originDurations.add(responseMs)
-  }
-
-  /** A result of the look-up: `hit`, `uri-miss`, `vary-miss`, `stale`, `bypass`, `collapsed`… */
-  countCache(result: string): void {
-    this.cache.set(result, (this.cache.get(result) ?? 0) + 1)
   }
 
   countOriginError(code: string): void {
@@ -89,7 +83,6 @@ export class HttpMetrics {
     add('orla_http_request_duration_seconds', {}, this.durations.value)
     add('orla_origin_request_duration_seconds', {}, this.originDurations.value)
     add('orla_origin_connect_duration_seconds', {}, this.connectDurations.value)
-    for (const [result, count] of this.cache) add('orla_cache_requests_total', { result }, count)
     for (const [code, count] of this.originErrors) add('orla_origin_errors_total', { code }, count)
     for (const [status, count] of this.refused)
       add('orla_http_refused_total', { status: String(status) }, count)

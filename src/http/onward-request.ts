@@ -1,7 +1,9 @@
 /** A request as it goes on to the origin: its fields and target, before `origin` units and the cache have their say. */
 import type { OriginRequest } from '../contract/origin.ts'
-import type { HeaderList } from '../wire/http1/message.ts'
+import { withoutFields, type HeaderList } from '../wire/http1/message.ts'
 import { endToEndHeaders } from '../wire/http1/serialise.ts'
+import { onwardTarget } from './cache-key.ts'
+import { deviceOf } from './caching/keys/device.ts'
 import { editHeaders, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
 import { addHopFields } from './forwarding/hop.ts'
@@ -22,14 +24,28 @@ export function onwardHeaders(exchange: Exchange): string[] {
     // W3C Trace Context §3.3: it says more of a trace that is continued, and nothing of another.
     if (trace.parentSpanId === undefined) remove(headers, 'tracestate')
   }
-  return addHopFields(headers, {
+  const site = exchange.site!
+  return addHopFields(site.isUnkeyed === undefined ? headers : keyedHeaders(headers, exchange), {
     head,
+    isKeyed: site.isUnkeyed !== undefined,
     peer: connection.peer!,
     client,
-    mode: exchange.site!.forwarded,
+    mode: site.forwarded,
     loopMark: node.loopMark,
     isEdited: exchange.staged.request !== undefined,
   })
+}
+
+/**
+ * Of a site with a cache: without what would change its answers and is in no key, but for what units put there; they see what clients
+ * sent, and answer for what they make of it.
+ */
+function keyedHeaders(headers: string[], { site, staged }: Exchange): string[] {
+  const { isUnkeyed, config } = site!
+  const set = staged.request?.headers.filter(({ kind }) => kind !== 'delete').map(({ name }) => name) ?? []
+  const kept = withoutFields(headers, (name) => isUnkeyed!(name) && !set.includes(name))
+  if (config.cache!.key.device) replace(kept, 'orla-device', deviceOf(headers))
+  return kept
 }
 
 /** Filters read plain bodies. */
@@ -47,14 +63,14 @@ function remove(headers: string[], name: string): void {
 
 /** What is asked of the origin, but for a body. `headers`: as they go on; `edits`: what `origin` units changed. */
 export const askedOf = (
-  { method, target, client }: Exchange,
+  exchange: Exchange,
   headers: HeaderList,
   edits: RequestEdits | undefined,
 ): Pick<OriginRequest, 'method' | 'target' | 'headers' | 'client' | 'endpoint'> => ({
-  method: edits?.method ?? method,
-  target: edits === undefined ? target : editTarget(target, edits),
+  method: edits?.method ?? exchange.method,
+  target: edits === undefined ? onwardTarget(exchange) : editTarget(onwardTarget(exchange), edits),
   headers: edits === undefined ? headers : editHeaders(headers, edits.headers),
-  client,
+  client: exchange.client,
   endpoint: edits?.endpoint,
 })
 

@@ -4,6 +4,7 @@
  */
 import { headerValue, type HeaderList, type RequestHead, type ResponseHead } from '../wire/http1/message.ts'
 import { PassJob, type HeadVerdict } from './cache-job.ts'
+import { isWholeInKey } from './cache-key.ts'
 import type { CacheFill } from './caching/fill.ts'
 import { responseControl } from './caching/targeted-control.ts'
 import type { Review } from './origin-units.ts'
@@ -24,7 +25,7 @@ export class PostJob extends PassJob {
 
   private isRepresentation({ status, headers }: Pick<Review, 'status' | 'headers'>): boolean {
     const location = headerValue(headers, 'content-location')
-    if (status !== 200 || location === undefined) return false
+    if (status !== 200 || location === undefined || !isWholeInKey(this.exchange)) return false
     const { sMaxAge, maxAge, isTargeted } = responseControl(headers)
     const isExplicit =
       sMaxAge !== undefined ||

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts'
 
 export function traceExchange(exchange: Exchange, tell: (trace: RequestTrace) => void): void {
   exchange.debug ??= []
-  exchange.onTrace = ({ head, answered, calls, cacheResult, node, startedMs }) => {
+  exchange.onTrace = ({ head, answered, calls, cacheResult, cacheKey, node, startedMs }) => {
     exchange.onTrace = undefined
     tell({
       method: head.method,
@@ -12,6 +12,7 @@ export function traceExchange(exchange: Exchange, tell: (trace: RequestTrace) =>
       status: answered?.status ?? 0,
       ms: node.monotonic() - startedMs,
       cache: cacheResult,
+      cacheKey,
       runs: exchange.debug ?? [],
       calls,
     })

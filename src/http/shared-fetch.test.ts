@@ -12,6 +12,7 @@ import { CidrSet } from '../base/cidr.ts'
 import { openListenSocket } from '../base/listen-socket.ts'
 import { MemoryFile } from '../base/memory-file.ts'
 import { ListenList } from '../config/listen.ts'
+import { SiteCache } from '../config/cache-schema.ts'
 import type { OriginHandler, SentCall } from '../contract/origin.ts'
 import { FRAME, headersFrames, windowUpdateFrame } from '../wire/http2/frames.ts'
 import { Compression } from './body/compression.ts'
@@ -23,6 +24,7 @@ import { HttpMetrics } from './http-metrics.ts'
 import type { HttpNode } from './http-node.ts'
 import { Http2Metrics } from './http2/metrics.ts'
 import { HttpServer } from './server.ts'
+import { siteCacheParts } from './site-cache.ts'
 import type { Site } from './sites.ts'
 import { TlsMetrics } from './tls-metrics.ts'
 import { NO_UNITS } from './unit-plan.ts'
@@ -117,6 +119,7 @@ const LIMITS = {
   handshake: 1000,
   handshakes: 10,
 }
+const SITE_CACHE = v.parse(SiteCache, {})
 const TRUST = { trusted: new CidrSet([]), from: 'either' } as const
 
 let nowMs = 0
@@ -155,8 +158,9 @@ before(async () => {
       const exchange = new Exchange(node, connection, head, peer.client, NO_UNITS)
       exchange.site = {
         name: 'test',
-        config: {},
+        config: { cache: SITE_CACHE },
         cache,
+        ...siteCacheParts(SITE_CACHE, Math.random),
         compress,
         forwarded: 'none',
         origin: {

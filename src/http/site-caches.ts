@@ -16,6 +16,7 @@ const RAM_BYTES = 64 * 1024 * 1024
 
 export interface SiteCachesOptions {
   readonly workers: number
+  readonly nowMs: () => number
   /** One store for all sites that give no sizes; absent: each has its own. */
   readonly shared: SharedCacheConfig | undefined
   isShared(site: SiteConfig): boolean
@@ -46,13 +47,17 @@ export class SiteCaches {
     return new ResponseCache({
       bytesMax: this.#share(cache.ram),
       ...optionsOf(site, cache),
+      nowMs: this.#options.nowMs,
+      policy: cache.policy,
+      admission: cache.admission,
       disk,
       onClose: () => disk?.close(),
     })
   }
 
-  spaceOf(site: SiteConfig): string {
-    return this.#options.isShared(site) ? `${siteName(site)} ` : ''
+  /** The name of a site whose answers go to the store that several share. */
+  sharedAs(site: SiteConfig): string | undefined {
+    return this.#options.isShared(site) ? siteName(site) : undefined
   }
 
   /** Sites whose caches behave alike have one; all of them have one store. */
@@ -64,11 +69,10 @@ export class SiteCaches {
     if (made !== undefined) return made
     if (this.#store === undefined) {
       const bytesMax = this.#share(this.#options.shared?.ram)
-      this.#store = {
-        bytesMax,
-        shelf: new Shelf(bytesMax, cache.vary.variantsMax),
-        disk: this.#options.openShared(),
-      }
+      const { nowMs } = this.#options
+      const { policy, admission } = this.#options.shared!
+      const shelf = new Shelf(bytesMax, cache.vary.variantsMax, { policy, admission, nowMs })
+      this.#store = { bytesMax, shelf, disk: this.#options.openShared() }
     }
     made = new ResponseCache({ ...options, ...this.#store })
     this.#shared.set(kind, made)

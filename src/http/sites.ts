@@ -10,7 +10,9 @@ import { claimsOf } from '../config/site-claims.ts'
 import type { Origin } from '../contract/origin.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { Compression } from './body/compression.ts'
+import type { SiteKey } from './caching/keys/site-key.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
+import type { CacheStatistics } from './caching/statistics/cache-statistics.ts'
 import type { ForwardedMode } from './forwarding/hop.ts'
 
 export interface Site {
@@ -19,8 +21,12 @@ export interface Site {
   readonly config: SiteConfig
   readonly origin: Origin
   readonly cache: ResponseCache | undefined
-  /** What keys begin with in a store that several sites share: the name and a space. Empty elsewhere. */
-  readonly cacheSpace: string
+  /** What it did. Where there is a cache. */
+  readonly cacheStatistics: CacheStatistics | undefined
+  /** What answers are kept under. Where there is a cache. */
+  readonly cacheKey: SiteKey | undefined
+  /** Headers, by their names in lower case, that are kept from the origin because they would change what everybody gets. Where there is a cache. */
+  readonly isUnkeyed: ((name: string) => boolean) | undefined
   /** WebSockets and other protocols that a connection may be upgraded to pass. */
   readonly upgrades: boolean
   readonly compress: Compression | undefined

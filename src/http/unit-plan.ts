@@ -34,6 +34,8 @@ export interface UnitPlan {
   readonly cacheMark: string
   /** One of them names `requestId` in its code: the others need not pay for it. */
   readonly readsRequestId: boolean
+  /** One of them may ask what the cache did. */
+  readonly readsCache: boolean
 }
 
 export const NO_UNITS: UnitPlan = {
@@ -49,6 +51,7 @@ export const NO_UNITS: UnitPlan = {
   watched: [],
   cacheMark: '',
   readsRequestId: false,
+  readsCache: false,
 }
 
 /** What is sent to the origin and what comes back is decided in these. What comes later is done to each answer anew. */
@@ -162,6 +165,7 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[], cacheMar
     watched: units.filter(({ name }) => matched.staged.some(({ next }) => next.name === name)),
     cacheMark,
     readsRequestId: units.some((unit) => unit.code.includes('requestId')),
+    readsCache: units.some((unit) => /\bcache\b/.test(unit.code)),
   }
 }
 

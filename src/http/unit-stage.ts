@@ -3,7 +3,8 @@
  */
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { parseEdits, parseFields, type Edits } from './edits.ts'
-import type { Answer, Exchange } from './exchange.ts'
+import type { Answer } from './answer.ts'
+import type { Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
 import { lengthIn } from './body-fit.ts'
 import { MeasuredBody, NO_BODY } from './measured-body.ts'

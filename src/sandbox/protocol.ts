@@ -62,10 +62,12 @@
  * Edits are lines, each ending in `\n`. On the request: `m GET` method, `p /path` path, `q a=b&c` query (without `?`,
  * empty for none), `h name: value` set a header, `a name: value` append one, `d name` delete. On the response, staged
  * or present: `H`, `A`, `D` likewise, and `S 404` its status. In `origin`, `e URL` is the endpoint to ask; in
- * `originResponse`, `T 60` is for how many seconds the response is fresh. `z NAME JSON` is `edge.state` of the unit NAME, in ASCII:
+ * `originResponse`, `T 60` is for how many seconds the response is fresh. `k /TEXT`, in `rewrite` and `access`, is what the answer is
+ * kept under, in visible ASCII. `z NAME JSON` is `edge.state` of the unit NAME, in ASCII:
  * the worker keeps it, and it comes along with the request's later runs. Names are spelled as
  * the unit wrote them; which ones are the same is decided without regard to case.
  */
+import type { CacheOutcome } from '../contract/cache-outcome.ts'
 import type { ClientCertificate } from '../contract/tls.ts'
 
 /** How long `step` starts further entries, in milliseconds of wall time: then it hands back what is finished. */
@@ -189,6 +191,8 @@ export interface InvocationMeta {
   readonly endpoints?: readonly string[]
   /** In `originResponse`: seconds for which the response is fresh by its headers. */
   readonly ttl?: number
+  /** From `originResponse` on, where the unit's code names it: `request.cache`. */
+  readonly cache?: CacheOutcome
   /** For `headerFilter` and `log`, as `edge.timing`. Milliseconds, but the RTT of the client's connection in µs. */
   readonly timing?: {
     readonly requestMs?: number

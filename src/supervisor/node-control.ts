@@ -55,6 +55,7 @@ import { METRIC_HELP } from './metrics/metric-help.ts'
 import { formatPrometheus } from './metrics/prometheus.ts'
 import { nodeStore } from './store/node-store.ts'
 import type { EdgeMethods } from './replication/node-edges.ts'
+import { askCaches, askExplanation } from './cache-readings.ts'
 import { askOrigins } from './origin-states.ts'
 import type { Quarantines } from './workers/quarantine.ts'
 import { readiness } from './readiness.ts'
@@ -72,7 +73,7 @@ import type { BuiltUnit, UnitBuilder } from './changes/unit-builder.ts'
 import { envChange, readModule } from './changes/unit-drafts.ts'
 import type { WorkerPool } from './workers/worker-pool.ts'
 
-/** Answers of workers about their origins that are waited for. */
+/** Answers of workers about their origins, and about their caches, that are waited for. */
 const ORIGINS_MAX_MS = 10_000
 
 export interface NodeParts {
@@ -277,6 +278,8 @@ export function nodeControl(parts: NodeParts): {
     site: (name) => sites.site(name),
     sources: () => parts.sources(),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
+    caches: (top) => askCaches(pool, top, ORIGINS_MAX_MS),
+    explainCache: (url, headers) => askExplanation(pool, url, headers, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
     reload: (options) => sites.reload(options),

@@ -59,6 +59,8 @@ export interface UnitAnswer {
     /** The one that `origin` chose. */
     readonly endpoint: string | undefined
   }
+  /** What `rewrite` or `access` said that the answer is kept under. */
+  readonly cacheKey: string | undefined
   /** For how many seconds `originResponse` said that the answer is kept. */
   readonly ttlSeconds: number | undefined
   /** What each phase that ran cost, in microseconds of CPU. */
@@ -92,7 +94,8 @@ export async function runRequest(
   const { edits, made } = await beforeOrigin(course)
   const ofRequest = requestEdits(edits)
   const went = made === undefined ? await aroundOrigin(course, ofRequest) : undefined
-  let response = withEdits(went?.response ?? made!, valid(parseEdits(edits)))
+  const staged = valid(parseEdits(edits))
+  let response = withEdits(went?.response ?? made!, staged)
 
   if (course.has('headerFilter')) {
     const outcome = await course.run('headerFilter', ofRequest, { response: responseText(response) })
@@ -109,11 +112,15 @@ export async function runRequest(
   return {
     response,
     by: went?.by ?? 'unit',
-    request: requestLeft(request, valid(parseOriginEdits(went?.asked ?? ofRequest, 'origin'))),
+    request: requestLeft(request, valid(parseOriginEdits(withoutKey(went?.asked ?? ofRequest), 'origin'))),
+    cacheKey: staged.cacheKey,
     ttlSeconds: went?.ttlSeconds,
     runs: course.runs,
   }
 }
+
+/** What the answer is kept under is nothing that the origin is asked. */
+const withoutKey = (edits: string): string => edits.replaceAll(/^k .*\n/gm, '')
 
 type Went = Exclude<TripOutcome, { kind: 'failed' }>
 

@@ -140,10 +140,12 @@ async function answerAsk(
       return ok({ log: lines.slice(from) })
     }
     const asked = requestOf(given, call.body)
-    const { response, by, request, ttlSeconds } = await runRequest(trial.runner, unit, asked, { wanted })
+    const { response, by, request, cacheKey, ttlSeconds } = await runRequest(trial.runner, unit, asked, {
+      wanted,
+    })
     const { status, headers, body } = response
     const told = { ...request, headers: pairs(request.headers) }
-    const said = { status, headers: pairs(headers), by, request: told, ttl: ttlSeconds }
+    const said = { status, headers: pairs(headers), by, request: told, cacheKey, ttl: ttlSeconds }
     return { ...ok({ ...said, log: lines.slice(from) }), body }
   } catch (error) {
     return refusal('test-failed', mapStack(unit, (error as Error).message))

@@ -70,3 +70,46 @@ test('RFC 9651 §4.1.6: what is written as a string is read as the same', () => 
   assert.deepEqual(list(serialiseString(text)), [`string ${text}`])
   assert.deepEqual(list(serialiseString('ü\r\nx')), ['string x'])
 })
+
+test('what is no structured field is told from one in time in proportion to its length, and throws nothing', () => {
+  const pieces = [
+    'a',
+    '"',
+    '\\',
+    ';',
+    '=',
+    ',',
+    ' ',
+    '(',
+    ')',
+    ':',
+    '?',
+    '%',
+    '@',
+    '-',
+    '1',
+    '.',
+    'A',
+    '\t',
+    'é',
+  ]
+  let seed = 1
+  const random = (below: number) => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % below
+  }
+  for (let i = 0; i < 20_000; i++) {
+    const text = Array.from({ length: random(20) }, () => pieces[random(pieces.length)]).join('')
+    parseList(text)
+    parseDictionary(text)
+  }
+  const start = performance.now()
+  for (const piece of [...pieces, 'a,', 'a=1;', '(a ', '"\\"', 'a;a=', '%"%'])
+    for (const before of ['', '"', 'a=', '(', '%"', ':']) {
+      const text = before + piece.repeat(200_000)
+      parseDictionary(text)
+      parseList(text)
+    }
+  // By the square of the length it would be hours.
+  assert.ok(performance.now() - start < 120_000)
+})

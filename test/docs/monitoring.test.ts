@@ -50,7 +50,7 @@ const namesIn = (expression: string): string[] => expression.match(/\borla_\w+/g
 
 /** As a scrape has it: a histogram is its buckets, sum and count. */
 const HISTOGRAM = /_(?:bucket|sum|count)$/
-const isHistogram = (name: string) => name.endsWith('_seconds') && /duration|_cpu_|_wall_/.test(name)
+const isHistogram = (name: string) => name.endsWith('_seconds') && /duration|_age_|_cpu_|_wall_/.test(name)
 
 function isKnown(series: string): boolean {
   const family = series.replace(HISTOGRAM, '')

@@ -276,13 +276,19 @@ describe('without a node', () => {
   test('every command has a help with usage, options, examples and exit codes', async () => {
     const list = await orla(['help'])
     assert.equal(list.code, 0)
-    const names = [...list.stdout.matchAll(/^ {2}([a-z]+) {2}/gm)].map((match) => match[1]!)
-    assert.ok(names.length > 10, list.stdout)
-    for (const name of names) {
-      const { code, stdout } = await orla([name, '--help'])
+    const namesIn = (text: string) => [...text.matchAll(/^ {2}([a-z]+) {2}/gm)].map((match) => match[1]!)
+    const commands = namesIn(list.stdout).map((name) => [name])
+    assert.ok(commands.length > 10, list.stdout)
+    for (const command of commands) {
+      const { code, stdout } = await orla([...command, '--help'])
       assert.equal(code, 0)
-      assert.match(stdout, new RegExp(`^usage: orla ${name}[^]*\noptions:\n[^]*\nexit codes:\n`))
+      const usage = `^usage: orla ${command.join(' ')}`
+      if (stdout.includes('\ncommands:\n')) {
+        assert.match(stdout, new RegExp(`${usage} COMMAND `))
+        commands.push(...namesIn(stdout).map((name) => [...command, name]))
+      } else assert.match(stdout, new RegExp(`${usage}[^]*\noptions:\n[^]*\nexit codes:\n`))
     }
+    assert.ok(commands.some((command) => command.join(' ') === 'cache stats'))
   })
 })
 

@@ -140,6 +140,11 @@ test('a site that compresses', async (t) => {
       assert.deepEqual([got.header('content-encoding'), got.header('vary')], [undefined, undefined], query)
     }
     assert.equal((await get('/edge?bytes=1024', 'gzip')).header('content-encoding'), 'gzip')
+    // RFC 9111 §5.2.1.6: the client does not want its answer touched.
+    assert.equal(
+      (await get('/asked', 'gzip', 'cache-control: no-transform\r\n')).header('content-encoding'),
+      undefined,
+    )
     assert.equal((await get('/small?bytes=10', 'gzip, identity;q=0')).header('content-encoding'), 'gzip')
     assert.equal(
       (await get('/off', 'gzip', 'host: off.example.org\r\n')).header('content-encoding'),

@@ -108,6 +108,7 @@ test('the phases around the origin are tested: who is asked, what it is sent, fo
   const unit = `import type { Unit } from 'orla'
 export default {
   limits: { cpuMs: 1000 },
+  rewrite(request, response, edge) { edge.cacheKey = request.path + ' of all' },
   origin(request, edge) {
     edge.state.of = request.endpoints.length
     if (request.path === '/none') return new Response('none', { status: 404, headers: { 'Cache-Control': 'max-age=5' } })
@@ -124,7 +125,7 @@ export default {
   const tests = `import { assert, test } from 'orla/test'
 test('the second endpoint', async (unit) => {
   const answer = await unit.request('/a')
-  assert.deepEqual([answer.request.endpoint, answer.request.path], ['http://origin-2.example.org', '/bucket/a'])
+  assert.deepEqual([answer.request.endpoint, answer.request.path, answer.cacheKey], ['http://origin-2.example.org', '/bucket/a', '/a%20of%20all'])
   assert.deepEqual([answer.headers.get('x-seen'), answer.headers.get('x-path'), answer.ttl], ['/bucket/a,2,', '/ahttp', 600])
 })
 test('endpoints and headers of the origin are what the test says', async (unit) => {

@@ -80,11 +80,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'checker',
     'control',
   ],
-  // `store` for the copy from one engine to another, which no node runs.
+  // `store` for the copy from one engine to another, which no node runs; `cache` to try its policies on a trace.
   cli: [
     'base',
     'config',
     'contract',
+    'cache',
     'store',
     'source',
     'unit',

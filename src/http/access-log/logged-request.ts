@@ -1,7 +1,7 @@
 /** One answered, aborted or refused request, as the access log and telemetry see it. An `Exchange` is one. */
 import type { Socket } from 'node:net'
 import type { RequestHead } from '../../wire/http1/message.ts'
-import type { AnswerSource } from '../exchange.ts'
+import type { AnswerSource } from '../answer.ts'
 import type { ClientFacts } from '../client.ts'
 import type { TraceContext } from '../trace-context.ts'
 import type { Peer } from '../forwarding/peer.ts'

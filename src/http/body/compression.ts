@@ -22,6 +22,7 @@ import { parseCacheControl } from '../caching/cache-control.ts'
 import type { ResponseCache } from '../caching/response-cache.ts'
 import { StoredBody } from '../caching/stored-body.ts'
 import type { StoredResponse } from '../caching/stored-response.ts'
+import { responseControl } from '../caching/targeted-control.ts'
 import { negotiate, type Coding, type Wanted } from './accept-encoding.ts'
 import { CodingLink } from './coding-link.ts'
 import type { CodingStream } from './codings.ts'
@@ -71,7 +72,8 @@ export class Compression {
     if ((headerValue(headers, 'content-encoding') ?? 'identity').toLowerCase() !== 'identity') return false
     const type = headerValue(headers, 'content-type')
     if (type === undefined || !this.isType(type)) return false
-    return !parseCacheControl(headerValues(headers, 'cache-control')).noTransform
+    // It is for all on the way, whatever they are told of caching (RFC 9111 §5.2.2.6).
+    return !forbidsTransforming(headers) && !responseControl(headers).noTransform
   }
 
   private isType(field: string): boolean {
@@ -204,3 +206,10 @@ export class Compression {
     })
   }
 }
+
+const forbidsTransforming = (headers: HeaderList): boolean =>
+  parseCacheControl(headerValues(headers, 'cache-control')).noTransform
+
+/** The codings that a request may be given: none but the origin's where it asks for `no-transform` (RFC 9111 §5.2.1.6). */
+export const codingsFor = (request: HeaderList): string | undefined =>
+  forbidsTransforming(request) ? 'identity' : headerValues(request, 'accept-encoding')

@@ -20,6 +20,7 @@ import { BodyChain, type ChainSource } from './chain.ts'
 import { CodingLink } from './coding-link.ts'
 import { decoderOf } from './codings.ts'
 import { FilterLink, tooLong } from './filter-link.ts'
+import { codingsFor } from './compression.ts'
 import { encodedHeaders, otherBytes, variedHeaders, weakTags } from './head-edits.ts'
 
 /** The head of an answer before its framing. `bytes` is the length of its body, where it is known. */
@@ -61,7 +62,7 @@ export function transform(exchange: Exchange, outgoing: Outgoing): Transformed |
   const isDecoded = decoder !== undefined && (steps.length > 0 || isStrange)
   const isOther = steps.length > 0 || isDecoded
   const plain = isOther ? otherBytes(headers, isDecoded) : headers
-  const wanted = compress?.wanted(acceptEncoding)
+  const wanted = compress?.wanted(codingsFor(exchange.headers))
   if (status === 304) {
     // Its tag is that of the answer that would have had a body.
     const given = isOther || wanted?.coding !== undefined ? weakTags(plain) : plain

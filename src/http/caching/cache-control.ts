@@ -215,6 +215,9 @@ function take(
   }
 }
 
+/** Whoever names more fields than this means the whole response. */
+const WITHHELD_MAX = 64
+
 /**
  * `no-cache` and `private` with names. §5.2.2.4 has the names in quotes: so `private=true` names no field, but speaks of the whole
  * response.
@@ -222,7 +225,7 @@ function take(
 function withhold(found: Mutable<CacheControl>, directive: string, value: string): boolean {
   if (directive !== 'no-cache' && directive !== 'private') return false
   const names = fieldNames(value)
-  if (names === undefined) return false
+  if (names === undefined || found.withheld.length + names.length > WITHHELD_MAX) return false
   found.withheld = [...found.withheld, ...names]
   return true
 }

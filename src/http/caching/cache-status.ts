@@ -24,6 +24,9 @@ export function hitStatus(ttlSeconds: number): string {
   return `${NAME}; hit; ttl=${ttlSeconds}`
 }
 
+/** §2: a request that neither hit nor went on has neither parameter. */
+export const UNSATISFIABLE_STATUS = `${NAME}; detail=only-if-cached`
+
 export interface Forwarded {
   readonly forward: ForwardReason
   /** The origin's status, where it is not the one the client gets: `304`. */

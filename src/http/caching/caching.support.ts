@@ -54,7 +54,7 @@ export class Rig {
   nowMs = NOW
 
   constructor(bytesMax = 1_000_000, objectBytesMax = 100_000, more: Partial<ResponseCacheOptions> = {}) {
-    this.cache = new ResponseCache({ bytesMax, objectBytesMax, ...more })
+    this.cache = new ResponseCache({ bytesMax, objectBytesMax, nowMs: () => this.nowMs, ...more })
   }
 
   lookup(head: RequestHead = request(), key = KEY): Lookup {

@@ -4,7 +4,8 @@
  *
  * A client's condition never reaches the origin on a request whose answer might be kept: the origin would answer
  * `304` with no body, and there would be nothing to keep and nothing for those who wait. So the request goes
- * unconditional, and the client's condition is judged here against what came (`isNotModified`).
+ * unconditional, and the client's condition is judged here against what came (`isNotModified`). Where answers of an address were
+ * not for sharing a moment ago, it goes as it is.
  */
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { OWN_FIELD } from './targeted-control.ts'

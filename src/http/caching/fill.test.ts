@@ -220,7 +220,7 @@ describe('large bodies', () => {
   const stale = { ...FRESH, etag: '"one"' }
   const filesBefore = MemoryFile.count
   const files = () => MemoryFile.count - filesBefore
-  const rigFor = (count: number) => new Rig(count * 1_000_000, LARGE)
+  const rigFor = (count: number) => new Rig(count * 1_000_000, LARGE, { policy: 'lru' })
   const bytes = Buffer.alloc(LARGE, randomBytes(10_007))
   const fetchLarge = (rig: Rig, key = KEY, fields: Fields = stale) => {
     const fill = rig.lead(request(), key)

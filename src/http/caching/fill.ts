@@ -10,6 +10,7 @@
  */
 import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
+import { planPart, type FillPart } from './parts/part-keeping.ts'
 import { BodyGathering, type BodyTrail, type DiskRoom, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
@@ -59,6 +60,8 @@ export class CacheFill {
   readonly requestTimeMs: number
   /** Undefined: nobody can wait for this one. */
   readonly flight: Flight | undefined
+  /** What was asked for is a part of a larger object. Set by who asks, before `begin`. */
+  part: FillPart | undefined = undefined
   /** Why the response is not kept; undefined while it may be. */
   refused: RefusalReason | undefined = undefined
 
@@ -127,7 +130,9 @@ export class CacheFill {
   }
 
   #planFor(response: IncomingResponse, responseTimeMs: number): StoreDecision {
-    const plan = planStore(this.head, response, this.requestTimeMs, responseTimeMs, this.#target.rules)
+    const planned = this.part === undefined ? response : planPart(response)
+    const { rules } = this.#target
+    const plan = planStore(this.head, planned, this.requestTimeMs, responseTimeMs, rules)
     const isPlain =
       this.#target.asksForPlain && headerValue(response.headers, 'content-encoding') === undefined
     if (!isPlain || !plan.store || plan.vary.length === 0) return plan

@@ -8,6 +8,8 @@ import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1
 /** RFC 9110 §9.2.1. Methods that nobody knows may change something. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
+export const isSafe = (method: string): boolean => SAFE.has(method)
+
 /**
  * Targets in origin form, of the request's own authority, whose stored responses are to go; empty where nothing is.
  * Call it with the answer of every request whose method is not GET or HEAD.
@@ -16,7 +18,7 @@ export function targetsToInvalidate(
   request: RequestHead,
   response: { readonly status: number; readonly headers: HeaderList },
 ): readonly string[] {
-  if (SAFE.has(request.method)) return []
+  if (isSafe(request.method)) return []
   // An error means that most likely nothing changed.
   if (response.status < 200 || response.status > 399) return []
   const targets = new Set([request.target])

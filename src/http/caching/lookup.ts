@@ -17,6 +17,8 @@ export interface Hit {
   ageSeconds: number
   /** For `cache-status`: negative where the client said that a stale answer is good enough. */
   ttlSeconds: number
+  /** The client asks for parts of it, if `If-Range` allows. */
+  hasRange: boolean
   /** The client has it already: answer 304, with `entry.notModifiedPrefix`. */
   isNotModified: boolean
   /** It was not in memory. */
@@ -47,6 +49,7 @@ export interface Miss {
 export type BypassReason =
   | Unkeyed
   | 'method' // only GET and HEAD are looked up
+  | 'range' // parts that cannot be kept
   | 'head' // only whole answers are kept, and HEAD would fetch none
   | 'no-store' // the client said so
   | 'stream' // it asks for an event stream

@@ -8,7 +8,6 @@ import { headerValues, type HeaderList, type RequestHead } from '../../wire/http
 import { parseCacheControl, type CacheControl } from './cache-control.ts'
 
 export type Unkeyed =
-  | 'range' // parts are not kept in this version
   | 'precondition' // If-Match, If-Unmodified-Since: for the origin to judge (RFC 9110 §13.1.1)
   | 'body' // a GET with content: whatever it means, it is not in the key
 
@@ -18,6 +17,8 @@ export interface RequestTerms {
    * is not kept.
    */
   readonly unkeyed: Unkeyed | undefined
+  /** A GET that asks for parts. For other methods there is no such thing (RFC 9110 §14.2). */
+  readonly hasRange: boolean
   readonly hasAuthorization: boolean
   /** `If-None-Match` or `If-Modified-Since`, which a stored response can answer. */
   readonly isConditional: boolean
@@ -36,6 +37,7 @@ const NO_CACHE: CacheControl = { ...NO_CONTROL, noCache: true }
 /** Of a request that says nothing to the cache: compare with it to know. */
 export const PLAIN_TERMS: RequestTerms = {
   unkeyed: undefined,
+  hasRange: false,
   hasAuthorization: false,
   isConditional: false,
   control: NO_CONTROL,
@@ -48,6 +50,7 @@ export function readTerms(head: RequestHead): RequestTerms {
   if (found === 0 && !hasBody) return PLAIN_TERMS
   return {
     unkeyed: unkeyedBy(found, hasBody),
+    hasRange: (found & RANGE) !== 0 && head.method === 'GET',
     hasAuthorization: (found & AUTHORIZATION) !== 0,
     isConditional: (found & CONDITIONAL) !== 0,
     control: readControl(head.headers, found),
@@ -86,13 +89,16 @@ function scan(headers: HeaderList): number {
 
 function unkeyedBy(found: number, hasBody: boolean): Unkeyed | undefined {
   if (hasBody) return 'body'
-  if ((found & RANGE) !== 0) return 'range'
   return (found & PRECONDITION) !== 0 ? 'precondition' : undefined
 }
 
-/** RFC 9111 §5.4: `Pragma: no-cache` speaks where there is no `Cache-Control`. */
+/** RFC 9111 §5.4: `Pragma: no-cache` speaks where there is no `Cache-Control`. In requests no field can be named: who does means all. */
 function readControl(headers: HeaderList, found: number): CacheControl {
-  if ((found & CACHE_CONTROL) !== 0) return parseCacheControl(headerValues(headers, 'cache-control'))
+  if ((found & CACHE_CONTROL) !== 0) {
+    const control = parseCacheControl(headerValues(headers, 'cache-control'))
+    return control.withheld.length === 0 ? control : { ...control, noCache: true }
+  }
   if ((found & PRAGMA) === 0) return NO_CONTROL
-  return parseCacheControl(headerValues(headers, 'pragma')).noCache ? NO_CACHE : NO_CONTROL
+  const { noCache, withheld } = parseCacheControl(headerValues(headers, 'pragma'))
+  return noCache || withheld.length > 0 ? NO_CACHE : NO_CONTROL
 }

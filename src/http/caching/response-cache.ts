@@ -10,16 +10,19 @@
  *                      fill     ask the origin with forwardedHeaders(…), tell the fill what comes
  *                      waiting  onSettled will say when to look again
  *
- * The key is the caller's: host and target, or what units made of them. It holds no line break, and not the method:
- * only answers to GET are kept. All times are given, in milliseconds since 1970.
+ * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
-import type { DiskTier, DiskTierCounters } from '../../contract/disk-tier.ts'
+import type { AdmissionName, PolicyName } from '../../cache/index.ts'
+import type { DiskTier } from '../../contract/disk-tier.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
+import type { EvictedAges } from '../../cache/index.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
+import { keepPart } from './parts/part-keeping.ts'
+import { objectKeyOf } from './parts/part-keys.ts'
 import { SecondTier } from './second-tier.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -37,6 +40,12 @@ export interface ResponseCacheOptions {
   readonly objectBytesMax: number
   /** The origin is asked for plain bodies alone: what is plain does not vary by `Accept-Encoding`, whatever it says. */
   readonly asksForPlain?: boolean
+  /** Milliseconds from any moment on: by them it is known how old what is evicted was. Absent: it is not counted. */
+  readonly nowMs?: () => number
+  /** Who leaves when the memory is full. Default: as `orla/cache` has it. */
+  readonly policy?: PolicyName
+  /** Who comes in. Default: all. */
+  readonly admission?: AdmissionName
   /** What the site says of storing; the strictest where it is absent. */
   readonly rules?: StoringRules
   /** What of the headers that answers vary by tells them apart. */
@@ -62,6 +71,10 @@ export interface ResponseCacheCounters {
   readonly refreshed: number
   readonly evicted: number
   readonly invalidated: number
+  /** What did not come into memory: larger than one object may be there, or not admitted. */
+  readonly refused: { readonly size: number; readonly admission: number }
+  /** How old stored responses were when they made room for others. */
+  readonly evictedAges: EvictedAges
   /** Now. */
   readonly entries: number
   readonly bytes: number
@@ -75,7 +88,7 @@ export class ResponseCache {
   readonly #second: SecondTier | undefined
   readonly #disk: DiskTier | undefined
   readonly #onClose: (() => void) | undefined
-  /** Fills under way by key: what a write has to stop. */
+  /** Fills under way by key, those of parts by that of their object: what a write has to stop. */
   readonly #fills = new Map<string, Set<CacheFill>>()
   readonly #target: FillTarget
   #fillingBytes = 0
@@ -86,7 +99,14 @@ export class ResponseCache {
   constructor(options: ResponseCacheOptions) {
     this.vary = options.vary ?? PLAIN_VARY
     this.#flights = new Flights(this.vary)
-    this.#shelf = options.shelf ?? new Shelf(options.bytesMax, this.vary.variantsMax)
+    const { policy, admission, nowMs } = options
+    this.#shelf =
+      options.shelf ??
+      new Shelf(options.bytesMax, this.vary.variantsMax, {
+        ...(policy && { policy }),
+        ...(admission && { admission }),
+        ...(nowMs && { nowMs }),
+      })
     this.#onClose = options.onClose
     this.#disk = options.disk
     this.#second = options.disk && new SecondTier(options.disk, this.vary)
@@ -114,9 +134,9 @@ export class ResponseCache {
         if (isKept) this.#counts[as]++
         return isKept
       },
-      diskRoom: (fill) => this.#second?.room(fill.key),
+      diskRoom: (fill) => (fill.part?.kind === 'range' ? undefined : this.#second?.room(fill.key)),
       drop: (fill, response) => {
-        this.#shelf.remove(fill.key, response)
+        this.#shelf.remove(response.slot, response)
         this.#second?.drop(fill.key, fill.head.headers, response)
       },
       learnVary: (fill, names, nowMs) => {
@@ -150,11 +170,40 @@ export class ResponseCache {
     if (result.kind === 'hit') {
       const hit = this.#hit(result.entry, nowMs)
       hit.isFromDisk = second === result.entry
-      hit.isNotModified = terms.isConditional && isNotModified(head.headers, result.entry, nowMs)
+      hit.hasRange = terms.hasRange
+      hit.isNotModified = terms.isConditional && isNotModified(head.headers, hit.entry, nowMs)
     } else {
       this.#counts[result.kind === 'unsatisfiable' ? 'miss' : result.kind]++
     }
     return result
+  }
+
+  /**
+   * What is stored of a part, by a key of `parts/part-keys.ts`: for who puts an answer together out of several. That is one request,
+   * which was counted when its own key was looked up. `head` asks for no range.
+   */
+  lookupPart(key: string, head: RequestHead, nowMs: number): Lookup {
+    const stored = this.#shelf.find(key, head.headers, nowMs)
+    const second = this.#findSecond(key, head, stored, nowMs)
+    const entry = second === undefined || second === 'varies' ? stored : second
+    const found = judge(entry, false, head, readTerms(head), nowMs)
+    if (found.kind !== 'hit') return found
+    const { hit } = found.entry
+    hit.ageSeconds = hit.entry.ageSeconds(nowMs)
+    hit.ttlSeconds = Math.floor((hit.entry.freshUntilMs - nowMs) / 1000)
+    hit.hasRange = hit.isNotModified = false
+    return hit
+  }
+
+  /** Whether something stands under the key in memory. */
+  has(key: string): boolean {
+    return this.#shelf.has(key)
+  }
+
+  /** The object is another one by now: the parts of it that are stored go. */
+  dropParts(key: string): void {
+    this.#shelf.removeParts(key)
+    this.#second?.remove(`${key}\nslice`)
   }
 
   /**
@@ -180,18 +229,26 @@ export class ResponseCache {
     return seat
   }
 
+  /** What is stored under the key, and nothing is counted. */
+  storedAt(key: string): readonly StoredResponse[] {
+    return this.#shelf.responsesAt(key)
+  }
+
   /**
-   * What is stored of this key goes, and what is being fetched for it will not be stored: it may be from before the
-   * change. True where something was stored.
+   * What is stored of this key goes, and of all that begin with it and a space, or are parts of it; and what is being fetched for
+   * them will not be stored: it may be from before the change. True where something was stored.
    */
   invalidate(key: string): boolean {
-    const wasStored = this.#shelf.removeAll(key)
+    const keys = [key, ...this.#shelf.relativesOf(key)]
+    const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
+    this.#counts.invalidated += stored
     this.#second?.remove(key)
-    if (wasStored) this.#counts.invalidated++
     // Those who waited come back at once and open fills of their own: these are not meant.
-    const before = Array.from(this.#fills.get(key) ?? [])
+    const before = Array.from(this.#fills)
+      .filter(([filled]) => filled === key || filled.startsWith(`${key} `))
+      .flatMap(([, fills]) => [...fills])
     for (const fill of before) fill.invalidate()
-    return wasStored
+    return stored > 0
   }
 
   /**
@@ -240,9 +297,9 @@ export class ResponseCache {
     this.#onClose?.()
   }
 
-  /** Of the tier behind memory, as this process sees it. */
-  get diskCounters(): DiskTierCounters | undefined {
-    return this.#disk?.counters
+  /** The tier behind memory. */
+  get disk(): DiskTier | undefined {
+    return this.#disk
   }
 
   /** Ends the waits whose deadline has passed. Call it several times a second while `counters.flights` is not 0. */
@@ -281,12 +338,16 @@ export class ResponseCache {
   }
 
   #keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean {
-    const { key, head, requestTimeMs: atMs } = fill
+    const { key, head, part, requestTimeMs: atMs } = fill
     const isOnDisk = response.body.isOnDisk
-    const isInMemory = !isOnDisk && this.#shelf.keep(key, head.headers, response)
-    if (isOnDisk) this.#shelf.displace(key, head.headers)
-    if (this.#second === undefined || (as === 'stored' && fill.disk === undefined)) return isInMemory
-    return this.#second.keep(key, head.headers, response, { atMs, purgeNumber: 0 }) || isInMemory
+    const isInMemory = !isOnDisk && keepPart(this.#shelf, fill, response, this.#target.objectBytesMax)
+    const isPart = part !== undefined && response.status === 206
+    const place = part === undefined || isPart ? key : part.objectKey
+    if (isOnDisk) this.#shelf.displace(place, head.headers)
+    // Pieces that clients happened to ask for are for memory; slices are objects of their own.
+    const isForDisk = (as === 'refreshed' || fill.disk !== undefined) && !(isPart && part.kind === 'range')
+    if (this.#second === undefined || !isForDisk) return isInMemory
+    return this.#second.keep(place, head.headers, response, { atMs, purgeNumber: 0 }) || isInMemory
   }
 
   #hit(entry: StoredResponse, nowMs: number): Hit {
@@ -294,7 +355,7 @@ export class ResponseCache {
     const { hit } = entry
     hit.ageSeconds = entry.ageSeconds(nowMs)
     hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.isNotModified = false
+    hit.hasRange = hit.isNotModified = false
     hit.isFromDisk = false
     return hit
   }
@@ -307,16 +368,18 @@ export class ResponseCache {
     stale: StoredResponse | undefined,
   ): CacheFill {
     const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale)
-    const fills = this.#fills.get(key)
-    if (fills === undefined) this.#fills.set(key, new Set([fill]))
+    const object = objectKeyOf(key)
+    const fills = this.#fills.get(object)
+    if (fills === undefined) this.#fills.set(object, new Set([fill]))
     else fills.add(fill)
     return fill
   }
 
   #forgetFill(fill: CacheFill): void {
-    const fills = this.#fills.get(fill.key)
+    const object = objectKeyOf(fill.key)
+    const fills = this.#fills.get(object)
     fills?.delete(fill)
-    if (fills?.size === 0) this.#fills.delete(fill.key)
+    if (fills?.size === 0) this.#fills.delete(object)
   }
 }
 

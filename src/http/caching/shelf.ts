@@ -6,25 +6,35 @@
  * responses have places of their own. The two leave together: a set that goes takes its responses along, and the last
  * response takes its set along; so nothing stands here that cannot be found.
  */
-import { ByteCache } from '../../cache/index.ts'
+import { Cache, type CacheOptions } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
+import type { ResponseCacheCounters } from './response-cache.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { KeyIndex } from './keys/key-index.ts'
+import { isPartOf } from './parts/part-keys.ts'
 import { copyText } from './text.ts'
 import { Variants, VARIANTS_BYTES } from './variants.ts'
 
+/** Who leaves and who comes in, and the clock by which the age of those who leave is told. */
+export type ShelfChoice = Pick<CacheOptions<unknown>, 'policy' | 'admission' | 'nowMs'>
+
 export class Shelf {
-  readonly #cache: ByteCache<StoredResponse | Variants>
+  readonly #keys = new KeyIndex()
+  readonly #cache: Cache<StoredResponse | Variants>
 
   readonly #variantsMax: number
 
   /** `variantsMax`: responses of one address, at most. */
-  constructor(bytesMax: number, variantsMax: number) {
+  constructor(bytesMax: number, variantsMax: number, choice: ShelfChoice = {}) {
     this.#variantsMax = variantsMax
-    this.#cache = new ByteCache({
+    this.#cache = new Cache({
+      ...choice,
       bytesMax,
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
         if (value.kind === 'response') value.body.unshelve()
+        if (value.kind === 'variants') this.#keys.remove(value.key)
+        else if (value.owner === undefined) this.#keys.remove(value.slot)
       },
     })
   }
@@ -54,6 +64,12 @@ export class Shelf {
    */
   keep(borrowedKey: string, headers: HeaderList, response: StoredResponse): boolean {
     const key = copyText(borrowedKey)
+    const isKept = this.#put(key, headers, response)
+    if (isKept) this.#keys.add(key)
+    return isKept
+  }
+
+  #put(key: string, headers: HeaderList, response: StoredResponse): boolean {
     const stored = this.#cache.peek(key)
     const isVaried = response.selecting.length > 0
     if (!isVaried && stored?.kind !== 'variants') {
@@ -61,14 +77,18 @@ export class Shelf {
       return this.#set(response)
     }
     const variants = stored?.kind === 'variants' ? stored : new Variants(key, this.#variantsMax)
-    if (stored !== variants && !this.#cache.set(key, variants, VARIANTS_BYTES)) return false
-    for (const old of variants.replacedBy(headers)) this.#removeFrom(variants, old)
-    response.slot = variants.nextSlot()
-    // It joins the set first, and the set is used last: so making room for it empties no set, and evicts this one
-    // last of all.
+    const [old, ...others] = variants.replacedBy(headers)
+    const name = `${key}\n${response.selecting.map(({ normalised = '' }) => normalised).join('\n')}`
+    if (old === undefined && !this.#cache.admits(name, response.bytes)) return false
+    if (stored !== variants && !this.#cache.set(key, variants, VARIANTS_BYTES, key, true)) return false
+    for (const other of others) this.#removeFrom(variants, other)
+    if (old !== undefined) variants.remove(old)
+    // In the place of the old one, so that the policy goes on with what it knows.
+    response.slot = old?.slot ?? variants.nextSlot()
+    // It joins the set first, and the set is used last: so making room for it empties no set.
     variants.add(response)
     this.#cache.get(key)
-    if (!this.#set(response)) {
+    if (!this.#set(response, name, true) || !this.#standsIn(variants, response)) {
       this.remove(key, response)
       return false
     }
@@ -78,10 +98,24 @@ export class Shelf {
     return true
   }
 
+  /**
+   * Policies that do not go by the last use may have parted with the set to make room for its newest response, and with
+   * all that was in it: then the set comes back with this response alone. False: there is no room for the two.
+   */
+  #standsIn(variants: Variants, response: StoredResponse): boolean {
+    if (this.#cache.peek(variants.key) === variants) return true
+    if (this.#cache.peek(response.slot) !== response) return false
+    variants.add(response)
+    if (this.#cache.set(variants.key, variants, VARIANTS_BYTES, variants.key, true)) {
+      return this.#cache.peek(response.slot) === response
+    }
+    return false
+  }
+
   /** What stands here is held, from before others have to go for it: they may share the body. */
-  #set(response: StoredResponse): boolean {
+  #set(response: StoredResponse, name = response.slot, isAdmitted = false): boolean {
     response.body.shelve()
-    const isKept = this.#cache.set(response.slot, response, response.bytes)
+    const isKept = this.#cache.set(response.slot, response, response.bytes, name, isAdmitted)
     if (!isKept) response.body.unshelve()
     return isKept
   }
@@ -109,11 +143,28 @@ export class Shelf {
     } else if (this.#cache.peek(key) === response) this.#cache.delete(key)
   }
 
+  /** Those that stand under the key; nobody will know that they were looked at. */
+  responsesAt(key: string): readonly StoredResponse[] {
+    const stored = this.#cache.peek(key)
+    if (stored === undefined) return []
+    return stored.kind === 'response' ? [stored] : [...stored.responses]
+  }
+
+  /** The keys that begin with this one and a space, or a line break: those of its parts. */
+  relativesOf(key: string): readonly string[] {
+    return this.#keys.keysOf(key).filter((one) => one.startsWith(`${key} `) || isPartOf(one, key))
+  }
+
   /** Takes away all that stands under the key; true where there was something. */
   removeAll(key: string): boolean {
     const stored = this.#cache.peek(key)
     if (stored?.kind === 'variants') this.#empty(stored)
     return this.#cache.delete(key)
+  }
+
+  /** Takes away the parts of an object. */
+  removeParts(key: string): void {
+    for (const relative of this.#keys.keysOf(key)) if (isPartOf(relative, key)) this.removeAll(relative)
   }
 
   clear(): void {
@@ -122,11 +173,12 @@ export class Shelf {
 
   /** What one response may weigh at most. */
   get entryBytesMax(): number {
-    return this.#cache.entryBytesMax
+    return this.#cache.entryWeightMax
   }
 
-  get counters(): { readonly evicted: number; readonly entries: number; readonly bytes: number } {
-    return { evicted: this.#cache.counters.evicted, entries: this.#cache.size, bytes: this.#cache.bytes }
+  get counters(): Pick<ResponseCacheCounters, 'evicted' | 'refused' | 'evictedAges' | 'entries' | 'bytes'> {
+    const { evicted, refused, evictedAges } = this.#cache.counters
+    return { evicted, refused, evictedAges, entries: this.#cache.size, bytes: this.#cache.weight }
   }
 
   #removeFrom(variants: Variants, response: StoredResponse): void {

@@ -9,6 +9,8 @@
 import { MemoryFile } from '../../base/memory-file.ts'
 import type { SentFile } from '../../base/send-file.ts'
 import type { DiskBodyWrite, StoredFile } from '../../contract/disk-tier.ts'
+import type { Range } from '../ranges/byte-ranges.ts'
+import { JoinedBytes } from './parts/joined-bytes.ts'
 
 /** What a file takes beside its pages: inode, dentry, descriptor. */
 const FILE_OVERHEAD_BYTES = 1536
@@ -18,6 +20,8 @@ export class StoredBody {
   readonly length: number
   /** For who can have the kernel send it. */
   readonly file: SentFile | undefined
+  /** Bytes that lie in several other bodies. */
+  readonly joined: JoinedBytes | undefined
   readonly #bytes: Buffer | undefined
   /** Who made it is the first. */
   #holders = 1
@@ -31,10 +35,11 @@ export class StoredBody {
   /** It is on its way there, and nowhere else. */
   readonly write: DiskBodyWrite | undefined
 
-  constructor(body: Buffer | SentFile, write?: DiskBodyWrite) {
+  constructor(body: Buffer | SentFile | JoinedBytes, write?: DiskBodyWrite) {
     this.length = body.length
     this.write = write
     if (Buffer.isBuffer(body)) this.#bytes = body
+    else if (body instanceof JoinedBytes) this.joined = body
     else this.file = body
   }
 
@@ -45,12 +50,12 @@ export class StoredBody {
 
   /** The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. */
   read(start: number, end: number): Buffer {
-    return this.#bytes?.subarray(start, end) ?? this.file!.read(start, end)
+    return this.#bytes?.subarray(start, end) ?? (this.joined ?? this.file!).read(start, end)
   }
 
   /** All of it, not to be changed. Of a file it is a copy: for those who need the whole at once. */
   get bytes(): Buffer {
-    return this.#bytes ?? this.file!.read(0, this.length)
+    return this.#bytes ?? this.read(0, this.length)
   }
 
   hold(): void {
@@ -59,7 +64,7 @@ export class StoredBody {
 
   release(): void {
     this.#holders -= 1
-    if (this.#holders === 0) this.file?.close()
+    if (this.#holders === 0) (this.joined ?? this.file)?.close()
   }
 
   /** A shelf's `hold`. */
@@ -76,8 +81,14 @@ export class StoredBody {
     this.release()
   }
 
+  /** All of it, as a part of it is named. */
+  get whole(): Range {
+    return { start: 0, end: this.length }
+  }
+
   /** What it takes in memory. */
   get memoryBytes(): number {
+    if (this.joined !== undefined) return this.joined.memoryBytes
     if (this.file === undefined) return this.length
     if (this.isOnDisk) return FILE_OVERHEAD_BYTES
     return Math.ceil(this.length / PAGE_BYTES) * PAGE_BYTES + FILE_OVERHEAD_BYTES

@@ -15,7 +15,7 @@ import type { StorePlan } from './storing.ts'
 import { parseHeaderLines } from '../fields.ts'
 import { passedHeaders } from './passed-headers.ts'
 import { OWN_FIELD } from './targeted-control.ts'
-import { copyText } from './text.ts'
+import { copyText, SECONDS_MAX } from './text.ts'
 import { updatedHeaders } from './updating.ts'
 import type { Variants } from './variants.ts'
 import type { Selecting } from './vary.ts'
@@ -163,6 +163,7 @@ export class StoredResponse {
       entry: this,
       ageSeconds: 0,
       ttlSeconds: 0,
+      hasRange: false,
       isNotModified: false,
       isFromDisk: false,
     }
@@ -199,8 +200,13 @@ export class StoredResponse {
   }
 
   /** The same response with another body and head. */
-  withBody(headers: HeaderList, body: StoredBody): StoredResponse {
-    const { status, reason, bornMs, freshUntilMs, selecting } = this
+  withBody(
+    headers: HeaderList,
+    body: StoredBody,
+    status = this.status,
+    reason = this.reason,
+  ): StoredResponse {
+    const { bornMs, freshUntilMs, selecting } = this
     const plan: StorePlan = {
       store: true,
       bornMs,
@@ -227,9 +233,9 @@ export class StoredResponse {
     return nowMs < this.freshUntilMs && nowMs >= this.notBeforeMs
   }
 
-  /** Whole seconds, as `Age` wants them. */
+  /** Whole seconds, as `Age` wants them: 2³¹ at most (RFC 9111 §1.2.2). */
   ageSeconds(nowMs: number): number {
-    return Math.max(0, Math.floor((nowMs - this.bornMs) / 1000))
+    return Math.min(Math.max(0, Math.floor((nowMs - this.bornMs) / 1000)), SECONDS_MAX)
   }
 
   /**
@@ -274,12 +280,17 @@ function keptHeaders(
   const { headers, nominated } = response
   const kept: string[] = []
   let hasDate = false
+  // What is whole here is served in parts, whatever the origin does (RFC 9110 §14.3): worth its line where there is much of it. What is
+  // encoded may be so by us, and is then served whole.
+  let isDivisible = response.status === 200 && bodyBytes > BODY_TEXT_BYTES_MAX
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
     if (NOT_KEPT.has(name) || nominated?.includes(name) === true || withheld.includes(name)) continue
     if (name === 'date') hasDate = true
+    if (name === 'accept-ranges' || name === 'content-encoding') isDivisible = false
     kept.push(name, headers[i + 1]!)
   }
+  if (isDivisible) kept.push('accept-ranges', 'bytes')
   // RFC 9110 §6.6.1: a recipient with a clock dates what is not dated, if it keeps it.
   if (!hasDate) kept.push('date', formatHttpDate(responseTimeMs))
   // The length is known now, however the body came. RFC 9110 §8.6: none with 204.

@@ -53,8 +53,8 @@ export interface StorePlan {
 export type StoreDecision = StorePlan | { readonly store: false; readonly reason: RefusalReason }
 
 /**
- * Statuses that say something about the requester or this one request, so that the next one must ask for itself: parts,
- * which are not kept in this version (206), answers to conditions and ranges (304, 412, 416), to missing credentials
+ * Statuses that say something about the requester or this one request, so that the next one must ask for itself: parts
+ * (206; who fetches one to keep it says so, see `part-keeping.ts`), answers to conditions and ranges (304, 412, 416), to missing credentials
  * (401, 407), to what came too early (425, RFC 8470), and those that RFC 6585 forbids to store.
  */
 const NEVER_STORED = new Set([206, 304, 401, 407, 412, 416, 425, 428, 429, 431, 511])
@@ -97,7 +97,7 @@ export function planStore(
   const { status, headers, ttlSeconds } = response
   if (request.method !== 'GET') return refuse('method')
   const terms = readTerms(request)
-  if (terms.unkeyed !== undefined || terms.control.noStore) return refuse('request')
+  if (terms.unkeyed !== undefined || terms.hasRange || terms.control.noStore) return refuse('request')
   if (status < 200 || status > 599 || NEVER_STORED.has(status)) return refuse('status')
   if (/^text\/event-stream\b/i.test(headerValue(headers, 'content-type') ?? '')) return refuse('stream')
 

@@ -2,6 +2,7 @@
 import { headerValue, headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { isNotModified } from '../caching/conditional.ts'
 import { parseHttpDate } from '../caching/http-date.ts'
+import { matchesStrongly } from '../ranges/range-conditions.ts'
 
 export interface FileValidators {
   readonly etag: string
@@ -19,19 +20,6 @@ export function judgeConditions(headers: HeaderList, file: FileValidators, nowMs
   }
   const validators = { status: 200, ...file, date: undefined }
   return isNotModified(headers, validators, nowMs) ? 304 : 'go'
-}
-
-/** §13.1.5: parts are only of use to who has the rest of this very file. */
-export function isRangeCurrent(headers: HeaderList, file: FileValidators): boolean {
-  const field = headerValue(headers, 'if-range')?.trim()
-  if (field === undefined) return true
-  if (field.includes('"')) return matchesStrongly(field, file.etag)
-  return field === file.lastModified
-}
-
-/** §8.8.3.2: a weak tag matches nothing strongly. */
-function matchesStrongly(field: string, etag: string): boolean {
-  return [...field.matchAll(/(W\/)?("[^"]*")/g)].some(([, weak, tag]) => weak === undefined && tag === etag)
 }
 
 function dateOf(headers: HeaderList, name: string, nowMs: number): number | undefined {

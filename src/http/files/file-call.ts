@@ -11,11 +11,9 @@ import { EdgeError } from '../../base/errors.ts'
 import type { OriginHandler, SentCall } from '../../contract/origin.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import { statusText } from '../../wire/http1/serialise.ts'
-import type { Range } from './ranges.ts'
+import type { Range } from '../ranges/byte-ranges.ts'
+import { lengthOf, type Segment } from '../ranges/multipart.ts'
 import type { OpenFile } from './root-folder.ts'
-
-/** A piece of a body: text between parts, or bytes of the file. */
-export type Segment = string | Range
 
 /** What is said to a request. */
 export interface FileAnswer {
@@ -197,9 +195,3 @@ export class FileCall implements SentCall {
 
   endRelay(): void {}
 }
-
-export const lengthOf = (segments: readonly Segment[]): number =>
-  segments.reduce(
-    (sum, segment) => sum + (typeof segment === 'string' ? segment.length : segment.end - segment.start),
-    0,
-  )

@@ -9,12 +9,14 @@ import type { StaticConfig } from '../../config/static-schema.ts'
 import type { Origin, OriginHandler, OriginRequest, SentCall } from '../../contract/origin.ts'
 import { headerValues, type HeaderList } from '../../wire/http1/message.ts'
 import { edgeErrorText } from '../edge-answers.ts'
-import { judgeConditions, isRangeCurrent, type FileValidators } from './conditions.ts'
+import { parseRanges } from '../ranges/byte-ranges.ts'
+import { partedAnswer } from '../ranges/multipart.ts'
+import { isRangeCurrent } from '../ranges/range-conditions.ts'
+import { judgeConditions, type FileValidators } from './conditions.ts'
 import { acceptedEncodings, SIBLINGS, type Encoding } from './encodings.ts'
-import { FileCall, type FileAnswer, type Segment } from './file-call.ts'
+import { FileCall, type FileAnswer } from './file-call.ts'
 import { encodePath, filePath } from './file-path.ts'
 import { mediaType } from './media-types.ts'
-import { contentRange, parseRanges, type Range } from './ranges.ts'
 import { RootFolder, type OpenFile, type Opened } from './root-folder.ts'
 
 export function createFilesOrigin(config: StaticConfig, { clock }: { readonly clock: Clock }): Origin {
@@ -28,7 +30,6 @@ class FilesOrigin implements Origin {
   private readonly folder: RootFolder
   /** Of every file. */
   private readonly fields: HeaderList
-  private boundaries = 0
 
   constructor(config: StaticConfig, clock: Clock) {
     this.config = config
@@ -102,39 +103,12 @@ class FilesOrigin implements Origin {
     // §14.2: a range is for GET alone.
     const asked =
       method === 'GET' && isRangeCurrent(headers, validators) ? headerValues(headers, 'range') : undefined
-    const ranges = parseRanges(asked, size)
-    if (ranges.kind === 'unsatisfiable') {
+    const { status, headers: partHeaders, segments } = partedAnswer(parseRanges(asked, size), size, type)
+    if (status === 416) {
       closeSync(file.descriptor)
-      return inWords(416, `the file has ${size} bytes`, ['content-range', `bytes */${size}`])
+      return inWords(416, `the file has ${size} bytes`, partHeaders)
     }
-    if (ranges.kind === 'whole')
-      return {
-        status: 200,
-        headers: [...whole, 'content-type', type],
-        segments: [{ start: 0, end: size }],
-        file,
-      }
-    return this.parts(ranges.parts, { whole, type, size, file })
-  }
-
-  private parts(
-    parts: readonly Range[],
-    { whole, type, size, file }: { whole: HeaderList; type: string; size: number; file: OpenFile },
-  ): FileAnswer {
-    const [first] = parts
-    if (parts.length === 1) {
-      const headers = [...whole, 'content-type', type, 'content-range', contentRange(first!, size)]
-      return { status: 206, headers, segments: [first!], file }
-    }
-    this.boundaries += 1
-    const boundary = `orla-${this.boundaries.toString(36)}-${Math.random().toString(36).slice(2)}`
-    const segments: Segment[] = parts.flatMap((part) => [
-      `\r\n--${boundary}\r\ncontent-type: ${type}\r\ncontent-range: ${contentRange(part, size)}\r\n\r\n`,
-      part,
-    ])
-    segments.push(`\r\n--${boundary}--\r\n`)
-    const headers = [...whole, 'content-type', `multipart/byteranges; boundary=${boundary}`]
-    return { status: 206, headers, segments, file }
+    return { status, headers: [...whole, ...partHeaders], segments, file }
   }
 
   private sibling(path: string, headers: HeaderList): { file: OpenFile; encoding: Encoding } | undefined {

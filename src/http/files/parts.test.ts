@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isRangeCurrent, judgeConditions } from './conditions.ts'
+import { judgeConditions } from './conditions.ts'
 import { acceptedEncodings } from './encodings.ts'
 import { encodePath, filePath } from './file-path.ts'
 import { mediaType } from './media-types.ts'
-import { parseRanges } from './ranges.ts'
 
 test('a path is decoded once, and cannot leave the root however it is spelt', () => {
   const paths: Readonly<Record<string, string>> = {
@@ -51,42 +50,6 @@ test('a path in a URL is written so that it is read as it was meant', () => {
   assert.equal(encodePath('/a b/"<é>?#%'), '/a%20b/%22%3C%E9%3E%3F%23%25')
 })
 
-test('ranges', () => {
-  const cases: readonly (readonly [field: string, parts: string])[] = [
-    ['bytes=0-0', '0-1'],
-    ['bytes=0-99', '0-100'],
-    ['bytes=90-', '90-100'],
-    ['bytes=90-1000', '90-100'],
-    ['bytes=-10', '90-100'],
-    ['bytes=-1000', '0-100'],
-    ['BYTES=5-9', '5-10'],
-    ['bytes= 0-1 , 5-6', '0-2 5-7'],
-    ['bytes=0-1,200-300', '0-2'],
-    ['bytes=100-', 'unsatisfiable'],
-    ['bytes=-0', 'unsatisfiable'],
-    ['bytes=200-300,400-', 'unsatisfiable'],
-    ['bytes=5-4', 'whole'],
-    ['bytes=', 'whole'],
-    ['bytes=-', 'whole'],
-    ['bytes=a-b', 'whole'],
-    ['bytes=1-2,,3-4', 'whole'],
-    ['lines=1-2', 'whole'],
-    ['bytes=0-80,10-90', 'whole'],
-    [`bytes=${Array(33).fill('0-0').join(',')}`, 'whole'],
-  ]
-  for (const [field, expected] of cases) {
-    const ranges = parseRanges(field, 100)
-    const text =
-      ranges.kind === 'parts'
-        ? ranges.parts.map(({ start, end }) => `${start}-${end}`).join(' ')
-        : ranges.kind
-    assert.equal(text, expected, field)
-  }
-  assert.equal(parseRanges(undefined, 100).kind, 'whole')
-  assert.equal(parseRanges('bytes=0-', 0).kind, 'unsatisfiable')
-  assert.equal(parseRanges('bytes=-5', 0).kind, 'whole')
-})
-
 test('conditions, in their order', () => {
   const file = { etag: '"v2"', lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT' }
   const [before, same, after] = ['27', '28', '29'].map((minute) => `Wed, 21 Oct 2026 07:${minute}:00 GMT`)
@@ -112,15 +75,6 @@ test('conditions, in their order', () => {
   const now = Date.UTC(2026, 9, 22)
   for (const [headers, verdict] of cases)
     assert.equal(judgeConditions(headers, file, now), verdict, headers.join(' '))
-  for (const [field, isCurrent] of [
-    ['"v2"', true],
-    ['W/"v2"', false],
-    ['"v1"', false],
-    [same!, true],
-    [before!, false],
-    [after!, false],
-  ] as const)
-    assert.equal(isRangeCurrent(['if-range', field], file), isCurrent, field)
 })
 
 test('the encoding that the client would rather have, and none that it refuses', () => {

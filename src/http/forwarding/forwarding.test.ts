@@ -133,7 +133,7 @@ test('requests that repeat the fields of the one before are judged once, and eac
 const MARK = loopMark('0123')
 
 /** The fields that are added for the origin, `name: value` in order. */
-function onward(lines: readonly string[], around: Around = {}, isEdited = false): string[] {
+function onward(lines: readonly string[], around: Around = {}, isEdited = false, isKeyed = false): string[] {
   const peer = peerOf(around)
   const received = head(...lines)
   const believed = received.hasForwarding ? peer.believed(received) : received
@@ -145,6 +145,7 @@ function onward(lines: readonly string[], around: Around = {}, isEdited = false)
     mode: around.mode ?? 'x-forwarded',
     loopMark: MARK,
     isEdited,
+    isKeyed,
   })
   return list.flatMap((text, i) => (i % 2 === 0 && i > 0 ? [`${text}: ${list[i + 1]}`] : []))
 }
@@ -178,6 +179,22 @@ test('an IPv6 address stands in brackets and quotes in Forwarded, and bare in X-
   const fields = onward([], { address: '2001:db9::1', mode: 'both', scheme: 'https' })
   assert.ok(fields.includes('x-forwarded-for: 2001:db9::1'))
   assert.ok(fields.includes('forwarded: for="[2001:db9::1]";host=example.org;proto=https'))
+})
+
+test('the origin of a site with a cache is told host and port as the key has them', () => {
+  const told = (lines: readonly string[], around: Around = {}) =>
+    onward(lines, { address: '192.0.2.1', mode: 'both', ...around }, false, true)
+  assert.deepEqual(told([]), [
+    'x-forwarded-for: 192.0.2.1',
+    'x-forwarded-proto: http',
+    'x-forwarded-host: example.org',
+    'x-forwarded-port: 80',
+    'forwarded: for=192.0.2.1;host=example.org;proto=http',
+    ...HOP,
+  ])
+  assert.ok(told([], { scheme: 'https' }).includes('x-forwarded-port: 443'))
+  const behind = told(['X-Forwarded-For: 192.0.2.1', 'X-Forwarded-Proto: https'], { address: '10.0.0.1' })
+  assert.ok(behind.includes('x-forwarded-port: 443'))
 })
 
 test('a chain of trusted proxies grows by one hop', () => {

@@ -3,6 +3,7 @@
  */
 import { forwardedAddress, forwardedPair } from '../../wire/forwarded.ts'
 import { headerValues, withoutFields, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
+import { canonicalAuthority, portAsked } from '../caching/keys/authority.ts'
 import type { Client } from '../client.ts'
 import type { Peer } from './peer.ts'
 
@@ -33,6 +34,11 @@ export interface Onward {
   readonly loopMark: string
   /** Units changed the request's fields, so that there may be some among them that the client did not send. */
   readonly isEdited: boolean
+  /**
+   * The answer may be kept for others: the origin is told host and port as the key has them, and not as this client happened to write
+   * the one, or to find the other.
+   */
+  readonly isKeyed: boolean
 }
 
 /** Adds the fields of this hop to those of the request, in lower case, that end-to-end ones are left of. */
@@ -76,25 +82,33 @@ const OURS = new Set([
   'forwarded',
 ])
 
-function addXForwarded(list: string[], { head, peer, client }: Onward, chain: Chain): void {
+function addXForwarded(list: string[], onward: Onward, chain: Chain): void {
+  const { peer, client } = onward
   const { address } = peer.client
   const before = chain.for ?? (client === peer.client ? undefined : client.address)
   list.push('x-forwarded-for', before === undefined ? address : `${before}, ${address}`)
   list.push('x-forwarded-proto', chain.proto ?? client.scheme)
-  const host = chain.host ?? client.forwardedHost ?? head.authority
+  const host = chain.host ?? client.forwardedHost ?? hostAsked(onward)
   if (host !== '') list.push('x-forwarded-host', host)
-  list.push('x-forwarded-port', chain.port ?? askedPort(head, peer, client))
+  list.push('x-forwarded-port', chain.port ?? askedPort(onward))
 }
 
 /** The port that the client connected to; where a proxy took the connection, the one that host and scheme tell. */
-function askedPort(head: RequestHead, peer: Peer, client: Client): string {
+function askedPort(onward: Onward): string {
+  const { head, peer, client } = onward
+  if (onward.isKeyed) return String(portAsked(client.forwardedHost ?? hostAsked(onward), client.scheme))
   if (client.scheme === peer.client.scheme) return String(peer.localPort)
   const named = /:(\d+)$/.exec(client.forwardedHost ?? head.authority)?.[1]
   return named ?? (client.scheme === 'https' ? '443' : '80')
 }
 
-function forwardedValue({ head, peer, client }: Onward, chain: Chain): string {
-  const own = forwardedElement(peer.client, head.authority)
+function hostAsked({ head, client, isKeyed }: Onward): string {
+  return isKeyed ? canonicalAuthority(head, client.scheme) : head.authority
+}
+
+function forwardedValue(onward: Onward, chain: Chain): string {
+  const { peer, client } = onward
+  const own = forwardedElement(peer.client, hostAsked(onward))
   // A proxy that speaks the other family told us of the client: the chain begins with him.
   const before =
     chain.forwarded ??

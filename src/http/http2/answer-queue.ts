@@ -8,9 +8,11 @@ export class AnswerQueue {
   private at = 0
   private readonly stored: StoredBody | undefined
 
-  constructor(stored?: StoredBody) {
+  constructor(stored?: StoredBody, part = stored?.whole) {
     this.stored = stored
-    this.bytes = stored?.length ?? 0
+    if (part === undefined) return
+    this.at = part.start
+    this.bytes = part.end - part.start
   }
 
   push(piece: Buffer): void {
@@ -26,7 +28,7 @@ export class AnswerQueue {
   }
 
   private takeStored(bytesMax: number): Buffer {
-    const piece = this.stored!.read(this.at, this.at + bytesMax)
+    const piece = this.stored!.read(this.at, this.at + Math.min(bytesMax, this.bytes))
     this.at += piece.length
     return piece
   }

@@ -193,14 +193,15 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     }
   }
 
-  sendStored(head: string, body: StoredBody, onSent: () => void): void {
+  sendStored(head: string, body: StoredBody, onSent: () => void, part = body.whole): void {
     if (this.isClosed) return
-    this.connection.outflow.writeHead(this.beginHead(head), this.id, body.length === 0)
-    this.bodyBytes = body.length
-    this.queue = new AnswerQueue(body)
+    const length = part.end - part.start
+    this.connection.outflow.writeHead(this.beginHead(head), this.id, length === 0)
+    this.bodyBytes = length
+    this.queue = new AnswerQueue(body, part)
     this.onStoredSent = onSent
     this.isEnding = true
-    if (body.length === 0) this.finish()
+    if (length === 0) this.finish()
     else this.pump()
   }
 

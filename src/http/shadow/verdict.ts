@@ -94,6 +94,7 @@ function editDifferences(live: Edits, next: Edits): readonly string[] {
     found.push(`request header ${name}`)
   if (live.status !== next.status) found.push('response status')
   if (live.ttlSeconds !== next.ttlSeconds) found.push('ttl')
+  if (live.cacheKey !== next.cacheKey) found.push('cache key')
   for (const name of otherNames(live.headers, next.headers)) found.push(`response header ${name}`)
   return found
 }

@@ -15,6 +15,7 @@ import {
   toLowerCase,
   toUpperCase,
 } from './primordials.ts'
+import { percentEncode } from './percent.ts'
 
 /** RFC 9110 §5.6.2: the characters of a token, by code. */
 const TOKEN = characters("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -155,6 +156,22 @@ export function checkTtl(ttl: unknown): number {
   }
   // Milliseconds, and no exponent on the line of edits.
   return +toFixed(ttl, 3)
+}
+
+/** Characters of a cache key at most, as `http/caching/keys/site-key.ts` has it. */
+const KEY_MAX = 1024
+
+/** What an answer is kept under, as URLs are written: with a slash in front, and percent-encoded where it is not visible ASCII. */
+export function checkCacheKey(key: unknown): string {
+  if (typeof key !== 'string' || key === '')
+    throw new TypeError(`${describe(key)} is no cache key: text, not empty`)
+  const encoded = percentEncode(key, (code) => code > 32 && code < 127)
+  const text = charCodeAt(encoded, 0) === 47 ? encoded : `/${encoded}`
+  if (text.length > KEY_MAX)
+    throw new RangeError(
+      `the cache key ${quoted(key)} has ${text.length} characters: at most ${KEY_MAX} are kept`,
+    )
+  return text
 }
 
 /** The `Host` that an origin is to see: set or deleted, never a second one. */

@@ -7,6 +7,7 @@
 import type { InvocationMeta } from '../protocol.ts'
 import { PHASE_BITS } from '../../contract/unit.ts'
 import {
+  checkCacheKey,
   checkEndpoint,
   checkHost,
   checkMethod,
@@ -78,6 +79,7 @@ export class Invocation implements HeaderOwner, ParamsOwner {
   private statusCode = 0
   private chosenEndpoint: string | undefined = undefined
   private chosenTtl: number | undefined = undefined
+  private chosenKey: string | undefined = undefined
   private metaValue: InvocationMeta | null = null
   private pieceValue: Piece | null = null
   private stateValue: object | null = null
@@ -229,6 +231,22 @@ export class Invocation implements HeaderOwner, ParamsOwner {
     this.allow(originResponse, 'response.ttl')
     this.chosenTtl = checkTtl(ttl)
     this.edits += `T ${this.chosenTtl}\n`
+  }
+
+  /** What the answer is kept under, as a unit said; undefined where none did. */
+  get cacheKey(): string | undefined {
+    if (this.chosenKey === undefined) {
+      eachEdit(this.earlier, (letter, rest) => {
+        if (letter === 'k') this.chosenKey = rest
+      })
+    }
+    return this.chosenKey
+  }
+
+  set cacheKey(key: unknown) {
+    this.allow(rewrite | access, 'edge.cacheKey')
+    this.chosenKey = checkCacheKey(key)
+    this.edits += `k ${this.chosenKey}\n`
   }
 
   /** In `bodyFilter`: the piece of the body that it is about. */

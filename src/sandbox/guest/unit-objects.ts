@@ -89,6 +89,11 @@ export class UnitRequest {
     return (this.#cookies ??= new Cookies(FROM_GUEST, this.#run.requestHeaders))
   }
 
+  /** From `originResponse` on: what the cache did. */
+  get cache(): NonNullable<InvocationMeta['cache']> | undefined {
+    return this.#run.response === '' ? undefined : freeze(this.#run.metaJson.cache ?? { status: 'none' })
+  }
+
   /** In `origin`: who will be asked. */
   get endpoint(): string | undefined {
     return this.#run.endpoint
@@ -235,6 +240,14 @@ export class Edge {
 
   get timing(): NonNullable<InvocationMeta['timing']> {
     return freeze(this.#run.metaJson.timing ?? {})
+  }
+
+  get cacheKey(): string | undefined {
+    return this.#run.cacheKey
+  }
+
+  set cacheKey(key: string) {
+    this.#run.cacheKey = key
   }
 
   get state(): object {

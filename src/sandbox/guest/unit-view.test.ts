@@ -198,3 +198,57 @@ test('a unit that remembers a part of a request does not keep the whole of it', 
   }
   assert.equal(guest.isolate.isDisposed, false)
 })
+
+test('a unit says what the answer is kept under, as text that can stand in a URL', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ rewrite(request, response, edge) {
+      const before = edge.cacheKey
+      edge.cacheKey = request.headers.get('x-key') ?? ''
+      response.headers.set('x-seen', before + ' ' + edge.cacheKey)
+    },
+    access(request, response, edge) { edge.cacheKey = 7 },
+    headerFilter(request, response, edge) { edge.cacheKey = '/late' } }`,
+  )
+  const ask = (key: string, edits = '') => {
+    const head = `GET / HTTP/1.1\r\nHost: h\r\nX-Key: ${key}\r\n`
+    const {
+      outcome,
+      edits: made,
+      head: told,
+    } = invocationOf(guest.settle(invokeEntry(1, ['rewrite'], { head, edits })))
+    return outcome === 2 ? (JSON.parse(told) as { message: string }).message : made
+  }
+  assert.equal(ask('/a?b%20c'), 'k /a?b%20c\nH x-seen: undefined /a?b%20c\n')
+  assert.equal(ask('de é'), 'k /de%20%C3%A9\nH x-seen: undefined /de%20%C3%A9\n')
+  assert.equal(ask('b', 'k /before\n'), 'k /b\nH x-seen: /before /b\n')
+  assert.match(ask(''), /the text "" is no cache key/)
+  assert.match(ask('x'.repeat(1024)), /has 1025 characters: at most 1024 are kept/)
+  assert.equal(ask('x'.repeat(1023)).length, 'k /\nH x-seen: undefined /\n'.length + 2 * 1023)
+  const failed = (phase: 'access' | 'headerFilter') =>
+    invocationOf(guest.settle(invokeEntry(2, [phase], { response: phase === 'access' ? '' : '200\n' }))).head
+  assert.match(failed('access'), /the number 7 is no cache key/)
+  assert.match(failed('headerFilter'), /edge.cacheKey cannot be changed in headerFilter/)
+})
+
+test('once there is a response, a unit sees what the cache did, and cannot change it', async (t) => {
+  const guest = await openUnit(
+    t,
+    `{ rewrite(request, response) { response.headers.set('x-cache', String(request.cache)) },
+    headerFilter(request, response) {
+      'use strict'
+      const { status, age, key } = request.cache
+      let change = 'changed'
+      try { request.cache.status = 'hit' } catch { change = 'kept' }
+      response.headers.set('x-cache', [status, age, key, change].join(' '))
+    } }`,
+  )
+  const seen = (phase: 'rewrite' | 'headerFilter', meta?: object) => {
+    const sections = { response: phase === 'rewrite' ? '' : '200\n', ...(meta && { meta }) }
+    return invocationOf(guest.settle(invokeEntry(1, [phase], sections))).edits
+  }
+  assert.equal(seen('rewrite'), 'H x-cache: undefined\n')
+  assert.equal(seen('headerFilter'), 'H x-cache: none   kept\n')
+  const cache = { status: 'stale', age: 3, key: 'http://h/a' }
+  assert.equal(seen('headerFilter', { cache }), 'H x-cache: stale 3 http://h/a kept\n')
+})

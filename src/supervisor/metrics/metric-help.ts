@@ -69,13 +69,19 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
     'Objects that were not written to disk: not admitted, too large, no room, or the tier is at rest; by site.',
   orla_cache_disk_errors_total:
     'Objects on disk that were not what they had been, and disks that failed, by site.',
-  orla_cache_requests_total: 'Look-ups in the cache by result.',
+  orla_cache_requests_total: 'Look-ups in the cache by result, by site.',
+  orla_cache_refused_total: 'Answers of origins that were not stored, by site and reason.',
+  orla_cache_sent_bytes_total:
+    'Bytes sent to clients in answers of the cache and of the origin, by site and source.',
   orla_cache_entries: 'Entries of the cache, by site.',
   orla_cache_bytes: 'Memory that the entries of the cache take, by site.',
   orla_cache_flights: 'Requests to origins that others wait for the answer of, by site.',
   orla_cache_stored_total: 'Responses that were stored, by site.',
   orla_cache_refreshed_total: 'Stored responses that the origin said are still good, by site.',
   orla_cache_evicted_total: 'Stored responses that made room for others, by site.',
+  orla_cache_too_large_total: 'Responses that were larger than one object may be in memory, by site.',
+  orla_cache_not_admitted_total: 'Responses that were not let into memory by the admission, by site.',
+  orla_cache_evicted_age_seconds: 'How old stored responses were when they made room for others, by site.',
   orla_cache_invalidated_total: 'Stored responses that a write to their URL made invalid, by site.',
   orla_unit_runs_total: 'Runs of units by version and phase.',
   orla_unit_answers_total:

@@ -49,6 +49,7 @@ class TestedUnit {
       headers: [string, string][]
       by: 'unit' | 'origin'
       request: { method: string; path: string; query: string; headers: [string, string][]; endpoint?: string }
+      cacheKey?: string
       ttl?: number
       log: string[]
     }
@@ -59,7 +60,8 @@ class TestedUnit {
     })
     const { query, headers: asked, ...plain } = told.request
     const request = { ...plain, query: new URLSearchParams(query), headers: new Headers(asked) }
-    return Object.assign(response, { by: told.by, request, ttl: told.ttl, log: told.log })
+    const { by, cacheKey, ttl, log } = told
+    return Object.assign(response, { by, request, cacheKey, ttl, log })
   }
 
   async timer(): Promise<{ log: string[] }> {

@@ -26,7 +26,7 @@ export interface BytesFilter {
   bodyFilter?(
     chunk: Uint8Array<ArrayBuffer>,
     last: boolean,
-    request: ReadonlyRequest,
+    request: AnsweredRequest,
     response: SentResponse,
     edge: Edge,
   ): Filtered
@@ -38,7 +38,7 @@ export interface TextFilter {
   bodyFilter?(
     chunk: string,
     last: boolean,
-    request: ReadonlyRequest,
+    request: AnsweredRequest,
     response: SentResponse,
     edge: Edge,
   ): Filtered
@@ -54,9 +54,9 @@ export interface Handlers {
    * First of all: may change the request's method, path, query and headers, and stage headers of the response.
    * Cache and origin use the request as it is after this.
    */
-  rewrite?(request: EditableRequest, response: StagedResponse, edge: Edge): Answer
+  rewrite?(request: EditableRequest, response: StagedResponse, edge: IncomingEdge): Answer
   /** After `rewrite`, with the same powers: the place to refuse, with a `Response` of status 401 or 403. */
-  access?(request: EditableRequest, response: StagedResponse, edge: Edge): Answer
+  access?(request: EditableRequest, response: StagedResponse, edge: IncomingEdge): Answer
   /**
    * Makes the answer, instead of cache and origin. The one phase that can read the request's body. A `Response` made of a
    * `ReadableStream` leaves piece by piece, as the client reads it.
@@ -71,11 +71,11 @@ export interface Handlers {
    * When the head of the origin's answer has come, before it is stored: may change status and headers, and say for how long
    * it is kept (`response.ttl`) and under which tags (`response.tags`).
    */
-  originResponse?(request: ReadonlyRequest, response: StorableResponse, edge: Edge): Nothing
+  originResponse?(request: AnsweredRequest, response: StorableResponse, edge: Edge): Nothing
   /** Before the head is sent, from the cache or not: may change status and headers. */
-  headerFilter?(request: ReadonlyRequest, response: FilteredResponse, edge: Edge): Nothing
+  headerFilter?(request: AnsweredRequest, response: FilteredResponse, edge: Edge): Nothing
   /** After the answer has left: for counting and logging. */
-  log?(request: ReadonlyRequest, response: SentResponse, edge: Edge): Nothing
+  log?(request: AnsweredRequest, response: SentResponse, edge: Edge): Nothing
   /**
    * By the clock, as `every` or `cron` says, once on the node: for what has to be done without a request. A run that is due while
    * the one before still goes on is left out.
@@ -153,6 +153,22 @@ export interface ReadonlyRequest {
   readonly host: string
   /** Scheme, host, path and query together. Making a `URL` of it costs more than `path` and `query`. */
   readonly url: string
+}
+
+/** The request from `originResponse` on, when it is known what the cache did. */
+export interface AnsweredRequest extends ReadonlyRequest {
+  readonly cache: {
+    /**
+     * `hit`: the answer is the cache's. `stale`: the same, and past its time; in `originResponse`: there is such an answer, and the origin was
+     * asked about it. `revalidated`: it is the cache's, after the origin said that it is still good. `miss`: it is the origin's. `bypass`: the
+     * cache has no part in this request. `none`: the site has no cache, or was not asked.
+     */
+    readonly status: 'hit' | 'stale' | 'revalidated' | 'miss' | 'bypass' | 'none'
+    /** Whole seconds since the origin made the answer; absent where it is not the cache's. */
+    readonly age?: number
+    /** What the answer is kept under; absent where the cache was not asked. */
+    readonly key?: string
+  }
 }
 
 /** The request in `rewrite` and `access`: what is assigned or changed here is what cache and origin see. */
@@ -271,6 +287,18 @@ export interface Edge {
   readonly redis?: { readonly [command: string]: (...args: readonly unknown[]) => Promise<any> }
   /** Lets work go on after the answer, for 30 seconds at most. Its errors are logged. */
   waitUntil(work: Promise<unknown>): void
+}
+
+/** In `rewrite` and `access`. */
+export interface IncomingEdge extends Edge {
+  /**
+   * What the answer is kept under, behind scheme and host, in place of path, query and whatever `cache.key` adds: text of 1 to 1024
+   * characters, with a slash put in front where there is none, and percent-encoded where it is not visible ASCII. It is a key of its own
+   * kind: no address has it by itself. The origin is asked for the request as it is, so the text has to hold all that its answer
+   * depends on. Undefined: as the site has it.
+   */
+  get cacheKey(): string | undefined
+  set cacheKey(key: string)
 }
 
 /** There is no request, so there is no client. */

@@ -46,6 +46,8 @@ export interface TestedResponse extends Response {
     /** The endpoint that `origin` chose. */
     readonly endpoint?: string
   }
+  /** What `edge.cacheKey` was set to; undefined where it was not. */
+  readonly cacheKey?: string
   /** For how many seconds `originResponse` said that it is kept; undefined where it did not say. */
   readonly ttl?: number
   /** What the unit logged meanwhile, as `level: text`. */

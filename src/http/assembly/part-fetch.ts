@@ -1,0 +1,262 @@
+/**
+ * A part on its way from the origin: into the cache, and at the pace of its client to the one who asked.
+ *
+ * What comes is a part only where everything about it is right: the status, one range, the range that was asked for, and as many bytes
+ * as that has. Anything else is told as what it is, and never stored as a part.
+ */
+import { EdgeError } from '../../base/errors.ts'
+import type { OriginCall, OriginHandler } from '../../contract/origin.ts'
+import {
+  headerValue,
+  headerValues,
+  withoutFields,
+  type HeaderList,
+  type ResponseHead,
+} from '../../wire/http1/message.ts'
+import { endToEndHeaders } from '../../wire/http1/serialise.ts'
+import { forwardedHeaders } from '../caching/conditional.ts'
+import type { CacheFill } from '../caching/fill.ts'
+import type { StoreDecision } from '../caching/storing.ts'
+import type { StoredResponse } from '../caching/stored-response.ts'
+import { ClientPace, type PaceOutlet } from '../client-pace.ts'
+import type { Exchange } from '../exchange.ts'
+import { viaMember } from '../forwarding/hop.ts'
+import { httpDate } from '../http-date.ts'
+import { askedOf, onwardHeaders } from '../onward-request.ts'
+import { parseContentRange, resolveSpec, type ContentRange } from '../ranges/byte-ranges.ts'
+import { sendToOrigin } from '../tracing/origin-span.ts'
+import { arrivingRepresentation, type Representation } from './representation.ts'
+import { specText, type PartAsk } from './part-sources.ts'
+
+/** The head of what is no part. */
+export interface OtherAnswer {
+  readonly head: ResponseHead
+  readonly headers: HeaderList
+}
+
+/** Who asked. Exactly one of these is told, but `onFetchError`, which may follow. */
+export interface PartAsker {
+  onPart(fetch: PartFetch, representation: Representation, decision: StoreDecision): void
+  /** What is stored is still good. */
+  onRefreshed(entry: StoredResponse, stored: boolean): void
+  /** It is not, and nothing new has come either: look again. */
+  onMismatch(): void
+  /** It is something else: to be passed on (`fetch.open`), or left. */
+  onOther(fetch: PartFetch, answer: OtherAnswer, decision: StoreDecision): void
+  onFetchError(error: EdgeError): void
+}
+
+export class PartFetch implements OriginHandler {
+  readonly ask: PartAsk
+  /** What comes, once its head is here. */
+  range: ContentRange | undefined
+  private readonly exchange: Exchange
+  private readonly fill: CacheFill
+  private readonly objectKey: string
+  private readonly pace: ClientPace
+  /** Undefined once nobody here wants it. */
+  private asker: PartAsker | undefined
+  private call: OriginCall | undefined
+  /** Bytes still to come, of a part. */
+  private left: number | undefined
+  private isOver = false
+
+  constructor(exchange: Exchange, objectKey: string, ask: PartAsk, fill: CacheFill, asker: PartAsker) {
+    this.exchange = exchange
+    this.objectKey = objectKey
+    this.ask = ask
+    this.fill = fill
+    this.asker = asker
+    fill.part = { kind: ask.part, objectKey }
+    this.pace = new ClientPace(
+      {
+        follow: () => fill.follow(),
+        get isFilling() {
+          return fill.isFilling
+        },
+      },
+      () => this.call?.resume(),
+    )
+  }
+
+  start(): void {
+    const { exchange, ask } = this
+    const stale = ask.found.kind === 'stale' ? ask.found.entry : undefined
+    const plain = withoutFields(onwardHeaders(exchange), isRange)
+    const { vary } = exchange.site!.cache!
+    const forwarded = vary.forOrigin(forwardedHeaders(plain, stale))
+    const headers = [...forwarded, 'range', `bytes=${specText(ask.spec)}`]
+    if (ask.ifRange !== undefined) headers.push('if-range', ask.ifRange)
+    const asked = { ...askedOf(exchange, headers, undefined), method: 'GET', body: 'none' as const }
+    const call = sendToOrigin(exchange, asked, this)
+    this.call = call
+  }
+
+  /** Somebody else is told of it from now on. */
+  handTo(asker: PartAsker): void {
+    if (this.asker !== undefined) this.asker = asker
+  }
+
+  /** What comes goes there from now on. */
+  open(outlet: PaceOutlet): void {
+    this.pace.open(outlet)
+  }
+
+  /** Something else goes to the client before: see `ClientPace.ahead`. */
+  waitBehind(): void {
+    this.pace.ahead()
+  }
+
+  onRoom(): void {
+    this.pace.onRoom()
+  }
+
+  /** The one who asked has enough of it. The cache may have the rest. */
+  detach(): void {
+    if (this.asker === undefined) return
+    this.asker = undefined
+    this.pace.close()
+    if (this.isOver) return
+    if (this.fill.isFilling) this.call?.resume()
+    else this.giveUp()
+  }
+
+  /** The one who asked is gone. Others may wait. */
+  leave(): void {
+    if (this.asker === undefined) return
+    if (this.fill.followers === 0 || (this.range !== undefined && !this.fill.isFilling)) this.giveUp()
+    this.asker = undefined
+    this.pace.close()
+    if (!this.isOver) this.call?.resume()
+  }
+
+  private giveUp(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.pace.close()
+    this.fill.abandon()
+    this.call?.abort()
+  }
+
+  /** It is of no use to anybody. */
+  drop(): void {
+    this.asker = undefined
+    this.giveUp()
+  }
+
+  // ── told by the origin ──────────────────────────────────────────────────────────────────────────────────────
+
+  onHead(head: ResponseHead): void {
+    if (this.isOver) return
+    const { exchange, ask, fill } = this
+    const { node } = exchange
+    const nowMs = node.now()
+    if (this.call !== undefined) {
+      const { connectMs, responseMs, endpoint } = this.call
+      exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
+      exchange.upstream = endpoint
+      node.metrics.countOrigin(connectMs, responseMs)
+    }
+    const headers = endToEndHeaders(head.headers, head.nominated)
+    if (headerValue(headers, 'date') === undefined) headers.push('date', httpDate(nowMs))
+    headers.push('via', viaMember(head.minor))
+    if (head.status === 304 && ask.found.kind === 'stale') {
+      this.onNotModified(ask.found.entry, headers, nowMs)
+      return
+    }
+    const range = partOf(head, headers, ask)
+    const response = { status: head.status, reason: head.reason, headers }
+    if (range === undefined) {
+      if (head.status === 206) fill.part = undefined
+      const decision = fill.begin(response, nowMs)
+      if (this.asker === undefined) return this.goOnAlone()
+      this.asker.onOther(this, { head, headers }, decision)
+      return
+    }
+    this.range = range
+    this.left = range.end - range.start
+    const representation = arrivingRepresentation(headers, range.size)
+    // RFC 9111 §3.3: then it is for this one client.
+    if (representation.validator === undefined) fill.part = undefined
+    const decision = fill.begin(response, nowMs)
+    if (this.asker === undefined) this.goOnAlone()
+    else this.asker.onPart(this, representation, decision)
+  }
+
+  private onNotModified(stale: StoredResponse, headers: HeaderList, nowMs: number): void {
+    const refreshed = this.fill.refresh(stale, headers, nowMs)
+    this.isOver = true
+    const { asker } = this
+    this.asker = undefined
+    if (refreshed.kind === 'refreshed') {
+      asker?.onRefreshed(refreshed.entry, refreshed.stored)
+    } else {
+      this.fill.abandon()
+      asker?.onMismatch()
+    }
+  }
+
+  /** For the cache and those who wait. */
+  private goOnAlone(): void {
+    if (!this.fill.isFilling) this.giveUp()
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.isOver) return true
+    if (this.left !== undefined) {
+      if (chunk.length > this.left) return this.onBroken('is longer than it says')
+      this.left -= chunk.length
+    }
+    this.fill.append(chunk)
+    if (this.asker !== undefined) return this.pace.write(chunk)
+    this.goOnAlone()
+    return true
+  }
+
+  onEnd(trailers: HeaderList): void {
+    if (this.isOver) return
+    if (this.left !== undefined && this.left > 0) {
+      this.onBroken('is shorter than it says')
+      return
+    }
+    this.isOver = true
+    this.fill.finish(this.exchange.node.now())
+    if (this.asker !== undefined) this.pace.end(trailers)
+  }
+
+  private onBroken(what: string): true {
+    this.call?.abort()
+    this.onError(new EdgeError('origin-garbage', `a part of ${this.objectKey} ${what}`))
+    return true
+  }
+
+  onError(error: EdgeError): void {
+    if (this.isOver) return
+    this.isOver = true
+    const { exchange, asker } = this
+    exchange.node.metrics.countOriginError(error.code)
+    exchange.upstream = this.call?.endpoint ?? ''
+    exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
+    this.pace.close()
+    this.fill.fail(error)
+    this.asker = undefined
+    asker?.onFetchError(error)
+  }
+
+  /** A request for a part has no body. */
+  onDrain(): void {}
+}
+
+const isRange = (name: string): boolean => name === 'range' || name === 'if-range'
+
+/** The range that came, where it is the one that was asked for. */
+function partOf(head: ResponseHead, headers: HeaderList, { spec }: PartAsk): ContentRange | undefined {
+  if (head.status !== 206) return undefined
+  if (/^multipart\/byteranges\b/i.test(headerValue(headers, 'content-type') ?? '')) return undefined
+  const range = parseContentRange(headerValues(headers, 'content-range'))
+  if (range === undefined) return undefined
+  const wanted = resolveSpec(spec, range.size)
+  if (wanted?.start !== range.start || wanted.end !== range.end) return undefined
+  const { framing } = head
+  return framing.kind === 'length' && framing.bytes !== range.end - range.start ? undefined : range
+}

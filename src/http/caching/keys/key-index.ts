@@ -1,0 +1,48 @@
+/**
+ * Which keys of a cache begin with the same address: a write to it, or a purge of it, is of consequence for all of them.
+ *
+ * Keys that are nothing but an address are not listed: who knows the address knows them. So an index of a site whose keys hold no more
+ * than that stays empty, and costs a search for a space a store.
+ */
+import { objectKeyOf } from '../parts/part-keys.ts'
+
+export class KeyIndex {
+  readonly #byAddress = new Map<string, Set<string>>()
+
+  /** The key is in the cache from now on. */
+  add(key: string): void {
+    const address = addressIn(key)
+    if (address === key) return
+    const keys = this.#byAddress.get(address)
+    if (keys === undefined) this.#byAddress.set(address, new Set([key]))
+    else keys.add(key)
+  }
+
+  /** It has left. */
+  remove(key: string): void {
+    const address = addressIn(key)
+    if (address === key) return
+    const keys = this.#byAddress.get(address)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#byAddress.delete(address)
+  }
+
+  /** The longer keys of an address, or of that in a key, as they are at this moment. */
+  keysOf(key: string): readonly string[] {
+    const keys = this.#byAddress.size === 0 ? undefined : this.#byAddress.get(addressIn(key))
+    return keys === undefined ? NONE : [...keys]
+  }
+}
+
+const NONE: readonly string[] = []
+
+/**
+ * What stands before the first space or line break behind the scheme: a site's name may stand before it. See `site-key.ts`, and
+ * `parts/part-keys.ts` for what follows a line break.
+ */
+export function addressIn(key: string): string {
+  const from = key.indexOf('://')
+  const object = objectKeyOf(key)
+  const end = object.indexOf(' ', from)
+  return end < 0 ? object : object.slice(0, end)
+}
