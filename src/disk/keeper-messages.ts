@@ -1,6 +1,6 @@
 /** What the supervisor and the thread of the keeper say to each other. */
 import type { DiskPurge, DiskTierPlan } from '../contract/disk-tier.ts'
-import type { TierState } from './tier-keeper.ts'
+import type { TierState } from './tier-state.ts'
 
 export interface KeeperStart {
   readonly socket: string

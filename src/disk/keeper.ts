@@ -11,7 +11,8 @@ import { join } from 'node:path'
 import type { DiskPurge, DiskTierPlan } from '../contract/disk-tier.ts'
 import { FrameReader, frameOf, type FromKeeper, type ToKeeper } from './frames.ts'
 import { OWN_NAMES } from './layout.ts'
-import { TIER_BYTES_MIN, TierKeeper, type TierState } from './tier-keeper.ts'
+import { TIER_BYTES_MIN, TierKeeper } from './tier-keeper.ts'
+import type { TierState } from './tier-state.ts'
 
 export interface KeeperOptions {
   /** Path of the socket. */

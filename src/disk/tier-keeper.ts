@@ -6,37 +6,25 @@
  * `in-order` is taken away, without which the index is thrown away at the next start. An index that is damaged is thrown away at once: all
  * that it knew can be fetched again.
  */
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import type { DiskPurge, DiskTierPlan } from '../contract/disk-tier.ts'
-import type { PutRow, ToKeeper } from './frames.ts'
+import type { PutRow } from './frames.ts'
 import { isUnusable, openIndexForWriting, PAGE_BYTES, removeIndex } from './index-file.ts'
-import {
-  bodiesPath,
-  bodyPath,
-  FOLDER_BYTES,
-  folderIndexOf,
-  indexPath,
-  lockPath,
-  orderPath,
-} from './layout.ts'
+import { bodyPath } from './layout.ts'
+import { Overdue } from './overdue.ts'
 import { PurgeMemory } from './purge-memory.ts'
-import { sweepOrphans } from './sweep.ts'
+import { Sweeper } from './sweep.ts'
+import { TierFolder } from './tier-folder.ts'
 import { TierIndex } from './tier-index.ts'
+import type { PutVerdict, TierEvents, TierState, Waiting } from './tier-state.ts'
+import { UnderWay } from './under-way.ts'
 
 const RETRY_FIRST_MS = 1_000
 const RETRY_MAX_MS = 60_000
 /** A tier that was open for so long is tried again soon, the next time. */
 const CALM_MS = 60_000
-/** What is written and removed again, to see whether the disk takes anything. */
-const PROBE_BYTES = 1024 * 1024
 const CHECK_MS = 1_000
-/** After a first look right away, files without a row are looked for again after this. */
-const SWEEP_EVERY_MS = 60 * 60_000
-/** As soon as those that were being written at the start are old enough. */
-const SWEEP_AGAIN_MS = 90_000
 /** Pages in the write-ahead log before it is merged: 4 MiB, less in a small tier. */
 const WAL_PAGES_MAX = 1000
 /** The share of a tier that is left free for what is on its way. */
@@ -44,43 +32,17 @@ const SLACK = 1 / 32
 /** A tier that is smaller could not even hold an index. */
 export const TIER_BYTES_MIN = 256 * 1024
 
-/** What one connection has under way. */
-export type UnderWay = Map<number, number>
-
-export interface TierEvents {
-  /** For the operator. */
-  onLine(line: string): void
-  /** It may be used from now on, or no more. */
-  onChange(): void
-}
-
-export interface TierState {
-  readonly name: string
-  readonly isOpen: boolean
-  readonly bytes: number
-  readonly entries: number
-  readonly evicted: number
-  readonly problem: string | undefined
-}
-
-export type PutVerdict = 'stored' | 'refused'
-
-interface Waiting {
-  readonly message: Exclude<ToKeeper, readonly ['open' | 'close' | 'broken' | 'failed', ...unknown[]]>
-  readonly done: (verdict: PutVerdict) => void
-}
-
 export class TierKeeper {
   plan: DiskTierPlan
   generation = 0
   readonly #events: TierEvents
   #index: TierIndex | undefined
   #db: DatabaseSync | undefined
-  #lock: DatabaseSync | undefined
   #inode: bigint | undefined
   #memory: PurgeMemory
-  /** What had to leave while it rested. */
-  #overdue: { purges: DiskPurge[]; removals: { key: string; atMs: number }[] } = { purges: [], removals: [] }
+  readonly #folder: TierFolder
+  readonly #overdue = new Overdue()
+  readonly #underWay = new UnderWay()
   #waiting: Waiting[] = []
   #isCommitSet = false
   #problem: string | undefined
@@ -88,20 +50,18 @@ export class TierKeeper {
   #retryMs = RETRY_FIRST_MS
   #retryTimer: NodeJS.Timeout | undefined
   #checkTimer: NodeJS.Timeout | undefined
-  #sweepTimer: NodeJS.Timeout | undefined
-  #underWay = new Map<number, number>()
-  #underWayBytes = 0
-  /** The folders of bodies that there are: each takes a little. */
-  readonly #folders = new Set<number>()
-  #isSwept = false
+  #sweeper: Sweeper | undefined
   #evictedBefore = 0
   #openedMs = 0
+  /** Something has to leave that has not. */
+  #owes = false
   #isClosed = false
 
   /** `purgeNumber`: of the last purge before now, of which nobody here has heard. */
   constructor(plan: DiskTierPlan, purgeNumber: number, events: TierEvents) {
     this.plan = plan
     this.#events = events
+    this.#folder = new TierFolder(plan.folder)
     this.#memory = new PurgeMemory(purgeNumber)
     this.#open()
   }
@@ -138,22 +98,18 @@ export class TierKeeper {
   // ── what workers say ───────────────────────────────────────────────────────────────────────────────────────
 
   opened(file: number, bytes: number): void {
-    this.#underWayBytes += bytes - (this.#underWay.get(file) ?? 0)
-    this.#underWay.set(file, bytes)
-    this.#folders.add(folderIndexOf(file))
+    this.#underWay.opened(file, bytes)
     this.#setCommit()
   }
 
   /** It will not come; whoever wrote it has removed it. */
   closed(file: number): void {
-    this.#underWayBytes -= this.#underWay.get(file) ?? 0
-    this.#underWay.delete(file)
+    this.#underWay.closed(file)
   }
 
   /** Who wrote it is gone. */
   orphaned(file: number): void {
-    if (!this.#underWay.has(file)) return
-    this.closed(file)
+    if (!this.#underWay.closed(file)) return
     void rm(bodyPath(this.plan.folder, file), { force: true }).catch(() => undefined)
   }
 
@@ -163,14 +119,13 @@ export class TierKeeper {
   }
 
   broken(generation: number, why: string): void {
-    if (generation !== this.generation || this.#index === undefined) return
-    this.#throwAway(why)
+    if (generation === this.generation && this.#index !== undefined) this.#throwAway(why)
   }
 
   enqueue(message: Waiting['message'], done: Waiting['done']): void {
     if (message[0] === 'remove') this.#memory.noteRemoval(message[3], message[4])
     if (this.#index === undefined) {
-      if (message[0] === 'remove') this.#overdueRemoval(message[3], message[4])
+      if (message[0] === 'remove') this.#removeLater(message[3])
       if (message[0] === 'put') this.#refuse(message[3])
       done(message[0] === 'remove' ? 'stored' : 'refused')
       return
@@ -186,8 +141,7 @@ export class TierKeeper {
     if (this.#index !== undefined) this.#commit()
     const index = this.#index
     if (index === undefined) {
-      this.#setOutOfOrder()
-      this.#overdue.purges.push(purge)
+      this.#purgeLater(purge)
       return 0
     }
     const count = this.#guarded(() => {
@@ -199,13 +153,12 @@ export class TierKeeper {
       return count
     })
     if (count === undefined) {
-      if (this.#index === undefined) this.#overdue.purges.push(purge)
-      this.#setOutOfOrder()
-    } else {
-      this.#removeFiles()
-      this.#setCommit()
+      this.#purgeLater(purge)
+      return 0
     }
-    return count ?? 0
+    this.#removeFiles()
+    this.#setCommit()
+    return count
   }
 
   #setCommit(): void {
@@ -235,7 +188,7 @@ export class TierKeeper {
     waiting.forEach(({ message, done }, at) => {
       if (isDone) return done(verdicts[at]!)
       if (message[0] === 'put') this.#refuse(message[3])
-      if (message[0] === 'remove') this.#overdueRemoval(message[3], message[4])
+      if (message[0] === 'remove') this.#removeLater(message[3])
       done(message[0] === 'remove' ? 'stored' : 'refused')
     })
     if (!isDone) return
@@ -251,14 +204,14 @@ export class TierKeeper {
         return this.#put(index, message[3])
       case 'remove':
         index.remove(message[3])
-        return 'stored'
+        break
       case 'drop':
         index.drop(message[2])
-        return 'stored'
+        break
       case 'used':
         index.use(message[2])
-        return 'stored'
     }
+    return 'stored'
   }
 
   #put(index: TierIndex, row: PutRow): PutVerdict {
@@ -288,7 +241,7 @@ export class TierKeeper {
   }
 
   get #otherBytes(): number {
-    return this.#underWayBytes + this.#folders.size * FOLDER_BYTES + 2 * this.#walPages * PAGE_BYTES
+    return this.#underWay.bytes + 2 * this.#walPages * PAGE_BYTES
   }
 
   get #walPages(): number {
@@ -301,13 +254,12 @@ export class TierKeeper {
     if (this.#isClosed) return
     const { folder, policy } = this.plan
     try {
-      mkdirSync(bodiesPath(folder), { recursive: true, mode: 0o700 })
-      this.#lock ??= takeLock(folder)
-      if (this.#hasToldProblem) probe(folder)
-      if (!existsSync(orderPath(folder))) removeIndex(folder)
+      this.#folder.take(this.#hasToldProblem)
+      if (!this.#folder.isInOrder && !this.#owes) removeIndex(folder)
       this.#openIndex(policy)
-      this.#catchUp()
-      writeFileSync(orderPath(folder), '')
+      this.#overdue.applyTo(this.#index!)
+      this.#folder.setInOrder()
+      this.#owes = false
     } catch (error) {
       if (isUnusable(error)) {
         this.#closeIndex()
@@ -327,7 +279,7 @@ export class TierKeeper {
     this.generation += 1
     this.#checkTimer = setInterval(() => this.#check(), CHECK_MS)
     this.#events.onChange()
-    this.#sweepAfter(0)
+    this.#sweep()
     this.#setCommit()
   }
 
@@ -337,7 +289,7 @@ export class TierKeeper {
       try {
         this.#db = openIndexForWriting(folder, this.#walPages)
         this.#index = new TierIndex(this.#db, policy)
-        this.#inode = statSync(indexPath(folder), { bigint: true }).ino
+        this.#inode = this.#folder.indexInode
         return
       } catch (error) {
         this.#closeIndex()
@@ -350,37 +302,20 @@ export class TierKeeper {
     }
   }
 
-  /** What had to leave meanwhile leaves before anybody looks. */
-  #catchUp(): void {
-    const { purges, removals } = this.#overdue
-    const index = this.#index!
-    if (purges.length > 0 || removals.length > 0) {
-      index.syncNext()
-      index.begin()
-      for (const { key } of removals) index.remove(key)
-      for (const purge of purges) index.purge(purge)
-      index.commit()
-      index.syncNoMore()
-    }
-    this.#overdue = { purges: [], removals: [] }
+  #removeLater(key: string): void {
+    this.#owe()
+    this.#overdue.remove(key)
   }
 
-  #overdueRemoval(key: string, atMs: number): void {
-    this.#setOutOfOrder()
-    this.#overdue.removals.push({ key, atMs })
-    // Beyond that it is quicker to begin anew.
-    if (this.#overdue.removals.length <= 10_000) return
-    this.#overdue.removals = [{ key: '', atMs }]
-    this.#overdue.purges.push({ kind: 'all', value: '', soft: false, number: 0 })
+  #purgeLater(purge: DiskPurge): void {
+    this.#owe()
+    this.#overdue.purge(purge)
   }
 
-  /** The index may say what is true no more, until `#catchUp`. Removing a name works on a full disk as well. */
-  #setOutOfOrder(): void {
-    try {
-      rmSync(orderPath(this.plan.folder), { force: true })
-    } catch {
-      // A folder that cannot be written is not opened at the next start either.
-    }
+  /** The index says what is not true any more, until it is open again; where this process dies before that, nobody may believe it. */
+  #owe(): void {
+    this.#owes = true
+    this.#folder.setOutOfOrder()
   }
 
   /** Does it; an error puts the tier to rest, and undefined is returned. */
@@ -388,10 +323,14 @@ export class TierKeeper {
     try {
       return work()
     } catch (error) {
-      if (isUnusable(error)) this.#throwAway((error as Error).message)
-      else this.#rest(error as Error)
+      this.#fail(error as Error)
       return undefined
     }
+  }
+
+  #fail(error: Error): void {
+    if (isUnusable(error)) this.#throwAway(error.message)
+    else this.#rest(error)
   }
 
   #throwAway(why: string): void {
@@ -428,40 +367,22 @@ export class TierKeeper {
 
   /** Somebody may have taken the index away. */
   #check(): void {
-    const inode = statSync(indexPath(this.plan.folder), { bigint: true, throwIfNoEntry: false })?.ino
-    if (inode !== this.#inode) this.#throwAway('its file is another one, or gone')
+    if (this.#folder.indexInode !== this.#inode) this.#throwAway('its file is another one, or gone')
   }
 
-  #sweepAfter(ms: number): void {
-    clearTimeout(this.#sweepTimer)
-    this.#sweepTimer = setTimeout(() => void this.#sweep(), ms)
-  }
-
-  async #sweep(): Promise<void> {
-    const { generation } = this
-    const isFirst = !this.#isSwept
-    try {
-      const swept = await sweepOrphans({
-        folder: this.plan.folder,
-        filesOf: (from, to) => this.#index?.filesOf(from, to) ?? [],
-        isUnderWay: (file) => this.#underWay.has(file),
-        now: () => Date.now(),
-        isOver: () => this.#index === undefined || generation !== this.generation,
-      })
-      for (const index of swept?.folders ?? []) this.#folders.add(index)
-      this.#isSwept = true
-    } catch (error) {
-      if (this.#index !== undefined && generation === this.generation)
-        this.#guarded(() => {
-          throw error
-        })
-    }
-    if (this.#index !== undefined) this.#sweepAfter(isFirst ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS)
+  #sweep(): void {
+    this.#sweeper = new Sweeper({
+      folder: this.plan.folder,
+      filesOf: (from, to) => this.#index?.filesOf(from, to) ?? [],
+      isUnderWay: (file) => this.#underWay.has(file),
+      onSwept: ({ folders }) => this.#underWay.foundFolders(folders),
+      onError: (error) => this.#fail(error),
+    })
   }
 
   #closeIndex(): void {
     clearInterval(this.#checkTimer)
-    clearTimeout(this.#sweepTimer)
+    this.#sweeper?.stop()
     this.#evictedBefore += this.#index?.evicted ?? 0
     this.#index = undefined
     const db = this.#db
@@ -479,30 +400,6 @@ export class TierKeeper {
     this.#isClosed = true
     clearTimeout(this.#retryTimer)
     this.#closeIndex()
-    this.#lock?.close()
-    this.#lock = undefined
-  }
-}
-
-/** Throws what the file system says. */
-function probe(folder: string): void {
-  const path = join(folder, 'probe')
-  try {
-    writeFileSync(path, Buffer.alloc(PROBE_BYTES, 1))
-  } finally {
-    rmSync(path, { force: true })
-  }
-}
-
-/** One node a folder: a lock that dies with its holder. */
-function takeLock(folder: string): DatabaseSync {
-  const lock = new DatabaseSync(lockPath(folder), { timeout: 0 })
-  try {
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
-    return lock
-  } catch (error) {
-    lock.close()
-    const isTaken = ((error as { errcode?: number }).errcode ?? 0) % 256 === 5
-    throw isTaken ? new Error('another node uses it, or another site of this one') : error
+    this.#folder.release()
   }
 }

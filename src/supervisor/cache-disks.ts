@@ -13,7 +13,7 @@ import type { MetricSample, Served } from '../contract/messages.ts'
 import { isWhole, type NumberedPurge, type Purge, type PurgedTier, type PurgedTo } from '../contract/purge.ts'
 import type { FromKeeperThread, KeeperStart, ToKeeperThread } from '../disk/keeper-messages.ts'
 import { isShared, planTiers, SHARED_TIER, tierOfSite } from '../disk/plans.ts'
-import type { TierState } from '../disk/tier-keeper.ts'
+import type { TierState } from '../disk/tier-state.ts'
 import type { Log } from './log.ts'
 
 const RESTART_FIRST_MS = 100
