@@ -6,9 +6,17 @@
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
-import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
+import type {
+  FromWorker,
+  MetricSample,
+  Quarantine,
+  RequestTrace,
+  TailLine,
+  ToWorker,
+} from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
 import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
+import type { Purge } from './contract/purge.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
@@ -23,6 +31,7 @@ import { Compression } from './http/body/compression.ts'
 import { cacheSamples, diskSamples, readCaches } from './http/cache-metrics.ts'
 import { SiteCaches } from './http/site-caches.ts'
 import { explainCache } from './http/cache-explanation.ts'
+import { CachePurger } from './http/cache-purger.ts'
 import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
@@ -65,6 +74,8 @@ export interface WorkerEvents {
   onSandboxes(pids: readonly number[]): void
   onKvBatch(batch: KvBatch): void
   onShadow(example: ShadowExample): void
+  onInvalidated(purges: readonly Purge[]): void
+  onUnitPurge(asked: Omit<Extract<FromWorker, { kind: 'unitPurge' }>, 'kind'>): void
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
@@ -76,6 +87,7 @@ export interface WorkerNode {
   readonly units: LiveUnits
   readonly calls: WorkerCalls
   readonly telemetry: WorkerTelemetry
+  readonly purger: CachePurger
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Accepts connections from each of the sockets. */
@@ -105,6 +117,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     clock,
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
+    askPurge: events.onUnitPurge,
     fetch: config.edge.fetch,
     sources: config.sources,
   })
@@ -136,6 +149,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     workers: config.edge.workers,
     nowMs: () => clock.monotonic(),
     shared: config.edge.cache,
+    purging: () => purger,
     isShared: (site) => isShared(site, config.edge.cache),
     openOwn: (site) => openTier(planOfSite(site, start.disk.folder)),
     openShared: () => openTier(planShared(config.edge.cache, start.disk.folder)),
@@ -143,9 +157,22 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   const edges = new LiveEdges(logs, config.edge)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
-  const sites = new LiveSites(served, {
+  const purger: CachePurger = new CachePurger({
+    worker: start.worker,
+    number: start.purgeNumber,
+    sites: () => sites.table,
+    now: () => clock.now(),
+    tell(purges) {
+      const { disk } = config.edge.cache ?? {}
+      const hasDisk =
+        disk !== undefined || sites.table.sites.some((site) => site.config.cache?.disk !== undefined)
+      // One worker alone has told itself.
+      if (config.edge.workers > 1 || hasDisk) events.onInvalidated(purges)
+    },
+  })
+  const sites: LiveSites = new LiveSites(served, {
     build: (site, before, set) => ({
-      ...buildSite(site, before, caches, platform),
+      ...buildSite(site, before, caches, set.sites, platform),
       accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
     onActive(set) {
@@ -256,6 +283,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     units,
     calls,
     telemetry,
+    purger,
     useTls,
     async listen(sockets) {
       await Promise.all(sockets.map(({ listener, fd }) => server.listen(fd, listener)))
@@ -315,6 +343,7 @@ function buildSite(
   site: SiteConfig,
   before: Site | undefined,
   caches: SiteCaches,
+  sites: readonly SiteConfig[],
   platform: Platform,
 ): Omit<Site, 'accessLog'> {
   const keeps = (key: 'origin' | 'static' | 'cache' | 'compress') =>
@@ -342,7 +371,7 @@ function buildSite(
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
         ? before!.cache
-        : caches.of(site),
+        : caches.of(site, sites),
   }
 }
 

@@ -241,6 +241,11 @@ export class Cache<V> {
     return this.#entries.keys()
   }
 
+  /** What is stored, in the order in which its keys came; what goes meanwhile does not come, and what comes meanwhile comes last. */
+  *values(): Generator<V, void> {
+    for (const entry of this.#entries.values()) yield entry.value as V
+  }
+
   get size(): number {
     return this.#entries.size
   }

@@ -4,8 +4,8 @@
  * A purge that an operator, a program or a unit asks for is an entry of the log (`purge/ID`), so that every node hears of it in order, whenever it is
  * there. What a request makes out of date (RFC 9111 §4.4, RFC 9875) stays on its node, and is no entry.
  *
- * On a node every purge has a number, by the order in which its supervisor hands them out, from 1 at its start. Whatever is kept knows up to which
- * number it was checked: so a purge beats an answer that was asked for before it.
+ * On a node every purge has a number, by the order in which its supervisor hands them out, also over restarts. Whatever is kept knows up to which number
+ * it was checked: so a purge beats an answer that was asked for before it.
  */
 import type { StoreView } from './store.ts'
 

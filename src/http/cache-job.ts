@@ -65,12 +65,14 @@ export class PassJob implements CacheJob {
   protected readonly head: RequestHead
   private readonly found: Bypass
   protected readonly askedMs: number
+  protected readonly purgeNumber: number
 
   constructor(exchange: Exchange, head: RequestHead, found: Bypass) {
     this.exchange = exchange
     this.head = head
     this.found = found
     this.askedMs = exchange.node.now()
+    this.purgeNumber = exchange.site!.cache!.purgeNumber
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
@@ -85,7 +87,9 @@ export class PassJob implements CacheJob {
   onHead(head: ResponseHead, headers: HeaderList, _review?: Review): HeadVerdict {
     const response = { status: head.status, headers }
     invalidateAfter(this.exchange, this.head, response)
-    if (this.found.reason === 'head') learnFromHead(this.exchange, this.head, response, this.askedMs)
+    const { askedMs, purgeNumber } = this
+    if (this.found.reason === 'head')
+      learnFromHead(this.exchange, this.head, response, { askedMs, purgeNumber })
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }

@@ -6,8 +6,9 @@
 import { siteName } from '../config/site-name.ts'
 import type { SharedCacheConfig, SiteCacheConfig, SiteConfig } from '../config/schema.ts'
 import type { DiskTier } from '../contract/disk-tier.ts'
+import type { PurgeScope } from '../contract/purge.ts'
+import type { CachePurger } from './cache-purger.ts'
 import { ResponseCache } from './caching/response-cache.ts'
-import { Shelf } from './caching/shelf.ts'
 import { siteRules } from './caching/site-rules.ts'
 import { asksForPlain } from './sites.ts'
 
@@ -19,6 +20,8 @@ export interface SiteCachesOptions {
   readonly nowMs: () => number
   /** One store for all sites that give no sizes; absent: each has its own. */
   readonly shared: SharedCacheConfig | undefined
+  /** Of this worker. */
+  purging(): Pick<CachePurger, 'number' | 'invalidated'>
   isShared(site: SiteConfig): boolean
   openOwn(site: SiteConfig): ClosableTier | undefined
   openShared(): ClosableTier | undefined
@@ -29,27 +32,26 @@ export type ClosableTier = DiskTier & { close(): void }
 
 export class SiteCaches {
   readonly #options: SiteCachesOptions
-  #store:
-    | { readonly shelf: Shelf; readonly disk: ClosableTier | undefined; readonly bytesMax: number }
-    | undefined
-  /** Caches in the shared store, by what sites say of them that is not said of the store: mostly there is one. */
-  readonly #shared = new Map<string, ResponseCache>()
+  #disk: ClosableTier | undefined
+  /** Caches of the shared store, with the sites that use them: mostly there is one. */
+  readonly #shared = new Map<string, { readonly cache: ResponseCache; readonly sites: Set<string> }>()
 
   constructor(options: SiteCachesOptions) {
     this.#options = options
   }
 
-  of(site: SiteConfig): ResponseCache | undefined {
+  /** `sites`: all that will be live with it. */
+  of(site: SiteConfig, sites: readonly SiteConfig[]): ResponseCache | undefined {
     const { cache } = site
     if (cache === undefined) return undefined
-    if (this.#options.isShared(site)) return this.#sharedOf(site, cache)
+    if (this.#options.isShared(site)) return this.#sharedOf(site, cache, sites)
     const disk = this.#options.openOwn(site)
+    const { policy, admission } = cache
     return new ResponseCache({
       bytesMax: this.#share(cache.ram),
-      ...optionsOf(site, cache),
-      nowMs: this.#options.nowMs,
-      policy: cache.policy,
-      admission: cache.admission,
+      ...this.#optionsOf(site, cache, new Set([siteName(site)])),
+      policy,
+      admission,
       disk,
       onClose: () => disk?.close(),
     })
@@ -60,23 +62,43 @@ export class SiteCaches {
     return this.#options.isShared(site) ? siteName(site) : undefined
   }
 
-  /** Sites whose caches behave alike have one; all of them have one store. */
-  #sharedOf(site: SiteConfig, cache: SiteCacheConfig): ResponseCache {
-    const options = optionsOf(site, cache)
-    const { objectBytes, vary, stale, setCookie } = cache
-    const kind = JSON.stringify([options.asksForPlain, objectBytes, vary, stale, setCookie])
-    let made = this.#shared.get(kind)
-    if (made !== undefined) return made
-    if (this.#store === undefined) {
-      const bytesMax = this.#share(this.#options.shared?.ram)
-      const { nowMs } = this.#options
-      const { policy, admission } = this.#options.shared!
-      const shelf = new Shelf(bytesMax, cache.vary.variantsMax, { policy, admission, nowMs })
-      this.#store = { bytesMax, shelf, disk: this.#options.openShared() }
+  /** Sites whose caches behave alike have one. Where they do not, each kind has its share of the memory; all have one disk. */
+  #sharedOf(site: SiteConfig, cache: SiteCacheConfig, sites: readonly SiteConfig[]): ResponseCache {
+    const kind = kindOf(site)
+    const known = this.#shared.get(kind)
+    if (known !== undefined) {
+      known.sites.add(siteName(site))
+      return known.cache
     }
-    made = new ResponseCache({ ...options, ...this.#store })
-    this.#shared.set(kind, made)
+    const { ram, policy, admission } = this.#options.shared!
+    const kinds = new Set(sites.filter((other) => this.#options.isShared(other)).map(kindOf)).size
+    const names = new Set([siteName(site)])
+    this.#disk ??= this.#options.openShared()
+    const made = new ResponseCache({
+      bytesMax: Math.floor(this.#share(ram) / Math.max(1, kinds)),
+      ...this.#optionsOf(site, cache, names),
+      policy,
+      admission,
+      disk: this.#disk,
+      onClose: () => this.#shared.delete(kind),
+    })
+    this.#shared.set(kind, { cache: made, sites: names })
     return made
+  }
+
+  #optionsOf(site: SiteConfig, cache: SiteCacheConfig, names: ReadonlySet<string>) {
+    const { nowMs, purging } = this.#options
+    return {
+      objectBytesMax: cache.objectBytes,
+      asksForPlain: asksForPlain(site),
+      ...siteRules(cache),
+      nowMs,
+      purges: purging(),
+      later: (work: () => void) => void setImmediate(work),
+      onInvalidate: (what: PurgeScope) => {
+        for (const name of names) purging().invalidated(name, what)
+      },
+    }
   }
 
   #share(bytes = RAM_BYTES): number {
@@ -84,8 +106,8 @@ export class SiteCaches {
   }
 }
 
-const optionsOf = (site: SiteConfig, cache: SiteCacheConfig) => ({
-  objectBytesMax: cache.objectBytes,
-  asksForPlain: asksForPlain(site),
-  ...siteRules(cache),
-})
+/** What sites say of their caches that is not said of the store. */
+const kindOf = (site: SiteConfig): string => {
+  const { objectBytes, vary, stale, setCookie } = site.cache!
+  return JSON.stringify([asksForPlain(site), objectBytes, vary, stale, setCookie])
+}

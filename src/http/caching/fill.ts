@@ -64,6 +64,8 @@ export class CacheFill {
   part: FillPart | undefined = undefined
   /** Why the response is not kept; undefined while it may be. */
   refused: RefusalReason | undefined = undefined
+  /** The last purge before it was asked for: those after it beat it. Less where it is from somebody who had got less far. */
+  purgeNumber: number
 
   /** It may be kept on disk, too. */
   disk: DiskRoom | undefined = undefined
@@ -86,8 +88,10 @@ export class CacheFill {
     requestTimeMs: number,
     flight: Flight | undefined,
     stale: StoredResponse | undefined,
+    purgeNumber = 0,
   ) {
     this.#target = target
+    this.purgeNumber = purgeNumber
     this.key = key
     this.head = head
     this.requestTimeMs = requestTimeMs
@@ -137,6 +141,11 @@ export class CacheFill {
       this.#target.asksForPlain && headerValue(response.headers, 'content-encoding') === undefined
     if (!isPlain || !plan.store || plan.vary.length === 0) return plan
     return { ...plan, vary: plan.vary.filter((name) => name !== 'accept-encoding') }
+  }
+
+  /** The headers that have come, while the body is on its way. */
+  get responseHeaders(): HeaderList | undefined {
+    return this.#response?.headers
   }
 
   /** The body is gathered, to be stored when it is whole. */
@@ -243,7 +252,8 @@ export class CacheFill {
   #keep(response: StoredResponse, nowMs: number, as: 'stored' | 'refreshed'): boolean {
     if (this.refused !== undefined) return false
     const stored = this.#target.keep(this, response, as)
-    if (!stored) this.refused = 'too-large'
+    // Where it was invalidated meanwhile, it says so already.
+    if (!stored) this.refused ??= 'too-large'
     // What has to be validated each time cannot be shared by waiting: each would wait, and then ask for itself.
     this.#settle(stored && response.isFresh(nowMs) ? 'shared' : 'unshared', nowMs)
     return stored

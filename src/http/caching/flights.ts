@@ -129,6 +129,11 @@ export class Flights {
     if (flight.followers.size > 0) wake([...flight.followers], error)
   }
 
+  /** Whoever comes from now on leads another one: what this one brings may be from before a purge. Those who wait already go on. */
+  seal(flight: Flight): void {
+    this.#close(flight)
+  }
+
   /** For some seconds, nobody waits for this address. */
   markUnshared(address: string, nowMs: number): void {
     this.#unshared.set(address, true, nowMs)

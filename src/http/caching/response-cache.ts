@@ -20,9 +20,13 @@ import { CacheFill, type FillTarget } from './fill.ts'
 import type { EvictedAges } from '../../cache/index.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
+import { addressIn, urlIn } from './keys/key-index.ts'
+import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
+import type { PurgeTerms } from './purging/compiled-purge.ts'
+import { OpenFills } from './purging/open-fills.ts'
+import { tagsOf } from './purging/response-tags.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { keepPart } from './parts/part-keeping.ts'
-import { objectKeyOf } from './parts/part-keys.ts'
 import { SecondTier } from './second-tier.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -52,10 +56,16 @@ export interface ResponseCacheOptions {
   readonly vary?: VaryRules
   /** A tier behind memory. */
   readonly disk?: DiskTier | undefined
-  /** Memory that other caches share, which then is as large as `bytesMax` says. Their keys differ. */
-  readonly shelf?: Shelf | undefined
   /** It is of no use any more. */
   readonly onClose?: (() => void) | undefined
+  /** The number of the last purge that this process has applied; where it is absent, the cache counts on its own. */
+  readonly purges?: { readonly number: number } | undefined
+  /** Does work in the next turn, so that a large purge does not stand between requests. Absent: at once. */
+  readonly later?: ((work: () => void) => void) | undefined
+  /** Told what a request made out of date here: others may have kept it, too. `urls` as keys hold them. */
+  readonly onInvalidate?:
+    | ((what: { readonly urls: readonly string[] } | { readonly tags: readonly string[] }) => void)
+    | undefined
 }
 
 export interface ResponseCacheCounters {
@@ -75,6 +85,8 @@ export interface ResponseCacheCounters {
   readonly refused: { readonly size: number; readonly admission: number }
   /** How old stored responses were when they made room for others. */
   readonly evictedAges: EvictedAges
+  /** Objects that purges took away, or made stale. */
+  readonly purged: number
   /** Now. */
   readonly entries: number
   readonly bytes: number
@@ -88,25 +100,39 @@ export class ResponseCache {
   readonly #second: SecondTier | undefined
   readonly #disk: DiskTier | undefined
   readonly #onClose: (() => void) | undefined
-  /** Fills under way by key, those of parts by that of their object: what a write has to stop. */
-  readonly #fills = new Map<string, Set<CacheFill>>()
+  readonly #fills = new OpenFills()
+  readonly #onInvalidate: ResponseCacheOptions['onInvalidate']
+  readonly #purges: CachePurges
   readonly #target: FillTarget
   #fillingBytes = 0
   /** The latest moment that was told: a fill that ends in the middle of a body only knows when its head came. */
   #nowMs = 0
-  #counts = { hit: 0, stale: 0, miss: 0, bypass: 0, joined: 0, stored: 0, refreshed: 0, invalidated: 0 }
+  #counts = {
+    hit: 0,
+    stale: 0,
+    miss: 0,
+    bypass: 0,
+    joined: 0,
+    stored: 0,
+    refreshed: 0,
+    invalidated: 0,
+    purged: 0,
+  }
 
   constructor(options: ResponseCacheOptions) {
     this.vary = options.vary ?? PLAIN_VARY
     this.#flights = new Flights(this.vary)
     const { policy, admission, nowMs } = options
-    this.#shelf =
-      options.shelf ??
-      new Shelf(options.bytesMax, this.vary.variantsMax, {
-        ...(policy && { policy }),
-        ...(admission && { admission }),
-        ...(nowMs && { nowMs }),
-      })
+    this.#shelf = new Shelf(options.bytesMax, this.vary.variantsMax, {
+      ...(policy && { policy }),
+      ...(admission && { admission }),
+      ...(nowMs && { nowMs }),
+    })
+    this.#onInvalidate = options.onInvalidate
+    const { purges: node, later } = options
+    const seal = (flight: Flight) => this.#flights.seal(flight)
+    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later })
+    this.#shelf.purging = this.#purges
     this.#onClose = options.onClose
     this.#disk = options.disk
     this.#second = options.disk && new SecondTier(options.disk, this.vary)
@@ -130,6 +156,12 @@ export class ResponseCache {
         },
       },
       keep: (fill, response, as) => {
+        const tags = tagsOf(response.headers, fill.key)
+        if (this.#purges.hasPurged(fill.purgeNumber, fill.key, tags)) {
+          fill.invalidate()
+          return false
+        }
+        response.tags = tags
         const isKept = this.#keep(fill, response, as)
         if (isKept) this.#counts[as]++
         return isKept
@@ -143,7 +175,8 @@ export class ResponseCache {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
       settled: (fill, sharing, nowMs, error) => {
-        this.#forgetFill(fill)
+        this.#fills.remove(fill)
+        this.#purges.settled()
         const address = flightAddress(fill.key, fill.head)
         if (sharing === 'unshared') this.#flights.markUnshared(address, Math.max(nowMs, this.#nowMs))
         if (sharing === 'shared') this.#flights.markShared(address)
@@ -187,17 +220,12 @@ export class ResponseCache {
     const second = this.#findSecond(key, head, stored, nowMs)
     const entry = second === undefined || second === 'varies' ? stored : second
     const found = judge(entry, false, head, readTerms(head), nowMs)
-    if (found.kind !== 'hit') return found
-    const { hit } = found.entry
-    hit.ageSeconds = hit.entry.ageSeconds(nowMs)
-    hit.ttlSeconds = Math.floor((hit.entry.freshUntilMs - nowMs) / 1000)
-    hit.hasRange = hit.isNotModified = false
-    return hit
+    return found.kind === 'hit' ? hitOf(found.entry, nowMs) : found
   }
 
-  /** Whether something stands under the key in memory. */
-  has(key: string): boolean {
-    return this.#shelf.has(key)
+  /** Whether parts of it are in memory: for who would not look for them otherwise. */
+  hasParts(key: string): boolean {
+    return this.#shelf.hasParts(key)
   }
 
   /** The object is another one by now: the parts of it that are stored go. */
@@ -239,15 +267,14 @@ export class ResponseCache {
    * them will not be stored: it may be from before the change. True where something was stored.
    */
   invalidate(key: string): boolean {
-    const keys = [key, ...this.#shelf.relativesOf(key)]
+    const address = addressIn(key)
+    const keys = [address, ...this.#shelf.relativesOf(address)]
     const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
     this.#counts.invalidated += stored
-    this.#second?.remove(key)
+    this.#second?.remove(address)
     // Those who waited come back at once and open fills of their own: these are not meant.
-    const before = Array.from(this.#fills)
-      .filter(([filled]) => filled === key || filled.startsWith(`${key} `))
-      .flatMap(([, fills]) => [...fills])
-    for (const fill of before) fill.invalidate()
+    for (const fill of this.#fills.at(address)) fill.invalidate()
+    this.#onInvalidate?.({ urls: [urlIn(address)] })
     return stored > 0
   }
 
@@ -263,20 +290,58 @@ export class ResponseCache {
       askedMs,
       nowMs,
       update,
-    }: { readonly askedMs: number; readonly nowMs: number; readonly update: boolean },
+      purgeNumber,
+    }: {
+      readonly askedMs: number
+      readonly nowMs: number
+      readonly update: boolean
+      /** When it was asked. */
+      readonly purgeNumber: number
+    },
   ): void {
     const entry = this.#shelf.find(key, head.headers, nowMs)
     if (entry === undefined) return
     if (entry.status !== 200 || !describes(entry, headers)) this.#shelf.remove(key, entry)
     else if (update) {
       const fill = this.#openFill(key, { ...head, method: 'GET' }, askedMs, undefined, entry)
+      fill.purgeNumber = purgeNumber
       fill.refresh(entry, headers, nowMs)
     }
   }
 
   /** For the answer to a POST that is as good as one to `head`, a GET: see `PostJob`. A fill must be ended. */
-  fillAfterPost(key: string, head: RequestHead, askedMs: number): CacheFill {
-    return this.#openFill(key, head, askedMs, undefined, undefined)
+  fillAfterPost(key: string, head: RequestHead, askedMs: number, purgeNumber: number): CacheFill {
+    const fill = this.#openFill(key, head, askedMs, undefined, undefined)
+    fill.purgeNumber = purgeNumber
+    return fill
+  }
+
+  /** The same for all that bears one of these tags; see `groupTag` for groups of an origin. */
+  invalidateTags(tags: readonly string[], nowMs: number): void {
+    const count = (objects: number) => (this.#counts.invalidated += objects)
+    this.#purges.purge({ tags, soft: false }, undefined, nowMs, count)
+    this.#onInvalidate?.({ tags })
+  }
+
+  /**
+   * A purge, with its number: each has a larger one than all before. When this returns, nothing from before it is found any more, nor will be kept;
+   * `onDone` is told how many objects it meant, once they are gone, or stale. What it names is as keys have it, and of this cache alone.
+   */
+  purge(terms: PurgeTerms, number: number, nowMs: number, onDone: OnPurged = () => {}): void {
+    this.#purges.purge(terms, number, nowMs, (objects) => {
+      this.#counts.purged += objects
+      onDone(objects)
+    })
+  }
+
+  /** The last purge that was applied here. What comes from a cache that has got less far may be from before the next one. */
+  get purgeNumber(): number {
+    return this.#purges.number
+  }
+
+  /** Whether a purge after this number means what is, or would be, kept under this key with these tags. */
+  hasPurged(since: number, key: string, tags: readonly string[]): boolean {
+    return this.#purges.hasPurged(since, key, tags)
   }
 
   /** A stored response was compressed: it weighs more. False: what was made is not to be kept. */
@@ -287,8 +352,7 @@ export class ResponseCache {
   /** Everything goes, as if each key had been invalidated. */
   clear(): void {
     this.#shelf.clear()
-    const before = Array.from(this.#fills.values(), (fills) => Array.from(fills)).flat()
-    for (const fill of before) fill.invalidate()
+    for (const fill of this.#fills.all()) fill.invalidate()
   }
 
   /** Lets go of what it holds in memory, and of the tier behind it, which keeps what it has. */
@@ -347,17 +411,14 @@ export class ResponseCache {
     // Pieces that clients happened to ask for are for memory; slices are objects of their own.
     const isForDisk = (as === 'refreshed' || fill.disk !== undefined) && !(isPart && part.kind === 'range')
     if (this.#second === undefined || !isForDisk) return isInMemory
-    return this.#second.keep(place, head.headers, response, { atMs, purgeNumber: 0 }) || isInMemory
+    return (
+      this.#second.keep(place, head.headers, response, { atMs, purgeNumber: fill.purgeNumber }) || isInMemory
+    )
   }
 
   #hit(entry: StoredResponse, nowMs: number): Hit {
     this.#counts.hit++
-    const { hit } = entry
-    hit.ageSeconds = entry.ageSeconds(nowMs)
-    hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.hasRange = hit.isNotModified = false
-    hit.isFromDisk = false
-    return hit
+    return hitOf(entry, nowMs)
   }
 
   #openFill(
@@ -367,19 +428,9 @@ export class ResponseCache {
     flight: Flight | undefined,
     stale: StoredResponse | undefined,
   ): CacheFill {
-    const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale)
-    const object = objectKeyOf(key)
-    const fills = this.#fills.get(object)
-    if (fills === undefined) this.#fills.set(object, new Set([fill]))
-    else fills.add(fill)
+    const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale, this.purgeNumber)
+    this.#fills.add(fill)
     return fill
-  }
-
-  #forgetFill(fill: CacheFill): void {
-    const object = objectKeyOf(fill.key)
-    const fills = this.#fills.get(object)
-    fills?.delete(fill)
-    if (fills?.size === 0) this.#fills.delete(object)
   }
 }
 
@@ -389,4 +440,13 @@ export class ResponseCache {
  */
 function flightAddress(key: string, head: RequestHead): string {
   return readTerms(head).hasAuthorization ? `${key}\n+authorization` : key
+}
+
+/** An entry's one result object, as it is at this moment. */
+function hitOf(entry: StoredResponse, nowMs: number): Hit {
+  const { hit } = entry
+  hit.ageSeconds = entry.ageSeconds(nowMs)
+  hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
+  hit.hasRange = hit.isNotModified = hit.isFromDisk = false
+  return hit
 }

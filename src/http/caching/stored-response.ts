@@ -52,6 +52,9 @@ const CLOCK_SKEW_MS = 60_000
 export const RESPONSE_OVERHEAD_BYTES = 1024
 const HEADER_OVERHEAD_BYTES = 64
 const CHOICE_OVERHEAD_BYTES = 128
+/** Its place in the index of tags, and its own text. */
+const TAG_OVERHEAD_BYTES = 128
+const NO_TAGS: readonly string[] = []
 
 /** A response as it came from the origin, or as units made it. */
 export interface IncomingResponse {
@@ -84,7 +87,7 @@ export class StoredResponse {
   /** When the origin made it, by our clock: its age is a moment minus this. */
   readonly bornMs: number
   /** Fresh from `notBeforeMs` to before this. −∞: never without asking. */
-  readonly freshUntilMs: number
+  freshUntilMs: number
   readonly notBeforeMs: number
   readonly staleAllowed: boolean
   /** As `StorePlan` has them. */
@@ -94,8 +97,10 @@ export class StoredResponse {
   readonly plan: StorePlan
   readonly responseTimeMs: number
   readonly selecting: Selecting
-  /** The members of `Cache-Tag`. */
-  readonly tags: readonly string[]
+  /** Names that it can be purged by, see `purging/response-tags.ts`: known once it is known under which key it stands. */
+  tags: readonly string[] = NO_TAGS
+  /** The last purge that it was checked against: those after it are not known to mean it or not. */
+  purgeNumber = 0
   /** The header lines as the origin sent them, where units changed them: what a 304 is about. */
   readonly beforeLines: string | undefined
   /**
@@ -150,7 +155,6 @@ export class StoredResponse {
     this.plan = plan
     this.responseTimeMs = responseTimeMs
     this.selecting = selecting
-    this.tags = tagsOf(headerValues(this.headers, 'cache-tag'))
     this.beforeLines =
       response.before &&
       copyText(
@@ -186,6 +190,18 @@ export class StoredResponse {
   updatedBy(headers: HeaderList): IncomingResponse {
     const stored = this.beforeLines === undefined ? this.headers : parseHeaderLines(this.beforeLines)
     return { status: this.status, reason: this.reason, headers: updatedHeaders(stored, headers) }
+  }
+
+  /** What it stands under. */
+  get key(): string {
+    return this.owner?.key ?? this.slot
+  }
+
+  /** It is stale from this moment on, as if its time were up. False: it was before. */
+  expire(nowMs: number): boolean {
+    if (this.freshUntilMs <= nowMs) return false
+    this.freshUntilMs = nowMs
+    return true
   }
 
   /** It in other codings. */
@@ -256,19 +272,9 @@ export class StoredResponse {
     if (this.#encodings !== undefined)
       bytes +=
         this.#encodings.bytes + (this.#encodings.bodies.size + 1) * (3 * text + RESPONSE_OVERHEAD_BYTES)
+    for (const tag of this.tags) bytes += tag.length + TAG_OVERHEAD_BYTES
     return bytes + (this.priorCacheStatus?.length ?? 0) + (this.beforeLines?.length ?? 0)
   }
-}
-
-const NO_TAGS: readonly string[] = []
-
-/** Pieces of the header, so they keep no other text alive. */
-function tagsOf(field: string | undefined): readonly string[] {
-  if (field === undefined) return NO_TAGS
-  return field
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '')
 }
 
 function keptHeaders(

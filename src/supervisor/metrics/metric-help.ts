@@ -69,6 +69,11 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
     'Objects that were not written to disk: not admitted, too large, no room, or the tier is at rest; by site.',
   orla_cache_disk_errors_total:
     'Objects on disk that were not what they had been, and disks that failed, by site.',
+  orla_cache_purges_total:
+    'Purges that this node applied: by what was named, and what requests made out of date (`invalidation`); hard or soft.',
+  orla_cache_purged_objects_total: 'Objects that purges took out of caches here, or made stale.',
+  orla_cache_purge_duration_seconds:
+    'Time that a purge of the log took on the disk and all workers of this node.',
   orla_cache_requests_total: 'Look-ups in the cache by result, by site.',
   orla_cache_refused_total: 'Answers of origins that were not stored, by site and reason.',
   orla_cache_sent_bytes_total:

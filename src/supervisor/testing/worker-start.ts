@@ -22,6 +22,7 @@ export const bareStart =
     kv: { kv: '', cache: '' },
     kvWords: '',
     disk: { socket: '', folder: '' },
+    purgeNumber: 0,
     isTracing: false,
     stdout: 1,
   })

@@ -12,6 +12,7 @@ import type { ListenSockets } from '../listen-sockets.ts'
 import type { Log } from '../log.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
+import type { NodePurging } from '../purging/node-purging.ts'
 import type { LocalHealth } from '../rollouts/local-health.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
@@ -42,6 +43,7 @@ export interface WorkerTalkParts {
   readonly sandboxes: SandboxWatch
   readonly own: NodeMetrics
   readonly health: LocalHealth
+  readonly purging: NodePurging
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
 }
@@ -74,6 +76,7 @@ export class WorkerTalk {
       kvWords: this.#parts.kvWords.path,
       disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
+      purgeNumber: this.#parts.purging.here.number,
       isTracing: this.#parts.onTrace !== undefined,
     }
   }
@@ -112,6 +115,9 @@ export class WorkerTalk {
         const { store, id } = message.batch
         return kv.apply(message.batch, (results) => worker.send({ kind: 'kv', store, id, results }))
       }
+      case 'invalidated':
+      case 'unitPurge':
+        return this.#parts.purging.hear(worker, message)
       case 'sandboxes':
         return sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.
