@@ -22,16 +22,16 @@ import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
 import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
 import { siteName } from './config/site-name.ts'
+import { isShared, KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
-import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
+import type { RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
+import { cacheSamples, diskSamples, readCaches } from './http/cache-metrics.ts'
+import { SiteCaches } from './http/site-caches.ts'
 import { explainCache } from './http/cache-explanation.ts'
-import { cacheSamples, readCaches } from './http/cache-metrics.ts'
 import { CachePurger } from './http/cache-purger.ts'
-import { ResponseCache } from './http/caching/response-cache.ts'
-import { siteRules } from './http/caching/site-rules.ts'
 import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
@@ -79,9 +79,6 @@ export interface WorkerEvents {
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
-
-/** Memory of a site's cache, where nothing is said. */
-const RAM_BYTES = 64 * 1024 * 1024
 
 export interface WorkerNode {
   /** Runs the tests of a version that is not live, aside from everything that is. */
@@ -145,6 +142,18 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     random,
     warn: platform.warn,
   })
+  const keeper = new KeeperLink(start.disk.socket)
+  const openTier = (plan: ReturnType<typeof planShared>) =>
+    plan && new WorkerTier(plan, keeper, platform.warn)
+  const caches = new SiteCaches({
+    workers: config.edge.workers,
+    nowMs: () => clock.monotonic(),
+    shared: config.edge.cache,
+    purging: () => purger,
+    isShared: (site) => isShared(site, config.edge.cache),
+    openOwn: (site) => openTier(planOfSite(site, start.disk.folder)),
+    openShared: () => openTier(planShared(config.edge.cache, start.disk.folder)),
+  })
   const edges = new LiveEdges(logs, config.edge)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
@@ -163,7 +172,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   })
   const sites: LiveSites = new LiveSites(served, {
     build: (site, before, set) => ({
-      ...buildSite(site, before, config, platform, purger),
+      ...buildSite(site, before, caches, set.sites, platform),
       accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
     onActive(set) {
@@ -287,6 +296,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...upgrades.samples(),
       ...http2Metrics.samples(),
       ...cacheSamples(sites.table.sites),
+      ...diskSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
       ...shadows.samples(),
@@ -301,6 +311,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
+      keeper.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }
@@ -331,9 +342,9 @@ function warnOfWeakWalls(protections: readonly string[], platform: Platform): vo
 function buildSite(
   site: SiteConfig,
   before: Site | undefined,
-  config: Config,
+  caches: SiteCaches,
+  sites: readonly SiteConfig[],
   platform: Platform,
-  purger: CachePurger,
 ): Omit<Site, 'accessLog'> {
   const keeps = (key: 'origin' | 'static' | 'cache' | 'compress') =>
     before !== undefined && isSame(site[key], before.config[key])
@@ -351,24 +362,16 @@ function buildSite(
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     compress: site.compress && new Compression(site.compress),
-    ...siteCacheParts(site.cache, platform.random, keeps('cache') ? before!.cacheStatistics : undefined),
-    // Each worker has a cache of its own: together they hold what the site was given.
+    ...siteCacheParts(
+      site.cache,
+      platform.random,
+      keeps('cache') ? before!.cacheStatistics : undefined,
+      caches.sharedAs(site),
+    ),
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
         ? before!.cache
-        : site.cache &&
-          new ResponseCache({
-            bytesMax: Math.floor((site.cache.ram ?? RAM_BYTES) / config.edge.workers),
-            objectBytesMax: site.cache.objectBytes,
-            asksForPlain: asksForPlain(site),
-            nowMs: () => platform.clock.monotonic(),
-            policy: site.cache.policy,
-            admission: site.cache.admission,
-            ...siteRules(site.cache),
-            purges: purger,
-            later: (work) => void setImmediate(work),
-            onInvalidate: (what) => purger.invalidated(siteName(site), what),
-          }),
+        : caches.of(site, sites),
   }
 }
 

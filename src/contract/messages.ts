@@ -99,6 +99,8 @@ export type ToWorker =
       readonly kv: Readonly<Record<KvStoreName, string>>
       /** Path of the words by which they are known to have changed. */
       readonly kvWords: string
+      /** The keeper of caches on disk, and the folder where they lie unless a site says otherwise. */
+      readonly disk: { readonly socket: string; readonly folder: string }
       /** The descriptor of the program's standard output, for access logs that go there. */
       readonly stdout: number
       /** The last purge of caches before it started. */

@@ -42,6 +42,8 @@ export interface CacheJob {
   /** `review` is what they made of it. */
   onHead(head: ResponseHead, headers: HeaderList, review?: Review): HeadVerdict
   append(chunk: Buffer): void
+  /** Whether the origin is to wait for the disk that the answer is written to; `onRelief` is told when it may go on. */
+  waitsForDisk(onRelief: () => void): boolean
   /** Reads on what was appended, behind what comes; undefined where the fetch is to go at the pace of the client that asked. */
   follow(): BodyTrail | undefined
   /** What comes is still on its way into the cache. */
@@ -98,6 +100,10 @@ export class PassJob implements CacheJob {
   }
 
   append(_chunk: Buffer): void {}
+
+  waitsForDisk(_onRelief: () => void): boolean {
+    return false
+  }
   follow(): undefined {
     return undefined
   }
@@ -200,6 +206,10 @@ export class FillJob implements CacheJob {
 
   append(chunk: Buffer): void {
     this.fill.append(chunk)
+  }
+
+  waitsForDisk(onRelief: () => void): boolean {
+    return this.fill.waitsForDisk(onRelief)
   }
 
   follow(): BodyTrail | undefined {

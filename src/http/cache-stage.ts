@@ -116,7 +116,8 @@ function onSettled(exchange: Exchange, deadlineMs: number, error: EdgeError | un
 function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean | undefined): void {
   const { entry } = hit
   const { staged, plan } = exchange
-  const isPlain = collapsed === undefined && !hit.isNotModified && exchange.debug === undefined
+  const isPlain =
+    collapsed === undefined && !hit.isNotModified && !hit.isFromDisk && exchange.debug === undefined
   if (
     isPlain &&
     plan.headerFilter.length === 0 &&
@@ -135,7 +136,8 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, collapsed: boolean
     } else answerStored(exchange, entry, false, hit.ageSeconds, hitStatus(hit.ttlSeconds))
     return
   }
-  const member = collapsed === true ? `${hitStatus(hit.ttlSeconds)}; collapsed` : hitStatus(hit.ttlSeconds)
+  const how = hitStatus(hit.ttlSeconds) + (collapsed === true ? '; collapsed' : '')
+  const member = hit.isFromDisk ? `${how}; detail=disk` : how
   answerStored(exchange, entry, hit.isNotModified, hit.ageSeconds, member)
 }
 
@@ -222,7 +224,9 @@ function sendTransformed(
   outgoing: Outgoing,
 ): string | undefined {
   const { site } = exchange
-  if (hasNoBody(status) || site!.compress === undefined || exchange.plan.bodyFilter.length > 0)
+  // One on disk is too large to be had at once.
+  const isStreamed = exchange.plan.bodyFilter.length > 0 || entry.body.isOnDisk
+  if (hasNoBody(status) || site!.compress === undefined || isStreamed)
     return exchange.sendTransformed(outgoing, hasNoBody(status) ? EMPTY_BODY : entry.body)
   const transformed = transform(exchange, outgoing)
   if (transformed?.coding === undefined || transformed.links.length > 0)

@@ -357,7 +357,8 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       }
       return true
     }
-    return this.isDetached || this.pace.write(chunk)
+    const takesMore = this.isDetached || this.pace.write(chunk)
+    return takesMore && this.job?.waitsForDisk(() => this.call?.resume()) !== true
   }
 
   onEnd(trailers: HeaderList): void {

@@ -12,6 +12,7 @@ import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import { SiteReader } from '../site/records.ts'
+import { CacheDisks } from './cache-disks.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './workers/epochs.ts'
 import { LiveView } from './replication/live-view.ts'
@@ -61,6 +62,7 @@ export class EdgeNode {
   readonly #epochs: Epochs
   readonly #quarantines: Quarantines
   readonly #kv: KvService
+  readonly #disks: CacheDisks
   readonly #timers: UnitTimers
   readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
   readonly #turns = new Turns()
@@ -99,6 +101,7 @@ export class EdgeNode {
       useTls: async (tls) => this.#pool?.useTls(tls),
     })
     this.#kv = around.kv
+    this.#disks = new CacheDisks(around)
     this.#sources = new SourceKeeper({ ...around, node: () => this.control })
     const keepers = [...this.#certificates.followers, this.#telemetry, this.#kv, this.#sources]
     const sites = (this.#sites = new SiteControl({
@@ -137,6 +140,7 @@ export class EdgeNode {
     this.#purging = new NodePurging({
       ...around,
       pool: () => this.#pool,
+      tier: this.#disks,
       onApplied: () => this.#report(),
       assertTakesChanges: () => this.#assertTakesChanges(),
     })
@@ -149,6 +153,7 @@ export class EdgeNode {
       epochs: () => this.#epochs,
       quarantines: this.#quarantines,
       kv: this.#kv,
+      disks: this.#disks,
       tailHub: this.#tailHub,
       timers: this.#timers,
       sandboxes: this.#sandboxes,
@@ -178,6 +183,7 @@ export class EdgeNode {
     const onFlip = (live: UnitSet) => {
       this.#timers.setLive(live)
       this.#certificates.useSites(sites.served().sites)
+      this.#disks.use(sites.served())
       this.#following.flipped(reader.positionOf(live))
       this.#report()
     }
@@ -194,7 +200,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       sums: this.#sums,
-      others: [this.#kv, this.#timers, tls, this.#telemetry, replication, this.#purging.here],
+      others: [this.#kv, this.#disks, this.#timers, tls, this.#telemetry, replication, this.#purging.here],
       isDraining: () => this.#isDraining,
     })
     const trials = (this.#trials = new UnitTrials(this.#pool))
@@ -291,6 +297,7 @@ export class EdgeNode {
   }
 
   async start(): Promise<void> {
+    this.#disks.start(this.#sites.served())
     await Promise.all([this.#certificates.prepare(this.#sites.served().sites), this.#purging.here.start()])
     await this.#pool.start()
     this.#pulse.start()
@@ -324,6 +331,7 @@ export class EdgeNode {
     await this.#turns.over(CHANGE_GRACE_MS)
     this.#around.link.suspend()
     this.#kv.suspend()
+    await this.#disks.close()
     this.#quarantines.suspend()
     this.#sites.suspend()
     this.#around.store.suspend()
@@ -334,6 +342,7 @@ export class EdgeNode {
     this.#around.store.resume()
     await this.#sites.resume()
     this.#kv.resume()
+    this.#disks.start(this.#sites.served())
     this.#around.link.resume()
     this.#quarantines.resume()
     for (const keeper of this.#keepers) keeper.start()
@@ -366,7 +375,7 @@ export class EdgeNode {
     await this.#turns.over(CHANGE_GRACE_MS)
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
     if (left) await within(LEAVE_MAX_MS, left)
-    await this.#telemetry.close()
+    await Promise.all([this.#telemetry.close(), this.#disks.close()])
   }
 
   /** Access logs were moved away. */
@@ -380,7 +389,7 @@ export class EdgeNode {
     this.#pulse.stop()
     this.#sandboxes.stop()
     this.#telemetry.stop()
-    await this.#pool.kill()
+    await Promise.all([this.#pool.kill(), this.#disks.close()])
   }
 
   #shareQuarantine(): void {

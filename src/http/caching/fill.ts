@@ -11,7 +11,7 @@
 import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import { planPart, type FillPart } from './parts/part-keeping.ts'
-import { BodyGathering, type BodyTrail, type Room } from './body-gathering.ts'
+import { BodyGathering, type BodyTrail, type DiskRoom, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
@@ -36,6 +36,8 @@ export interface FillTarget {
   readonly vary: VaryRules
   /** For bytes that are not stored yet. */
   readonly room: Room
+  /** Where the answer may be kept on disk. Asked once for each that may be stored: it counts. */
+  diskRoom?(fill: CacheFill): DiskRoom | undefined
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
   drop(fill: CacheFill, response: StoredResponse): void
   learnVary(fill: CacheFill, names: readonly string[], nowMs: number): void
@@ -64,6 +66,9 @@ export class CacheFill {
   refused: RefusalReason | undefined = undefined
   /** The last purge before it was asked for: those after it beat it. Less where it is from somebody who had got less far. */
   purgeNumber: number
+
+  /** It may be kept on disk, too. */
+  disk: DiskRoom | undefined = undefined
 
   readonly #target: FillTarget
   #state: 'asking' | 'filling' | 'over' = 'asking'
@@ -107,15 +112,25 @@ export class CacheFill {
     if (!plan.store) return this.#refuse(plan.reason, responseTimeMs)
     const length = headerValue(response.headers, 'content-length')
     this.#declaredBytes = length === undefined ? undefined : parseDeltaSeconds(length)
-    if ((this.#declaredBytes ?? 0) > this.#target.objectBytesMax)
-      return this.#refuse('too-large', responseTimeMs)
-    this.#body = new BodyGathering(this.#target.room, this.#declaredBytes ?? 0, this.#target.objectBytesMax)
+    this.disk = this.#target.diskRoom?.(this)
+    if ((this.#declaredBytes ?? 0) > this.#bytesMax) return this.#refuse('too-large', responseTimeMs)
+    const { room, objectBytesMax } = this.#target
+    this.#body = new BodyGathering(room, this.#declaredBytes ?? 0, objectBytesMax, this.disk)
     this.#response = response
     this.#plan = plan
     this.#responseTimeMs = responseTimeMs
     this.#state = 'filling'
     if (plan.vary.length > 0) this.#target.learnVary(this, plan.vary, responseTimeMs)
     return plan
+  }
+
+  get #bytesMax(): number {
+    return Math.max(this.#target.objectBytesMax, this.disk?.objectBytesMax ?? 0)
+  }
+
+  /** Whether the origin is to wait for the disk; `onRelief` is told when it may go on. */
+  waitsForDisk(onRelief: () => void): boolean {
+    return this.#body?.waitsForDisk(onRelief) ?? false
   }
 
   #planFor(response: IncomingResponse, responseTimeMs: number): StoreDecision {
@@ -142,8 +157,7 @@ export class CacheFill {
   append(chunk: Uint8Array): void {
     if (this.#state !== 'filling') return
     const body = this.#body!
-    if (body.length + chunk.length > this.#target.objectBytesMax)
-      this.#refuse('too-large', this.#responseTimeMs)
+    if (body.length + chunk.length > this.#bytesMax) this.#refuse('too-large', this.#responseTimeMs)
     else if (!body.append(chunk)) this.#refuse('no-room', this.#responseTimeMs)
   }
 

@@ -13,6 +13,7 @@
  * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
 import type { AdmissionName, PolicyName } from '../../cache/index.ts'
+import type { DiskTier } from '../../contract/disk-tier.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
@@ -26,6 +27,7 @@ import { OpenFills } from './purging/open-fills.ts'
 import { tagsOf } from './purging/response-tags.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { keepPart } from './parts/part-keeping.ts'
+import { SecondTier } from './second-tier.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
@@ -52,6 +54,10 @@ export interface ResponseCacheOptions {
   readonly rules?: StoringRules
   /** What of the headers that answers vary by tells them apart. */
   readonly vary?: VaryRules
+  /** A tier behind memory. */
+  readonly disk?: DiskTier | undefined
+  /** It is of no use any more. */
+  readonly onClose?: (() => void) | undefined
   /** The number of the last purge that this process has applied; where it is absent, the cache counts on its own. */
   readonly purges?: { readonly number: number } | undefined
   /** Does work in the next turn, so that a large purge does not stand between requests. Absent: at once. */
@@ -91,6 +97,9 @@ export class ResponseCache {
   readonly #shelf: Shelf
   readonly vary: VaryRules
   readonly #flights: Flights
+  readonly #second: SecondTier | undefined
+  readonly #disk: DiskTier | undefined
+  readonly #onClose: (() => void) | undefined
   readonly #fills = new OpenFills()
   readonly #onInvalidate: ResponseCacheOptions['onInvalidate']
   readonly #purges: CachePurges
@@ -124,6 +133,9 @@ export class ResponseCache {
     const seal = (flight: Flight) => this.#flights.seal(flight)
     this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later })
     this.#shelf.purging = this.#purges
+    this.#onClose = options.onClose
+    this.#disk = options.disk
+    this.#second = options.disk && new SecondTier(options.disk, this.vary)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
@@ -149,11 +161,16 @@ export class ResponseCache {
           fill.invalidate()
           return false
         }
-        const isKept = keepPart(this.#shelf, fill, response, options.objectBytesMax)
+        response.tags = tags
+        const isKept = this.#keep(fill, response, as)
         if (isKept) this.#counts[as]++
         return isKept
       },
-      drop: (_fill, response) => this.#shelf.remove(response.slot, response),
+      diskRoom: (fill) => (fill.part?.kind === 'range' ? undefined : this.#second?.room(fill.key)),
+      drop: (fill, response) => {
+        this.#shelf.remove(response.slot, response)
+        this.#second?.drop(fill.key, fill.head.headers, response)
+      },
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
@@ -176,12 +193,16 @@ export class ResponseCache {
       return BYPASS.method
     }
     const terms = readTerms(head)
-    const entry = this.#shelf.find(key, head.headers, nowMs)
+    let entry = this.#shelf.find(key, head.headers, nowMs)
     if (terms === PLAIN_TERMS && entry !== undefined && entry.isFresh(nowMs)) return this.#hit(entry, nowMs)
-    const isVaryMiss = entry === undefined && this.#shelf.has(key)
+    let isVaryMiss = entry === undefined && this.#shelf.has(key)
+    const second = this.#findSecond(key, head, entry, nowMs)
+    if (second === 'varies') isVaryMiss = entry === undefined
+    else if (second !== undefined) entry = second
     const result = judge(entry, isVaryMiss, head, terms, nowMs)
     if (result.kind === 'hit') {
       const hit = this.#hit(result.entry, nowMs)
+      hit.isFromDisk = second === result.entry
       hit.hasRange = terms.hasRange
       hit.isNotModified = terms.isConditional && isNotModified(head.headers, hit.entry, nowMs)
     } else {
@@ -195,7 +216,10 @@ export class ResponseCache {
    * which was counted when its own key was looked up. `head` asks for no range.
    */
   lookupPart(key: string, head: RequestHead, nowMs: number): Lookup {
-    const found = judge(this.#shelf.find(key, head.headers, nowMs), false, head, readTerms(head), nowMs)
+    const stored = this.#shelf.find(key, head.headers, nowMs)
+    const second = this.#findSecond(key, head, stored, nowMs)
+    const entry = second === undefined || second === 'varies' ? stored : second
+    const found = judge(entry, false, head, readTerms(head), nowMs)
     return found.kind === 'hit' ? hitOf(found.entry, nowMs) : found
   }
 
@@ -207,6 +231,7 @@ export class ResponseCache {
   /** The object is another one by now: the parts of it that are stored go. */
   dropParts(key: string): void {
     this.#shelf.removeParts(key)
+    this.#second?.remove(`${key}\nslice`)
   }
 
   /**
@@ -246,6 +271,7 @@ export class ResponseCache {
     const keys = [address, ...this.#shelf.relativesOf(address)]
     const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
     this.#counts.invalidated += stored
+    this.#second?.remove(address)
     // Those who waited come back at once and open fills of their own: these are not meant.
     for (const fill of this.#fills.at(address)) fill.invalidate()
     this.#onInvalidate?.({ urls: [urlIn(address)] })
@@ -329,6 +355,17 @@ export class ResponseCache {
     for (const fill of this.#fills.all()) fill.invalidate()
   }
 
+  /** Lets go of what it holds in memory, and of the tier behind it, which keeps what it has. */
+  close(): void {
+    this.clear()
+    this.#onClose?.()
+  }
+
+  /** The tier behind memory. */
+  get disk(): DiskTier | undefined {
+    return this.#disk
+  }
+
   /** Ends the waits whose deadline has passed. Call it several times a second while `counters.flights` is not 0. */
   sweep(nowMs: number): void {
     this.#nowMs = nowMs
@@ -341,6 +378,42 @@ export class ResponseCache {
       ...this.#shelf.counters,
       flights: this.#flights.size,
     }
+  }
+
+  /**
+   * What is on disk and not in memory, or fresh there where memory has what is not: another worker has fetched it. It comes into memory,
+   * as memory takes it.
+   */
+  #findSecond(
+    key: string,
+    { headers }: RequestHead,
+    entry: StoredResponse | undefined,
+    nowMs: number,
+  ): StoredResponse | 'varies' | undefined {
+    if (this.#second === undefined || entry?.isFresh(nowMs) === true) return undefined
+    const found = this.#second.find(key, headers, nowMs)
+    if (found === undefined || found === 'varies') return found
+    // Who looks holds it in this turn; memory, while it stands there.
+    queueMicrotask(() => found.body.release())
+    if (entry !== undefined && found.freshUntilMs <= entry.freshUntilMs) return undefined
+    if (!found.body.isOnDisk && found.body.length <= this.#target.objectBytesMax)
+      this.#shelf.keep(key, headers, found)
+    return found
+  }
+
+  #keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean {
+    const { key, head, part, requestTimeMs: atMs } = fill
+    const isOnDisk = response.body.isOnDisk
+    const isInMemory = !isOnDisk && keepPart(this.#shelf, fill, response, this.#target.objectBytesMax)
+    const isPart = part !== undefined && response.status === 206
+    const place = part === undefined || isPart ? key : part.objectKey
+    if (isOnDisk) this.#shelf.displace(place, head.headers)
+    // Pieces that clients happened to ask for are for memory; slices are objects of their own.
+    const isForDisk = (as === 'refreshed' || fill.disk !== undefined) && !(isPart && part.kind === 'range')
+    if (this.#second === undefined || !isForDisk) return isInMemory
+    return (
+      this.#second.keep(place, head.headers, response, { atMs, purgeNumber: fill.purgeNumber }) || isInMemory
+    )
   }
 
   #hit(entry: StoredResponse, nowMs: number): Hit {
@@ -374,6 +447,6 @@ function hitOf(entry: StoredResponse, nowMs: number): Hit {
   const { hit } = entry
   hit.ageSeconds = entry.ageSeconds(nowMs)
   hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-  hit.hasRange = hit.isNotModified = false
+  hit.hasRange = hit.isNotModified = hit.isFromDisk = false
   return hit
 }

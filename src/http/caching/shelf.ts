@@ -147,6 +147,15 @@ export class Shelf {
     return this.#cache.reweigh(response.slot, response, response.bytes)
   }
 
+  /** A request with these headers is given none of what stands here any more. */
+  displace(key: string, headers: HeaderList): void {
+    const stored = this.#cache.peek(key)
+    if (stored?.kind === 'response') this.#cache.delete(key)
+    if (stored?.kind !== 'variants') return
+    for (const old of stored.replacedBy(headers)) this.#removeFrom(stored, old)
+    this.#dropIfEmpty(stored)
+  }
+
   /** Takes away one response, if it still stands here. */
   remove(key: string, response: StoredResponse): void {
     const { owner } = response

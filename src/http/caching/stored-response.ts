@@ -93,13 +93,16 @@ export class StoredResponse {
   /** As `StorePlan` has them. */
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
+  /** As it was stored. */
+  readonly plan: StorePlan
+  readonly responseTimeMs: number
   readonly selecting: Selecting
   /** Names that it can be purged by, see `purging/response-tags.ts`: known once it is known under which key it stands. */
   tags: readonly string[] = NO_TAGS
   /** The last purge that it was checked against: those after it are not known to mean it or not. */
   purgeNumber = 0
   /** The header lines as the origin sent them, where units changed them: what a 304 is about. */
-  readonly #beforeLines: string | undefined
+  readonly beforeLines: string | undefined
   /**
    * The status line and the headers, each line with its end; `age`, `cache-status`, `connection` and the empty line
    * are for the one who sends it. `date` is the origin's (RFC 9110 §6.6.1: when the message was made, so it is not
@@ -149,8 +152,10 @@ export class StoredResponse {
     this.staleAllowed = plan.staleAllowed
     this.staleWhileRevalidateMs = plan.staleWhileRevalidateMs
     this.staleIfErrorMs = plan.staleIfErrorMs
+    this.plan = plan
+    this.responseTimeMs = responseTimeMs
     this.selecting = selecting
-    this.#beforeLines =
+    this.beforeLines =
       response.before &&
       copyText(
         headerLines(
@@ -164,6 +169,7 @@ export class StoredResponse {
       ttlSeconds: 0,
       hasRange: false,
       isNotModified: false,
+      isFromDisk: false,
     }
   }
 
@@ -182,7 +188,7 @@ export class StoredResponse {
 
   /** What a 304 with these headers makes of it, before units have looked at it. */
   updatedBy(headers: HeaderList): IncomingResponse {
-    const stored = this.#beforeLines === undefined ? this.headers : parseHeaderLines(this.#beforeLines)
+    const stored = this.beforeLines === undefined ? this.headers : parseHeaderLines(this.beforeLines)
     return { status: this.status, reason: this.reason, headers: updatedHeaders(stored, headers) }
   }
 
@@ -267,7 +273,7 @@ export class StoredResponse {
       bytes +=
         this.#encodings.bytes + (this.#encodings.bodies.size + 1) * (3 * text + RESPONSE_OVERHEAD_BYTES)
     for (const tag of this.tags) bytes += tag.length + TAG_OVERHEAD_BYTES
-    return bytes + (this.priorCacheStatus?.length ?? 0) + (this.#beforeLines?.length ?? 0)
+    return bytes + (this.priorCacheStatus?.length ?? 0) + (this.beforeLines?.length ?? 0)
   }
 }
 

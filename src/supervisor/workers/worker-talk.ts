@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.ts'
 import type { FromWorker, RequestTrace } from '../../contract/messages.ts'
 import { versionKey } from '../../contract/unit.ts'
 import type { Bundles } from '../../sandbox/bundle-files.ts'
+import type { CacheDisks } from '../cache-disks.ts'
 import type { Epochs } from './epochs.ts'
 import type { KvService } from '../kv-service.ts'
 import type { ListenSockets } from '../listen-sockets.ts'
@@ -36,6 +37,7 @@ export interface WorkerTalkParts {
   readonly epochs: () => Epochs
   readonly quarantines: Quarantines
   readonly kv: KvService
+  readonly disks: CacheDisks
   readonly tailHub: TailHub
   readonly timers: UnitTimers
   readonly sandboxes: SandboxWatch
@@ -72,6 +74,7 @@ export class WorkerTalk {
       bundles,
       kv: kv.paths,
       kvWords: this.#parts.kvWords.path,
+      disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
       purgeNumber: this.#parts.purging.here.number,
       isTracing: this.#parts.onTrace !== undefined,
