@@ -6,23 +6,32 @@
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
 import type { KvBatch } from './contract/kv.ts'
-import type { MetricSample, Quarantine, RequestTrace, TailLine, ToWorker } from './contract/messages.ts'
+import type {
+  FromWorker,
+  MetricSample,
+  Quarantine,
+  RequestTrace,
+  TailLine,
+  ToWorker,
+} from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
 import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
+import type { Purge } from './contract/purge.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
 import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
 import { siteName } from './config/site-name.ts'
+import { isShared, KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
-import type { Config, RedirectConfig, SiteConfig } from './config/schema.ts'
+import type { RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
 import { Compression } from './http/body/compression.ts'
+import { cacheSamples, diskSamples, readCaches } from './http/cache-metrics.ts'
+import { SiteCaches } from './http/site-caches.ts'
 import { explainCache } from './http/cache-explanation.ts'
-import { cacheSamples, readCaches } from './http/cache-metrics.ts'
-import { ResponseCache } from './http/caching/response-cache.ts'
-import { siteRules } from './http/caching/site-rules.ts'
+import { CachePurger } from './http/cache-purger.ts'
 import { Exchange } from './http/exchange.ts'
 import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
@@ -66,12 +75,11 @@ export interface WorkerEvents {
   onSandboxes(pids: readonly number[]): void
   onKvBatch(batch: KvBatch): void
   onShadow(example: ShadowExample): void
+  onInvalidated(purges: readonly Purge[]): void
+  onUnitPurge(asked: Omit<Extract<FromWorker, { kind: 'unitPurge' }>, 'kind'>): void
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
-
-/** Memory of a site's cache, where nothing is said. */
-const RAM_BYTES = 64 * 1024 * 1024
 
 export interface WorkerNode {
   /** Runs the tests of a version that is not live, aside from everything that is. */
@@ -80,6 +88,7 @@ export interface WorkerNode {
   readonly units: LiveUnits
   readonly calls: WorkerCalls
   readonly telemetry: WorkerTelemetry
+  readonly purger: CachePurger
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Accepts connections from each of the sockets. */
@@ -109,6 +118,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     clock,
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
+    askPurge: events.onUnitPurge,
     fetch: config.edge.fetch,
     sources: config.sources,
   })
@@ -133,12 +143,37 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     random,
     warn: platform.warn,
   })
+  const keeper = new KeeperLink(start.disk.socket)
+  const openTier = (plan: ReturnType<typeof planShared>) =>
+    plan && new WorkerTier(plan, keeper, platform.warn)
+  const caches = new SiteCaches({
+    workers: config.edge.workers,
+    nowMs: () => clock.monotonic(),
+    shared: config.edge.cache,
+    purging: () => purger,
+    isShared: (site) => isShared(site, config.edge.cache),
+    openOwn: (site) => openTier(planOfSite(site, start.disk.folder)),
+    openShared: () => openTier(planShared(config.edge.cache, start.disk.folder)),
+  })
   const edges = new LiveEdges(logs, config.edge)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
-  const sites = new LiveSites(served, {
+  const purger: CachePurger = new CachePurger({
+    worker: start.worker,
+    number: start.purgeNumber,
+    sites: () => sites.table,
+    now: () => clock.now(),
+    tell(purges) {
+      const { disk } = config.edge.cache ?? {}
+      const hasDisk =
+        disk !== undefined || sites.table.sites.some((site) => site.config.cache?.disk !== undefined)
+      // One worker alone has told itself.
+      if (config.edge.workers > 1 || hasDisk) events.onInvalidated(purges)
+    },
+  })
+  const sites: LiveSites = new LiveSites(served, {
     build: (site, before, set) => ({
-      ...buildSite(site, before, config, platform),
+      ...buildSite(site, before, caches, set.sites, platform),
       accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
     onActive(set) {
@@ -177,6 +212,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
             return sites.table
           },
           now: () => clock.now(),
+          purges: () => purger.number,
         })
   const upgrades = new Upgrades(() => sites.served.limits, clock.monotonic())
   const httpNode = {
@@ -265,6 +301,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     units,
     calls,
     telemetry,
+    purger,
     useTls,
     async listen(sockets) {
       await siblings?.listen()
@@ -278,6 +315,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...upgrades.samples(),
       ...http2Metrics.samples(),
       ...cacheSamples(sites.table.sites),
+      ...diskSamples(sites.table.sites),
       ...sites.table.sites.flatMap(({ name, origin }) => origin.samples(name)),
       ...runner.metrics(),
       ...shadows.samples(),
@@ -296,6 +334,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
+      keeper.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }
@@ -326,7 +365,8 @@ function warnOfWeakWalls(protections: readonly string[], platform: Platform): vo
 function buildSite(
   site: SiteConfig,
   before: Site | undefined,
-  config: Config,
+  caches: SiteCaches,
+  sites: readonly SiteConfig[],
   platform: Platform,
 ): Omit<Site, 'accessLog'> {
   const keeps = (key: 'origin' | 'static' | 'cache' | 'compress') =>
@@ -345,21 +385,16 @@ function buildSite(
     redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
     hsts: hstsEdit(site.hsts),
     compress: site.compress && new Compression(site.compress),
-    ...siteCacheParts(site.cache, platform.random, keeps('cache') ? before!.cacheStatistics : undefined),
-    // Each worker has a cache of its own: together they hold what the site was given.
+    ...siteCacheParts(
+      site.cache,
+      platform.random,
+      keeps('cache') ? before!.cacheStatistics : undefined,
+      caches.sharedAs(site),
+    ),
     cache:
       keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
         ? before!.cache
-        : site.cache &&
-          new ResponseCache({
-            bytesMax: Math.floor((site.cache.ram ?? RAM_BYTES) / config.edge.workers),
-            objectBytesMax: site.cache.objectBytes,
-            asksForPlain: asksForPlain(site),
-            nowMs: () => platform.clock.monotonic(),
-            policy: site.cache.policy,
-            admission: site.cache.admission,
-            ...siteRules(site.cache),
-          }),
+        : caches.of(site, sites),
   }
 }
 

@@ -71,6 +71,8 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
         onSandboxes: (pids) => tell({ kind: 'sandboxes', pids }),
         onShadow: (example) => tell({ kind: 'shadow', example }),
         onKvBatch: (batch) => tell({ kind: 'kv', batch }),
+        onInvalidated: (purges) => tell({ kind: 'invalidated', purges }),
+        onUnitPurge: (asked) => tell({ kind: 'unitPurge', ...asked }),
       },
     )
     await node.listen(message.sockets)
@@ -129,6 +131,12 @@ async function onMessage(message: ToWorker): Promise<void> {
       isTailing = message.on
       node.runner.setTail(message.on)
       return
+    case 'purge': {
+      const { id, purges, from } = message
+      return node.purger.apply(purges, from, (objects) => tell({ kind: 'purged', id, objects }))
+    }
+    case 'unitPurged':
+      return node.calls.purge.done(message.id, message.outcome)
     case 'reopen':
       return node.reopenLogs()
     case 'drain':

@@ -9,12 +9,7 @@
  * connections need the rest. The pages stay with the kernel until they are sent, also when the file is closed before.
  */
 import { closeSync, readFileSync, readSync, writeSync } from 'node:fs'
-import { createRequire } from 'node:module'
-
-interface Libc {
-  memfd_create(name: string, flags: number): number
-  sendfile(out: number, file: number, offset: BigInt64Array, count: number): number
-}
+import { loadLibc, sendFile, type SentFile } from './send-file.ts'
 
 const MFD_CLOEXEC = 1
 /** Of all descriptors, the part that files may take. */
@@ -22,25 +17,8 @@ const SHARE_MAX = 1 / 4
 /** Where the system does not tell its limit. */
 const DESCRIPTORS_KNOWN = 1024
 
-let libc: Libc | undefined | null = null
-let filesMax = 0
+let filesMax: number | undefined
 let files = 0
-const offset = new BigInt64Array(1)
-
-function load(): Libc | undefined {
-  if (process.platform !== 'linux') return undefined
-  try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
-    const library = koffi.load('libc.so.6')
-    filesMax = Math.floor(descriptorsMax() * SHARE_MAX)
-    return {
-      memfd_create: library.func('int memfd_create(const char *name, unsigned int flags)'),
-      sendfile: library.func('int64_t sendfile(int out, int file, int64_t *offset, size_t count)'),
-    } as unknown as Libc
-  } catch {
-    return undefined
-  }
-}
 
 function descriptorsMax(): number {
   const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
@@ -55,7 +33,7 @@ function closeDescriptor(descriptor: number): void {
   closeSync(descriptor)
 }
 
-export class MemoryFile {
+export class MemoryFile implements SentFile {
   /** Bytes written so far. */
   length = 0
   /** −1 once it is closed: a number that went back to the system may be somebody else's file by now. */
@@ -68,7 +46,8 @@ export class MemoryFile {
 
   /** An empty file. Undefined: not on this system, or there are too many of them. */
   static create(): MemoryFile | undefined {
-    if (libc === null) libc = load()
+    const libc = loadLibc()
+    filesMax ??= Math.floor(descriptorsMax() * SHARE_MAX)
     if (libc === undefined || files >= filesMax) return undefined
     const descriptor = libc.memfd_create('orla-body', MFD_CLOEXEC)
     if (descriptor < 0) return undefined
@@ -112,8 +91,7 @@ export class MemoryFile {
    * where its buffer is full, 0 also where the connection is broken (which the next ordinary write will tell).
    */
   sendTo(socket: number, start: number, end: number): number {
-    offset[0] = BigInt(start)
-    return Math.max(0, libc!.sendfile(socket, this.open(), offset, end - start))
+    return sendFile(socket, this.open(), start, end)
   }
 
   close(): void {

@@ -40,6 +40,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   remove: { summary: 'take a unit away', load: () => import('./commands/remove.ts') },
   kv: { summary: 'look at key/value data of units, and change it', load: () => import('./commands/kv.ts') },
   sites: { summary: 'list, show, set or remove sites', load: () => import('./commands/sites.ts') },
+  purge: {
+    summary: 'take answers out of the caches of all nodes',
+    load: () => import('./commands/purge.ts'),
+  },
   certificates: {
     summary: 'list, set or remove certificates that all nodes serve',
     load: () => import('./commands/certificates.ts'),

@@ -228,6 +228,13 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     ['sites[1].paths[1]: the host "*" stands at sites[0].hosts[0] already'],
   ],
   [
+    'a slice is an object that may be kept',
+    { sites: [{ origin: ORIGIN, cache: { slice: '32mb' } }] },
+    [
+      'sites[0].cache.slice: is larger than an object may be that is kept; expected 16777216 bytes at most, or a larger `objectBytes`',
+    ],
+  ],
+  [
     'a path that is none is refused',
     { sites: [{ name: 'a', paths: ['hls', '/a*b', '/x?y', '/é', 1], origin: ORIGIN }] },
     [

@@ -38,6 +38,7 @@ export function checkConfig(input: unknown): CheckResult {
       ...claimedTwice(checked.output),
       ...sourcesNamedTwice(checked.output),
       ...listenersThatCannotBe(checked.output),
+      ...slicesTooLarge(checked.output),
     )
   if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
   return { kind: 'config', config: checked.output }
@@ -249,6 +250,17 @@ function sourcesNamedTwice({ sources }: Config): Problem[] {
     return first === index
       ? []
       : [{ path: `sources[${index}].name`, message: `sources[${first}] is called "${name}" already` }]
+  })
+}
+
+/** A slice is stored as one object, so it has to be one that may be stored. */
+function slicesTooLarge({ sites }: Config): Problem[] {
+  return sites.flatMap(({ cache }, i) => {
+    if (cache?.slice === undefined) return []
+    const bytesMax = Math.max(cache.objectBytes, cache.disk?.objectBytes ?? 0)
+    if (cache.slice <= bytesMax) return []
+    const message = `is larger than an object may be that is kept; expected ${bytesMax} bytes at most, or a larger \`objectBytes\``
+    return [{ path: `sites[${i}].cache.slice`, message }]
   })
 }
 

@@ -26,6 +26,7 @@ export const CALL_KINDS = {
   'redis.read': 12,
   'redis.write': 13,
   'kv.compareAndSet': 14,
+  purge: 15,
 } as const
 
 export type CallKind = keyof typeof CALL_KINDS
@@ -46,6 +47,7 @@ const EFFECTS: ReadonlySet<CallKind> = new Set([
   'kv.increment',
   'kv.compareAndSet',
   'redis.write',
+  'purge',
 ])
 
 /** What one invocation has used up. Shared by all its calls, also those that go on after its answer. */

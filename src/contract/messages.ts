@@ -10,6 +10,7 @@ import type { CacheExplanation, CacheReading } from './cache-reading.ts'
 import type { OriginState } from './origin.ts'
 import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
+import type { NumberedPurge, Purge, PurgeScope } from './purge.ts'
 import type { TelemetrySettings } from './telemetry.ts'
 import type { TlsMaterial } from './tls.ts'
 import type { LiveRollout, ShadowExample } from './rollout.ts'
@@ -100,8 +101,12 @@ export type ToWorker =
       readonly kvWords: string
       /** Path of the table in which workers see what the others have in their caches; absent where there is one worker. */
       readonly siblings?: string | undefined
+      /** The keeper of caches on disk, and the folder where they lie unless a site says otherwise. */
+      readonly disk: { readonly socket: string; readonly folder: string }
       /** The descriptor of the program's standard output, for access logs that go there. */
       readonly stdout: number
+      /** The last purge of caches before it started. */
+      readonly purgeNumber: number
       /** Tell of every request what ran: for `orla dev`. */
       readonly isTracing: boolean
     }
@@ -149,7 +154,21 @@ export type ToWorker =
   | { readonly kind: 'reopen' }
   /** Run the `timer` of a version, and say when it is done. */
   | { readonly kind: 'runTimer'; readonly id: number; readonly name: string; readonly version: number }
+  /** Take out of the caches what these mean. `from`: the worker in which it happened, which has done so. */
+  | {
+      readonly kind: 'purge'
+      readonly id: number
+      readonly purges: readonly NumberedPurge[]
+      readonly from?: number | undefined
+    }
+  /** What became of a purge that a unit asked for. */
+  | { readonly kind: 'unitPurged'; readonly id: number; readonly outcome: UnitPurgeOutcome }
   | { readonly kind: 'drain' }
+
+/** `objects` of this node. */
+export type UnitPurgeOutcome =
+  | { readonly objects: number; readonly ms: number }
+  | { readonly code: string; readonly message: string }
 
 export type FromWorker =
   | { readonly kind: 'ready' }
@@ -177,6 +196,19 @@ export type FromWorker =
   /** Changes of key/value data. */
   | { readonly kind: 'kv'; readonly batch: KvBatch }
   | { readonly kind: 'timerRan'; readonly id: number; readonly result: 'ok' | 'failed' }
+  /** Nothing from before these purges is found here any more; how many objects each of them meant. */
+  | { readonly kind: 'purged'; readonly id: number; readonly objects: readonly number[] }
+  /** Requests have made this out of date: others are to be told. */
+  | { readonly kind: 'invalidated'; readonly purges: readonly Purge[] }
+  /** A unit asks for a purge, on all nodes. */
+  | {
+      readonly kind: 'unitPurge'
+      readonly id: number
+      readonly unit: Pick<UnitVersion, 'name' | 'version'>
+      /** Where the unit runs: it may purge what these sites keep. */
+      readonly reach: { readonly hosts: readonly string[]; readonly paths: readonly string[] }
+      readonly purge: PurgeScope & { readonly soft: boolean }
+    }
   | { readonly kind: 'drained' }
 
 /** The origin of a site, as one worker sees it. */

@@ -48,12 +48,21 @@ export interface EdgeReport {
   readonly rejected?:
     | { readonly log: string; readonly id: number; readonly problems: readonly string[] }
     | undefined
+  /** Up to where purges of caches are applied there, and how many objects the last ones meant. */
+  readonly purged?: EdgePurged | undefined
   /** How versions in rollouts fare there, while there are some. */
   readonly rollouts?: readonly RolloutSample[] | undefined
   /** For control planes that it does not follow now, and that may not know it. */
   readonly about?: Pick<EdgeHello, 'groups' | 'addresses' | 'version'> | undefined
   /** It ends in order, and is not to be waited for. */
   readonly isLeaving?: boolean | undefined
+}
+
+export interface EdgePurged {
+  readonly log: string
+  readonly id: number
+  /** By the id of the purge. */
+  readonly objects: readonly (readonly [id: number, objects: number])[]
 }
 
 export type FeedEvent =

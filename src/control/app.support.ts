@@ -194,6 +194,7 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     origins: noting('origins', Promise.resolve([])),
     setSites: noting('setSites', Promise.resolve(siteChange)),
     removeSite: noting('removeSite', Promise.resolve(siteChange)),
+    purge: noting('purge', Promise.resolve({ id: 3, soft: false, objects: 2, live: siteChange.live, ms: 1 })),
     upgrade: noting('upgrade', Promise.resolve({ pid: 2, version: '1', before: 1, ms: 5 })),
     reload: noting('reload', Promise.resolve({ ...siteChange, source: 'f', settings: [] })),
     edges: noting('edges', [edge]),

@@ -5,6 +5,7 @@ import { NotFinished, Refused, type TailListener } from './node.ts'
 import { NewTokenBody } from './access-shapes.ts'
 import { FollowBody, KvBatchBody, ReportBody } from './edge-shapes.ts'
 import { CertificateBody } from './certificate-shapes.ts'
+import { EdgePurgeBody, PurgeBody } from './purge-shapes.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as shapes from './shapes.ts'
 import { RestoreBody } from './store-shapes.ts'
@@ -21,6 +22,8 @@ const BODIES = new Map<object, object>([
   [RestoreBody, { at: 1 }],
   [FollowBody, { ...edge, protocol: 1, groups: [], addresses: [], version: '0', positions: {} }],
   [KvBatchBody, { parts: [] }],
+  [PurgeBody, { everything: true }],
+  [EdgePurgeBody, { tags: ['a'], soft: false }],
   [
     ReportBody,
     { ...edge, live: position, stored: position, epoch: 0, enabled: true, workers: { live: 1, of: 1 } },

@@ -52,6 +52,13 @@ export const ReportBody = v.strictObject({
       problems: v.pipe(v.array(v.pipe(text(), v.maxLength(4000))), v.maxLength(100)),
     }),
   ),
+  purged: v.optional(
+    v.strictObject({
+      log: logName(),
+      id: count(),
+      objects: v.pipe(v.array(v.tuple([count(), count()])), v.maxLength(64)),
+    }),
+  ),
   rollouts: v.optional(v.pipe(v.array(RolloutSampleShape), v.maxLength(1000))),
   about: v.optional(v.strictObject({ groups: shorts(), addresses: shorts(), version: short() })),
   isLeaving: v.optional(v.boolean()),

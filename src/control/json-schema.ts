@@ -13,6 +13,7 @@ interface Shape {
   readonly wrapped?: Shape
   readonly default?: unknown
   readonly item?: Shape
+  readonly items?: readonly Shape[]
   readonly value?: Shape
   readonly options?: readonly (string | Shape)[]
   readonly literal?: unknown
@@ -33,6 +34,8 @@ export function toJsonSchema(schema: object): JsonSchema {
       return { anyOf: [toJsonSchema(shape.wrapped!), { type: 'null' }] }
     case 'array':
       return { type: 'array', items: toJsonSchema(shape.item!) }
+    case 'tuple':
+      return { type: 'array', prefixItems: shape.items!.map(toJsonSchema) }
     case 'record':
       return { type: 'object', additionalProperties: toJsonSchema(shape.value!) }
     case 'variant':

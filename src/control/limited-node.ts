@@ -7,6 +7,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import type { KvStoreName } from '../contract/kv.ts'
+import { isWhole } from '../contract/purge.ts'
 import { outside, type Reach } from '../site/scope.ts'
 import type { ChangeGuard, ChangeOptions, ControlledNode, UnitReach } from './node.ts'
 import { hasRole, type Identity } from './tokens.ts'
@@ -149,6 +150,21 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
     },
     setSites: (inputs, how, options) => node.setSites(inputs, how, guarded(options)),
     removeSite: (name, expected, options) => node.removeSite(name, expected, guarded(options)),
+    purge(request, options) {
+      if (mine === undefined) return node.purge(request, options)
+      const { urls = [], prefixes = [], sites } = request
+      const other = sites?.find((site) => !mine.includes(site))
+      if (other !== undefined) forbid(`is limited to ${mine.join(', ')}: it may not purge the site ${other}`)
+      if (isWhole(request) && sites === undefined)
+        forbid(`is limited to ${mine.join(', ')}: it may not purge everything`, 'purge each `site` of these')
+      for (const url of [...urls, ...prefixes]) {
+        const { hostname, pathname } = new URL(url)
+        if (outsideOf({ hosts: [hostname], paths: [pathname] }) !== undefined)
+          forbid(`is limited to ${mine.join(', ')}: it may not purge ${url.slice(0, 200)}`)
+      }
+      // Tags are names that anybody may give: they mean what its sites keep.
+      return node.purge({ ...request, sites: sites ?? mine }, options)
+    },
     tail: (unit, listener) =>
       node.tail(unit, {
         onLine: (line) => {

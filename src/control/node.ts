@@ -13,6 +13,8 @@ import type { LogEntry, LogSearch, Snapshot } from '../contract/store.ts'
 import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.ts'
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeCaller } from '../replication/edge-registry.ts'
+import type { PurgeScope } from '../contract/purge.ts'
+import type { PurgeResult } from './purge-shapes.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { CacheExplained, CacheReport } from './cache-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
@@ -184,6 +186,12 @@ export interface NewCertificate {
   readonly force: boolean
 }
 
+export type PurgeRequest = PurgeScope & {
+  /** Only of what these sites keep; where it names nothing else, all of that. */
+  readonly sites?: readonly string[] | undefined
+  readonly soft: boolean
+}
+
 export interface ControlledNode {
   deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>
   /** Without a version: to the one before the live one. */
@@ -231,6 +239,9 @@ export interface ControlledNode {
   reload(options: ChangeOptions): Promise<ReloadResult>
   /** Starts the program anew, which takes over without a connection refused. Resolves when it serves. */
   upgrade(): Promise<UpgradeResult>
+
+  /** Takes out of caches, on all nodes, what it names; see `contract/purge.ts`. Throws `site-unknown`. */
+  purge(request: PurgeRequest, options: ChangeOptions): Promise<PurgeResult>
 
   /** Of the live version; undefined where there is no such unit. */
   reach(unit: string): UnitReach | undefined

@@ -5,11 +5,13 @@ import type { Clock } from '../base/clock.ts'
 import { FetchCalls } from './fetch/fetch-calls.ts'
 import type { FetchConfig } from './fetch/destinations.ts'
 import { KvCalls, type KvCallsOptions } from './kv-calls.ts'
+import { PurgeCalls, type AskUnitPurge } from './purge-calls.ts'
 import { RedisCalls, type RedisSources } from './redis-calls.ts'
 import { startInShadow } from './shadow-calls.ts'
 
 export interface WorkerCalls extends HostCalls {
   readonly kv: KvCalls
+  readonly purge: PurgeCalls
   /** What fetches from now on may do; those under way go on as they began. */
   useFetch(config: FetchConfig): void
   /** Where commands to Redis go from now on. */
@@ -20,6 +22,7 @@ export interface WorkerCalls extends HostCalls {
 export interface HostCallsOptions extends KvCallsOptions {
   readonly fetch: FetchConfig
   readonly sources: RedisSources
+  readonly askPurge: AskUnitPurge
   readonly clock: Clock
 }
 
@@ -28,6 +31,7 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
   const fetch = new FetchCalls(options.fetch, options.clock)
   const crypto = new CryptoCalls()
   const redis = new RedisCalls(options.sources, options.clock)
+  const purge = new PurgeCalls(options.askPurge)
   const real: HostCalls = {
     start(call: HostCall, answer: (answer: HostAnswer) => void) {
       switch (call.kind) {
@@ -38,6 +42,8 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
         case 'redis.read':
         case 'redis.write':
           return redis.start(call, answer)
+        case 'purge':
+          return purge.start(call, answer)
         default:
           return kv.start(call, answer)
       }
@@ -45,6 +51,7 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
   }
   return {
     kv,
+    purge,
     useFetch: (config) => fetch.use(config),
     useSources: (sources) => redis.use(sources),
     start: (call, answer) =>

@@ -28,6 +28,9 @@ export function startInShadow(calls: HostCalls, call: HostCall, answer: Answer):
     case 'cache.delete':
       answer(DONE)
       return undefined
+    case 'purge':
+      answer({ ...DONE, head: '{"objects":0,"ms":0}' })
+      return undefined
     case 'fetch':
       if (call.unit.shadow?.mayFetch === true && isSafe(call.head)) return calls.start(call, answer)
       answer(refusal('shadow', 'fetch: nothing goes out of a unit that runs as a shadow', 'TypeError'))

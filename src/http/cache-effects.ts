@@ -5,6 +5,7 @@
 import type { HeaderList, RequestHead } from '../wire/http1/message.ts'
 import { targetsToInvalidate } from './caching/invalidation.ts'
 import { readTerms } from './caching/request-terms.ts'
+import { groupsToInvalidate } from './caching/purging/response-tags.ts'
 import { addressesOf } from './cache-key.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -14,27 +15,30 @@ interface Answered {
 }
 
 export function invalidateAfter(exchange: Exchange, head: RequestHead, response: Answered): void {
-  const { site, node } = exchange
+  const { site, node, cacheKey } = exchange
+  const cache = site!.cache!
   for (const target of targetsToInvalidate(head, response)) {
     const addresses = addressesOf(exchange, head, target)
-    for (const address of addresses) site!.cache!.invalidate(address)
+    for (const address of addresses) cache.invalidate(address)
     node.siblings?.invalidated(site!.name, addresses)
   }
+  const groups = groupsToInvalidate(head.method, response, cacheKey)
+  if (groups.length > 0) cache.invalidateTags(groups, node.now())
 }
 
-/** `askedMs`: when the HEAD went to the origin. */
+/** `askedMs`, `purgeNumber`: as it was when the HEAD went to the origin. */
 export function learnFromHead(
   exchange: Exchange,
   head: RequestHead,
   response: Answered,
-  askedMs: number,
+  { askedMs, purgeNumber }: { readonly askedMs: number; readonly purgeNumber: number },
 ): void {
   // What is said to one person says nothing of what all are given.
   if (response.status !== 200 || readTerms(head).hasAuthorization) return
   const { site, plan, cacheKey, node } = exchange
   // What units make of a stored response they make of the whole: of this they have seen no more than a head.
   const update = plan.originResponse.length === 0
-  const at = { askedMs, nowMs: node.now(), update }
+  const at = { askedMs, purgeNumber, nowMs: node.now(), update }
   const became = site!.cache!.learnFromHead(cacheKey, head, response.headers, at)
   if (became === 'dropped') node.siblings?.invalidated(site!.name, [cacheKey])
 }

@@ -45,6 +45,8 @@ export interface CacheJob {
   /** False: those who read it have no room for more, and the origin is to wait for `onRoom`. */
   append(chunk: Buffer): boolean
   onRoom: (() => void) | undefined
+  /** Whether the origin is to wait for the disk that the answer is written to; `onRelief` is told when it may go on. */
+  waitsForDisk(onRelief: () => void): boolean
   /** Reads on what was appended, behind what comes; undefined where the fetch is to go at the pace of the client that asked. */
   follow(): BodyTrail | undefined
   /** What comes is still on its way into the cache. */
@@ -69,12 +71,14 @@ export class PassJob implements CacheJob {
   protected readonly head: RequestHead
   private readonly found: Bypass
   protected readonly askedMs: number
+  protected readonly purgeNumber: number
 
   constructor(exchange: Exchange, head: RequestHead, found: Bypass) {
     this.exchange = exchange
     this.head = head
     this.found = found
     this.askedMs = exchange.node.now()
+    this.purgeNumber = exchange.site!.cache!.purgeNumber
   }
 
   requestHeaders(headers: HeaderList): HeaderList {
@@ -89,7 +93,9 @@ export class PassJob implements CacheJob {
   onHead(head: ResponseHead, headers: HeaderList, _review?: Review): HeadVerdict {
     const response = { status: head.status, headers }
     invalidateAfter(this.exchange, this.head, response)
-    if (this.found.reason === 'head') learnFromHead(this.exchange, this.head, response, this.askedMs)
+    const { askedMs, purgeNumber } = this
+    if (this.found.reason === 'head')
+      learnFromHead(this.exchange, this.head, response, { askedMs, purgeNumber })
     const { forward, reason } = this.found
     const detail = forward === 'method' || forward === 'request' ? {} : { detail: reason }
     return { kind: 'pass', cacheStatus: forwardStatus({ forward, ...detail }) }
@@ -101,6 +107,10 @@ export class PassJob implements CacheJob {
 
   append(_chunk: Buffer): boolean {
     return true
+  }
+
+  waitsForDisk(_onRelief: () => void): boolean {
+    return false
   }
   follow(): undefined {
     return undefined
@@ -225,6 +235,10 @@ export class FillJob implements CacheJob {
 
   append(chunk: Buffer): boolean {
     return this.fill.append(chunk)
+  }
+
+  waitsForDisk(onRelief: () => void): boolean {
+    return this.fill.waitsForDisk(onRelief)
   }
 
   follow(): BodyTrail | undefined {

@@ -1,6 +1,7 @@
 /** What the caches of this worker hold and did, by site. Read at a scrape or when it is asked for; nothing is counted twice for it. */
 import type { CacheReading } from '../contract/cache-reading.ts'
 import type { MetricSample } from '../contract/messages.ts'
+import type { DiskTier, DiskTierCounters } from '../contract/disk-tier.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
 import { readStore } from './caching/statistics/cache-statistics.ts'
 import type { Site } from './sites.ts'
@@ -16,6 +17,30 @@ const METRICS = {
   'refused.size': 'orla_cache_too_large_total',
   'refused.admission': 'orla_cache_not_admitted_total',
 } as const
+
+const DISK_METRICS = {
+  hits: 'orla_cache_disk_hits_total',
+  misses: 'orla_cache_disk_misses_total',
+  writes: 'orla_cache_disk_writes_total',
+  refused: 'orla_cache_disk_refused_total',
+  errors: 'orla_cache_disk_errors_total',
+} as const satisfies Partial<Record<keyof DiskTierCounters, string>>
+
+/** Of the tiers on disk, as this worker sees them. Sites that share one are counted once, under the first of them. */
+export function diskSamples(sites: readonly Pick<Site, 'name' | 'cache'>[]): MetricSample[] {
+  const seen = new Set<DiskTier>()
+  return sites.flatMap(({ name: site, cache }) => {
+    const disk = cache?.disk
+    if (disk === undefined || seen.has(disk)) return []
+    seen.add(disk)
+    const { counters } = disk
+    return Object.entries(DISK_METRICS).map(([counter, name]) => ({
+      name,
+      labels: { site },
+      value: counters[counter as keyof typeof DISK_METRICS],
+    }))
+  })
+}
 
 type CachingSite = Pick<Site, 'name' | 'cache' | 'cacheKey' | 'cacheStatistics'>
 

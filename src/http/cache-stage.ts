@@ -164,7 +164,8 @@ function answerStaleFor(exchange: Exchange): boolean {
 function sendHit(exchange: Exchange, hit: Hit, nowMs: number, waited: ForwardReason | undefined): void {
   const { entry } = hit
   const { staged, plan } = exchange
-  const isPlain = waited === undefined && !hit.isNotModified && exchange.debug === undefined
+  const isPlain =
+    waited === undefined && !hit.isNotModified && !hit.isFromDisk && exchange.debug === undefined
   if (
     isPlain &&
     plan.headerFilter.length === 0 &&
@@ -184,10 +185,11 @@ function sendHit(exchange: Exchange, hit: Hit, nowMs: number, waited: ForwardRea
     return
   }
   const { ttlSeconds } = hit
-  const member =
+  const how =
     waited === undefined
       ? hitStatus(ttlSeconds)
       : forwardStatus({ forward: waited, ttlSeconds, collapsed: true })
+  const member = hit.isFromDisk ? `${how}; detail=disk` : how
   answerStored(exchange, entry, hit.isNotModified, hit.ageSeconds, member)
 }
 
@@ -274,7 +276,9 @@ function sendTransformed(
   outgoing: Outgoing,
 ): string | undefined {
   const { site } = exchange
-  if (hasNoBody(status) || site!.compress === undefined || exchange.plan.bodyFilter.length > 0)
+  // One on disk is too large to be had at once.
+  const isStreamed = exchange.plan.bodyFilter.length > 0 || entry.body.isOnDisk
+  if (hasNoBody(status) || site!.compress === undefined || isStreamed)
     return exchange.sendTransformed(outgoing, hasNoBody(status) ? EMPTY_BODY : entry.body)
   const transformed = transform(exchange, outgoing)
   if (transformed?.coding === undefined || transformed.links.length > 0)

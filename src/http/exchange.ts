@@ -317,7 +317,7 @@ export class Exchange implements Answering, LoggedRequest {
       this.isLengthOpen = transformed.changesLength
       return transformed.fields
     }
-    const source = new WholeSource(body)
+    const source = new WholeSource(body, () => this.connection.cut())
     source.start(startChain(this, outgoing, transformed, source))
     return undefined
   }

@@ -76,7 +76,7 @@ export class LiveSites {
     for (const { origin, cache } of sites) {
       if (!inUse.has(origin)) origin.close()
       // Large bodies stand in files, which go back at once.
-      if (cache !== undefined && !inUse.has(cache)) cache.clear()
+      if (cache !== undefined && !inUse.has(cache)) cache.close()
     }
   }
 }

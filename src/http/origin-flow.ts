@@ -357,6 +357,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       return true
     }
     if (!this.isDetached && !this.pace.write(chunk)) this.brake.pull('client')
+    if (this.job?.waitsForDisk(() => this.brake.letGo('disk')) === true) this.brake.pull('disk')
     return !this.brake.isOn
   }
 

@@ -18,7 +18,7 @@ export class PostJob extends PassJob {
     const response = review ?? { status: head.status, reason: head.reason, headers }
     if (verdict.kind !== 'pass' || !this.isRepresentation(response)) return verdict
     const { node, site, cacheKey } = this.exchange
-    this.fill = site!.cache!.fillAfterPost(cacheKey, asGet(this.head), this.askedMs)
+    this.fill = site!.cache!.fillAfterPost(cacheKey, asGet(this.head), this.askedMs, this.purgeNumber)
     const decision = this.fill.begin({ ...response, nominated: head.nominated }, node.now())
     return decision.store ? { kind: 'pass', cacheStatus: `${verdict.cacheStatus}; stored` } : verdict
   }

@@ -5,8 +5,11 @@
  * more, the next small piece goes by an ordinary write: its callback tells that there is room again, and that is all this
  * needs of Node. `sendfile` only runs while Node itself has nothing to write on the socket, so the two never mix. Anything
  * else (TLS, no files on this system) goes by ordinary writes from piece to piece: at most one of them is in memory.
+ *
+ * Of a file on disk, what was not found to be right yet is looked at first. What turns out to be wrong ends the connection.
  */
 import type { Socket } from 'node:net'
+import { BrokenFile, type SentFile } from '../base/send-file.ts'
 import type { StoredBody } from './caching/stored-body.ts'
 
 export interface StoredSendingEvents {
@@ -49,10 +52,14 @@ export class StoredSending {
   private readonly goOn = (): void => {
     const { socket, body, end } = this
     if (socket.destroyed) return
-    const descriptor = body.file === undefined ? undefined : tcpDescriptor(socket)
+    const { file } = body
+    const checkedEnd = this.checkedEnd()
+    if (checkedEnd === undefined) return
+    if (checkedEnd <= this.at) return this.check(file!)
+    const descriptor = file === undefined ? undefined : tcpDescriptor(socket)
     if (descriptor !== undefined && socket.writableLength === 0) {
-      const wanted = Math.min(end - this.at, TURN_BYTES)
-      const taken = body.file!.sendTo(descriptor, this.at, this.at + wanted)
+      const wanted = Math.min(checkedEnd - this.at, TURN_BYTES)
+      const taken = file!.sendTo(descriptor, this.at, this.at + wanted)
       this.advance(taken)
       if (this.at === end) {
         this.events.onSent()
@@ -64,10 +71,43 @@ export class StoredSending {
       }
     }
     const bytes = descriptor === undefined ? PIECE_BYTES : TICKET_BYTES
-    const piece = body.read(this.at, Math.min(end, this.at + bytes))
+    const piece = this.read(Math.min(checkedEnd, this.at + bytes))
+    if (piece === undefined) return
     this.advance(piece.length)
     this.events.onStall()
     socket.write(piece, this.onWritten)
+  }
+
+  /** Up to where the body may be sent as it is. Undefined: it is broken, and this is over. */
+  private checkedEnd(): number | undefined {
+    const { body, end, at } = this
+    try {
+      return Math.min(end, body.file?.checkedEnd?.(at) ?? end)
+    } catch (error) {
+      this.breakOff(error)
+      return undefined
+    }
+  }
+
+  private check(file: SentFile): void {
+    file.check!(this.at, (isWhole) => {
+      if (isWhole) this.goOn()
+      else this.socket.destroy()
+    })
+  }
+
+  private read(end: number): Buffer | undefined {
+    try {
+      return this.body.read(this.at, end)
+    } catch (error) {
+      this.breakOff(error)
+      return undefined
+    }
+  }
+
+  private breakOff(error: unknown): void {
+    if (!(error instanceof BrokenFile)) throw error
+    this.socket.destroy()
   }
 
   private readonly onWritten = (error?: Error | null): void => {

@@ -83,8 +83,13 @@ export class EdgePlane {
     // Nobody has what is not there: who says so has it up to the end at most.
     const within = <T extends { readonly log: string; readonly id: number }>(place: T): T =>
       place.log === log && place.id > id ? { ...place, id } : place
-    const { live, rejected } = report
-    const checked = { ...report, live: within(live), rejected: rejected && within(rejected) }
+    const { live, rejected, purged } = report
+    const checked = {
+      ...report,
+      live: within(live),
+      rejected: rejected && within(rejected),
+      purged: purged && within(purged),
+    }
     this.#registry.report(checked, caller)
   }
 
@@ -112,11 +117,25 @@ export class EdgePlane {
   }
 
   /** Resolves when the level is reached, an edge rejects it, or the time is up; then with what is missing. */
-  async wait(level: EdgeLevel, position: Position, timeoutMs: number): Promise<Reached> {
+  wait(level: EdgeLevel, position: Position, timeoutMs: number): Promise<Reached> {
+    return this.#wait(level, position, timeoutMs, () => this.#registry.list())
+  }
+
+  /** The same for a purge: whatever else an edge runs or rejects, its caches are past that position. */
+  waitPurged(level: EdgeLevel, position: Position, timeoutMs: number): Promise<Reached> {
+    return this.#wait(level, position, timeoutMs, () => this.#registry.list().map(asPurged))
+  }
+
+  async #wait(
+    level: EdgeLevel,
+    position: Position,
+    timeoutMs: number,
+    edges: () => readonly KnownEdge[],
+  ): Promise<Reached> {
     const deadline = this.#clock.monotonic() + timeoutMs
-    const rejecting = rejectingBefore(this.#registry.list(), position)
+    const rejecting = rejectingBefore(edges(), position)
     for (;;) {
-      const found = reached(level, position, this.#registry.list(), this.#clock.now(), rejecting)
+      const found = reached(level, position, edges(), this.#clock.now(), rejecting)
       const leftMs = deadline - this.#clock.monotonic()
       if (found.kind !== 'not-yet' || leftMs <= 0) return found
       await new Promise<void>((resolve) => {
@@ -136,3 +155,10 @@ export class EdgePlane {
     this.#file.close(this.#registry.records())
   }
 }
+
+/** Where its caches are, as if that were what it runs. */
+export const asPurged = (edge: KnownEdge): KnownEdge => ({
+  ...edge,
+  live: edge.purged ? { ...edge.purged, hash: '' } : edge.live,
+  rejected: undefined,
+})

@@ -7,7 +7,12 @@
 import { EdgeError } from '../base/errors.ts'
 import { Histogram, type HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
-import { REPLICATION_PROTOCOL, type EdgeHello, type EdgeReport } from '../contract/replication.ts'
+import {
+  REPLICATION_PROTOCOL,
+  type EdgeHello,
+  type EdgePurged,
+  type EdgeReport,
+} from '../contract/replication.ts'
 import type { RolloutSample } from '../contract/rollout.ts'
 import { samePosition, type Position } from '../contract/store.ts'
 import { Percentiles } from './percentiles.ts'
@@ -37,6 +42,7 @@ export interface KnownEdge extends EdgeRecord {
   readonly workers: EdgeReport['workers']
   readonly rejected: EdgeReport['rejected']
   readonly rollouts: readonly RolloutSample[]
+  readonly purged: EdgePurged | undefined
 }
 
 export interface LiveTimes {
@@ -184,6 +190,7 @@ export class EdgeRegistry {
       isLeaving ||
       !wasHere ||
       known.report?.rejected?.id !== report.rejected?.id ||
+      known.report?.purged?.id !== report.purged?.id ||
       !samePosition(known.record.live, live)
     known.report = report
     known.record = { ...known.record, live, stored, lastSeen: clock.now(), hasLeft: isLeaving }
@@ -277,6 +284,7 @@ export class EdgeRegistry {
       workers: report?.workers ?? { live: 0, of: 0 },
       rejected: report?.rejected,
       rollouts: report?.rollouts ?? [],
+      purged: report?.purged,
     }
   }
 }

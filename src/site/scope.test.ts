@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { outside } from './scope.ts'
+import { outside, sitesMet } from './scope.ts'
 
 const ALL = ['/*']
 const SITES = [
@@ -81,5 +81,23 @@ for (const [mine, host, paths, expected] of [
 ] as const) {
   test(`with ${mine.join('+')}, of ${host} [${paths.join(', ')}] ${expected ?? 'nothing'} is outside`, () => {
     assert.equal(outside({ hosts: [host], paths }, mine, SHARED), expected)
+  })
+}
+
+for (const [hosts, paths, expected] of [
+  [['tv.example.org'], [], ['api', 'admin', 'tv']],
+  [['tv.example.org'], ['/login'], ['api']],
+  [['tv.example.org'], ['/api/admin/*'], ['admin']],
+  [['tv.example.org'], ['/api/*'], ['api', 'admin']],
+  [['tv.example.org'], ['/web/*'], ['tv']],
+  // What the closest host does not have falls to the next one.
+  [['part.example.org'], ['/files/x'], ['files']],
+  [['part.example.org'], [], ['part', 'files', 'rest']],
+  [['*.example.org'], ['/files/*'], ['tv', 'files']],
+  [['elsewhere.example.net'], [], ['rest']],
+  [[], [], ['api', 'admin', 'tv', 'part', 'files', 'rest']],
+] as const) {
+  test(`[${hosts.join(', ')}] with [${paths.join(', ')}] meets ${expected.join(', ')}`, () => {
+    assert.deepEqual(sitesMet({ hosts, paths }, SHARED), expected)
   })
 }

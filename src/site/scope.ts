@@ -49,6 +49,37 @@ export function outside(
   return undefined
 }
 
+/**
+ * The sites that have requests which the reach meets, by name: of a host those that it is routed to, and of one that stands for several those of each.
+ */
+export function sitesMet({ hosts, paths }: Reach, sites: readonly ScopedSite[]): readonly string[] {
+  const claims = sites.flatMap((site) =>
+    claimsOf(site).map(({ host, path }) => ({ host, path, site: site.name })),
+  )
+  const byHost = Map.groupBy(claims, ({ host }) => host)
+  const wantedPaths = paths.length === 0 ? ALL_PATHS : paths.map(matchPattern)
+  const met = new Set<string>()
+  /** True where nothing of the path is left to other hosts. */
+  const meet = (host: string, wanted: string): boolean => {
+    const here = byHost.get(host) ?? []
+    for (const { path, site } of here) if (path !== wanted && covers(wanted, path)) met.add(site)
+    const [closest] = here
+      .filter(({ path }) => covers(path, wanted))
+      .toSorted(
+        (a, b) => Number(b.path === wanted) - Number(a.path === wanted) || b.path.length - a.path.length,
+      )
+    if (closest !== undefined) met.add(closest.site)
+    return closest !== undefined
+  }
+  for (const host of hosts.length === 0 ? ['*'] : hosts.map(plainHost)) {
+    for (const wanted of wantedPaths) {
+      for (const other of byHost.keys()) if (isBelow(other, host)) meet(other, wanted)
+      for (const level of [host, ...wildcardsAbove(host)]) if (meet(level, wanted)) break
+    }
+  }
+  return sites.flatMap(({ name }) => (met.has(name) ? [name] : []))
+}
+
 /** `levels` are the sites of the host itself, and of the patterns above it, the closest first; `below` are those of hosts that it stands for. */
 function isWithin(
   wanted: string,

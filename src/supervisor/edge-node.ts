@@ -8,15 +8,15 @@ import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
 import { within } from '../base/within.ts'
 import type { MetricSample, UnitSet } from '../contract/messages.ts'
-import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import { SiteReader } from '../site/records.ts'
+import { CacheDisks } from './cache-disks.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './workers/epochs.ts'
 import { LiveView } from './replication/live-view.ts'
-import { LogKeeper } from './store/log-keeper.ts'
+import { nodeLogKeeper } from './store/log-keeper.ts'
 import type { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
 import { LocalHealth } from './rollouts/local-health.ts'
@@ -30,6 +30,7 @@ import { NodeMetrics } from './metrics/node-metrics.ts'
 import { NodeScrape } from './metrics/node-scrape.ts'
 import { Pulse } from './workers/pulse.ts'
 import { Quarantines } from './workers/quarantine.ts'
+import { NodePurging } from './purging/node-purging.ts'
 import { ReplicationMetrics } from './replication/replication-metrics.ts'
 import { SandboxWatch } from './workers/sandbox-watch.ts'
 import { SetReader } from './replication/set-reader.ts'
@@ -61,6 +62,7 @@ export class EdgeNode {
   readonly #epochs: Epochs
   readonly #quarantines: Quarantines
   readonly #kv: KvService
+  readonly #disks: CacheDisks
   readonly #timers: UnitTimers
   readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
   readonly #turns = new Turns()
@@ -77,13 +79,14 @@ export class EdgeNode {
   readonly #sources: SourceKeeper
   readonly #scrape: NodeScrape
   readonly #health: LocalHealth
+  readonly #purging: NodePurging
   /** What only one program of a node does: begun with it, and again after a handover that came to nothing. */
   readonly #keepers: readonly { start(): void; stop(): void }[]
   #isDraining = false
   #isHandingOver = false
 
   constructor(around: NodeSurroundings) {
-    const { config, log, store, directory, shared, secrets, link, plane } = around
+    const { config, log, store, directory, shared, secrets, link } = around
     const view = new LiveView(store, directory, log, link.follows !== undefined)
     const trustedKeys = new TrustedKeys(store, config.control.units)
     this.#telemetry = new TelemetryKeeper({
@@ -98,6 +101,7 @@ export class EdgeNode {
       useTls: async (tls) => this.#pool?.useTls(tls),
     })
     this.#kv = around.kv
+    this.#disks = new CacheDisks(around)
     this.#sources = new SourceKeeper({ ...around, node: () => this.control })
     const keepers = [...this.#certificates.followers, this.#telemetry, this.#kv, this.#sources]
     const sites = (this.#sites = new SiteControl({
@@ -124,14 +128,7 @@ export class EdgeNode {
       clock: around.clock,
       ready: () => this.#pool.ready(),
     })
-    const logKeeper = new LogKeeper({
-      ...around,
-      ...config.store.log,
-      neededFrom: () => plane?.neededFrom(),
-      trimEngine: link.engine && ((id) => link.engine!.log(UNITS_LOG).trim(id)),
-      live: () => this.#following.position.id,
-      monotonic: () => around.clock.monotonic(),
-    })
+    const logKeeper = nodeLogKeeper(around, () => this.#following.position.id)
     this.#quarantines = new Quarantines(join(directory, 'quarantine.json'), log)
     this.#sandboxes = new SandboxWatch(config.edge.sandboxMemory, log)
     this.#health = new LocalHealth({
@@ -140,14 +137,23 @@ export class EdgeNode {
       quarantines: this.#quarantines,
       refresh: () => this.#pulse.take(SCRAPE_MAX_MS),
     })
+    this.#purging = new NodePurging({
+      ...around,
+      pool: () => this.#pool,
+      tier: this.#disks,
+      onApplied: () => this.#report(),
+      assertTakesChanges: () => this.#assertTakesChanges(),
+    })
     const talk = new WorkerTalk({
       ...around,
+      purging: this.#purging,
       config: () => sites.config,
       tls: this.#certificates.tls,
       telemetry: this.#telemetry,
       epochs: () => this.#epochs,
       quarantines: this.#quarantines,
       kv: this.#kv,
+      disks: this.#disks,
       tailHub: this.#tailHub,
       timers: this.#timers,
       sandboxes: this.#sandboxes,
@@ -177,12 +183,14 @@ export class EdgeNode {
     const onFlip = (live: UnitSet) => {
       this.#timers.setLive(live)
       this.#certificates.useSites(sites.served().sites)
+      this.#disks.use(sites.served())
       this.#following.flipped(reader.positionOf(live))
       this.#report()
     }
     const onPrepared = (next: UnitSet) => view.accepted(reader.positionOf(next))
     this.#epochs = new Epochs(shared.words, this.#pool, readSet(), onFlip, onPrepared)
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
+    const { tls } = this.#certificates
     const replication = new ReplicationMetrics({ ...around, following: () => this.#following })
     this.#scrape = new NodeScrape({
       ...around,
@@ -192,7 +200,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       sums: this.#sums,
-      others: [this.#kv, this.#timers, this.#certificates.tls, this.#telemetry, replication],
+      others: [this.#kv, this.#disks, this.#timers, tls, this.#telemetry, replication, this.#purging.here],
       isDraining: () => this.#isDraining,
     })
     const trials = (this.#trials = new UnitTrials(this.#pool))
@@ -208,11 +216,8 @@ export class EdgeNode {
       onTried: () => this.#report(),
     })
     const edges = nodeEdges({
-      plane,
-      follows: link.follows,
-      store,
+      ...around,
       kv: around.kv.ports,
-      secretKey: () => secrets.key(),
       self: () =>
         selfStatus({ ...around, pool: this.#pool, epochs: this.#epochs, following: this.#following }),
     })
@@ -259,6 +264,7 @@ export class EdgeNode {
       isDraining: () => this.#isDraining,
       health: this.#health,
       report: () => this.#report(),
+      purge: this.#purging.ask,
     })
     this.control = control
     this.#keepers = [this.#timers, this.#certificates, this.#sources, logKeeper, ...ofRollouts]
@@ -279,16 +285,20 @@ export class EdgeNode {
     const { epoch, enabled } = this.#epochs.live
     const { position: live, rejected } = this.#following
     const workers = { live: this.#pool.ready().length, of: this.#pool.size }
-    this.#around.link.report({ live, epoch, enabled, workers, rejected, rollouts: this.#health.latest })
+    const rollouts = this.#health.latest
+    const { state: purged } = this.#purging.here
+    this.#around.link.report({ live, epoch, enabled, workers, rejected, rollouts, purged })
   }
 
   /** The store has moved, by whomever. */
   storeMoved(): void {
+    this.#purging.here.advanced()
     this.#following.advanced()
   }
 
   async start(): Promise<void> {
-    await this.#certificates.prepare(this.#sites.served().sites)
+    this.#disks.start(this.#sites.served())
+    await Promise.all([this.#certificates.prepare(this.#sites.served().sites), this.#purging.here.start()])
     await this.#pool.start()
     this.#pulse.start()
     this.#sandboxes.start()
@@ -321,6 +331,7 @@ export class EdgeNode {
     await this.#turns.over(CHANGE_GRACE_MS)
     this.#around.link.suspend()
     this.#kv.suspend()
+    await this.#disks.close()
     this.#quarantines.suspend()
     this.#sites.suspend()
     this.#around.store.suspend()
@@ -331,6 +342,7 @@ export class EdgeNode {
     this.#around.store.resume()
     await this.#sites.resume()
     this.#kv.resume()
+    this.#disks.start(this.#sites.served())
     this.#around.link.resume()
     this.#quarantines.resume()
     for (const keeper of this.#keepers) keeper.start()
@@ -363,7 +375,7 @@ export class EdgeNode {
     await this.#turns.over(CHANGE_GRACE_MS)
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
     if (left) await within(LEAVE_MAX_MS, left)
-    await this.#telemetry.close()
+    await Promise.all([this.#telemetry.close(), this.#disks.close()])
   }
 
   /** Access logs were moved away. */
@@ -377,7 +389,7 @@ export class EdgeNode {
     this.#pulse.stop()
     this.#sandboxes.stop()
     this.#telemetry.stop()
-    await this.#pool.kill()
+    await Promise.all([this.#pool.kill(), this.#disks.close()])
   }
 
   #shareQuarantine(): void {

@@ -61,6 +61,7 @@ import type { Quarantines } from './workers/quarantine.ts'
 import { readiness } from './readiness.ts'
 import { RolloutController } from './rollouts/rollout-controller.ts'
 import { edgeHealth } from './rollouts/edge-health.ts'
+import type { AskPurge } from './purging/purge-control.ts'
 import type { LocalHealth } from './rollouts/local-health.ts'
 import { RolloutReporter } from './rollouts/rollout-reporter.ts'
 import { rolloutControl, termsOf } from './rollouts/rollout-control.ts'
@@ -111,6 +112,7 @@ export interface NodeParts {
   readonly samples: () => Promise<readonly MetricSample[]>
   readonly isDraining: () => boolean
   readonly upgrade: () => Promise<UpgradeResult>
+  readonly purge: AskPurge
 }
 
 export function nodeControl(parts: NodeParts): {
@@ -284,6 +286,7 @@ export function nodeControl(parts: NodeParts): {
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
     reload: (options) => sites.reload(options),
     upgrade: () => parts.upgrade(),
+    purge: (request, options) => parts.purge(request, options),
 
     async units() {
       const breakers = await parts.breakers()

@@ -68,7 +68,16 @@ export function startTrial(options: TrialOptions): Trial {
   const checked = checkConfig({ edge: { fetch: { sites: [...fetchSites] } } })
   if (checked.kind !== 'config') throw new Error('the sites to fetch are no configuration')
   const { fetch } = checked.config.edge
-  const calls = createHostCalls({ stores, clock: systemClock, words, send, fetch, sources: [] })
+  const calls = createHostCalls({
+    stores,
+    clock: systemClock,
+    words,
+    send,
+    fetch,
+    sources: [],
+    // Nothing is kept here that could go.
+    askPurge: ({ id }) => calls.purge.done(id, { objects: 0, ms: 0 }),
+  })
   const start: HostCalls['start'] = (call, answer) => calls.start(call, answer)
   const runner = createUnitRunner({
     worker: 0,

@@ -296,6 +296,94 @@ test('ranges of what is not stored', async (t) => {
   })
 })
 
+test('origins that lie about parts', async (t) => {
+  const { origin, get } = await stand(t)
+  const FIELDS = { 'cache-control': 'max-age=60', etag: '"one"' }
+  /** To requests for ranges, from now on. */
+  const lie = (status: number, fields: Record<string, string>, body: string) => {
+    origin.instead = (request, response) => {
+      if (request.headers.range === undefined) return false
+      response.writeHead(status, { ...FIELDS, ...fields }).end(body)
+      return true
+    }
+  }
+  const honest = () => (origin.instead = () => false)
+  /** 502, or an end in the middle where the head had left. */
+  const isRefused = async (answer: Promise<Answer>) =>
+    assert.equal(
+      await answer.then(
+        ({ status }) => status,
+        ({ code }: NodeJS.ErrnoException) => (code === 'ECONNRESET' ? 502 : code),
+      ),
+      502,
+    )
+
+  await t.test('another range than was asked for is passed on, and not kept', async () => {
+    for (const [i, place] of ['bytes 1-3/36', 'bytes 0-2/*', 'bytes 0-1/36', 'bytes 2-0/36', 'x'].entries()) {
+      const path = `/other${i}`
+      origin.objects[path] = divisible(TEXT)
+      lie(206, { 'content-range': place, 'content-length': '3' }, 'xyz')
+      assert.equal(told(await get(path, range('0-2'))), `206 ${place}: xyz`)
+      honest()
+      assert.equal(told(await get(path, range('0-2'))), '206 bytes 0-2/36: 012')
+      assert.equal(told(await get(path)), `200 : ${TEXT}`)
+    }
+  })
+
+  await t.test('a multipart 206 is passed on, and not kept', async () => {
+    origin.objects['/multi'] = divisible(TEXT)
+    const type = 'multipart/byteranges; boundary=x'
+    lie(206, { 'content-type': type }, '--x\r\n\r\n--x--')
+    const answer = await get('/multi', range('0-2'))
+    assert.equal(answer.headers['content-type'], type)
+    honest()
+    assert.equal(told(await get('/multi', range('0-2'))), '206 bytes 0-2/36: 012')
+  })
+
+  await t.test('one that is shorter, or longer, than it says is refused, and not kept', async () => {
+    for (const body of ['01', '0123']) {
+      const path = `/length${body}`
+      origin.objects[path] = divisible(TEXT)
+      lie(206, { 'content-range': 'bytes 0-2/36', 'transfer-encoding': 'chunked' }, body)
+      await isRefused(get(path, range('0-2')))
+      honest()
+      assert.equal(told(await get(path, range('0-2'))), '206 bytes 0-2/36: 012')
+    }
+  })
+
+  await t.test('what does not fit what is stored is not put beside it', async () => {
+    for (const [i, [fields, body]] of (
+      [
+        [{ 'content-range': 'bytes 0-1/36', etag: '"two"' }, 'xx'],
+        [{ 'content-range': 'bytes 0-1/40' }, 'xx'],
+        [{ 'content-range': 'bytes 0-1/36', etag: 'W/"one"' }, 'xx'],
+        [{ 'content-range': 'bytes 0-2/36' }, 'xxx'],
+      ] as const
+    ).entries()) {
+      const path = `/beside${i}`
+      origin.objects[path] = divisible(TEXT)
+      await get(path, range('2-9'))
+      lie(206, fields, body)
+      // Asked for the rest, the origin says that; asked for all of it, it has it.
+      assert.equal(told(await get(path)), `200 : ${TEXT}`, path)
+      honest()
+      assert.equal(told(await get(path, range('0-3'))), '206 bytes 0-3/36: 0123', path)
+    }
+  })
+
+  await t.test('an error instead of the rest is passed on; what was there stays', async () => {
+    origin.objects['/error'] = divisible(TEXT)
+    await get('/error', range('2-9'))
+    lie(503, { 'cache-control': 'no-store' }, 'not now')
+    assert.equal(told(await get('/error')), '503 : not now')
+    assert.equal(told(await get('/error', range('2-9'))), '206 bytes 2-9/36: 23456789')
+    lie(416, { 'content-range': 'bytes */5' }, '')
+    assert.equal(told(await get('/error', range('2-11'))).slice(0, 3), '416')
+    honest()
+    assert.equal(told(await get('/error')), `200 : ${TEXT}`)
+  })
+})
+
 test('ranges on a site that compresses are of the bytes as they are', async (t) => {
   const { origin, get } = await stand(t, {}, { compress: {} })
   const body = Buffer.from('compress me, '.repeat(2000))

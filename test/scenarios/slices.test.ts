@@ -158,6 +158,30 @@ test('an object in slices', async (t) => {
     assert.equal(origin.asked.splice(0).length, 11)
   })
 
+  await t.test('is asked for one slice ahead, so that its client does not wait between any two', async () => {
+    origin.objects['/ahead'] = divisible(LARGE)
+    const held: (() => void)[] = []
+    // Each answer waits for the request behind it.
+    origin.instead = (request, response) => {
+      const start = Number(/^bytes=(\d+)-/.exec(request.headers.range!)![1])
+      const end = Math.min(LARGE.length, start + SLICE)
+      const place = `bytes ${start}-${end - 1}/${LARGE.length}`
+      const fields = { 'cache-control': 'max-age=60', etag: '"a"', 'content-range': place }
+      response
+        .writeHead(206, { ...fields, 'content-length': end - start })
+        .write(LARGE.subarray(start, end - 1))
+      held.shift()?.()
+      const finish = () => response.end(LARGE.subarray(end - 1, end))
+      if (end < LARGE.length) held.push(finish)
+      else finish()
+      return true
+    }
+    const answer = await get('/ahead')
+    origin.instead = () => false
+    assert.ok(answer.body.equals(LARGE))
+    assert.equal(origin.asked.splice(0).length, 11)
+  })
+
   await t.test('stale, is asked about once and then good as a whole', async () => {
     origin.objects['/stale'] = divisible(LARGE, '"one"', 'max-age=0')
     await get('/stale')

@@ -19,6 +19,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // `contract/origin.ts` speaks of heads and header lists.
   contract: ['base', 'config', 'wire'],
   cache: ['base', 'config', 'contract'],
+  // The tier of a cache that lies on a disk.
+  disk: ['base', 'config', 'contract'],
   limit: ['base', 'config', 'contract'],
   store: ['base', 'config', 'contract'],
   // Its logs are chained as the store's.
@@ -50,6 +52,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'contract',
     'wire',
     'cache',
+    'disk',
     'limit',
     'unit',
     'sandbox',
@@ -63,6 +66,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'base',
     'config',
     'contract',
+    'disk',
     'kv',
     'store',
     'replication',

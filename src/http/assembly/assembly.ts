@@ -334,14 +334,11 @@ export class Assembly implements PartAsker, SegmentSupply {
     this.outlet.open({ status, reason, fields, source: 'origin' }, bytes)
   }
 
-  /** The origin says that there is no such slice, and the client asked for what is in it. */
+  /** The origin says that there is no such slice, and the client asked for what is in it, and for nothing else. */
   private isBeyond({ ask }: PartFetch, status: number): boolean {
-    return (
-      status === 416 &&
-      this.request.head !== this.request.plainHead &&
-      ask.spec.kind === 'from' &&
-      ask.spec.first > 0
-    )
+    const range = headerValues(this.request.head.headers, 'range')
+    if (status !== 416 || ask.part !== 'slice' || range === undefined || range.includes(',')) return false
+    return ask.spec.kind === 'from' && ask.spec.first > 0
   }
 
   private member(decision: StoreDecision, forward: ForwardReason, isPart = true): string {

@@ -83,6 +83,13 @@ export class ClientOutlet {
     })
   }
 
+  /** The same for bytes that nobody changes any more: they are not copied. */
+  give(bytes: Buffer): boolean {
+    if (this.isOver) return true
+    if (this.left !== undefined) this.left -= bytes.length
+    return this.chain?.write(bytes, this.left === 0) ?? this.exchange.connection.sendParts([bytes])
+  }
+
   /** Copied, or passed on. False: no more until `onRoom`. */
   write(chunk: Buffer): boolean {
     if (this.isOver) return true

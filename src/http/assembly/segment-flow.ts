@@ -139,7 +139,7 @@ export class SegmentFlow {
     this.at += bytes.length
     if (piece.at === piece.end) this.letGo()
     if (this.at === segment.end) this.nextSegment()
-    this.isStalled = !this.outlet.write(bytes)
+    this.isStalled = !this.outlet.give(bytes)
   }
 
   private letGo(): void {

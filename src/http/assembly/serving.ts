@@ -138,7 +138,8 @@ function assembleStored(
 function servePartial(assembling: Assembling, found: Lookup, hasRange: boolean): boolean {
   const { exchange, key, head, plainHead } = assembling
   const cache = exchange.site!.cache!
-  if (found.kind !== 'stale') {
+  // A plain miss is not to look for parts on every tier: it is mostly of what nobody ever asked for in parts.
+  if (found.kind !== 'stale' && (hasRange || cache.hasParts(key))) {
     const partial = cache.lookupPart(partialKey(key), plainHead, exchange.node.now())
     if (partial.kind === 'hit') {
       const source = () => new PartialSource(cache, key, plainHead, partial.entry)

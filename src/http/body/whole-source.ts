@@ -1,4 +1,5 @@
 /** A body that is at hand (stored, or a unit's own), fed into a chain as it takes it. */
+import { BrokenFile } from '../../base/send-file.ts'
 import type { BodyChain, ChainSource } from './chain.ts'
 
 const PIECE_BYTES = 64 * 1024
@@ -15,8 +16,12 @@ export class WholeSource implements ChainSource {
   private at = 0
   private isFlowing = false
 
-  constructor(body: BodyAtHand) {
+  private readonly onBroken: () => void
+
+  /** `onBroken`: it lies in a file that is not what it was. */
+  constructor(body: BodyAtHand, onBroken: () => void) {
     this.body = body
+    this.onBroken = onBroken
   }
 
   start(chain: BodyChain): void {
@@ -31,7 +36,8 @@ export class WholeSource implements ChainSource {
     const { body } = this
     let wantsMore = true
     while (wantsMore && this.chain !== undefined && this.at < body.length) {
-      const piece = body.read(this.at, Math.min(this.at + PIECE_BYTES, body.length))
+      const piece = this.read()
+      if (piece === undefined) return
       this.at += piece.length
       wantsMore = this.chain.write(piece, this.at === body.length)
     }
@@ -40,6 +46,20 @@ export class WholeSource implements ChainSource {
     const { chain } = this
     this.chain = undefined
     chain?.end([])
+  }
+
+  private read(): Buffer | undefined {
+    const { body, at } = this
+    try {
+      return body.read(at, Math.min(at + PIECE_BYTES, body.length))
+    } catch (error) {
+      if (!(error instanceof BrokenFile)) throw error
+      const { chain } = this
+      this.chain = undefined
+      chain?.breakOff()
+      this.onBroken()
+      return undefined
+    }
   }
 
   abort(): void {

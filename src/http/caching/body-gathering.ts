@@ -4,9 +4,12 @@
  * It begins in a Buffer, and moves into a file in memory once it is large enough to be worth a descriptor: at once where
  * the length was declared. Where there is no file to be had it stays in its Buffer.
  *
+ * Where it is too large for memory and there is a tier on disk, it goes there as it comes, and what was gathered before goes along.
+ *
  * It can be read while it comes (`follow`): by a client that is slower than the origin.
  */
 import { MemoryFile } from '../../base/memory-file.ts'
+import type { DiskBodyWrite } from '../../contract/disk-tier.ts'
 import { StoredBody } from './stored-body.ts'
 
 /** From this size the kernel sends a file with less work than it copies a Buffer. See docs/performance.md. */
@@ -14,6 +17,18 @@ export const FILE_BYTES_MIN = 128 * 1024
 /** The first piece of memory for a body whose length is not known. */
 const FIRST_BYTES = 16 * 1024
 const NO_BYTES = Buffer.alloc(0)
+
+/** A body of this size whose length nobody knows goes to the disk, where there is one: it may become any size. */
+const UNKNOWN_BYTES_MAX = 1024 * 1024
+/** What was in memory goes to the disk in pieces of this size. */
+const MOVED_BYTES = 256 * 1024
+
+/** Where bodies go that are too large for memory. */
+export interface DiskRoom {
+  readonly objectBytesMax: number
+  /** Undefined: there is no room. */
+  open(declaredBytes: number): DiskBodyWrite | undefined
+}
 
 /** Memory is asked for before it is taken. */
 export interface Room {
@@ -31,6 +46,9 @@ export class BodyGathering {
   #buffer: Buffer = NO_BYTES
   #file: MemoryFile | undefined
   #isFileSought = false
+  readonly #disk: DiskRoom | undefined
+  #isDiskSought = false
+  #write: DiskBodyWrite | undefined
   #reservedBytes = 0
   #trails = 0
   /** It was taken or discarded. */
@@ -38,8 +56,12 @@ export class BodyGathering {
   /** What was taken while a trail is open. */
   #taken: StoredBody | undefined
 
-  /** `declaredBytes` may be 0 where nothing is known. No more than `bytesMax` are ever appended. */
-  constructor(room: Room, declaredBytes: number, bytesMax: number) {
+  /**
+   * `declaredBytes` may be 0 where nothing is known. No more than `bytesMax` are ever held in memory; without a disk, no more than that
+   * are ever appended.
+   */
+  constructor(room: Room, declaredBytes: number, bytesMax: number, disk?: DiskRoom) {
+    this.#disk = disk
     this.#room = room
     this.#declaredBytes = declaredBytes
     this.#bytesMax = bytesMax
@@ -48,6 +70,13 @@ export class BodyGathering {
   /** Copies the piece. False: there is no room for it. */
   append(chunk: Uint8Array): boolean {
     const bytes = this.length + chunk.length
+    if (this.#disk !== undefined && !this.#isDiskSought) this.#seekDisk(this.#disk, bytes)
+    if (this.#write !== undefined) {
+      if (!this.#write.append(chunk)) return false
+      this.length = bytes
+      return true
+    }
+    if (bytes > this.#bytesMax) return false
     if (!this.#isFileSought && Math.max(bytes, this.#declaredBytes) >= FILE_BYTES_MIN) this.#moveToFile()
     if (this.#file !== undefined) {
       if (!this.#reserve(bytes) || !this.#file.append(chunk)) return false
@@ -70,7 +99,7 @@ export class BodyGathering {
 
   /** For a trail: bytes that were gathered, not to be changed. */
   read(start: number, end: number): Buffer {
-    return (this.#taken ?? this.#file)?.read(start, end) ?? this.#buffer.subarray(start, end)
+    return (this.#taken ?? this.#write ?? this.#file)?.read(start, end) ?? this.#buffer.subarray(start, end)
   }
 
   /** For a trail: it is closed. */
@@ -81,13 +110,14 @@ export class BodyGathering {
 
   /** The body, which is the caller's to release. Without a trail, its memory is no longer counted here. */
   take(): StoredBody {
-    const body = new StoredBody(this.#file ?? this.#exactBuffer())
+    const body = new StoredBody(this.#write ?? this.#file ?? this.#exactBuffer(), this.#write)
     this.#file = undefined
+    this.#write = undefined
     this.#buffer = NO_BYTES
     if (this.#trails > 0) {
       body.hold()
       this.#taken = body
-      body.onShelf = (isThere) => this.#recount(isThere ? 0 : body.length)
+      body.onShelf = (isThere) => this.#recount(isThere || body.isOnDisk ? 0 : body.length)
     }
     this.discard()
     return body
@@ -108,6 +138,8 @@ export class BodyGathering {
     }
     this.#file?.close()
     this.#file = undefined
+    this.#write?.close()
+    this.#write = undefined
     this.#buffer = NO_BYTES
     this.#room.release(this.#reservedBytes)
     this.#reservedBytes = 0
@@ -117,6 +149,37 @@ export class BodyGathering {
     this.#room.release(this.#reservedBytes)
     this.#room.charge(bytes)
     this.#reservedBytes = bytes
+  }
+
+  /** More waits for the disk than should: `onRelief` is told when it does not any more. */
+  waitsForDisk(onRelief: () => void): boolean {
+    const write = this.#write
+    if (write?.isCongested !== true) return false
+    write.onRelief = () => {
+      write.onRelief = undefined
+      onRelief()
+    }
+    return true
+  }
+
+  #seekDisk(disk: DiskRoom, bytes: number): void {
+    const isLarge = Math.max(bytes, this.#declaredBytes) > this.#bytesMax
+    if (!isLarge && (this.#declaredBytes > 0 || bytes <= UNKNOWN_BYTES_MAX)) return
+    this.#isDiskSought = true
+    const write = disk.open(this.#declaredBytes)
+    if (write === undefined) return
+    for (let at = 0; at < this.length; at += MOVED_BYTES) {
+      if (write.append(this.read(at, Math.min(this.length, at + MOVED_BYTES)))) continue
+      write.discard()
+      write.close()
+      return
+    }
+    this.#file?.close()
+    this.#file = undefined
+    this.#buffer = NO_BYTES
+    this.#room.release(this.#reservedBytes)
+    this.#reservedBytes = 0
+    this.#write = write
   }
 
   #moveToFile(): void {

@@ -24,6 +24,8 @@ export interface ResponseCacheCounters {
   readonly refused: { readonly size: number; readonly admission: number }
   /** How old stored responses were when they made room for others. */
   readonly evictedAges: EvictedAges
+  /** Objects that purges took away, or made stale. */
+  readonly purged: number
   /** Now. */
   readonly entries: number
   readonly bytes: number

@@ -13,7 +13,7 @@ import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import { Arrival } from './arrival.ts'
 import { planPart, type FillPart } from './parts/part-keeping.ts'
-import { BodyGathering, type BodyTrail, type Room } from './body-gathering.ts'
+import { BodyGathering, type BodyTrail, type DiskRoom, type Room } from './body-gathering.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
@@ -38,6 +38,8 @@ export interface FillTarget {
   readonly vary: VaryRules
   /** For bytes that are not stored yet. */
   readonly room: Room
+  /** Where the answer may be kept on disk. Asked once for each that may be stored: it counts. */
+  diskRoom?(fill: CacheFill): DiskRoom | undefined
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
   drop(fill: CacheFill, response: StoredResponse): void
   learnVary(fill: CacheFill, names: readonly string[], nowMs: number): void
@@ -79,6 +81,11 @@ export class CacheFill {
   refused: RefusalReason | undefined = undefined
   /** Told what other workers are to know of it. */
   watcher: FillWatcher | undefined = undefined
+  /** The last purge before it was asked for: those after it beat it. Less where it is from somebody who had got less far. */
+  purgeNumber: number
+
+  /** It may be kept on disk, too. */
+  disk: DiskRoom | undefined = undefined
 
   readonly #target: FillTarget
   #state: 'asking' | 'filling' | 'passing' | 'over' = 'asking'
@@ -100,8 +107,10 @@ export class CacheFill {
     requestTimeMs: number,
     flight: Flight | undefined,
     stale: StoredResponse | undefined,
+    purgeNumber = 0,
   ) {
     this.#target = target
+    this.purgeNumber = purgeNumber
     this.key = key
     this.head = head
     this.requestTimeMs = requestTimeMs
@@ -120,21 +129,26 @@ export class CacheFill {
     if (this.#state !== 'asking') return { store: false, reason: this.refused ?? 'incomplete' }
     const plan = this.#planFor(response, responseTimeMs)
     if (!plan.store) return this.#refuse(plan.reason, responseTimeMs)
+    this.disk = this.#target.diskRoom?.(this)
     return this.#gather(response, plan, responseTimeMs)
   }
 
-  /** The same for a copy of what another worker of the node has, where it was decided that and how it is stored. */
-  beginCopy(response: IncomingResponse, plan: StorePlan, nowMs: number): StoreDecision {
+  /**
+   * The same for a copy of what another worker of the node has, where it was decided that and how it is stored. Not on disk: that is
+   * shared. `purgeNumber`: how far that worker had got.
+   */
+  beginCopy(response: IncomingResponse, plan: StorePlan, nowMs: number, purgeNumber: number): StoreDecision {
     if (this.#state !== 'asking') return { store: false, reason: this.refused ?? 'incomplete' }
+    this.purgeNumber = Math.min(this.purgeNumber, purgeNumber)
     return this.#gather(response, plan, nowMs)
   }
 
   #gather(response: IncomingResponse, plan: StorePlan, responseTimeMs: number): StoreDecision {
     const length = headerValue(response.headers, 'content-length')
     this.#declaredBytes = length === undefined ? undefined : parseDeltaSeconds(length)
-    if ((this.#declaredBytes ?? 0) > this.#target.objectBytesMax)
-      return this.#refuse('too-large', responseTimeMs)
-    this.#body = new BodyGathering(this.#target.room, this.#declaredBytes ?? 0, this.#target.objectBytesMax)
+    if ((this.#declaredBytes ?? 0) > this.#bytesMax) return this.#refuse('too-large', responseTimeMs)
+    const { room, objectBytesMax } = this.#target
+    this.#body = new BodyGathering(room, this.#declaredBytes ?? 0, objectBytesMax, this.disk)
     this.#response = response
     this.#plan = plan
     this.#responseTimeMs = responseTimeMs
@@ -161,6 +175,15 @@ export class CacheFill {
     return this.#arrival
   }
 
+  get #bytesMax(): number {
+    return Math.max(this.#target.objectBytesMax, this.disk?.objectBytesMax ?? 0)
+  }
+
+  /** Whether the origin is to wait for the disk; `onRelief` is told when it may go on. */
+  waitsForDisk(onRelief: () => void): boolean {
+    return this.#body?.waitsForDisk(onRelief) ?? false
+  }
+
   #planFor(response: IncomingResponse, responseTimeMs: number): StoreDecision {
     const planned = this.part === undefined ? response : planPart(response)
     const { rules } = this.#target
@@ -169,6 +192,11 @@ export class CacheFill {
       this.#target.asksForPlain && headerValue(response.headers, 'content-encoding') === undefined
     if (!isPlain || !plan.store || plan.vary.length === 0) return plan
     return { ...plan, vary: plan.vary.filter((name) => name !== 'accept-encoding') }
+  }
+
+  /** The headers that have come, while the body is on its way. */
+  get responseHeaders(): HeaderList | undefined {
+    return this.#response?.headers
   }
 
   /** The body is gathered, to be stored when it is whole. */
@@ -203,7 +231,7 @@ export class CacheFill {
   append(chunk: Uint8Array): boolean {
     if (this.#state === 'filling') {
       const body = this.#body!
-      const isTooLarge = body.length + chunk.length > this.#target.objectBytesMax
+      const isTooLarge = body.length + chunk.length > this.#bytesMax
       if (!isTooLarge && body.append(chunk)) {
         this.#arrival?.more()
         return true
@@ -239,9 +267,15 @@ export class CacheFill {
     const response = new StoredResponse(this.#response!, body, this.#plan!, selecting, this.#responseTimeMs)
     this.#end()
     const isKept = this.#keep(response, nowMs, 'stored')
-    this.#arrival?.end()
+    // A purge may have beaten it at the last moment.
+    if (this.#isPassing) this.#endPassing('whole')
+    else this.#arrival?.end()
     body.release()
     return isKept ? response : undefined
+  }
+
+  get #isPassing(): boolean {
+    return this.#state === 'passing'
   }
 
   #isShort(bytes: number): boolean {
@@ -337,7 +371,8 @@ export class CacheFill {
   #keep(response: StoredResponse, nowMs: number, as: 'stored' | 'refreshed'): boolean {
     if (this.refused !== undefined) return false
     const stored = this.#target.keep(this, response, as)
-    if (!stored) this.refused = 'too-large'
+    // Where it was invalidated meanwhile, it says so already.
+    if (!stored) this.refused ??= 'too-large'
     // What has to be validated each time cannot be shared by waiting: each would wait, and then ask for itself.
     this.#settle(stored && response.isFresh(nowMs) ? 'shared' : 'unshared', nowMs)
     return stored

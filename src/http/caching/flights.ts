@@ -208,6 +208,11 @@ export class Flights {
     return this.#unshared.get(address, nowMs) !== undefined
   }
 
+  /** Whoever comes from now on leads another one: what this one brings may be from before a purge. Those who wait already go on. */
+  seal(flight: Flight): void {
+    this.#close(flight)
+  }
+
   /** For some seconds, nobody waits for this address. */
   markUnshared(address: string, nowMs: number): void {
     this.#unshared.set(address, true, nowMs)

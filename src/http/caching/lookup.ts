@@ -21,6 +21,8 @@ export interface Hit {
   hasRange: boolean
   /** The client has it already: answer 304, with `entry.notModifiedPrefix`. */
   isNotModified: boolean
+  /** It was not in memory. */
+  isFromDisk: boolean
 }
 
 /**

@@ -14,6 +14,7 @@
  * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
 import type { AdmissionName, PolicyName } from '../../cache/index.ts'
+import type { DiskTier } from '../../contract/disk-tier.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
 import type { ResponseCacheCounters } from './cache-counters.ts'
@@ -21,9 +22,14 @@ import { isNotModified } from './conditional.ts'
 import { CacheFill, type FillTarget } from './fill.ts'
 import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
 import { asksForFresher, BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
+import { addressIn, urlIn } from './keys/key-index.ts'
+import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
+import type { PurgeTerms } from './purging/compiled-purge.ts'
+import { OpenFills } from './purging/open-fills.ts'
+import { tagsOf } from './purging/response-tags.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { keepPart } from './parts/part-keeping.ts'
-import { objectKeyOf } from './parts/part-keys.ts'
+import { SecondTier } from './second-tier.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES, type StoringRules } from './storing.ts'
@@ -50,6 +56,18 @@ export interface ResponseCacheOptions {
   readonly rules?: StoringRules
   /** What of the headers that answers vary by tells them apart. */
   readonly vary?: VaryRules
+  /** A tier behind memory. */
+  readonly disk?: DiskTier | undefined
+  /** It is of no use any more. */
+  readonly onClose?: (() => void) | undefined
+  /** The number of the last purge that this process has applied; where it is absent, the cache counts on its own. */
+  readonly purges?: { readonly number: number } | undefined
+  /** Does work in the next turn, so that a large purge does not stand between requests. Absent: at once. */
+  readonly later?: ((work: () => void) => void) | undefined
+  /** Told what a request made out of date here: others may have kept it, too. `urls` as keys hold them. */
+  readonly onInvalidate?:
+    | ((what: { readonly urls: readonly string[] } | { readonly tags: readonly string[] }) => void)
+    | undefined
 }
 
 export interface Known {
@@ -61,8 +79,12 @@ export class ResponseCache {
   readonly #shelf: Shelf
   readonly vary: VaryRules
   readonly #flights: Flights
-  /** Fills under way by key, those of parts by that of their object: what a write has to stop. */
-  readonly #fills = new Map<string, Set<CacheFill>>()
+  readonly #second: SecondTier | undefined
+  readonly #disk: DiskTier | undefined
+  readonly #onClose: (() => void) | undefined
+  readonly #fills = new OpenFills()
+  readonly #onInvalidate: ResponseCacheOptions['onInvalidate']
+  readonly #purges: CachePurges
   readonly #target: FillTarget
   #fillingBytes = 0
   /** The latest moment that was told: a fill that ends in the middle of a body only knows when its head came. */
@@ -80,6 +102,7 @@ export class ResponseCache {
     stored: 0,
     refreshed: 0,
     invalidated: 0,
+    purged: 0,
   }
 
   constructor(options: ResponseCacheOptions) {
@@ -91,6 +114,14 @@ export class ResponseCache {
       ...(admission && { admission }),
       ...(nowMs && { nowMs }),
     })
+    this.#onInvalidate = options.onInvalidate
+    const { purges: node, later } = options
+    const seal = (flight: Flight) => this.#flights.seal(flight)
+    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later })
+    this.#shelf.purging = this.#purges
+    this.#onClose = options.onClose
+    this.#disk = options.disk
+    this.#second = options.disk && new SecondTier(options.disk, this.vary)
     const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
@@ -111,11 +142,21 @@ export class ResponseCache {
         },
       },
       keep: (fill, response, as) => {
-        const isKept = keepPart(this.#shelf, fill, response, options.objectBytesMax)
+        const tags = tagsOf(response.headers, fill.key)
+        if (this.#purges.hasPurged(fill.purgeNumber, fill.key, tags)) {
+          fill.invalidate()
+          return false
+        }
+        response.tags = tags
+        const isKept = this.#keep(fill, response, as)
         if (isKept) this.#counts[as]++
         return isKept
       },
-      drop: (_fill, response) => this.#shelf.remove(response.slot, response),
+      diskRoom: (fill) => (fill.part?.kind === 'range' ? undefined : this.#second?.room(fill.key)),
+      drop: (fill, response) => {
+        this.#shelf.remove(response.slot, response)
+        this.#second?.drop(fill.key, fill.head.headers, response)
+      },
       learnVary: (fill, names, nowMs) => {
         if (fill.flight !== undefined) this.#flights.learnVary(fill.flight, names, nowMs)
       },
@@ -129,7 +170,8 @@ export class ResponseCache {
         if (fill.flight !== undefined) this.#flights.settle(fill.flight)
       },
       settled: (fill, sharing, nowMs, error) => {
-        this.#forgetFill(fill)
+        this.#fills.remove(fill)
+        this.#purges.settled()
         const address = flightAddress(fill.key, fill.head)
         if (sharing === 'unshared') this.#flights.markUnshared(address, Math.max(nowMs, this.#nowMs))
         if (sharing === 'shared') this.#flights.markShared(address)
@@ -146,12 +188,16 @@ export class ResponseCache {
       return BYPASS.method
     }
     const terms = readTerms(head)
-    const entry = this.#shelf.find(key, head.headers, nowMs)
+    let entry = this.#shelf.find(key, head.headers, nowMs)
     if (terms === PLAIN_TERMS && entry !== undefined && entry.isFresh(nowMs)) return this.#hit(entry, nowMs)
-    const isVaryMiss = entry === undefined && this.#shelf.has(key)
+    let isVaryMiss = entry === undefined && this.#shelf.has(key)
+    const second = this.#findSecond(key, head, entry, nowMs)
+    if (second === 'varies') isVaryMiss = entry === undefined
+    else if (second !== undefined) entry = second
     const result = judge(entry, isVaryMiss, head, terms, nowMs)
     if (result.kind === 'hit') {
       const hit = this.#hit(result.entry, nowMs)
+      hit.isFromDisk = second === result.entry
       hit.hasRange = terms.hasRange
       hit.isNotModified = terms.isConditional && isNotModified(head.headers, hit.entry, nowMs)
     } else {
@@ -165,24 +211,22 @@ export class ResponseCache {
    * which was counted when its own key was looked up. `head` asks for no range.
    */
   lookupPart(key: string, head: RequestHead, nowMs: number): Lookup {
-    const found = judge(this.#shelf.find(key, head.headers, nowMs), false, head, readTerms(head), nowMs)
-    if (found.kind !== 'hit') return found
-    const { entry } = found
-    const { hit } = entry
-    hit.ageSeconds = entry.ageSeconds(nowMs)
-    hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.hasRange = hit.isNotModified = false
-    return hit
+    const stored = this.#shelf.find(key, head.headers, nowMs)
+    const second = this.#findSecond(key, head, stored, nowMs)
+    const entry = second === undefined || second === 'varies' ? stored : second
+    const found = judge(entry, false, head, readTerms(head), nowMs)
+    return found.kind === 'hit' ? hitOf(found.entry, nowMs) : found
   }
 
-  /** Whether something stands under the key in memory. */
-  has(key: string): boolean {
-    return this.#shelf.has(key)
+  /** Whether parts of it are in memory: for who would not look for them otherwise. */
+  hasParts(key: string): boolean {
+    return this.#shelf.hasParts(key)
   }
 
   /** The object is another one by now: the parts of it that are stored go. */
   dropParts(key: string): void {
     this.#shelf.removeParts(key)
+    this.#second?.remove(`${key}\nslice`)
   }
 
   /**
@@ -272,17 +316,18 @@ export class ResponseCache {
 
   /**
    * What is stored of this key goes, and of all that begin with it and a space, or are parts of it; and what is being fetched for
-   * them will not be stored: it may be from before the change. True where something was stored.
+   * them will not be stored: it may be from before the change. `tells`: others are told, who may have kept it, too. True where something
+   * was stored.
    */
-  invalidate(key: string): boolean {
-    const keys = [key, ...this.#shelf.relativesOf(key)]
+  invalidate(key: string, tells = true): boolean {
+    const address = addressIn(key)
+    const keys = [address, ...this.#shelf.relativesOf(address)]
     const stored = keys.filter((one) => this.#shelf.removeAll(one)).length
     this.#counts.invalidated += stored
+    this.#second?.remove(address)
     // Those who waited come back at once and open fills of their own: these are not meant.
-    const before = Array.from(this.#fills)
-      .filter(([filled]) => filled === key || filled.startsWith(`${key} `))
-      .flatMap(([, fills]) => [...fills])
-    for (const fill of before) fill.invalidate()
+    for (const fill of this.#fills.at(address)) fill.invalidate()
+    if (tells) this.#onInvalidate?.({ urls: [urlIn(address)] })
     return stored > 0
   }
 
@@ -298,7 +343,14 @@ export class ResponseCache {
       askedMs,
       nowMs,
       update,
-    }: { readonly askedMs: number; readonly nowMs: number; readonly update: boolean },
+      purgeNumber,
+    }: {
+      readonly askedMs: number
+      readonly nowMs: number
+      readonly update: boolean
+      /** When it was asked. */
+      readonly purgeNumber: number
+    },
   ): 'dropped' | 'kept' {
     const entry = this.#shelf.find(key, head.headers, nowMs)
     if (entry === undefined) return 'kept'
@@ -308,14 +360,45 @@ export class ResponseCache {
     }
     if (update) {
       const fill = this.#openFill(key, { ...head, method: 'GET' }, askedMs, undefined, entry)
+      fill.purgeNumber = purgeNumber
       fill.refresh(entry, headers, nowMs)
     }
     return 'kept'
   }
 
   /** For the answer to a POST that is as good as one to `head`, a GET: see `PostJob`. A fill must be ended. */
-  fillAfterPost(key: string, head: RequestHead, askedMs: number): CacheFill {
-    return this.#openFill(key, head, askedMs, undefined, undefined)
+  fillAfterPost(key: string, head: RequestHead, askedMs: number, purgeNumber: number): CacheFill {
+    const fill = this.#openFill(key, head, askedMs, undefined, undefined)
+    fill.purgeNumber = purgeNumber
+    return fill
+  }
+
+  /** The same for all that bears one of these tags; see `groupTag` for groups of an origin. */
+  invalidateTags(tags: readonly string[], nowMs: number): void {
+    const count = (objects: number) => (this.#counts.invalidated += objects)
+    this.#purges.purge({ tags, soft: false }, undefined, nowMs, count)
+    this.#onInvalidate?.({ tags })
+  }
+
+  /**
+   * A purge, with its number: each has a larger one than all before. When this returns, nothing from before it is found any more, nor will be kept;
+   * `onDone` is told how many objects it meant, once they are gone, or stale. What it names is as keys have it, and of this cache alone.
+   */
+  purge(terms: PurgeTerms, number: number, nowMs: number, onDone: OnPurged = () => {}): void {
+    this.#purges.purge(terms, number, nowMs, (objects) => {
+      this.#counts.purged += objects
+      onDone(objects)
+    })
+  }
+
+  /** The last purge that was applied here. What comes from a cache that has got less far may be from before the next one. */
+  get purgeNumber(): number {
+    return this.#purges.number
+  }
+
+  /** Whether a purge after this number means what is, or would be, kept under this key with these tags. */
+  hasPurged(since: number, key: string, tags: readonly string[]): boolean {
+    return this.#purges.hasPurged(since, key, tags)
   }
 
   /** A stored response was compressed: it weighs more. False: what was made is not to be kept. */
@@ -326,8 +409,18 @@ export class ResponseCache {
   /** Everything goes, as if each key had been invalidated. */
   clear(): void {
     this.#shelf.clear()
-    const before = Array.from(this.#fills.values(), (fills) => Array.from(fills)).flat()
-    for (const fill of before) fill.invalidate()
+    for (const fill of this.#fills.all()) fill.invalidate()
+  }
+
+  /** Lets go of what it holds in memory, and of the tier behind it, which keeps what it has. */
+  close(): void {
+    this.clear()
+    this.#onClose?.()
+  }
+
+  /** The tier behind memory. */
+  get disk(): DiskTier | undefined {
+    return this.#disk
   }
 
   /** Ends the waits whose deadline has passed. Call it several times a second while `counters.flights` is not 0. */
@@ -345,13 +438,45 @@ export class ResponseCache {
     }
   }
 
+  /**
+   * What is on disk and not in memory, or fresh there where memory has what is not: another worker has fetched it. It comes into memory,
+   * as memory takes it.
+   */
+  #findSecond(
+    key: string,
+    { headers }: RequestHead,
+    entry: StoredResponse | undefined,
+    nowMs: number,
+  ): StoredResponse | 'varies' | undefined {
+    if (this.#second === undefined || entry?.isFresh(nowMs) === true) return undefined
+    const found = this.#second.find(key, headers, nowMs)
+    if (found === undefined || found === 'varies') return found
+    // Who looks holds it in this turn; memory, while it stands there.
+    queueMicrotask(() => found.body.release())
+    if (entry !== undefined && found.freshUntilMs <= entry.freshUntilMs) return undefined
+    if (!found.body.isOnDisk && found.body.length <= this.#target.objectBytesMax)
+      this.#shelf.keep(key, headers, found)
+    return found
+  }
+
+  #keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean {
+    const { key, head, part, requestTimeMs: atMs } = fill
+    const isOnDisk = response.body.isOnDisk
+    const isInMemory = !isOnDisk && keepPart(this.#shelf, fill, response, this.#target.objectBytesMax)
+    const isPart = part !== undefined && response.status === 206
+    const place = part === undefined || isPart ? key : part.objectKey
+    if (isOnDisk) this.#shelf.displace(place, head.headers)
+    // Pieces that clients happened to ask for are for memory; slices are objects of their own.
+    const isForDisk = (as === 'refreshed' || fill.disk !== undefined) && !(isPart && part.kind === 'range')
+    if (this.#second === undefined || !isForDisk) return isInMemory
+    return (
+      this.#second.keep(place, head.headers, response, { atMs, purgeNumber: fill.purgeNumber }) || isInMemory
+    )
+  }
+
   #hit(entry: StoredResponse, nowMs: number): Hit {
     this.#counts.hit++
-    const { hit } = entry
-    hit.ageSeconds = entry.ageSeconds(nowMs)
-    hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-    hit.hasRange = hit.isNotModified = false
-    return hit
+    return hitOf(entry, nowMs)
   }
 
   #openFill(
@@ -361,19 +486,9 @@ export class ResponseCache {
     flight: Flight | undefined,
     stale: StoredResponse | undefined,
   ): CacheFill {
-    const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale)
-    const object = objectKeyOf(key)
-    const fills = this.#fills.get(object)
-    if (fills === undefined) this.#fills.set(object, new Set([fill]))
-    else fills.add(fill)
+    const fill = new CacheFill(this.#target, key, head, nowMs, flight, stale, this.purgeNumber)
+    this.#fills.add(fill)
     return fill
-  }
-
-  #forgetFill(fill: CacheFill): void {
-    const object = objectKeyOf(fill.key)
-    const fills = this.#fills.get(object)
-    fills?.delete(fill)
-    if (fills?.size === 0) this.#fills.delete(object)
   }
 }
 
@@ -383,4 +498,13 @@ export class ResponseCache {
  */
 function flightAddress(key: string, head: RequestHead): string {
   return readTerms(head).hasAuthorization ? `${key}\n+authorization` : key
+}
+
+/** An entry's one result object, as it is at this moment. */
+function hitOf(entry: StoredResponse, nowMs: number): Hit {
+  const { hit } = entry
+  hit.ageSeconds = entry.ageSeconds(nowMs)
+  hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
+  hit.hasRange = hit.isNotModified = hit.isFromDisk = false
+  return hit
 }

@@ -57,15 +57,4 @@ describe('What stands on the shelf', () => {
     }
     assert.equal(rig.cache.counters.refused.admission, 3)
   })
-
-  it('tells how old what left it was', () => {
-    const rig = new Rig(10_000, 5_000, { policy: 'fifo' })
-    for (let i = 0; i < 20; i++) {
-      rig.nowMs += 1000
-      rig.fetch(response(FRESH), request(), 'x'.repeat(1000), `example.org/${i}`)
-    }
-    const { evictedAges, evicted } = rig.cache.counters
-    assert.equal(evictedAges.count, evicted)
-    assert.ok(evictedAges.mean > 1 && evictedAges.mean < 10, `${evictedAges.mean} s`)
-  })
 })

@@ -9,6 +9,9 @@
 import { Cache, type CacheOptions } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { ResponseCacheCounters } from './cache-counters.ts'
+import type { CachePurges } from './purging/cache-purges.ts'
+import { tagsOf } from './purging/response-tags.ts'
+import { TagIndex } from './purging/tag-index.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { KeyIndex } from './keys/key-index.ts'
 import { isPartOf } from './parts/part-keys.ts'
@@ -21,6 +24,10 @@ export type ShelfChoice = Pick<CacheOptions<unknown>, 'policy' | 'admission' | '
 export class Shelf {
   readonly #keys = new KeyIndex()
   readonly #cache: Cache<StoredResponse | Variants>
+  /** For purges. */
+  readonly tags = new TagIndex()
+  /** Those of the cache that this is the shelf of. */
+  purging: CachePurges | undefined
 
   readonly #variantsMax: number
 
@@ -32,15 +39,27 @@ export class Shelf {
       bytesMax,
       onEvict: (value) => this.#onEvict(value),
       onRemove: (value) => {
-        if (value.kind === 'response') value.body.unshelve()
+        if (value.kind === 'response') {
+          value.body.unshelve()
+          this.tags.remove(value)
+        }
         if (value.kind === 'variants') this.#keys.remove(value.key)
         else if (value.owner === undefined) this.#keys.remove(value.slot)
       },
     })
   }
 
-  /** The response for a request with these headers, fresh or not; noted as used. */
+  /** The response for a request with these headers, fresh or not; noted as used. What was purged is not found, also while it still stands here. */
   find(key: string, headers: HeaderList, nowMs: number): StoredResponse | undefined {
+    let found = this.#choose(key, headers, nowMs)
+    // Nearly always no purge is pending.
+    if (this.purging?.isPending !== true) return found
+    while (found !== undefined && !this.purging.survives(key, found))
+      found = this.#choose(key, headers, nowMs)
+    return found
+  }
+
+  #choose(key: string, headers: HeaderList, nowMs: number): StoredResponse | undefined {
     const stored = this.#cache.get(key)
     if (stored === undefined || stored.kind === 'response') return stored
     const chosen = stored.choose(headers, nowMs)
@@ -64,6 +83,8 @@ export class Shelf {
    */
   keep(borrowedKey: string, headers: HeaderList, response: StoredResponse): boolean {
     const key = copyText(borrowedKey)
+    response.tags = tagsOf(response.headers, key)
+    response.purgeNumber = this.purging?.number ?? 0
     const isKept = this.#put(key, headers, response)
     if (isKept) this.#keys.add(key)
     return isKept
@@ -117,12 +138,22 @@ export class Shelf {
     response.body.shelve()
     const isKept = this.#cache.set(response.slot, response, response.bytes, name, isAdmitted)
     if (!isKept) response.body.unshelve()
+    else this.tags.add(response)
     return isKept
   }
 
   /** It has grown. False: that is more than there is room for. */
   reweigh(response: StoredResponse): boolean {
     return this.#cache.reweigh(response.slot, response, response.bytes)
+  }
+
+  /** A request with these headers is given none of what stands here any more. */
+  displace(key: string, headers: HeaderList): void {
+    const stored = this.#cache.peek(key)
+    if (stored?.kind === 'response') this.#cache.delete(key)
+    if (stored?.kind !== 'variants') return
+    for (const old of stored.replacedBy(headers)) this.#removeFrom(stored, old)
+    this.#dropIfEmpty(stored)
   }
 
   /** Takes away one response, if it still stands here. */
@@ -153,9 +184,19 @@ export class Shelf {
     return this.#cache.delete(key)
   }
 
+  /** Whether parts of an object stand here. */
+  hasParts(key: string): boolean {
+    return this.#keys.keysOf(key).some((one) => isPartOf(one, key))
+  }
+
   /** Takes away the parts of an object. */
   removeParts(key: string): void {
     for (const relative of this.#keys.keysOf(key)) if (isPartOf(relative, key)) this.removeAll(relative)
+  }
+
+  /** All of them, for whoever looks for some; `purging/` says how. */
+  *responses(): Generator<StoredResponse, void> {
+    for (const value of this.#cache.values()) if (value.kind === 'response') yield value
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 /**
- * The body of a stored response: a Buffer, or where it is large a file in memory, which the kernel sends without a copy.
+ * The body of a stored response: a Buffer, or where it is large a file in memory or on disk, which the kernel sends without a copy.
  *
  * A file's descriptor must go back at a known moment, not when the garbage is collected: in a cache of large bodies that
  * come and go there would be gigabytes of it. So a body is held: by the shelf while it stands there, by an exchange until
@@ -7,6 +7,8 @@
  * `release` only delays (the file closes once nobody can reach it); a forgotten `hold` throws at the next read.
  */
 import { MemoryFile } from '../../base/memory-file.ts'
+import type { SentFile } from '../../base/send-file.ts'
+import type { DiskBodyWrite, StoredFile } from '../../contract/disk-tier.ts'
 import type { Range } from '../ranges/byte-ranges.ts'
 import { JoinedBytes } from './parts/joined-bytes.ts'
 
@@ -17,7 +19,7 @@ const PAGE_BYTES = 4096
 export class StoredBody {
   readonly length: number
   /** For who can have the kernel send it. */
-  readonly file: MemoryFile | undefined
+  readonly file: SentFile | undefined
   /** Bytes that lie in several other bodies. */
   readonly joined: JoinedBytes | undefined
   readonly #bytes: Buffer | undefined
@@ -28,11 +30,22 @@ export class StoredBody {
   /** Told when it comes to stand on a shelf, where its memory is counted, and when it stands there no more. */
   onShelf: ((isThere: boolean) => void) | undefined
 
-  constructor(body: Buffer | MemoryFile | JoinedBytes) {
+  /** Where it lies in the tier on disk, as far as is known: then it need not be written again. */
+  diskFile: StoredFile | undefined
+  /** It is on its way there, and nowhere else. */
+  readonly write: DiskBodyWrite | undefined
+
+  constructor(body: Buffer | SentFile | JoinedBytes, write?: DiskBodyWrite) {
     this.length = body.length
-    if (body instanceof MemoryFile) this.file = body
+    this.write = write
+    if (Buffer.isBuffer(body)) this.#bytes = body
     else if (body instanceof JoinedBytes) this.joined = body
-    else this.#bytes = body
+    else this.file = body
+  }
+
+  /** Its bytes are in a file on disk, which has no place in memory. */
+  get isOnDisk(): boolean {
+    return this.file !== undefined && !(this.file instanceof MemoryFile)
   }
 
   /** The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. */
@@ -77,6 +90,7 @@ export class StoredBody {
   get memoryBytes(): number {
     if (this.joined !== undefined) return this.joined.memoryBytes
     if (this.file === undefined) return this.length
+    if (this.isOnDisk) return FILE_OVERHEAD_BYTES
     return Math.ceil(this.length / PAGE_BYTES) * PAGE_BYTES + FILE_OVERHEAD_BYTES
   }
 }

@@ -52,6 +52,9 @@ const CLOCK_SKEW_MS = 60_000
 export const RESPONSE_OVERHEAD_BYTES = 1024
 const HEADER_OVERHEAD_BYTES = 64
 const CHOICE_OVERHEAD_BYTES = 128
+/** Its place in the index of tags, and its own text. */
+const TAG_OVERHEAD_BYTES = 128
+const NO_TAGS: readonly string[] = []
 
 /** A response as it came from the origin, or as units made it. */
 export interface IncomingResponse {
@@ -84,17 +87,22 @@ export class StoredResponse {
   /** When the origin made it, by our clock: its age is a moment minus this. */
   readonly bornMs: number
   /** Fresh from `notBeforeMs` to before this. −∞: never without asking. */
-  readonly freshUntilMs: number
+  freshUntilMs: number
   readonly notBeforeMs: number
   readonly staleAllowed: boolean
   /** As `StorePlan` has them. */
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
+  /** As it was stored. */
+  readonly plan: StorePlan
+  readonly responseTimeMs: number
   readonly selecting: Selecting
-  /** The members of `Cache-Tag`. */
-  readonly tags: readonly string[]
+  /** Names that it can be purged by, see `purging/response-tags.ts`: known once it is known under which key it stands. */
+  tags: readonly string[] = NO_TAGS
+  /** The last purge that it was checked against: those after it are not known to mean it or not. */
+  purgeNumber = 0
   /** The header lines as the origin sent them, where units changed them: what a 304 is about. */
-  readonly #beforeLines: string | undefined
+  readonly beforeLines: string | undefined
   /**
    * The status line and the headers, each line with its end; `age`, `cache-status`, `connection` and the empty line
    * are for the one who sends it. `date` is the origin's (RFC 9110 §6.6.1: when the message was made, so it is not
@@ -144,9 +152,10 @@ export class StoredResponse {
     this.staleAllowed = plan.staleAllowed
     this.staleWhileRevalidateMs = plan.staleWhileRevalidateMs
     this.staleIfErrorMs = plan.staleIfErrorMs
+    this.plan = plan
+    this.responseTimeMs = responseTimeMs
     this.selecting = selecting
-    this.tags = tagsOf(headerValues(this.headers, 'cache-tag'))
-    this.#beforeLines =
+    this.beforeLines =
       response.before &&
       copyText(
         headerLines(
@@ -160,6 +169,7 @@ export class StoredResponse {
       ttlSeconds: 0,
       hasRange: false,
       isNotModified: false,
+      isFromDisk: false,
     }
   }
 
@@ -184,7 +194,19 @@ export class StoredResponse {
 
   /** As the origin sent them, where units changed them. */
   get beforeHeaders(): HeaderList | undefined {
-    return this.#beforeLines === undefined ? undefined : parseHeaderLines(this.#beforeLines)
+    return this.beforeLines === undefined ? undefined : parseHeaderLines(this.beforeLines)
+  }
+
+  /** What it stands under. */
+  get key(): string {
+    return this.owner?.key ?? this.slot
+  }
+
+  /** It is stale from this moment on, as if its time were up. False: it was before. */
+  expire(nowMs: number): boolean {
+    if (this.freshUntilMs <= nowMs) return false
+    this.freshUntilMs = nowMs
+    return true
   }
 
   /** It in other codings. */
@@ -255,19 +277,9 @@ export class StoredResponse {
     if (this.#encodings !== undefined)
       bytes +=
         this.#encodings.bytes + (this.#encodings.bodies.size + 1) * (3 * text + RESPONSE_OVERHEAD_BYTES)
-    return bytes + (this.priorCacheStatus?.length ?? 0) + (this.#beforeLines?.length ?? 0)
+    for (const tag of this.tags) bytes += tag.length + TAG_OVERHEAD_BYTES
+    return bytes + (this.priorCacheStatus?.length ?? 0) + (this.beforeLines?.length ?? 0)
   }
-}
-
-const NO_TAGS: readonly string[] = []
-
-/** Pieces of the header, so they keep no other text alive. */
-function tagsOf(field: string | undefined): readonly string[] {
-  if (field === undefined) return NO_TAGS
-  return field
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '')
 }
 
 /** The headers that are kept of a response, less those that are withheld; with its length, where that is known. */

@@ -118,7 +118,7 @@ class SiblingAnswers {
 
   #invalidate({ site, keys }: Invalidation): void {
     const cache = this.#options.cacheOf(site, undefined)
-    if (cache !== undefined) for (const key of keys) cache.invalidate(key)
+    if (cache !== undefined) for (const key of keys) cache.invalidate(key, false)
   }
 
   #ask(ask: Ask): void {

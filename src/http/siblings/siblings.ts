@@ -208,7 +208,7 @@ export class Seeking {
     const fill = this.#fill
     // It has not heard of a purge that we have heard of; or it was only just fresh.
     const isOld = purges < this.#parts.purges() || copied.freshUntilMs <= nowMs
-    const isTaken = !isOld && fill.beginCopy(responseOf(copied), planOf(copied), nowMs).store
+    const isTaken = !isOld && fill.beginCopy(responseOf(copied), planOf(copied), nowMs, purges).store
     if (!isTaken) {
       this.#call?.abort()
       if (isOld) this.#takeOver(place, seen)

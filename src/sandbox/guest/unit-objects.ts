@@ -18,6 +18,7 @@ import type { Invocation } from './invocation.ts'
 import { EdgeCache, Kv } from './kv.ts'
 import { logFunction, type LogFunction } from './logging.ts'
 import { freeze, parseJson, toStringTagSymbol, viewBuffer } from './primordials.ts'
+import { purge } from './purge.ts'
 import { redisClient } from './redis.ts'
 import { ReceivedRequest, Request } from './request.ts'
 import type { URLSearchParams } from './search-params.ts'
@@ -272,6 +273,11 @@ export class Edge {
   get redis(): object | undefined {
     if (!setup.hasRedis) return undefined
     return (this.#redis ??= redisClient(this.#run.id))
+  }
+
+  /** Takes answers out of the caches of all nodes. */
+  purge(scope: unknown): Promise<unknown> {
+    return purge(this.#run.id, scope)
   }
 
   /** Work that goes on after the answer. Its errors are logged. */

@@ -24,6 +24,7 @@ import type { Log } from '../log.ts'
 import { beginProgress, laggardsHere, nameOf, type ChangedPool, type Progress } from './change-progress.ts'
 import type { Turns } from '../turns.ts'
 import type { UnitTests, UnitTrials } from './unit-trials.ts'
+import { behindPurges } from '../purging/purge-writer.ts'
 import { refusal } from './refusals.ts'
 import { inverse, type Undo } from './taking-back.ts'
 
@@ -221,7 +222,7 @@ export class UnitChanges {
       const undo = inverse(store, planned)
       try {
         progress.timings.storeMs = await this.#timed(async () => {
-          progress.position = await writer.append(planned.effects, at)
+          progress.position = await writer.append(planned.effects, behindPurges(store, at))
         })
         progress.appendedMs = this.#now()
         progress.undo = undo

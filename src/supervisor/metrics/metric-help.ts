@@ -57,6 +57,23 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_telemetry_dropped_total:
     'Spans and points of metrics that did not reach a collector, by signal and reason.',
   orla_telemetry_waiting: 'Spans that wait for a collector.',
+  orla_cache_disk_bytes: 'Bytes that a cache takes on disk, its index included, by tier.',
+  orla_cache_disk_entries: 'Objects in a cache on disk, by tier.',
+  orla_cache_disk_evicted_total: 'Objects that had to make room on disk, by tier.',
+  orla_cache_disk_open:
+    "1 while a cache on disk is used; 0 while its disk is full, broken, or somebody else's.",
+  orla_cache_disk_hits_total: 'Objects that were found on disk, by site.',
+  orla_cache_disk_misses_total: 'Objects that were looked for on disk and not found, by site.',
+  orla_cache_disk_writes_total: 'Objects that were written to disk, by site.',
+  orla_cache_disk_refused_total:
+    'Objects that were not written to disk: not admitted, too large, no room, or the tier is at rest; by site.',
+  orla_cache_disk_errors_total:
+    'Objects on disk that were not what they had been, and disks that failed, by site.',
+  orla_cache_purges_total:
+    'Purges that this node applied: by what was named, and what requests made out of date (`invalidation`); hard or soft.',
+  orla_cache_purged_objects_total: 'Objects that purges took out of caches here, or made stale.',
+  orla_cache_purge_duration_seconds:
+    'Time that a purge of the log took on the disk and all workers of this node.',
   orla_cache_requests_total: 'Look-ups in the cache by result, by site.',
   orla_cache_refused_total: 'Answers of origins that were not stored, by site and reason.',
   orla_cache_sent_bytes_total:

@@ -20,11 +20,10 @@ import type { WorkerPool } from '../workers/worker-pool.ts'
 export interface NodeEdgesParts {
   /** Undefined: this node is an edge. */
   readonly plane: EdgePlane | undefined
-  /** The control plane that it follows then. */
-  readonly follows: string | undefined
+  readonly link: Pick<StoreLink, 'follows'>
   readonly store: StoreView
   readonly kv: KvPorts
-  readonly secretKey: () => string
+  readonly secrets: { key(): string }
   readonly self: () => EdgeStatus
 }
 
@@ -40,9 +39,9 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
     if (plane) return plane
     throw new EdgeError(
       'not-control-plane',
-      `this node is an edge of ${parts.follows}, and edges do not follow it`,
+      `this node is an edge of ${parts.link.follows}, and edges do not follow it`,
       {
-        hint: `let them follow ${parts.follows}`,
+        hint: `let them follow ${parts.link.follows}`,
       },
     )
   }
@@ -62,7 +61,7 @@ export function nodeEdges(parts: NodeEdgesParts): EdgeMethods & { readonly waiti
     },
     secretKey() {
       control()
-      return parts.secretKey()
+      return parts.secrets.key()
     },
     waiting: edgeWaiting(control, known),
   }
@@ -88,7 +87,7 @@ export function edgeWaiting(control: () => EdgePlane, known: () => readonly Know
   }
 }
 
-function levelOf({ wait, edges }: ChangeOptions, hasEdges: boolean): EdgeLevel | undefined {
+export function levelOf({ wait, edges }: ChangeOptions, hasEdges: boolean): EdgeLevel | undefined {
   if (wait === 'edges' && Array.isArray(edges)) return { kind: 'named', names: edges as readonly string[] }
   if (wait === 'edges' && typeof edges === 'number') return { kind: 'quorum', count: edges }
   if (!hasEdges) return undefined

@@ -51,6 +51,8 @@ export interface StoreLink {
   join(kv: KvPorts): Promise<void>
   /** From here on `onAdvanced` is told when others have written. */
   start(onAdvanced: () => void): void
+  /** Asks the control plane that this node follows; undefined where it is one. */
+  readonly askControl: ((path: string, body: unknown) => Promise<unknown>) | undefined
   /** What this node runs, for the control plane that it follows. */
   report(report: Omit<EdgeReport, 'name' | 'instance' | 'stored'>): void
   /** Another program follows from here on. */
@@ -119,6 +121,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
     isNewest: true,
     mayBeBehind: () => false,
     isFollowing: undefined,
+    askControl: undefined,
     join: () => Promise.resolve(),
     start: () => {},
     report: () => {},
@@ -174,6 +177,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
     },
     mayBeBehind: (id) => follower.mayBeBehind(id),
     isFollowing: () => follower.isFollowing,
+    askControl: undefined,
     async join() {
       const isNew = store.keeper() === undefined
       try {
@@ -275,6 +279,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     isNewest: false,
     mayBeBehind: () => true,
     isFollowing: () => follower.isConnected,
+    askControl: (path, body) => follower.ask('POST', path, body),
     async join(kv) {
       for (const [name, followed] of followedLogs(kv.intake)) logs.set(name, followed)
       if (isNew) log.info(`joining ${follower.control} as ${name}`)

@@ -6,8 +6,10 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { EdgeError } from '../../base/errors.ts'
+import { UNITS_LOG } from '../../contract/shared-log.ts'
 import type { Position } from '../../contract/store.ts'
 import type { Log } from '../log.ts'
+import type { NodeSurroundings } from '../node-surroundings.ts'
 
 /** What the keeper touches of a store. */
 export interface RotatedStore {
@@ -105,4 +107,17 @@ export class LogKeeper {
       if (!(error instanceof EdgeError) || error.code !== 'store-unavailable') throw error
     }
   }
+}
+
+/** Of a node: `live` is the position that it runs. */
+export const nodeLogKeeper = (around: NodeSurroundings, live: () => number): LogKeeper => {
+  const { config, link, plane, clock } = around
+  return new LogKeeper({
+    ...around,
+    ...config.store.log,
+    neededFrom: () => plane?.neededFrom(),
+    trimEngine: link.engine && ((id) => link.engine!.log(UNITS_LOG).trim(id)),
+    live,
+    monotonic: () => clock.monotonic(),
+  })
 }

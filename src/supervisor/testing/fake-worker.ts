@@ -138,6 +138,8 @@ process.on('message', (message: ToWorker) => {
     case 'tail':
       isTailing = message.on
       return
+    case 'purge':
+      return tell({ kind: 'purged', id: message.id, objects: message.purges.map(() => 1) })
     case 'drain':
       if (isDraining) return
       isDraining = true

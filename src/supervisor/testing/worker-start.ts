@@ -21,6 +21,8 @@ export const bareStart =
     bundles: { sandbox: '', guest: '' },
     kv: { kv: '', cache: '' },
     kvWords: '',
+    disk: { socket: '', folder: '' },
+    purgeNumber: 0,
     isTracing: false,
     stdout: 1,
   })

@@ -5,12 +5,14 @@ import type { Config } from '../../config/schema.ts'
 import type { FromWorker, RequestTrace } from '../../contract/messages.ts'
 import { versionKey } from '../../contract/unit.ts'
 import type { Bundles } from '../../sandbox/bundle-files.ts'
+import type { CacheDisks } from '../cache-disks.ts'
 import type { Epochs } from './epochs.ts'
 import type { KvService } from '../kv-service.ts'
 import type { ListenSockets } from '../listen-sockets.ts'
 import type { Log } from '../log.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
+import type { NodePurging } from '../purging/node-purging.ts'
 import type { LocalHealth } from '../rollouts/local-health.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
@@ -36,11 +38,13 @@ export interface WorkerTalkParts {
   readonly epochs: () => Epochs
   readonly quarantines: Quarantines
   readonly kv: KvService
+  readonly disks: CacheDisks
   readonly tailHub: TailHub
   readonly timers: UnitTimers
   readonly sandboxes: SandboxWatch
   readonly own: NodeMetrics
   readonly health: LocalHealth
+  readonly purging: NodePurging
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
 }
@@ -72,7 +76,9 @@ export class WorkerTalk {
       kv: kv.paths,
       kvWords: this.#parts.kvWords.path,
       siblings: this.#parts.siblings?.path,
+      disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
+      purgeNumber: this.#parts.purging.here.number,
       isTracing: this.#parts.onTrace !== undefined,
     }
   }
@@ -111,6 +117,9 @@ export class WorkerTalk {
         const { store, id } = message.batch
         return kv.apply(message.batch, (results) => worker.send({ kind: 'kv', store, id, results }))
       }
+      case 'invalidated':
+      case 'unitPurge':
+        return this.#parts.purging.hear(worker, message)
       case 'sandboxes':
         return sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.

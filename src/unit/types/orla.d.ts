@@ -285,6 +285,12 @@ export interface Edge {
   readonly cache: EdgeCache
   /** The Redis of the source that this unit follows, by the names of commands; chunks know it as `redis_client`. Absent in units that were deployed. */
   readonly redis?: { readonly [command: string]: (...args: readonly unknown[]) => Promise<any> }
+  /**
+   * Takes answers out of the caches of all nodes, of the sites that this unit runs on. When the `await` ends, nothing from before it is found on this
+   * node any more; the others hear of it in the same moment. A unit may do so ten times a second, with 1,000 names at a time; what it may not is
+   * thrown, as an Error whose `code` is `purge-invalid`, `purge-limit`, `forbidden`, `control-unreachable` or another one of `docs/reference/errors.md`.
+   */
+  purge(scope: PurgeScope): Promise<PurgeOutcome>
   /** Lets work go on after the answer, for 30 seconds at most. Its errors are logged. */
   waitUntil(work: Promise<unknown>): void
 }
@@ -299,6 +305,24 @@ export interface IncomingEdge extends Edge {
    */
   get cacheKey(): string | undefined
   set cacheKey(key: string)
+}
+
+/** What is to go: an answer that one of these names means. */
+export interface PurgeScope {
+  /** Absolute URLs, with all variants of each. */
+  readonly urls?: readonly string[]
+  /** What absolute URLs begin with: `https://example.com/news/*`. */
+  readonly prefixes?: readonly string[]
+  /** Of `Cache-Tag`, `Surrogate-Key` and `Cache-Groups`, and of `response.tags`. */
+  readonly tags?: readonly string[]
+  /** It is stale from now on, and not gone: it may be served while it is refreshed, and where the origin fails. */
+  readonly soft?: boolean
+}
+
+export interface PurgeOutcome {
+  /** On this node. */
+  readonly objects: number
+  readonly ms: number
 }
 
 /** There is no request, so there is no client. */

@@ -46,3 +46,9 @@ export function addressIn(key: string): string {
   const end = object.indexOf(' ', from)
   return end < 0 ? object : object.slice(0, end)
 }
+
+/** The address without the name of a site. */
+export function urlIn(address: string): string {
+  const space = address.indexOf(' ')
+  return space < 0 ? address : address.slice(space + 1)
+}
