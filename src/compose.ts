@@ -206,11 +206,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
           workers: config.edge.workers,
           path: start.siblings,
           words: openSharedWords(start.siblings),
-          sites() {
-            // First: what is live now.
-            units.matcher()
-            return sites.table
-          },
+          // First: what is live now.
+          sites: () => (units.matcher(), sites.table),
           now: () => clock.now(),
           purges: () => purger.number,
         })

@@ -89,7 +89,8 @@ export function seek(exchange: Exchange, deadlineMs: number, waited: ForwardReas
   exchange.cacheForward = forward
   if (found.kind === 'bypass') {
     // What it would fetch cannot be kept; but somebody may be fetching what can.
-    const seat = found.reason === 'head' ? cache.joinLed(key, head, nowMs, deadlineMs, onSettled) : undefined
+    const seat =
+      found.reason === 'head' ? cache.sharing.joinLed(key, head, nowMs, deadlineMs, onSettled) : undefined
     if (seat !== undefined) return take(exchange, seat, forward)
     exchange.countCache(found.reason)
     const job = head.method === 'POST' ? PostJob : PassJob

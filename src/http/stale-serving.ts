@@ -49,7 +49,7 @@ export function sendStale(exchange: Exchange, entry: StoredResponse, use: StaleU
 export function refresh(exchange: Exchange, key: string, head: RequestHead, found: Stale): void {
   const { node, site } = exchange
   if (node.isDraining) return
-  const fill = site!.cache!.lead(key, head, found, node.now())
+  const fill = site!.cache!.sharing.lead(key, head, found, node.now())
   if (fill === undefined) return
   const copy = withoutClient(exchange)
   lead(copy, fill, new FillJob(copy, fill, found, undefined), found.forward)

@@ -31,3 +31,19 @@ export interface ResponseCacheCounters {
   readonly bytes: number
   readonly flights: number
 }
+
+/** What the cache itself counts. */
+export const countFromZero = () => ({
+  hit: 0,
+  stale: 0,
+  miss: 0,
+  bypass: 0,
+  joined: 0,
+  followed: 0,
+  fromSibling: 0,
+  staleServed: 0,
+  stored: 0,
+  refreshed: 0,
+  invalidated: 0,
+  purged: 0,
+})

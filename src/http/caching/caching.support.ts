@@ -4,7 +4,8 @@ import type { Arrival } from './arrival.ts'
 import type { CacheFill } from './fill.ts'
 import type { OnSettled, Waiting } from './flights.ts'
 import type { Hit, Lookup } from './lookup.ts'
-import { ResponseCache, type ResponseCacheOptions } from './response-cache.ts'
+import type { ResponseCacheOptions } from './cache-options.ts'
+import { ResponseCache } from './response-cache.ts'
 import type { IncomingResponse } from './stored-response.ts'
 
 /** A moment with no fraction of a second: Sun, 06 Nov 2033 08:49:37 GMT. */

@@ -13,52 +13,15 @@ import type { EdgeError } from '../../base/errors.ts'
 import { headerValue, type HeaderList, type RequestHead } from '../../wire/http1/message.ts'
 import { Arrival } from './arrival.ts'
 import { planPart, type FillPart } from './parts/part-keeping.ts'
-import { BodyGathering, type BodyTrail, type DiskRoom, type Room } from './body-gathering.ts'
+import { BodyGathering, type BodyTrail, type DiskRoom } from './body-gathering.ts'
+import type { FillTarget, FillWatcher } from './fill-target.ts'
 import type { Flight } from './flights.ts'
 import { StoredBody } from './stored-body.ts'
 import { StoredResponse, type IncomingResponse } from './stored-response.ts'
-import {
-  planStore,
-  type RefusalReason,
-  type StoreDecision,
-  type StorePlan,
-  type StoringRules,
-} from './storing.ts'
+import { planStore, type RefusalReason, type StoreDecision, type StorePlan } from './storing.ts'
 import { parseDeltaSeconds } from './text.ts'
 import { speaksOf } from './updating.ts'
 import { selectingOf } from './vary.ts'
-import type { VaryRules } from './vary-rules.ts'
-
-/** What a fill needs of its cache. */
-export interface FillTarget {
-  readonly objectBytesMax: number
-  /** See `ResponseCacheOptions`. */
-  readonly asksForPlain: boolean
-  readonly rules: StoringRules
-  readonly vary: VaryRules
-  /** For bytes that are not stored yet. */
-  readonly room: Room
-  /** Where the answer may be kept on disk. Asked once for each that may be stored: it counts. */
-  diskRoom?(fill: CacheFill): DiskRoom | undefined
-  keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
-  drop(fill: CacheFill, response: StoredResponse): void
-  learnVary(fill: CacheFill, names: readonly string[], nowMs: number): void
-  /** Its head is here, and may be shared. */
-  announce(fill: CacheFill, arrival: Arrival): void
-  /** The cache does not want the rest of it, and those who read it do: until `isOver`. */
-  passing(arrival: Arrival, isOver: boolean): void
-  /** Its answer is kept, but not for sharing while it comes: those who wait are sent on. */
-  unshare(fill: CacheFill, nowMs: number): void
-  /** The fill is over. `sharing`: what is known now about whether answers of this address can be shared. */
-  settled(fill: CacheFill, sharing: 'shared' | 'unshared' | 'unknown', nowMs: number, error?: EdgeError): void
-}
-
-export interface FillWatcher {
-  /** Its flight is found elsewhere now, or nowhere. */
-  onPlace(): void
-  /** It is over: it is in the cache, to be shared, or not. */
-  onOver(isShared: boolean): void
-}
 
 export type Refreshed =
   /** Answer with this entry. `stored`: it is in the cache again. */

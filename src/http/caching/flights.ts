@@ -10,9 +10,10 @@
  * Nobody waits for longer than it takes until the head is here: from then on they are given what arrives (`Arrival`).
  */
 import type { EdgeError } from '../../base/errors.ts'
-import type { HeaderList } from '../../wire/http1/message.ts'
+import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
 import { Recent } from './recent.ts'
+import { readTerms } from './request-terms.ts'
 import { isSelectedBy, variantKey } from './vary.ts'
 import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
@@ -252,4 +253,12 @@ export class Flights {
 /** What one of them does when told may cancel another, who then must not be told. */
 function wake(followers: readonly Waiting[], error?: EdgeError): void {
   for (const waiting of followers) if (waiting.cancel()) waiting.onSettled(error)
+}
+
+/**
+ * Requests with credentials wait only for each other: the answer that one of them is given is mostly not for sharing,
+ * and those without need not find out by waiting.
+ */
+export function flightAddress(key: string, head: RequestHead): string {
+  return readTerms(head).hasAuthorization ? `${key}\n+authorization` : key
 }

@@ -13,15 +13,18 @@
  *
  * The key is the caller's (`keys/site-key.ts`). It holds no line break, and not the method: only answers to GET are kept. All times are given, in milliseconds since 1970.
  */
-import type { AdmissionName, PolicyName } from '../../cache/index.ts'
 import type { DiskTier } from '../../contract/disk-tier.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
-import type { ResponseCacheCounters } from './cache-counters.ts'
+import { countFromZero, type ResponseCacheCounters } from './cache-counters.ts'
+import type { ResponseCacheOptions } from './cache-options.ts'
+import { CacheSharing } from './cache-sharing.ts'
+import { FillingRoom } from './filling-room.ts'
 import { isNotModified } from './conditional.ts'
-import { CacheFill, type FillTarget } from './fill.ts'
-import { Flight, Flights, type OnSettled, type Waiting } from './flights.ts'
-import { asksForFresher, BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
+import { CacheFill } from './fill.ts'
+import type { FillTarget } from './fill-target.ts'
+import { Flight, flightAddress, Flights, type OnSettled, type Waiting } from './flights.ts'
+import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { addressIn, urlIn } from './keys/key-index.ts'
 import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
 import type { PurgeTerms } from './purging/compiled-purge.ts'
@@ -32,50 +35,13 @@ import { keepPart } from './parts/part-keeping.ts'
 import { SecondTier } from './second-tier.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { STRICT_RULES, type StoringRules } from './storing.ts'
+import { STRICT_RULES } from './storing.ts'
 import { describes } from './updating.ts'
 import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
-export interface ResponseCacheOptions {
-  /**
-   * Memory for what is stored. Bodies on their way in may take half as much again, and with them those that are no longer stored, but
-   * still read by the client that asked for them first.
-   */
-  readonly bytesMax: number
-  /** One body at most; half of `bytesMax` at most in any case. */
-  readonly objectBytesMax: number
-  /** The origin is asked for plain bodies alone: what is plain does not vary by `Accept-Encoding`, whatever it says. */
-  readonly asksForPlain?: boolean
-  /** Milliseconds from any moment on: by them it is known how old what is evicted was. Absent: it is not counted. */
-  readonly nowMs?: () => number
-  /** Who leaves when the memory is full. Default: as `orla/cache` has it. */
-  readonly policy?: PolicyName
-  /** Who comes in. Default: all. */
-  readonly admission?: AdmissionName
-  /** What the site says of storing; the strictest where it is absent. */
-  readonly rules?: StoringRules
-  /** What of the headers that answers vary by tells them apart. */
-  readonly vary?: VaryRules
-  /** A tier behind memory. */
-  readonly disk?: DiskTier | undefined
-  /** It is of no use any more. */
-  readonly onClose?: (() => void) | undefined
-  /** The number of the last purge that this process has applied; where it is absent, the cache counts on its own. */
-  readonly purges?: { readonly number: number } | undefined
-  /** Does work in the next turn, so that a large purge does not stand between requests. Absent: at once. */
-  readonly later?: ((work: () => void) => void) | undefined
-  /** Told what a request made out of date here: others may have kept it, too. `urls` as keys hold them. */
-  readonly onInvalidate?:
-    | ((what: { readonly urls: readonly string[] } | { readonly tags: readonly string[] }) => void)
-    | undefined
-}
-
-export interface Known {
-  readonly vary: readonly string[]
-  readonly isUnshared: boolean
-}
-
 export class ResponseCache {
+  /** For those who fetch nothing themselves, or only for the cache. */
+  readonly sharing: CacheSharing
   readonly #shelf: Shelf
   readonly vary: VaryRules
   readonly #flights: Flights
@@ -86,24 +52,10 @@ export class ResponseCache {
   readonly #onInvalidate: ResponseCacheOptions['onInvalidate']
   readonly #purges: CachePurges
   readonly #target: FillTarget
-  #fillingBytes = 0
   /** The latest moment that was told: a fill that ends in the middle of a body only knows when its head came. */
   #nowMs = 0
   readonly #passing = new Set<Arrival>()
-  #counts = {
-    hit: 0,
-    stale: 0,
-    miss: 0,
-    bypass: 0,
-    joined: 0,
-    followed: 0,
-    fromSibling: 0,
-    staleServed: 0,
-    stored: 0,
-    refreshed: 0,
-    invalidated: 0,
-    purged: 0,
-  }
+  readonly #counts = countFromZero()
 
   constructor(options: ResponseCacheOptions) {
     this.vary = options.vary ?? PLAIN_VARY
@@ -114,6 +66,12 @@ export class ResponseCache {
       ...(admission && { admission }),
       ...(nowMs && { nowMs }),
     })
+    this.sharing = new CacheSharing({
+      shelf: this.#shelf,
+      flights: this.#flights,
+      openFill: (...fill) => this.#openFill(...fill),
+      onJoined: () => this.#counts.joined++,
+    })
     this.#onInvalidate = options.onInvalidate
     const { purges: node, later } = options
     const seal = (flight: Flight) => this.#flights.seal(flight)
@@ -122,25 +80,12 @@ export class ResponseCache {
     this.#onClose = options.onClose
     this.#disk = options.disk
     this.#second = options.disk && new SecondTier(options.disk, this.vary)
-    const fillingBytesMax = Math.floor(options.bytesMax / 2)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       asksForPlain: options.asksForPlain ?? false,
       rules: options.rules ?? STRICT_RULES,
       vary: this.vary,
-      room: {
-        reserve: (bytes) => {
-          if (this.#fillingBytes + bytes > fillingBytesMax) return false
-          this.#fillingBytes += bytes
-          return true
-        },
-        charge: (bytes) => {
-          this.#fillingBytes += bytes
-        },
-        release: (bytes) => {
-          this.#fillingBytes -= bytes
-        },
-      },
+      room: new FillingRoom(Math.floor(options.bytesMax / 2)),
       keep: (fill, response, as) => {
         const tags = tagsOf(response.headers, fill.key)
         if (this.#purges.hasPurged(fill.purgeNumber, fill.key, tags)) {
@@ -250,58 +195,6 @@ export class ResponseCache {
     if (seat === undefined || seat instanceof Flight) return this.#openFill(key, head, nowMs, seat, stale)
     this.#counts.joined++
     return seat
-  }
-
-  /** The same for a request that would fetch nothing that can be kept (HEAD): undefined where nobody is fetching it. */
-  joinLed(
-    key: string,
-    head: RequestHead,
-    nowMs: number,
-    deadlineMs: number,
-    onSettled: OnSettled,
-  ): Waiting | Arrival | undefined {
-    this.#nowMs = nowMs
-    if (asksForFresher(readTerms(head).control)) return undefined
-    const address = flightAddress(key, head)
-    const vary = this.#shelf.varyOf(key)
-    const seat = this.#flights.joinLed(address, head.headers, vary, nowMs, deadlineMs, onSettled)
-    if (seat !== undefined) this.#counts.joined++
-    return seat
-  }
-
-  /** To fetch it for nobody but the cache: undefined where somebody does, or where it was seen lately that it cannot be shared. */
-  lead(key: string, head: RequestHead, found: Stale, nowMs: number): CacheFill | undefined {
-    this.#nowMs = nowMs
-    const address = flightAddress(key, head)
-    const flight = this.#flights.lead(address, head.headers, this.#shelf.varyOf(key), nowMs)
-    return flight && this.#openFill(key, head, nowMs, flight, found.entry)
-  }
-
-  /**
-   * For another worker of the node: what is here for a request with these headers that says nothing to the cache itself, or comes.
-   * It waits for nothing that this worker has to ask for itself. Undefined: nothing is here.
-   */
-  share(
-    key: string,
-    head: RequestHead,
-    nowMs: number,
-    deadlineMs: number,
-    onSettled: OnSettled,
-  ): StoredResponse | Waiting | Arrival | undefined {
-    const entry = this.#shelf.find(key, head.headers, nowMs)
-    if (entry?.isFresh(nowMs) === true) return entry
-    const address = flightAddress(key, head)
-    const vary = this.#shelf.varyOf(key)
-    return this.#flights.joinLed(address, head.headers, vary, nowMs, deadlineMs, onSettled, true)
-  }
-
-  /** Of a key: the names by which its answers vary, and whether it was seen lately that they cannot be shared. */
-  known(key: string, head: RequestHead, nowMs: number): Known {
-    const address = flightAddress(key, head)
-    return {
-      vary: this.#shelf.varyOf(key) ?? this.#flights.varyOf(address, nowMs) ?? [],
-      isUnshared: this.#flights.isUnshared(address, nowMs),
-    }
   }
 
   /** Says how a request was answered, where this cache cannot know. */
@@ -490,14 +383,6 @@ export class ResponseCache {
     this.#fills.add(fill)
     return fill
   }
-}
-
-/**
- * Requests with credentials wait only for each other: the answer that one of them is given is mostly not for sharing,
- * and those without need not find out by waiting.
- */
-function flightAddress(key: string, head: RequestHead): string {
-  return readTerms(head).hasAuthorization ? `${key}\n+authorization` : key
 }
 
 /** An entry's one result object, as it is at this moment. */

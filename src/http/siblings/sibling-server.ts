@@ -133,13 +133,13 @@ class SiblingAnswers {
     if (cache === undefined || ask.purges > purges()) return this.#none(NOT_HERE)
     const head = headOf(ask)
     const nowMs = now()
-    const found = cache.share(ask.key, head, nowMs, deadlineMs, (error, arrival) => {
+    const found = cache.sharing.share(ask.key, head, nowMs, deadlineMs, (error, arrival) => {
       this.#seat = undefined
       if (error !== undefined) this.#none({ ...NOT_HERE, failed: failureOf(error) })
       else if (arrival !== undefined) this.#follow(arrival)
       else this.#look(ask, deadlineMs)
     })
-    if (found === undefined) this.#none(cache.known(ask.key, head, nowMs))
+    if (found === undefined) this.#none(cache.sharing.known(ask.key, head, nowMs))
     else if (found instanceof StoredResponse) this.#send(found)
     else if (found instanceof Arrival) this.#follow(found)
     else this.#seat = found
