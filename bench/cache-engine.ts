@@ -134,7 +134,7 @@ function fastest(calls: () => void): number {
 
 /** Bytes in use, what arrays of numbers take included. */
 function memory(): number {
-  globalThis.gc?.()
+  for (let round = 0; round < 4; round++) globalThis.gc?.()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }

@@ -34,7 +34,7 @@ function ask(kind: CallKind, head: object, { mayFetch = false, value = '', body 
 test('a shadow reads what is there, and its writes are answered and go nowhere', () => {
   for (const kind of ['kv.get', 'kv.list', 'cache.get', 'crypto.verify', 'redis.read'] as const)
     assert.deepEqual(ask(kind, { key: 'k' }).reached, [kind])
-  for (const kind of ['kv.put', 'kv.delete', 'cache.put', 'cache.delete'] as const) {
+  for (const kind of ['kv.put', 'kv.delete', 'cache.put', 'cache.delete', 'purge'] as const) {
     const { reached, answered } = ask(kind, { key: 'k' })
     assert.deepEqual([reached, answered.ok], [[], true], kind)
   }

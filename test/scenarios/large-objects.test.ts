@@ -46,7 +46,7 @@ test('a cache of large objects', async (t) => {
   // One client reads nothing for as long as it takes others to fetch a dozen objects.
   const edge = { limits: PATIENT }
   const node = await startNode(t, {
-    config: { edge, sites: [{ origin: origin.url, cache: { ram: '32mb' } }] },
+    config: { edge, sites: [{ origin: origin.url, cache: { policy: 'lru', ram: '32mb' } }] },
   })
 
   await t.test('is exact for many clients at once, the first and all that follow', async () => {

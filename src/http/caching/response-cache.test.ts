@@ -300,7 +300,7 @@ describe('variants of an address', () => {
   })
 
   it('take the room of each other where there is room for one only', () => {
-    const rig = new Rig(9_000)
+    const rig = new Rig(9_400)
     for (const value of ['a', 'b', 'c']) {
       assert.equal(rig.fetch(response(inLanguage), language(value), 'x'.repeat(1200)), true)
       assert.equal(rig.lookup(language(value)).kind, 'hit')
