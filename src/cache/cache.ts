@@ -12,6 +12,7 @@
 import type { Admission } from '../contract/admission.ts'
 import type { PolicyEntry, ReplacementPolicy } from '../contract/replacement-policy.ts'
 import { type AdmissionName, createAdmission } from './admission/admissions.ts'
+import { checkOptions } from './cache-options.ts'
 import { EvictedAges } from './evicted-ages.ts'
 import { hashKey, hashOf } from './key-hash.ts'
 import { createPolicy, type PolicyName } from './policies/policies.ts'
@@ -112,7 +113,9 @@ export class Cache<V> {
   #refusedSize = 0
   #refusedAdmission = 0
 
+  /** @throws TypeError or RangeError that names the option that is wrong, and says what would be right. */
   constructor(options: CacheOptions<V>) {
+    checkOptions(options)
     this.#kind = 'entriesMax' in options ? 'entries' : 'bareBytesMax' in options ? 'bare' : 'bytes'
     this.weightMax =
       'entriesMax' in options
@@ -120,7 +123,6 @@ export class Cache<V> {
         : 'bareBytesMax' in options
           ? options.bareBytesMax
           : options.bytesMax
-    if (!(this.weightMax >= 0)) throw new RangeError(`a cache of ${this.weightMax}: expected a number from 0`)
     const share = options.shareMax ?? 0.5
     this.entryWeightMax =
       this.#kind === 'entries'

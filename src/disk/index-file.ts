@@ -38,6 +38,10 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
+/** Pages in the write-ahead log before it is merged: 4 MiB, less in a small tier. */
+export const walPagesOf = (bytesMax: number): number =>
+  Math.max(8, Math.min(1000, Math.floor(bytesMax / 64 / PAGE_BYTES)))
+
 /** What an index that cannot be used throws: it is to be thrown away. */
 export class UnusableIndex extends Error {}
 

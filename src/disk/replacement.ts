@@ -83,7 +83,7 @@ class Sieve implements Replacement {
         continue
       }
       const rows = this.#next.all(this.hand, STRIDE) as unknown as { seq: number }[]
-      this.#ahead = rows.map((row) => row.seq).reverse()
+      this.#ahead = rows.map((row) => row.seq).toReversed()
       if (rows.length > 0) continue
       this.hand = 0
       wraps += 1

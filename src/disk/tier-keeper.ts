@@ -10,7 +10,7 @@ import { rm } from 'node:fs/promises'
 import type { DatabaseSync } from 'node:sqlite'
 import type { DiskPurge, DiskTierPlan } from '../contract/disk-tier.ts'
 import type { PutRow } from './frames.ts'
-import { isUnusable, openIndexForWriting, PAGE_BYTES, removeIndex } from './index-file.ts'
+import { isUnusable, openIndexForWriting, PAGE_BYTES, removeIndex, walPagesOf } from './index-file.ts'
 import { bodyPath } from './layout.ts'
 import { Overdue } from './overdue.ts'
 import { PurgeMemory } from './purge-memory.ts'
@@ -25,8 +25,6 @@ const RETRY_MAX_MS = 60_000
 /** A tier that was open for so long is tried again soon, the next time. */
 const CALM_MS = 60_000
 const CHECK_MS = 1_000
-/** Pages in the write-ahead log before it is merged: 4 MiB, less in a small tier. */
-const WAL_PAGES_MAX = 1000
 /** The share of a tier that is left free for what is on its way. */
 const SLACK = 1 / 32
 /** A tier that is smaller could not even hold an index. */
@@ -241,11 +239,7 @@ export class TierKeeper {
   }
 
   get #otherBytes(): number {
-    return this.#underWay.bytes + 2 * this.#walPages * PAGE_BYTES
-  }
-
-  get #walPages(): number {
-    return Math.max(8, Math.min(WAL_PAGES_MAX, Math.floor(this.plan.bytesMax / 64 / PAGE_BYTES)))
+    return this.#underWay.bytes + 2 * walPagesOf(this.plan.bytesMax) * PAGE_BYTES
   }
 
   // ── open, at rest, closed ──────────────────────────────────────────────────────────────────────────────────
@@ -287,7 +281,7 @@ export class TierKeeper {
     const { folder } = this.plan
     for (let attempt = 0; ; attempt++) {
       try {
-        this.#db = openIndexForWriting(folder, this.#walPages)
+        this.#db = openIndexForWriting(folder, walPagesOf(this.plan.bytesMax))
         this.#index = new TierIndex(this.#db, policy)
         this.#inode = this.#folder.indexInode
         return

@@ -3,6 +3,7 @@ import type { OriginRequest } from '../contract/origin.ts'
 import { withoutFields, type HeaderList } from '../wire/http1/message.ts'
 import { endToEndHeaders } from '../wire/http1/serialise.ts'
 import { onwardTarget } from './cache-key.ts'
+import { canonicalAuthority } from './caching/keys/authority.ts'
 import { deviceOf } from './caching/keys/device.ts'
 import { editHeaders, type RequestEdits } from './edits.ts'
 import type { Exchange } from './exchange.ts'
@@ -38,13 +39,15 @@ export function onwardHeaders(exchange: Exchange): string[] {
 
 /**
  * Of a site with a cache: without what would change its answers and is in no key, but for what units put there; they see what clients
- * sent, and answer for what they make of it.
+ * sent, and answer for what they make of it. `Host` is as the key has it: origins write links with it, and redirect to another spelling.
  */
-function keyedHeaders(headers: string[], { site, staged }: Exchange): string[] {
+function keyedHeaders(headers: string[], { site, staged, head, client }: Exchange): string[] {
   const { isUnkeyed, config } = site!
   const set = staged.request?.headers.filter(({ kind }) => kind !== 'delete').map(({ name }) => name) ?? []
   const kept = withoutFields(headers, (name) => isUnkeyed!(name) && !set.includes(name))
   if (config.cache!.key.device) replace(kept, 'orla-device', deviceOf(headers))
+  for (let i = 0; i < kept.length && !set.includes('host'); i += 2)
+    if (kept[i] === 'host') kept[i + 1] = canonicalAuthority(head, client.scheme)
   return kept
 }
 

@@ -104,12 +104,12 @@ export class CacheDisks implements PurgedTier {
     clearInterval(this.#statesTimer)
     this.#writeReached()
     const thread = this.#thread
+    this.#send({ kind: 'close' })
     this.#thread = undefined
     for (const { done } of this.#waiting.values()) done(0)
     this.#waiting.clear()
     if (thread === undefined) return
     const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
-    thread.postMessage({ kind: 'close' } satisfies ToKeeperThread)
     const timer = setTimeout(() => void thread.terminate(), CLOSE_MAX_MS)
     await ended
     clearTimeout(timer)

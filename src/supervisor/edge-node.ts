@@ -12,7 +12,6 @@ import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import { SiteReader } from '../site/records.ts'
-import { CacheDisks } from './cache-disks.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './workers/epochs.ts'
 import { LiveView } from './replication/live-view.ts'
@@ -62,7 +61,6 @@ export class EdgeNode {
   readonly #epochs: Epochs
   readonly #quarantines: Quarantines
   readonly #kv: KvService
-  readonly #disks: CacheDisks
   readonly #timers: UnitTimers
   readonly #tailHub = new TailHub((on) => this.#pool.broadcast({ kind: 'tail', on }))
   readonly #turns = new Turns()
@@ -101,7 +99,6 @@ export class EdgeNode {
       useTls: async (tls) => this.#pool?.useTls(tls),
     })
     this.#kv = around.kv
-    this.#disks = new CacheDisks(around)
     this.#sources = new SourceKeeper({ ...around, node: () => this.control })
     const keepers = [...this.#certificates.followers, this.#telemetry, this.#kv, this.#sources]
     const sites = (this.#sites = new SiteControl({
@@ -140,7 +137,7 @@ export class EdgeNode {
     this.#purging = new NodePurging({
       ...around,
       pool: () => this.#pool,
-      tier: this.#disks,
+      tier: around.disks,
       onApplied: () => this.#report(),
       assertTakesChanges: () => this.#assertTakesChanges(),
     })
@@ -153,7 +150,6 @@ export class EdgeNode {
       epochs: () => this.#epochs,
       quarantines: this.#quarantines,
       kv: this.#kv,
-      disks: this.#disks,
       tailHub: this.#tailHub,
       timers: this.#timers,
       sandboxes: this.#sandboxes,
@@ -183,7 +179,7 @@ export class EdgeNode {
     const onFlip = (live: UnitSet) => {
       this.#timers.setLive(live)
       this.#certificates.useSites(sites.served().sites)
-      this.#disks.use(sites.served())
+      around.disks.use(sites.served())
       this.#following.flipped(reader.positionOf(live))
       this.#report()
     }
@@ -200,7 +196,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       sums: this.#sums,
-      others: [this.#kv, this.#disks, this.#timers, tls, this.#telemetry, replication, this.#purging.here],
+      others: [this.#kv, around.disks, this.#timers, tls, this.#telemetry, replication, this.#purging.here],
       isDraining: () => this.#isDraining,
     })
     const trials = (this.#trials = new UnitTrials(this.#pool))
@@ -297,7 +293,7 @@ export class EdgeNode {
   }
 
   async start(): Promise<void> {
-    this.#disks.start(this.#sites.served())
+    this.#around.disks.start(this.#sites.served())
     await Promise.all([this.#certificates.prepare(this.#sites.served().sites), this.#purging.here.start()])
     await this.#pool.start()
     this.#pulse.start()
@@ -327,11 +323,11 @@ export class EdgeNode {
   /** Stops everything that only one program may do. Requests are served on. */
   async suspend(): Promise<void> {
     this.#isHandingOver = true
-    this.#stopKeeping()
+    for (const keeper of this.#keepers) keeper.stop()
     await this.#turns.over(CHANGE_GRACE_MS)
     this.#around.link.suspend()
     this.#kv.suspend()
-    await this.#disks.close()
+    await this.#around.disks.close()
     this.#quarantines.suspend()
     this.#sites.suspend()
     this.#around.store.suspend()
@@ -342,7 +338,7 @@ export class EdgeNode {
     this.#around.store.resume()
     await this.#sites.resume()
     this.#kv.resume()
-    this.#disks.start(this.#sites.served())
+    this.#around.disks.start(this.#sites.served())
     this.#around.link.resume()
     this.#quarantines.resume()
     for (const keeper of this.#keepers) keeper.start()
@@ -362,20 +358,16 @@ export class EdgeNode {
     await this.drain()
   }
 
-  #stopKeeping(): void {
-    for (const keeper of this.#keepers) keeper.stop()
-  }
-
   /** Changes are refused from here on; one under way is finished first, as it needs its workers. */
   async drain(): Promise<void> {
     this.#isDraining = true
     // An edge whose program is replaced goes on.
     const left = this.#isHandingOver ? undefined : this.#around.link.leave()
-    this.#stopKeeping()
+    for (const keeper of this.#keepers) keeper.stop()
     await this.#turns.over(CHANGE_GRACE_MS)
     await this.#pool.drain(this.#sites.served().limits.drain + DRAIN_GRACE_MS)
     if (left) await within(LEAVE_MAX_MS, left)
-    await Promise.all([this.#telemetry.close(), this.#disks.close()])
+    await Promise.all([this.#telemetry.close(), this.#around.disks.close()])
   }
 
   /** Access logs were moved away. */
@@ -385,11 +377,11 @@ export class EdgeNode {
 
   async kill(): Promise<void> {
     this.#isDraining = true
-    this.#stopKeeping()
+    for (const keeper of this.#keepers) keeper.stop()
     this.#pulse.stop()
     this.#sandboxes.stop()
     this.#telemetry.stop()
-    await Promise.all([this.#pool.kill(), this.#disks.close()])
+    await Promise.all([this.#pool.kill(), this.#around.disks.close()])
   }
 
   #shareQuarantine(): void {

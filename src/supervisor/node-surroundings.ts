@@ -9,6 +9,7 @@ import type { EdgePlane } from '../replication/edge-plane.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import type { RotatableBox } from './store/secret-rotation.ts'
 import type { Bundles } from '../sandbox/bundle-files.ts'
+import type { CacheDisks } from './cache-disks.ts'
 import type { ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
 import type { KvService } from './kv-service.ts'
@@ -27,6 +28,7 @@ export interface NodeSurroundings {
   /** Undefined: this node is an edge. */
   readonly plane: EdgePlane | undefined
   readonly kv: KvService
+  readonly disks: CacheDisks
   /** The data directory. */
   readonly directory: string
   readonly shared: SharedWords

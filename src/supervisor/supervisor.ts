@@ -32,6 +32,7 @@ import { settleSecrets } from './store/secret-rotation.ts'
 import { makeBundles, type Bundles } from '../sandbox/bundle-files.ts'
 import type { ConfigFile } from './config-file.ts'
 import type { UpgradeResult } from '../control/shapes.ts'
+import { CacheDisks } from './cache-disks.ts'
 import { EdgeNode } from './edge-node.ts'
 import { ListenSockets } from './listen-sockets.ts'
 import type { Predecessor } from './handover/predecessor.ts'
@@ -224,6 +225,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       link,
       plane,
       kv,
+      disks: new CacheDisks({ directory, config, log, shared }),
       directory,
       shared,
       builder,

@@ -156,8 +156,8 @@ test('one client does not decide what another one gets', async (t) => {
 
   await t.test('the origin is told the host as the key has it, however a client writes it', async () => {
     const odd = await get(node, 'both.example.org', '/h', { host: 'BOTH.example.org.:80' })
-    const { 'x-forwarded-host': host, 'x-forwarded-port': port, forwarded } = JSON.parse(odd.text)
-    assert.deepEqual([host, port], ['both.example.org', '80'])
+    const { host: own, 'x-forwarded-host': host, 'x-forwarded-port': port, forwarded } = JSON.parse(odd.text)
+    assert.deepEqual([own, host, port], ['both.example.org', 'both.example.org', '80'])
     assert.match(forwarded, /;host=both\.example\.org;/)
     const { headers } = await get(node, 'both.example.org', '/h')
     assert.match(String(headers['cache-status']), /; hit/)

@@ -101,6 +101,27 @@ test('an object in slices', async (t) => {
     assert.deepEqual(origin.asked.splice(0), ['/large 8978432-9043967'])
   })
 
+  await t.test(
+    'RFC 9110 §13.1.5, §14.2: a part beyond the end is no answer where others are asked for, or the condition fails',
+    async () => {
+      const small = LARGE.subarray(0, 100)
+      for (const [at, range, ifRange, status, length] of [
+        [1, 'bytes=70000-,0-9', undefined, 206, 10],
+        [2, 'bytes=70000-70001', '"two"', 200, 100],
+        [3, 'bytes=70000-70001', '"one"', 416, undefined],
+      ] as const) {
+        origin.objects[`/beyond/${at}`] = divisible(small)
+        // Also from the store.
+        for (const _ of [1, 2]) {
+          const answer = await get(`/beyond/${at}`, { range, ...(ifRange && { 'if-range': ifRange }) })
+          assert.equal(answer.status, status, range)
+          if (length !== undefined) assert.ok(answer.body.equals(small.subarray(0, length)), range)
+        }
+        origin.asked.length = 0
+      }
+    },
+  )
+
   await t.test('of which a range is asked for first, is fetched where that lies', async () => {
     origin.objects['/middle'] = divisible(LARGE)
     const answer = await get('/middle', { range: `bytes=${3 * SLICE + 10}-${4 * SLICE + 9}` })

@@ -20,8 +20,16 @@ const ADMISSIONS: Readonly<Record<AdmissionName, AdmissionConstructor | undefine
 
 export const ADMISSION_NAMES = Object.keys(ADMISSIONS) as AdmissionName[]
 
-/** Undefined: everything comes in. */
+/**
+ * Undefined: everything comes in.
+ *
+ * @throws RangeError where there is no admission of that name.
+ */
 export function createAdmission(name: AdmissionName, options: AdmissionOptions): Admission | undefined {
+  if (!Object.hasOwn(ADMISSIONS, name))
+    throw new RangeError(
+      `admission: expected one of ${ADMISSION_NAMES.join(', ')}, not ${JSON.stringify(name)}`,
+    )
   const Constructor = ADMISSIONS[name]
   return Constructor && new Constructor(options)
 }

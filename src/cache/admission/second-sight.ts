@@ -5,10 +5,13 @@
  * more miss for each of the others. It suits the tier where writes are dear.
  *
  * Two Bloom filters take turns: when the current one is full it becomes the old one, and the old one is forgotten. So a
- * key is remembered for at least `keys` others, and the memory is bounded: 20 bits a key.
+ * key is remembered for at least `keys` others (or 2²⁶, whichever is less), and the memory is bounded: 20 bits a key.
  */
 import type { Admission, AdmissionOptions } from '../../contract/admission.ts'
 import { BloomFilter } from './bloom-filter.ts'
+
+/** More are not remembered, however large the room is: two filters of 80 MiB. */
+const KEYS_MAX = 2 ** 26
 
 export class SecondSight implements Admission {
   readonly #keys: number
@@ -16,7 +19,7 @@ export class SecondSight implements Admission {
   #old: BloomFilter
 
   constructor(options: Pick<AdmissionOptions, 'keys'>) {
-    this.#keys = Math.max(1, Math.ceil(options.keys))
+    this.#keys = Math.min(Math.max(1, Math.ceil(options.keys)), KEYS_MAX)
     this.#current = new BloomFilter(this.#keys)
     this.#old = new BloomFilter(this.#keys)
   }

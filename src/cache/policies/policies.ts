@@ -35,9 +35,12 @@ const POLICIES: Readonly<Record<PolicyName, PolicyConstructor>> = {
 
 export const POLICY_NAMES = Object.keys(POLICIES) as PolicyName[]
 
+/** @throws RangeError where there is no policy of that name. */
 export function createPolicy<E extends PolicyEntry<E>>(
   name: PolicyName,
   options: PolicyOptions,
 ): ReplacementPolicy<E> {
+  if (!Object.hasOwn(POLICIES, name))
+    throw new RangeError(`policy: expected one of ${POLICY_NAMES.join(', ')}, not ${JSON.stringify(name)}`)
   return new POLICIES[name]<E>(options)
 }

@@ -23,6 +23,12 @@ for (const [what, format, lines, expected] of [
     ['17,page/7,512', '18,page/8,1024,get,3', '19,page/9', '20,page/9,much', '21,,5'],
     ['page/7 512', 'page/8 1024', 'bad', 'bad', 'bad'],
   ],
+  [
+    'keys with sizes that no object has',
+    keyLines(),
+    ['a 9007199254740991', 'a 9007199254740992', `a ${'9'.repeat(400)}`],
+    ['a 9007199254740991', 'bad', 'bad'],
+  ],
   ['CSV of two columns', csvLines(), ['page/7,512', 'page/7', 'page/8,1'], ['page/7 512', 'bad', 'page/8 1']],
   [
     'CSV with a heading',

@@ -124,8 +124,9 @@ function fieldsOf(line: string): readonly string[] {
   return [...fields, field.trim()]
 }
 
-const request = (key: string, bytes?: string): TraceLine => ({
-  kind: 'request',
-  key,
-  bytes: bytes === undefined ? undefined : Math.round(Number(bytes)),
-})
+/** What is larger than a number can tell exactly is no size of an object, and would outweigh all others in every sum. */
+function request(key: string, bytes?: string): TraceLine {
+  if (bytes === undefined) return { kind: 'request', key, bytes: undefined }
+  const size = Math.round(Number(bytes))
+  return Number.isSafeInteger(size) ? { kind: 'request', key, bytes: size } : BAD
+}

@@ -54,6 +54,12 @@ async function sizeOf(name: string, file: string): Promise<number | undefined> {
 function unreadable(name: string, error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === undefined || error instanceof EdgeError) return error
+  // Of zlib: the file ends in the middle of what is packed.
+  if (code === 'Z_BUF_ERROR')
+    return new EdgeError('file-unreadable', `${name}: it is packed, and cut short`, {
+      cause: error,
+      hint: 'unpack what there is of it (`gzip -dc`), and read that',
+    })
   const why = code === 'ENOENT' ? 'there is no such file' : message
   return new EdgeError('file-unreadable', `${name}: ${why}`, { cause: error })
 }
@@ -94,11 +100,17 @@ function firstBytes(stream: Readable): Promise<Buffer | undefined> {
   })
 }
 
+/** What some editors put before the first line of UTF-8. */
+const BYTE_ORDER_MARK = '\xef\xbb\xbf'
+
 /** Characters are bytes: what a key looks like does not matter, as long as it always looks the same. */
 export async function* lineBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly string[]> {
   let rest = ''
+  let isFirst = true
   for await (const chunk of chunks) {
-    const lines = (rest + chunk.toString('latin1')).split('\n')
+    const text = chunk.toString('latin1')
+    const lines = (rest + (isFirst && text.startsWith(BYTE_ORDER_MARK) ? text.slice(3) : text)).split('\n')
+    isFirst = false
     rest = lines.pop()!
     // A tail that only grows stands for its line.
     if (rest.length > LINE_LENGTH_MAX) rest = rest.slice(0, LINE_LENGTH_MAX)

@@ -29,6 +29,7 @@ for (const [what, text] of [
   ['as it is', KEYS],
   ['without an end of its last line', KEYS.trimEnd()],
   ['with lines as Windows ends them', KEYS.replaceAll('\n', '\r\n')],
+  ['with the mark of UTF-8 before it', `\ufeff${KEYS}`],
   ['packed by gzip', gzipSync(KEYS)],
   ['packed by gzip in two parts', Buffer.concat([gzipSync(KEYS.slice(0, 7)), gzipSync(KEYS.slice(7))])],
   ['packed by Zstandard', zstdCompressSync(KEYS)],
@@ -149,7 +150,7 @@ for (const [what, text, code, message, options] of [
     'a cut archive',
     gzipSync('a 1\n'.repeat(1000)).subarray(0, 30),
     'file-unreadable',
-    /^trace: unexpected end/,
+    /^trace: it is packed, and cut short$/,
     {},
   ],
 ] as const) {

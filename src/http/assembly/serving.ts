@@ -168,9 +168,7 @@ function serveSlices(assembling: Assembling, found: Lookup, sliceBytes: number):
   const { exchange, key, head, plainHead } = assembling
   const cache = exchange.site!.cache!
   const source = new SliceSource(cache, key, plainHead, sliceBytes)
-  // Where the end is asked for, the beginning tells where that is.
-  const [spec] = (head.method === 'GET' && parseRangeSpecs(headerValues(head.headers, 'range'))) || []
-  const at = spec?.kind === 'from' && Number.isSafeInteger(spec.first) ? spec.first : 0
+  const at = firstWanted(head)
   let first: Miss | Stale | undefined
   if (found.kind !== 'stale') {
     const slice = cache.lookupPart(sliceKey(key, Math.floor(at / sliceBytes)), plainHead, exchange.node.now())
@@ -182,4 +180,15 @@ function serveSlices(assembling: Assembling, found: Lookup, sliceBytes: number):
   exchange.countCache(found.forward)
   new Assembly(assembling, { source }).askFirst(source.ask(at, first ?? found))
   return true
+}
+
+/**
+ * Where to begin: at what is asked for, if that is sure to be wanted wherever the object ends. Where the end is asked for, several parts
+ * of which some may not be there, or parts under a condition, the beginning tells.
+ */
+function firstWanted({ method, headers }: RequestHead): number {
+  const specs = method === 'GET' ? parseRangeSpecs(headerValues(headers, 'range')) : undefined
+  if (specs?.length !== 1 || headerValue(headers, 'if-range') !== undefined) return 0
+  const spec = specs[0]!
+  return spec.kind === 'from' && Number.isSafeInteger(spec.first) ? spec.first : 0
 }

@@ -4,7 +4,7 @@ import type { Arrival } from './arrival.ts'
 import type { CacheFill } from './fill.ts'
 import type { OnSettled, Waiting } from './flights.ts'
 import type { Hit, Lookup } from './lookup.ts'
-import type { ResponseCacheOptions } from './cache-options.ts'
+import type { ResponseCacheOptions } from './response-cache-options.ts'
 import { ResponseCache } from './response-cache.ts'
 import type { IncomingResponse } from './stored-response.ts'
 

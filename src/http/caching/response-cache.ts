@@ -16,8 +16,6 @@
 import type { DiskTier } from '../../contract/disk-tier.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import type { Arrival } from './arrival.ts'
-import { countFromZero, type ResponseCacheCounters } from './cache-counters.ts'
-import type { ResponseCacheOptions } from './cache-options.ts'
 import { CacheSharing } from './cache-sharing.ts'
 import { FillingRoom } from './filling-room.ts'
 import { isNotModified } from './conditional.ts'
@@ -30,6 +28,11 @@ import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
 import type { PurgeTerms } from './purging/compiled-purge.ts'
 import { OpenFills } from './purging/open-fills.ts'
 import { tagsOf } from './purging/response-tags.ts'
+import {
+  countFromZero,
+  type ResponseCacheCounters,
+  type ResponseCacheOptions,
+} from './response-cache-options.ts'
 import { PLAIN_TERMS, readTerms } from './request-terms.ts'
 import { keepPart } from './parts/part-keeping.ts'
 import { SecondTier } from './second-tier.ts'
@@ -38,6 +41,8 @@ import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES } from './storing.ts'
 import { describes } from './updating.ts'
 import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
+
+export type { ResponseCacheCounters, ResponseCacheOptions }
 
 export class ResponseCache {
   /** For those who fetch nothing themselves, or only for the cache. */

@@ -8,7 +8,7 @@
  */
 import { Cache, type CacheOptions } from '../../cache/index.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
-import type { ResponseCacheCounters } from './cache-counters.ts'
+import type { ResponseCacheCounters } from './response-cache-options.ts'
 import type { CachePurges } from './purging/cache-purges.ts'
 import { tagsOf } from './purging/response-tags.ts'
 import { TagIndex } from './purging/tag-index.ts'

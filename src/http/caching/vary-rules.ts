@@ -39,10 +39,19 @@ export function varyRules({ encodings, languages, variantsMax }: VarySettings): 
   if (languages.length > 0) sent.set('accept-language', language)
   return {
     variantsMax,
-    of: (name) => (name === 'accept-encoding' ? encoding : name === 'accept-language' ? language : plain),
+    of: (name) => {
+      if (name === 'accept-encoding') return encoding
+      if (name === 'accept-language') return language
+      return NO_LISTS.has(name) ? asItIs : plain
+    },
     forOrigin: (headers) => (sent.size === 0 ? headers : replaced(headers, sent)),
   }
 }
+
+/** RFC 9111 §4.1 has equal what a field's syntax has: in these a comma separates nothing, and space around it is part of the value. */
+const NO_LISTS = new Set(['authorization', 'cookie', 'from', 'origin', 'referer', 'user-agent'])
+
+const asItIs: Reduce = (value) => value
 
 const plain: Reduce = (value) => (value === undefined ? undefined : normalised(value))
 

@@ -42,6 +42,7 @@ describe('variants (RFC 9111 §4.1)', () => {
     ['do not mind how much space there is', { accept: 'a  b' }, { accept: 'a b' }, true],
     ['mind space in quotes', { accept: 'x="a , b"' }, { accept: 'x="a,b"' }, false],
     ['mind the order of a list', { accept: 'a, b' }, { accept: 'b, a' }, false],
+    ['mind space in what is no list', { cookie: 'sid=a,b' }, { cookie: 'sid=a, b' }, false],
     ['mind a space that separates', { accept: 'a b' }, { accept: 'ab' }, false],
   ]
   for (const [title, first, second, same] of table) {

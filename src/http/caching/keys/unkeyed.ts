@@ -28,6 +28,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'x-proto',
   'front-end-https',
   'x-https',
+  'x-arr-ssl',
   'proxy-host',
   // RFC 3875 §4.1.18 makes it the variable by which libraries find their proxy ("httpoxy").
   'proxy',
