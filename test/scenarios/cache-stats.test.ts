@@ -52,19 +52,21 @@ test('what the caches of a node did is told by site, over all workers', async (t
     const { results, refusals, bytes, counters } = one
     assert.equal(sumOf(results), 52)
     assert.equal(results['method'], 1)
-    // Each worker fetches for itself, at most once an object.
+    // The origin is asked once an object; a worker that has none of it asks the other one.
     const misses = results['uri-miss']!
-    assert.ok(misses >= 3 && misses <= 5, JSON.stringify(results))
-    assert.equal(results['hit'], 51 - misses)
-    assert.ok(Math.abs(one.hitRatio! - results['hit'] / 52) < 1e-9)
+    const { hit, sibling = 0 } = results as { readonly hit: number; readonly sibling?: number }
+    assert.equal(misses, 3, JSON.stringify(results))
+    assert.ok(sibling <= 2, JSON.stringify(results))
+    assert.equal(hit + sibling, 51 - misses)
+    assert.ok(Math.abs(one.hitRatio! - (hit + sibling) / 52) < 1e-9, `${one.hitRatio}`)
     assert.deepEqual(refusals, { private: 1 })
     assert.ok(
-      bytes.cache > results['hit'] * 1000 && bytes.cache < results['hit'] * 1600,
+      bytes.cache > (hit + sibling) * 1000 && bytes.cache < (hit + sibling) * 1600,
       JSON.stringify(bytes),
     )
     assert.ok(bytes.origin > misses * 1000, JSON.stringify(bytes))
-    assert.equal(counters['stored'], misses - 1)
-    assert.equal(counters['entries'], misses - 1)
+    assert.equal(counters['stored'], misses - 1 + sibling)
+    assert.equal(counters['entries'], misses - 1 + sibling)
     assert.deepEqual([two.results, two.hitRatio, two.byteHitRatio], [{ hit: 0 }, undefined, undefined])
     assert.equal((await read<CacheSummary[]>('/v1/cache?site=two.example.org')).length, 1)
     assert.deepEqual(await read('/v1/cache?site=bare.example.org'), [])
