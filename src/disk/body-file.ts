@@ -5,7 +5,7 @@
  * The kernel sends what was checked. What was not is read by a thread of the pool, which brings it into the page cache at the same time; and
  * the kernel is told ahead of what will be wanted.
  */
-import { closeSync, openSync, read, readSync } from 'node:fs'
+import { closeSync, constants, openSync, read, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { BrokenFile, sendFile, type SentFile, willNeed } from '../base/send-file.ts'
 import type { StoredFile } from '../contract/disk-tier.ts'
@@ -14,6 +14,9 @@ import { BLOCK_BYTES } from './layout.ts'
 
 /** So much of a file is asked for ahead of what is being sent. */
 const AHEAD_BYTES = 4 * 1024 * 1024
+
+/** What is no file is not waited for (a pipe without a writer would hold the worker for ever), and no link is followed out of the folder. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
 
 export class BodyFile implements SentFile {
   readonly length: number
@@ -35,7 +38,7 @@ export class BodyFile implements SentFile {
     this.#onBroken = onBroken
     this.length = file.bytes
     try {
-      this.#descriptor = openSync(path, 'r')
+      this.#descriptor = openSync(path, OPEN_FLAGS)
     } catch (error) {
       throw new BrokenFile((error as Error).message)
     }

@@ -1,13 +1,16 @@
 /** What a worker finds on disk, and what it does not: sizes, replacement, removal, purges, damage. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
   openSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -271,6 +274,15 @@ describe('a file that is not what it was', () => {
     unreadable: (path) => {
       rmSync(path)
       writeFileSync(path, Buffer.alloc(0))
+    },
+    // Opened as files are, it would wait for who writes into it.
+    'a pipe': (path) => {
+      rmSync(path)
+      execFileSync('mkfifo', [path])
+    },
+    'a link': (path) => {
+      renameSync(path, `${path}-moved`)
+      symlinkSync(`${path}-moved`, path)
     },
   }
   for (const [damage, apply] of Object.entries(damages)) {
