@@ -45,6 +45,16 @@ const untilStale = (node: TestNode) =>
     return Number(/ttl=(-?\d+)/.exec(status(answer))?.[1]) < 0
   })
 
+test('RFC 5861 §3: an answer that came stale is refreshed as well', async (t) => {
+  const { origin, node, told, normal } = await setUp(t, 'max-age=600, stale-while-revalidate=600')
+  told.answer = (response) => normal(response.setHeader('age', 650) as ServerResponse)
+  await node.request('/')
+  told.answer = normal
+  assert.match(status(await node.request('/')), /^orla; hit; ttl=-\d+; detail=stale-while-revalidate$/)
+  await eventually(async () => (await node.request('/')).text === 'version 2')
+  assert.equal(origin.requests.length, 2)
+})
+
 test('RFC 5861 §3: stale-while-revalidate answers at once, and one refresh goes to the origin', async (t) => {
   const { origin, node, told, normal } = await setUp(t, 'max-age=1, stale-while-revalidate=600')
   await node.request('/')

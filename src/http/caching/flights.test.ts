@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { EdgeError } from '../../base/errors.ts'
 import type { RequestHead } from '../../wire/http1/message.ts'
-import { Rig, KEY, request, response, SECOND } from './caching.support.ts'
+import { Rig, KEY, NOW, request, response, SECOND } from './caching.support.ts'
 import type { CacheFill } from './fill.ts'
+import { Flights } from './flights.ts'
+import { PLAIN_VARY } from './vary-rules.ts'
 
 const FRESH = { 'cache-control': 'max-age=60', etag: '"one"' }
 
@@ -288,4 +290,11 @@ describe('one flight a variant', () => {
     assert.equal(rig.cache.counters.flights, 0)
     assert.equal(rig.lookup(language('pt')).kind, 'hit')
   })
+})
+
+it('RFC 5861 §3: a refresh takes off at once where answers were not for sharing a moment ago, and one at a time', () => {
+  const flights = new Flights(PLAIN_VARY)
+  flights.markUnshared('a', NOW)
+  assert.notEqual(flights.lead('a', [], undefined, NOW + 1), undefined)
+  assert.equal(flights.lead('a', [], undefined, NOW + 2), undefined)
 })

@@ -109,14 +109,16 @@ export class Flights {
     return this.#takeOff(address, headers, place)
   }
 
-  /** A flight that nobody waits for yet; undefined where there is one, or where it would be one of those that cannot be shared. */
+  /**
+   * A flight that nobody waits for yet; undefined where there is one. Also where answers were not for sharing a moment ago: one that came
+   * stale is such, and is refreshed all the same.
+   */
   lead(
     address: string,
     headers: HeaderList,
     storedVary: readonly string[] | undefined,
     nowMs: number,
   ): Flight | undefined {
-    if (this.#unshared.get(address, nowMs) !== undefined) return undefined
     const place = this.#placeOf(address, headers, storedVary, nowMs)
     return this.#open.has(place) ? undefined : this.#takeOff(address, headers, place)
   }
