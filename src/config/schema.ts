@@ -130,7 +130,7 @@ const Edge = v.strictObject({
   acme: v.optional(Acme),
   /** How often the keys change that TLS sessions are resumed with. */
   ticketsRotate: v.optional(duration(), '8h'),
-  /** Processes that share the addresses, each with its own cache and sandboxes. */
+  /** Processes that share the addresses, each with its share of the cache's memory and sandboxes of its own. */
   workers: v.optional(count(256), 1),
   limits: v.optional(
     v.strictObject({

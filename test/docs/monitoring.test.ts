@@ -161,10 +161,11 @@ test('a scrape of a node holds what the board and the alerts ask for, with the l
     response.end('hello')
   })
   const node = await startNode(t, {
-    config: { sites: [{ origin: { endpoints: [origin.url], circuitBreaker: {} }, cache: {} }] },
+    config: { sites: [{ origin: { endpoints: [origin.url], circuitBreaker: {} }, cache: { disk: '64mb' } }] },
     units: { hello: 'export default { paths: ["/hi"], content: () => new Response("hi") }' },
   })
   for (const path of ['/hi', '/a', '/a']) assert.equal((await node.request(path)).status, 200)
+  assert.equal((await node.api('POST', '/v1/purge', { everything: true })).status, 200)
   const asked = [...boardExpressions, ...rules.map(({ expr }) => expr)]
   const expected = [...new Set(asked.flatMap(namesIn))].filter((name) => !OCCASIONAL.test(name))
   assert.ok(expected.length > 40)

@@ -105,3 +105,13 @@ test('units that lie in Redis are followed and imported, as the page shows', asy
   const session = { cwd, env: { PATH: path, ORLA_CONTROL: control, ORLA_TOKEN: 'change-me' }, places }
   await followPage('docs/guides/redis-units.md', session, (block) => startBehind(t, block, session))
 })
+
+test('a site has a cache, in memory and on disk, as the page shows', async (t) => {
+  const cwd = await folderFor(t)
+  const places = new Map<string, string>()
+  for (const port of ['8080', '8081', '8082', '8083', '9000']) places.set(port, String(await freePort()))
+  const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const control = inPlace('http://127.0.0.1:8081', { cwd, env: {}, places })
+  const session = { cwd, env: { PATH: path, ORLA_CONTROL: control, ORLA_TOKEN: 'change-me' }, places }
+  await followPage('docs/guides/caching.md', session, (block) => startBehind(t, block, session))
+})
