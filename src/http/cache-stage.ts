@@ -87,6 +87,7 @@ export function seek(exchange: Exchange, deadlineMs: number, waited: ForwardReas
   const { forward } = found
   const onSettled: OnSettled = (error, arrival) => settled(exchange, deadlineMs, forward, error, arrival)
   exchange.cacheForward = forward
+  exchange.mustRevalidate = found.kind === 'stale' && !found.entry.staleAllowed
   if (found.kind === 'bypass') {
     // What it would fetch cannot be kept; but somebody may be fetching what can.
     const seat =

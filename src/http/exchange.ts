@@ -106,6 +106,8 @@ export class Exchange implements Answering, LoggedRequest {
   /** What the answer is kept under, and why the cache sent the request on; nothing where no cache was asked. */
   cacheKey = ''
   cacheForward: ForwardReason | undefined
+  /** What is stored is stale, and may in no circumstances be used without asking (RFC 9111 §5.2.2.2). */
+  mustRevalidate = false
   /** Seconds, where the answer is the cache's, else -1; and what came of it: see `cache-outcome.ts`. */
   cacheAge = -1
   cacheUse: CacheUse | undefined
@@ -216,7 +218,8 @@ export class Exchange implements Answering, LoggedRequest {
       return
     }
     const extra = proxyStatusField(error.code) + failedStatusLine(this, error.code)
-    this.answerError(error.status, ERROR_CODES[error.code].title, extra)
+    const status = this.mustRevalidate ? 504 : error.status
+    this.answerError(status, ERROR_CODES[error.code].title, extra)
   }
 
   /** A request that brings the token is told what ran. */

@@ -213,8 +213,8 @@ test('a port that is taken is an error that says by whom, and leaves nothing beh
   }
   // The lock of the data directory is free again.
   await startTestNode(t, {}, { directory })
-  // The epoch's words and those of key/value data, of the node that runs.
-  assert.equal(words() - before, 2)
+  // The words of the epoch, of key/value data and of what workers have, of the node that runs.
+  assert.equal(words() - before, 3)
 })
 
 test('a data directory in use is an error that says by whom', async (t) => {

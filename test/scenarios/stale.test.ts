@@ -213,3 +213,16 @@ test('a node drains at once though a refresh is under way', async (t) => {
   assert.equal(ending.code, 0)
   assert.ok(performance.now() - before < 20_000)
 })
+
+test('RFC 9111 §5.2.2.2: where an answer must be validated and the origin is away, 504 says so', async (t) => {
+  for (const control of ['max-age=0, must-revalidate', 'no-cache', 'max-age=0, stale-if-error=600']) {
+    const { node, told } = await setUp(t, control)
+    assert.equal((await node.request('/')).text, 'version 1')
+    told.answer = (response) => void response.destroy()
+    const answer = await node.request('/')
+    // What may be used without asking is: RFC 5861 §4.
+    assert.equal(answer.status, control.includes('stale-if-error') ? 200 : 504, control)
+    const other = await node.request('/other')
+    assert.equal(other.status, 502)
+  }
+})
