@@ -60,6 +60,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.pipe\(\s*v\.array\(v\.picklist\(\['zstd'/, 'list of `zstd`, `br`, `gzip`'],
   [/^v\.pipe\(\s*v\.number\(LEVEL/, 'whole number, 1 to 19'],
   [/^v\.array\(TrustedKey/, 'list of keys'],
+  [/^v\.union\(\s*\[v\.boolean\(\), v\.literal\('key'\)/, '`true`, `false` or `"key"`'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.pipe\(\s*v\.array\(Path,/, 'list of paths'],

@@ -136,8 +136,8 @@ export const SiteCache = v.strictObject({
   unkeyedHeaders: v.optional(headerNames(), []),
   /** How long a request waits for another one's answer before it asks the origin itself. */
   wait: v.optional(duration(), '10s'),
-  /** `Cache-Status` tells clients what the cache did. */
-  statusHeader: v.optional(v.boolean(), true),
+  /** `Cache-Status` tells clients what the cache did; `"key"`: and what the answer is kept under, which else only who brings the `edge.debugToken` is told. */
+  statusHeader: v.optional(v.union([v.boolean(), v.literal('key')], 'expected true, false, or "key"'), true),
   /** The share of hits that are counted for the list of the most wanted objects. */
   topSample: v.optional(share(), 0.05),
 })

@@ -12,9 +12,9 @@ import type { Exchange } from './exchange.ts'
  * others would learn from it how to fill this cache with the same page again and again.
  */
 export function cacheStatusLine(exchange: Exchange, prior: string | undefined, member: string): string {
-  if (exchange.site?.config.cache?.statusHeader === false)
-    return prior === undefined ? '' : `cache-status: ${prior}\r\n`
-  const own = exchange.isDebugShown ? withKey(member, exchange.cacheKey) : member
+  const told = exchange.site?.config.cache?.statusHeader
+  if (told === false) return prior === undefined ? '' : `cache-status: ${prior}\r\n`
+  const own = exchange.isDebugShown || told === 'key' ? withKey(member, exchange.cacheKey) : member
   return `cache-status: ${appendCacheStatus(prior, own)}\r\n`
 }
 

@@ -228,6 +228,19 @@ test('RFC 9211 §2.7: who may see what ran is told the key', async (t) => {
   })
 })
 
+test('RFC 9211 §2.7: a site may tell everybody the key', async (t) => {
+  const { run } = await startLab(t, { statusHeader: 'key' })
+  const key = /; key="http:\/\/127\.0\.0\.1:\d+\/1"$/
+  await run({
+    section: '',
+    name: '',
+    steps: [
+      { answer: FRESH, from: 'origin', expect: says(key) },
+      { from: 'cache', expect: says(key) },
+    ],
+  })
+})
+
 const lies: readonly [title: string, head: string, body: string, status: number, isKept: boolean][] = [
   ['a 304 that nobody asked for', 'HTTP/1.1 304 Not Modified\r\netag: "a"\r\n', '', 502, false],
   ['garbage in Date, Age, ETag and Last-Modified', 'HTTP/1.1 200 OK\r\ndate: \x01\xff\r\n', 'x', 502, false],

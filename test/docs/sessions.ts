@@ -19,7 +19,6 @@ export async function followPage(
 ): Promise<void> {
   let sessions = 0
   for (const block of blocksOf(path)) {
-    process.stderr.write(new Date().toISOString() + ' ' + block.text.slice(0, 300) + '\n')
     const [kind, name] = (block.marker[0] ?? '').split(' ')
     if (kind === 'file') await writeFile(join(session.cwd, name!), inPlace(block.text, session))
     else if (kind === 'background') await onBackground!(block, session)
