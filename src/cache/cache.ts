@@ -95,6 +95,10 @@ export class Cache<V> {
   readonly entryWeightMax: number
   readonly #entries = new Map<string, Entry<V>>()
   readonly #policy: ReplacementPolicy<Entry<V>>
+  /** What a use means to the policy, see there. −1: it is not for counting. */
+  readonly #usesMax: number
+  readonly #recency: ReplacementPolicy<Entry<V>>['recency']
+  readonly #hasArrivals: boolean
   readonly #admission: Admission | undefined
   readonly #kind: 'bytes' | 'bare' | 'entries'
   readonly #onEvict: ((value: V, key: string) => void) | undefined
@@ -134,6 +138,10 @@ export class Cache<V> {
       capacity: this.weightMax,
       random,
     })
+    const { usesMax, recency, onUse, onArrive } = this.#policy
+    this.#usesMax = usesMax ?? ((recency ?? onUse) ? -1 : 0)
+    this.#recency = recency
+    this.#hasArrivals = onArrive !== undefined
     const { admission = 'all' } = options
     this.#admission =
       typeof admission === 'string'
@@ -152,7 +160,7 @@ export class Cache<V> {
       return undefined
     }
     this.#hits++
-    this.#policy.onUse(entry)
+    this.#use(entry)
     if (this.#admission !== undefined) this.#admission.onUse?.(hashOf(entry))
     return entry.value
   }
@@ -184,7 +192,7 @@ export class Cache<V> {
     } else if (!isAdmitted && !this.admits(knownAs, bytes)) return false
     const entry = this.#newEntry(key, value, weight)
     if (knownAs !== key) entry.hash = hashKey(knownAs)
-    this.#policy.onArrive(entry)
+    if (this.#hasArrivals) this.#policy.onArrive!(entry)
     const before = this.#stored
     while (this.#weight + weight > this.weightMax) this.#evictOne(entry)
     // What `onEvict` did may have stored this key again: the entry that goes in now is the one that stays.
@@ -268,6 +276,15 @@ export class Cache<V> {
     }
   }
 
+  #use(entry: Entry<V>): void {
+    const usesMax = this.#usesMax
+    if (usesMax >= 0) {
+      const { mark } = entry
+      if ((mark & usesMax) < usesMax) entry.mark = mark + 1
+    } else if (this.#recency !== undefined) this.#recency.renew(entry)
+    else this.#policy.onUse!(entry)
+  }
+
   #weigh(key: string, bytes: number): number {
     if (this.#kind === 'bytes') return bytes + key.length + ENTRY_OVERHEAD_BYTES
     return this.#kind === 'bare' ? bytes : 1
@@ -303,7 +320,7 @@ export class Cache<V> {
 
   /** In the same place, so that the policy keeps what it knows. False: there was no room beside the others, and it is gone. */
   #replace(entry: Entry<V>, value: V, weight: number): boolean {
-    this.#policy.onUse(entry)
+    this.#use(entry)
     if (this.#weight + weight - entry.weight > this.weightMax) {
       this.#remove(entry, false)
       return false

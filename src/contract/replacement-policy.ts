@@ -6,21 +6,32 @@
  * never be wrong.
  *
  * A policy is told of every entry once when it comes and once when it goes, whatever the cause, so that it may keep
- * links and bits of its own on the entry. `onUse` is on the path of every hit: it allocates nothing.
+ * links and bits of its own on the entry.
  *
  * The order of calls for a new entry is `onArrive`, then `victim` and `onRemove` as often as room has to be made, then
  * `onStore`. Between the first and the last of them other entries may come and go, and the last may never be called:
  * what was learnt in `onArrive` is noted on the entry, nowhere else.
+ *
+ * What a use means is said by one of `usesMax`, `recency` and `onUse`, or by none: then it means nothing. A use is read or
+ * replaced. The first two the cache does by itself: it is on the path of every hit, and a call that goes to many classes in
+ * one process is one that V8 cannot build in.
  */
 export interface ReplacementPolicy<E extends PolicyEntry<E>> {
-  /** The entry is about to be stored. It is not in the order yet. Here the policy sees what it remembers of the key. */
-  onArrive(entry: E): void
+  /** A use counts in the lowest bits of the mark, up to this: 2ⁿ − 1. */
+  readonly usesMax?: number
+  /** What is used becomes the newest of this list. */
+  readonly recency?: { renew(entry: E): void }
+  /**
+   * The entry is about to be stored. It is not in the order yet. Here the policy sees what it remembers of the key. Absent
+   * where it remembers nothing.
+   */
+  onArrive?(entry: E): void
   /** A key with this hash was asked for and its value not admitted. Absent where the policy does not care. */
   onRefuse?(hash: number): void
   /** The entry has been stored. It is not in the order yet. */
   onStore(entry: E): void
-  /** The entry has just been read, or its value was replaced. */
-  onUse(entry: E): void
+  /** The entry was used. Allocates nothing. */
+  onUse?(entry: E): void
   /** The entry is gone: evicted (the policy named it itself) or deleted. */
   onRemove(entry: E, isEvicted: boolean): void
   /** The entry, which is in the order, weighs something else than before. */

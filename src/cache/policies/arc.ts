@@ -34,6 +34,8 @@ export class Arc<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
   }
 
   onArrive(entry: E): void {
+    // A cache that is not full yet has no ghosts, and need not know any hash.
+    if (this.#b1.size + this.#b2.size === 0) return
     const hash = hashOf(entry)
     const b1 = this.#b1
     const b2 = this.#b2

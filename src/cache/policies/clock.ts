@@ -8,16 +8,11 @@ import type { PolicyEntry, ReplacementPolicy } from '../../contract/replacement-
 import { EntryList } from './entry-list.ts'
 
 export class Clock<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
+  readonly usesMax = 1
   readonly #list = new EntryList<E>()
-
-  onArrive(): void {}
 
   onStore(entry: E): void {
     this.#list.add(entry)
-  }
-
-  onUse(entry: E): void {
-    entry.mark = 1
   }
 
   onRemove(entry: E): void {

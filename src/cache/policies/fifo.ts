@@ -9,13 +9,9 @@ import { EntryList } from './entry-list.ts'
 export class Fifo<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
   readonly #list = new EntryList<E>()
 
-  onArrive(): void {}
-
   onStore(entry: E): void {
     this.#list.add(entry)
   }
-
-  onUse(): void {}
 
   onRemove(entry: E): void {
     this.#list.remove(entry)

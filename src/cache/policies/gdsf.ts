@@ -11,8 +11,6 @@ import { AgedHeap } from './aged-heap.ts'
 export class Gdsf<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
   readonly #heap = new AgedHeap<E>()
 
-  onArrive(): void {}
-
   onStore(entry: E): void {
     this.#heap.add(entry, priceOf(entry))
   }

@@ -9,8 +9,6 @@ import { AgedHeap } from './aged-heap.ts'
 export class Lfu<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
   readonly #heap = new AgedHeap<E>()
 
-  onArrive(): void {}
-
   onStore(entry: E): void {
     this.#heap.add(entry, 1)
   }

@@ -9,15 +9,10 @@ import { EntryList } from './entry-list.ts'
 
 export class Lru<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
   readonly #list = new EntryList<E>()
-
-  onArrive(): void {}
+  readonly recency = this.#list
 
   onStore(entry: E): void {
     this.#list.add(entry)
-  }
-
-  onUse(entry: E): void {
-    this.#list.renew(entry)
   }
 
   onRemove(entry: E): void {

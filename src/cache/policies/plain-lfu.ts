@@ -28,8 +28,6 @@ export class PlainLfu<E extends PolicyEntry<E>> implements ReplacementPolicy<E> 
   readonly #ranks = new Map<number, Rank<E>>()
   #fewest: Rank<E> | undefined = undefined
 
-  onArrive(): void {}
-
   onStore(entry: E): void {
     entry.mark = 1
     const fewest = this.#fewest

@@ -15,14 +15,10 @@ export class RandomChoice<E extends PolicyEntry<E>> implements ReplacementPolicy
     this.#random = options.random
   }
 
-  onArrive(): void {}
-
   onStore(entry: E): void {
     entry.mark = this.#entries.length
     this.#entries.push(entry)
   }
-
-  onUse(): void {}
 
   onRemove(entry: E): void {
     const last = this.#entries.pop()

@@ -21,6 +21,7 @@ const USES = 3
 const MAIN = 4
 
 export class S3Fifo<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
+  readonly usesMax = USES
   readonly #small = new EntryList<E>()
   readonly #main = new EntryList<E>()
   readonly #ghosts = new GhostQueue()
@@ -31,7 +32,8 @@ export class S3Fifo<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
   }
 
   onArrive(entry: E): void {
-    entry.mark = this.#ghosts.take(hashOf(entry)) ? MAIN : 0
+    // A cache that is not full yet has no ghosts, and need not know any hash.
+    entry.mark = this.#ghosts.size > 0 && this.#ghosts.take(hashOf(entry)) ? MAIN : 0
   }
 
   /** A ghost comes back once, whether it is let in or not. */
@@ -42,11 +44,6 @@ export class S3Fifo<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
   onStore(entry: E): void {
     if (entry.mark < MAIN) this.#small.add(entry)
     else this.#main.add(entry)
-  }
-
-  onUse(entry: E): void {
-    const { mark } = entry
-    if ((mark & USES) < USES) entry.mark = mark + 1
   }
 
   onRemove(entry: E, isEvicted: boolean): void {

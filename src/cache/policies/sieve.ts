@@ -10,18 +10,13 @@ import type { PolicyEntry, ReplacementPolicy } from '../../contract/replacement-
 import { EntryList } from './entry-list.ts'
 
 export class Sieve<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
+  readonly usesMax = 1
   readonly #list = new EntryList<E>()
   /** Where the next sweep begins; undefined: at the oldest. */
   #hand: E | undefined = undefined
 
-  onArrive(): void {}
-
   onStore(entry: E): void {
     this.#list.add(entry)
-  }
-
-  onUse(entry: E): void {
-    entry.mark = 1
   }
 
   onRemove(entry: E): void {
