@@ -18,11 +18,17 @@ for (const [options, expected] of [
   [{ entriesMax: 10n }, 'entriesMax: expected a number from 0, not 10'],
   [{ ...BYTES, shareMax: 1.5 }, 'shareMax: expected a number from 0 to 1, not 1.5'],
   [{ ...BYTES, entryBytesMax: Number.NaN }, 'entryBytesMax: expected a number from 0, not NaN'],
-  [{ ...BYTES, size: 3 }, 'size: a cache has no such option'],
+  [{ maxEntries: 10 }, /^maxEntries: a cache has no such option \(known: bytesMax/],
+  [
+    { entriesmax: 10 },
+    /^entriesmax: a cache has no such option; did you mean entriesMax\? \(known: bytesMax/,
+  ],
+  [{ ...BYTES, policy: 's3fifo' }, /, not "s3fifo"; did you mean s3-fifo\?$/],
+  [{ ...BYTES, size: 3 }, /^size: a cache has no such option \(known: bytesMax, bareBytesMax, entriesMax, /],
   [{ ...BYTES, onEvict: 'log' }, 'onEvict: expected a function, not "log"'],
   [
     { ...BYTES, policy: 'LRU' },
-    'policy: expected one of lru, lfu, plain-lfu, fifo, random, clock, sieve, s3-fifo, arc, w-tinylfu, gdsf, not "LRU"',
+    'policy: expected one of lru, lfu, plain-lfu, fifo, random, clock, sieve, s3-fifo, arc, w-tinylfu, gdsf, not "LRU"; did you mean lru?',
   ],
   [{ ...BYTES, policy: 'constructor' }, /^policy: expected one of .*, not "constructor"$/],
   [

@@ -1,5 +1,6 @@
 /** What a cache is made with, looked at before it is: who uses it from JavaScript is told what is wrong and what would be right. */
 import { ADMISSION_NAMES } from './admission/admissions.ts'
+import { nearest } from '../base/nearest.ts'
 import { POLICY_NAMES } from './policies/policies.ts'
 
 /** The ways to say how much may be in it. One of them, and no more. */
@@ -13,7 +14,10 @@ export function checkOptions(options: unknown): void {
     throw new TypeError(`a cache is made with options such as { bytesMax: 64_000_000 }, not ${told(options)}`)
   const given = options as Readonly<Record<string, unknown>>
   for (const name of Object.keys(given))
-    if (!KNOWN.has(name)) throw new TypeError(`${name}: a cache has no such option`)
+    if (!KNOWN.has(name))
+      throw new TypeError(
+        `${name}: a cache has no such option${guess(name, [...KNOWN])} (known: ${[...KNOWN].join(', ')})`,
+      )
   const bounds = BOUNDS.filter((name) => name in given)
   if (bounds.length !== 1)
     throw new TypeError(
@@ -38,7 +42,9 @@ export function checkOptions(options: unknown): void {
 
 function checkName(what: string, name: unknown, names: readonly string[]): void {
   if (typeof name !== 'string' || !names.includes(name))
-    throw new RangeError(`${what}: expected one of ${names.join(', ')}, not ${told(name)}`)
+    throw new RangeError(
+      `${what}: expected one of ${names.join(', ')}, not ${told(name)}${typeof name === 'string' ? guess(name, names) : ''}`,
+    )
 }
 
 function number(given: Readonly<Record<string, unknown>>, name: string, from: number, to: number): void {
@@ -48,6 +54,11 @@ function number(given: Readonly<Record<string, unknown>>, name: string, from: nu
     throw new RangeError(
       `${name}: expected a number from ${from}${to === Infinity ? '' : ` to ${to}`}, not ${told(value)}`,
     )
+}
+
+function guess(word: string, known: readonly string[]): string {
+  const meant = nearest(word, known)
+  return meant === undefined ? '' : `; did you mean ${meant}?`
 }
 
 const told = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))

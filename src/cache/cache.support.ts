@@ -1,17 +1,6 @@
-/** What tests of the cache share: numbers that only depend on a seed, and traces. */
+/** What tests of the cache share: traces. */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-
-/** Numbers from 0 to below 1. */
-export function seededRandom(seed: number): () => number {
-  let state = Math.imul(seed, 0x9e3779b9) | 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
-}
 
 const TRACES = new URL('../../test/fixtures/traces/', import.meta.url)
 

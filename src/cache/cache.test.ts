@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { seededRandom } from './cache.support.ts'
+import { seededRandom } from './seeded-random.ts'
 import { Cache, ENTRY_OVERHEAD_BYTES, type CacheOptions } from './index.ts'
 
 /** Room for `count` entries of a one-character key and `bytes` bytes each. */

@@ -11,7 +11,7 @@
  */
 import type { Admission } from '../contract/admission.ts'
 import type { PolicyEntry, ReplacementPolicy } from '../contract/replacement-policy.ts'
-import { type AdmissionName, createAdmission } from './admission/admissions.ts'
+import { type AdmissionName, createAdmission, sizeAdmittedBytes } from './admission/admissions.ts'
 import { checkOptions } from './cache-options.ts'
 import { EvictedAges } from './evicted-ages.ts'
 import { hashKey, hashOf } from './key-hash.ts'
@@ -26,9 +26,6 @@ export const ENTRY_OVERHEAD_BYTES = 200
 /** Bound by bytes, an admission remembers a key for each KiB: four for each entry of 4 KiB. */
 const BYTES_PER_KEY = 1024
 const KEYS_MIN = 4096
-/** What an admission by size lets in one time in e: so many bytes, or a part of a large room. */
-export const SIZE_ADMITTED_SHARE = 1 / 256
-const SIZE_ADMITTED_BYTES = 64 * 1024
 
 /** By bytes as they are in memory, by bytes as the caller says and nothing else, or by entries. */
 export type CacheBound =
@@ -310,12 +307,11 @@ export class Cache<V> {
     return ((nowMs - this.#startMs) / 100) | 0
   }
 
-  /** Four times as many keys as there are entries, as far as one knows; what is large beside the room comes in seldom. */
+  /** Four times as many keys as there are entries, as far as one knows. */
   #admissionSizes(): { keys: number; bytes: number } {
-    const bytes = SIZE_ADMITTED_BYTES
-    if (this.#kind === 'entries') return { keys: 4 * this.weightMax, bytes }
+    if (this.#kind === 'entries') return { keys: 4 * this.weightMax, bytes: sizeAdmittedBytes(0) }
     const keys = Math.max(KEYS_MIN, this.weightMax / BYTES_PER_KEY)
-    return { keys, bytes: Math.max(bytes, this.weightMax * SIZE_ADMITTED_SHARE) }
+    return { keys, bytes: sizeAdmittedBytes(this.weightMax) }
   }
 
   /** In the same place, so that the policy keeps what it knows. False: there was no room beside the others, and it is gone. */

@@ -6,7 +6,8 @@ import { describe, it } from 'node:test'
 import type { Admission } from '../contract/admission.ts'
 import { BloomFilter } from './admission/bloom-filter.ts'
 import { SecondSight } from './admission/second-sight.ts'
-import { readReference, readTrace, type ReferenceRun, seededRandom } from './cache.support.ts'
+import { readReference, readTrace, type ReferenceRun } from './cache.support.ts'
+import { seededRandom } from './seeded-random.ts'
 import { Cache, type PolicyName } from './index.ts'
 
 /** Names in the reference of what must come out exactly. */

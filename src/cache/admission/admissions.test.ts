@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { seededRandom } from '../cache.support.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { Cache } from '../index.ts'
 import { hashKey } from '../key-hash.ts'
 import { ADMISSION_NAMES } from './admissions.ts'

@@ -20,6 +20,9 @@ const ADMISSIONS: Readonly<Record<AdmissionName, AdmissionConstructor | undefine
 
 export const ADMISSION_NAMES = Object.keys(ADMISSIONS) as AdmissionName[]
 
+/** The size that comes in one time in e, where it goes by size: 64 KiB, or a 256th of a room of more than 16 MiB. */
+export const sizeAdmittedBytes = (roomBytes: number): number => Math.max(64 * 1024, roomBytes / 256)
+
 /**
  * Undefined: everything comes in.
  *

@@ -2,26 +2,33 @@
  * The keys that left not long ago, first in, first out, and what they weighed: a policy that sees one of them again knows
  * that it parted with it too soon.
  *
- * Keys are remembered as hashes of 32 bits in arrays of numbers: about 20 bytes a ghost, however long its key. Two keys
+ * Keys are remembered as hashes of 32 bits in arrays of numbers: 16 to 37 bytes a ghost, however long its key. Two keys
  * with the same hash are one ghost, which makes one wrong guess in four thousand million.
  *
- *     ring    hash and weight by the number of the ghost, modulo the ring's size; a weight of -1 marks one that was taken
+ *     ring    hash and weight by the number of the ghost, modulo the ring's size; one weight marks those that were taken
  *     places  hash → number of the ghost + 1 (0: empty), open addressing with linear probing, at most half full
  */
 
-/** More ghosts than this are never kept, whatever the capacity says: 80 MB. */
+/** More ghosts than this are never kept, whatever the capacity says: 64 MiB. */
 const GHOSTS_MAX = 2 ** 22
 
 const FIRST_SIZE = 64
 
-const TAKEN = -1
+/** Weights are kept in 32 bits, until one comes that does not fit. */
+const WEIGHT_MAX = 2 ** 32 - 2
+const TAKEN = 2 ** 32 - 1
+const TAKEN_WIDE = -1
+
+/** As much of the ring may be in use, eighths, before it grows: below it, that it is full is due to those that were taken. */
+const EIGHTHS_FULL = 7
 
 export class GhostQueue {
   /** What all ghosts weigh together. */
   weight = 0
   #size = 0
   #hashes = new Int32Array(FIRST_SIZE)
-  #weights = new Float64Array(FIRST_SIZE)
+  #weights: Uint32Array | Float64Array = new Uint32Array(FIRST_SIZE)
+  #taken = TAKEN
   #places = new Int32Array(FIRST_SIZE * 2)
   /** Numbers of the oldest ghost and of the next one; they only grow, and start again when the ring is laid out anew. */
   #oldest = 0
@@ -36,6 +43,7 @@ export class GhostQueue {
     this.take(hash)
     if (this.#size >= GHOSTS_MAX) this.forgetOldest()
     if (this.#next - this.#oldest === this.#hashes.length || this.#next === 0x7ffffffe) this.#layOut()
+    if (this.#taken === TAKEN && !(weight <= WEIGHT_MAX && Number.isInteger(weight))) this.#widen()
     const at = this.#next & (this.#hashes.length - 1)
     this.#hashes[at] = hash
     this.#weights[at] = weight
@@ -62,7 +70,7 @@ export class GhostQueue {
   forgetOldest(): void {
     while (this.#oldest < this.#next) {
       const at = this.#oldest & (this.#hashes.length - 1)
-      if (this.#weights[at] !== TAKEN) {
+      if (this.#weights[at] !== this.#taken) {
         this.#leave(this.#find(this.#hashes[at] as number))
         this.#blank(this.#oldest)
         this.#oldest++
@@ -80,7 +88,7 @@ export class GhostQueue {
   #blank(number: number): void {
     const at = number & (this.#hashes.length - 1)
     this.weight -= this.#weights[at] as number
-    this.#weights[at] = TAKEN
+    this.#weights[at] = this.#taken
     this.#size--
   }
 
@@ -120,19 +128,24 @@ export class GhostQueue {
     this.#places[hole] = 0
   }
 
-  /** A ring without holes, twice as large where more than half of it was in use. */
+  #widen(): void {
+    this.#weights = Float64Array.from(this.#weights, (weight) => (weight === TAKEN ? TAKEN_WIDE : weight))
+    this.#taken = TAKEN_WIDE
+  }
+
+  /** A ring without holes, twice as large where most of it was in use. */
   #layOut(): void {
     const { length } = this.#hashes
     const hashes = this.#hashes
     const weights = this.#weights
-    const size = this.#size * 2 > length ? length * 2 : length
+    const size = this.#size * 8 > length * EIGHTHS_FULL ? length * 2 : length
     this.#hashes = new Int32Array(size)
-    this.#weights = new Float64Array(size)
+    this.#weights = this.#taken === TAKEN ? new Uint32Array(size) : new Float64Array(size)
     this.#places = new Int32Array(size * 2)
     let next = 0
     for (let number = this.#oldest; number < this.#next; number++) {
       const at = number & (length - 1)
-      if (weights[at] === TAKEN) continue
+      if (weights[at] === this.#taken) continue
       this.#hashes[next] = hashes[at] as number
       this.#weights[next] = weights[at] as number
       next++

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Cache } from '../index.ts'
-import { seededRandom } from '../cache.support.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { POLICY_NAMES, type PolicyName } from './policies.ts'
 import { testPolicy } from './policy.contract.ts'
 

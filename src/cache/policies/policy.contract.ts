@@ -1,7 +1,7 @@
 /** What every policy does, in a cache bound by bytes and in one bound by entries. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { seededRandom } from '../cache.support.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { Cache, type CacheBound } from '../index.ts'
 import type { PolicyName } from './policies.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { POLICY_NAMES } from '../policies/policies.ts'
 import { belady, nextUses } from './belady.ts'
-import { seededRandom } from './seeded-random.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { sweep } from './sweep.ts'
 import { type Trace, TraceBuilder } from './trace.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { POLICY_NAMES } from '../policies/policies.ts'
-import { seededRandom } from './seeded-random.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { sweep, type SweepPlan } from './sweep.ts'
 import { sweepInThreads } from './sweep-threads.ts'
 import { type Trace, TraceBuilder } from './trace.ts'

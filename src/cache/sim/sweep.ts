@@ -3,10 +3,10 @@
  * not a model of it; keys are the numbers of objects.
  */
 import type { AdmissionName, PolicyName } from '../../config/cache-schema.ts'
-import { createAdmission } from '../admission/admissions.ts'
-import { Cache, SIZE_ADMITTED_SHARE } from '../cache.ts'
+import { createAdmission, sizeAdmittedBytes } from '../admission/admissions.ts'
+import { Cache } from '../cache.ts'
 import { belady, nextUses } from './belady.ts'
-import { seededRandom } from './seeded-random.ts'
+import { seededRandom } from '../seeded-random.ts'
 import type { CacheSize } from './sizes.ts'
 import type { Trace } from './trace.ts'
 
@@ -103,7 +103,7 @@ export class Simulator {
   /** A cache makes its own by name. But what goes by sizes has to know the whole cache in a sample: it is smaller, and its objects are not. */
   #admissionOf(name: AdmissionName, { by, capacity }: CacheSize, random: () => number) {
     if (name !== 'size-probability' || by === 'entries') return name
-    return createAdmission(name, { keys: 0, bytes: capacity * SIZE_ADMITTED_SHARE, random })!
+    return createAdmission(name, { keys: 0, bytes: sizeAdmittedBytes(capacity), random })!
   }
 
   #runCache(policy: PolicyName, { admission, size }: Setting, seed: number): Run {
