@@ -2,7 +2,7 @@
  * The cache engine beside `lru-cache`, the map that most of Node caches with: operations a CPU second, and what an entry
  * takes beside its key and its value.
  *
- *     node bench/cache-engine.ts [--quick] [--entries 1000000] [--rounds 5] [--policy lru,sieve] [--shape url|number|long|fresh]
+ *     node bench/cache-engine.ts [--quick] [--entries 1000000] [--rounds 3] [--policy lru,sieve] [--shape url|number|long|fresh]
  *
  *     hits      get, at random over all entries
  *     skewed    get, most of it from a tenth of the entries, as on the web
@@ -72,8 +72,8 @@ const { values: given } = parseArgs({
   },
 })
 const entries = Number(given.entries ?? (given.quick ? 100_000 : 1_000_000))
-const rounds = Number(given.rounds ?? (given.quick ? 3 : 5))
-const calls = given.quick ? 100_000 : 250_000
+const rounds = Number(given.rounds ?? (3))
+const calls = given.quick ? 100_000 : 200_000
 const shape = given.shape as keyof typeof SHAPES
 
 if (given.only === undefined) compare()
@@ -128,7 +128,7 @@ function measure(name: PolicyName): Figures {
   const cache = new Cache<Value>({ entriesMax: entries, policy: name, random })
   for (let i = 0; i < entries; i++) cache.set(keys[i]!, values[i]!)
   const filled = Math.round((memory() - before) / entries)
-  for (let i = 0; i < 4 * entries; i++) {
+  for (let i = 0; i < 2 * entries; i++) {
     const at = Math.floor(2 * entries * random() ** 1.5)
     if (cache.get(keys[at]!) === undefined) cache.set(keys[at]!, values[at]!)
   }

@@ -15,6 +15,7 @@ import type { StorePlan } from './storing.ts'
 import { parseHeaderLines } from '../fields.ts'
 import { passedHeaders } from './passed-headers.ts'
 import { OWN_FIELD } from './targeted-control.ts'
+import { sharedName } from './shared-names.ts'
 import { copyText, SECONDS_MAX } from './text.ts'
 import { updatedHeaders } from './updating.ts'
 import type { Variants } from './variants.ts'
@@ -84,15 +85,8 @@ export class StoredResponse {
   readonly date: string | undefined
   /** `Cache-Status` of the caches before us, for `appendCacheStatus`. */
   priorCacheStatus: string | undefined
-  /** When the origin made it, by our clock: its age is a moment minus this. */
-  readonly bornMs: number
   /** Fresh from `notBeforeMs` to before this. −∞: never without asking. */
   freshUntilMs: number
-  readonly notBeforeMs: number
-  readonly staleAllowed: boolean
-  /** As `StorePlan` has them. */
-  readonly staleWhileRevalidateMs: number
-  readonly staleIfErrorMs: number
   /** As it was stored. */
   readonly plan: StorePlan
   readonly responseTimeMs: number
@@ -146,12 +140,7 @@ export class StoredResponse {
     const told = headerValues(response.headers, 'cache-status')
     const prior = told === undefined ? undefined : boundedStatus(told)
     this.priorCacheStatus = prior === undefined ? undefined : copyText(prior)
-    this.bornMs = plan.bornMs
     this.freshUntilMs = plan.freshUntilMs
-    this.notBeforeMs = responseTimeMs - CLOCK_SKEW_MS
-    this.staleAllowed = plan.staleAllowed
-    this.staleWhileRevalidateMs = plan.staleWhileRevalidateMs
-    this.staleIfErrorMs = plan.staleIfErrorMs
     this.plan = plan
     this.responseTimeMs = responseTimeMs
     this.selecting = selecting
@@ -239,15 +228,32 @@ export class StoredResponse {
       lifetimeSource: 'none',
       vary: [],
     }
-    const view = new StoredResponse(
-      { status, reason, headers },
-      body,
-      plan,
-      selecting,
-      this.notBeforeMs + CLOCK_SKEW_MS,
-    )
+    const view = new StoredResponse({ status, reason, headers }, body, plan, selecting, this.responseTimeMs)
     view.priorCacheStatus = this.priorCacheStatus
     return view
+  }
+
+  /** When the origin made it, by our clock: its age is a moment minus this. */
+  get bornMs(): number {
+    return this.plan.bornMs
+  }
+
+  // The rest as `StorePlan` has it.
+
+  get staleAllowed(): boolean {
+    return this.plan.staleAllowed
+  }
+
+  get staleWhileRevalidateMs(): number {
+    return this.plan.staleWhileRevalidateMs
+  }
+
+  get staleIfErrorMs(): number {
+    return this.plan.staleIfErrorMs
+  }
+
+  get notBeforeMs(): number {
+    return this.responseTimeMs - CLOCK_SKEW_MS
   }
 
   isFresh(nowMs: number): boolean {
@@ -323,8 +329,9 @@ function cutHeaders(prefix: string, headers: HeaderList): HeaderList {
   for (let i = 0; i < headers.length; i += 2) {
     const nameEnd = at + headers[i]!.length
     const valueEnd = nameEnd + 2 + headers[i + 1]!.length
-    cut.push(prefix.slice(at, nameEnd), prefix.slice(nameEnd + 2, valueEnd))
+    cut.push(sharedName(headers[i]!) ?? prefix.slice(at, nameEnd), prefix.slice(nameEnd + 2, valueEnd))
     at = valueEnd + 2
   }
-  return cut
+  // Pushing leaves room for more, which would never be used.
+  return cut.slice()
 }

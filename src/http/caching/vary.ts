@@ -20,6 +20,8 @@ export interface Choice {
 }
 
 export type Selecting = readonly Choice[]
+const NONE: Selecting = []
+const NO_NAMES: readonly string[] = []
 
 /** Names in one `Vary`, at most: beyond it nothing would ever match again. */
 const NAMES_MAX = 16
@@ -27,7 +29,7 @@ const NAMES_MAX = 16
 /** The names in lower case, each once; `any` where no later request may be answered with this response. */
 export function parseVary(headers: HeaderList): readonly string[] | 'any' {
   const field = headerValues(headers, 'vary')
-  if (field === undefined) return []
+  if (field === undefined) return NO_NAMES
   const names = new Set<string>()
   for (const member of field.split(',')) {
     const name = member.trim().toLowerCase()
@@ -45,6 +47,7 @@ export function selectingOf(
   headers: HeaderList,
   rules: VaryRules = PLAIN_VARY,
 ): Selecting {
+  if (names.length === 0) return NONE
   return names.map((name) => {
     const value = headerValues(headers, name)
     const reduce = rules.of(name)
