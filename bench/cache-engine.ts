@@ -72,7 +72,7 @@ const { values: given } = parseArgs({
   },
 })
 const entries = Number(given.entries ?? (given.quick ? 100_000 : 1_000_000))
-const rounds = Number(given.rounds ?? (3))
+const rounds = Number(given.rounds ?? 3)
 const calls = given.quick ? 100_000 : 200_000
 const shape = given.shape as keyof typeof SHAPES
 
