@@ -8,11 +8,13 @@ import { startOrigin } from '../harness/origin.ts'
 
 const STORED = { 'cache-control': 'public, max-age=600' }
 
+const WORKERS = 4
+
 async function cached(t: TestContext, origin: string, more: object = {}, options: NodeOptions = {}) {
   return startNode(t, {
     ...options,
     config: {
-      edge: { workers: 4, limits: PATIENT },
+      edge: { workers: WORKERS, limits: PATIENT },
       sites: [{ hosts: ['*'], origin, cache: {}, ...more }],
     },
   })
@@ -125,7 +127,9 @@ test('a write through one worker reaches what the others have stored', async (t)
   assert.equal(origin.requests.length, 1)
   await node.request('/', { method: 'POST' })
   await eventually(async () => (await crowd(node, 20)).every(({ text }) => text === 'version 2'))
-  assert.equal(origin.requests.filter((line) => line.startsWith('GET')).length, 2)
+  // What a worker fetched before it heard of the write goes as well, though it is new: once a worker, at most.
+  const fetched = origin.requests.filter((line) => line.startsWith('GET')).length
+  assert.ok(fetched >= 2 && fetched <= 1 + WORKERS, `${fetched} fetches`)
 })
 
 test('sites that differ in what is stored share nothing, and one that changes its cache begins anew', async (t) => {
