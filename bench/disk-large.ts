@@ -93,7 +93,7 @@ try {
   const nginx = start('nginx', ['-c', join(folder, 'nginx.conf')])
   const config = {
     edge: { listen: '127.0.0.1:0', workers: 1 },
-    control: { listen: '127.0.0.1:0', token: 'bench' },
+    control: { listen: '127.0.0.1:0', token: 'bench', warmChecker: false },
     store: { path: join(folder, 'data') },
     sites: [
       { origin: `http://127.0.0.1:${originPort}`, cache: { disk: '10gb', ram: '16mb', objectBytes: '4mb' } },
@@ -111,7 +111,7 @@ try {
     [`http://127.0.0.1:${port}/large`, nginx.pid!],
     [`${edgeUrl}/large`, edge.pid!],
   ] as const
-  for (const [url] of targets) for (let warm = 0; warm < 3; warm++) await fetchOnce(url)
+  for (const [url] of targets) for (let warm = 0; warm < 10; warm++) await fetchOnce(url)
   const rounds: { theirs: number; ours: number }[] = []
   for (let round = 0; round < Number(values.rounds); round++) {
     const [theirs, ours] = [await nanosecondsAByte(...targets[0]), await nanosecondsAByte(...targets[1])]

@@ -14,6 +14,12 @@ import { BLOCK_BYTES } from './layout.ts'
 
 /** So much of a file is asked for ahead of what is being sent. */
 const AHEAD_BYTES = 4 * 1024 * 1024
+/** A sending that takes longer for each MiB waits for the disk: what is in memory takes a tenth of a millisecond. */
+const COLD_MS_PER_MIB = 1
+/** Then so much behind it is asked for ahead. */
+const COLD_BYTES = 16 * 1024 * 1024
+/** For so long a file that was looked at is taken for untouched: sending a large one goes on for a hundred turns. */
+const LOOK_EVERY_MS = 10
 
 /** What is no file is not waited for (a pipe without a writer would hold the worker for ever), and no link is followed out of the folder. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
@@ -27,6 +33,9 @@ export class BodyFile implements SentFile {
   #descriptor: number
   #known: CheckedFile
   #aheadTo = 0
+  /** Up to here it is taken for one that has to come from the disk. */
+  #coldTo = 1
+  #lookedMs = performance.now()
   #reads = 0
   #isClosed = false
 
@@ -114,6 +123,9 @@ export class BodyFile implements SentFile {
 
   /** Whether somebody touched it: then nothing of it is known to be right. */
   #look(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return
+    this.#lookedMs = nowMs
     try {
       this.#known = this.#checked.of(this.#file.id, this.#descriptor, this.#known.blocks.length)
     } catch (error) {
@@ -145,8 +157,13 @@ export class BodyFile implements SentFile {
   }
 
   sendTo(socket: number, start: number, end: number): number {
-    this.#askAhead(start)
-    return sendFile(socket, this.#descriptor, start, end)
+    // The kernel looks for each page that it is asked for: where all are in memory, that is a twentieth of the sending.
+    if (start < this.#coldTo) this.#askAhead(start)
+    const startMs = performance.now()
+    const sent = sendFile(socket, this.#descriptor, start, end)
+    const mib = Math.max(sent, BLOCK_BYTES) / (1024 * 1024)
+    if (performance.now() - startMs > COLD_MS_PER_MIB * mib) this.#coldTo = start + COLD_BYTES
+    return sent
   }
 
   /** In steps of half of it, so that it is one call for several sendings. */

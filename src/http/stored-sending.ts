@@ -22,7 +22,7 @@ export interface StoredSendingEvents {
 }
 
 /** Goes by in one turn of the event loop; then others have theirs. */
-const TURN_BYTES = 1024 * 1024
+const TURN_BYTES = 2 * 1024 * 1024
 /** What waits until the kernel has room again, where it sends the rest itself. */
 const TICKET_BYTES = 16 * 1024
 /** A piece, where it does not. */
