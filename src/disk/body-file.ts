@@ -18,8 +18,6 @@ const AHEAD_BYTES = 4 * 1024 * 1024
 const COLD_MS_PER_MIB = 1
 /** Then so much behind it is asked for ahead. */
 const COLD_BYTES = 16 * 1024 * 1024
-/** For so long a file that was looked at is taken for untouched: sending a large one goes on for a hundred turns. */
-const LOOK_EVERY_MS = 10
 
 /** What is no file is not waited for (a pipe without a writer would hold the worker for ever), and no link is followed out of the folder. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
@@ -35,7 +33,6 @@ export class BodyFile implements SentFile {
   #aheadTo = 0
   /** Up to here it is taken for one that has to come from the disk. */
   #coldTo = 1
-  #lookedMs = performance.now()
   #reads = 0
   #isClosed = false
 
@@ -123,9 +120,6 @@ export class BodyFile implements SentFile {
 
   /** Whether somebody touched it: then nothing of it is known to be right. */
   #look(): void {
-    const nowMs = performance.now()
-    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return
-    this.#lookedMs = nowMs
     try {
       this.#known = this.#checked.of(this.#file.id, this.#descriptor, this.#known.blocks.length)
     } catch (error) {
