@@ -43,6 +43,7 @@ export class BodyFile implements SentFile {
     this.#checked = checked
     this.#onBroken = onBroken
     this.length = file.bytes
+    if (checked.isSpoiled(file.id)) throw new BrokenFile(`${path} is not what it was`)
     try {
       this.#descriptor = openSync(path, OPEN_FLAGS)
     } catch (error) {
@@ -100,7 +101,7 @@ export class BodyFile implements SentFile {
   }
 
   #break(why: string): never {
-    this.#checked.forget(this.#file.id)
+    this.#checked.spoil(this.#file.id)
     this.#onBroken(why)
     throw new BrokenFile(why)
   }
