@@ -4,11 +4,12 @@
  * It can be read meanwhile, and after: what has not reached the file is still here. A disk that does not take it changes nothing for who
  * reads; it will not be stored then. Bytes are summed as they come, so a file that the disk changes on its way is found out.
  */
-import { type BigIntStats, closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync, write } from 'node:fs'
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync, rmSync, write } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { BrokenFile, sendFile } from '../base/send-file.ts'
 import type { DiskBodyWrite, StoredFile } from '../contract/disk-tier.ts'
 import { BLOCK_BYTES, bodyPath, folderOf } from './layout.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** What waits for the disk before the origin is asked to wait. */
 const CONGESTED_BYTES = 4 * 1024 * 1024
@@ -216,7 +217,7 @@ function open(folder: string, id: number, path: string): number {
     return openSync(path, 'wx+', 0o600)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    mkdirSync(folderOf(folder, id), { recursive: true, mode: 0o700 })
+    makeFolder(folderOf(folder, id))
     return openSync(path, 'wx+', 0o600)
   }
 }
