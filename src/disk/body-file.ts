@@ -14,6 +14,10 @@ import { BLOCK_BYTES } from './layout.ts'
 
 /** So much of a file is asked for ahead of what is being sent. */
 const AHEAD_BYTES = 4 * 1024 * 1024
+/** A sending that takes longer for each MiB waits for the disk: what is in memory takes a tenth of a millisecond. */
+const COLD_MS_PER_MIB = 1
+/** Then so much behind it is asked for ahead. */
+const COLD_BYTES = 16 * 1024 * 1024
 
 /** What is no file is not waited for (a pipe without a writer would hold the worker for ever), and no link is followed out of the folder. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
@@ -27,6 +31,8 @@ export class BodyFile implements SentFile {
   #descriptor: number
   #known: CheckedFile
   #aheadTo = 0
+  /** Up to here it is taken for one that has to come from the disk. */
+  #coldTo = 1
   #reads = 0
   #isClosed = false
 
@@ -37,6 +43,7 @@ export class BodyFile implements SentFile {
     this.#checked = checked
     this.#onBroken = onBroken
     this.length = file.bytes
+    if (checked.isSpoiled(file.id)) throw new BrokenFile(`${path} is not what it was`)
     try {
       this.#descriptor = openSync(path, OPEN_FLAGS)
     } catch (error) {
@@ -94,7 +101,7 @@ export class BodyFile implements SentFile {
   }
 
   #break(why: string): never {
-    this.#checked.forget(this.#file.id)
+    this.#checked.spoil(this.#file.id)
     this.#onBroken(why)
     throw new BrokenFile(why)
   }
@@ -145,8 +152,13 @@ export class BodyFile implements SentFile {
   }
 
   sendTo(socket: number, start: number, end: number): number {
-    this.#askAhead(start)
-    return sendFile(socket, this.#descriptor, start, end)
+    // The kernel looks for each page that it is asked for: where all are in memory, that is a twentieth of the sending.
+    if (start < this.#coldTo) this.#askAhead(start)
+    const startMs = performance.now()
+    const sent = sendFile(socket, this.#descriptor, start, end)
+    const mib = Math.max(sent, BLOCK_BYTES) / (1024 * 1024)
+    if (performance.now() - startMs > COLD_MS_PER_MIB * mib) this.#coldTo = start + COLD_BYTES
+    return sent
   }
 
   /** In steps of half of it, so that it is one call for several sendings. */

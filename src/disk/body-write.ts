@@ -4,11 +4,12 @@
  * It can be read meanwhile, and after: what has not reached the file is still here. A disk that does not take it changes nothing for who
  * reads; it will not be stored then. Bytes are summed as they come, so a file that the disk changes on its way is found out.
  */
-import { closeSync, mkdirSync, openSync, readSync, rmSync, write } from 'node:fs'
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync, rmSync, write } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { BrokenFile, sendFile } from '../base/send-file.ts'
 import type { DiskBodyWrite, StoredFile } from '../contract/disk-tier.ts'
 import { BLOCK_BYTES, bodyPath, folderOf } from './layout.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** What waits for the disk before the origin is asked to wait. */
 const CONGESTED_BYTES = 4 * 1024 * 1024
@@ -46,6 +47,8 @@ export class BodyWrite implements DiskBodyWrite {
   #isDiscarded = false
   #isFinished = false
   #isClosed = false
+  /** As it was when the last of it had been written. */
+  #whole: BigIntStats | undefined
   #onWritten: ((file: StoredFile | undefined) => void) | undefined
 
   /** Opens the file. `declaredBytes` may be 0 where nothing is known. Throws what the file system says. */
@@ -125,6 +128,16 @@ export class BodyWrite implements DiskBodyWrite {
     return start >= written ? 0 : sendFile(socket, this.#descriptor, start, Math.min(end, written))
   }
 
+  /** Throws where somebody else has written to it since it was whole. */
+  checkedEnd(): number {
+    if (this.#whole !== undefined) {
+      const { mtimeNs, size } = fstatSync(this.#descriptor, { bigint: true })
+      if (mtimeNs !== this.#whole.mtimeNs || size !== this.#whole.size)
+        throw new BrokenFile(`${this.#path} is not what was written`)
+    }
+    return this.length
+  }
+
   close(): void {
     this.#isClosed = true
     if (!this.#isFinished && !this.#isDiscarded) this.discard()
@@ -180,6 +193,7 @@ export class BodyWrite implements DiskBodyWrite {
       this.#onWritten = undefined
       const isWhole = !this.#isFailed && !this.#isDiscarded
       if (!isWhole) this.discard()
+      else this.#whole = fstatSync(this.#descriptor, { bigint: true })
       const sums = Buffer.from(Uint32Array.from(this.#sums).buffer)
       onWritten(isWhole ? { id: this.id, bytes: this.length, sums } : undefined)
     }
@@ -203,7 +217,7 @@ function open(folder: string, id: number, path: string): number {
     return openSync(path, 'wx+', 0o600)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    mkdirSync(folderOf(folder, id), { recursive: true, mode: 0o700 })
+    makeFolder(folderOf(folder, id))
     return openSync(path, 'wx+', 0o600)
   }
 }

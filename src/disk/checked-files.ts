@@ -6,6 +6,7 @@ import { type BigIntStats, fstatSync } from 'node:fs'
 
 /** Files that are remembered; the one that was opened longest ago is forgotten. */
 const FILES_MAX = 16_384
+const SPOILED_MAX = 1024
 
 export interface CheckedFile {
   readonly inode: bigint
@@ -18,6 +19,7 @@ export interface CheckedFile {
 
 export class CheckedFiles {
   readonly #files = new Map<number, CheckedFile>()
+  readonly #spoiled = new Set<number>()
 
   /** What is known of the file that is open; nothing where it is another one, or was touched. Throws what `fstat` does. */
   of(id: number, descriptor: number, blocks: number): CheckedFile {
@@ -41,8 +43,15 @@ export class CheckedFiles {
     return file
   }
 
-  forget(id: number): void {
+  /** It is not what it was: it is not to be opened again, until the keeper has dropped what it is of. */
+  spoil(id: number): void {
     this.#files.delete(id)
+    if (this.#spoiled.size >= SPOILED_MAX) this.#spoiled.clear()
+    this.#spoiled.add(id)
+  }
+
+  isSpoiled(id: number): boolean {
+    return this.#spoiled.has(id)
   }
 
   clear(): void {

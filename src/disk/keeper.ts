@@ -61,7 +61,7 @@ export class DiskKeeper {
     for (const [name, tier] of this.#tiers) {
       const { plan } = tier
       if (wanted.get(name)?.folder === plan.folder) continue
-      tier.close()
+      tier.close(true)
       this.#tiers.delete(name)
       if (plan.isOwnFolder) void removeFolder(plan.folder).catch(() => undefined)
     }

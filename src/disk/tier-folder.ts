@@ -1,8 +1,9 @@
 /** The folder of a tier as its keeper holds it: locked, and with a mark that says whether the index can be believed. */
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { bodiesPath, indexPath, lockPath, orderPath } from './layout.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** What is written and removed again, to see whether the disk takes anything. */
 const PROBE_BYTES = 1024 * 1024
@@ -17,7 +18,7 @@ export class TierFolder {
 
   /** Makes it where it is missing, and locks it. `isDoubted`: something was wrong with it. Throws what the file system says. */
   take(isDoubted: boolean): void {
-    mkdirSync(bodiesPath(this.path), { recursive: true, mode: 0o700 })
+    makeFolder(bodiesPath(this.path))
     this.#lock ??= takeLock(this.path)
     if (isDoubted) this.#probe()
   }

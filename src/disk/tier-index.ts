@@ -25,6 +25,28 @@ const VACUUM_PAGES = 512
 /** Beyond any character: the end of what begins with something. */
 const LAST = '\u{10ffff}'
 
+/** None of them walks through all objects: there may be millions. The index of files has those that have one, and is only used by who says so. */
+export const STATEMENTS = {
+  insert: 'INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  byKey: 'DELETE FROM object WHERE key = ? RETURNING seq, file, size, tags',
+  bySeq: 'DELETE FROM object WHERE seq = ? RETURNING seq, file, size, tags',
+  byFile: 'SELECT key FROM object WHERE file > 0 AND file = ?',
+  range: 'SELECT seq FROM object WHERE key >= ? AND key < ?',
+  tagged: 'SELECT seq FROM tag WHERE tag = ?',
+  taggedWithin:
+    'SELECT tag.seq FROM tag JOIN object ON object.seq = tag.seq WHERE tag = ? AND key >= ? AND key < ?',
+  tag: 'INSERT OR IGNORE INTO tag VALUES (?, ?)',
+  untag: 'DELETE FROM tag WHERE tag = ? AND seq = ?',
+  mark: 'INSERT INTO purged VALUES (?, ?) ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)',
+  unmark: 'DELETE FROM purged WHERE seq = ?',
+  gone: 'SELECT seq FROM purged WHERE gone = 1 LIMIT ?',
+  below: 'SELECT seq FROM object WHERE seq <= ? ORDER BY seq LIMIT ?',
+  total: 'UPDATE total SET entries = ?, fileBytes = ?, hand = ?, purge = ?, floor = ?',
+  pages: 'PRAGMA page_count',
+  free: 'PRAGMA freelist_count',
+  files: 'SELECT file, size FROM object WHERE file > 0 AND file >= ? AND file < ? ORDER BY file',
+}
+
 export class TierIndex {
   entries: number
   /** What files take on the disk. */
@@ -42,25 +64,7 @@ export class TierIndex {
   /** There may be rows that nobody finds any more. */
   hasLeftovers: boolean
   #removed: number[] = []
-  readonly #statements: {
-    insert: StatementSync
-    byKey: StatementSync
-    bySeq: StatementSync
-    byFile: StatementSync
-    range: StatementSync
-    tagged: StatementSync
-    taggedWithin: StatementSync
-    tag: StatementSync
-    untag: StatementSync
-    mark: StatementSync
-    unmark: StatementSync
-    gone: StatementSync
-    below: StatementSync
-    total: StatementSync
-    pages: StatementSync
-    free: StatementSync
-    files: StatementSync
-  }
+  readonly #statements: Record<keyof typeof STATEMENTS, StatementSync>
 
   constructor(db: DatabaseSync, policy: DiskTierPlan['policy']) {
     this.#db = db
@@ -77,30 +81,9 @@ export class TierIndex {
     this.#marked = Number(Object.values(db.prepare('SELECT count(*) FROM purged').get() ?? {})[0])
     this.hasLeftovers = true
     this.#replacement = createReplacement(policy, db, total.hand)
-    const returning = 'RETURNING seq, file, size, tags'
-    this.#statements = {
-      insert: db.prepare('INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
-      byKey: db.prepare(`DELETE FROM object WHERE key = ? ${returning}`),
-      bySeq: db.prepare(`DELETE FROM object WHERE seq = ? ${returning}`),
-      byFile: db.prepare('SELECT key FROM object WHERE file = ?'),
-      range: db.prepare('SELECT seq FROM object WHERE key >= ? AND key < ?'),
-      tagged: db.prepare('SELECT seq FROM tag WHERE tag = ?'),
-      taggedWithin: db.prepare(
-        'SELECT tag.seq FROM tag JOIN object ON object.seq = tag.seq WHERE tag = ? AND key >= ? AND key < ?',
-      ),
-      tag: db.prepare('INSERT OR IGNORE INTO tag VALUES (?, ?)'),
-      untag: db.prepare('DELETE FROM tag WHERE tag = ? AND seq = ?'),
-      mark: db.prepare(
-        'INSERT INTO purged VALUES (?, ?) ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)',
-      ),
-      unmark: db.prepare('DELETE FROM purged WHERE seq = ?'),
-      gone: db.prepare('SELECT seq FROM purged WHERE gone = 1 LIMIT ?'),
-      below: db.prepare('SELECT seq FROM object WHERE seq <= ? ORDER BY seq LIMIT ?'),
-      total: db.prepare('UPDATE total SET entries = ?, fileBytes = ?, hand = ?, purge = ?, floor = ?'),
-      pages: db.prepare('PRAGMA page_count'),
-      free: db.prepare('PRAGMA freelist_count'),
-      files: db.prepare('SELECT file, size FROM object WHERE file >= ? AND file < ? ORDER BY file'),
-    }
+    this.#statements = Object.fromEntries(
+      Object.entries(STATEMENTS).map(([name, sql]) => [name, db.prepare(sql)]),
+    ) as Record<keyof typeof STATEMENTS, StatementSync>
   }
 
   begin(): void {

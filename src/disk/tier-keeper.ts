@@ -388,9 +388,10 @@ export class TierKeeper {
     }
   }
 
-  /** What was asked before is done, then the folder is let go. */
-  close(): void {
+  /** What was asked before is done, then the folder is let go. `isForGood`: nobody tells it what has to leave from now on; it would begin empty. */
+  close(isForGood = false): void {
     if (this.#index !== undefined) this.#commit()
+    if (this.#index !== undefined && isForGood) this.#folder.setOutOfOrder()
     this.#isClosed = true
     clearTimeout(this.#retryTimer)
     this.#closeIndex()

@@ -21,7 +21,7 @@ import { BLOCK_BYTES, bodyPath, INLINE_BYTES_MAX, randomId } from './layout.ts'
 import { belongsTo } from './purge-memory.ts'
 import { SecondSight } from './second-sight.ts'
 
-/** A body up to this size is read whole, and checked, when it is found. */
+/** A body up to this size is read whole, and checked, when it is found; of more than one block only the first time: then the kernel sends it. */
 export const WHOLE_BYTES_MAX = 2 * 1024 * 1024
 /** Bodies on their way to the disk, all together. */
 const WRITING_BYTES_MAX = 64 * 1024 * 1024
@@ -156,7 +156,8 @@ export class WorkerTier implements DiskTier, LinkedTier {
       body = new BodyFile(bodyPath(this.plan.folder, stored.id), stored, this.#checked, () =>
         this.#broken(key),
       )
-      if (stored.bytes <= WHOLE_BYTES_MAX) {
+      const isChecked = stored.bytes > BLOCK_BYTES && body.checkedEnd(0) === stored.bytes
+      if (stored.bytes <= WHOLE_BYTES_MAX && !isChecked) {
         const whole = body.readWhole()
         body.close()
         return whole

@@ -6,7 +6,8 @@
  * needs of Node. `sendfile` only runs while Node itself has nothing to write on the socket, so the two never mix. Anything
  * else (TLS, no files on this system) goes by ordinary writes from piece to piece: at most one of them is in memory.
  *
- * Of a file on disk, what was not found to be right yet is looked at first. What turns out to be wrong ends the connection.
+ * Of a file on disk, what was not found to be right yet is looked at first. What turns out to be wrong ends the connection. The last piece is
+ * a copy, and leaves when nobody has touched the file since the first one did.
  */
 import type { Socket } from 'node:net'
 import { BrokenFile, type SentFile } from '../base/send-file.ts'
@@ -22,7 +23,7 @@ export interface StoredSendingEvents {
 }
 
 /** Goes by in one turn of the event loop; then others have theirs. */
-const TURN_BYTES = 1024 * 1024
+const TURN_BYTES = 2 * 1024 * 1024
 /** What waits until the kernel has room again, where it sends the rest itself. */
 const TICKET_BYTES = 16 * 1024
 /** A piece, where it does not. */
@@ -33,12 +34,16 @@ export class StoredSending {
   private readonly body: StoredBody
   private readonly events: StoredSendingEvents
   private readonly end: number
+  private readonly begin: number
   private at: number
+  /** Up to here it was found right when it was asked last. */
+  private checkedTo = -1
 
   /** Sends the bytes from `start` to before `end`. Whoever asks holds the body until `onSent`, or the end of the socket. */
   constructor(socket: Socket, body: StoredBody, start: number, end: number, events: StoredSendingEvents) {
     this.socket = socket
     this.body = body
+    this.begin = start
     this.at = start
     this.end = end
     this.events = events
@@ -53,12 +58,12 @@ export class StoredSending {
     const { socket, body, end } = this
     if (socket.destroyed) return
     const { file } = body
-    const checkedEnd = this.checkedEnd()
-    if (checkedEnd === undefined) return
-    if (checkedEnd <= this.at) return this.check(file!)
+    const isWatched = file?.checkedEnd !== undefined
+    if (isWatched && !this.isRight(file)) return
     const descriptor = file === undefined ? undefined : tcpDescriptor(socket)
-    if (descriptor !== undefined && socket.writableLength === 0) {
-      const wanted = Math.min(checkedEnd - this.at, TURN_BYTES)
+    const sendEnd = isWatched ? Math.min(this.checkedTo, end - TICKET_BYTES) : end
+    if (descriptor !== undefined && socket.writableLength === 0 && this.at < sendEnd) {
+      const wanted = Math.min(sendEnd - this.at, TURN_BYTES)
       const taken = file!.sendTo(descriptor, this.at, this.at + wanted)
       this.advance(taken)
       if (this.at === end) {
@@ -71,29 +76,34 @@ export class StoredSending {
       }
     }
     const bytes = descriptor === undefined ? PIECE_BYTES : TICKET_BYTES
-    const piece = this.read(Math.min(checkedEnd, this.at + bytes))
+    const piece = this.read(Math.min(isWatched ? this.checkedTo : end, end, this.at + bytes))
     if (piece === undefined) return
     this.advance(piece.length)
     this.events.onStall()
     socket.write(piece, this.onWritten)
   }
 
-  /** Up to where the body may be sent as it is. Undefined: it is broken, and this is over. */
-  private checkedEnd(): number | undefined {
-    const { body, end, at } = this
+  /**
+   * Whether the next bytes may leave; if not, this goes on once they may. Before the last ones do, all of it has to be right still: what the
+   * kernel was handed are the pages of the file itself, and somebody may have written to them since.
+   */
+  private isRight(file: SentFile): boolean {
+    const { at, end } = this
+    const isLast = end - at <= PIECE_BYTES
+    if (!isLast && at < this.checkedTo) return true
+    const from = isLast ? this.begin : at
     try {
-      return Math.min(end, body.file?.checkedEnd?.(at) ?? end)
+      this.checkedTo = file.checkedEnd!(from)
     } catch (error) {
       this.breakOff(error)
-      return undefined
+      return false
     }
-  }
-
-  private check(file: SentFile): void {
-    file.check!(this.at, (isWhole) => {
+    if (this.checkedTo >= end || (!isLast && this.checkedTo > at)) return true
+    file.check!(Math.max(from, this.checkedTo), (isWhole) => {
       if (isWhole) this.goOn()
       else this.socket.destroy()
     })
+    return false
   }
 
   private read(end: number): Buffer | undefined {

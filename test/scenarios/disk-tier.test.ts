@@ -195,3 +195,21 @@ test('the folder of a site goes with it, and the size of another one changes whi
   assert.equal((await ask('two', '/two')).text, '/two 1')
   assert.equal(origin.asked('/two'), 1)
 })
+
+test('a tier that a reload takes away begins empty when it comes back: what had to leave meanwhile does not return', async (t) => {
+  const origin = await startCounted(t)
+  const folder = folderOf(t)
+  const site = (cache: object) => siteNamed('a', origin.url, { name: 'a', cache })
+  const withDisk = site({ disk: { size: '50mb', path: join(folder, 'tier') } })
+  const node = await startNode(t, { folder, config: { edge: { limits: PATIENT }, sites: [withDisk] } })
+  const put = async (of: object) => assert.equal((await node.api('PUT', '/v1/sites/a', of)).status, 200)
+  assert.equal((await get(node, '/page')).text, '/page 1')
+  await eventually(async () => assert.equal(await entriesOf(node), 1))
+  await put(site({}))
+  assert.equal((await node.api('POST', '/v1/purge', { everything: true })).status, 200)
+  await put(withDisk)
+  await eventually(async () =>
+    assert.match((await node.api('GET', '/metrics')).text, /^orla_cache_disk_open\{.*\} 1$/m),
+  )
+  assert.equal((await get(node, '/page')).text, '/page 2')
+})
