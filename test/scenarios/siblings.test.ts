@@ -132,6 +132,39 @@ test('a write through one worker reaches what the others have stored', async (t)
   assert.ok(fetched >= 2 && fetched <= 1 + WORKERS, `${fetched} fetches`)
 })
 
+test('what a unit says of an answer goes along: a purge by its tag takes the copies in all workers', async (t) => {
+  let version = 1
+  const origin = await startOrigin(t, (_, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=1, private="x-mine"', 'x-mine': 'one client' })
+    response.end(`version ${version}`)
+  })
+  const unit = `export default {
+    limits: { cpuMs: 1000 },
+    originResponse(request, response) {
+      response.tags = ['by-unit']
+      response.ttl = 600
+      response.headers.set('x-unit', 'seen')
+    },
+  }`
+  const node = await cached(t, origin.url, {}, { units: { tagging: unit } })
+  const all = async () => {
+    const answers = await crowd(node, 60)
+    for (const { headers } of answers) assert.equal(headers['x-unit'], 'seen')
+    return [...new Set(answers.map(({ text }) => text))]
+  }
+  const withMine = (await crowd(node, 60)).filter(({ headers }) => headers['x-mine'] !== undefined)
+  assert.ok(withMine.length <= 1, 'the one that fetched')
+  assert.deepEqual(await all(), ['version 1'])
+  assert.equal(origin.requests.length, 1)
+  version = 2
+  const { status, text } = await node.api('POST', '/v1/purge', { tags: ['by-unit'] })
+  assert.equal(status, 200, text)
+  const { objects } = JSON.parse(text) as { readonly objects: number }
+  assert.ok(objects >= 2, `${objects} copies in four workers`)
+  assert.deepEqual(await all(), ['version 2'])
+  assert.equal(origin.requests.length, 2)
+})
+
 test('sites that differ in what is stored share nothing, and one that changes its cache begins anew', async (t) => {
   const origin = await startOrigin(t, (request, response) => {
     response.writeHead(200, STORED).end(`${request.headers.host} ${request.url}`)

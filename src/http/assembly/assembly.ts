@@ -241,7 +241,7 @@ export class Assembly implements PartAsker, SegmentSupply {
         if (!this.isAnswered) {
           // What goes before it is stored.
           fetch.waitBehind()
-          this.answer(this.rangesOf(known), this.member(decision, 'partial'), 'cache')
+          this.answer(this.rangesOf(known), this.member(fetch, decision, 'partial'), 'cache')
         } else {
           if (this.segments.isHeldUp) fetch.waitBehind()
           this.segments.flow()
@@ -268,7 +268,8 @@ export class Assembly implements PartAsker, SegmentSupply {
     )
       cache.dropParts(request.key)
     this.representation = arrived
-    this.answer(this.rangesOf(arrived), this.member(decision, found.forward), 'origin')
+    const source = fetch.borrowedStatus === undefined ? 'origin' : 'cache'
+    this.answer(this.rangesOf(arrived), this.member(fetch, decision, found.forward), source)
   }
 
   onRefreshed(entry: StoredResponse, stored: boolean): void {
@@ -321,7 +322,7 @@ export class Assembly implements PartAsker, SegmentSupply {
       lastModified: headerValue(headers, 'last-modified'),
       date: headerValue(headers, 'date'),
     }
-    const member = this.member(decision, fetch.ask.found.forward, false)
+    const member = this.member(fetch, decision, fetch.ask.found.forward, false)
     if (decision.store && isNotModified(request.head.headers, validators, this.nowMs)) {
       this.instead(() => answerNotModified(exchange, headers, member))
       return
@@ -341,7 +342,8 @@ export class Assembly implements PartAsker, SegmentSupply {
     return ask.spec.kind === 'from' && ask.spec.first > 0
   }
 
-  private member(decision: StoreDecision, forward: ForwardReason, isPart = true): string {
+  private member(fetch: PartFetch, decision: StoreDecision, forward: ForwardReason, isPart = true): string {
+    if (fetch.borrowedStatus !== undefined) return fetch.borrowedStatus
     const { collapsed } = this.request
     this.exchange.cacheUse = 'miss'
     if (!decision.store) this.exchange.site!.cacheStatistics!.refused(decision.reason)

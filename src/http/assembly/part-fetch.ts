@@ -1,5 +1,6 @@
 /**
- * A part on its way from the origin: into the cache, and at the pace of its client to the one who asked.
+ * A part on its way from the origin: into the cache, and at the pace of its client to the one who asked. A slice is first sought in the
+ * other workers of the node.
  *
  * What comes is a part only where everything about it is right: the status, one range, the range that was asked for, and as many bytes
  * as that has. Anything else is told as what it is, and never stored as a part.
@@ -15,7 +16,10 @@ import {
 } from '../../wire/http1/message.ts'
 import { endToEndHeaders } from '../../wire/http1/serialise.ts'
 import { forwardedHeaders } from '../caching/conditional.ts'
+import type { Arrival } from '../caching/arrival.ts'
+import { siblingStatus } from '../caching/cache-status.ts'
 import type { CacheFill } from '../caching/fill.ts'
+import { passedHeaders } from '../caching/passed-headers.ts'
 import type { StoreDecision } from '../caching/storing.ts'
 import type { StoredResponse } from '../caching/stored-response.ts'
 import { ClientPace, type PaceOutlet } from '../client-pace.ts'
@@ -24,13 +28,17 @@ import { viaMember } from '../forwarding/hop.ts'
 import { httpDate } from '../http-date.ts'
 import { askedOf, onwardHeaders } from '../onward-request.ts'
 import { parseContentRange, resolveSpec, type ContentRange } from '../ranges/byte-ranges.ts'
+import type { Seeking } from '../siblings/siblings.ts'
 import { sendToOrigin } from '../tracing/origin-span.ts'
+import { BorrowedBody } from './borrowed-body.ts'
 import { arrivingRepresentation, type Representation } from './representation.ts'
 import { specText, type PartAsk } from './part-sources.ts'
 
+type PartHead = Pick<ResponseHead, 'status' | 'reason' | 'framing'>
+
 /** The head of what is no part. */
 export interface OtherAnswer {
-  readonly head: ResponseHead
+  readonly head: PartHead
   readonly headers: HeaderList
 }
 
@@ -50,6 +58,8 @@ export class PartFetch implements OriginHandler {
   readonly ask: PartAsk
   /** What comes, once its head is here. */
   range: ContentRange | undefined
+  /** What `Cache-Status` says, where it comes from another worker. */
+  borrowedStatus: string | undefined
   private readonly exchange: Exchange
   private readonly fill: CacheFill
   private readonly objectKey: string
@@ -57,6 +67,8 @@ export class PartFetch implements OriginHandler {
   /** Undefined once nobody here wants it. */
   private asker: PartAsker | undefined
   private call: OriginCall | undefined
+  private seeking: Seeking | undefined
+  private borrowed: BorrowedBody | undefined
   /** Bytes still to come, of a part. */
   private left: number | undefined
   private isOver = false
@@ -70,16 +82,32 @@ export class PartFetch implements OriginHandler {
     fill.part = { kind: ask.part, objectKey }
     this.pace = new ClientPace(
       {
-        follow: () => fill.follow(),
+        // What another worker sends waits where it is.
+        follow: () => (this.borrowedStatus === undefined ? fill.follow() : undefined),
         get isFilling() {
           return fill.isFilling
         },
       },
-      () => this.call?.resume(),
+      () => this.resume(),
     )
   }
 
   start(): void {
+    const { exchange, ask, fill } = this
+    const { siblings } = exchange.node
+    // Under the key of another part nothing is stored that could be asked for.
+    if (siblings === undefined || fill.flight === undefined || ask.part !== 'slice') return this.askOrigin()
+    const { site } = exchange
+    this.seeking = siblings.seek(site!, fill, site!.config.cache!.wait, {
+      onBorrowed: () => this.onBorrowed(fill.arrival!),
+      onNobody: () => {
+        if (!this.isOver) this.askOrigin()
+      },
+      onFailed: (error) => this.end(error),
+    })
+  }
+
+  private askOrigin(): void {
     const { exchange, ask } = this
     const stale = ask.found.kind === 'stale' ? ask.found.entry : undefined
     const plain = withoutFields(onwardHeaders(exchange), isRange)
@@ -111,11 +139,52 @@ export class PartFetch implements OriginHandler {
     this.pace.onRoom()
   }
 
+  private resume(): void {
+    this.borrowed?.resume()
+    this.call?.resume()
+  }
+
+  /** It is in the cache by itself. */
+  private onBorrowed(arrival: Arrival): void {
+    if (this.isOver || this.asker === undefined) return
+    const { exchange, ask } = this
+    const nowMs = exchange.node.now()
+    exchange.site!.cache!.count('fromSibling')
+    this.borrowedStatus = siblingStatus(Math.floor((arrival.plan.freshUntilMs - nowMs) / 1000))
+    const { status, reason, bodyBytes, kept, priorCacheStatus } = arrival
+    const headers = [...passedHeaders(kept), 'age', String(arrival.ageSeconds(nowMs))]
+    if (priorCacheStatus !== undefined) headers.push('cache-status', priorCacheStatus)
+    const framing =
+      bodyBytes === undefined
+        ? ({ kind: 'chunked' } as const)
+        : ({ kind: 'length', bytes: bodyBytes } as const)
+    const head = { status, reason, framing }
+    const range = partOf(head, headers, ask)
+    if (range === undefined) this.asker.onOther(this, { head, headers }, arrival.plan)
+    else {
+      this.range = range
+      this.left = range.end - range.start
+      this.asker.onPart(this, arrivingRepresentation(headers, range.size), arrival.plan)
+    }
+    if (!this.isWanted) return
+    this.borrowed = new BorrowedBody(arrival, {
+      onData: (piece) => this.onPiece(piece),
+      onEnd: () => this.onWhole([]),
+      onBroken: (error) =>
+        this.end(error ?? new EdgeError('origin-closed', 'the worker that fetched it broke off')),
+    })
+    this.borrowed.pump()
+  }
+
+  private get isWanted(): boolean {
+    return !this.isOver && this.asker !== undefined
+  }
+
   /** The one who asked has enough of it. The cache may have the rest. */
   detach(): void {
     if (this.asker === undefined) return
     this.asker = undefined
-    this.pace.close()
+    this.letGo()
     if (this.isOver) return
     if (this.fill.isFilling) this.call?.resume()
     else this.giveUp()
@@ -124,16 +193,23 @@ export class PartFetch implements OriginHandler {
   /** The one who asked is gone. Others may wait. */
   leave(): void {
     if (this.asker === undefined) return
+    this.letGo()
     if (this.fill.followers === 0 || (this.range !== undefined && !this.fill.isFilling)) this.giveUp()
     this.asker = undefined
-    this.pace.close()
     if (!this.isOver) this.call?.resume()
+  }
+
+  private letGo(): void {
+    this.pace.close()
+    this.borrowed?.close()
+    this.borrowed = undefined
   }
 
   private giveUp(): void {
     if (this.isOver) return
     this.isOver = true
-    this.pace.close()
+    this.letGo()
+    this.seeking?.abort()
     this.fill.abandon()
     this.call?.abort()
   }
@@ -203,11 +279,16 @@ export class PartFetch implements OriginHandler {
 
   onData(chunk: Buffer): boolean {
     if (this.isOver) return true
+    if (chunk.length <= (this.left ?? Infinity)) this.fill.append(chunk)
+    return this.onPiece(chunk)
+  }
+
+  /** Of the origin, or of another worker. */
+  private onPiece(chunk: Buffer): boolean {
     if (this.left !== undefined) {
       if (chunk.length > this.left) return this.onBroken('is longer than it says')
       this.left -= chunk.length
     }
-    this.fill.append(chunk)
     if (this.asker !== undefined) return this.pace.write(chunk)
     this.goOnAlone()
     return true
@@ -215,12 +296,16 @@ export class PartFetch implements OriginHandler {
 
   onEnd(trailers: HeaderList): void {
     if (this.isOver) return
+    if (this.left === undefined || this.left === 0) this.fill.finish(this.exchange.node.now())
+    this.onWhole(trailers)
+  }
+
+  private onWhole(trailers: HeaderList): void {
     if (this.left !== undefined && this.left > 0) {
       this.onBroken('is shorter than it says')
       return
     }
     this.isOver = true
-    this.fill.finish(this.exchange.node.now())
     if (this.asker !== undefined) this.pace.end(trailers)
   }
 
@@ -233,12 +318,25 @@ export class PartFetch implements OriginHandler {
   onError(error: EdgeError): void {
     if (this.isOver) return
     this.isOver = true
-    const { exchange, asker } = this
+    const { exchange } = this
     exchange.node.metrics.countOriginError(error.code)
     exchange.upstream = this.call?.endpoint ?? ''
     exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
-    this.pace.close()
+    this.letGo()
     this.fill.fail(error)
+    this.tell(error)
+  }
+
+  /** It will not come, and the fill knows. */
+  private end(error: EdgeError): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.letGo()
+    this.tell(error)
+  }
+
+  private tell(error: EdgeError): void {
+    const { asker } = this
     this.asker = undefined
     asker?.onFetchError(error)
   }
@@ -250,7 +348,7 @@ export class PartFetch implements OriginHandler {
 const isRange = (name: string): boolean => name === 'range' || name === 'if-range'
 
 /** The range that came, where it is the one that was asked for. */
-function partOf(head: ResponseHead, headers: HeaderList, { spec }: PartAsk): ContentRange | undefined {
+function partOf(head: PartHead, headers: HeaderList, { spec }: PartAsk): ContentRange | undefined {
   if (head.status !== 206) return undefined
   if (/^multipart\/byteranges\b/i.test(headerValue(headers, 'content-type') ?? '')) return undefined
   const range = parseContentRange(headerValues(headers, 'content-range'))

@@ -57,6 +57,7 @@ export class Arrival implements Validators {
   readonly fields: string
   /** Told when all readers have room again, after `pass` said that one has none. */
   onRoom: (() => void) | undefined
+  readonly #responseTimeMs: number
   readonly #gathering: BodyGathering
   readonly #readers = new Set<ArrivalReader>()
   /** Pieces no longer go into the cache. */
@@ -67,6 +68,7 @@ export class Arrival implements Validators {
   constructor(gathering: BodyGathering, parts: ArrivalParts) {
     const { response, plan, selecting, responseTimeMs, bodyBytes } = parts
     this.#gathering = gathering
+    this.#responseTimeMs = responseTimeMs
     this.response = response
     this.plan = plan
     this.selecting = selecting
@@ -85,6 +87,13 @@ export class Arrival implements Validators {
   /** Header lines of the `304` that stands for it. */
   get notModifiedFields(): string {
     return headerLines(notModifiedHeaders(passedHeaders(this.kept)))
+  }
+
+  /** The headers as the origin sent them, where units changed them, as they are stored. */
+  get keptBefore(): HeaderList | undefined {
+    const { response, bodyBytes, plan } = this
+    const { before: headers } = response
+    return headers && keptHeaders({ ...response, headers }, bodyBytes, this.#responseTimeMs, plan.withheld)
   }
 
   /** Those who read it. */

@@ -20,6 +20,8 @@ export interface CopiedHead {
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
   readonly vary: readonly string[]
+  /** Names of fields that are not stored, and so did not come along. */
+  readonly withheld: readonly string[]
 }
 
 export const copyOfStored = (entry: StoredResponse): CopiedHead => ({
@@ -33,26 +35,28 @@ export const copyOfStored = (entry: StoredResponse): CopiedHead => ({
   staleWhileRevalidateMs: entry.staleWhileRevalidateMs,
   staleIfErrorMs: entry.staleIfErrorMs,
   vary: entry.selecting.map(({ name }) => name),
+  withheld: entry.plan.withheld,
 })
 
 export const copyOfArriving = ({
   status,
   reason,
   kept,
-  response,
+  keptBefore,
   plan,
   priorCacheStatus,
 }: Arrival): CopiedHead => ({
   status,
   reason,
   headers: withPrior(kept, priorCacheStatus),
-  before: response.before,
+  before: keptBefore,
   bornMs: plan.bornMs,
   freshUntilMs: plan.freshUntilMs,
   staleAllowed: plan.staleAllowed,
   staleWhileRevalidateMs: plan.staleWhileRevalidateMs,
   staleIfErrorMs: plan.staleIfErrorMs,
   vary: plan.vary,
+  withheld: plan.withheld,
 })
 
 export const responseOf = ({ status, reason, headers, before }: CopiedHead): IncomingResponse => ({
@@ -69,8 +73,7 @@ export const planOf = (copied: CopiedHead): StorePlan => ({
   staleAllowed: copied.staleAllowed,
   staleWhileRevalidateMs: copied.staleWhileRevalidateMs,
   staleIfErrorMs: copied.staleIfErrorMs,
-  // What was withheld there did not come along.
-  withheld: [],
+  withheld: copied.withheld,
   lifetimeSource: 'none',
   vary: copied.vary,
 })

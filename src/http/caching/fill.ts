@@ -182,7 +182,8 @@ export class CacheFill {
       responseTimeMs: this.#responseTimeMs,
       bodyBytes: this.#declaredBytes,
     })
-    this.#target.announce(this, this.#arrival)
+    // Who waits for a part looks for it once it is stored: it may be asked for by a larger one.
+    if (this.part === undefined) this.#target.announce(this, this.#arrival)
   }
 
   /** Told when the origin may go on, after `append` said that it may not. */

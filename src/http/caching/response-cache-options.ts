@@ -32,6 +32,8 @@ export interface ResponseCacheOptions {
   readonly purges?: { readonly number: number } | undefined
   /** Does work in the next turn, so that a large purge does not stand between requests. Absent: at once. */
   readonly later?: ((work: () => void) => void) | undefined
+  /** Milliseconds from any moment on, by which a turn of that work is measured. Default: the process's own. */
+  readonly elapsedMs?: (() => number) | undefined
   /** Told what a request made out of date here: others may have kept it, too. `urls` as keys hold them. */
   readonly onInvalidate?:
     | ((what: { readonly urls: readonly string[] } | { readonly tags: readonly string[] }) => void)

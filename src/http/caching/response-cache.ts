@@ -78,9 +78,9 @@ export class ResponseCache {
       onJoined: () => this.#counts.joined++,
     })
     this.#onInvalidate = options.onInvalidate
-    const { purges: node, later } = options
+    const { purges: node, later, elapsedMs } = options
     const seal = (flight: Flight) => this.#flights.seal(flight)
-    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later })
+    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later, elapsedMs })
     this.#shelf.purging = this.#purges
     this.#onClose = options.onClose
     this.#disk = options.disk

@@ -36,6 +36,8 @@ export interface CachePurgesOptions {
   readonly node?: { readonly number: number } | undefined
   /** Does the rest later, with other work in between. Absent: all is done at once. */
   readonly later?: ((work: () => void) => void) | undefined
+  /** Milliseconds of whatever beginning, by which a piece of the work is measured. */
+  readonly elapsedMs?: (() => number) | undefined
 }
 
 export type OnPurged = (objects: number) => void
@@ -145,14 +147,14 @@ export class CachePurges {
   }
 
   #sweep(work: Generator<void, void>): void {
-    const { later } = this.#options
-    const end = performance.now() + SLICE_MS
+    const { later, elapsedMs = () => performance.now() } = this.#options
+    const end = elapsedMs() + SLICE_MS
     for (;;) {
       if (work.next().done === true) {
         this.#isSweeping = false
         return
       }
-      if (later !== undefined && performance.now() > end) return later(() => this.#sweep(work))
+      if (later !== undefined && elapsedMs() > end) return later(() => this.#sweep(work))
     }
   }
 
