@@ -25,7 +25,7 @@ import { Flight, flightAddress, Flights, type OnSettled, type Waiting } from './
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { addressIn, urlIn } from './keys/key-index.ts'
 import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
-import type { PurgeTerms } from './purging/compiled-purge.ts'
+import type { Kept, PurgeTerms } from './purging/compiled-purge.ts'
 import { OpenFills } from './purging/open-fills.ts'
 import { tagsOf } from './purging/response-tags.ts'
 import {
@@ -80,11 +80,12 @@ export class ResponseCache {
     this.#onInvalidate = options.onInvalidate
     const { purges: node, later } = options
     const seal = (flight: Flight) => this.#flights.seal(flight)
-    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later })
+    this.#disk = options.disk
+    const second = (this.#second = options.disk && new SecondTier(options.disk, this.vary))
+    const letGo = second && ((isMeant: (kept: Kept) => boolean) => second.letGo(isMeant))
+    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, letGo, node, later })
     this.#shelf.purging = this.#purges
     this.#onClose = options.onClose
-    this.#disk = options.disk
-    this.#second = options.disk && new SecondTier(options.disk, this.vary)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       asksForPlain: options.asksForPlain ?? false,

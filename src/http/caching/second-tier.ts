@@ -10,6 +10,7 @@ import type { HeaderList } from '../../wire/http1/message.ts'
 import type { DiskRoom } from './body-gathering.ts'
 import { decodeRecord, encodeResponse, encodeVaries, responseOf } from './disk-record.ts'
 import { StoredBody } from './stored-body.ts'
+import type { Kept } from './purging/compiled-purge.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { variantKey } from './vary.ts'
 import type { VaryRules } from './vary-rules.ts'
@@ -106,6 +107,11 @@ export class SecondTier {
     this.#tier.remove(key)
     for (const of of this.#responses.keys()) if (isOf(key, of)) this.#responses.delete(of)
     for (const of of this.#sets.keys()) if (isOf(key, of)) this.#sets.delete(of)
+  }
+
+  /** What is meant is not found here any more; the tier is told of it by others, and refuses what it has not got yet. */
+  letGo(isMeant: (kept: Kept) => boolean): void {
+    for (const [key, { tags }] of this.#responses) if (isMeant({ key, tags })) this.#responses.delete(key)
   }
 
   /** A key that no address has: it holds a line break. */
