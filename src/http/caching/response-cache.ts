@@ -25,7 +25,7 @@ import { Flight, flightAddress, Flights, type OnSettled, type Waiting } from './
 import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
 import { addressIn, urlIn } from './keys/key-index.ts'
 import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
-import type { Kept, PurgeTerms } from './purging/compiled-purge.ts'
+import type { PurgeTerms } from './purging/compiled-purge.ts'
 import { OpenFills } from './purging/open-fills.ts'
 import { tagsOf } from './purging/response-tags.ts'
 import {
@@ -82,8 +82,7 @@ export class ResponseCache {
     const seal = (flight: Flight) => this.#flights.seal(flight)
     this.#disk = options.disk
     const second = (this.#second = options.disk && new SecondTier(options.disk, this.vary))
-    const letGo = second && ((isMeant: (kept: Kept) => boolean) => second.letGo(isMeant))
-    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, letGo, node, later })
+    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, second, seal, node, later })
     this.#shelf.purging = this.#purges
     this.#onClose = options.onClose
     this.#target = {

@@ -1,11 +1,14 @@
 /** The tier on disk as responses see it, while what they give to it is on its way. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { DiskTier } from '../../contract/disk-tier.ts'
+import type { DiskObject, DiskTier } from '../../contract/disk-tier.ts'
+import { groupTag } from '../../contract/purge.ts'
 import { request, response, Rig } from './caching.support.ts'
+import type { IncomingResponse } from './stored-response.ts'
 
 const KEY = 'https://example.org/a'
 const TAGGED = { 'cache-control': 'max-age=60', 'cache-tag': 'front' }
+const GROUPED = { 'cache-control': 'max-age=60', 'cache-groups': '"g"' }
 
 /** A disk that has not written anything yet. */
 class LateDisk implements DiskTier {
@@ -13,12 +16,18 @@ class LateDisk implements DiskTier {
   readonly counters = { hits: 0, misses: 0, writes: 0, refused: 0, errors: 0 }
   readonly #puts: (() => void)[] = []
 
-  find = () => undefined
+  /** Of the last object that was given to it. */
+  meta: Buffer | undefined
+
+  find: DiskTier['find'] = () => undefined
   admits = () => true
   openBody = () => undefined
   remove = () => {}
   drop = () => {}
-  put: DiskTier['put'] = (_, done) => void this.#puts.push(() => done(undefined))
+  put: DiskTier['put'] = ({ meta }, done) => {
+    this.meta = meta
+    this.#puts.push(() => done(undefined))
+  }
 
   refuseAll(): void {
     for (const refuse of this.#puts.splice(0)) refuse()
@@ -55,3 +64,22 @@ describe('what is on its way to the disk', () => {
     assert.equal(rig.lookup(request({ 'x-part': '2' }), KEY).kind, 'hit')
   })
 })
+
+it('what a write made out of date by its groups is not read from the disk before that has heard of it', () => {
+  const stored: DiskObject = { ...storedOf(response(GROUPED)), file: undefined, isSoft: false }
+  const disk = new LateDisk()
+  const rig = new Rig(1_000_000, 100_000, { disk })
+  disk.find = () => stored
+  rig.cache.invalidateTags([groupTag('https://example.org', 'g')], rig.nowMs)
+  assert.equal(rig.lookup(request(), KEY).kind, 'miss')
+  disk.find = () => undefined
+  rig.cache.purge({ tags: [groupTag('https://example.org', 'g')], soft: false }, 1, rig.nowMs)
+  disk.find = () => stored
+  assert.equal(rig.lookup(request(), KEY).kind, 'hit', 'what bears the tag on the disk now is from after it')
+})
+
+function storedOf(incoming: IncomingResponse): Pick<DiskObject, 'meta' | 'open'> {
+  const disk = new LateDisk()
+  new Rig(1_000_000, 100_000, { disk }).fetch(incoming, request(), 'old', KEY)
+  return { meta: disk.meta!, open: () => Buffer.from('old') }
+}

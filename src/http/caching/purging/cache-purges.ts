@@ -11,7 +11,7 @@
 import type { StoredResponse } from '../stored-response.ts'
 import type { CacheFill } from '../fill.ts'
 import type { Flight } from '../flights.ts'
-import { CompiledPurge, type Kept, type PurgeTerms } from './compiled-purge.ts'
+import { CompiledPurge, type PurgeTerms } from './compiled-purge.ts'
 import type { OpenFills } from './open-fills.ts'
 import { tagsOf } from './response-tags.ts'
 import type { TagIndex } from './tag-index.ts'
@@ -32,8 +32,8 @@ export interface CachePurgesOptions {
   readonly fills: OpenFills
   /** Nobody who comes from now on may join it. */
   readonly seal: (flight: Flight) => void
-  /** What is on its way to the disk, and found meanwhile, is not found from here on where it is meant; what becomes of it there, the disk says. */
-  readonly letGo?: ((isMeant: (kept: Kept) => boolean) => void) | undefined
+  /** The tier behind memory, told before anybody looks again. `isLocal`: the disk itself hears of it later. */
+  readonly second?: { purged(purge: CompiledPurge, isLocal: boolean): void } | undefined
   /** The number of the last purge that this process has applied; where it is absent, the cache counts on its own. */
   readonly node?: { readonly number: number } | undefined
   /** Does the rest later, with other work in between. Absent: all is done at once. */
@@ -80,12 +80,12 @@ export class CachePurges {
 
   /** From here on it holds. Without a number it is of this cache alone, and lies between two of the node. */
   purge(terms: PurgeTerms, given: number | undefined, nowMs: number, onDone: OnPurged): void {
-    const { fills, seal, letGo } = this.#options
+    const { fills, seal, second } = this.#options
     const last = given === undefined ? this.number : this.#number
     const number = given !== undefined && given > last ? given : last + A_MOMENT
     const purge = new CompiledPurge(terms, number)
     this.#number = number
-    letGo?.((kept) => purge.matches(kept))
+    second?.purged(purge, given === undefined)
     const awaited = fills.all()
     if (awaited.length > 0) this.#remember(purge)
     else this.#forget()
