@@ -50,14 +50,15 @@ export class CachePurger {
       if (open === 0) onDone(objects)
     }
     for (const [index, { number, purge }] of purges.entries()) {
-      if (from !== this.#options.worker) {
-        for (const [cache, terms] of this.#termsOf(purge)) {
-          open += 1
-          cache.purge(terms, number, this.#options.now(), (count) => {
-            objects[index]! += count
-            close()
-          })
-        }
+      const isOwn = from === this.#options.worker
+      for (const [cache, terms] of this.#termsOf(purge)) {
+        // What it did at once it need not do again; but by a tag it may have read from the disk meanwhile.
+        if (isOwn && (cache.disk === undefined || terms.tags?.length === 0)) continue
+        open += 1
+        cache.purge(isOwn ? { ...terms, urls: [] } : terms, number, this.#options.now(), (count) => {
+          objects[index]! += count
+          close()
+        })
       }
       this.number = Math.max(this.number, number)
     }

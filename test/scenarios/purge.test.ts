@@ -1,5 +1,6 @@
 /** Purges on a real node with several workers: by the API and the command, under load, and what a write in one worker means to the others. */
 import assert from 'node:assert/strict'
+import { Agent } from 'node:http'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import type { PurgeResult } from '../../src/control/purge-shapes.ts'
@@ -203,6 +204,26 @@ test('RFC 9875 §3: a write that invalidates a group does so on all workers', as
   await eventually(async () => isDeepStrictEqual([...(await versions(node, '/page/1'))], ['GET version 2']))
   assert.deepEqual([...(await versions(node, '/page/1', B))], ['GET version 1'], 'of another origin')
 })
+
+for (const [name, cache] of Object.entries({ 'a disk and siblings': { disk: '50mb' }, siblings: {} })) {
+  test(`RFC 9875 §3: who writes and asks again is given nothing from before by its worker, with ${name} that have not heard of it`, async (t) => {
+    const origin = await startVersionedOrigin(t)
+    const site = { hosts: ['a.example.org'], origin: origin.url, cache }
+    const node = await startNode(t, { config: { edge: { workers: 3 }, sites: [site] } })
+    // One connection is one worker.
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    t.after(() => agent.destroy())
+    for (let round = 0; round < 25; round++) {
+      await warm(node, '/page/1')
+      await node.request('/page/1', { ...A, agent })
+      origin.version += 1
+      const text = `GET version ${origin.version}`
+      await node.request('/invalidates', { ...A, agent, method: 'POST' })
+      assert.equal((await node.request('/page/1', { ...A, agent })).text, text)
+      await eventually(async () => isDeepStrictEqual([...(await versions(node, '/page/1'))], [text]))
+    }
+  })
+}
 
 test('the command purges, says what it did, and refuses what means nothing', async (t) => {
   const origin = await startVersionedOrigin(t)

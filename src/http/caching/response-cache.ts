@@ -80,11 +80,19 @@ export class ResponseCache {
     this.#onInvalidate = options.onInvalidate
     const { purges: node, later, elapsedMs } = options
     const seal = (flight: Flight) => this.#flights.seal(flight)
-    this.#purges = new CachePurges({ shelf: this.#shelf, fills: this.#fills, seal, node, later, elapsedMs })
+    this.#disk = options.disk
+    const second = (this.#second = options.disk && new SecondTier(options.disk, this.vary))
+    this.#purges = new CachePurges({
+      shelf: this.#shelf,
+      fills: this.#fills,
+      second,
+      seal,
+      node,
+      later,
+      elapsedMs,
+    })
     this.#shelf.purging = this.#purges
     this.#onClose = options.onClose
-    this.#disk = options.disk
-    this.#second = options.disk && new SecondTier(options.disk, this.vary)
     this.#target = {
       objectBytesMax: Math.min(options.objectBytesMax, this.#shelf.entryBytesMax),
       asksForPlain: options.asksForPlain ?? false,

@@ -10,6 +10,7 @@ import type { HeaderList } from '../../wire/http1/message.ts'
 import type { DiskRoom } from './body-gathering.ts'
 import { decodeRecord, encodeResponse, encodeVaries, responseOf } from './disk-record.ts'
 import { StoredBody } from './stored-body.ts'
+import type { CompiledPurge } from './purging/compiled-purge.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { variantKey } from './vary.ts'
 import type { VaryRules } from './vary-rules.ts'
@@ -31,6 +32,8 @@ export class SecondTier {
   /** By the key there: what is not found there yet. */
   readonly #responses = new Map<string, StoredResponse>()
   readonly #sets = new Map<string, Sets>()
+  /** Tags of what is out of date on the disk, which has not heard of it yet. */
+  readonly #withheld = new Set<string>()
 
   constructor(tier: DiskTier, rules: VaryRules) {
     this.#tier = tier
@@ -74,6 +77,8 @@ export class SecondTier {
       return undefined
     }
     if (decoded.kind === 'varies') return decoded
+    if (this.#withheld.size > 0 && decoded.record.tags.some((tag) => this.#withheld.has(tag)))
+      return undefined
     const bytes = object.open()
     if (bytes === undefined) return undefined
     const body = new StoredBody(bytes)
@@ -106,6 +111,19 @@ export class SecondTier {
     this.#tier.remove(key)
     for (const of of this.#responses.keys()) if (isOf(key, of)) this.#responses.delete(of)
     for (const of of this.#sets.keys()) if (isOf(key, of)) this.#sets.delete(of)
+  }
+
+  /**
+   * What a purge means is not found here any more, also while it is on its way; what becomes of it on the disk, the disk says. `isLocal`: the
+   * disk will hear of the tags later, with a purge of the node, and until then what bears them there is left where it is.
+   */
+  purged(purge: CompiledPurge, isLocal: boolean): void {
+    for (const tag of purge.tags) {
+      if (isLocal) this.#withheld.add(tag)
+      else this.#withheld.delete(tag)
+    }
+    for (const [key, { tags }] of this.#responses)
+      if (purge.matches({ key, tags })) this.#responses.delete(key)
   }
 
   /** A key that no address has: it holds a line break. */

@@ -14,6 +14,7 @@ import { EdgeError } from '../../base/errors.ts'
 import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.ts'
 import { planOf, responseOf } from '../caching/copies.ts'
 import type { CacheFill } from '../caching/fill.ts'
+import { tagsOf } from '../caching/purging/response-tags.ts'
 import type { ResponseCache } from '../caching/response-cache.ts'
 import { asksForPlain, type Site, type SiteTable } from '../sites.ts'
 import { askedHeaders, type Here, type NotHere } from './messages.ts'
@@ -206,8 +207,11 @@ export class Seeking {
     const { now } = this.#parts
     const nowMs = now()
     const fill = this.#fill
-    // It has not heard of a purge that we have heard of; or it was only just fresh.
-    const isOld = purges < this.#parts.purges() || copied.freshUntilMs <= nowMs
+    // It has not heard of a purge that we have heard of, or of what a write here made out of date; or it was only just fresh.
+    const isOld =
+      purges < this.#parts.purges() ||
+      copied.freshUntilMs <= nowMs ||
+      this.#site.cache!.hasPurged(purges, fill.key, tagsOf(copied.headers, fill.key))
     const isTaken = !isOld && fill.beginCopy(responseOf(copied), planOf(copied), nowMs, purges).store
     if (!isTaken) {
       this.#call?.abort()

@@ -32,6 +32,8 @@ export interface CachePurgesOptions {
   readonly fills: OpenFills
   /** Nobody who comes from now on may join it. */
   readonly seal: (flight: Flight) => void
+  /** The tier behind memory, told before anybody looks again. `isLocal`: the disk itself hears of it later. */
+  readonly second?: { purged(purge: CompiledPurge, isLocal: boolean): void } | undefined
   /** The number of the last purge that this process has applied; where it is absent, the cache counts on its own. */
   readonly node?: { readonly number: number } | undefined
   /** Does the rest later, with other work in between. Absent: all is done at once. */
@@ -80,11 +82,12 @@ export class CachePurges {
 
   /** From here on it holds. Without a number it is of this cache alone, and lies between two of the node. */
   purge(terms: PurgeTerms, given: number | undefined, nowMs: number, onDone: OnPurged): void {
-    const { fills, seal } = this.#options
+    const { fills, seal, second } = this.#options
     const last = given === undefined ? this.number : this.#number
     const number = given !== undefined && given > last ? given : last + A_MOMENT
     const purge = new CompiledPurge(terms, number)
     this.#number = number
+    second?.purged(purge, given === undefined)
     const awaited = fills.all()
     if (awaited.length > 0) this.#remember(purge)
     else this.#forget()
