@@ -137,3 +137,12 @@ function whyNot(entry: StoredResponse, terms: RequestTerms, nowMs: number): 'sta
   if (control.minFresh !== undefined && -staleSeconds < control.minFresh) return 'request'
   return undefined
 }
+
+/** An entry's one result object, as it is at this moment. */
+export function hitOf(entry: StoredResponse, nowMs: number): Hit {
+  const { hit } = entry
+  hit.ageSeconds = entry.ageSeconds(nowMs)
+  hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
+  hit.hasRange = hit.isNotModified = hit.isFromDisk = false
+  return hit
+}

@@ -22,7 +22,7 @@ import { isNotModified } from './conditional.ts'
 import { CacheFill } from './fill.ts'
 import type { FillTarget } from './fill-target.ts'
 import { Flight, flightAddress, Flights, type OnSettled, type Waiting } from './flights.ts'
-import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale } from './lookup.ts'
+import { BYPASS, judge, type Hit, type Lookup, type Miss, type Stale, hitOf } from './lookup.ts'
 import { addressIn, urlIn } from './keys/key-index.ts'
 import { CachePurges, type OnPurged } from './purging/cache-purges.ts'
 import type { PurgeTerms } from './purging/compiled-purge.ts'
@@ -396,13 +396,4 @@ export class ResponseCache {
     this.#fills.add(fill)
     return fill
   }
-}
-
-/** An entry's one result object, as it is at this moment. */
-function hitOf(entry: StoredResponse, nowMs: number): Hit {
-  const { hit } = entry
-  hit.ageSeconds = entry.ageSeconds(nowMs)
-  hit.ttlSeconds = Math.floor((entry.freshUntilMs - nowMs) / 1000)
-  hit.hasRange = hit.isNotModified = hit.isFromDisk = false
-  return hit
 }
