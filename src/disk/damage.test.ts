@@ -128,6 +128,25 @@ test('a purge while the tier rests is carried out before anybody looks again', a
   assert.equal(other.find('a'), undefined)
 })
 
+test('a tier that owes a purge and cannot even say so in its folder is known by its state, until it is used again', async (t) => {
+  const root = folderOf(t)
+  const one = new DiskRig(t, {}, root)
+  const tier = await one.worker()
+  await put(tier, 'a', Buffer.from('1'))
+  const two = new DiskRig(t, {}, root)
+  const mark = join(one.folder, 'in-order')
+  const isOwing = () => two.keeper.states[0]!.isOwing
+  rmSync(mark)
+  mkdirSync(join(mark, 'not to be removed'), { recursive: true })
+  assert.equal(isOwing(), false)
+  two.keeper.purge({ kind: 'all', value: '', soft: false, number: 1 }, undefined)
+  assert.equal(isOwing(), true)
+  rmSync(mark, { recursive: true })
+  assert.equal(isOwing(), false)
+  one.stop()
+  assert.equal((await two.worker()).find('a'), undefined)
+})
+
 const isRoot = process.getuid?.() === 0
 
 test(

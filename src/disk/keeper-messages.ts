@@ -22,7 +22,12 @@ export type ToKeeperThread =
   | { readonly kind: 'close' }
 
 export type FromKeeperThread =
-  | { readonly kind: 'purged'; readonly id: number; readonly objects: number }
+  | {
+      readonly kind: 'purged'
+      readonly id: number
+      readonly objects: number
+      readonly states: readonly TierState[]
+    }
   | { readonly kind: 'states'; readonly id: number; readonly states: readonly TierState[] }
   | { readonly kind: 'line'; readonly line: string }
   | { readonly kind: 'closed' }

@@ -13,7 +13,12 @@ port.on('message', (message: ToKeeperThread) => {
     case 'use':
       return keeper.use(message.plans)
     case 'purge':
-      return tell({ kind: 'purged', id: message.id, objects: keeper.purge(message.purge, message.tier) })
+      return tell({
+        kind: 'purged',
+        id: message.id,
+        objects: keeper.purge(message.purge, message.tier),
+        states: keeper.states,
+      })
     case 'states':
       return tell({ kind: 'states', id: message.id, states: keeper.states })
     case 'close':

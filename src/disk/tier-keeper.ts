@@ -69,15 +69,15 @@ export class TierKeeper {
   }
 
   get state(): TierState {
-    const { name } = this.plan
     const index = this.#index
     return {
-      name,
+      name: this.plan.name,
       isOpen: index !== undefined,
       bytes: index?.bytes ?? 0,
       entries: index?.entries ?? 0,
       evicted: this.#evictedBefore + (index?.evicted ?? 0),
       problem: this.#problem,
+      isOwing: this.#owes && this.#folder.isInOrder,
     }
   }
 

@@ -15,6 +15,8 @@ export interface TierState {
   readonly entries: number
   readonly evicted: number
   readonly problem: string | undefined
+  /** What was purged has not left it, and its folder cannot even be marked: a start from it would bring that back. */
+  readonly isOwing: boolean
 }
 
 export type PutVerdict = 'stored' | 'refused'

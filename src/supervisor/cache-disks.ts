@@ -229,6 +229,7 @@ export class CacheDisks implements PurgedTier {
         this.#states = message.states
         return
       case 'purged':
+        this.#states = message.states
         this.#waiting.get(message.id)?.done(message.objects)
         this.#waiting.delete(message.id)
         return
@@ -260,6 +261,11 @@ export class CacheDisks implements PurgedTier {
     clearTimeout(this.#reachedTimer)
     this.#reachedTimer = undefined
     if (this.#reached === undefined || this.#plans.length === 0) return
+    // A tier on a disk that became read-only: its purges are made again at the next start, if not before.
+    if (this.#states.some(({ isOwing }) => isOwing)) {
+      if (!this.#isStopped) this.reached(this.#reached)
+      return
+    }
     const path = join(this.#folder, REACHED_FILE)
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
