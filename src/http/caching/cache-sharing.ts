@@ -16,6 +16,8 @@ export interface Known {
 export interface CacheSharingParts {
   readonly shelf: Shelf
   readonly flights: Flights
+  /** What is stored, in memory or behind it, where memory has nothing fresh. Who keeps it for longer than this turn holds it. */
+  find(key: string, head: RequestHead, nowMs: number): StoredResponse | undefined
   openFill(
     key: string,
     head: RequestHead,
@@ -67,7 +69,7 @@ export class CacheSharing {
     deadlineMs: number,
     onSettled: OnSettled,
   ): StoredResponse | Waiting | Arrival | undefined {
-    const entry = this.#parts.shelf.find(key, head.headers, nowMs)
+    const entry = this.#parts.find(key, head, nowMs)
     if (entry?.isFresh(nowMs) === true) return entry
     const address = flightAddress(key, head)
     const vary = this.#parts.shelf.varyOf(key)

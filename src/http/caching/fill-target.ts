@@ -19,6 +19,8 @@ export interface FillTarget {
   /** Where the answer may be kept on disk. Asked once for each that may be stored: it counts. */
   diskRoom?(fill: CacheFill): DiskRoom | undefined
   keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean
+  /** Where a copy may lie that is too large for memory, while it is read. */
+  copyRoom?(): DiskRoom | undefined
   drop(fill: CacheFill, response: StoredResponse): void
   learnVary(fill: CacheFill, names: readonly string[], nowMs: number): void
   /** Its head is here, and may be shared. */

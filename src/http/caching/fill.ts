@@ -49,6 +49,8 @@ export class CacheFill {
 
   /** It may be kept on disk, too. */
   disk: DiskRoom | undefined = undefined
+  /** Another worker of the node has it. */
+  isCopy = false
 
   readonly #target: FillTarget
   #state: 'asking' | 'filling' | 'passing' | 'over' = 'asking'
@@ -98,11 +100,13 @@ export class CacheFill {
 
   /**
    * The same for a copy of what another worker of the node has, where it was decided that and how it is stored. Not on disk: that is
-   * shared. `purgeNumber`: how far that worker had got.
+   * shared; what is too large for memory lies there until nobody reads it. `purgeNumber`: how far that worker had got.
    */
   beginCopy(response: IncomingResponse, plan: StorePlan, nowMs: number, purgeNumber: number): StoreDecision {
     if (this.#state !== 'asking') return { store: false, reason: this.refused ?? 'incomplete' }
     this.purgeNumber = Math.min(this.purgeNumber, purgeNumber)
+    this.isCopy = true
+    this.disk = this.#target.copyRoom?.()
     return this.#gather(response, plan, nowMs)
   }
 
@@ -338,14 +342,16 @@ export class CacheFill {
     // Where it was invalidated meanwhile, it says so already.
     if (!stored) this.refused ??= 'too-large'
     // What has to be validated each time cannot be shared by waiting: each would wait, and then ask for itself.
-    this.#settle(stored && response.isFresh(nowMs) ? 'shared' : 'unshared', nowMs)
+    const otherwise = this.isCopy ? 'unknown' : 'unshared'
+    this.#settle(stored && response.isFresh(nowMs) ? 'shared' : otherwise, nowMs)
     return stored
   }
 
   #refuse(reason: RefusalReason, nowMs: number): StoreDecision {
     this.#endOrPass()
     this.refused ??= reason
-    this.#settle('unshared', nowMs)
+    // Where it came from it is shared, whatever there is room for here.
+    this.#settle(this.isCopy ? 'unknown' : 'unshared', nowMs)
     return { store: false, reason: this.refused }
   }
 

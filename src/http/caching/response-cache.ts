@@ -74,6 +74,7 @@ export class ResponseCache {
     this.sharing = new CacheSharing({
       shelf: this.#shelf,
       flights: this.#flights,
+      find: (...asked) => this.#findOnAny(...asked),
       openFill: (...fill) => this.#openFill(...fill),
       onJoined: () => this.#counts.joined++,
     })
@@ -111,6 +112,7 @@ export class ResponseCache {
         return isKept
       },
       diskRoom: (fill) => (fill.part?.kind === 'range' ? undefined : this.#second?.room(fill.key)),
+      copyRoom: () => this.#second?.copyRoom,
       drop: (fill, response) => {
         this.#shelf.remove(response.slot, response)
         this.#second?.drop(fill.key, fill.head.headers, response)
@@ -169,9 +171,7 @@ export class ResponseCache {
    * which was counted when its own key was looked up. `head` asks for no range.
    */
   lookupPart(key: string, head: RequestHead, nowMs: number): Lookup {
-    const stored = this.#shelf.find(key, head.headers, nowMs)
-    const second = this.#findSecond(key, head, stored, nowMs)
-    const entry = second === undefined || second === 'varies' ? stored : second
+    const entry = this.#findOnAny(key, head, nowMs)
     const found = judge(entry, false, head, readTerms(head), nowMs)
     return found.kind === 'hit' ? hitOf(found.entry, nowMs) : found
   }
@@ -365,6 +365,12 @@ export class ResponseCache {
     return found
   }
 
+  #findOnAny(key: string, head: RequestHead, nowMs: number): StoredResponse | undefined {
+    const stored = this.#shelf.find(key, head.headers, nowMs)
+    const second = this.#findSecond(key, head, stored, nowMs)
+    return second === undefined || second === 'varies' ? stored : second
+  }
+
   #keep(fill: CacheFill, response: StoredResponse, as: 'stored' | 'refreshed'): boolean {
     const { key, head, part, requestTimeMs: atMs } = fill
     const isOnDisk = response.body.isOnDisk
@@ -373,7 +379,8 @@ export class ResponseCache {
     const place = part === undefined || isPart ? key : part.objectKey
     if (isOnDisk) this.#shelf.displace(place, head.headers)
     // Pieces that clients happened to ask for are for memory; slices are objects of their own.
-    const isForDisk = (as === 'refreshed' || fill.disk !== undefined) && !(isPart && part.kind === 'range')
+    const isKeptThere = fill.disk !== undefined && !fill.isCopy
+    const isForDisk = (as === 'refreshed' || isKeptThere) && !(isPart && part.kind === 'range')
     if (this.#second === undefined || !isForDisk) return isInMemory
     return (
       this.#second.keep(place, head.headers, response, { atMs, purgeNumber: fill.purgeNumber }) || isInMemory

@@ -89,6 +89,11 @@ export class SecondTier {
   /** Where a response of this key may go that is too large for memory; undefined: it is not to be kept here at all. Counts. */
   room(key: string): DiskRoom | undefined {
     if (!this.#tier.admits(key)) return undefined
+    return this.copyRoom
+  }
+
+  /** The same for what another worker keeps here: it counts nothing, and is not stored. */
+  get copyRoom(): DiskRoom {
     return { objectBytesMax: this.#tier.objectBytesMax, open: (bytes) => this.#tier.openBody(bytes) }
   }
 

@@ -192,7 +192,7 @@ export class Seeking {
     const ask = { site: this.#site.name, likeness, key, headers, waitMs, purges: purges() }
     const call = calls.ask(seen.worker, ask, waitMs, {
       onHere: (here) => this.#onHere(here, place, seen),
-      onData: (piece) => this.#fill.append(piece),
+      onData: (piece) => this.#onData(piece),
       onEnd: () => {
         this.#isOver = true
         this.#fill.finish(this.#parts.now())
@@ -222,6 +222,17 @@ export class Seeking {
     fill.announce()
     fill.onRoom = () => this.#call?.resume()
     this.#events.onBorrowed(isArriving)
+  }
+
+  #onData(piece: Buffer): boolean {
+    const fill = this.#fill
+    const takesMore = fill.append(piece)
+    // It is not kept here, and who read it has gone.
+    if (!fill.isFilling && fill.followers === 0) {
+      this.abort()
+      fill.abandon()
+    }
+    return takesMore && !fill.waitsForDisk(() => this.#call?.resume())
   }
 
   #onNone({ failed, isUnshared, vary }: NotHere, place: Place, seen: Seen): void {
