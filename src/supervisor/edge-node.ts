@@ -11,6 +11,7 @@ import type { MetricSample, UnitSet } from '../contract/messages.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
+import type { Successor } from './handover/successor.ts'
 import { SiteReader } from '../site/records.ts'
 import { readBreakers, type Breakers } from './breakers.ts'
 import { Epochs } from './workers/epochs.ts'
@@ -347,9 +348,10 @@ export class EdgeNode {
     this.storeMoved()
   }
 
-  /** The other program changes key/value data for our workers: units wait for no more than it takes to open the files. */
-  entrust(applyKv: ApplyKv): void {
-    this.#kv.sendTo(applyKv)
+  /** The other program purges for our workers, and changes key/value data: units wait for no more than it takes to open the files. */
+  entrust(successor: Successor): void {
+    this.#kv.sendTo(successor.kv)
+    successor.relayPurges = (purges) => this.#purging.here.relay(purges)
   }
 
   /** The other program serves: its workers take what is new, ours finish. */
@@ -371,9 +373,7 @@ export class EdgeNode {
   }
 
   /** Access logs were moved away. */
-  reopenLogs(): void {
-    this.#pool.broadcast({ kind: 'reopen' })
-  }
+  readonly reopenLogs = (): void => this.#pool.broadcast({ kind: 'reopen' })
 
   async kill(): Promise<void> {
     this.#isDraining = true

@@ -36,6 +36,7 @@ import { CacheDisks } from './cache-disks.ts'
 import { EdgeNode } from './edge-node.ts'
 import { ListenSockets } from './listen-sockets.ts'
 import type { Predecessor } from './handover/predecessor.ts'
+import type { NodeSurroundings } from './node-surroundings.ts'
 import type { Program } from './handover/successor.ts'
 import { Upgrade } from './handover/upgrade.ts'
 import { watchText } from './file-watch.ts'
@@ -143,13 +144,13 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const bundles = options.bundles ?? (await makeBundles())
     let sockets: ListenSockets | undefined
     let controlSocket: ListenSocket | undefined
-    let before: { readonly ticketKeys: readonly Uint8Array[] } | undefined
+    let before: NodeSurroundings['before']
     if (predecessor !== undefined) {
       // Whatever can go wrong goes wrong before the other one lets go.
       assertFilesUsable(config)
       sockets = await openSockets()
       controlSocket = await openControl()
-      before = { ticketKeys: await predecessor.prepared() }
+      before = { ticketKeys: await predecessor.prepared(), keeper: predecessor }
     }
     const store = await openWhenFree(directory, clock, predecessor)
     made.push(() => store.close())
@@ -292,7 +293,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       }),
       ticketKeys: () => node.ticketKeys,
       suspend: () => node.suspend(),
-      entrust: (successor) => node.entrust(successor.kv),
+      entrust: (successor) => node.entrust(successor),
       resume: () => node.resume(),
       leave(successor) {
         // From the main process: by default systemd hears nobody else (`NotifyAccess=main`).

@@ -1,6 +1,7 @@
 /** Another program takes over from the one that runs: under load, told by a command or a signal, and where it cannot. For `kill -9` see `faults/handover.test.ts`. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { UpgradeResult } from '../../src/control/shapes.ts'
@@ -97,6 +98,32 @@ test('a program that is told to end while the one before drains waits for that',
   assert.equal(await held, 'to its end')
   assert.deepEqual(await node.ended, { code: 0, signal: null })
   await eventually(() => !isAlive(pid))
+})
+
+test('what the new program purges is purged for connections that the one before still has', async (t) => {
+  let version = 1
+  const answer: RequestListener = (_, response) => {
+    response.setHeader('cache-control', 'max-age=600')
+    response.end(`version ${version}`)
+  }
+  const node = await startTakeover(t, {}, answer, { cache: {} })
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  const answers = async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, () => node.request('/page', { agent })))
+    return new Set(all.map(({ text }) => text))
+  }
+  assert.deepEqual(await answers(), new Set(['version 1']))
+  const { before } = await upgrade(node)
+  version = 2
+  const { status, text } = await node.api('POST', '/v1/purge', { everything: true })
+  assert.equal(status, 200, text)
+  assert.ok(isAlive(before), 'it has connections that may bring one more request')
+  assert.deepEqual(await answers(), new Set(['version 2']))
+  await eventually(() => !isAlive(before))
+  version = 3
+  assert.equal((await node.api('POST', '/v1/purge', { everything: true })).status, 200)
+  assert.deepEqual(await answers(), new Set(['version 3']))
 })
 
 test('a program that cannot start leaves the one that runs as it was', async (t) => {

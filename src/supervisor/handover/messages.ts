@@ -10,6 +10,7 @@
  *     hands on what its requests write
  *       ── kv ──▶ ◀── kvDone ──            starts workers
  *       ◀── ready ──
+ *     tells its workers, too ◀── purge ── ── purged ──▶
  *     drains
  *
  * Key/value changes go over before the new one serves, since units wait for them, and for a second at most by default.
@@ -17,12 +18,16 @@
  * the same, since it holds the sockets.
  */
 import type { KvBatch, KvResult } from '../../contract/kv.ts'
+import type { NumberedPurge } from '../../contract/purge.ts'
 
 export const VERSION = 1
 
 export type KvChanges = Pick<KvBatch, 'store' | 'writes' | 'durable' | 'strong'>
 /** Makes changes of key/value data and tells what became of them, in their order. */
 export type ApplyKv = (changes: KvChanges, onDone: (results: readonly KvResult[]) => void) => void
+
+/** Applies purges in all workers there are; objects of each. */
+export type RelayPurges = (purges: readonly NumberedPurge[]) => Promise<readonly number[]>
 
 /** The variable of the environment that holds it, as JSON. */
 export const INHERITANCE = 'ORLA_HANDOVER'
@@ -43,9 +48,12 @@ export interface Inheritance extends Estate {
 export type ToSuccessor =
   | { readonly kind: 'yours'; readonly ticketKeys: readonly Uint8Array[] }
   | { readonly kind: 'kv'; readonly id: number; readonly changes: KvChanges }
+  | { readonly kind: 'purged'; readonly id: number; readonly objects: readonly number[] }
 
 export type FromSuccessor =
   | { readonly kind: 'prepared' }
   | { readonly kind: 'ready'; readonly version: string }
   | { readonly kind: 'failed'; readonly message: string }
+  /** The workers of the one before still answer, on connections that they have. */
+  | { readonly kind: 'purge'; readonly id: number; readonly purges: readonly NumberedPurge[] }
   | { readonly kind: 'kvDone'; readonly id: number; readonly results: readonly KvResult[] }

@@ -1,6 +1,8 @@
 /** The program that runs, as the one that takes over from it sees it. */
 import { EdgeError } from '../../base/errors.ts'
 import { type ListenSocket, listenSocket } from '../../base/listen-socket.ts'
+import type { FromWorker, ToWorker } from '../../contract/messages.ts'
+import type { PurgedWorker } from '../purging/node-purges.ts'
 import {
   type ApplyKv,
   type FromSuccessor,
@@ -10,13 +12,17 @@ import {
   VERSION,
 } from './messages.ts'
 
-export class Predecessor {
+export class Predecessor implements PurgedWorker {
+  /** Its workers finish what they have begun, and one more request of each connection. */
+  readonly phase = 'draining'
   readonly kvWords: string
   readonly #inheritance: Inheritance
   readonly #yours = Promise.withResolvers<readonly Uint8Array[]>()
   readonly #gone = Promise.withResolvers<void>()
   #waiting: Extract<ToSuccessor, { kind: 'kv' }>[] = []
   #apply: ApplyKv | undefined
+  #lastPurge = 0
+  readonly #purges = new Map<number, (objects: readonly number[]) => void>()
 
   private constructor(inheritance: Inheritance) {
     this.#inheritance = inheritance
@@ -77,6 +83,26 @@ export class Predecessor {
     for (const message of this.#waiting.splice(0)) this.#hear(message)
   }
 
+  /** A purge: its workers answer from what they keep until they have ended. Where it is gone, nobody does. */
+  async ask<Answer extends FromWorker>(
+    message: ToWorker,
+    isAnswer: (heard: FromWorker) => heard is Answer,
+    timeoutMs: number,
+  ): Promise<Answer> {
+    if (message.kind !== 'purge') throw new Error(`a program before is not asked for ${message.kind}`)
+    const id = ++this.#lastPurge
+    const { promise, resolve } = Promise.withResolvers<readonly number[]>()
+    this.#purges.set(id, resolve)
+    const timer = setTimeout(() => resolve([]), timeoutMs)
+    if (this.isGone) resolve([])
+    else tell({ kind: 'purge', id, purges: message.purges })
+    const heard: FromWorker = { kind: 'purged', id: message.id, objects: await promise }
+    clearTimeout(timer)
+    this.#purges.delete(id)
+    if (!isAnswer(heard)) throw new Error('not what was asked')
+    return heard
+  }
+
   /** We serve. */
   ready(version: string): void {
     tell({ kind: 'ready', version })
@@ -90,10 +116,12 @@ export class Predecessor {
   readonly #leave = (): void => {
     this.#yours.resolve([])
     this.#gone.resolve()
+    for (const done of this.#purges.values()) done([])
   }
 
   readonly #hear = (message: ToSuccessor): void => {
     if (message.kind === 'yours') this.#yours.resolve(message.ticketKeys)
+    else if (message.kind === 'purged') this.#purges.get(message.id)?.(message.objects)
     else if (this.#apply === undefined) this.#waiting.push(message)
     else this.#apply(message.changes, (results) => tell({ kind: 'kvDone', id: message.id, results }))
   }

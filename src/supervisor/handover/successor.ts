@@ -8,6 +8,7 @@ import {
   type FromSuccessor,
   INHERITANCE,
   type Inheritance,
+  type RelayPurges,
   type ToSuccessor,
   VERSION,
 } from './messages.ts'
@@ -29,6 +30,8 @@ export class Successor {
   readonly #ended = Promise.withResolvers<void>()
   #lastKv = 0
   #reason: string | undefined
+  /** What it purges goes to our workers, too. */
+  relayPurges: RelayPurges | undefined
 
   constructor({ command, args }: Program, { sockets, control, kvWords }: Estate) {
     const inheritance: Inheritance = {
@@ -109,7 +112,13 @@ export class Successor {
     else if (message.kind === 'kvDone') {
       this.#kv.get(message.id)?.(message.results)
       this.#kv.delete(message.id)
-    } else this.#heard.get(message.kind)?.(message)
+    } else if (message.kind === 'purge') void this.#relay(message)
+    else this.#heard.get(message.kind)?.(message)
+  }
+
+  async #relay({ id, purges }: Extract<FromSuccessor, { kind: 'purge' }>): Promise<void> {
+    const objects = (await this.relayPurges?.(purges)) ?? []
+    this.#send({ kind: 'purged', id, objects })
   }
 
   #end(how: string): void {

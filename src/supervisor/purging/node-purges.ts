@@ -254,8 +254,27 @@ export class NodePurges {
         log.warn(`a purge did not reach the cache on disk: ${(error as Error).message}`)
       }
     }
+    await this.#tellWorkers(numbered, from, add)
+    this.#count(purges, objects, clock.monotonic() - start, from !== undefined)
+    return objects
+  }
+
+  /** For the program that has taken over: what its log says goes to our workers, too, by its numbers, which are larger than ours. */
+  async relay(purges: readonly NumberedPurge[]): Promise<readonly number[]> {
+    const objects = purges.map(() => 0)
+    await this.#tellWorkers(purges, undefined, (counts) => {
+      for (const [index, count] of counts.entries()) objects[index] = (objects[index] ?? 0) + count
+    })
+    return objects
+  }
+
+  async #tellWorkers(
+    purges: readonly NumberedPurge[],
+    from: number | undefined,
+    add: (counts: readonly number[]) => void,
+  ): Promise<void> {
     const id = ++this.#messageId
-    const message = { kind: 'purge', id, purges: numbered, ...(from !== undefined && { from }) } as const
+    const message = { kind: 'purge', id, purges, ...(from !== undefined && { from }) } as const
     const isAnswer = (heard: FromWorker): heard is PurgedHere => heard.kind === 'purged' && heard.id === id
     const asked = this.#parts
       .workers()
@@ -265,8 +284,6 @@ export class NodePurges {
     for (const answer of await Promise.allSettled(asked)) {
       if (answer.status === 'fulfilled') add(answer.value.objects)
     }
-    this.#count(purges, objects, clock.monotonic() - start, from !== undefined)
-    return objects
   }
 
   #count(purges: readonly Purge[], objects: readonly number[], ms: number, isLocal: boolean): void {

@@ -12,7 +12,7 @@ import { levelOf } from '../replication/node-edges.ts'
 import type { StoreLink } from '../replication/store-link.ts'
 import type { WorkerPool } from '../workers/worker-pool.ts'
 import type { WorkerProcess } from '../workers/worker-process.ts'
-import { NodePurges } from './node-purges.ts'
+import { NodePurges, type PurgedWorker } from './node-purges.ts'
 import { purgeControl, type AskPurge } from './purge-control.ts'
 import { PurgeWriter } from './purge-writer.ts'
 import { UnitPurges } from './unit-purges.ts'
@@ -27,6 +27,8 @@ export interface NodePurgingParts {
   /** What keeps answers on the disk; it has started when `here.start` is called. */
   readonly tier?: PurgedTier | undefined
   readonly pool: () => WorkerPool
+  /** The program that this one has taken over from: its workers keep answers, too. */
+  readonly before?: { readonly keeper: PurgedWorker } | undefined
   readonly onApplied: () => void
   readonly assertTakesChanges: () => void
 }
@@ -37,8 +39,9 @@ export class NodePurging {
   readonly #units: UnitPurges
 
   constructor(parts: NodePurgingParts) {
-    const { store, link, plane, pool } = parts
-    this.here = new NodePurges({ ...parts, workers: () => pool().all() })
+    const { store, link, plane, pool, before } = parts
+    const predecessors = before === undefined ? [] : [before.keeper]
+    this.here = new NodePurges({ ...parts, workers: () => [...pool().all(), ...predecessors] })
     const sites = () => listSites(store).map(([name, { input }]) => scoped(name, input))
     this.ask = purgeControl({
       ...parts,
