@@ -39,7 +39,7 @@ import { SecondTier } from './second-tier.ts'
 import { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { STRICT_RULES } from './storing.ts'
-import { describes } from './updating.ts'
+import { describes, type HeadOrigin } from './updating.ts'
 import { PLAIN_VARY, type VaryRules } from './vary-rules.ts'
 
 export type { ResponseCacheCounters, ResponseCacheOptions }
@@ -239,24 +239,13 @@ export class ResponseCache {
 
   /**
    * The origin answered a HEAD with 200 (RFC 9111 §4.3.5): what is stored for such a request has the headers of that now, or is gone
-   * where these speak of something else. `update` is false where the headers are not all there is to know.
+   * where these speak of something else.
    */
   learnFromHead(
     key: string,
     head: RequestHead,
     headers: HeaderList,
-    {
-      askedMs,
-      nowMs,
-      update,
-      purgeNumber,
-    }: {
-      readonly askedMs: number
-      readonly nowMs: number
-      readonly update: boolean
-      /** When it was asked. */
-      readonly purgeNumber: number
-    },
+    { askedMs, nowMs, update, purgeNumber }: HeadOrigin,
   ): 'dropped' | 'kept' {
     const entry = this.#shelf.find(key, head.headers, nowMs)
     if (entry === undefined) return 'kept'

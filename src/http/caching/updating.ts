@@ -58,3 +58,13 @@ export function updatedHeaders(stored: HeaderList, update: HeaderList): HeaderLi
   }
   return merged
 }
+
+/** Where the headers of a HEAD come from. */
+export interface HeadOrigin {
+  readonly askedMs: number
+  readonly nowMs: number
+  /** False where they are not all there is to know. */
+  readonly update: boolean
+  /** The last purge when it was asked. */
+  readonly purgeNumber: number
+}
