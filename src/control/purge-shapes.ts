@@ -24,8 +24,10 @@ const list = <T extends v.GenericSchema>(item: T, what: string) =>
     v.maxLength(PURGE_ITEMS_MAX, `expected ${PURGE_ITEMS_MAX} at most; send several requests`),
   )
 
+/** Without blanks around it, as tags are read in headers. */
 const Tag = v.pipe(
   v.string('expected a string'),
+  v.trim(),
   v.minLength(1, 'expected a tag'),
   v.maxLength(PURGE_TEXT_MAX, `expected at most ${PURGE_TEXT_MAX} characters`),
   v.check(

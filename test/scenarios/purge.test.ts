@@ -37,7 +37,7 @@ test('a purge by URL, tag, prefix, site and of everything holds on all workers w
   const scopes: readonly object[] = [
     { urls: ['http://a.example.org/page/1'] },
     { urls: ['HTTP://A.Example.Org:80/page/1'] },
-    { tags: ['of-page'] },
+    { tags: [' of-page '] },
     { prefixes: ['http://a.example.org/page/*'] },
     { site: 'a.example.org' },
     { site: 'a.example.org', tags: ['all'] },
@@ -149,6 +149,7 @@ test('a body that asks for nothing that can be purged is refused with what would
     [{ prefixes: ['a.example.org/*'] }, 400, /no absolute URL to begin with/],
     [{ tags: ['a,b'] }, 400, /"a,b" is no tag/],
     [{ tags: [''] }, 400, /expected a tag/],
+    [{ tags: [' '] }, 400, /expected a tag/],
     [{ everything: false }, 400, /`everything`: expected true/],
     [{ everything: true, tags: ['a'] }, 400, /`everything` stands alone/],
     [{ site: 'nobody' }, 404, /no site nobody/],
