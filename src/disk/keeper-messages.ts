@@ -15,7 +15,7 @@ export type ToKeeperThread =
   | {
       readonly kind: 'purge'
       readonly id: number
-      readonly purge: DiskPurge
+      readonly purges: readonly DiskPurge[]
       readonly tier: string | undefined
     }
   | { readonly kind: 'states'; readonly id: number }

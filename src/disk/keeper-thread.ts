@@ -16,7 +16,7 @@ port.on('message', (message: ToKeeperThread) => {
       return tell({
         kind: 'purged',
         id: message.id,
-        objects: keeper.purge(message.purge, message.tier),
+        objects: keeper.purge(message.purges, message.tier),
         states: keeper.states,
       })
     case 'states':

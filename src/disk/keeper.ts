@@ -80,11 +80,11 @@ export class DiskKeeper {
     })
   }
 
-  /** In all tiers, or in that of this name. What it is about is found by nobody when this returns; how many it was. */
-  purge(purge: DiskPurge, name: string | undefined): number {
-    this.#purgeNumber = Math.max(this.#purgeNumber, purge.number)
+  /** In all tiers, or in that of this name. What they are about is found by nobody when this returns; how many it was. */
+  purge(purges: readonly DiskPurge[], name: string | undefined): number {
+    for (const { number } of purges) this.#purgeNumber = Math.max(this.#purgeNumber, number)
     let count = 0
-    for (const [of, tier] of this.#tiers) if (name === undefined || name === of) count += tier.purge(purge)
+    for (const [of, tier] of this.#tiers) if (name === undefined || name === of) count += tier.purge(purges)
     return count
   }
 

@@ -132,26 +132,26 @@ export class TierKeeper {
     this.#setCommit()
   }
 
-  /** Returns how many objects it was. What it is about is found by nobody when this returns. */
-  purge(purge: DiskPurge): number {
-    this.#memory.note(purge)
+  /** Returns how many objects it was. What they are about is found by nobody when this returns. All of them are one commit. */
+  purge(purges: readonly DiskPurge[]): number {
+    for (const purge of purges) this.#memory.note(purge)
     // What came before it may be what it is about.
     if (this.#index !== undefined) this.#commit()
     const index = this.#index
     if (index === undefined) {
-      this.#purgeLater(purge)
+      this.#purgeLater(purges)
       return 0
     }
     const count = this.#guarded(() => {
       index.syncNext()
       index.begin()
-      const count = index.purge(purge)
+      const count = purges.reduce((sum, purge) => sum + index.purge(purge), 0)
       index.commit()
       index.syncNoMore()
       return count
     })
     if (count === undefined) {
-      this.#purgeLater(purge)
+      this.#purgeLater(purges)
       return 0
     }
     this.#removeFiles()
@@ -301,9 +301,9 @@ export class TierKeeper {
     this.#overdue.remove(key)
   }
 
-  #purgeLater(purge: DiskPurge): void {
+  #purgeLater(purges: readonly DiskPurge[]): void {
     this.#owe()
-    this.#overdue.purge(purge)
+    for (const purge of purges) this.#overdue.purge(purge)
   }
 
   /** The index says what is not true any more, until it is open again; where this process dies before that, nobody may believe it. */

@@ -205,21 +205,24 @@ describe('what has to go', () => {
         .map((key) => Number(tier.find(key) !== undefined))
         .join('')
     await store()
-    assert.equal(rig.keeper.purge({ kind: 'key', value: 'http://a/1', soft: false, number: 1 }, undefined), 2)
+    assert.equal(
+      rig.keeper.purge([{ kind: 'key', value: 'http://a/1', soft: false, number: 1 }], undefined),
+      2,
+    )
     assert.equal(found(), '0011')
     await store()
     assert.equal(found(), '0011', 'what began before the purge')
     await store(1)
     assert.equal(
-      rig.keeper.purge({ kind: 'prefix', value: 'http://a/', soft: false, number: 2 }, 'shared'),
+      rig.keeper.purge([{ kind: 'prefix', value: 'http://a/', soft: false, number: 2 }], 'shared'),
       3,
     )
     assert.equal(found(), '0001')
     await store(2)
-    assert.equal(rig.keeper.purge({ kind: 'tag', value: 'red', soft: false, number: 3 }, undefined), 2)
+    assert.equal(rig.keeper.purge([{ kind: 'tag', value: 'red', soft: false, number: 3 }], undefined), 2)
     assert.equal(found(), '0011')
     await store(3)
-    assert.equal(rig.keeper.purge({ kind: 'all', value: '', soft: false, number: 4 }, undefined), 4)
+    assert.equal(rig.keeper.purge([{ kind: 'all', value: '', soft: false, number: 4 }], undefined), 4)
     assert.equal(found(), '0000')
     await until(() => rig.keeper.states[0]!.entries === 0)
   })
@@ -229,7 +232,7 @@ describe('what has to go', () => {
     const tier = await rig.worker()
     await put(tier, 'a', Buffer.from('1'), { tags: ['red'] })
     await put(tier, 'b', Buffer.from('1'))
-    assert.equal(rig.keeper.purge({ kind: 'tag', value: 'red', soft: true, number: 1 }, undefined), 1)
+    assert.equal(rig.keeper.purge([{ kind: 'tag', value: 'red', soft: true, number: 1 }], undefined), 1)
     assert.deepEqual([tier.find('a')!.isSoft, tier.find('b')!.isSoft], [true, false])
     await put(tier, 'c', Buffer.from('1'), { tags: ['red'] })
     assert.equal(tier.find('c')!.isSoft, true)
@@ -250,7 +253,7 @@ describe('what has to go', () => {
       )
     }
     const startMs = performance.now()
-    assert.equal(rig.keeper.purge({ kind: 'tag', value: 'red', soft: false, number: 1 }, undefined), 10_000)
+    assert.equal(rig.keeper.purge([{ kind: 'tag', value: 'red', soft: false, number: 1 }], undefined), 10_000)
     const ms = performance.now() - startMs
     t.diagnostic(`${ms} ms`)
     assert.ok(ms < 2000, `${ms} ms`)

@@ -36,7 +36,7 @@ export interface CacheDisksParts {
 
 /** One purge in one tier, or in all of them. */
 interface TierPurge {
-  readonly purge: DiskPurge
+  readonly purges: readonly DiskPurge[]
   readonly tier: string
 }
 
@@ -143,20 +143,23 @@ export class CacheDisks implements PurgedTier {
     })
   }
 
-  /** What a purge means in each of the tiers. */
-  #purgesOf(number: number, purge: Purge): TierPurge[] {
+  /** What a purge means in each of the tiers: to each it is one commit, however much it names. */
+  #purgesOf(number: number, purge: Purge): readonly TierPurge[] {
     const shared = this.#parts.config.edge.cache
     const meant = this.#sites.filter(
       (site) =>
         site.cache !== undefined && (purge.sites === undefined || purge.sites.includes(siteName(site))),
     )
-    const asked: TierPurge[] = []
+    const asked = new Map<string, DiskPurge[]>()
+    const ask = (tier: string, one: DiskPurge) => {
+      const purges = asked.get(tier)
+      if (purges === undefined) asked.set(tier, [one])
+      else purges.push(one)
+    }
     if (purge.sites === undefined && shared?.disk !== undefined) {
       // What sites left there that are gone is meant as well.
-      if (isWhole(purge))
-        asked.push({ tier: SHARED_TIER, purge: { kind: 'all', value: '', soft: purge.soft, number } })
-      for (const value of purge.tags ?? [])
-        asked.push({ tier: SHARED_TIER, purge: { kind: 'tag', value, soft: purge.soft, number } })
+      if (isWhole(purge)) ask(SHARED_TIER, { kind: 'all', value: '', soft: purge.soft, number })
+      for (const value of purge.tags ?? []) ask(SHARED_TIER, { kind: 'tag', value, soft: purge.soft, number })
     }
     for (const site of meant) {
       const name = siteName(site)
@@ -165,9 +168,9 @@ export class CacheDisks implements PurgedTier {
       const tier = inShared ? SHARED_TIER : tierOfSite(name)
       const prefix = inShared ? `${name} ` : ''
       const isDone = inShared && purge.sites === undefined
-      for (const one of termsOf(purge, site, prefix, isDone)) asked.push({ tier, purge: { ...one, number } })
+      for (const one of termsOf(purge, site, prefix, isDone)) ask(tier, { ...one, number })
     }
-    return asked
+    return Array.from(asked, ([tier, purges]) => ({ tier, purges }))
   }
 
   #purge(asked: TierPurge): Promise<number> {
@@ -181,7 +184,7 @@ export class CacheDisks implements PurgedTier {
 
   #forgetInShared(name: string): void {
     const purge = { kind: 'prefix', value: `${name} `, soft: false, number: this.#purgeNumber } as const
-    void this.#purge({ tier: SHARED_TIER, purge })
+    void this.#purge({ tier: SHARED_TIER, purges: [purge] })
   }
 
   #send(message: ToKeeperThread): void {
