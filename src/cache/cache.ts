@@ -186,7 +186,7 @@ export class Cache<V> {
     const old = this.#entries.get(key)
     if (old !== undefined) {
       if (this.#replace(old, value, weight)) return true
-    } else if (!isAdmitted && !this.admits(knownAs, bytes)) return false
+    } else if (this.#admission !== undefined && !isAdmitted && !this.admits(knownAs, bytes)) return false
     const entry = this.#newEntry(key, value, weight)
     if (knownAs !== key) entry.hash = hashKey(knownAs)
     if (this.#hasArrivals) this.#policy.onArrive!(entry)
