@@ -11,7 +11,7 @@
 import { parseArgs } from 'node:util'
 import type { PurgeTerms } from '../src/http/caching/purging/compiled-purge.ts'
 import { ResponseCache } from '../src/http/caching/response-cache.ts'
-import type { RequestHead } from '../src/wire/http1/message.ts'
+import { plainRequest } from '../src/wire/http1/plain-request.ts'
 
 const { values } = parseArgs({
   options: {
@@ -25,25 +25,8 @@ const OTHERS = Number(values.others)
 const NOW = Date.now()
 const ORIGIN = 'https://example.org'
 
-function requestFor(target: string): RequestHead {
-  return {
-    method: 'GET',
-    target,
-    path: target,
-    query: '',
-    authority: 'example.org',
-    host: 'example.org',
-    minor: 1,
-    headers: ['host', 'example.org'],
-    raw: '',
-    framing: { kind: 'none' },
-    keepAlive: true,
-    expectContinue: false,
-    nominated: [],
-    hasForwarding: false,
-    upgrade: undefined,
-  }
-}
+const requestFor = (target: string) =>
+  plainRequest({ target, authority: 'example.org', host: 'example.org', headers: ['host', 'example.org'] })
 
 function keep(cache: ResponseCache, target: string, tag: string): void {
   const head = requestFor(target)

@@ -1,5 +1,6 @@
 /** Messages for the tests beside this file, with no more said than a test is about. */
 import type { RequestHead } from '../../wire/http1/message.ts'
+import { plainRequest } from '../../wire/http1/plain-request.ts'
 import type { Arrival } from './arrival.ts'
 import type { CacheFill } from './fill.ts'
 import type { OnSettled, Waiting } from './flights.ts'
@@ -22,24 +23,8 @@ export function headerList(fields: Fields): string[] {
 }
 
 export function request(fields: Fields = {}, method = 'GET', target = '/x'): RequestHead {
-  const [path = '', query = ''] = target.split('?', 2)
-  return {
-    method,
-    target,
-    path,
-    query,
-    authority: 'example.org',
-    host: 'example.org',
-    minor: 1,
-    headers: ['host', 'example.org', ...headerList(fields)],
-    raw: '',
-    framing: { kind: 'none' },
-    keepAlive: true,
-    expectContinue: false,
-    nominated: [],
-    hasForwarding: false,
-    upgrade: undefined,
-  }
+  const headers = ['host', 'example.org', ...headerList(fields)]
+  return plainRequest({ method, target, authority: 'example.org', host: 'example.org', headers })
 }
 
 export function response(fields: Fields = {}, status = 200, reason = 'OK'): IncomingResponse {

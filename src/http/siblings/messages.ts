@@ -1,5 +1,6 @@
 /** What the frames between workers hold. */
 import type { CopiedHead } from '../caching/copies.ts'
+import { plainRequest } from '../../wire/http1/plain-request.ts'
 import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 
 /** Is there an answer for this, or one on its way? */
@@ -60,20 +61,4 @@ export function askedHeaders(headers: HeaderList): HeaderList {
 }
 
 /** A request that says what was asked. */
-export const headOf = ({ headers }: Ask): RequestHead => ({
-  method: 'GET',
-  target: '/',
-  path: '/',
-  query: '',
-  authority: '',
-  host: '',
-  minor: 1,
-  headers: headers as string[],
-  raw: '',
-  framing: { kind: 'none' },
-  keepAlive: true,
-  expectContinue: false,
-  nominated: [],
-  hasForwarding: false,
-  upgrade: undefined,
-})
+export const headOf = ({ headers }: Ask): RequestHead => plainRequest({ headers })
