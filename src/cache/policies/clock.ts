@@ -4,27 +4,14 @@
  *
  * Near to LRU at the price of one bit on a hit. Corbató, "A Paging Experiment with the Multics System", 1968.
  */
-import type { PolicyEntry, ReplacementPolicy } from '../../contract/replacement-policy.ts'
-import { EntryList } from './entry-list.ts'
+import type { PolicyEntry } from '../../contract/replacement-policy.ts'
+import { OneList } from './one-list.ts'
 
-export class Clock<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
+export class Clock<E extends PolicyEntry<E>> extends OneList<E> {
   readonly usesMax = 1
-  readonly #list = new EntryList<E>()
-
-  onStore(entry: E): void {
-    this.#list.add(entry)
-  }
-
-  onRemove(entry: E): void {
-    this.#list.remove(entry)
-  }
-
-  onReweigh(entry: E, weightBefore: number): void {
-    this.#list.weight += entry.weight - weightBefore
-  }
 
   victim(): E | undefined {
-    const list = this.#list
+    const list = this.list
     let oldest = list.oldest
     // Every round takes a bit away: it ends after once around at the latest.
     while (oldest !== undefined && oldest.mark !== 0) {

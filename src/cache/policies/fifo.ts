@@ -3,25 +3,11 @@
  *
  * A hit costs nothing at all. The price is the hit ratio: what everybody wants leaves as surely as what nobody wants.
  */
-import type { PolicyEntry, ReplacementPolicy } from '../../contract/replacement-policy.ts'
-import { EntryList } from './entry-list.ts'
+import type { PolicyEntry } from '../../contract/replacement-policy.ts'
+import { OneList } from './one-list.ts'
 
-export class Fifo<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
-  readonly #list = new EntryList<E>()
-
-  onStore(entry: E): void {
-    this.#list.add(entry)
-  }
-
-  onRemove(entry: E): void {
-    this.#list.remove(entry)
-  }
-
-  onReweigh(entry: E, weightBefore: number): void {
-    this.#list.weight += entry.weight - weightBefore
-  }
-
+export class Fifo<E extends PolicyEntry<E>> extends OneList<E> {
   victim(): E | undefined {
-    return this.#list.oldest
+    return this.list.oldest
   }
 }

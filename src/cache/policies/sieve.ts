@@ -6,30 +6,21 @@
  * soon. The price: while the hand is among old entries nothing new is tested, so it resists scans less than it seems.
  * Zhang and others, "SIEVE is Simpler than LRU", NSDI 2024.
  */
-import type { PolicyEntry, ReplacementPolicy } from '../../contract/replacement-policy.ts'
-import { EntryList } from './entry-list.ts'
+import type { PolicyEntry } from '../../contract/replacement-policy.ts'
+import { OneList } from './one-list.ts'
 
-export class Sieve<E extends PolicyEntry<E>> implements ReplacementPolicy<E> {
+export class Sieve<E extends PolicyEntry<E>> extends OneList<E> {
   readonly usesMax = 1
-  readonly #list = new EntryList<E>()
   /** Where the next sweep begins; undefined: at the oldest. */
   #hand: E | undefined = undefined
 
-  onStore(entry: E): void {
-    this.#list.add(entry)
-  }
-
-  onRemove(entry: E): void {
+  override onRemove(entry: E): void {
     if (entry === this.#hand) this.#hand = entry.newer
-    this.#list.remove(entry)
-  }
-
-  onReweigh(entry: E, weightBefore: number): void {
-    this.#list.weight += entry.weight - weightBefore
+    super.onRemove(entry)
   }
 
   victim(): E | undefined {
-    const { oldest } = this.#list
+    const { oldest } = this.list
     let hand = this.#hand ?? oldest
     // Every step takes a bit away: it ends after once around at the latest.
     while (hand !== undefined && hand.mark !== 0) {
