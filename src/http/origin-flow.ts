@@ -13,6 +13,7 @@ import { endToEndHeaders } from '../wire/http1/serialise.ts'
 import type { InProgress } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import type { Exchange } from './exchange.ts'
+import { noteOriginFailure } from './origin-failure.ts'
 import { fittedFields, hasNoBody, lengthIn } from './body-fit.ts'
 import type { BodyChain } from './body/chain.ts'
 import { startChain, transform } from './body/transforms.ts'
@@ -385,9 +386,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     if (this.isOver) return
     this.isOver = true
     const { exchange } = this
-    exchange.node.metrics.countOriginError(error.code)
-    exchange.upstream = this.call?.endpoint ?? ''
-    exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
+    noteOriginFailure(exchange, error, this.call)
     this.pace.close()
     this.job?.fail(error)
     if (this.isDetached) return

@@ -24,6 +24,7 @@ import type { StoreDecision } from '../caching/storing.ts'
 import type { StoredResponse } from '../caching/stored-response.ts'
 import { ClientPace, type PaceOutlet } from '../client-pace.ts'
 import type { Exchange } from '../exchange.ts'
+import { noteOriginFailure } from '../origin-failure.ts'
 import { viaMember } from '../forwarding/hop.ts'
 import { httpDate } from '../http-date.ts'
 import { askedOf, onwardHeaders } from '../onward-request.ts'
@@ -319,9 +320,7 @@ export class PartFetch implements OriginHandler {
     if (this.isOver) return
     this.isOver = true
     const { exchange } = this
-    exchange.node.metrics.countOriginError(error.code)
-    exchange.upstream = this.call?.endpoint ?? ''
-    exchange.node.warn(`${exchange.method} ${exchange.head.authority}${exchange.target}: ${error.message}`)
+    noteOriginFailure(exchange, error, this.call)
     this.letGo()
     this.fill.fail(error)
     this.tell(error)
