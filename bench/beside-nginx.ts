@@ -7,7 +7,7 @@
  * alternate, so that a machine whose speed drifts is the same for both; the median of the rounds' ratios is what counts.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureLoad, type Load } from './peers/cpu.ts'
+import { endBench } from './peers/ending.ts'
 
 const { values } = parseArgs({
   options: {
@@ -149,10 +150,5 @@ try {
     )
   }
 } finally {
-  for (const child of children) child.kill('SIGTERM')
-  await sleep(1500)
-  for (const child of children) child.kill('SIGKILL')
-  origin.close()
-  origin.closeAllConnections()
-  rmSync(folder, { recursive: true, force: true })
+  await endBench(children, origin, folder)
 }

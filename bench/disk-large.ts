@@ -8,15 +8,15 @@
  * Small ones: `--megabytes 0.01 --requests 3000` (a row of the index), `--megabytes 1 --requests 500` (a file that is read whole).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { Agent, createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cpuMicroseconds, processTree } from './peers/cpu.ts'
+import { endBench } from './peers/ending.ts'
 
 const { values } = parseArgs({
   options: {
@@ -129,10 +129,5 @@ try {
       `edge ${median(rounds.map((r) => r.ours)).toFixed(4)} (${((median(rounds.map((r) => r.ours)) * BYTES) / 1000).toFixed(1)} µs a request), ratio ${median(ratios).toFixed(2)} (${ratios.map((ratio) => ratio.toFixed(2)).join(' ')})`,
   )
 } finally {
-  for (const child of children) child.kill('SIGTERM')
-  await sleep(1500)
-  for (const child of children) child.kill('SIGKILL')
-  origin.close()
-  origin.closeAllConnections()
-  rmSync(folder, { recursive: true, force: true })
+  await endBench(children, origin, folder)
 }
