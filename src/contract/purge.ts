@@ -109,7 +109,7 @@ export const purgeOfAll = (soft: boolean, at: number): Purge => ({ soft, at })
  */
 export function normalUrl(text: string): string | undefined {
   const [, scheme, authority, rest] = /^(https?):\/\/([^/?#\s]+)([^\s#]*)$/i.exec(text) ?? []
-  // eslint-disable-next-line no-control-regex -- what a request line cannot hold is in no key
+  // What a request line cannot hold is in no key.
   if (scheme === undefined || authority === undefined || /[\u0000-\u0020\u007f]/.test(text)) return undefined
   const parsed = URL.parse(`${scheme}://${authority}/`)
   if (parsed === null || parsed.username !== '' || parsed.password !== '') return undefined

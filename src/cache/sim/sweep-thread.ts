@@ -7,6 +7,5 @@ const { trace, seeds } = workerData as ThreadStart
 const simulator = new Simulator(trace, seeds)
 
 parentPort!.on('message', (setting: Setting) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   parentPort!.postMessage(simulator.run(setting))
 })

@@ -72,7 +72,6 @@ function workOff(
       const { done, value } = left.next()
       if (done === true) return resolve()
       at = value[0]
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
       worker.postMessage(value[1])
     }
     worker.on('message', (result: SimResult) => {
