@@ -57,14 +57,20 @@ export class DiskRig {
 
   /** A worker's tier, once it may be used. */
   async worker(): Promise<WorkerTier> {
+    const [tier] = await this.workerOf([this.plan])
+    return tier!
+  }
+
+  /** The tiers of one worker, once all of them may be used. */
+  async workerOf(plans: readonly DiskTierPlan[]): Promise<readonly WorkerTier[]> {
     const link = new KeeperLink(this.#socket)
-    const tier = new WorkerTier(this.plan, link, (line) => this.lines.push(line))
+    const tiers = plans.map((plan) => new WorkerTier(plan, link, (line) => this.lines.push(line)))
     this.#closers.push(() => {
-      tier.close()
+      for (const tier of tiers) tier.close()
       link.close()
     })
-    await until(() => tier.isOpen)
-    return tier
+    await until(() => tiers.every(({ isOpen }) => isOpen))
+    return tiers
   }
 }
 

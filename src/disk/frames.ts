@@ -39,8 +39,8 @@ export interface PutRow {
 
 export type FromKeeper =
   | { readonly kind: 'tiers'; readonly tiers: readonly OpenTier[] }
-  /** All up to this id is done; of those before, these were refused. */
-  | { readonly kind: 'done'; readonly upTo: number; readonly refused: readonly number[] }
+  /** These ids are done; those among them that are in `refused` were refused. Tiers commit each by itself, so they come in any order. */
+  | { readonly kind: 'done'; readonly done: readonly number[]; readonly refused: readonly number[] }
 
 /** A tier that may be used. A new generation has a new index. */
 export interface OpenTier {

@@ -127,10 +127,10 @@ export class KeeperLink {
   #hear(message: FromKeeper): void {
     if (message.kind === 'tiers') return this.#useTiers(message.tiers)
     const refused = new Set(message.refused)
-    for (const [id, { done }] of this.#asked) {
-      if (id > message.upTo) break
+    for (const id of message.done) {
+      const asked = this.#asked.get(id)
       this.#asked.delete(id)
-      done(refused.has(id))
+      asked?.done(refused.has(id))
     }
   }
 

@@ -28,9 +28,8 @@ interface Connection {
   /** Bodies that are being written there, by tier. */
   readonly underWay: Map<number, string>
   /** Ids that were answered, since the last message about it. */
-  upTo: number
+  done: number[]
   refused: number[]
-  isAnswerSet: boolean
 }
 
 export class DiskKeeper {
@@ -101,7 +100,7 @@ export class DiskKeeper {
   }
 
   #accept(socket: Socket): void {
-    const connection: Connection = { socket, underWay: new Map(), upTo: 0, refused: [], isAnswerSet: false }
+    const connection: Connection = { socket, underWay: new Map(), done: [], refused: [] }
     this.#connections.add(connection)
     const reader = new FrameReader<readonly ToKeeper[]>((messages) => {
       for (const message of messages) this.#hear(connection, message)
@@ -143,15 +142,14 @@ export class DiskKeeper {
 
   /** What was done in one commit is one message. */
   #answer(connection: Connection, id: number, isRefused: boolean): void {
-    connection.upTo = id
+    connection.done.push(id)
     if (isRefused) connection.refused.push(id)
-    if (connection.isAnswerSet) return
-    connection.isAnswerSet = true
+    if (connection.done.length > 1) return
     queueMicrotask(() => {
-      connection.isAnswerSet = false
-      const { upTo, refused } = connection
+      const { done, refused } = connection
+      connection.done = []
       connection.refused = []
-      this.#send(connection, { kind: 'done', upTo, refused })
+      this.#send(connection, { kind: 'done', done, refused })
     })
   }
 
