@@ -4,7 +4,8 @@
  * It can be read meanwhile, and after: what has not reached the file is still here. A disk that does not take it changes nothing for who
  * reads; it will not be stored then. Bytes are summed as they come, so a file that the disk changes on its way is found out.
  */
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync, rmSync, write } from 'node:fs'
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync, write } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { BrokenFile, sendFile } from '../base/send-file.ts'
 import type { DiskBodyWrite, StoredFile } from '../contract/disk-tier.ts'
@@ -90,7 +91,8 @@ export class BodyWrite implements DiskBodyWrite {
   discard(): void {
     if (this.#isDiscarded) return
     this.#isDiscarded = true
-    rmSync(this.#path, { force: true })
+    // A disk that does not even let it go has said so before, and what stays there is found by the next sweep.
+    void rm(this.#path, { force: true }).catch(() => undefined)
     this.#events.onDiscard(this.id)
     this.#settle()
   }

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, test, type TestContext } from 'node:test'
 import { bodyOf, DiskRig, MIB, put, until } from './disk.support.ts'
-import { indexPath } from './layout.ts'
+import { bodyPath, indexPath } from './layout.ts'
 
 const folderOf = (t: TestContext): string => {
   const root = mkdtempSync(join(tmpdir(), 'orla-damage-'))
@@ -183,6 +183,18 @@ test(
     assert.equal(rig.lines.length, 2)
   },
 )
+
+test('a body that is given up on a disk that does not let it go is no error', async (t) => {
+  const rig = new DiskRig(t)
+  const tier = await rig.worker()
+  const write = tier.openBody(0)!
+  const path = bodyPath(rig.folder, write.id)
+  rmSync(path)
+  mkdirSync(path)
+  write.discard()
+  write.close()
+  assert.notEqual(await put(tier, 'a', Buffer.alloc(100_000)), undefined)
+})
 
 test('a folder that cannot be made is a line, and no more', async (t) => {
   const root = folderOf(t)

@@ -124,8 +124,11 @@ describe('a tier on disk', () => {
     write.append(Buffer.alloc(600_000))
     write.discard()
     write.close()
-    const files = readdirSync(join(rig.folder, 'bodies'), { recursive: true, withFileTypes: true })
-    assert.equal(files.filter((entry) => entry.isFile()).length, 0)
+    const bodies = join(rig.folder, 'bodies')
+    await until(() => {
+      const files = readdirSync(bodies, { recursive: true, withFileTypes: true })
+      return files.filter((entry) => entry.isFile()).length === 0
+    })
   })
 
   it('stores nothing that is larger than an object may be', async (t) => {
