@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync, readdirSync } from 'node:fs'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { MemoryFile } from './memory-file.ts'
 
@@ -89,4 +91,17 @@ test('a broken connection takes nothing', async () => {
   file.close()
   server.close()
   socket.destroy()
+})
+
+test('on a system without these calls, or without /proc, there are none, and nothing is sent', () => {
+  const program = `
+    Object.defineProperty(process, 'platform', { value: 'darwin' })
+    const { MemoryFile } = await import(${JSON.stringify(new URL('memory-file.ts', import.meta.url))})
+    const { sendFile } = await import(${JSON.stringify(new URL('send-file.ts', import.meta.url))})
+    console.log(JSON.stringify([MemoryFile.create() === undefined, sendFile(1, 0, 0, 10)]))
+  `
+  const mayRead = `--allow-fs-read=${join(import.meta.dirname, '*')}`
+  const options = ['--permission', mayRead, '--input-type=module', '-e', program]
+  const told = execFileSync(process.execPath, options, { encoding: 'utf8' })
+  assert.deepEqual(JSON.parse(told), [true, 0])
 })

@@ -21,8 +21,12 @@ let filesMax: number | undefined
 let files = 0
 
 function descriptorsMax(): number {
-  const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
-  return line === null ? DESCRIPTORS_KNOWN : Number(line[1])
+  try {
+    const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))
+    return line === null ? DESCRIPTORS_KNOWN : Number(line[1])
+  } catch {
+    return DESCRIPTORS_KNOWN
+  }
 }
 
 /** A file that nobody closed and nobody can reach any more gives its descriptor back. */
@@ -47,8 +51,9 @@ export class MemoryFile implements SentFile {
   /** An empty file. Undefined: not on this system, or there are too many of them. */
   static create(): MemoryFile | undefined {
     const libc = loadLibc()
+    if (libc === undefined) return undefined
     filesMax ??= Math.floor(descriptorsMax() * SHARE_MAX)
-    if (libc === undefined || files >= filesMax) return undefined
+    if (files >= filesMax) return undefined
     const descriptor = libc.memfd_create('orla-body', MFD_CLOEXEC)
     if (descriptor < 0) return undefined
     files += 1

@@ -54,10 +54,10 @@ function load(): Libc | undefined {
   }
 }
 
-/** How many bytes the socket took; 0 also where the connection or the file is broken, which the next ordinary read and write will tell. */
+/** How many bytes the socket took; 0 also where the connection or the file is broken, which the next ordinary read and write will tell, and on a system without the call. */
 export function sendFile(socket: number, file: number, start: number, end: number): number {
   offset[0] = BigInt(start)
-  return Math.max(0, loadLibc()!.sendfile(socket, file, offset, end - start))
+  return Math.max(0, loadLibc()?.sendfile(socket, file, offset, end - start) ?? 0)
 }
 
 /** The kernel reads it ahead, if it likes; nobody waits. */

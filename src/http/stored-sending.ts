@@ -10,7 +10,7 @@
  * a copy, and leaves when nobody has touched the file since the first one did.
  */
 import type { Socket } from 'node:net'
-import { BrokenFile, type SentFile } from '../base/send-file.ts'
+import { BrokenFile, loadLibc, type SentFile } from '../base/send-file.ts'
 import type { StoredBody } from './caching/stored-body.ts'
 
 export interface StoredSendingEvents {
@@ -60,7 +60,7 @@ export class StoredSending {
     const { file } = body
     const isWatched = file?.checkedEnd !== undefined
     if (isWatched && !this.isRight(file)) return
-    const descriptor = file === undefined ? undefined : tcpDescriptor(socket)
+    const descriptor = file === undefined || loadLibc() === undefined ? undefined : tcpDescriptor(socket)
     const sendEnd = isWatched ? Math.min(this.checkedTo, end - TICKET_BYTES) : end
     if (descriptor !== undefined && socket.writableLength === 0 && this.at < sendEnd) {
       const wanted = Math.min(sendEnd - this.at, TURN_BYTES)
