@@ -36,7 +36,7 @@ export class BodyFile implements SentFile {
   #reads = 0
   #isClosed = false
 
-  /** Throws `BrokenFile` where there is no such file, or it has another size. `onBroken`: it is not what it was. */
+  /** Throws `BrokenFile` where there is no such file, or it has another size, and what the system says where it has no descriptor left. `onBroken`: it is not what it was. */
   constructor(path: string, file: StoredFile, checked: CheckedFiles, onBroken: (why: string) => void) {
     this.#path = path
     this.#file = file
@@ -47,7 +47,9 @@ export class BodyFile implements SentFile {
     try {
       this.#descriptor = openSync(path, OPEN_FLAGS)
     } catch (error) {
-      throw new BrokenFile((error as Error).message)
+      // Too many files are open: that says nothing about this one.
+      const { code, message } = error as NodeJS.ErrnoException
+      throw code === 'EMFILE' || code === 'ENFILE' ? error : new BrokenFile(message)
     }
     try {
       this.#known = checked.of(file.id, this.#descriptor, Math.ceil(file.bytes / BLOCK_BYTES))

@@ -196,6 +196,37 @@ test('a body that is given up on a disk that does not let it go is no error', as
   assert.notEqual(await put(tier, 'a', Buffer.alloc(100_000)), undefined)
 })
 
+test(
+  'where no file can be opened any more, what is stored is a miss, and is found again once there is room',
+  { skip: process.platform !== 'linux' && 'only there the bound can be set for a process that runs' },
+  async (t) => {
+    const rig = new DiskRig(t)
+    const tier = await rig.worker()
+    await put(tier, 'a', Buffer.alloc(100_000, 1))
+    const found = tier.find('a')!
+    const hard = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))![1]!
+    const boundTo = (most: string) =>
+      execFileSync('prlimit', ['--pid', `${process.pid}`, `--nofile=${most}:${hard}`])
+    boundTo('256')
+    const taken: number[] = []
+    try {
+      assert.throws(
+        () => {
+          for (;;) taken.push(openSync('/dev/null', 'r'))
+        },
+        { code: 'EMFILE' },
+      )
+      assert.equal(found.open(), undefined)
+    } finally {
+      for (const descriptor of taken) closeSync(descriptor)
+      boundTo(hard)
+    }
+    assert.equal(tier.counters.errors, 1)
+    await put(tier, 'b', Buffer.from('1'))
+    assert.equal(bodyOf(tier, 'a')?.length, 100_000)
+  },
+)
+
 test('a folder that cannot be made is a line, and no more', async (t) => {
   const root = folderOf(t)
   writeFileSync(join(root, 'tier'), 'a file')

@@ -167,8 +167,10 @@ export class WorkerTier implements DiskTier, LinkedTier {
       return body
     } catch (error) {
       body?.close()
-      if (body === undefined) this.#broken(key)
-      if (!(error instanceof BrokenFile)) throw error
+      if (body !== undefined && !(error instanceof BrokenFile)) throw error
+      if (body === undefined && error instanceof BrokenFile) this.#broken(key)
+      // There was no descriptor for it; it is found again once there is.
+      else if (body === undefined) this.#counts.errors += 1
       return undefined
     } finally {
       this.#noteTime(performance.now() - startMs)
@@ -277,19 +279,8 @@ export class WorkerTier implements DiskTier, LinkedTier {
     const id = file?.id ?? 0
     const sums = file?.sums ?? NO_BYTES
     const sum = rowSum(key, meta, size, id, sums, bytes)
-    const row: PutRow = {
-      key,
-      meta,
-      size,
-      file: id,
-      isRenewal,
-      sums,
-      body: bytes,
-      tags,
-      purgeNumber,
-      begunMs,
-      sum,
-    }
+    const stored = { key, meta, size, file: id, isRenewal, sums, body: bytes, sum }
+    const row: PutRow = { ...stored, tags, purgeNumber, begunMs }
     this.#link.ask(
       (ask) => ['put', this.plan.name, ask, row],
       (isRefused) => {
