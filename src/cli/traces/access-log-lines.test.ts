@@ -43,6 +43,8 @@ for (const [fields, why] of [
   [{ ...GET, status: 503 }, 'a status that is not kept'],
   [{ ...GET, status: 499 }, 'a status that is not kept'],
   [{ ...GET, cache: 'no-store' }, 'not for the cache to answer'],
+  [{ ...GET, cache: 'range' }, 'not for the cache to answer'],
+  [{ ...GET, cache: 'precondition' }, 'not for the cache to answer'],
   [{ ...GET, 'response:cache-control': 'private, max-age=60' }, 'not to be kept, says the origin'],
   [{ status: 400 }, 'no request that could be read'],
 ] as const) {
@@ -65,6 +67,14 @@ test('what the cache said in the log is counted', () => {
   for (const cache of ['hit', 'uri-miss', 'collapsed', 'stale', 'stream', undefined])
     format.read(JSON.stringify({ ...GET, cache }))
   assert.deepEqual(logged, { asked: 4, hits: 2 })
+})
+
+test('what came from the disk, from another worker or past its time is what the cache answered', () => {
+  const logged = { asked: 0, hits: 0 }
+  const format = jsonLogLines({}, logged)
+  for (const cache of ['disk', 'sibling', 'stale-while-revalidate', 'stale-if-error', 'vary-miss'])
+    format.read(JSON.stringify({ ...GET, cache }))
+  assert.deepEqual(logged, { asked: 5, hits: 4 })
 })
 
 for (const line of ['', '{', '[]', '7', '{"a":1}', 'null', '"x"']) {

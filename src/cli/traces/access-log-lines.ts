@@ -7,6 +7,7 @@
  * largest body that was sent of it: see `TraceBuilder`.
  */
 import { BAD, type LineFormat, SILENT, type TraceLine } from '../../cache/sim/trace-lines.ts'
+import { CACHE_HITS } from '../../contract/cache-outcome.ts'
 
 export interface LogFilter {
   /** Of these sites alone, by name. Only logs in JSON know of sites. */
@@ -133,9 +134,19 @@ export function commonLogLines(filter: LogFilter, logged: LoggedHits): LineForma
 const KEPT = new Set([200, 203, 204, 206, 300, 301, 302, 304, 307, 308, 404, 405, 410, 414, 501])
 
 /** Words of `orla_cache_requests_total` for requests that the cache was not to answer. */
-const NOT_ASKED = new Set(['method', 'head', 'body', 'no-store', 'stream', 'bypass', 'unsatisfiable'])
-/** And for those that it answered, or that waited for one that it was about to have. */
-const ANSWERED = new Set(['hit', 'collapsed'])
+const NOT_ASKED = new Set([
+  'method',
+  'head',
+  'body',
+  'no-store',
+  'stream',
+  'range',
+  'precondition',
+  'bypass',
+  'unsatisfiable',
+])
+/** And for those that no origin was waited for. */
+const ANSWERED: ReadonlySet<string> = new Set(CACHE_HITS)
 
 function traceLine(request: LoggedRequest, { sites, hosts }: LogFilter, logged: LoggedHits): TraceLine {
   const { method, host, target, status, bytes, site, source, cache, cacheControl } = request
