@@ -293,6 +293,16 @@ test('ACME needs no names where the file has no sites: those that are set live b
   assert.match(problem!, /^edge\.acme\.names: missing/)
 })
 
+test('a slice may be as large as the disk takes one, be it the own one of the site or the one that it shares', () => {
+  const cache = { slice: '32mb' }
+  assert.deepEqual(problemsOf({ sites: [{ origin: ORIGIN, cache: { ...cache, disk: '10gb' } }] }), [])
+  const edge = { cache: { disk: '10gb' } }
+  assert.deepEqual(problemsOf({ edge, sites: [{ origin: ORIGIN, cache }] }), [])
+  // One with memory of its own does not go there.
+  const [problem] = problemsOf({ edge, sites: [{ origin: ORIGIN, cache: { ...cache, ram: '64mb' } }] })
+  assert.match(problem!, /^sites\[0\]\.cache\.slice: is larger than/)
+})
+
 test('an empty configuration has every default filled in', () => {
   const result = checkConfig({})
   assert.equal(result.kind, 'config')

@@ -9,6 +9,7 @@ import { nearest } from '../base/nearest.ts'
 import { isCertifiable } from './acme.ts'
 import { type Config, ConfigSchema, type SiteConfig } from './schema.ts'
 import { claimKey, claimsOf, claimText } from './site-claims.ts'
+import { isShared } from './shared-cache.ts'
 import { siteName } from './site-name.ts'
 import { sourceName } from './source-name.ts'
 
@@ -254,10 +255,11 @@ function sourcesNamedTwice({ sources }: Config): Problem[] {
 }
 
 /** A slice is stored as one object, so it has to be one that may be stored. */
-function slicesTooLarge({ sites }: Config): Problem[] {
+function slicesTooLarge({ edge, sites }: Config): Problem[] {
   return sites.flatMap(({ cache }, i) => {
     if (cache?.slice === undefined) return []
-    const bytesMax = Math.max(cache.objectBytes, cache.disk?.objectBytes ?? 0)
+    const disk = isShared({ cache }, edge.cache) ? edge.cache?.disk : cache.disk
+    const bytesMax = Math.max(cache.objectBytes, disk?.objectBytes ?? 0)
     if (cache.slice <= bytesMax) return []
     const message = `is larger than an object may be that is kept; expected ${bytesMax} bytes at most, or a larger \`objectBytes\``
     return [{ path: `sites[${i}].cache.slice`, message }]

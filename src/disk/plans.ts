@@ -10,16 +10,6 @@ import type { DiskTierPlan } from '../contract/disk-tier.ts'
 export const SHARED_TIER = 'shared'
 export const tierOfSite = (site: string): string => `site ${site}`
 
-/** Whether a site's answers go to the store that several share. */
-export function isShared(site: Pick<SiteConfig, 'cache'>, shared: Config['edge']['cache']): boolean {
-  return (
-    shared !== undefined &&
-    site.cache !== undefined &&
-    site.cache.ram === undefined &&
-    site.cache.disk === undefined
-  )
-}
-
 /** Everything below `folder` (in the data directory) is the cache's own. */
 export function planTiers(
   sites: readonly SiteConfig[],
