@@ -2,9 +2,12 @@
 import * as v from 'valibot'
 import { count, duration, share, size } from './units.ts'
 
+/** A tier that is smaller could not even hold an index. */
+const DISK_SIZE_MIN = v.minValue<number, number, string>(256 * 1024, 'expected a size of at least "256kb"')
+
 const DiskObject = v.strictObject({
-  /** Bytes of bodies and index together. */
-  size: size(),
+  /** Bytes of bodies and index together, at least 256 KiB. */
+  size: v.pipe(size(), DISK_SIZE_MIN),
   /** A folder of its own for this tier; in the data directory where none is given. */
   path: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a path'))),
   /** One object larger than this is not stored on disk. */
@@ -16,7 +19,10 @@ const DiskObject = v.strictObject({
 })
 
 const Disk = v.pipe(
-  v.union([size(), DiskObject], 'expected a size such as "10gb", or an object with `size`'),
+  v.union(
+    [v.pipe(size(), DISK_SIZE_MIN), DiskObject],
+    'expected a size such as "10gb", or an object with `size`',
+  ),
   v.transform((disk) => (typeof disk === 'number' ? v.parse(DiskObject, { size: `${disk}b` }) : disk)),
 )
 

@@ -235,6 +235,17 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     ],
   ],
   [
+    'a disk that could not even hold an index is refused, in both forms',
+    {
+      edge: { cache: { disk: { size: '0b' } } },
+      sites: [{ origin: ORIGIN, cache: { disk: '255kb' } }],
+    },
+    [
+      'edge.cache.disk.size: expected a size of at least "256kb", got 0',
+      'sites[0].cache.disk: expected a size of at least "256kb", got 261120',
+    ],
+  ],
+  [
     'a path that is none is refused',
     { sites: [{ name: 'a', paths: ['hls', '/a*b', '/x?y', '/é', 1], origin: ORIGIN }] },
     [

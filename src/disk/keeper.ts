@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import type { DiskPurge, DiskTierPlan } from '../contract/disk-tier.ts'
 import { FrameReader, frameOf, type FromKeeper, type ToKeeper } from './frames.ts'
 import { OWN_NAMES } from './layout.ts'
-import { TIER_BYTES_MIN, TierKeeper } from './tier-keeper.ts'
+import { TierKeeper } from './tier-keeper.ts'
 import type { TierState } from './tier-state.ts'
 
 export interface KeeperOptions {
@@ -54,9 +54,7 @@ export class DiskKeeper {
 
   /** Tiers that are not among them any more are closed; folders of our own go with them. */
   use(plans: readonly DiskTierPlan[]): void {
-    const wanted = new Map(
-      plans.filter((plan) => plan.bytesMax >= TIER_BYTES_MIN).map((plan) => [plan.name, plan]),
-    )
+    const wanted = new Map(plans.map((plan) => [plan.name, plan]))
     for (const [name, tier] of this.#tiers) {
       const { plan } = tier
       if (wanted.get(name)?.folder === plan.folder) continue

@@ -27,8 +27,6 @@ const CALM_MS = 60_000
 const CHECK_MS = 1_000
 /** The share of a tier that is left free for what is on its way. */
 const SLACK = 1 / 32
-/** A tier that is smaller could not even hold an index. */
-export const TIER_BYTES_MIN = 256 * 1024
 
 export class TierKeeper {
   plan: DiskTierPlan
