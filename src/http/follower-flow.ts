@@ -128,6 +128,7 @@ export class FollowerFlow implements InProgress {
     // Writing may end in `onGone`: then there is no more.
     while (!this.isStalled && this.reader.left > 0) {
       const piece = this.reader.read(PIECE_BYTES)
+      if (piece === undefined) return this.onBroken(undefined)
       if (this.left !== undefined) this.left -= piece.length
       this.hasDrained = false
       const takesMore = this.outlet.write(piece)

@@ -90,6 +90,7 @@ export class PartFetch implements OriginHandler {
         },
       },
       () => this.resume(),
+      () => this.onUnreadable(),
     )
   }
 
@@ -198,6 +199,15 @@ export class PartFetch implements OriginHandler {
     if (this.fill.followers === 0 || (this.range !== undefined && !this.fill.isFilling)) this.giveUp()
     this.asker = undefined
     if (!this.isOver) this.call?.resume()
+  }
+
+  /** What came cannot be read any more by the one who asked. The cache may have the rest. */
+  private onUnreadable(): void {
+    const { asker } = this
+    this.detach()
+    asker?.onFetchError(
+      new EdgeError('origin-closed', 'what had come lies in a file that is not what it was'),
+    )
   }
 
   private letGo(): void {

@@ -26,7 +26,7 @@ class Reader {
   }
 
   read(): void {
-    while (!this.isSlow && this.reader.left > 0) this.text += this.reader.read(7).toString()
+    while (!this.isSlow && this.reader.left > 0) this.text += this.reader.read(7)!.toString()
   }
 }
 

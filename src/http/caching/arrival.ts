@@ -222,8 +222,8 @@ export class ArrivalReader {
     return this.#queuedBytes >= PASSED_BYTES_MAX
   }
 
-  /** The next of them, about so many at most. Not to be changed. */
-  read(bytesMax: number): Buffer {
+  /** The next of them, about so many at most. Not to be changed. Undefined: they cannot be had, and nothing behind them. */
+  read(bytesMax: number): Buffer | undefined {
     if (this.#trail.left > 0) return this.#trail.read(bytesMax)
     const piece = this.#queued.shift()!
     this.#queuedBytes -= piece.length

@@ -7,7 +7,7 @@
  * `release` only delays (the file closes once nobody can reach it); a forgotten `hold` throws at the next read.
  */
 import { MemoryFile } from '../../base/memory-file.ts'
-import type { SentFile } from '../../base/send-file.ts'
+import { readIfWhole, type SentFile } from '../../base/send-file.ts'
 import type { DiskBodyWrite, StoredFile } from '../../contract/disk-tier.ts'
 import type { Range } from '../ranges/byte-ranges.ts'
 import { JoinedBytes } from './parts/joined-bytes.ts'
@@ -48,7 +48,15 @@ export class StoredBody {
     return this.file !== undefined && !(this.file instanceof MemoryFile)
   }
 
-  /** The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. */
+  /** The same as `read`, where the bytes may lie on disk; undefined: their file is not what it was, and the rest cannot be had. */
+  readIfWhole(start: number, end: number): Buffer | undefined {
+    return readIfWhole(this, start, end)
+  }
+
+  /**
+   * The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. Throws `BrokenFile` where that lies
+   * on disk and is not what it was.
+   */
   read(start: number, end: number): Buffer {
     return this.#bytes?.subarray(start, end) ?? (this.joined ?? this.file!).read(start, end)
   }
