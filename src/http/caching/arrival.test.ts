@@ -144,3 +144,10 @@ describe('an answer that arrives', () => {
     assert.equal(quick.end, 'whole')
   })
 })
+
+it('RFC 9111 §1.2.2: an arrival is no older than 2³¹ seconds', () => {
+  const { fill } = begun()
+  const arrival = fill.arrival!
+  assert.equal(arrival.ageSeconds(arrival.plan.bornMs + 90_500), 90)
+  assert.equal(arrival.ageSeconds(arrival.plan.bornMs + 2 ** 33 * SECOND), 2 ** 31)
+})

@@ -16,7 +16,7 @@ import { parseHeaderLines } from '../fields.ts'
 import { passedHeaders } from './passed-headers.ts'
 import { OWN_FIELD } from './targeted-control.ts'
 import { sharedName } from './shared-names.ts'
-import { copyText, SECONDS_MAX } from './text.ts'
+import { ageOf, copyText } from './text.ts'
 import { updatedHeaders } from './updating.ts'
 import type { Variants } from './variants.ts'
 import type { Selecting } from './vary.ts'
@@ -260,9 +260,8 @@ export class StoredResponse {
     return nowMs < this.freshUntilMs && nowMs >= this.notBeforeMs
   }
 
-  /** Whole seconds, as `Age` wants them: 2³¹ at most (RFC 9111 §1.2.2). */
   ageSeconds(nowMs: number): number {
-    return Math.min(Math.max(0, Math.floor((nowMs - this.bornMs) / 1000)), SECONDS_MAX)
+    return ageOf(this.bornMs, nowMs)
   }
 
   /**
