@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.ts'
 import type { SiteConfig } from '../../config/schema.ts'
-import { planOf, responseOf } from '../caching/copies.ts'
+import { responseOf } from '../caching/copies.ts'
 import type { CacheFill } from '../caching/fill.ts'
 import { tagsOf } from '../caching/purging/response-tags.ts'
 import type { ResponseCache } from '../caching/response-cache.ts'
@@ -212,9 +212,9 @@ export class Seeking {
     // It has not heard of a purge that we have heard of, or of what a write here made out of date; or it was only just fresh.
     const isOld =
       purges < this.#parts.purges() ||
-      copied.freshUntilMs <= nowMs ||
+      copied.plan.freshUntilMs <= nowMs ||
       this.#site.cache!.hasPurged(purges, fill.key, tagsOf(copied.headers, fill.key))
-    const isTaken = !isOld && fill.beginCopy(responseOf(copied), planOf(copied), nowMs, purges).store
+    const isTaken = !isOld && fill.beginCopy(responseOf(copied), copied.plan, nowMs, purges).store
     if (!isTaken) {
       this.#call?.abort()
       if (isOld) this.#takeOver(place, seen)
