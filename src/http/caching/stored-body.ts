@@ -102,3 +102,6 @@ export class StoredBody {
     return Math.ceil(this.length / PAGE_BYTES) * PAGE_BYTES + FILE_OVERHEAD_BYTES
   }
 }
+
+/** For all who send or keep none. It is held for ever. */
+export const EMPTY_BODY = new StoredBody(Buffer.alloc(0))
