@@ -22,6 +22,16 @@ export interface SentFile {
 /** A file is not what it was, or cannot be read. What has left of it was right. */
 export class BrokenFile extends Error {}
 
+/** What `read` gives of them; undefined where they lie in a file that is not what it was. */
+export function readIfWhole(bytes: Pick<SentFile, 'read'>, start: number, end: number): Buffer | undefined {
+  try {
+    return bytes.read(start, end)
+  } catch (error) {
+    if (!(error instanceof BrokenFile)) throw error
+    return undefined
+  }
+}
+
 interface Libc {
   memfd_create(name: string, flags: number): number
   sendfile(out: number, file: number, offset: BigInt64Array, count: number): number

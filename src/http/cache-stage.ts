@@ -14,7 +14,7 @@ import { isNotModified } from './caching/conditional.ts'
 import type { OnSettled, Waiting } from './caching/flights.ts'
 import { readTerms } from './caching/request-terms.ts'
 import { BYPASS, type Hit } from './caching/lookup.ts'
-import { StoredBody } from './caching/stored-body.ts'
+import { EMPTY_BODY } from './caching/stored-body.ts'
 import type { StoredResponse } from './caching/stored-response.ts'
 import { FillJob, PassJob } from './cache-job.ts'
 import { serveParts } from './assembly/serving.ts'
@@ -295,7 +295,5 @@ function sendTransformed(
   })
   return undefined
 }
-
-const EMPTY_BODY = new StoredBody(Buffer.alloc(0))
 
 const withoutStatusLine = (prefix: string): string => prefix.slice(prefix.indexOf('\r\n') + 2)

@@ -4,11 +4,16 @@ import { BodyGathering, type Room } from './caching/body-gathering.ts'
 import { ClientPace } from './client-pace.ts'
 
 const ROOM: Room = { reserve: () => true, release: () => {}, charge: () => {} }
+const NEVER = () => assert.fail('nothing is broken')
 
 test('what comes before its turn is gathered, does not hold up the origin, and goes out in order', () => {
   const gathering = new BodyGathering(ROOM, 0, 1000)
   let resumed = 0
-  const pace = new ClientPace({ follow: () => gathering.follow(), isFilling: true }, () => (resumed += 1))
+  const pace = new ClientPace(
+    { follow: () => gathering.follow(), isFilling: true },
+    () => (resumed += 1),
+    NEVER,
+  )
   const come = (text: string): boolean => {
     gathering.append(Buffer.from(text))
     return pace.write(Buffer.from(text))
@@ -32,7 +37,7 @@ test('what comes before its turn is gathered, does not hold up the origin, and g
 
 test('all of it may be there before its turn', () => {
   const gathering = new BodyGathering(ROOM, 0, 1000)
-  const pace = new ClientPace({ follow: () => gathering.follow(), isFilling: true }, () => {})
+  const pace = new ClientPace({ follow: () => gathering.follow(), isFilling: true }, () => {}, NEVER)
   pace.ahead()
   gathering.append(Buffer.from('whole'))
   pace.write(Buffer.from('whole'))

@@ -26,6 +26,7 @@ export type PaceJob = Pick<CacheJob, 'follow' | 'isFilling'>
 export class ClientPace {
   private readonly job: PaceJob | undefined
   private readonly resumeOrigin: () => void
+  private readonly onBroken: () => void
   /** Undefined until the head may leave. */
   private outlet: PaceOutlet | undefined
   /** What came before that, or after the cache refused it. The origin is paused: these are few. */
@@ -37,9 +38,11 @@ export class ClientPace {
   private isCatchingUp = false
   private isClosed = false
 
-  constructor(job: PaceJob | undefined, resumeOrigin: () => void) {
+  /** `onBroken`: what the client is behind lies in a file that is not what it was, and nothing more goes to it. */
+  constructor(job: PaceJob | undefined, resumeOrigin: () => void, onBroken: () => void) {
     this.job = job
     this.resumeOrigin = resumeOrigin
+    this.onBroken = onBroken
   }
 
   /** Something else goes to the client before this: what comes meanwhile is gathered, where others may wait for it. To be called before it comes. */
@@ -108,7 +111,14 @@ export class ClientPace {
     this.isCatchingUp = true
     let takesMore = true
     // Writing may end in `close`: then there is no more.
-    while (takesMore && this.hasMore) takesMore = this.outlet!.write(this.next())
+    while (takesMore && this.hasMore) {
+      const piece = this.next()
+      if (piece === undefined) {
+        this.close()
+        return this.onBroken()
+      }
+      takesMore = this.outlet!.write(piece)
+    }
     this.isCatchingUp = false
     if (this.isClosed || this.hasMore) return
     if (this.ended !== undefined) {
@@ -124,7 +134,7 @@ export class ClientPace {
   }
 
   /** What was gathered came before what waits. */
-  private next(): Buffer {
+  private next(): Buffer | undefined {
     const { trail } = this
     return trail !== undefined && trail.left > 0 ? trail.read(PIECE_BYTES) : this.waiting.shift()!
   }

@@ -10,7 +10,7 @@ import { startChain, transform } from './body/transforms.ts'
 import type { BodyChain } from './body/chain.ts'
 import type { Arrival, ArrivalReader } from './caching/arrival.ts'
 import { isNotModified } from './caching/conditional.ts'
-import { StoredBody } from './caching/stored-body.ts'
+import { EMPTY_BODY } from './caching/stored-body.ts'
 import type { InProgress } from './connection-host.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -128,6 +128,7 @@ export class FollowerFlow implements InProgress {
     // Writing may end in `onGone`: then there is no more.
     while (!this.isStalled && this.reader.left > 0) {
       const piece = this.reader.read(PIECE_BYTES)
+      if (piece === undefined) return this.onBroken(undefined)
       if (this.left !== undefined) this.left -= piece.length
       this.hasDrained = false
       const takesMore = this.outlet.write(piece)
@@ -170,8 +171,6 @@ export class FollowerFlow implements InProgress {
     this.reader.close()
   }
 }
-
-const EMPTY_BODY = new StoredBody(Buffer.alloc(0))
 
 /** A HEAD is told what a GET would be. */
 function answerHead(exchange: Exchange, arrival: Arrival, given: string): void {

@@ -24,13 +24,8 @@ import { passedFields } from './cache-status-line.ts'
 import { Brake } from './brake.ts'
 import { ClientPace } from './client-pace.ts'
 import { askedOf, onwardHeaders } from './onward-request.ts'
-import {
-  askOriginUnits,
-  NOTHING_CHANGED,
-  reviewResponse,
-  type OriginAsk,
-  type Review,
-} from './origin-units.ts'
+import { askOriginUnits, NOTHING_CHANGED, reviewResponse } from './origin-units.ts'
+import type { OriginAsk, Review } from './origin-units.ts'
 import { StandIn } from './stand-in.ts'
 import { sendToOrigin } from './tracing/origin-span.ts'
 import { UnitFailure } from './unit-failure.ts'
@@ -76,7 +71,7 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
     this.job = job
     this.upgrade = upgrade
     this.brake = new Brake(() => this.call?.resume())
-    this.pace = new ClientPace(job, () => this.brake.letGo('client'))
+    this.pace = new ClientPace(job, () => this.brake.letGo('client'), this.cutClient)
     if (job !== undefined) job.onRoom = () => this.brake.letGo('readers')
   }
 
@@ -162,6 +157,13 @@ export class OriginFlow implements OriginHandler, BodyConsumer {
       if (this.job?.isWanted === true && this.bodyStart === undefined) this.detach()
       else this.giveUp()
     },
+  }
+
+  /** What it is still to get cannot be read any more. */
+  private readonly cutClient = (): void => {
+    this.chain?.breakOff()
+    this.client.onGone()
+    this.exchange.connection.cut()
   }
 
   /** The client has its answer, or is gone: what comes is for the cache alone. */

@@ -40,6 +40,10 @@ export class PostJob extends PassJob {
     return this.fill?.append(chunk) ?? true
   }
 
+  override waitsForDisk(onRelief: () => void): boolean {
+    return this.fill?.waitsForDisk(onRelief) ?? false
+  }
+
   override get isFilling(): boolean {
     return this.fill?.isFilling === true
   }

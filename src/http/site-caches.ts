@@ -1,7 +1,8 @@
 /**
  * The caches of a worker's sites: one of its own for a site that gives sizes, and one store for all others where the edge has one.
  *
- * Each worker has a share of the memory: together they hold what was given. The disk is one for all of them.
+ * Each worker has a share of the memory: together they hold what was given. No cache gives up what it has while it is live, so where a
+ * change brings sites of another kind to a shared store, those get what is left, or a little more than that. The disk is one for all.
  */
 import { siteName } from '../config/site-name.ts'
 import type { SharedCacheConfig, SiteCacheConfig, SiteConfig } from '../config/schema.ts'
@@ -11,6 +12,9 @@ import type { CachePurger } from './cache-purger.ts'
 import { ResponseCache } from './caching/response-cache.ts'
 import { siteRules } from './caching/site-rules.ts'
 import { asksForPlain } from './sites.ts'
+
+/** Of its even part of a shared store a kind of sites has so much at least, whatever others had before it came. */
+const LEAST_SHARE = 1 / 8
 
 /** Memory of a cache, where nothing is said. */
 const RAM_BYTES = 64 * 1024 * 1024
@@ -27,14 +31,21 @@ export interface SiteCachesOptions {
   openShared(): ClosableTier | undefined
 }
 
+/** Of all sites of one kind. */
+interface KindCache {
+  readonly cache: ResponseCache
+  readonly bytesMax: number
+  readonly sites: Set<string>
+}
+
 /** A tier that is let go of when its cache is. */
 export type ClosableTier = DiskTier & { close(): void }
 
 export class SiteCaches {
   readonly #options: SiteCachesOptions
   #disk: ClosableTier | undefined
-  /** Caches of the shared store, with the sites that use them: mostly there is one. */
-  readonly #shared = new Map<string, { readonly cache: ResponseCache; readonly sites: Set<string> }>()
+  /** Caches of the shared store: mostly there is one. */
+  readonly #shared = new Map<string, KindCache>()
 
   constructor(options: SiteCachesOptions) {
     this.#options = options
@@ -62,7 +73,7 @@ export class SiteCaches {
     return this.#options.isShared(site) ? siteName(site) : undefined
   }
 
-  /** Sites whose caches behave alike have one. Where they do not, each kind has its share of the memory; all have one disk. */
+  /** Sites whose caches behave alike have one. Where they do not, each kind has its part of the memory; all have one disk. */
   #sharedOf(site: SiteConfig, cache: SiteCacheConfig, sites: readonly SiteConfig[]): ResponseCache {
     const kind = kindOf(site)
     const known = this.#shared.get(kind)
@@ -71,19 +82,31 @@ export class SiteCaches {
       return known.cache
     }
     const { ram, policy, admission } = this.#options.shared!
-    const kinds = new Set(sites.filter((other) => this.#options.isShared(other)).map(kindOf)).size
+    const bytesMax = this.#left(this.#share(ram), sites)
     const names = new Set([siteName(site)])
     this.#disk ??= this.#options.openShared()
     const made = new ResponseCache({
-      bytesMax: Math.floor(this.#share(ram) / Math.max(1, kinds)),
+      bytesMax,
       ...this.#optionsOf(site, cache, names),
       policy,
       admission,
       disk: this.#disk,
       onClose: () => this.#shared.delete(kind),
     })
-    this.#shared.set(kind, { cache: made, sites: names })
+    this.#shared.set(kind, { cache: made, bytesMax, sites: names })
     return made
+  }
+
+  /**
+   * For one more kind: an even part of the store, as far as those that stay have left it. What leaves when these sites come is gone soon,
+   * and counts for nothing.
+   */
+  #left(share: number, sites: readonly SiteConfig[]): number {
+    const kinds = new Set(sites.filter((site) => this.#options.isShared(site)).map(kindOf))
+    let left = share
+    for (const [kind, { bytesMax }] of this.#shared) if (kinds.has(kind)) left -= bytesMax
+    const even = Math.floor(share / Math.max(1, kinds.size))
+    return Math.max(Math.min(even, left), Math.floor(even * LEAST_SHARE))
   }
 
   #optionsOf(site: SiteConfig, cache: SiteCacheConfig, names: ReadonlySet<string>) {

@@ -95,7 +95,8 @@ export class StoredSending {
     try {
       this.checkedTo = file.checkedEnd!(from)
     } catch (error) {
-      this.breakOff(error)
+      if (!(error instanceof BrokenFile)) throw error
+      this.socket.destroy()
       return false
     }
     if (this.checkedTo >= end || (!isLast && this.checkedTo > at)) return true
@@ -107,17 +108,9 @@ export class StoredSending {
   }
 
   private read(end: number): Buffer | undefined {
-    try {
-      return this.body.read(this.at, end)
-    } catch (error) {
-      this.breakOff(error)
-      return undefined
-    }
-  }
-
-  private breakOff(error: unknown): void {
-    if (!(error instanceof BrokenFile)) throw error
-    this.socket.destroy()
+    const piece = this.body.readIfWhole(this.at, end)
+    if (piece === undefined) this.socket.destroy()
+    return piece
   }
 
   private readonly onWritten = (error?: Error | null): void => {

@@ -153,3 +153,25 @@ test('what the caches of a node did is told by site, over all workers', async (t
     assert.equal((await as('/v1/cache/explain?url=http://two.example.org/often')).status, 200)
   })
 })
+
+test('a range counts as the bytes that it has, and one that cannot be had as none', async (t) => {
+  const origin = await startOrigin(t, (_, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=3600', etag: '"one"' }).end('x'.repeat(1000))
+  })
+  const node = await startNode(t, {
+    config: { sites: [siteNamed('one', origin.url, { cache: { ram: '4mb', topSample: 1 } })] },
+  })
+  const get = (range?: string) =>
+    node.request('/x', { headers: { host: 'one.example.org', ...(range && { range }) } })
+  await get()
+  for (const [range, status] of [
+    ['bytes=0-9', 206],
+    ['bytes=0-9, 500-519', 206],
+    ['bytes=5000-', 416],
+    [undefined, 200],
+  ] as const)
+    assert.equal((await get(range)).status, status)
+  const { text } = await node.api('GET', '/v1/cache/top')
+  const [{ hits, bytes }] = JSON.parse(text) as [TopObjectSummary]
+  assert.deepEqual([hits, bytes], [4, 10 + 30 + 0 + 1000])
+})

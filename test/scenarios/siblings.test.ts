@@ -192,3 +192,29 @@ test('a failing origin is asked once, and all who wait are told', async (t) => {
   assert.ok(answers.every(({ status }) => status === 502))
   assert.ok(origin.requests.length < 10, `${origin.requests.length} requests`)
 })
+
+test('sites that share a store and differ in more than it sees are each fetched once, whichever is asked for first in a worker', async (t) => {
+  const origin = await startOrigin(t, (request, response) => {
+    response.writeHead(200, STORED)
+    setTimeout(() => response.end(request.url), 100)
+  })
+  const names = ['one', 'two', 'three', 'four']
+  const sites = names.map((name, at) => ({
+    hosts: [`${name}.example.org`],
+    origin: origin.url,
+    cache: { wait: `${20 + at}s` },
+  }))
+  const node = await startNode(t, {
+    config: { edge: { workers: WORKERS, limits: PATIENT, cache: { ram: '16mb' } }, sites },
+  })
+  for (let round = 0; round < 3; round++) {
+    const asked = Array.from({ length: 64 }, async (_, i) => {
+      const name = names[i % names.length]!
+      const path = `/${name}/${round}`
+      const { text } = await node.request(path, { headers: { host: `${name}.example.org` } })
+      assert.equal(text, path)
+    })
+    await Promise.all(asked)
+  }
+  assert.equal(origin.requests.length, 3 * names.length)
+})

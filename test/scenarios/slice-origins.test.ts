@@ -63,6 +63,20 @@ test('what cannot be had in slices comes whole', async (t) => {
   })
 })
 
+test('a 304 that nobody asked for is no answer, neither to one slice nor to a range', async (t) => {
+  const { origin, get } = await stand(t)
+  origin.objects['/x'] = divisible(LARGE)
+  origin.instead = (request, response) => {
+    assert.equal(request.headers['if-none-match'], undefined)
+    response.writeHead(304, { etag: '"one"', 'cache-control': 'max-age=60' }).end()
+    return true
+  }
+  assert.equal((await get('/x')).status, 502)
+  assert.equal((await get('/x', { range: 'bytes=70000-70009' })).status, 502)
+  origin.instead = () => false
+  assert.ok((await get('/x')).body.equals(LARGE))
+})
+
 test('origins that lie', async (t) => {
   const { origin, node, get } = await stand(t)
   const lie = (status: number, fields: Record<string, string>, body: Buffer) => {

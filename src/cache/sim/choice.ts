@@ -6,10 +6,10 @@ import type { AdmissionName, PolicyName } from '../../config/cache-schema.ts'
 import { isBound, type SimPolicy, type SimResult } from './sweep.ts'
 
 /** Hit ratios that are this near to each other are as good as each other: half a point. Another day moves them by more. */
-export const NEAR = 0.005
+const NEAR = 0.005
 
 /** What a policy costs where it is felt, which is on every hit; from cheap to dear. */
-export const POLICY_COSTS: Readonly<Record<PolicyName, { readonly rank: number; readonly onHit: string }>> = {
+const POLICY_COSTS: Readonly<Record<PolicyName, { readonly rank: number; readonly onHit: string }>> = {
   fifo: { rank: 0, onHit: 'does nothing on a hit' },
   random: { rank: 0, onHit: 'does nothing on a hit' },
   sieve: { rank: 1, onHit: 'sets one bit on a hit' },

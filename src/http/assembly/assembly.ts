@@ -24,7 +24,7 @@ import { isRangeCurrent } from '../ranges/range-conditions.ts'
 import type { Assembling, AssemblyOptions } from './assembling.ts'
 import { ClientOutlet } from './client-outlet.ts'
 import { PartFetch, type OtherAnswer, type PartAsker } from './part-fetch.ts'
-import { areStored, firstMissing, type PartAsk, type PartSource, type StoredPart } from './part-sources.ts'
+import { firstMissing, type PartAsk, type PartSource, type StoredPart } from './part-sources.ts'
 import { SliceAhead } from './slice-ahead.ts'
 import { SegmentFlow, type ComingPart, type SegmentSupply } from './segment-flow.ts'
 import { answerFields, statusFields, storedRepresentation, type Representation } from './representation.ts'
@@ -86,14 +86,14 @@ export class Assembly implements PartAsker, SegmentSupply {
   answerFromStore(onlyStored: boolean): boolean {
     const { exchange, source } = this
     const representation = this.representation!
-    const { entry } = representation
     const nowMs = exchange.node.now()
     const ranges = this.rangesOf(representation)
     const { segments } = partedAnswer(ranges, representation.size, undefined)
     const wanted = exchange.head.method === 'HEAD' ? [] : segments.filter(isBytes)
-    if (areStored(source, wanted, representation, nowMs)) {
+    const missing = firstMissing(source, wanted, representation, nowMs)
+    if (missing === undefined) {
       exchange.countCache(this.request.collapsed === true ? 'collapsed' : 'hit')
-      const ttlSeconds = Math.floor((entry!.freshUntilMs - nowMs) / 1000)
+      const ttlSeconds = Math.floor((representation.entry!.freshUntilMs - nowMs) / 1000)
       const collapsed = this.request.collapsed === true ? '; collapsed' : ''
       this.answer(ranges, hitStatus(ttlSeconds) + collapsed)
       return true
@@ -104,7 +104,7 @@ export class Assembly implements PartAsker, SegmentSupply {
       return false
     }
     exchange.countCache('partial')
-    if (this.isProbing) this.askFirst(firstMissing(source, wanted, representation, nowMs)!)
+    if (this.isProbing) this.askFirst(missing)
     else this.answer(ranges, forwardStatus({ forward: 'partial', status: 206 }))
     return true
   }
@@ -193,6 +193,11 @@ export class Assembly implements PartAsker, SegmentSupply {
     fetch.detach()
   }
 
+  onBroken(): void {
+    this.close()
+    this.outlet.breakOff(() => this.exchange.connection.cut())
+  }
+
   onWhole(trailers: HeaderList): void {
     this.close(true)
     this.outlet.end(trailers)
@@ -201,14 +206,12 @@ export class Assembly implements PartAsker, SegmentSupply {
   // ── what is missing ─────────────────────────────────────────────────────────────────────────────────────────
 
   private askFor(ask: PartAsk): void {
-    const { exchange, request, nowMs } = this
-    const { cache } = this
+    const { exchange, request, cache, nowMs } = this
     if (this.waitsFor !== ask.key) {
       this.waitsFor = ask.key
       this.waitsUntilMs = this.isAnswered ? nowMs + WAIT_MS : request.deadlineMs
     }
-    const deadlineMs = this.waitsUntilMs
-    const seat = cache.join(ask.key, request.plainHead, ask.found, nowMs, deadlineMs, (error) => {
+    const seat = cache.join(ask.key, request.plainHead, ask.found, nowMs, this.waitsUntilMs, (error) => {
       this.seat = undefined
       if (this.isOver) return
       if (error !== undefined) this.fail(error)
@@ -299,8 +302,7 @@ export class Assembly implements PartAsker, SegmentSupply {
   }
 
   onOther(fetch: PartFetch, { head, headers }: OtherAnswer, decision: StoreDecision): void {
-    const { exchange, request } = this
-    const { cache } = this
+    const { exchange, request, cache } = this
     // The object is another one, or is no longer had in parts.
     if (this.representation !== undefined && head.status < 500) cache.dropParts(request.key)
     if (this.isAnswered) {

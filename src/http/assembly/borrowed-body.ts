@@ -44,7 +44,12 @@ export class BorrowedBody {
     // Giving may end in `close`: then there is no more.
     while (!this.isPaused && this.reader.left > 0) {
       this.hasResumed = false
-      const takesMore = this.events.onData(this.reader.read(PIECE_BYTES))
+      const piece = this.reader.read(PIECE_BYTES)
+      if (piece === undefined) {
+        this.close()
+        return this.events.onBroken(undefined)
+      }
+      const takesMore = this.events.onData(piece)
       this.isPaused = !takesMore && !this.hasResumed
     }
     this.isPumping = false

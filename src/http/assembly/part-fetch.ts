@@ -14,7 +14,8 @@ import {
   type HeaderList,
   type ResponseHead,
 } from '../../wire/http1/message.ts'
-import { endToEndHeaders } from '../../wire/http1/serialise.ts'
+import { arrivedHeaders, noteTiming } from '../arrived-headers.ts'
+import { Brake } from '../brake.ts'
 import { forwardedHeaders } from '../caching/conditional.ts'
 import type { Arrival } from '../caching/arrival.ts'
 import { siblingStatus } from '../caching/cache-status.ts'
@@ -25,12 +26,11 @@ import type { StoredResponse } from '../caching/stored-response.ts'
 import { ClientPace, type PaceOutlet } from '../client-pace.ts'
 import type { Exchange } from '../exchange.ts'
 import { noteOriginFailure } from '../origin-failure.ts'
-import { viaMember } from '../forwarding/hop.ts'
-import { httpDate } from '../http-date.ts'
 import { askedOf, onwardHeaders } from '../onward-request.ts'
 import { parseContentRange, resolveSpec, type ContentRange } from '../ranges/byte-ranges.ts'
 import type { Seeking } from '../siblings/siblings.ts'
 import { sendToOrigin } from '../tracing/origin-span.ts'
+import { unasked304 } from '../unasked.ts'
 import { BorrowedBody } from './borrowed-body.ts'
 import { arrivingRepresentation, type Representation } from './representation.ts'
 import { specText, type PartAsk } from './part-sources.ts'
@@ -65,9 +65,12 @@ export class PartFetch implements OriginHandler {
   private readonly fill: CacheFill
   private readonly objectKey: string
   private readonly pace: ClientPace
+  /** Who has no room for more. */
+  private readonly brake = new Brake(() => this.call?.resume())
   /** Undefined once nobody here wants it. */
   private asker: PartAsker | undefined
   private call: OriginCall | undefined
+  private askedHeaders: HeaderList = []
   private seeking: Seeking | undefined
   private borrowed: BorrowedBody | undefined
   /** Bytes still to come, of a part. */
@@ -89,7 +92,8 @@ export class PartFetch implements OriginHandler {
           return fill.isFilling
         },
       },
-      () => this.resume(),
+      () => this.onRoomHere(),
+      () => this.onUnreadable(),
     )
   }
 
@@ -117,6 +121,7 @@ export class PartFetch implements OriginHandler {
     const headers = [...forwarded, 'range', `bytes=${specText(ask.spec)}`]
     if (ask.ifRange !== undefined) headers.push('if-range', ask.ifRange)
     const asked = { ...askedOf(exchange, headers, undefined), method: 'GET', body: 'none' as const }
+    this.askedHeaders = asked.headers
     const call = sendToOrigin(exchange, asked, this)
     this.call = call
   }
@@ -140,9 +145,9 @@ export class PartFetch implements OriginHandler {
     this.pace.onRoom()
   }
 
-  private resume(): void {
+  private onRoomHere(): void {
     this.borrowed?.resume()
-    this.call?.resume()
+    this.brake.letGo('client')
   }
 
   /** It is in the cache by itself. */
@@ -187,7 +192,7 @@ export class PartFetch implements OriginHandler {
     this.asker = undefined
     this.letGo()
     if (this.isOver) return
-    if (this.fill.isFilling) this.call?.resume()
+    if (this.fill.isFilling) this.brake.letGo('client')
     else this.giveUp()
   }
 
@@ -197,7 +202,16 @@ export class PartFetch implements OriginHandler {
     this.letGo()
     if (this.fill.followers === 0 || (this.range !== undefined && !this.fill.isFilling)) this.giveUp()
     this.asker = undefined
-    if (!this.isOver) this.call?.resume()
+    if (!this.isOver) this.brake.letGo('client')
+  }
+
+  /** What came cannot be read any more by the one who asked. The cache may have the rest. */
+  private onUnreadable(): void {
+    const { asker } = this
+    this.detach()
+    asker?.onFetchError(
+      new EdgeError('origin-closed', 'what had come lies in a file that is not what it was'),
+    )
   }
 
   private letGo(): void {
@@ -226,17 +240,14 @@ export class PartFetch implements OriginHandler {
   onHead(head: ResponseHead): void {
     if (this.isOver) return
     const { exchange, ask, fill } = this
-    const { node } = exchange
-    const nowMs = node.now()
-    if (this.call !== undefined) {
-      const { connectMs, responseMs, endpoint } = this.call
-      exchange.timing = { upstreamConnectMs: connectMs, upstreamResponseMs: responseMs }
-      exchange.upstream = endpoint
-      node.metrics.countOrigin(connectMs, responseMs)
+    const nowMs = exchange.node.now()
+    const unasked = unasked304(head.status, this.askedHeaders, this.call!)
+    if (unasked !== undefined) {
+      this.call!.abort()
+      return this.onError(unasked)
     }
-    const headers = endToEndHeaders(head.headers, head.nominated)
-    if (headerValue(headers, 'date') === undefined) headers.push('date', httpDate(nowMs))
-    headers.push('via', viaMember(head.minor))
+    noteTiming(exchange, this.call!)
+    const headers = arrivedHeaders(head, nowMs, false)
     if (head.status === 304 && ask.found.kind === 'stale') {
       this.onNotModified(ask.found.entry, headers, nowMs)
       return
@@ -281,7 +292,9 @@ export class PartFetch implements OriginHandler {
   onData(chunk: Buffer): boolean {
     if (this.isOver) return true
     if (chunk.length <= (this.left ?? Infinity)) this.fill.append(chunk)
-    return this.onPiece(chunk)
+    if (!this.onPiece(chunk)) this.brake.pull('client')
+    if (this.fill.waitsForDisk(() => this.brake.letGo('disk'))) this.brake.pull('disk')
+    return !this.brake.isOn
   }
 
   /** Of the origin, or of another worker. */

@@ -166,35 +166,19 @@ function storedUnder(
   return found.kind === 'hit' || found.kind === 'stale' ? found.entry : undefined
 }
 
-/** Whether all of these ranges are stored. Of very many parts the first are looked at. */
-export function areStored(
-  source: PartSource,
-  ranges: readonly Range[],
-  representation: Representation,
-  nowMs: number,
-): boolean {
-  let looked = 0
-  for (const { start, end } of ranges) {
-    for (let at = start; at < end && looked < LOOKED_MAX; looked++) {
-      const part = source.partAt(at, end, representation, nowMs)
-      if (part.kind === 'missing') return false
-      at = part.end
-    }
-  }
-  return true
-}
-
+/** So many parts are looked at. */
 const LOOKED_MAX = 1024
 
-/** The first part of these ranges that is not stored. */
+/** The first part of these ranges that is not stored, among the first `LOOKED_MAX`: of very many the last are taken to be there. */
 export function firstMissing(
   source: PartSource,
   ranges: readonly Range[],
   representation: Representation,
   nowMs: number,
 ): PartAsk | undefined {
+  let looked = 0
   for (const { start, end } of ranges) {
-    for (let at = start; at < end;) {
+    for (let at = start; at < end && looked < LOOKED_MAX; looked++) {
       const part = source.partAt(at, end, representation, nowMs)
       if (part.kind === 'missing') return part
       at = part.end

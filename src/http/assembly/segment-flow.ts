@@ -20,6 +20,8 @@ export interface SegmentSupply {
   take(at: number, end: number): StoredPart | ComingPart | undefined
   /** Of what was coming, all that is wanted has come. */
   onPassed(fetch: PartFetch): void
+  /** What is being sent lies in a file that is not what it was: no more of it is to go out. */
+  onBroken(): void
   /** The body is out. */
   onWhole(trailers: HeaderList): void
 }
@@ -134,7 +136,8 @@ export class SegmentFlow {
 
   private sendPiece(segment: Range): void {
     const piece = this.piece!
-    const bytes = piece.body.read(piece.at, Math.min(piece.end, piece.at + PIECE_BYTES))
+    const bytes = piece.body.readIfWhole(piece.at, Math.min(piece.end, piece.at + PIECE_BYTES))
+    if (bytes === undefined) return this.supply.onBroken()
     piece.at += bytes.length
     this.at += bytes.length
     if (piece.at === piece.end) this.letGo()

@@ -66,7 +66,7 @@ function assemblingOf(seeking: Seeking): Assembling {
     },
     fromWhole: (entry, member) => {
       const isNew = !isNotModified(head.headers, entry, exchange.node.now())
-      if (!isNew || !serveWhole(seeking, entry, member)) seeking.whole(entry, member)
+      if (!isNew || serveWhole(seeking, entry, member) === undefined) seeking.whole(entry, member)
     },
   }
 }
@@ -74,24 +74,25 @@ function assemblingOf(seeking: Seeking): Assembling {
 function serveHit(seeking: Seeking, { entry, ttlSeconds }: Hit): boolean {
   const isCollapsed = seeking.collapsed === true
   const member = hitStatus(ttlSeconds) + (isCollapsed ? '; collapsed' : '')
-  if (!serveWhole(seeking, entry, member)) return false
+  const bytes = serveWhole(seeking, entry, member)
+  if (bytes === undefined) return false
   const { exchange } = seeking
   exchange.countCache(isCollapsed ? 'collapsed' : 'hit')
-  exchange.site!.cacheStatistics!.hit(exchange.cacheKey, entry, entry.body.length)
+  exchange.site!.cacheStatistics!.hit(exchange.cacheKey, entry, bytes)
   return true
 }
 
-/** Ranges of what is stored whole. False: the whole is the answer. */
-function serveWhole(seeking: Seeking, entry: StoredResponse, member: string): boolean {
+/** Answers with ranges of what is stored whole: so many bytes of it. Undefined: the whole is the answer. */
+function serveWhole(seeking: Seeking, entry: StoredResponse, member: string): number | undefined {
   const { exchange, head } = seeking
   const ranges = rangesOf(head, entry)
-  if (ranges.kind === 'whole') return false
+  if (ranges.kind === 'whole') return undefined
   if (ranges.kind === 'parts' && ranges.parts.length > 1) {
     const representation = storedRepresentation(entry, entry.body.length)
     const source = new WholeSource(entry)
     new Assembly(assemblingOf(seeking), { source, representation }).answerAll(member)
   } else answerRange(exchange, entry, ranges, member)
-  return true
+  return ranges.kind === 'parts' ? ranges.parts.reduce((sum, { start, end }) => sum + end - start, 0) : 0
 }
 
 function isDivisible({ plan }: Exchange, head: RequestHead): boolean {

@@ -60,7 +60,9 @@ function sendPart(
     }
     const head = `HTTP/1.1 ${status} ${reason}\r\n${given}`
     if (length <= AT_ONCE_BYTES) {
-      connection.sendWhole(head, body.read(part.start, part.end))
+      const bytes = body.readIfWhole(part.start, part.end)
+      if (bytes === undefined) return connection.cut()
+      connection.sendWhole(head, bytes)
       exchange.done()
     } else {
       exchange.hold(body)

@@ -1,5 +1,5 @@
 /** A body that is at hand (stored, or a unit's own), fed into a chain as it takes it. */
-import { BrokenFile } from '../../base/send-file.ts'
+import { readIfWhole } from '../../base/send-file.ts'
 import type { BodyChain, ChainSource } from './chain.ts'
 
 const PIECE_BYTES = 64 * 1024
@@ -50,16 +50,13 @@ export class WholeSource implements ChainSource {
 
   private read(): Buffer | undefined {
     const { body, at } = this
-    try {
-      return body.read(at, Math.min(at + PIECE_BYTES, body.length))
-    } catch (error) {
-      if (!(error instanceof BrokenFile)) throw error
-      const { chain } = this
-      this.chain = undefined
-      chain?.breakOff()
-      this.onBroken()
-      return undefined
-    }
+    const piece = readIfWhole(body, at, Math.min(at + PIECE_BYTES, body.length))
+    if (piece !== undefined) return piece
+    const { chain } = this
+    this.chain = undefined
+    chain?.breakOff()
+    this.onBroken()
+    return undefined
   }
 
   abort(): void {

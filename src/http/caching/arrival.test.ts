@@ -26,7 +26,7 @@ class Reader {
   }
 
   read(): void {
-    while (!this.isSlow && this.reader.left > 0) this.text += this.reader.read(7).toString()
+    while (!this.isSlow && this.reader.left > 0) this.text += this.reader.read(7)!.toString()
   }
 }
 
@@ -143,4 +143,11 @@ describe('an answer that arrives', () => {
     assert.ok(quick.text.endsWith('ylast'))
     assert.equal(quick.end, 'whole')
   })
+})
+
+it('RFC 9111 §1.2.2: an arrival is no older than 2³¹ seconds', () => {
+  const { fill } = begun()
+  const arrival = fill.arrival!
+  assert.equal(arrival.ageSeconds(arrival.plan.bornMs + 90_500), 90)
+  assert.equal(arrival.ageSeconds(arrival.plan.bornMs + 2 ** 33 * SECOND), 2 ** 31)
 })

@@ -14,6 +14,7 @@ import { notModifiedHeaders, type Validators } from './conditional.ts'
 import { passedHeaders } from './passed-headers.ts'
 import { headerLines, keptHeaders, type IncomingResponse } from './stored-response.ts'
 import type { StorePlan } from './storing.ts'
+import { ageOf } from './text.ts'
 import type { Selecting } from './vary.ts'
 
 /** Bytes that a reader may be behind while pieces are passed; then the origin waits. */
@@ -105,9 +106,8 @@ export class Arrival implements Validators {
     return nowMs < this.plan.freshUntilMs
   }
 
-  /** Whole seconds, as `Age` wants them. */
   ageSeconds(nowMs: number): number {
-    return Math.max(0, Math.floor((nowMs - this.plan.bornMs) / 1000))
+    return ageOf(this.plan.bornMs, nowMs)
   }
 
   /** Reads from the first byte on, until it is closed. */
@@ -222,8 +222,8 @@ export class ArrivalReader {
     return this.#queuedBytes >= PASSED_BYTES_MAX
   }
 
-  /** The next of them, about so many at most. Not to be changed. */
-  read(bytesMax: number): Buffer {
+  /** The next of them, about so many at most. Not to be changed. Undefined: they cannot be had, and nothing behind them. */
+  read(bytesMax: number): Buffer | undefined {
     if (this.#trail.left > 0) return this.#trail.read(bytesMax)
     const piece = this.#queued.shift()!
     this.#queuedBytes -= piece.length

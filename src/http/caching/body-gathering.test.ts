@@ -43,7 +43,7 @@ function followed(length: number) {
 /** All that is left, in pieces. */
 function rest(trail: BodyTrail): Buffer {
   const pieces: Buffer[] = []
-  while (trail.left > 0) pieces.push(trail.read(7000))
+  while (trail.left > 0) pieces.push(trail.read(7000)!)
   return Buffer.concat(pieces)
 }
 
@@ -58,7 +58,7 @@ describe('a trail', () => {
       const got: Buffer[] = []
       for (let at = 100; at < length; at += 9000) {
         gathering.append(BYTES.subarray(at, Math.min(length, at + 9000)))
-        got.push(trail.read(5000))
+        got.push(trail.read(5000)!)
       }
       got.push(rest(trail))
       assert.ok(Buffer.concat(got).equals(BYTES.subarray(100, length)))

@@ -9,6 +9,7 @@
  * It can be read while it comes (`follow`): by a client that is slower than the origin.
  */
 import { MemoryFile } from '../../base/memory-file.ts'
+import { readIfWhole } from '../../base/send-file.ts'
 import type { DiskBodyWrite } from '../../contract/disk-tier.ts'
 import { StoredBody } from './stored-body.ts'
 
@@ -238,11 +239,11 @@ export class BodyTrail {
     return this.#isClosed ? 0 : this.#gathering.length - this.#at
   }
 
-  /** The next of them, so many at most. Not to be changed. */
-  read(bytesMax: number): Buffer {
+  /** The next of them, so many at most. Not to be changed. Undefined: they lie in a file that is not what it was, and cannot be had. */
+  read(bytesMax: number): Buffer | undefined {
     const start = this.#at
     this.#at += Math.min(this.left, bytesMax)
-    return this.#gathering.read(start, this.#at)
+    return readIfWhole(this.#gathering, start, this.#at)
   }
 
   close(): void {

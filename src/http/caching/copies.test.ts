@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { KEY, NOW, request, response, Rig, SECOND } from './caching.support.ts'
-import { copyOfArriving, copyOfStored, planOf, responseOf, type CopiedHead } from './copies.ts'
+import { copyOfArriving, copyOfStored, responseOf, type CopiedHead } from './copies.ts'
 import type { IncomingResponse, StoredResponse } from './stored-response.ts'
 
 /** All that an answer may have beside its body. */
@@ -43,7 +43,7 @@ function copied(head: CopiedHead): { rig: Rig; stored: StoredResponse } {
   rig.nowMs = NOW + 5 * SECOND
   const there = JSON.parse(JSON.stringify(head)) as CopiedHead
   const fill = rig.lead(TENANT)
-  assert.ok(fill.beginCopy(responseOf(there), planOf(there), rig.nowMs, 0).store)
+  assert.ok(fill.beginCopy(responseOf(there), there.plan, rig.nowMs, 0).store)
   fill.append(Buffer.from('body'))
   return { rig, stored: fill.finish(rig.nowMs)! }
 }
@@ -54,6 +54,7 @@ const saidOf = (entry: StoredResponse) => ({
   before: new Map(entry.beforeHeaders!.flatMap((name, i, all) => (i % 2 === 0 ? [[name, all[i + 1]!]] : []))),
   prior: entry.priorCacheStatus,
   born: entry.bornMs,
+  lifetime: entry.plan.lifetimeSource,
   freshUntil: entry.freshUntilMs,
   stale: [entry.staleAllowed, entry.staleWhileRevalidateMs, entry.staleIfErrorMs],
   tags: entry.tags,
@@ -88,7 +89,7 @@ describe('a copy that another worker has', () => {
   it('is stale from the moment on at which the original was purged softly', () => {
     const { rig, stored } = original()
     rig.cache.purge({ tags: ['news'], soft: true }, 1, NOW + SECOND)
-    assert.equal(copyOfStored(stored).freshUntilMs, NOW + SECOND)
+    assert.equal(copyOfStored(stored).plan.freshUntilMs, NOW + SECOND)
   })
 
   it('is gone with a purge by a tag, and not given to those who send another header', () => {
@@ -105,7 +106,7 @@ describe('a copy that another worker has', () => {
     const { arriving } = original()
     const rig = new Rig()
     const fill = rig.lead(TENANT)
-    assert.ok(fill.beginCopy(responseOf(arriving), planOf(arriving), NOW, 0).store)
+    assert.ok(fill.beginCopy(responseOf(arriving), arriving.plan, NOW, 0).store)
     rig.cache.purge({ tags: ['old'], soft: false }, 1, NOW)
     fill.append(Buffer.from('body'))
     assert.equal(fill.finish(NOW), undefined)

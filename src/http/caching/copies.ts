@@ -14,28 +14,21 @@ export interface CopiedHead {
   /** With a length, where that is known. */
   readonly headers: HeaderList
   readonly before: HeaderList | undefined
-  readonly bornMs: number
-  readonly freshUntilMs: number
-  readonly staleAllowed: boolean
-  readonly staleWhileRevalidateMs: number
-  readonly staleIfErrorMs: number
-  readonly vary: readonly string[]
-  /** Names of fields that are not stored, and so did not come along. */
-  readonly withheld: readonly string[]
+  /** How it is stored. `withheld` names fields that did not come along. */
+  readonly plan: StorePlan
 }
 
+/** It is fresh for as long as the entry still is, and varies by what the entry does. */
 export const copyOfStored = (entry: StoredResponse): CopiedHead => ({
   status: entry.status,
   reason: entry.reason,
   headers: withPrior(entry.headers, entry.priorCacheStatus),
   before: entry.beforeHeaders,
-  bornMs: entry.bornMs,
-  freshUntilMs: entry.freshUntilMs,
-  staleAllowed: entry.staleAllowed,
-  staleWhileRevalidateMs: entry.staleWhileRevalidateMs,
-  staleIfErrorMs: entry.staleIfErrorMs,
-  vary: entry.selecting.map(({ name }) => name),
-  withheld: entry.plan.withheld,
+  plan: {
+    ...entry.plan,
+    freshUntilMs: entry.freshUntilMs,
+    vary: entry.selecting.map(({ name }) => name),
+  },
 })
 
 export const copyOfArriving = ({
@@ -50,13 +43,7 @@ export const copyOfArriving = ({
   reason,
   headers: withPrior(kept, priorCacheStatus),
   before: keptBefore,
-  bornMs: plan.bornMs,
-  freshUntilMs: plan.freshUntilMs,
-  staleAllowed: plan.staleAllowed,
-  staleWhileRevalidateMs: plan.staleWhileRevalidateMs,
-  staleIfErrorMs: plan.staleIfErrorMs,
-  vary: plan.vary,
-  withheld: plan.withheld,
+  plan,
 })
 
 export const responseOf = ({ status, reason, headers, before }: CopiedHead): IncomingResponse => ({
@@ -64,18 +51,6 @@ export const responseOf = ({ status, reason, headers, before }: CopiedHead): Inc
   reason,
   headers,
   before,
-})
-
-export const planOf = (copied: CopiedHead): StorePlan => ({
-  store: true,
-  bornMs: copied.bornMs,
-  freshUntilMs: copied.freshUntilMs,
-  staleAllowed: copied.staleAllowed,
-  staleWhileRevalidateMs: copied.staleWhileRevalidateMs,
-  staleIfErrorMs: copied.staleIfErrorMs,
-  withheld: copied.withheld,
-  lifetimeSource: 'none',
-  vary: copied.vary,
 })
 
 const withPrior = (headers: HeaderList, prior: string | undefined): HeaderList =>

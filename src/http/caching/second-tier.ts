@@ -9,7 +9,7 @@ import type { DiskTier } from '../../contract/disk-tier.ts'
 import type { HeaderList } from '../../wire/http1/message.ts'
 import type { DiskRoom } from './body-gathering.ts'
 import { decodeRecord, encodeResponse, encodeVaries, responseOf } from './disk-record.ts'
-import { StoredBody } from './stored-body.ts'
+import { EMPTY_BODY, StoredBody } from './stored-body.ts'
 import type { CompiledPurge } from './purging/compiled-purge.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { variantKey } from './vary.ts'
@@ -213,5 +213,3 @@ export class SecondTier {
 function isOf(key: string, of: string): boolean {
   return of === key || of.startsWith(`${key}\n`) || of.startsWith(`${key} `)
 }
-
-const EMPTY_BODY = new StoredBody(Buffer.alloc(0))

@@ -186,12 +186,12 @@ export class Shelf {
 
   /** Whether parts of an object stand here. */
   hasParts(key: string): boolean {
-    return this.#keys.keysOf(key).some((one) => isPartOf(one, key))
+    return this.#keys.hasParts(key)
   }
 
   /** Takes away the parts of an object. */
   removeParts(key: string): void {
-    for (const relative of this.#keys.keysOf(key)) if (isPartOf(relative, key)) this.removeAll(relative)
+    for (const part of this.#keys.partsOf(key)) this.removeAll(part)
   }
 
   /** All of them, for whoever looks for some; `purging/` says how. */

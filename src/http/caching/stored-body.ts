@@ -7,7 +7,7 @@
  * `release` only delays (the file closes once nobody can reach it); a forgotten `hold` throws at the next read.
  */
 import { MemoryFile } from '../../base/memory-file.ts'
-import type { SentFile } from '../../base/send-file.ts'
+import { readIfWhole, type SentFile } from '../../base/send-file.ts'
 import type { DiskBodyWrite, StoredFile } from '../../contract/disk-tier.ts'
 import type { Range } from '../ranges/byte-ranges.ts'
 import { JoinedBytes } from './parts/joined-bytes.ts'
@@ -48,7 +48,15 @@ export class StoredBody {
     return this.file !== undefined && !(this.file instanceof MemoryFile)
   }
 
-  /** The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. */
+  /** The same as `read`, where the bytes may lie on disk; undefined: their file is not what it was, and the rest cannot be had. */
+  readIfWhole(start: number, end: number): Buffer | undefined {
+    return readIfWhole(this, start, end)
+  }
+
+  /**
+   * The bytes from `start` to before `end`, not to be changed. Of a file it is a copy: ask for pieces. Throws `BrokenFile` where that lies
+   * on disk and is not what it was.
+   */
   read(start: number, end: number): Buffer {
     return this.#bytes?.subarray(start, end) ?? (this.joined ?? this.file!).read(start, end)
   }
@@ -94,3 +102,6 @@ export class StoredBody {
     return Math.ceil(this.length / PAGE_BYTES) * PAGE_BYTES + FILE_OVERHEAD_BYTES
   }
 }
+
+/** For all who send or keep none. It is held for ever. */
+export const EMPTY_BODY = new StoredBody(Buffer.alloc(0))

@@ -16,13 +16,13 @@ import { parseHeaderLines } from '../fields.ts'
 import { passedHeaders } from './passed-headers.ts'
 import { OWN_FIELD } from './targeted-control.ts'
 import { sharedName } from './shared-names.ts'
-import { copyText, SECONDS_MAX } from './text.ts'
+import { ageOf, copyText } from './text.ts'
 import { updatedHeaders } from './updating.ts'
 import type { Variants } from './variants.ts'
 import type { Selecting } from './vary.ts'
 
 /** Bodies up to this size are also had as text: with the head they make one write. */
-export const BODY_TEXT_BYTES_MAX = 4096
+const BODY_TEXT_BYTES_MAX = 4096
 
 /**
  * Headers of one connection or one moment, which are not kept (RFC 9111 §3.1); ours take the place of the last four.
@@ -50,7 +50,7 @@ const CLOCK_SKEW_MS = 60_000
  * What a response weighs beyond its text and body. Together with the sums in `bytes` it came out 3 to 40 % above the
  * memory that 50 000 entries really took, from a bare one of 2 bytes to one of 4 kB with ten headers.
  */
-export const RESPONSE_OVERHEAD_BYTES = 1024
+const RESPONSE_OVERHEAD_BYTES = 1024
 const HEADER_OVERHEAD_BYTES = 64
 const CHOICE_OVERHEAD_BYTES = 128
 /** Its place in the index of tags, and its own text. */
@@ -260,9 +260,8 @@ export class StoredResponse {
     return nowMs < this.freshUntilMs && nowMs >= this.notBeforeMs
   }
 
-  /** Whole seconds, as `Age` wants them: 2³¹ at most (RFC 9111 §1.2.2). */
   ageSeconds(nowMs: number): number {
-    return Math.min(Math.max(0, Math.floor((nowMs - this.bornMs) / 1000)), SECONDS_MAX)
+    return ageOf(this.bornMs, nowMs)
   }
 
   /**

@@ -43,6 +43,11 @@ export function isToken(text: string): boolean {
 /** Seconds that fit in a cache's head: RFC 9111 §1.2.2 asks that what is larger be taken as this. */
 export const SECONDS_MAX = 2 ** 31
 
+/** Whole seconds since then, as `Age` wants them: 2³¹ at most (RFC 9111 §1.2.2). */
+export function ageOf(bornMs: number, nowMs: number): number {
+  return Math.min(Math.max(0, Math.floor((nowMs - bornMs) / 1000)), SECONDS_MAX)
+}
+
 /** A `delta-seconds` (RFC 9111 §1.2.2): digits alone, clamped to 2³¹. Undefined where it is something else. */
 export function parseDeltaSeconds(text: string): number | undefined {
   if (text.length === 0) return undefined

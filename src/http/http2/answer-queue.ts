@@ -20,16 +20,16 @@ export class AnswerQueue {
     this.bytes += piece.length
   }
 
-  /** Up to so many bytes; never none. */
-  take(bytesMax: number): Buffer {
+  /** Up to so many bytes; never none. Undefined: they lie in a file that is not what it was. */
+  take(bytesMax: number): Buffer | undefined {
     const piece = this.stored === undefined ? this.takePiece(bytesMax) : this.takeStored(bytesMax)
-    this.bytes -= piece.length
+    this.bytes -= piece?.length ?? 0
     return piece
   }
 
-  private takeStored(bytesMax: number): Buffer {
-    const piece = this.stored!.read(this.at, this.at + Math.min(bytesMax, this.bytes))
-    this.at += piece.length
+  private takeStored(bytesMax: number): Buffer | undefined {
+    const piece = this.stored!.readIfWhole(this.at, this.at + Math.min(bytesMax, this.bytes))
+    this.at += piece?.length ?? 0
     return piece
   }
 

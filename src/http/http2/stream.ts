@@ -9,7 +9,6 @@ import type { HeaderList, RequestHead } from '../../wire/http1/message.ts'
 import { ERROR, FLAG, FRAME_BYTES_MAX, FRAME_HEAD_BYTES } from '../../wire/http2/frames.ts'
 import { encodeField, encodeFields, encodeResponseHead } from '../../wire/http2/hpack-encoder.ts'
 import type { BodyFraming } from '../answer-writer.ts'
-import { BrokenFile } from '../../base/send-file.ts'
 import type { StoredBody } from '../caching/stored-body.ts'
 import type { ClientConnection } from '../client-connection.ts'
 import type { Answering } from '../connection-host.ts'
@@ -286,8 +285,8 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
         this.wait()
         return
       }
-      const piece = this.takeFrom(queue, bytes)
-      if (piece === undefined) return
+      const piece = queue.take(bytes)
+      if (piece === undefined) return this.cut()
       const isLast = this.isEnding && queue.bytes === 0 && this.trailers.length === 0
       this.writeData(piece.toString('latin1'), isLast ? FLAG.endStream : 0)
       if (isLast) this.finish()
@@ -296,17 +295,6 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
     if (this.isClosed) return
     this.deadline = Number.POSITIVE_INFINITY
     if (this.isEnding) this.sendEnd()
-  }
-
-  /** Undefined: the file that it comes from is not what it was, and the stream has been cut. */
-  private takeFrom(queue: AnswerQueue, bytes: number): Buffer | undefined {
-    try {
-      return queue.take(bytes)
-    } catch (error) {
-      if (!(error instanceof BrokenFile)) throw error
-      this.cut()
-      return undefined
-    }
   }
 
   /** Until there is room. Who sends may have been told to wait while nothing waits here: the client has its time all the same. */

@@ -50,7 +50,7 @@ export function parseRanges(field: string | undefined, size: number): Ranges {
 }
 
 /** What the specs mean of a representation of so many bytes. */
-export function resolveRanges(specs: readonly RangeSpec[], size: number): Ranges {
+function resolveRanges(specs: readonly RangeSpec[], size: number): Ranges {
   const parts: Range[] = []
   for (const spec of specs) {
     const range = resolveSpec(spec, size)

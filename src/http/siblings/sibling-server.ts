@@ -180,9 +180,10 @@ class SiblingAnswers {
   /** What there is goes out, as far as the other side takes it. */
   #flow(): void {
     const socket = this.#socket
-    while (!socket.writableNeedDrain) {
+    while (!socket.writableNeedDrain && this.#hasMore) {
       const piece = this.#next()
-      if (piece === undefined) break
+      // It lies in a file that is not what it was, and will not be whole there either.
+      if (piece === undefined) return this.close()
       socket.cork()
       socket.write(dataHeader(piece.length))
       socket.write(piece)
@@ -196,15 +197,16 @@ class SiblingAnswers {
     this.#done()
   }
 
+  get #hasMore(): boolean {
+    if (this.#reader !== undefined) return this.#reader.left > 0
+    return this.#stored !== undefined && this.#at < this.#stored.length
+  }
+
   #next(): Buffer | undefined {
-    if (this.#reader !== undefined) {
-      // What is read from an arrival may be overwritten by nobody, but its memory may go back: it is copied.
-      return this.#reader.left > 0 ? Buffer.from(this.#reader.read(PIECE_BYTES)) : undefined
-    }
-    const body = this.#stored
-    if (body === undefined || this.#at === body.length) return undefined
-    const piece = body.read(this.#at, Math.min(body.length, this.#at + PIECE_BYTES))
-    this.#at += piece.length
+    if (this.#reader !== undefined) return this.#reader.read(PIECE_BYTES)
+    const body = this.#stored!
+    const piece = body.readIfWhole(this.#at, Math.min(body.length, this.#at + PIECE_BYTES))
+    this.#at += piece?.length ?? 0
     return piece
   }
 

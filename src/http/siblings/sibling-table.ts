@@ -19,7 +19,7 @@ const TAG_SHIFT = 10
 const FLYING = 1
 const HAS = 2
 /** So many workers have numbers that fit. */
-export const TABLE_WORKERS_MAX = 2 ** WORKER_BITS
+const TABLE_WORKERS_MAX = 2 ** WORKER_BITS
 
 /** What stands in the table of a place, at the moment it was read. */
 export interface Seen {
@@ -132,7 +132,6 @@ export class SiblingTable {
   /** An empty word, else one of an answer that is stored: whoever looks for that asks the origin once more. */
   #free({ bucket, tag }: Place): { readonly index: number; readonly word: number } | undefined {
     const start = bucket * BUCKET
-    let victim: { readonly index: number; readonly word: number } | undefined
     // Where it begins to look differs from place to place.
     const first = (tag >>> TAG_SHIFT) & (BUCKET - 1)
     for (let n = 0; n < BUCKET; n++) {
@@ -143,11 +142,8 @@ export class SiblingTable {
     for (let n = 0; n < BUCKET; n++) {
       const index = start + ((first + n) & (BUCKET - 1))
       const word = Atomics.load(this.#words, index)
-      if (((word >> WORKER_BITS) & 3) === HAS) {
-        victim = { index, word }
-        break
-      }
+      if (((word >> WORKER_BITS) & 3) === HAS) return { index, word }
     }
-    return victim
+    return undefined
   }
 }

@@ -12,7 +12,8 @@
 import { dirname, join } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.ts'
-import { planOf, responseOf } from '../caching/copies.ts'
+import type { SiteConfig } from '../../config/schema.ts'
+import { responseOf } from '../caching/copies.ts'
 import type { CacheFill } from '../caching/fill.ts'
 import { tagsOf } from '../caching/purging/response-tags.ts'
 import type { ResponseCache } from '../caching/response-cache.ts'
@@ -55,7 +56,8 @@ export class Siblings {
   readonly #table: SiblingTable
   readonly #server: SiblingServer
   readonly #calls: SiblingCalls
-  readonly #likeness = new WeakMap<ResponseCache, string>()
+  /** Of a site, not of its cache: several sites may have one. */
+  readonly #likeness = new WeakMap<SiteConfig, string>()
 
   constructor(options: SiblingsOptions) {
     this.#options = options
@@ -113,14 +115,14 @@ export class Siblings {
   }
 
   /** Caches that were built of the same configuration hold the same answers under the same keys. */
-  #likenessOf({ cache, config }: Site): string {
-    let likeness = this.#likeness.get(cache!)
+  #likenessOf({ config }: Site): string {
+    let likeness = this.#likeness.get(config)
     if (likeness === undefined) {
       const { bucket, tag } = this.#table.place(
         JSON.stringify([config.cache, config.compress, asksForPlain(config)]),
       )
       likeness = `${bucket} ${tag}`
-      this.#likeness.set(cache!, likeness)
+      this.#likeness.set(config, likeness)
     }
     return likeness
   }
@@ -210,9 +212,9 @@ export class Seeking {
     // It has not heard of a purge that we have heard of, or of what a write here made out of date; or it was only just fresh.
     const isOld =
       purges < this.#parts.purges() ||
-      copied.freshUntilMs <= nowMs ||
+      copied.plan.freshUntilMs <= nowMs ||
       this.#site.cache!.hasPurged(purges, fill.key, tagsOf(copied.headers, fill.key))
-    const isTaken = !isOld && fill.beginCopy(responseOf(copied), planOf(copied), nowMs, purges).store
+    const isTaken = !isOld && fill.beginCopy(responseOf(copied), copied.plan, nowMs, purges).store
     if (!isTaken) {
       this.#call?.abort()
       if (isOld) this.#takeOver(place, seen)

@@ -8,23 +8,36 @@ import { objectKeyOf } from '../parts/part-keys.ts'
 
 export class KeyIndex {
   readonly #byAddress = new Map<string, Set<string>>()
+  /** Keys of parts, by that of their object: an address may have very many keys, and each store and miss asks for the parts of one. */
+  readonly #byObject = new Map<string, Set<string>>()
 
   /** The key is in the cache from now on. */
   add(key: string): void {
     const address = addressIn(key)
     if (address === key) return
-    const keys = this.#byAddress.get(address)
-    if (keys === undefined) this.#byAddress.set(address, new Set([key]))
-    else keys.add(key)
+    put(this.#byAddress, address, key)
+    const object = objectKeyOf(key)
+    if (object !== key) put(this.#byObject, object, key)
   }
 
   /** It has left. */
   remove(key: string): void {
     const address = addressIn(key)
     if (address === key) return
-    const keys = this.#byAddress.get(address)
-    keys?.delete(key)
-    if (keys?.size === 0) this.#byAddress.delete(address)
+    take(this.#byAddress, address, key)
+    const object = objectKeyOf(key)
+    if (object !== key) take(this.#byObject, object, key)
+  }
+
+  /** Whether there are parts of the object that has this key. */
+  hasParts(key: string): boolean {
+    return this.#byObject.has(key)
+  }
+
+  /** The keys of the parts of an object, as they are at this moment. */
+  partsOf(key: string): readonly string[] {
+    const keys = this.#byObject.size === 0 ? undefined : this.#byObject.get(key)
+    return keys === undefined ? NONE : [...keys]
   }
 
   /** The longer keys of an address, or of that in a key, as they are at this moment. */
@@ -32,6 +45,18 @@ export class KeyIndex {
     const keys = this.#byAddress.size === 0 ? undefined : this.#byAddress.get(addressIn(key))
     return keys === undefined ? NONE : [...keys]
   }
+}
+
+function put(index: Map<string, Set<string>>, under: string, key: string): void {
+  const keys = index.get(under)
+  if (keys === undefined) index.set(under, new Set([key]))
+  else keys.add(key)
+}
+
+function take(index: Map<string, Set<string>>, under: string, key: string): void {
+  const keys = index.get(under)
+  keys?.delete(key)
+  if (keys?.size === 0) index.delete(under)
 }
 
 const NONE: readonly string[] = []

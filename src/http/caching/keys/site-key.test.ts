@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { SiteCache } from '../../../config/cache-schema.ts'
 import { parseAuthority } from '../../../wire/http1/authority.ts'
 import { Client } from '../../client.ts'
-import { purgePrefixOf, SiteKey } from './site-key.ts'
+import { SiteKey } from './site-key.ts'
 import { compileUnkeyed } from './unkeyed.ts'
 
 const http = new Client({ address: '192.0.2.1', port: 1, scheme: 'http' })
@@ -168,7 +168,6 @@ test('a URL as a person writes it leads to what its keys begin with', () => {
     ['http://user@example.org/', undefined],
   ]
   for (const [url, keys] of cases) assert.deepEqual(key.purgeKeysOf(url), keys, url)
-  assert.equal(purgePrefixOf('HTTP://Example.org:80/a/'), 'http://example.org/a/')
 })
 
 test('what a client cannot say reaches no origin unless the site says so', () => {

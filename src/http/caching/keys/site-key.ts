@@ -40,7 +40,7 @@ export interface KeyedRequest extends AskedHost {
 }
 
 /** Characters of a unit's key at most. */
-export const OWN_KEY_MAX = 1024
+const OWN_KEY_MAX = 1024
 
 /** What a unit may say the key is: visible characters, of which the first is a slash. */
 export const isOwnKey = (text: string): boolean => text.length <= OWN_KEY_MAX && /^\/[!-~]*$/.test(text)
@@ -98,12 +98,6 @@ export class SiteKey {
     const { target } = asked
     return [...new Set([this.targetOf(target), target])].map((one) => baseOf(asked) + one)
   }
-}
-
-/** What the URLs in keys begin with that lie below one, as far as it is written: `https://example.com/shop/`. */
-export function purgePrefixOf(url: string): string | undefined {
-  const asked = parseAskedUrl(url)
-  return asked && baseOf(asked) + asked.target
 }
 
 /** A URL as the request that it stands for: a target in origin form, whose bytes no parser has touched. */

@@ -84,7 +84,7 @@ export function keepPart(
 }
 
 /** Whether both are of one representation, for sure. */
-export function isOfSame(a: StoredResponse, b: StoredResponse): boolean {
+function isOfSame(a: StoredResponse, b: StoredResponse): boolean {
   const validator = strongValidator(a)
   return validator !== undefined && validator === strongValidator(b)
 }

@@ -10,7 +10,7 @@ import { copyText } from '../text.ts'
 import { addressIn, urlIn } from '../keys/key-index.ts'
 
 /** Names of one answer that are looked at; whoever sends more has them ignored, and so is not found by them. */
-export const TAGS_MAX = 1000
+const TAGS_MAX = 1000
 const NO_TAGS: readonly string[] = []
 
 /** Copies, which keep no head alive. `key`: groups are those of its origin. */
@@ -36,7 +36,7 @@ export function tagsOf(headers: HeaderList, key: string): readonly string[] {
 }
 
 /** The strings of a list, without their parameters (RFC 9875 §2); none where it is not in form (RFC 9651 §4.2). */
-export const groupsOf = (field: string): readonly string[] =>
+const groupsOf = (field: string): readonly string[] =>
   parseList(field)?.flatMap((member) =>
     member.kind === 'item' && member.item.type === 'string' ? [member.item.value] : [],
   ) ?? []
