@@ -313,6 +313,8 @@ export class WorkerTier implements DiskTier, LinkedTier {
     this.flushUsed()
     this.#link.detach(this)
     this.#closeIndex()
+    // Nor does a try that is still to come open it again.
+    this.#open = undefined
   }
 
   #isRemoving(key: string): boolean {
