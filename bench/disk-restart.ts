@@ -12,6 +12,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createAdmission } from '../src/cache/index.ts'
 import { DiskKeeper } from '../src/disk/keeper.ts'
 import { KeeperLink } from '../src/disk/keeper-link.ts'
 import { WorkerTier } from '../src/disk/worker-tier.ts'
@@ -84,7 +85,7 @@ async function start(folder: string) {
   } as const
   const socket = join(folder, 'socket')
   const keeper = new DiskKeeper({ socket, plans: [plan], purgeNumber: 0, onLine: console.log })
-  const tier = new WorkerTier(plan, new KeeperLink(socket), console.log)
+  const tier = new WorkerTier(plan, new KeeperLink(socket), console.log, createAdmission)
   while (!tier.isOpen) await new Promise((resolve) => setTimeout(resolve, 1))
   return { keeper, tier }
 }

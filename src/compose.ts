@@ -21,6 +21,7 @@ import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
 import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
+import { createAdmission } from './cache/index.ts'
 import { isShared } from './config/shared-cache.ts'
 import { siteName } from './config/site-name.ts'
 import { KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
@@ -146,7 +147,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   })
   const keeper = new KeeperLink(start.disk.socket)
   const openTier = (plan: ReturnType<typeof planShared>) =>
-    plan && new WorkerTier(plan, keeper, platform.warn)
+    plan && new WorkerTier(plan, keeper, platform.warn, createAdmission)
   const caches = new SiteCaches({
     workers: config.edge.workers,
     nowMs: () => clock.monotonic(),
@@ -165,9 +166,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     sites: () => sites.table,
     now: () => clock.now(),
     tell(purges) {
-      const { disk } = config.edge.cache ?? {}
-      const hasDisk =
-        disk !== undefined || sites.table.sites.some((site) => site.config.cache?.disk !== undefined)
+      const caches = [config.edge.cache, ...sites.table.sites.map((site) => site.config.cache)]
+      const hasDisk = caches.some((cache) => cache?.disk !== undefined)
       // One worker alone has told itself.
       if (config.edge.workers > 1 || hasDisk) events.onInvalidated(purges)
     },

@@ -5,6 +5,8 @@
  * size was found to fit. It does not see values that replace others: their key was admitted before. Keys are told by
  * their hashes.
  */
+import type { DiskTierPlan } from './disk-tier.ts'
+
 export interface Admission {
   /**
    * May it come in? `bytes` is its size as the caller said. `victim` names the key that would have to leave for it,
@@ -14,6 +16,12 @@ export interface Admission {
   /** A stored key was read. On the path of every hit; absent where the admission does not care. */
   onUse?(hash: number): void
 }
+
+/** Makes the admission of a tier on disk; undefined: everything comes in. */
+export type CreateAdmission = (
+  name: DiskTierPlan['admission'],
+  options: AdmissionOptions,
+) => Admission | undefined
 
 /** What an admission is made with. */
 export interface AdmissionOptions {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { createAdmission } from '../cache/index.ts'
 import type { DiskTierPlan, NewDiskObject, StoredFile } from '../contract/disk-tier.ts'
 import { DiskKeeper } from './keeper.ts'
 import { KeeperLink } from './keeper-link.ts'
@@ -64,7 +65,8 @@ export class DiskRig {
   /** The tiers of one worker, once all of them may be used. */
   async workerOf(plans: readonly DiskTierPlan[]): Promise<readonly WorkerTier[]> {
     const link = new KeeperLink(this.#socket)
-    const tiers = plans.map((plan) => new WorkerTier(plan, link, (line) => this.lines.push(line)))
+    const onLine = (line: string) => void this.lines.push(line)
+    const tiers = plans.map((plan) => new WorkerTier(plan, link, onLine, createAdmission))
     this.#closers.push(() => {
       for (const tier of tiers) tier.close()
       link.close()

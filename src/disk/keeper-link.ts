@@ -1,7 +1,7 @@
 /**
  * A worker's way to the keeper: what it has to say in one turn leaves in one write.
  *
- * A tier may be used while the keeper is there and says so. What has to be removed is asked for until it is answered, also by a keeper
+ * It is taken once there is a tier: a worker without one has no keeper to look for. A tier may be used while the keeper is there and says so. What has to be removed is asked for until it is answered, also by a keeper
  * that begins after another one has died; of everything else nothing is missed that is lost on the way.
  */
 import { connect, type Socket } from 'node:net'
@@ -41,11 +41,11 @@ export class KeeperLink {
 
   constructor(path: string) {
     this.#path = path
-    this.#connect()
   }
 
   attach(name: string, tier: LinkedTier): void {
     this.#tiers.set(tier, name)
+    this.#begin()
     tier.onOpen(this.#openTier(name))
   }
 
@@ -68,6 +68,7 @@ export class KeeperLink {
     if (!this.#isConnected && message[0] === 'put') return done(true)
     this.#asked.set(this.#lastId, { message, done })
     if (this.#isConnected) this.#queue(message)
+    else this.#begin()
   }
 
   close(): void {
@@ -91,7 +92,13 @@ export class KeeperLink {
     if (queued.length > 0 && this.#isConnected) this.#socket!.write(frameOf(queued))
   }
 
+  /** Where there is something to say, and nobody is on the way yet. */
+  #begin(): void {
+    if (this.#socket === undefined && this.#retryTimer === undefined) this.#connect()
+  }
+
   #connect(): void {
+    this.#retryTimer = undefined
     if (this.#isClosed) return
     const socket = connect(this.#path)
     this.#socket = socket
@@ -111,6 +118,7 @@ export class KeeperLink {
 
   #lost(): void {
     this.#isConnected = false
+    this.#socket = undefined
     this.#queued = []
     this.#useTiers([])
     for (const [id, { message, done }] of this.#asked) {
@@ -118,7 +126,7 @@ export class KeeperLink {
       this.#asked.delete(id)
       done(true)
     }
-    if (this.#isClosed) return
+    if (this.#isClosed || (this.#tiers.size === 0 && this.#asked.size === 0)) return
     this.#retryTimer = setTimeout(() => this.#connect(), this.#retryMs)
     this.#retryTimer.unref()
     this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)

@@ -1,6 +1,7 @@
 /** A process that writes to a tier without end, for the test that kills it: keeper and worker in one. Arguments: folder, socket. */
 import { createHash } from 'node:crypto'
 import { DiskKeeper } from './keeper.ts'
+import { createAdmission } from '../cache/index.ts'
 import { KeeperLink } from './keeper-link.ts'
 import { WorkerTier } from './worker-tier.ts'
 import { atHand, until } from './disk.support.ts'
@@ -17,7 +18,7 @@ const plan = {
 } as const
 const keeper = new DiskKeeper({ socket, plans: [plan], purgeNumber: 0, onLine: (line) => console.log(line) })
 const link = new KeeperLink(socket)
-const tier = new WorkerTier(plan, link, (line) => console.log(line))
+const tier = new WorkerTier(plan, link, (line) => console.log(line), createAdmission)
 await until(() => tier.isOpen, 60_000)
 console.log(`open with ${keeper.states[0]!.entries}`)
 

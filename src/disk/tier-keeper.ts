@@ -86,9 +86,16 @@ export class TierKeeper {
     if (this.#index === undefined) return
     if (isOther) {
       this.#commit()
-      if (this.#db !== undefined) this.#guarded(() => (this.#index = new TierIndex(this.#db!, plan.policy)))
+      this.#guarded(() => this.#replaceIndex(plan.policy))
     }
     this.#setCommit()
+  }
+
+  #replaceIndex(policy: DiskTierPlan['policy']): void {
+    if (this.#index === undefined || this.#db === undefined) return
+    const { evicted } = this.#index
+    this.#index = new TierIndex(this.#db, policy)
+    this.#evictedBefore += evicted
   }
 
   // ── what workers say ───────────────────────────────────────────────────────────────────────────────────────
@@ -359,7 +366,8 @@ export class TierKeeper {
 
   /** Somebody may have taken the index away. */
   #check(): void {
-    if (this.#folder.indexInode !== this.#inode) this.#throwAway('its file is another one, or gone')
+    const isOther = this.#guarded(() => this.#folder.indexInode !== this.#inode)
+    if (isOther === true) this.#throwAway('its file is another one, or gone')
   }
 
   #sweep(): void {

@@ -144,6 +144,14 @@ describe('a tier on disk', () => {
     assert.equal(tier.admits('b'), false)
     assert.equal(tier.admits('a'), true)
   })
+
+  it('remembers no more keys than memory is there for, however large it is', async (t) => {
+    const bytesMax = 2 ** 50
+    const before = process.memoryUsage().arrayBuffers
+    const tier = await new DiskRig(t, { admission: 'second-sight', bytesMax }).worker()
+    assert.ok(process.memoryUsage().arrayBuffers - before < 200 * MIB)
+    assert.deepEqual([tier.admits('a'), tier.admits('a')], [false, true])
+  })
 })
 
 for (const policy of ['sieve', 'fifo', 'lru'] as const) {

@@ -2,7 +2,9 @@
  * A tier as one worker has it: looks into the index by itself, writes files of bodies by itself, and tells the keeper of both.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
 import { BrokenFile } from '../base/send-file.ts'
+import type { Admission, CreateAdmission } from '../contract/admission.ts'
 import type {
   DiskObject,
   DiskTier,
@@ -19,7 +21,6 @@ import { isUnusable, openIndexForReading, rowSum } from './index-file.ts'
 import type { KeeperLink, LinkedTier } from './keeper-link.ts'
 import { BLOCK_BYTES, bodyPath, INLINE_BYTES_MAX, randomId } from './layout.ts'
 import { belongsTo } from './purge-memory.ts'
-import { SecondSight } from './second-sight.ts'
 
 /** A body up to this size is read whole, and checked, when it is found; of more than one block only the first time: then the kernel sends it. */
 export const WHOLE_BYTES_MAX = 2 * 1024 * 1024
@@ -31,8 +32,9 @@ const USED_MAX = 4096
 const SLOW_MS = 250
 const SLOW_MAX = 4
 const REST_MS = 10_000
-/** What an object is taken for where its size is not known: for the number of keys that are remembered. */
+/** What an object is taken for where its size is not known: for the number of keys that an admission tells apart. */
 const OBJECT_BYTES_GUESS = 32 * 1024
+const KEYS_MIN = 1024
 /** After an error of the file system no body is begun for this long. */
 const ERROR_PAUSE_MS = 1_000
 const NO_BYTES = Buffer.alloc(0)
@@ -54,7 +56,7 @@ export class WorkerTier implements DiskTier, LinkedTier {
   readonly #link: KeeperLink
   readonly #warn: (line: string) => void
   readonly #checked = new CheckedFiles()
-  readonly #sight: SecondSight | undefined
+  readonly #admission: Admission | undefined
   #open: OpenTier | undefined
   #db: DatabaseSync | undefined
   #find: StatementSync | undefined
@@ -68,12 +70,12 @@ export class WorkerTier implements DiskTier, LinkedTier {
   #isSlowTold = false
   readonly #counts = { hits: 0, misses: 0, writes: 0, refused: 0, errors: 0 }
 
-  constructor(plan: DiskTierPlan, link: KeeperLink, warn: (line: string) => void) {
+  constructor(plan: DiskTierPlan, link: KeeperLink, warn: (line: string) => void, admit: CreateAdmission) {
     this.plan = plan
     this.#link = link
     this.#warn = warn
-    this.#sight =
-      plan.admission === 'second-sight' ? new SecondSight(plan.bytesMax / OBJECT_BYTES_GUESS) : undefined
+    const keys = Math.max(KEYS_MIN, plan.bytesMax / OBJECT_BYTES_GUESS)
+    this.#admission = admit(plan.admission, { keys, bytes: OBJECT_BYTES_GUESS, random: Math.random })
     link.attach(plan.name, this)
   }
 
@@ -179,7 +181,7 @@ export class WorkerTier implements DiskTier, LinkedTier {
 
   admits(key: string): boolean {
     if (this.#find === undefined || this.#isResting) return false
-    if (this.#sight === undefined || this.#sight.admits(key)) return true
+    if (this.#admission?.admits(crc32(key), OBJECT_BYTES_GUESS, () => undefined) !== false) return true
     this.#counts.refused += 1
     return false
   }
@@ -311,6 +313,8 @@ export class WorkerTier implements DiskTier, LinkedTier {
     this.flushUsed()
     this.#link.detach(this)
     this.#closeIndex()
+    // Nor does a try that is still to come open it again.
+    this.#open = undefined
   }
 
   #isRemoving(key: string): boolean {

@@ -127,6 +127,8 @@ export class CacheDisks implements PurgedTier {
   }
 
   reached(position: PurgedTo): void {
+    // What was purged since then was done by nobody.
+    if (this.#isStopped) return
     this.#reached = position
     if (this.#plans.length === 0) return
     this.#reachedTimer ??= setTimeout(() => this.#writeReached(), REACHED_EVERY_MS)
