@@ -21,6 +21,7 @@ const PATHS = [
   'src/config/telemetry-schema.ts',
   'src/config/store-schema.ts',
   'src/config/source-schema.ts',
+  'src/config/limit-schema.ts',
 ]
 
 interface Key {
@@ -63,7 +64,16 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.union\(\s*\[v\.boolean\(\), v\.literal\('key'\)/, '`true`, `false` or `"key"`'],
   [/^v\.boolean\(\)$/, '`true` or `false`'],
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
-  [/^v\.pipe\(\s*v\.array\(Path,/, 'list of paths'],
+  [/^v\.pipe\(\s*v\.array\(requestPath\(\)/, 'list of paths'],
+  [/^rate\(\)$/, 'rate'],
+  [/^LimitKey$/, 'text, or a list of texts'],
+  [/^v\.pipe\(\s*v\.array\(Method/, 'list of methods'],
+  [
+    /^v\.pipe\(\s*v\.array\(levelOf/,
+    'list of prefix lengths, or of objects with `length`, `rate` and `burst`',
+  ],
+  [/^v\.pipe\(\s*v\.string\(LIMIT_NAME/, 'text'],
+  [/^v\.pipe\(\s*v\.union\(\s*\[v\.string\(\), v\.array/, 'text, or a list of texts'],
   [/^v\.array\(FetchSite/, 'list of hosts, with or without a port'],
   [/^v\.array\(v\.string\(\)\)$/, 'list of texts'],
   [/^v\.array\(network\(\)/, 'list of addresses and prefixes'],

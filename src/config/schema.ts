@@ -5,10 +5,10 @@
  */
 import { hostname } from 'node:os'
 import * as v from 'valibot'
-import { pathPattern } from '../base/path-pattern.ts'
 import { AccessLogs } from './access-log-schema.ts'
 import { Acme } from './acme.ts'
 import { SharedCache, SiteCache } from './cache-schema.ts'
+import { Bans, Limits, LimitsRedis, Packet } from './limit-schema.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { plainHost } from './site-claims.ts'
@@ -17,7 +17,7 @@ import { Static } from './static-schema.ts'
 import { StoreSchema } from './store-schema.ts'
 import { Compress } from './compression.ts'
 import { Telemetry } from './telemetry-schema.ts'
-import { count, duration, network, share, size } from './units.ts'
+import { count, duration, network, requestPath, share, size } from './units.ts'
 
 /** A name (`tv.example.com`), an address, all names below one (`*.example.com`), or `*`. */
 const HOST_EXPECTED = 'expected a host such as "tv.example.com", "*.example.com" or "*", without a port'
@@ -27,19 +27,6 @@ const Host = v.pipe(
   v.regex(/^(?:\*|(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\])$/, HOST_EXPECTED),
   // As requests have it: `example.org.` is `example.org`.
   v.transform(plainHost),
-)
-
-const problemOfPath = (path: string): string | undefined => {
-  const result = pathPattern(path)
-  return 'problem' in result ? result.problem : undefined
-}
-
-const Path = v.pipe(
-  v.string('expected a path such as "/live.m3u8" or "/hls/*"'),
-  v.check(
-    (path) => problemOfPath(path) === undefined,
-    ({ input }) => problemOfPath(input)!,
-  ),
 )
 
 const SITE_NAME_EXPECTED = 'expected a name such as "tv" or "tv.example.com", at most 253 characters'
@@ -66,7 +53,7 @@ const Site = v.strictObject({
    */
   paths: v.optional(
     v.pipe(
-      v.array(Path, 'expected a list such as ["/hls/*"]'),
+      v.array(requestPath(), 'expected a list such as ["/hls/*"]'),
       v.minLength(1, 'expected at least one path'),
       v.maxLength(1000, 'expected at most 1000 paths'),
     ),
@@ -99,6 +86,8 @@ const Site = v.strictObject({
   accessLog: v.optional(AccessLogs),
   /** Bodies are compressed for clients that take it. `true`: with the defaults. */
   compress: v.optional(Compress),
+  /** How much is taken from whom. */
+  limits: v.optional(Limits, []),
 })
 
 const FETCH_SITE_EXPECTED = 'expected "HOST", "HOST:PORT" or "*.example.com"'
@@ -234,6 +223,8 @@ const Edge = v.strictObject({
     }),
     {},
   ),
+  /** Where limits with `scope: "cluster"` are counted. */
+  limitsRedis: v.optional(LimitsRedis),
   /** A request whose `orla-debug` header holds this gets the list of what ran. */
   debugToken: v.optional(v.string()),
   /** Where requests are noted: a path, an object as below, or a list of them. */
@@ -292,6 +283,12 @@ export const ConfigSchema = v.strictObject({
   store: v.optional(StoreSchema, {}),
   node: v.optional(NodeConfig, {}),
   telemetry: v.optional(Telemetry, {}),
+  /** Limits over all sites together. Where a site has one of the same name, units that run there ask for the site's. */
+  limits: v.optional(Limits, []),
+  /** Who is kept out: see `orla ban`. */
+  bans: v.optional(Bans, {}),
+  /** Drops what is banned in the kernel, and counts packets. */
+  packet: v.optional(Packet),
   sites: v.optional(v.array(Site), []),
   /** Where units come from beside the control plane: followed while the node runs. */
   sources: v.optional(v.array(RedisSource, 'expected a list of sources'), []),
@@ -311,4 +308,13 @@ export type { StaticConfig } from './static-schema.ts'
 export type { AcmeConfig } from './acme.ts'
 export type { DiskTierConfig, SharedCacheConfig, SiteCacheConfig } from './cache-schema.ts'
 export type { TelemetryConfig } from './telemetry-schema.ts'
+export type {
+  BandwidthLimitConfig,
+  BansConfig,
+  ConcurrencyLimitConfig,
+  LimitConfig,
+  LimitsRedisConfig,
+  PacketConfig,
+  RateLimitConfig,
+} from './limit-schema.ts'
 export type { HstsConfig, ListenerConfig, RedirectConfig } from './listen.ts'

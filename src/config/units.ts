@@ -1,6 +1,7 @@
 /** The shapes of sizes, times and counts in a configuration. */
 import * as v from 'valibot'
 import { parseCidr } from '../base/cidr.ts'
+import { pathPattern } from '../base/path-pattern.ts'
 import { parseDuration, parseSize } from '../base/quantity.ts'
 
 const SIZE_EXPECTED = 'expected a size such as "64mb" (b, kb, mb, gb, tb)'
@@ -68,4 +69,19 @@ export const network = () =>
   v.pipe(
     v.string(NETWORK_EXPECTED),
     v.check((text) => parseCidr(text) !== undefined, NETWORK_EXPECTED),
+  )
+
+const problemOfPath = (path: string): string | undefined => {
+  const result = pathPattern(path)
+  return 'problem' in result ? result.problem : undefined
+}
+
+/** A path as units name it: exact, or a start that ends in `*`. */
+export const requestPath = () =>
+  v.pipe(
+    v.string('expected a path such as "/live.m3u8" or "/hls/*"'),
+    v.check(
+      (path) => problemOfPath(path) === undefined,
+      ({ input }) => problemOfPath(input)!,
+    ),
   )
