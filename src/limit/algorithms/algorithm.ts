@@ -7,7 +7,12 @@
  */
 import type { Decision } from '../limiter.ts'
 import { FixedWindowAlgorithm } from './fixed-window.ts'
+import { GcraAlgorithm } from './gcra.ts'
+import { LeakyBucketAlgorithm } from './leaky-bucket.ts'
+import { LeakyQueueAlgorithm } from './leaky-queue.ts'
 import { ALGORITHM_NAMES, type AlgorithmName, checkPlan, type RatePlan } from './plan.ts'
+import { ShaperAlgorithm } from './shaper.ts'
+import { SlidingLogAlgorithm } from './sliding-log.ts'
 import { SlidingWindowAlgorithm } from './sliding-window.ts'
 import { TokenBucketAlgorithm } from './token-bucket.ts'
 
@@ -37,14 +42,16 @@ export interface Algorithm {
 /** @throws RangeError that names what of the plan is out of its range, and what would be right. */
 export function createAlgorithm(plan: RatePlan): Algorithm {
   checkPlan(plan)
-  switch (plan.algorithm) {
-    case 'token-bucket':
-      return new TokenBucketAlgorithm(plan)
-    case 'fixed-window':
-      return new FixedWindowAlgorithm(plan)
-    case 'sliding-window':
-      return new SlidingWindowAlgorithm(plan)
-    default:
-      throw new RangeError(`algorithm: ${plan.algorithm} is unknown`)
-  }
+  return new ALGORITHMS[plan.algorithm](plan)
+}
+
+const ALGORITHMS: Readonly<Record<AlgorithmName, new (plan: RatePlan) => Algorithm>> = {
+  'token-bucket': TokenBucketAlgorithm,
+  'leaky-bucket': LeakyBucketAlgorithm,
+  'leaky-queue': LeakyQueueAlgorithm,
+  'fixed-window': FixedWindowAlgorithm,
+  'sliding-window': SlidingWindowAlgorithm,
+  'sliding-log': SlidingLogAlgorithm,
+  gcra: GcraAlgorithm,
+  shaper: ShaperAlgorithm,
 }

@@ -92,3 +92,6 @@ export function partsOf({ count, windowMs }: RatePlan, units: number): Parts {
 }
 
 const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))
+
+/** How many may wait. */
+export const queueOf = ({ queue, count }: RatePlan): number => queue ?? Math.min(count, QUEUE_MAX)
