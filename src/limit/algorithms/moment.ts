@@ -19,3 +19,14 @@ export function momentOf(word: number, now: number): number {
 /** Milliseconds that have passed since the state was last asked; 0 where it never was, or the clock stepped back. */
 export const passedMs = (word: number, now: number): number =>
   word > 0 && now > word - 1 ? now - word + 1 : 0
+
+/**
+ * What a clock says, in whole milliseconds.
+ * @throws RangeError where it says no such time
+ */
+export function momentOn(clock: () => number): number {
+  const now = Math.floor(clock())
+  if (!(now >= 0 && now <= MOMENT_MAX))
+    throw new RangeError(`clock: expected milliseconds from 0 to ${MOMENT_MAX}, not ${String(now)}`)
+  return now
+}
