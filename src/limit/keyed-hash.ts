@@ -85,3 +85,10 @@ export class KeyedHash {
     this.low = v0 ^ v2
   }
 }
+
+/** Every bit depends on every bit: the end of MurmurHash3. */
+export function mixed(bits: number): number {
+  let mix = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
+  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
+  return mix ^ (mix >>> 16)
+}
