@@ -13,12 +13,12 @@ const PLAN: LimiterPlan = {
   store: 'exact',
   keysMax: 1000,
   replacement: 's3-fifo',
-  sketch: { width: 16_384, depth: 4, cellBits: 16 },
+  sketch: { depth: 4, cellBits: 16 },
 }
 
 const PLANS: readonly (readonly [string, Partial<LimiterPlan>])[] = [
   ['a table', {}],
-  ['a table with logs, which are changed in place', { algorithm: 'sliding-log', count: 4000 }],
+  ['a table with logs, which are changed in place', { algorithm: 'sliding-log', count: 4000, keysMax: 100 }],
   ['a sketch', { algorithm: 'sliding-window', store: 'sketch' }],
 ]
 

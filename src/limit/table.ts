@@ -192,6 +192,7 @@ export class ExactTable {
     const algorithm = this.#algorithms[level]!
     const isKnown = this.#memory.restore(level, this.#nameOf(base, more), tag, scratch, now)
     const decision = algorithm.take(scratch, 0, cost, now)
+    const isProved = isKnown && decision.remaining <= algorithm.costMax / 2
     if (cost === 0) {
       release(words, base + LOCK, held)
       return decision
@@ -203,7 +204,7 @@ export class ExactTable {
     this.#halves[(base << 1) + TAGS_MORE + place] = more
     words[base + LEVELS] = (words[base + LEVELS]! & ~(15 << (place << 2))) | (level << (place << 2))
     words[base + ORDER] = moveToNewest(this.#order, place) ^ IDENTITY
-    words[base + MARKS] = cameIn(this.#marks, place, isKnown)
+    words[base + MARKS] = cameIn(this.#marks, place, isProved)
     this.#floats.set(scratch, ((base + LINE_WORDS) >> 1) + place * this.#stateWords)
     if (release(words, base + LOCK, writing)) return decision
     this.#useUp(base, place, now)
