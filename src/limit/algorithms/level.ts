@@ -5,7 +5,7 @@
  * Two words: the last moment plus one, and the level in parts of a unit. Both zero is a key that was never seen.
  */
 import type { Decision } from '../limiter.ts'
-import { momentOf, passedMs } from './moment.ts'
+import { counted, momentOf, passedMs } from './moment.ts'
 import { partsOf, type RatePlan } from './plan.ts'
 
 export const LEVEL_WORDS = 2
@@ -31,8 +31,7 @@ export class Level {
 
   /** In parts, at `now`. */
   read(state: Float64Array, at: number, now: number): number {
-    const before = state[at + 1]!
-    const parts = before >= 0 && before <= this.highest ? before : this.highest
+    const parts = counted(state[at + 1]!, this.highest)
     // A product that is too large to be exact is larger than any level.
     return Math.max(0, parts - passedMs(state[at]!, now) * this.perMs)
   }
