@@ -47,7 +47,7 @@ const NO_CALLS: readonly CallTrace[] = []
 
 export class Exchange implements Answering, LoggedRequest {
   readonly node: HttpNode
-  readonly connection: ClientConnection
+  connection: ClientConnection
   readonly head: RequestHead
   /** Who asks: the peer, or whom it names where it is trusted. */
   readonly client: Client
@@ -88,6 +88,7 @@ export class Exchange implements Answering, LoggedRequest {
   /** Where versions run beside the live ones. */
   shadow: ShadowedRequest | undefined
   private held: StoredBody | undefined
+  private ends: (() => void)[] | undefined
   /** `edge.state` of units. */
   states: UnitStates | undefined
   /** The headers as received, less those that this node answers in its own way. */
@@ -356,6 +357,22 @@ export class Exchange implements Answering, LoggedRequest {
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
     if (this.held !== undefined) this.letGo()
+    if (this.ends !== undefined) this.end(this.ends)
+  }
+
+  /** `then` is called once its answer is out, or the client gone. */
+  whenOver(then: () => void): void {
+    this.ends ??= []
+    this.ends.push(then)
+  }
+
+  private end(ends: readonly (() => void)[]): void {
+    this.ends = undefined
+    const end = (): void => {
+      for (const then of ends) then()
+    }
+    if (this.connection.whenSent === undefined) end()
+    else this.connection.whenSent(end)
   }
 
   /** Where it is noted: as its site says, or the node. */

@@ -26,6 +26,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   readonly config: RateLimitConfig
   readonly counts: LimitCounts
   readonly fields: LimitFields | undefined
+  readonly status: number
   readonly allows: string
   private readonly limiter: SharedLimiter
   private readonly counter: RateCounter
@@ -39,6 +40,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
     this.config = config
     this.counts = parts.counts
     this.fields = rateFields(config)
+    this.status = config.status
     this.allows = `${rate.count} in ${rate.windowMs / 1000} s`
     this.limiter = new SharedLimiter(limiterPlanOf(config), openSharedWords(path!), { worker: parts.worker })
     this.counter = this.limiter
