@@ -87,7 +87,6 @@ export class Exchange implements Answering, LoggedRequest {
   spans: RequestSpans | undefined
   /** Where versions run beside the live ones. */
   shadow: ShadowedRequest | undefined
-  private held: StoredBody | undefined
   private ends: (() => void)[] | undefined
   /** `edge.state` of units. */
   states: UnitStates | undefined
@@ -179,13 +178,7 @@ export class Exchange implements Answering, LoggedRequest {
   /** Keeps a stored body at hand until the answer is out, or the client gone. */
   hold(body: StoredBody): void {
     body.hold()
-    this.held?.release()
-    this.held = body
-  }
-
-  private letGo(): void {
-    this.held?.release()
-    this.held = undefined
+    this.whenOver(() => body.release())
   }
 
   // ── the way out ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -356,7 +349,6 @@ export class Exchange implements Answering, LoggedRequest {
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
-    if (this.held !== undefined) this.letGo()
     if (this.ends !== undefined) this.end(this.ends)
   }
 
@@ -368,9 +360,7 @@ export class Exchange implements Answering, LoggedRequest {
 
   private end(ends: readonly (() => void)[]): void {
     this.ends = undefined
-    const end = (): void => {
-      for (const then of ends) then()
-    }
+    const end = () => ends.forEach((then) => then())
     if (this.connection.whenSent === undefined) end()
     else this.connection.whenSent(end)
   }

@@ -2,13 +2,13 @@
  * The states of keys in this process, at most `keysMax` of them.
  *
  * Where a new key needs room, a hand goes round: a key that has all its allowance is forgotten, which nobody notices; one that was asked
- * for since the hand came by stays; any other makes room, and what it had used is remembered in cells that keys share
- * (`evicted-uses.ts`). So neither memory nor a limit can be run over with many keys; a key that came back is refused too early at
+ * for since the hand came by stays; any other makes room, and its state is remembered in cells that keys share
+ * (`evicted-states.ts`). So neither memory nor a limit can be run over with many keys; a key that came back is refused too early at
  * worst.
  */
 import { createHash } from 'node:crypto'
 import type { Algorithm } from './algorithms/algorithm.ts'
-import { EvictedUses } from './evicted-uses.ts'
+import { EvictedStates } from './evicted-states.ts'
 
 /** Longer keys are kept as what is hashed of them: keys may come from outside, 64 KiB each. */
 const KEY_LENGTH_MAX = 256
@@ -34,14 +34,14 @@ export class KeyStates {
   readonly #slots = new Map<string, number>()
   /** Keys by slot. */
   readonly #keys: string[] = []
-  readonly #evicted: EvictedUses
+  readonly #evicted: EvictedStates
   #hand = 0
 
   constructor(algorithm: Algorithm, keysMax: number) {
     this.#algorithm = algorithm
     this.#keysMax = keysMax
     this.#blockKeys = Math.max(1, Math.floor(BLOCK_WORDS / algorithm.words))
-    this.#evicted = new EvictedUses(algorithm)
+    this.#evicted = new EvictedStates(algorithm)
   }
 
   get size(): number {
@@ -58,8 +58,7 @@ export class KeyStates {
       block.visited[slot % this.#blockKeys] = 1
       return
     }
-    const used = this.#evicted.usedBy(name, now)
-    if (used > 0) this.#algorithm.load(this.state, this.at, used, now)
+    this.#evicted.restore(name, this.state, this.at, now)
   }
 
   /** A slot for a new key, its state all zero. */
@@ -86,7 +85,7 @@ export class KeyStates {
       visited[slot % this.#blockKeys] = 0
       if (wasVisited && !isIdle && step < STEPS_MAX) continue
       const key = this.#keys[slot]!
-      if (!isIdle) this.#evicted.put(key, this.#algorithm.used(this.state, this.at, now), now)
+      if (!isIdle) this.#evicted.put(key, this.state, this.at, now)
       this.#slots.delete(key)
       return slot
     }

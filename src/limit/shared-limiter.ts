@@ -12,7 +12,7 @@ import { EvictedMemory } from './evicted-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import type { Decision, Limiter } from './limiter.ts'
 import { layoutOf, type Level, type LimiterPlan, openRegion } from './region.ts'
-import { OWNERS_MAX } from './shared-lock.ts'
+import { enter, OWNERS_MAX } from './shared-lock.ts'
 import { SketchGenerations } from './sketch-generations.ts'
 import { blocksOf, SketchLimiter } from './sketch-limiter.ts'
 import { ExactTable } from './table.ts'
@@ -41,6 +41,7 @@ export class SharedLimiter implements Limiter<string | IpAddress> {
     const { hashKey, secret } = openRegion(words, layout)
     whole('worker', worker, 0, OWNERS_MAX - 1)
     const owner = worker + 1
+    enter(words, owner)
     this.#hash = new KeyedHash(hashKey[0], hashKey[1])
     this.#levels = layout.levels
     this.#firstV4 = layout.firstV4

@@ -8,7 +8,7 @@ import type { Decision } from '../limiter.ts'
 import type { Algorithm } from './algorithm.ts'
 import { counted } from './moment.ts'
 import type { RatePlan } from './plan.ts'
-import { startAt, startOf, windowsPassed } from './window-start.ts'
+import { laterStart, startAt, startOf, windowsPassed } from './window-start.ts'
 
 export class FixedWindowAlgorithm implements Algorithm {
   readonly name = 'fixed-window'
@@ -54,6 +54,12 @@ export class FixedWindowAlgorithm implements Algorithm {
   load(state: Float64Array, at: number, used: number, now: number): void {
     state[at] = startOf(now, this.#windowMs, this.#startMs) + 1
     state[at + 1] = Math.min(used, this.costMax)
+  }
+
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const given = Math.max(this.#given(state, at, now), this.#given(words, other, now))
+    state[at] = laterStart(state[at]!, words[other]!, now, this.#windowMs, this.#startMs) + 1
+    state[at + 1] = given
   }
 
   /** What the window that counts at `now` has given. Where the clock was set back, what a later one gave counts in it. */

@@ -66,4 +66,11 @@ export class Level {
     state[at] = now + 1
     state[at + 1] = Math.min(used * this.unit, this.highest)
   }
+
+  /** Makes the one level as high as the other, where that is higher. */
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const parts = Math.max(this.read(state, at, now), this.read(words, other, now))
+    state[at] = Math.max(momentOf(state[at]!, now), momentOf(words[other]!, now)) + 1
+    state[at + 1] = parts
+  }
 }

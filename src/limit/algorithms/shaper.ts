@@ -14,7 +14,7 @@ import type { Decision } from '../limiter.ts'
 import type { Algorithm } from './algorithm.ts'
 import { counted } from './moment.ts'
 import { queueOf, type RatePlan } from './plan.ts'
-import { startAt, startOf, windowsPassed } from './window-start.ts'
+import { laterStart, startAt, startOf, windowsPassed } from './window-start.ts'
 
 export class ShaperAlgorithm implements Algorithm {
   readonly name = 'shaper'
@@ -70,6 +70,12 @@ export class ShaperAlgorithm implements Algorithm {
   load(state: Float64Array, at: number, used: number, now: number): void {
     state[at] = startOf(now, this.#frameMs, this.#startMs) + 1
     state[at + 1] = Math.min(used, this.#most)
+  }
+
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const given = Math.max(this.#given(state, at, now), this.#given(words, other, now))
+    state[at] = laterStart(state[at]!, words[other]!, now, this.#frameMs, this.#startMs) + 1
+    state[at + 1] = given
   }
 
   /** Where a cost begins, behind what was given: in a frame that has room for all of it. */

@@ -62,6 +62,19 @@ export class SlidingLogAlgorithm implements Algorithm {
       state[at + RING + place] = place < first ? 0 : now + 1
   }
 
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const moment = Math.max(this.#look(state, at, now), this.#look(words, other, now))
+    const by = this.#aheadBy(words, other, momentOf(words[other]!, now))
+    this.#setBack(state, at, momentOf(state[at]!, now))
+    state[at] = moment + 1
+    // Place by place, the younger of both: of the one log or the other, no more are out of the window.
+    for (let place = 0; place < this.costMax; place += 1) {
+      const stamp = words[this.#index(words, other, place)]!
+      const index = this.#index(state, at, place)
+      if (stamp !== 0) state[index] = Math.max(state[index]!, Math.max(1, stamp - by))
+    }
+  }
+
   /** The moment that counts. A state that cannot be is filled: it is free again after a window. */
   #look(state: Float64Array, at: number, now: number): number {
     const [last, oldest] = [state[at]!, state[at + OLDEST]!]

@@ -15,7 +15,7 @@ import type { Algorithm } from './algorithm.ts'
 import { counted } from './moment.ts'
 import type { RatePlan } from './plan.ts'
 import { productOver } from './product.ts'
-import { startAt, startOf, windowsPassed } from './window-start.ts'
+import { laterStart, startAt, startOf, windowsPassed } from './window-start.ts'
 
 export class SlidingWindowAlgorithm implements Algorithm {
   readonly name = 'sliding-window'
@@ -71,6 +71,15 @@ export class SlidingWindowAlgorithm implements Algorithm {
     state[at] = startOf(now, this.#windowMs, this.#startMs) + 1
     state[at + 1] = Math.min(used, this.costMax)
     state[at + 2] = this.#previousAtFirst
+  }
+
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    this.#read(words, other, now)
+    const [current, previous] = [this.#current, this.#previous]
+    this.#read(state, at, now)
+    state[at] = laterStart(state[at]!, words[other]!, now, this.#windowMs, this.#startMs) + 1
+    state[at + 1] = Math.max(this.#current, current)
+    state[at + 2] = Math.max(this.#previous, previous)
   }
 
   /** Moves what the state says on to the window that counts at `now`. Where the clock was set back, both counters count in that. */

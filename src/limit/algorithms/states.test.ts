@@ -157,6 +157,25 @@ describe(`states of all algorithms (seed ${SEED})`, () => {
       }
     })
 
+    it(`${name}: two states that are merged are as strict as the stricter of both, then and later`, () => {
+      for (let round = 0; round < 300; round += 1) {
+        const algorithm = algorithmOf(name, { windowMs: WINDOWS_MS[upTo(4)]! })
+        const now = 50_000_000 + upTo(100_000)
+        const stepMs = 1 + upTo([10, 3000][upTo(1)]!)
+        const states = [used(algorithm, now - upTo(stepMs), stepMs), used(algorithm, now, stepMs)]
+        const merged = states[0]!.slice()
+        algorithm.merge(merged, 0, states[1]!, 0, now)
+        for (const later of [0, 1, upTo(100), upTo(3000), upTo(100_000)]) {
+          const left = (state: Float64Array): number =>
+            algorithm.take(state.slice(), 0, 0, now + later).remaining
+          const told = `round ${round}: ${states.map(left)} become ${left(merged)}, ${later} ms later`
+          const both = Math.min(...states.map(left))
+          // Of two sliding windows, the larger of each counter.
+          assert.ok(name === 'sliding-window' ? left(merged) <= both : left(merged) === both, told)
+        }
+      }
+    })
+
     it(`${name}: words that cannot be are mended to the stricter side`, () => {
       const words = [NaN, Infinity, -Infinity, -1, 0.5, 1e300, 2 ** 53, 0, 1, 77]
       for (let round = 0; round < 1000; round += 1) {

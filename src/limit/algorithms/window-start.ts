@@ -17,6 +17,10 @@ export function startAt(word: number, now: number, windowMs: number, startMs: nu
   return word > 0 && lasts && Number.isInteger(start) ? start : startOf(now, windowMs, startMs)
 }
 
+/** The later of the starts that count for two words. */
+export const laterStart = (a: number, b: number, now: number, windowMs: number, startMs: number): number =>
+  Math.max(startAt(a, now, windowMs, startMs), startAt(b, now, windowMs, startMs))
+
 /** Windows that have ended since; 0 where none was there, or the clock was set back. */
 export function windowsPassed(word: number, now: number, windowMs: number): number {
   return word > 0 && now >= word - 1 + windowMs ? Math.floor((now - word + 1) / windowMs) : 0

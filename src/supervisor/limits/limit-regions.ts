@@ -9,6 +9,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { EdgeError } from '../../base/errors.ts'
+import { machineNow } from '../../base/machine-clock.ts'
 import {
   createSharedWords,
   inheritSharedWords,
@@ -23,12 +24,15 @@ import { limiterPlanOf } from '../../limit/configured-plan.ts'
 import { forgetInFlight, IN_FLIGHT_SEED_BYTES, inFlightWords, layInFlight } from '../../limit/in-flight.ts'
 import {
   forgetWorker,
+  layoutOf,
   layRegion,
   type LimiterPlan,
   regionIdentity,
   regionWords,
   SEED_BYTES,
 } from '../../limit/region.ts'
+import { statedError } from '../../limit/sketch-error.ts'
+import { keysInUse } from '../../limit/table.ts'
 import type { LimitsEstate } from '../handover/messages.ts'
 import type { Log } from '../log.ts'
 
@@ -36,13 +40,17 @@ interface Region {
   readonly shared: SharedWords
   /** A worker of this program has died. */
   forget(worker: number): void
+  keysInUse(): number | undefined
 }
 
 /** What a region is made by. */
 interface Shape {
   readonly words: number
+  /** For the operator, when it is made. */
+  readonly says?: string | undefined
   lay(words: Int32Array): void
   forget(words: Int32Array, worker: number): void
+  keysInUse?(words: Int32Array): number | undefined
 }
 
 /** By its number it is known in a region who holds a lock: 0 to 1021, half of them for each of two programs. */
@@ -97,8 +105,14 @@ export class LimitRegions {
     const id = `${owner}/${config.name}/${shapeOf(config, plan)}`
     return this.#have(id, limitText(owner, config.name), {
       words: wordsOf(owner, config.name, plan),
+      says: plan.store === 'sketch' ? `counts in ${statedError(plan)}` : undefined,
       lay: (words) => layRegion(words, plan, randomBytes(SEED_BYTES)),
       forget: (words, worker) => forgetWorker(words, this.numberOf(worker)),
+      keysInUse(words) {
+        const { table, tableAt, levels } = layoutOf(plan)
+        const algorithms = levels.map(({ algorithm }) => algorithm)
+        return table && keysInUse(words, tableAt, table, algorithms, machineNow())
+      },
     })
   }
 
@@ -123,12 +137,14 @@ export class LimitRegions {
     return { id, path: region.shared.path }
   }
 
-  #make(id: string, what: string, { words, lay, forget }: Shape): Region {
+  #make(id: string, what: string, { words, says, lay, forget, keysInUse }: Shape): Region {
+    if (says !== undefined) this.#log.info(`${what} ${says}`)
     const before = this.#inherited.get(id)
     this.#inherited.delete(id)
     const region = (shared: SharedWords): Region => ({
       shared,
       forget: (worker) => forget(shared.words, worker),
+      keysInUse: () => keysInUse?.(shared.words),
     })
     const kept = before === undefined ? undefined : inheritSharedWords(before, words)
     if (kept !== undefined) return region(kept)
@@ -180,9 +196,9 @@ export class LimitRegions {
     for (const region of this.#regions.values()) region.forget(worker)
   }
 
-  /** Keys that have a place of their own in a limit's region; undefined where there is no such thing. */
-  keysOf(_limit: ServedLimit): number | undefined {
-    return undefined
+  /** Keys of a limit that have something used up now; undefined where they have no places of their own. */
+  keysOf({ id }: ServedLimit): number | undefined {
+    return this.#regions.get(id)?.keysInUse()
   }
 
   /** For a program that takes over. */
