@@ -37,6 +37,7 @@ import type { Site } from './sites.ts'
 import type { RequestSpans } from './tracing/request-spans.ts'
 import type { UnitPlan } from './unit-plan.ts'
 import type { UnitStates } from './unit-states.ts'
+import { whenSent } from './when-sent.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { filterHeaders, logExchange, type UnitTiming } from './unit-stage.ts'
 
@@ -349,20 +350,13 @@ export class Exchange implements Answering, LoggedRequest {
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
-    if (this.ends !== undefined) this.end(this.ends)
+    if (this.ends !== undefined) whenSent(this.connection, this.ends)
   }
 
   /** `then` is called once its answer is out, or the client gone. */
   whenOver(then: () => void): void {
     this.ends ??= []
     this.ends.push(then)
-  }
-
-  private end(ends: readonly (() => void)[]): void {
-    this.ends = undefined
-    const end = () => ends.forEach((then) => then())
-    if (this.connection.whenSent === undefined) end()
-    else this.connection.whenSent(end)
   }
 
   /** Where it is noted: as its site says, or the node. */
