@@ -159,7 +159,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
   const networks = new Networks(platform.warn)
-  const limits = new LiveLimits({ worker: start.limitWorker, networks }, served)
+  const limits = new LiveLimits(
+    { worker: start.limitWorker, place: start.worker, workers: config.edge.workers, networks },
+    served,
+  )
   const purger: CachePurger = new CachePurger({
     worker: start.worker,
     number: start.purgeNumber,

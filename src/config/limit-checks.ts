@@ -39,7 +39,7 @@ function namedTwice(at: string, limits: readonly LimitConfig[]): Problem[] {
 function lacking(limit: LimitConfig, { edge, geo }: Config, say: Say): void {
   if (limit.kind === 'rate' && limit.scope === 'cluster' && edge.limitsRedis === undefined)
     say('scope', '"cluster" needs to know where all nodes count: `edge.limitsRedis` with the URL of a Redis')
-  if (limit.key?.includes('asn') === true && geo.asn === undefined)
+  if (limit.kind !== 'bandwidth' && limit.key?.includes('asn') === true && geo.asn === undefined)
     say('key', '"asn" needs a table of networks: `geo.asn` with the path of a MaxMind file')
 }
 

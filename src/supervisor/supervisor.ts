@@ -216,7 +216,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => shared.unlink())
     const siblings = config.edge.workers > 1 ? createSharedWords(SIBLING_WORDS) : undefined
     made.push(() => siblings?.unlink())
-    const limits = new LimitRegions(log, predecessor?.limits)
+    const limits = new LimitRegions(log, config.edge.workers, predecessor?.limits)
     made.push(() => limits.close())
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())

@@ -14,14 +14,14 @@ export function rateFields({ name, rate, fields }: RateLimitConfig): LimitFields
   // `w` counts whole seconds: a window that is no number of them stays untold rather than be told wrongly.
   const seconds = rate.windowMs / 1000
   const window = Number.isInteger(seconds) ? `;w=${seconds}` : ''
-  const policy = `"${name}";q=${rate.count}${window}`
+  return limitFields(name, `q=${rate.count}${window}`, fields === 'always')
+}
+
+/** `quota`: the parameters of the policy. */
+export function limitFields(name: string, quota: string, onAllowed: boolean): LimitFields {
+  const policy = `"${name}";${quota}`
   const remaining = `"${name}";r=`
-  return {
-    policy,
-    remaining,
-    lead: `ratelimit-policy: ${policy}\r\nratelimit: ${remaining}`,
-    onAllowed: fields === 'always',
-  }
+  return { policy, remaining, lead: `ratelimit-policy: ${policy}\r\nratelimit: ${remaining}`, onAllowed }
 }
 
 /** Adds what a limit said to the head of the answer. Names hold nothing that would have to be escaped. */

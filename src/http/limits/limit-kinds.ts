@@ -2,6 +2,8 @@
 import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import type { NetworkOf } from './limit-keys.ts'
+import { BandwidthLimit } from './bandwidth-limit.ts'
+import { InFlightLimit } from './in-flight-limit.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { LimitCounts, RequestLimit } from './request-limit.ts'
 
@@ -9,6 +11,9 @@ import type { LimitCounts, RequestLimit } from './request-limit.ts'
 export interface LimitParts {
   /** By this number it is known in a region who holds a lock. */
   readonly worker: number
+  /** Which of the workers of this program it is, and how many there are. */
+  readonly place: number
+  readonly workers: number
   readonly counts: LimitCounts
   readonly networkOf: NetworkOf
 }
@@ -26,15 +31,13 @@ export interface NamedLimit {
   top(count: number): readonly LimitTop[]
 }
 
-/** Requests are not asked about it. */
-const UNASKED: NamedLimit = { request: undefined, top: () => [] }
-
 export function makeLimit(served: ServedLimit, parts: LimitParts): NamedLimit {
   switch (served.config.kind) {
     case 'rate':
       return new RateLimit(served, served.config, parts)
     case 'concurrency':
+      return new InFlightLimit(served, served.config, parts)
     case 'bandwidth':
-      return UNASKED
+      return new BandwidthLimit(served, served.config, parts)
   }
 }

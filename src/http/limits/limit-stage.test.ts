@@ -18,7 +18,17 @@ function limit(name: string, says: ReturnType<RequestLimit['ask']>, more: object
   const [config] = result.config.limits
   assert.ok(config?.kind === 'rate')
   const counts = { allowed: 0, refused: 0, dry_run: 0, waited: 0 }
-  return { name, site: '', config, counts, fields: rateFields(config), allows: '2 in 10 s', ask: () => says }
+  const fields = rateFields(config)
+  return {
+    name,
+    site: '',
+    config,
+    counts,
+    fields,
+    status: config.status,
+    allows: '2 in 10 s',
+    ask: () => says,
+  }
 }
 
 function request(limits: readonly RequestLimit[]) {

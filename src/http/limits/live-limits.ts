@@ -52,6 +52,9 @@ export class SetLimits {
 export interface LiveLimitsParts {
   /** By this number it is known in a region who holds a lock. */
   readonly worker: number
+  /** Which of the workers of this program it is, and how many there are. */
+  readonly place: number
+  readonly workers: number
   readonly networks: Networks
 }
 
@@ -92,8 +95,8 @@ export class LiveLimits {
       const key = JSON.stringify([one, geo])
       let limit = this.made.get(key)
       if (limit === undefined) {
-        const { worker } = this.parts
-        limit = makeLimit(one, { worker, networkOf, counts: this.countsOf(one.site, one.config.name) })
+        const counts = this.countsOf(one.site, one.config.name)
+        limit = makeLimit(one, { ...this.parts, networkOf, counts })
         this.made.set(key, limit)
       }
       const named = bySite.get(one.site) ?? new Map<string, NamedLimit>()

@@ -27,6 +27,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   readonly config: RateLimitConfig
   readonly counts: LimitCounts
   readonly fields: LimitFields | undefined
+  readonly status: number
   readonly allows: string
   private readonly limiter: SharedLimiter
   private readonly counter: RateCounter
@@ -42,6 +43,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
     this.counts = parts.counts
     // Whom nobody refuses is told of no quota.
     this.fields = config.dryRun ? undefined : rateFields(config)
+    this.status = config.status
     this.allows = `${rate.count} in ${rate.windowMs / 1000} s`
     this.limiter = new SharedLimiter(limiterPlanOf(config), openSharedWords(path!), { worker: parts.worker })
     this.counter = this.limiter

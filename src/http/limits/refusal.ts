@@ -10,8 +10,7 @@ const TYPE = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
 const TITLE = 'Request cannot be satisfied as assigned quota has been exceeded'
 
 export function refuse(exchange: Exchange, limit: RequestLimit, decision: Decision): void {
-  const { config, name, allows, fields } = limit
-  const { status } = config
+  const { status, name, allows, fields } = limit
   const { retryAfterMs } = decision
   // RFC 9110 §10.2.3. A whole second at least: 0 would say "at once", and be refused again.
   const seconds = Number.isFinite(retryAfterMs) ? Math.max(1, secondsUp(retryAfterMs)) : undefined

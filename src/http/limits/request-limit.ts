@@ -18,6 +18,8 @@ export interface RequestLimit {
   readonly counts: LimitCounts
   /** What answers tell of it; undefined where they say nothing. */
   readonly fields: LimitFields | undefined
+  /** Of what it refuses. */
+  readonly status: number
   /** What a client that was refused is told it may do: `10 requests in 60 seconds`. */
   readonly allows: string
   /**

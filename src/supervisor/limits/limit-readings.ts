@@ -43,14 +43,16 @@ export function limitSummaries(
   })
 }
 
+const byText = (key: readonly string[] | undefined): string =>
+  key === undefined ? 'by keys of units' : `by ${key.join(' and ')}`
+
 /** `10 in 1m by address`, `3 at once by header:x-key`, `1048576 bytes a second`. */
 export function policyText(config: LimitConfig): string {
-  const by = config.key === undefined ? 'by keys of units' : `by ${config.key.join(' and ')}`
   switch (config.kind) {
     case 'rate':
-      return `${config.rate.count} in ${timeText(config.rate.windowMs)} ${by}`
+      return `${config.rate.count} in ${timeText(config.rate.windowMs)} ${byText(config.key)}`
     case 'concurrency':
-      return `${config.max} at once ${by}`
+      return `${config.max} at once ${byText(config.key)}`
     case 'bandwidth':
       return `${config.bytesPerSecond} bytes a second`
   }

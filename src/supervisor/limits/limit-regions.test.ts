@@ -20,7 +20,7 @@ function limitsOf(...limits: readonly object[]): Config['limits'] {
 function regionsFor(t: TestContext, before?: LimitRegions) {
   const lines: string[] = []
   const log = { info: (line: string) => lines.push(line), warn: (line: string) => assert.fail(line) }
-  const regions = new LimitRegions(log, before?.estate)
+  const regions = new LimitRegions(log, 2, before?.estate)
   t.after(() => regions.close())
   return { regions, lines, serve: (...limits: readonly object[]) => regions.serve(limitsOf(...limits), []) }
 }
@@ -107,7 +107,7 @@ test('where memory has no room, a limit counts in a file elsewhere, and the oper
   const lines: string[] = []
   let room = 20 * 2 ** 20
   const log = { info: () => assert.fail(), warn: (line: string) => void lines.push(line) }
-  const regions = new LimitRegions(log, undefined, () => room)
+  const regions = new LimitRegions(log, 2, undefined, () => room)
   t.after(() => regions.close())
   const names = ['a', 'b', 'c', 'd', 'e']
   const served = regions.serve(limitsOf(...names.map((name) => ({ name, sketch: { width: 16 } }))), [])
