@@ -1,0 +1,79 @@
+/**
+ * Asks Redis for every decision: no node allows what another one has given.
+ *
+ * The price is one way there and back for each request, and a script in Redis. Without an answer in time this node decides by itself, by its own
+ * counter, which has counted all along what it allowed.
+ */
+import type { Decision } from '../limiter.ts'
+import { checkCost, type ClusterLimiter, type ClusterLimiterParts, waitOf } from './cluster-limiter.ts'
+import type { CounterLink } from './counter-link.ts'
+import type { ClusterKey, Place } from './level-keys.ts'
+import { Refusals } from './refusals.ts'
+import { TAKE } from './scripts.ts'
+
+interface Question {
+  readonly key: ClusterKey
+  readonly cost: number
+  readonly now: number
+  readonly beside: string | undefined
+}
+
+export class ExactLimiter implements ClusterLimiter {
+  readonly #parts: ClusterLimiterParts
+  readonly #refusals = new Refusals()
+
+  constructor(parts: ClusterLimiterParts) {
+    this.#parts = parts
+  }
+
+  take(key: ClusterKey, cost: number, now: number, beside?: string): Decision | Promise<Decision> {
+    checkCost(cost)
+    const { counters, keys, local, counts, clock } = this.#parts
+    const place = keys.of(key, beside)
+    const link = counters.linkOf(place.tag)
+    if (link === undefined) {
+      counts.local += 1
+      return local.take(key, cost, now, beside)
+    }
+    const refused = this.#refusals.find(place.keys.at(-1)!, cost, clock.monotonic())
+    if (refused === undefined) return this.#ask(link, place, { key, cost, now, beside })
+    counts.cluster += 1
+    return refused
+  }
+
+  close(): void {
+    this.#refusals.clear()
+  }
+
+  async #ask(
+    link: CounterLink,
+    { keys: names, levels }: Place,
+    { key, cost, now, beside }: Question,
+  ): Promise<Decision> {
+    const { counters, keys, local, counts, clock } = this.#parts
+    const askedMs = clock.monotonic()
+    let decision: Decision
+    try {
+      const args = [keys.algorithm, String(cost), ...levels.args]
+      decision = decisionOf(await counters.run(link, TAKE, names, args))
+    } catch {
+      // Why is told by whoever looks after the servers.
+      counts.local += 1
+      return local.take(key, cost, now, beside)
+    }
+    counts.cluster += 1
+    if (decision.allowed) local.take(key, cost, now, beside)
+    else this.#refusals.note(names.at(-1)!, cost, decision, askedMs)
+    return decision
+  }
+}
+
+function decisionOf(reply: unknown): Decision {
+  const [allowed, remaining, wait, full] = reply as readonly number[]
+  return {
+    allowed: allowed === 1,
+    remaining: remaining!,
+    retryAfterMs: waitOf(wait!),
+    resetMs: full!,
+  }
+}
