@@ -221,7 +221,13 @@ export const LimitsRedis = v.strictObject({
   /** For `rediss://`. */
   tls: v.optional(TlsFiles),
   /** In front of every key. */
-  prefix: v.optional(v.string(), 'orla:limit:'),
+  prefix: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[^{}]*$/, 'expected a prefix without braces: in a Cluster they say which server has a key'),
+    ),
+    'orla:limit:',
+  ),
   /** How long a request waits for a decision; then it is decided here. */
   timeout: v.optional(duration(), '50ms'),
   /** How often `batched` limits settle. */

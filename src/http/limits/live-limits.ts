@@ -7,6 +7,7 @@ import { siteName } from '../../config/site-name.ts'
 import type { SiteConfig } from '../../config/schema.ts'
 import { ALL_SITES, type LimitTop, type ServedLimit } from '../../contract/limits.ts'
 import type { MetricSample, Served } from '../../contract/messages.ts'
+import type { ClusterLimits } from '../../limit/cluster/cluster-limits.ts'
 import { makeLimit, type NamedLimit } from './limit-kinds.ts'
 import { NO_LIMITS } from './limit-stage.ts'
 import type { Networks } from './networks.ts'
@@ -50,6 +51,7 @@ export interface LiveLimitsParts {
   /** By this number it is known in a region who holds a lock. */
   readonly worker: number
   readonly networks: Networks
+  readonly cluster?: ClusterLimits | undefined
 }
 
 const NOTHING: readonly ServedLimit[] = []
@@ -89,8 +91,9 @@ export class LiveLimits {
       const key = JSON.stringify([one, geo])
       let limit = this.made.get(key)
       if (limit === undefined) {
-        const { worker } = this.parts
-        limit = makeLimit(one, { worker, networkOf, counts: this.countsOf(one.site, one.config.name) })
+        const { worker, cluster } = this.parts
+        const counts = this.countsOf(one.site, one.config.name)
+        limit = makeLimit(one, { worker, networkOf, cluster, counts })
         this.made.set(key, limit)
       }
       const named = bySite.get(one.site) ?? new Map<string, NamedLimit>()

@@ -4,6 +4,7 @@ import { parseIp } from '../../base/ip-address.ts'
 import { openSharedWords } from '../../base/shared-words.ts'
 import type { RateLimitConfig } from '../../config/schema.ts'
 import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
+import { clusterPlanOf } from '../../limit/cluster/plan.ts'
 import { limiterPlanOf } from '../../limit/configured-plan.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import { SharedLimiter } from '../../limit/shared-limiter.ts'
@@ -41,7 +42,8 @@ export class RateLimit implements RequestLimit, NamedLimit {
     this.fields = rateFields(config)
     this.allows = `${rate.count} in ${rate.windowMs / 1000} s`
     this.limiter = new SharedLimiter(limiterPlanOf(config), openSharedWords(path!), { worker: parts.worker })
-    this.counter = this.limiter
+    const isShared = config.scope === 'cluster' && parts.cluster !== undefined
+    this.counter = isShared ? parts.cluster.limiter(clusterPlanOf(site, config), this.limiter) : this.limiter
     this.scope = new LimitScope(config)
     const lengths = { v4: prefixes.v4[0]!.length, v6: prefixes.v6[0]!.length }
     this.key = key && requestKey(key, lengths, parts.networkOf)
