@@ -1,7 +1,7 @@
 /**
  * The memory of one limit: words that the supervisor makes and all workers of the node open, and nobody else ever sees.
  *
- *     header (64 words: what the region is, the secrets) · locks, sketches · table
+ *     header (what the region is, its secrets, who has it open) · locks, sketches · table
  *
  * What is laid out is decided by the plan alone, so that a worker that opens the region knows where everything is; the header holds a fingerprint
  * of that, and a worker whose plan says something else does not touch it.
@@ -12,7 +12,7 @@ import { forgottenAfterMs } from './evicted-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { PLACES, type Replacement } from './places.ts'
 import { checkLevels, type LevelPlan, type PrefixPlan } from './prefix-levels.ts'
-import { releaseOf } from './shared-lock.ts'
+import { PIDS, PIDS_AT, releaseOf } from './shared-lock.ts'
 import { DEPTH_MAX, laySketch, type SketchShape, sketchWords } from './sketch-generations.ts'
 import { lockWords } from './sketch-limiter.ts'
 import { bucketWords, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
@@ -53,7 +53,8 @@ export interface RegionLayout {
   readonly fingerprint: number
 }
 
-const HEADER_WORDS = 64
+/** What the region is, and the processes that have it open. */
+const HEADER_WORDS = PIDS_AT + PIDS
 const MAGIC_AT = 0
 const FINGERPRINT_AT = 1
 const BUCKETS_AT = 2

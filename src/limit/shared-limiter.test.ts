@@ -45,8 +45,14 @@ test('more keys than places: nobody gets more than the limit', () => {
     const given = new Map<string, number>()
     for (let round = 0; round < 20; round++)
       for (let i = 0; i < 1000; i++)
-        if (limiter.take(`key ${i}`, 1, 10_000_000 + round).allowed) given.set(`key ${i}`, (given.get(`key ${i}`) ?? 0) + 1)
-    console.log(replacement, given.size, Math.max(...given.values()), [...given.values()].reduce((a, b) => a + b, 0))
+        if (limiter.take(`key ${i}`, 1, 10_000_000 + round).allowed)
+          given.set(`key ${i}`, (given.get(`key ${i}`) ?? 0) + 1)
+    console.log(
+      replacement,
+      given.size,
+      Math.max(...given.values()),
+      [...given.values()].reduce((a, b) => a + b, 0),
+    )
     assert.ok(Math.max(...given.values()) <= 5)
   }
 })
@@ -66,8 +72,17 @@ test('sketch', () => {
 
 test('prefixes', () => {
   const limiter = limiterOf({
-    algorithm: 'fixed-window', store: 'sketch',
-    prefixes: { v4: [{ length: 32, count: 2, windowMs: 1000 }], v6: [48, 56, 64].map((length, i) => ({ length, count: [6, 4, 2][i]!, windowMs: 1000 })) },
+    algorithm: 'fixed-window',
+    store: 'sketch',
+    prefixes: {
+      v4: [{ length: 32, count: 2, windowMs: 1000 }],
+      v6: [48, 56, 64].map((length, i) => ({ length, count: [6, 4, 2][i]!, windowMs: 1000 })),
+    },
   })
-  console.log(limiter.take(parseIp('2001:db8::1')!, 1, 1000), limiter.take(parseIp('2001:db8::2')!, 1, 1000), limiter.take(parseIp('2001:db8::3')!, 1, 1000), limiter.take(parseIp('1.2.3.4')!, 1, 1000))
+  console.log(
+    limiter.take(parseIp('2001:db8::1')!, 1, 1000),
+    limiter.take(parseIp('2001:db8::2')!, 1, 1000),
+    limiter.take(parseIp('2001:db8::3')!, 1, 1000),
+    limiter.take(parseIp('1.2.3.4')!, 1, 1000),
+  )
 })

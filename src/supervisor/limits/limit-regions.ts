@@ -28,6 +28,7 @@ import {
   regionWords,
   SEED_BYTES,
 } from '../../limit/region.ts'
+import { wrongRefusals } from '../../limit/sketch-error.ts'
 import type { LimitsEstate } from '../handover/messages.ts'
 import type { Log } from '../log.ts'
 
@@ -81,6 +82,7 @@ export class LimitRegions {
 
   #make(id: string, owner: string, name: string, plan: LimiterPlan): Region {
     const words = wordsOf(owner, name, plan)
+    if (plan.store === 'sketch') this.#log.info(`${limitText(owner, name)} ${sketchText(plan)}`)
     const before = this.#inherited.get(id)
     this.#inherited.delete(id)
     const kept = before === undefined ? undefined : inheritSharedWords(before, words)
@@ -169,6 +171,18 @@ function wordsOf(owner: string, name: string, plan: LimiterPlan): number {
     if (!(error instanceof RangeError)) throw error
     throw new EdgeError('config-invalid', `${limitText(owner, name)}: ${error.message}`, { cause: error })
   }
+}
+
+/** Offenders at once that the error of a sketch is told for. */
+const OFFENDERS = 10_000
+
+/** What the chosen size gives. */
+function sketchText({ sketch }: LimiterPlan): string {
+  const { depth } = sketch
+  const width = 2 ** Math.ceil(Math.log2(sketch.width))
+  const share = wrongRefusals({ width, depth }, OFFENDERS)
+  const told = share < 1e-9 ? 'less than 1 in 10^9' : `1 in ${Math.round(1 / share)}`
+  return `counts in a sketch of ${width} × ${depth} cells: while ${OFFENDERS} keys are over it, ${told} of all others is refused wrongly`
 }
 
 const limitText = (owner: string, name: string): string =>
