@@ -270,7 +270,7 @@ describe('the Redis of limits', { skip: redisIsMissing }, () => {
       assert.ok(keys.every((key) => take(key) instanceof Promise))
     })
 
-    test('a master hands its place over, and slots move: nobody notices', async (t) => {
+    test('a master hands its place over: limits go on at the other', async (t) => {
       const cluster = await startRedisCluster(t)
       const { limits, limiter, lines, by } = await stand(t, cluster.members.slice(0, 3), { timeout: '20s' })
       const { take } = limiter(planOf(ample, { id: 'ample' }))
@@ -284,6 +284,28 @@ describe('the Redis of limits', { skip: redisIsMissing }, () => {
       await eventually(() => limits.state === 'there')
       assert.ok(by('cluster') > 400)
       assert.ok(lines.length % 2 === 0, lines.join('\n'))
+    })
+
+    test('a slot moves from one master to another, and no decision is made elsewhere meanwhile', async (t) => {
+      const cluster = await startRedisCluster(t)
+      const { limits, take, lines, by } = await stand(t, cluster.members, { timeout: '20s' })
+      assert.equal((await take('eli')).remaining, 9)
+      const masters = cluster.members.slice(0, 3)
+      const keys = await Promise.all(masters.map(async (one) => (await one.cli('KEYS', '*')).split('\n')))
+      const key = keys.flat().find((one) => one !== '' && !one.includes('probe'))!
+      const from = await cluster.masterOf(key)
+      const to = masters.find((one) => one !== from)!
+      const slot = await from.cli('CLUSTER', 'KEYSLOT', key)
+      const [fromId, toId] = await Promise.all([from, to].map((one) => one.cli('CLUSTER', 'MYID')))
+      await to.cli('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId!)
+      await from.cli('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId!)
+      assert.equal((await take('eli')).remaining, 8)
+      await from.cli('MIGRATE', '127.0.0.1', String(to.port), key, '0', '5000')
+      // Asked at the one, and sent to the other for this once.
+      assert.equal((await take('eli')).remaining, 7)
+      for (const one of [to, from]) await one.cli('CLUSTER', 'SETSLOT', slot, 'NODE', toId!)
+      for (const remaining of [6, 5, 4]) assert.equal((await take('eli')).remaining, remaining)
+      assert.deepEqual([by('local'), limits.state, lines], [0, 'there', []])
     })
   })
 })
