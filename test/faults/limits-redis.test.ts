@@ -1,9 +1,13 @@
 /** The Redis of limits over all nodes that dies, stands still, refuses or forgets: limits go on here, nobody waits for it twice, and it is found again. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { decidedBy, planOf, startWorker } from '../../src/limit/cluster/cluster.support.ts'
+import { certificateMaker } from '../harness/certificates.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startFaultProxy } from '../harness/fault-proxy.ts'
+import { freePort } from '../harness/ports.ts'
 import {
   redisIsMissing,
   type RedisServer,
@@ -20,6 +24,19 @@ const ample = { algorithm: 'fixed-window', count: 1_000_000, windowMs: HOUR_MS }
 const AWAY =
   /^limits: Redis does not answer \(.+\): limits for all nodes are counted by this node alone until it is back$/
 const BACK = 'limits: Redis answers again, and limits are counted for all nodes'
+
+const IMPOSTORS: Readonly<Record<string, (socket: Socket) => void>> = {
+  'speaks HTTP': (socket) => socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+  'says OK to everything': (socket) => socket.on('data', () => socket.write('+OK\r\n')),
+  'says numbers': (socket) => socket.on('data', () => socket.write(':1\r\n:2\r\n:3\r\n')),
+  'says no to all but scripts, and nonsense to them': (socket) =>
+    socket.on('data', (data: Buffer) => socket.write(data.includes('EVAL') ? '+OK\r\n' : '-ERR no\r\n')),
+  'sends rubbish': (socket) =>
+    socket.on('data', () => socket.write(Buffer.from([0, 255, 13, 10, 36, 45, 57, 13, 10, 1]))),
+  'talks without being asked': (socket) => socket.write('hello\r\n'),
+  'hangs up': (socket) => socket.destroy(),
+  'says nothing': () => {},
+}
 
 async function stand(t: TestContext, servers: readonly RedisServer[], settings: object = {}) {
   const worker = await startWorker(t, servers, { timeout: '500ms', ...settings })
@@ -199,18 +216,57 @@ describe('the Redis of limits', { skip: redisIsMissing }, () => {
     assert.equal(by('cluster'), 2)
   })
 
-  test('what answers is no Redis', async (t) => {
-    const { createServer } = await import('node:net')
-    const server = createServer((socket) => {
-      socket.on('error', () => undefined)
-      socket.on('data', () => socket.write(Buffer.from([0, 255, 13, 10, 1, 2, 3])))
+  for (const [what, onConnection] of Object.entries(IMPOSTORS))
+    test(`what ${what} is no Redis`, async (t) => {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined)
+        onConnection(socket)
+      })
+      t.after(() => server.close())
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      const { port } = server.address() as AddressInfo
+      const url = `redis://127.0.0.1:${port}`
+      const { limits, take, lines } = await stand(t, [{ url } as RedisServer], { timeout: '100ms' })
+      assert.equal(limits.state, 'away')
+      const decision = take('eli')
+      assert.ok(!(decision instanceof Promise) && decision.allowed)
+      assert.equal(lines.length, 1)
     })
-    t.after(() => server.close())
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as { port: number }
-    const { limits, take } = await stand(t, [{ url: `redis://127.0.0.1:${port}` } as RedisServer])
-    assert.equal(limits.state, 'away')
-    assert.equal((await take('eli')).allowed, true)
+
+  test('behind TLS it is trusted by the authority that is named, and by no other', async (t) => {
+    const { make } = certificateMaker(t)
+    const ca = make('authority', ['authority.example'])
+    const { cert, key } = make('server', ['127.0.0.1'], { ca })
+    const port = await freePort()
+    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca.cert]
+    await startRedis(t, { args: ['--tls-port', String(port), ...files] })
+    const server = { url: `rediss://127.0.0.1:${port}` } as RedisServer
+    const tls = { ca: ca.cert, ...make('client', ['orla'], { ca }) }
+    const { limits, take, by } = await stand(t, [server], { tls, timeout: '20s' })
+    assert.deepEqual([(await take('eli')).remaining, by('local'), limits.state], [9, 0, 'there'])
+    const stranger = await stand(t, [server])
+    assert.equal(stranger.limits.state, 'away')
+    assert.match(stranger.lines[0]!, /certificate/)
+  })
+
+  test('shares: who waits for more when it dies is answered here, and no request fails', async (t) => {
+    const redis = await startRedis(t)
+    const { limits, limiter, by } = await stand(t, [redis], { settle: '20ms' })
+    const { take } = limiter(planOf(ample, { id: 'ample', mode: 'batched' }))
+    const load = underLoad(take, 20)
+    for (let round = 0; round < 3; round++) {
+      const asked = by('cluster')
+      await eventually(() => by('cluster') > asked + 200)
+      if (round === 1) redis.signal('SIGSTOP')
+      else await redis.kill()
+      await eventually(() => limits.state === 'away')
+      const here = by('local')
+      await eventually(() => by('local') > here + 200)
+      if (round === 1) redis.signal('SIGCONT')
+      else await redis.start()
+      await eventually(() => limits.state === 'there')
+    }
+    await load.end()
   })
 
   test('a replica takes its place: limits go on there, with what it had taken over', async (t) => {

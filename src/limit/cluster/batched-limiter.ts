@@ -8,7 +8,13 @@
  */
 import { every } from '../../base/timers.ts'
 import type { Decision } from '../limiter.ts'
-import { checkCost, type ClusterLimiter, type ClusterLimiterParts, waitOf } from './cluster-limiter.ts'
+import {
+  checkCost,
+  type ClusterLimiter,
+  type ClusterLimiterParts,
+  numbersOf,
+  waitOf,
+} from './cluster-limiter.ts'
 import type { CounterLink } from './counter-link.ts'
 import type { ClusterKey, Place } from './level-keys.ts'
 import type { Participants } from './participants.ts'
@@ -47,6 +53,8 @@ interface Question {
 interface Waiting extends Question {
   readonly resolve: (decision: Decision) => void
 }
+
+type Seven = [number, number, number, number, number, number, number]
 
 interface Settled {
   readonly isAllowed: boolean
@@ -176,16 +184,8 @@ export class BatchedLimiter implements ClusterLimiter {
   ): Promise<Settled> {
     const { counters, keys } = this.#parts
     const args = [keys.algorithm, ...numbers.map(String), ...levels.args]
-    const reply = (await counters.run(link, SETTLE, names, args)) as readonly number[]
-    const [isAllowed, aside, remaining, waitMs, fullMs, stillMs, at] = reply as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ]
+    const reply = numbersOf(await counters.run(link, SETTLE, names, args), 7)
+    const [isAllowed, aside, remaining, waitMs, fullMs, stillMs, at] = reply as Seven
     return { isAllowed: isAllowed === 1, aside, remaining, waitMs: waitOf(waitMs), fullMs, stillMs, at }
   }
 

@@ -49,6 +49,13 @@ export interface ClusterLimiterParts {
 /** -1 of a script is never. */
 export const waitOf = (ms: number): number => (ms < 0 ? Infinity : ms)
 
+/** What a script answers. Throws where it is something else: then it is no Redis. */
+export function numbersOf(reply: Reply, count: number): readonly number[] {
+  const isRight = Array.isArray(reply) && reply.length === count && reply.every(Number.isSafeInteger)
+  if (!isRight) throw new Error('what answers there is not Redis')
+  return reply as readonly number[]
+}
+
 /** The RangeError that a local limiter throws, before anything is asked. */
 export function checkCost(cost: number): void {
   if (!Number.isSafeInteger(cost) || cost < 0)

@@ -99,7 +99,7 @@ export class HandTime implements Clock, Timers {
 
   pass(ms: number): void {
     this.ms += ms
-    for (const timer of [...this.#timers]) {
+    for (const timer of this.#timers) {
       if (timer.atMs > this.ms || !this.#timers.delete(timer)) continue
       timer.work()
     }

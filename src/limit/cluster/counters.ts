@@ -9,6 +9,7 @@ import { ErrorReply } from '@redis/client'
 import { type BackOff, backOffMs } from '../../base/back-off.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Timers } from '../../base/timers.ts'
+import { numbersOf } from './cluster-limiter.ts'
 import { CounterLink, type LinkOptions, type Reply } from './counter-link.ts'
 import { failureOf, wordsOf } from './failure.ts'
 import { type Script, SETTLE, TAKE } from './scripts.ts'
@@ -111,7 +112,7 @@ export class Counters {
   close(): void {
     this.#isClosed = true
     this.#callOffLook?.()
-    for (const link of [...this.#links.values()]) link.end(new Error('it is not used any more'))
+    for (const link of this.#links.values()) link.end(new Error('it is not used any more'))
     this.#firstLook.resolve()
   }
 
@@ -215,7 +216,20 @@ export class Counters {
     try {
       await Promise.all([TAKE, SETTLE].map(({ text }) => link.prepare(['SCRIPT', 'LOAD', text])))
       const key = `${this.#options.prefix}{${tag}}`
-      await link.ask(['EVALSHA', TAKE.sha, '1', key, 'token-bucket', '1', '1', '1', '1', '1', '0'])
+      const reply = await link.ask([
+        'EVALSHA',
+        TAKE.sha,
+        '1',
+        key,
+        'token-bucket',
+        '1',
+        '1',
+        '1',
+        '1',
+        '1',
+        '0',
+      ])
+      numbersOf(reply, 5)
       this.#tried.add(link)
     } catch (error) {
       link.end(error as Error)

@@ -5,8 +5,14 @@
  * counter, which has counted all along what it allowed.
  */
 import type { Decision } from '../limiter.ts'
-import { checkCost, type ClusterLimiter, type ClusterLimiterParts, waitOf } from './cluster-limiter.ts'
-import type { CounterLink } from './counter-link.ts'
+import {
+  checkCost,
+  type ClusterLimiter,
+  type ClusterLimiterParts,
+  numbersOf,
+  waitOf,
+} from './cluster-limiter.ts'
+import type { CounterLink, Reply } from './counter-link.ts'
 import type { ClusterKey, Place } from './level-keys.ts'
 import { Refusals } from './refusals.ts'
 import { TAKE } from './scripts.ts'
@@ -68,12 +74,7 @@ export class ExactLimiter implements ClusterLimiter {
   }
 }
 
-function decisionOf(reply: unknown): Decision {
-  const [allowed, remaining, wait, full] = reply as readonly number[]
-  return {
-    allowed: allowed === 1,
-    remaining: remaining!,
-    retryAfterMs: waitOf(wait!),
-    resetMs: full!,
-  }
+function decisionOf(reply: Reply): Decision {
+  const [allowed, remaining, wait, full] = numbersOf(reply, 5) as [number, number, number, number]
+  return { allowed: allowed === 1, remaining, retryAfterMs: waitOf(wait), resetMs: full }
 }
