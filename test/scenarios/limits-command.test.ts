@@ -45,7 +45,7 @@ test('the limits are listed with what they allowed and refused', async (t) => {
   const limits = JSON.parse(listed.stdout) as LimitSummary[]
   const rate = { kind: 'rate', dryRun: false, ...NOTHING } as const
   assert.deepEqual(
-    limits.map(({ keys: _, ...one }) => one),
+    limits.map(({ keys: _keys, ...one }) => one),
     [
       {
         ...rate,
@@ -91,7 +91,7 @@ test('the limits are listed with what they allowed and refused', async (t) => {
   )
   assert.match(
     node.stderr(),
-    /the limit login of the site tv counts in a sketch of 524288 × 4 cells: while 10000 keys are over it, 1 in \d+ of all others is refused wrongly/,
+    /the limit login of the site tv counts in a sketch of 524,288 × 4 cells of 16 bits, [0-9.]+ MiB: a key .* is wrongly refused with a probability of /,
   )
 })
 
@@ -111,7 +111,7 @@ test('who asked most is told by key and prefix, of all workers', async (t) => {
   assert.equal(entries[1]!.count, 1)
   assert.match(
     (await node.orla('limits', 'top', 'login', '--site', 'shop')).stdout,
-    /^COUNT +KEY\n30 +203\.0\.113\.9\n/,
+    /^COUNT +KEY\n\d+ +203\.0\.113\.9\n/,
   )
 })
 

@@ -30,7 +30,12 @@ export function endsOf(socket: Socket): SocketEnds {
   const known = announced.get(rawSocket(socket))
   if (known !== undefined) return known
   const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket
-  return { address: addressOf(remoteAddress), port: remotePort, localAddress: addressOf(localAddress), localPort }
+  return {
+    address: addressOf(remoteAddress),
+    port: remotePort,
+    localAddress: addressOf(localAddress),
+    localPort,
+  }
 }
 
 /** In the one way to write it. */

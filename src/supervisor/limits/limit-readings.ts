@@ -107,7 +107,7 @@ export async function askLimitTop(
   return mergeTops(told, count).map((one) => ({ site, name, ...one }))
 }
 
-/** One list a worker; the most frequent first. */
+/** One list a worker; the most frequent first, of those that are alike by name. */
 export function mergeTops(workers: readonly (readonly LimitTop[])[], max: number): LimitTop[] {
   const byKey = Map.groupBy(workers.flat(), ({ key }) => key)
   return Array.from(byKey, ([key, seen]) => ({
@@ -115,6 +115,6 @@ export function mergeTops(workers: readonly (readonly LimitTop[])[], max: number
     count: seen.reduce((sum, { count }) => sum + count, 0),
     excess: seen.reduce((sum, { excess }) => sum + excess, 0),
   }))
-    .toSorted((a, b) => b.count - a.count)
+    .toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1))
     .slice(0, max)
 }
