@@ -24,6 +24,8 @@ export interface LinkOptions {
 
 /** Questions at once; who comes then is told that there is no room. */
 const WAITING_MAX = 10_000
+/** Places of questions that are over, until they are taken away. */
+const COMPACTED_AT = 1_000
 /** To connect, with TLS and the password: that is more than one question. */
 const CONNECT_MS_MIN = 1_000
 /** A timer that is later than this was late because this process stood still. */
@@ -107,11 +109,11 @@ export class CounterLink {
     this.#timer ??= this.#wake(this.#options.timeoutMs)
     this.#client.sendCommand<Reply>(args).then(
       (reply) => {
-        question.isOver = true
+        this.#over(question)
         resolve(reply)
       },
       (error: Error) => {
-        question.isOver = true
+        this.#over(question)
         // The first problem says why; those after it only that the connection is gone.
         reject(error instanceof ErrorReply ? error : (this.#problem ?? error))
       },
@@ -136,6 +138,20 @@ export class CounterLink {
     this.#onEnd(problem)
   }
 
+  /** Answers come in the order of the questions: the first that waits is near. */
+  #over(question: Question): void {
+    question.isOver = true
+    const questions = this.#questions
+    while (this.#first < questions.length && questions[this.#first]!.isOver) this.#first += 1
+    if (this.#first === questions.length) {
+      this.#questions = []
+      this.#first = 0
+    } else if (this.#first > COMPACTED_AT) {
+      questions.splice(0, this.#first)
+      this.#first = 0
+    }
+  }
+
   #wake(afterMs: number): NodeJS.Timeout {
     const dueMs = this.#options.clock.monotonic() + afterMs
     const timer = setTimeout(() => {
@@ -150,18 +166,8 @@ export class CounterLink {
   #look(stoodMs: number): void {
     if (this.#problem !== undefined) return
     this.#timer = undefined
-    const questions = this.#questions
-    while (this.#first < questions.length && questions[this.#first]!.isOver) this.#first += 1
-    const next = questions[this.#first]
-    if (next === undefined) {
-      this.#questions = []
-      this.#first = 0
-      return
-    }
-    if (this.#first > 1000) {
-      questions.splice(0, this.#first)
-      this.#first = 0
-    }
+    const next = this.#questions[this.#first]
+    if (next === undefined) return
     const leftMs = next.dueMs + stoodMs - this.#options.clock.monotonic()
     if (leftMs <= 0) this.end(new Silence(this.#options.timeoutMs))
     else this.#timer = this.#wake(Math.ceil(leftMs))

@@ -54,6 +54,19 @@ describe('exact limits', { skip: redisIsMissing }, () => {
     )
   })
 
+  test('more decisions than may wait at once, one after the other, are all made by Redis', async (t) => {
+    const { limiter, limits } = await startWorker(t, [redis], PATIENT)
+    const { take } = limiter(
+      planOf({ algorithm: 'fixed-window', count: 1_000_000, windowMs: HOUR_MS }, { id: 'many' }),
+    )
+    await limits.ready()
+    for (let n = 0; n < 60; n++) await Promise.all(Array.from({ length: 200 }, () => take('eli')))
+    assert.equal(decidedBy(limits, 'local'), 0)
+    // And more than that at once are decided here, instead of waiting without end.
+    await Promise.all(Array.from({ length: 10_100 }, () => take('eli')))
+    assert.deepEqual([decidedBy(limits, 'local'), limits.state], [100, 'there'])
+  })
+
   test('a limit of the same name at another site is another, and so is one with another window', async (t) => {
     const { limiter, limits } = await startWorker(t, [redis], PATIENT)
     const rate = { algorithm: 'fixed-window', count: 1, windowMs: HOUR_MS } as const
