@@ -19,7 +19,6 @@ import type { CounterLink } from './counter-link.ts'
 import type { ClusterKey, Place } from './level-keys.ts'
 import type { Participants } from './participants.ts'
 import { Refusals } from './refusals.ts'
-import { SETTLE } from './scripts.ts'
 import { type Lot, Share } from './share.ts'
 
 /** Keys whose share is known; more are asked for each time. */
@@ -183,8 +182,8 @@ export class BatchedLimiter implements ClusterLimiter {
     numbers: readonly number[],
   ): Promise<Settled> {
     const { counters, keys } = this.#parts
-    const args = [keys.algorithm, ...numbers.map(String), ...levels.args]
-    const reply = numbersOf(await counters.run(link, SETTLE, names, args), 7)
+    const args = [...numbers.map(String), ...levels.args]
+    const reply = numbersOf(await counters.run(link, keys.scripts.settle, names, args), 7)
     const [isAllowed, aside, remaining, waitMs, fullMs, stillMs, at] = reply as Seven
     return { isAllowed: isAllowed === 1, aside, remaining, waitMs: waitOf(waitMs), fullMs, stillMs, at }
   }

@@ -12,7 +12,7 @@ import type { Timers } from '../../base/timers.ts'
 import { numbersOf } from './cluster-limiter.ts'
 import { CounterLink, type LinkOptions, type Reply } from './counter-link.ts'
 import { failureOf, wordsOf } from './failure.ts'
-import { type Script, SETTLE, TAKE } from './scripts.ts'
+import { JOIN, type Script, SCRIPTS } from './scripts.ts'
 import { SLOTS, slotOf } from './slot.ts'
 
 /** `partly`: of a Cluster, some masters. */
@@ -35,6 +35,8 @@ export interface CountersPlatform {
 }
 
 const BACK_OFF: BackOff = { firstMs: 100, maxMs: 5_000 }
+const ALL = [...new Set([...SCRIPTS.values()].flatMap(({ take, settle }) => [take, settle])), JOIN]
+const PROBE = SCRIPTS.get('token-bucket')!.take
 /** A server that was there for that long is tried again soon when it goes. */
 const STEADY_MS = 10_000
 
@@ -214,21 +216,9 @@ export class Counters {
   async #try(link: CounterLink, tag: string): Promise<void> {
     if (this.#tried.has(link)) return
     try {
-      await Promise.all([TAKE, SETTLE].map(({ text }) => link.prepare(['SCRIPT', 'LOAD', text])))
+      await Promise.all(ALL.map(({ text }) => link.prepare(['SCRIPT', 'LOAD', text])))
       const key = `${this.#options.prefix}{${tag}}`
-      const reply = await link.ask([
-        'EVALSHA',
-        TAKE.sha,
-        '1',
-        key,
-        'token-bucket',
-        '1',
-        '1',
-        '1',
-        '1',
-        '1',
-        '0',
-      ])
+      const reply = await link.ask(['EVALSHA', PROBE.sha, '1', key, '1', '1', '1', '1', '1', '0'])
       numbersOf(reply, 5)
       this.#tried.add(link)
     } catch (error) {

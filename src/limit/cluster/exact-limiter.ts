@@ -15,7 +15,6 @@ import {
 import type { CounterLink, Reply } from './counter-link.ts'
 import type { ClusterKey, Place } from './level-keys.ts'
 import { Refusals } from './refusals.ts'
-import { TAKE } from './scripts.ts'
 
 interface Question {
   readonly key: ClusterKey
@@ -60,8 +59,8 @@ export class ExactLimiter implements ClusterLimiter {
     const askedMs = clock.monotonic()
     let decision: Decision
     try {
-      const args = [keys.algorithm, String(cost), ...levels.args]
-      decision = decisionOf(await counters.run(link, TAKE, names, args))
+      const args = [String(cost), ...levels.args]
+      decision = decisionOf(await counters.run(link, keys.scripts.take, names, args))
     } catch {
       // Why is told by whoever looks after the servers.
       counts.local += 1

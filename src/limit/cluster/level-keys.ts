@@ -9,6 +9,7 @@
  */
 import { hash } from 'node:crypto'
 import type { IpAddress } from '../../base/ip-address.ts'
+import { SCRIPTS, type Scripts } from './scripts.ts'
 import { type ClusterLevel, type ClusterPlan, levelShape, type LevelShape } from './plan.ts'
 
 export type ClusterKey = string | IpAddress
@@ -37,7 +38,7 @@ interface Family extends Levels {
 }
 
 export class LevelKeys {
-  readonly algorithm: string
+  readonly scripts: Scripts
   readonly #prefix: string
   readonly #text: Family
   readonly #v4: Family
@@ -46,7 +47,6 @@ export class LevelKeys {
   /** @throws RangeError where the plan cannot be counted in Redis. */
   constructor(plan: ClusterPlan, prefix: string) {
     const { id, rate, mode } = plan
-    this.algorithm = rate.algorithm
     this.#prefix = prefix
     const family = (levels: readonly ClusterLevel[], kind: string): Family => {
       const widestFirst = levels.toReversed()
@@ -60,6 +60,7 @@ export class LevelKeys {
         ...levelsOf(shapes),
       }
     }
+    this.scripts = SCRIPTS.get(rate.algorithm)!
     this.#text = family([{ ...rate, length: 0 }], 'text')
     this.#v4 = family(plan.v4, 'v4')
     this.#v6 = family(plan.v6, 'v6')

@@ -2,6 +2,7 @@
 import { levelsOf } from '../../config/limit-levels.ts'
 import type { RateLimitConfig } from '../../config/limit-schema.ts'
 import { checkPlan, partsOf, type RatePlan, told } from '../algorithms/plan.ts'
+import { SCRIPTS } from './scripts.ts'
 
 export interface ClusterLevel extends Omit<RatePlan, 'algorithm'> {
   /** Of the prefix. */
@@ -18,16 +19,6 @@ export interface ClusterPlan {
   readonly v4: readonly ClusterLevel[]
   readonly v6: readonly ClusterLevel[]
 }
-
-/** Those that one count in Redis can decide. Where requests wait, they wait in the memory of one node. */
-const COUNTED_TOGETHER: readonly string[] = [
-  'token-bucket',
-  'leaky-bucket',
-  'gcra',
-  'fixed-window',
-  'sliding-window',
-  'sliding-log',
-]
 
 export function clusterPlanOf(site: string, limit: RateLimitConfig): ClusterPlan {
   const { algorithm, rate, burst, startFull, prefixes, mode, name } = limit
@@ -61,9 +52,9 @@ const PRODUCT_MAX = 2 ** 52
 export function levelShape(plan: RatePlan, mode: 'exact' | 'batched'): LevelShape {
   checkPlan(plan)
   const { algorithm, count, windowMs, burst, startFull = false } = plan
-  if (!COUNTED_TOGETHER.includes(algorithm))
+  if (!SCRIPTS.has(algorithm))
     throw new RangeError(
-      `algorithm: ${told(algorithm)} lets requests wait in the memory of one node; over all nodes expected one of ${COUNTED_TOGETHER.join(', ')}`,
+      `algorithm: ${told(algorithm)} lets requests wait in the memory of one node; over all nodes expected one of ${[...SCRIPTS.keys()].join(', ')}`,
     )
   if (algorithm === 'sliding-log' && mode === 'batched')
     throw new RangeError(

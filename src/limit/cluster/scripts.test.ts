@@ -9,11 +9,11 @@ import { type AlgorithmName, createAlgorithm, type RatePlan } from '../algorithm
 import type { Decision } from '../limiter.ts'
 import { waitOf } from './cluster-limiter.ts'
 import { levelShape } from './plan.ts'
-import { JOIN, SETTLE, TAKE } from './scripts.ts'
+import { JOIN, SCRIPTS } from './scripts.ts'
 import { timed } from './timed.support.ts'
 
-const timedTake = timed(TAKE)
-const timedSettle = timed(SETTLE)
+const timedTake = (plan: RatePlan) => timed(SCRIPTS.get(plan.algorithm)!.take)
+const timedSettle = (plan: RatePlan) => timed(SCRIPTS.get(plan.algorithm)!.settle)
 const START_MS = 1_700_000_000_000
 
 describe('scripts', { skip: redisIsMissing }, () => {
@@ -36,7 +36,7 @@ describe('scripts', { skip: redisIsMissing }, () => {
   }
 
   async function takeAt(key: string, plan: RatePlan, cost: number, now: number): Promise<Decision> {
-    const reply = await evalText(timedTake, [key], [plan.algorithm, cost, ...levelArgs(plan), now])
+    const reply = await evalText(timedTake(plan), [key], [cost, ...levelArgs(plan), now])
     const [allowed, remaining, wait, full] = reply
     return {
       allowed: allowed === 1,
@@ -126,8 +126,8 @@ describe('scripts', { skip: redisIsMissing }, () => {
   test('levels are asked from the widest on; where one refuses, nothing is taken of any', async () => {
     const wide: RatePlan = { algorithm: 'token-bucket', count: 2, windowMs: 100_000 }
     const fine: RatePlan = { ...wide, count: 1 }
-    const args = ['token-bucket', 1, ...levelArgs(wide), ...levelArgs(fine), START_MS]
-    const take = (finest: string) => evalText(timedTake, ['{w}', `{w}${finest}`], args)
+    const args = [1, ...levelArgs(wide), ...levelArgs(fine), START_MS]
+    const take = (finest: string) => evalText(timedTake(wide), ['{w}', `{w}${finest}`], args)
     assert.deepEqual(await take('a'), [1, 0, 0, 100_000, 2])
     assert.deepEqual(await take('a'), [0, 0, 100_000, 100_000, 2])
     assert.deepEqual(await take('b'), [1, 0, 0, 100_000, 1])
@@ -143,7 +143,7 @@ describe('scripts', { skip: redisIsMissing }, () => {
       'gone log': { algorithm: 'sliding-log', count: 100, windowMs: 50 },
     }
     for (const [key, plan] of Object.entries(at)) {
-      await evalText(TAKE.text, [key], [plan.algorithm, 3, ...levelArgs(plan)])
+      await evalText(SCRIPTS.get(plan.algorithm)!.take.text, [key], [3, ...levelArgs(plan)])
       assert.ok(Number(await client.pTTL(key)) > 0, key)
     }
     await evalText(JOIN.text, ['gone set'], ['one', 100])
@@ -165,7 +165,7 @@ describe('scripts', { skip: redisIsMissing }, () => {
     async function settleAt(key: string, plan: RatePlan, now: number, ask: Ask) {
       const { given = 0, cost = 0, needed = 0, wanted = 0, divisor = 1, back = 0, backAt = 0 } = ask
       const numbers = [given, cost, needed, wanted, divisor, back, backAt]
-      const reply = await evalText(timedSettle, [key], [plan.algorithm, ...numbers, ...levelArgs(plan), now])
+      const reply = await evalText(timedSettle(plan), [key], [...numbers, ...levelArgs(plan), now])
       const [allowed, aside, remaining, wait, full, still, at] = reply
       return { allowed, aside, remaining, wait, full, still, at }
     }
@@ -242,7 +242,8 @@ describe('scripts', { skip: redisIsMissing }, () => {
   })
 
   test('the scripts are as Redis names them', async () => {
-    for (const { text, sha } of [TAKE, SETTLE, JOIN])
+    const all = [...SCRIPTS.values()].flatMap(({ take, settle }) => [take, settle])
+    for (const { text, sha } of [...all, JOIN])
       assert.equal(await client.sendCommand(['SCRIPT', 'LOAD', text]), sha)
   })
 })

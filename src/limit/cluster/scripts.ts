@@ -8,6 +8,7 @@
  * back further (another server took over) goes on from there, as in `algorithms/moment.ts`.
  */
 import { createHash } from 'node:crypto'
+import type { AlgorithmName } from '../algorithms/plan.ts'
 
 export interface Script {
   readonly text: string
@@ -23,14 +24,15 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
 /**
- * One table for each way to count. `read` tells what a key's state says now; the others work on that. `room` is what may still be taken, `takes` takes, whether
+ * `a` is one way to count. `read` tells what a key's state says now; the others work on that. `room` is what may still be taken, `take` takes, whether
  * there is room or not; `wait` is how long until there is room for so much, -1 for never; `full` until all is there again;
  * `write` puts it away, and `still` how long what was set aside now is good for, -1 for as long as one likes.
  *
- * A level is \`count, window, unit, perMs, full, flags\`: units a window and its milliseconds; parts of a unit and those that come back in a
- * millisecond; the units that a bucket holds. Above \`full\` stands what was given before it was known that there is no more, up to a tenth of it.
+ * A level is five numbers: the units that are allowed at once, the milliseconds of the window, parts of a unit and those that come back in a
+ * millisecond, and whether a new key starts as if its window before had been full. A state may stand above what is allowed by what was given
+ * before it was known that there is no more: by a tenth, at most.
  */
-const ALGORITHMS = `
+const COMMON = `
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local STEP_BACK = 10000
 local whole = function(n) return string.format('%.0f', n) end
@@ -39,8 +41,18 @@ local put = function(key, ttl, text)
 end
 local startOf = function(window) return now - now % window end
 local isLeft = function(start, window) return not (now < start + window and now >= start - STEP_BACK) end
+local level = function(i, first)
+  local at = first + (i - 1) * 5
+  return {
+    full = tonumber(ARGV[at]), window = tonumber(ARGV[at + 1]), unit = tonumber(ARGV[at + 2]),
+    perMs = tonumber(ARGV[at + 3]), flags = tonumber(ARGV[at + 4]),
+  }
+end
+local a
+`
 
-local bucket = {
+const BUCKET = `
+a = {
   read = function(key, l)
     local s = { at = now, missing = 0 }
     local text = redis.call('GET', key)
@@ -69,8 +81,10 @@ local bucket = {
     if at <= now and left > 0 then s.missing = max(0, s.missing - left) end
   end,
 }
+`
 
-local fixed = {
+const FIXED = `
+a = {
   read = function(key, l)
     local s = { start = startOf(l.window), given = 0 }
     local text = redis.call('GET', key)
@@ -95,9 +109,10 @@ local fixed = {
   still = function(s, l) return s.start + l.window - now end,
   back = function(s, l, units, at) if at >= s.start and at <= now then s.given = max(0, s.given - units) end end,
 }
+`
 
-local sliding
-sliding = {
+const SLIDING = `
+a = {
   read = function(key, l)
     local s = { start = startOf(l.window), current = 0, previous = 0 }
     local text = redis.call('GET', key)
@@ -129,21 +144,23 @@ sliding = {
     if cost > l.full then return -1 end
     local start = s.start - now
     if s.current + cost <= l.full then
-      local elapsed = sliding.elapsed(l, s.previous, l.full + 1 - cost - s.current)
+      local elapsed = a.elapsed(l, s.previous, l.full + 1 - cost - s.current)
       if elapsed == 0 then return 0 end
       if elapsed < l.window then return max(0, start + elapsed) end
     end
-    return start + l.window + sliding.elapsed(l, s.current, l.full + 1 - cost)
+    return start + l.window + a.elapsed(l, s.current, l.full + 1 - cost)
   end,
-  full = function(s, l) return sliding.wait(s, l, l.full) end,
+  full = function(s, l) return a.wait(s, l, l.full) end,
   write = function(key, s, l)
     put(key, s.start + 2 * l.window - now, whole(s.start) .. ' ' .. whole(s.current) .. ' ' .. whole(s.previous))
   end,
   still = function(s, l) return s.start + l.window - now end,
   back = function(s, l, units, at) if at >= s.start and at <= now then s.current = max(0, s.current - units) end end,
 }
+`
 
-local log = {
+const LOG = `
+a = {
   read = function(key, l)
     local s = { at = now, key = key, added = 0 }
     local last = tonumber(redis.call('LINDEX', key, -1) or nil)
@@ -180,31 +197,18 @@ local log = {
   end,
   write = function(key, s, l, full) if full > 0 then redis.call('PEXPIRE', key, whole(full)) end end,
 }
-
-local algorithms = {
-  ['token-bucket'] = bucket, ['leaky-bucket'] = bucket, gcra = bucket,
-  ['fixed-window'] = fixed, ['sliding-window'] = sliding, ['sliding-log'] = log,
-}
-local a = algorithms[ARGV[1]]
-local level = function(i, first)
-  local at = first + (i - 1) * 5
-  return {
-    full = tonumber(ARGV[at]), window = tonumber(ARGV[at + 1]), unit = tonumber(ARGV[at + 2]),
-    perMs = tonumber(ARGV[at + 3]), flags = tonumber(ARGV[at + 4]),
-  }
-end
 `
 
 /**
- * KEYS of the levels from the widest on; ARGV the algorithm, the cost, and each level. Answers whether it is allowed, what remains, how long to
+ * KEYS of the levels from the widest on; ARGV the cost, and each level. Answers whether it is allowed, what remains, how long to
  * wait (-1: for ever), when all is there again, and the level that decided. Where one level refuses, nothing is taken of any, and nothing written but
  * a state that cannot be: of a clock that was set back, or of somebody else.
  */
-export const TAKE = script(`${REDIS_TIME}${ALGORITHMS}
-local cost = tonumber(ARGV[2])
+const TAKE = `
+local cost = tonumber(ARGV[1])
 local states = {}
 for i = 1, #KEYS do
-  local l = level(i, 3)
+  local l = level(i, 2)
   local s = a.read(KEYS[i], l)
   if cost > 0 and cost > a.room(s, l) then
     if s.isMended then a.write(KEYS[i], s, l, a.full(s, l)) end
@@ -214,7 +218,7 @@ for i = 1, #KEYS do
 end
 local remaining, full, decided = -1, 0, 0
 for i = 1, #KEYS do
-  local l, s = level(i, 3), states[i]
+  local l, s = level(i, 2), states[i]
   a.take(s, l, cost)
   local room, levelFull = a.room(s, l), a.full(s, l)
   if cost > 0 then a.write(KEYS[i], s, l, levelFull) end
@@ -222,22 +226,22 @@ for i = 1, #KEYS do
   if levelFull > full then full = levelFull end
 end
 return { 1, remaining, 0, full, decided }
-`)
+`
 
 /**
- * KEYS as above; ARGV the algorithm, what was given already, the cost that is asked for, what others wait for, what is wanted beside it and by how much
+ * KEYS as above; ARGV what was given already, the cost that is asked for, what others wait for, what is wanted beside it and by how much
  * the rest is divided before any of it is set aside, what comes back of what was set aside, and when that was; then each level. Answers whether the cost
  * is allowed, what was set aside, what remains, how long to wait, when all is there again, how long what was set aside is good for, and when
  * this was. What was given counts also where the cost is refused.
  */
-export const SETTLE = script(`${REDIS_TIME}${ALGORITHMS}
-local given, cost = tonumber(ARGV[2]), tonumber(ARGV[3])
-local needed, wanted, divisor = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local back, backAt = tonumber(ARGV[7]), tonumber(ARGV[8])
+const SETTLE = `
+local given, cost = tonumber(ARGV[1]), tonumber(ARGV[2])
+local needed, wanted, divisor = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local back, backAt = tonumber(ARGV[6]), tonumber(ARGV[7])
 local isAllowed, remaining, wait, full, still, aside = 1, -1, 0, 0, -1, 0
 local states = {}
 for i = 1, #KEYS do
-  local l = level(i, 9)
+  local l = level(i, 8)
   local s = a.read(KEYS[i], l)
   if back > 0 then a.back(s, l, back, backAt) end
   if given > 0 then a.take(s, l, given) end
@@ -254,7 +258,7 @@ if isAllowed == 1 then
 end
 local taken = isAllowed * cost + aside
 for i = 1, #KEYS do
-  local l, s = level(i, 9), states[i]
+  local l, s = level(i, 8), states[i]
   if taken > 0 then a.take(s, l, taken) end
   local levelFull = a.full(s, l)
   if taken > 0 or given > 0 or back > 0 or s.isMended then a.write(KEYS[i], s, l, levelFull) end
@@ -263,7 +267,30 @@ for i = 1, #KEYS do
   if good >= 0 and (still < 0 or good < still) then still = good end
 end
 return { isAllowed, aside, remaining, wait, full, still, now }
-`)
+`
+
+/** Each way to count has scripts of its own: Redis makes anew what a script defines each time it runs. */
+export interface Scripts {
+  readonly take: Script
+  readonly settle: Script
+}
+
+const scripts = (algorithm: string): Scripts => ({
+  take: script(`${REDIS_TIME}${COMMON}${algorithm}${TAKE}`),
+  settle: script(`${REDIS_TIME}${COMMON}${algorithm}${SETTLE}`),
+})
+
+const BUCKET_SCRIPTS = scripts(BUCKET)
+
+/** By algorithm; the others cannot be counted in Redis. */
+export const SCRIPTS: ReadonlyMap<AlgorithmName, Scripts> = new Map<AlgorithmName, Scripts>([
+  ['token-bucket', BUCKET_SCRIPTS],
+  ['leaky-bucket', BUCKET_SCRIPTS],
+  ['gcra', BUCKET_SCRIPTS],
+  ['fixed-window', scripts(FIXED)],
+  ['sliding-window', scripts(SLIDING)],
+  ['sliding-log', scripts(LOG)],
+])
 
 /** KEYS the set of those that take part; ARGV the one that does, and for how long it is believed without saying so again. Answers how many do. */
 export const JOIN = script(`${REDIS_TIME}
