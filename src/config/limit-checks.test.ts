@@ -172,3 +172,16 @@ test('every algorithm stands by itself, windows on a sketch, and large numbers w
   ]
   for (const limit of good) assert.deepEqual(problemsOf(limit), [])
 })
+
+test('the Redis of limits has a prefix without braces, and times within reason', () => {
+  const limitsRedis = { url: 'redis://127.0.0.1', prefix: 'a{b}', timeout: '0ms', settle: '1m' }
+  const result = checkConfig({ sites: [], edge: { limitsRedis } })
+  assert.deepEqual(result.kind === 'problems' && result.problems, [
+    {
+      path: 'edge.limitsRedis.prefix',
+      message: 'expected a prefix without braces: in a Cluster they say which server has a key, got "a{b}"',
+    },
+    { path: 'edge.limitsRedis.timeout', message: 'expected a time from "1ms" to "10s", got "0ms"' },
+    { path: 'edge.limitsRedis.settle', message: 'expected a time from "10ms" to "10s", got "1m"' },
+  ])
+})

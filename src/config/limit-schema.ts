@@ -211,6 +211,17 @@ export const Limits = v.array(
   'expected a list such as [{ "name": "login", "rate": "10/1m", "key": "address" }]',
 )
 
+/** From so many milliseconds to ten seconds. */
+const shortTime = (leastMs: number) => {
+  const expected = `expected a time from "${leastMs}ms" to "10s"`
+  const isRight = (ms: number | undefined) => ms !== undefined && ms >= leastMs && ms <= 10_000
+  return v.pipe(
+    v.string(expected),
+    v.check((text) => isRight(parseDuration(text)), expected),
+    v.transform((text) => parseDuration(text)!),
+  )
+}
+
 /** Where cluster-wide limits are counted, for the whole node. */
 export const LimitsRedis = v.strictObject({
   /** `redis://HOST:PORT`, `rediss://` over TLS, with `/NUMBER` for another database; or some of a Cluster's servers. Redis or Valkey. */
@@ -228,10 +239,10 @@ export const LimitsRedis = v.strictObject({
     ),
     'orla:limit:',
   ),
-  /** How long a request waits for a decision; then it is decided here. */
-  timeout: v.optional(duration(), '50ms'),
-  /** How often `batched` limits settle. */
-  settle: v.optional(duration(), '100ms'),
+  /** How long a request waits for a decision, 1 ms to 10 s; then it is decided here. */
+  timeout: v.optional(shortTime(1), '50ms'),
+  /** How often `batched` limits settle, 10 ms to 10 s. */
+  settle: v.optional(shortTime(10), '100ms'),
 })
 
 /** Who is kept out, and who never is. */

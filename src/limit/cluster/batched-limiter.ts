@@ -75,6 +75,7 @@ export class BatchedLimiter implements ClusterLimiter {
   readonly #active = new Set<Share>()
   /** Until then a key that is not known may be one that had to be forgotten. */
   #crowdedUntilMs = -Infinity
+  /** Undefined while no share is active: a limiter that nobody asks any more does nothing. */
   #callOff: (() => void) | undefined
 
   constructor(parts: BatchedLimiterParts) {
@@ -87,6 +88,7 @@ export class BatchedLimiter implements ClusterLimiter {
     checkCost(cost)
     const { counters, keys, counts, clock } = this.#parts
     const question = { key, cost, now, beside }
+    if (counters.isAway) return this.#decideHere(question)
     const place = keys.of(key, beside)
     const link = counters.linkOf(place.tag)
     if (link === undefined) return this.#decideHere(question)
@@ -114,13 +116,6 @@ export class BatchedLimiter implements ClusterLimiter {
     waiting.push({ ...question, resolve })
     if (!share.isAsking) void this.#ask(link, share)
     return promise
-  }
-
-  close(): void {
-    this.#callOff?.()
-    this.#callOff = undefined
-    this.#shares.clear()
-    this.#active.clear()
   }
 
   #decideHere({ key, cost, now, beside }: Question): Decision {

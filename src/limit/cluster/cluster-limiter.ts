@@ -17,12 +17,12 @@ export interface ClusterLimiter {
    * counter; Redis has its own. `beside`: see `SharedLimiter`.
    */
   take(key: ClusterKey, cost: number, now: number, beside?: string): Decision | Promise<Decision>
-  /** Nothing is asked any more, and what was set aside is given up. */
-  close(): void
 }
 
 /** What limiters ask. */
 export interface CounterServers {
+  /** No key has a link. */
+  readonly isAway: boolean
   /** Undefined while it is away: then nothing is asked. */
   linkOf(tag: string): CounterLink | undefined
   run(link: CounterLink, script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply>

@@ -32,7 +32,7 @@ test('what speaks to Redis is loaded with the first limit that needs it', async 
 
 test('metrics say how Redis is, and who decided', { skip: redisIsMissing }, async (t) => {
   const redis = await startRedis(t)
-  const { limits, limiter } = await startWorker(t, [redis], { timeout: '20s' })
+  const { limits, limiter } = await startWorker(t, [redis], { timeout: '10s' })
   assert.deepEqual(limits.samples(), [])
   const { take } = limiter(planOf(rate, { id: 'example.org\nlogin' }))
   take('before it is connected')

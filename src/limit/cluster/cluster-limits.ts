@@ -78,6 +78,10 @@ export class ClusterLimits implements CounterServers {
     callOff()
   }
 
+  get isAway(): boolean {
+    return this.#counters?.isAway !== false
+  }
+
   linkOf(tag: string): CounterLink | undefined {
     return this.#counters?.linkOf(tag)
   }

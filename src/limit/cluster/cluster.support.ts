@@ -124,6 +124,7 @@ export class TimedServers implements CounterServers {
   readonly #texts = new Map<Script, string>()
   #sent: Sent[] = []
   asked = 0
+  readonly isAway = false
 
   constructor(redis: RedisServer, time: HandTime, delayMs: () => number) {
     this.#client = createClient({ url: redis.url, RESP: 2 }) as ReturnType<typeof createClient>

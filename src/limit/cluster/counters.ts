@@ -44,7 +44,7 @@ export class Counters {
   readonly #options: CountersOptions
   readonly #platform: CountersPlatform
   /** Of the configuration first, then those that a Cluster named. */
-  readonly #known: string[]
+  #known: readonly string[]
   readonly #links = new Map<string, CounterLink>()
   /** Those that have decided something. */
   readonly #tried = new WeakSet<CounterLink>()
@@ -64,11 +64,15 @@ export class Counters {
   constructor(options: CountersOptions, platform: CountersPlatform) {
     this.#options = options
     this.#platform = platform
-    this.#known = [...options.addresses]
+    this.#known = options.addresses
   }
 
   get state(): CountersState {
     return this.#state
+  }
+
+  get isAway(): boolean {
+    return this.#links.size === 0
   }
 
   /** What is wrong, where the state is not `there`. */
@@ -173,7 +177,8 @@ export class Counters {
   /** Returns what is wrong with those that it could not use. */
   async #useCluster(slots: (string | undefined)[]): Promise<string[]> {
     const masters = [...new Set(slots)].filter((address) => address !== undefined)
-    for (const address of masters) if (!this.#known.includes(address)) this.#known.push(address)
+    // Those that a Cluster had before are forgotten, or they would become more and more.
+    this.#known = [...new Set([...this.#options.addresses, ...masters])]
     this.#slots = slots
     for (const [address, link] of this.#links)
       if (!masters.includes(address)) link.end(new Error('it keeps no slots any more'))
@@ -201,7 +206,9 @@ export class Counters {
       if (this.#links.get(address) !== link) return
       this.#links.delete(address)
       if (this.#only === link) this.#only = undefined
-      if (!this.#isLooking) this.#observe(`${address}: ${wordsOf(problem)}`)
+      const text = `${address}: ${wordsOf(problem)}`
+      if (this.#isLooking) this.#problem = text
+      else this.#observe(text)
     })
     await link.open()
     if (this.#isClosed) {

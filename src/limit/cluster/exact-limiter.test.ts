@@ -15,7 +15,7 @@ import { decidedBy, localCounter, planOf, startWorker } from './cluster.support.
 import { slotOf } from './slot.ts'
 
 /** A machine that stands still is not what these are about. */
-const PATIENT = { timeout: '20s' } as const
+const PATIENT = { timeout: '10s' } as const
 const HOUR_MS = 3_600_000
 
 describe('exact limits', { skip: redisIsMissing }, () => {

@@ -33,21 +33,20 @@ export class ExactLimiter implements ClusterLimiter {
 
   take(key: ClusterKey, cost: number, now: number, beside?: string): Decision | Promise<Decision> {
     checkCost(cost)
-    const { counters, keys, local, counts, clock } = this.#parts
+    const { counters, keys, counts, clock } = this.#parts
+    if (counters.isAway) return this.#decideHere(key, cost, now, beside)
     const place = keys.of(key, beside)
     const link = counters.linkOf(place.tag)
-    if (link === undefined) {
-      counts.local += 1
-      return local.take(key, cost, now, beside)
-    }
+    if (link === undefined) return this.#decideHere(key, cost, now, beside)
     const refused = this.#refusals.find(place.keys.at(-1)!, cost, clock.monotonic())
     if (refused === undefined) return this.#ask(link, place, { key, cost, now, beside })
     counts.cluster += 1
     return refused
   }
 
-  close(): void {
-    this.#refusals.clear()
+  #decideHere(key: ClusterKey, cost: number, now: number, beside: string | undefined): Decision {
+    this.#parts.counts.local += 1
+    return this.#parts.local.take(key, cost, now, beside)
   }
 
   async #ask(
@@ -63,8 +62,7 @@ export class ExactLimiter implements ClusterLimiter {
       decision = decisionOf(await counters.run(link, keys.scripts.take, names, args))
     } catch {
       // Why is told by whoever looks after the servers.
-      counts.local += 1
-      return local.take(key, cost, now, beside)
+      return this.#decideHere(key, cost, now, beside)
     }
     counts.cluster += 1
     if (decision.allowed) local.take(key, cost, now, beside)

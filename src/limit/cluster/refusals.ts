@@ -26,10 +26,6 @@ export class Refusals {
     this.#believedMs = Math.min(believedMs, BELIEVED_MS)
   }
 
-  get size(): number {
-    return this.#byKey.size
-  }
-
   /** `askedMs`: before Redis decided, so that the wait it told has begun no earlier. */
   note(key: string, cost: number, { remaining, retryAfterMs, resetMs }: Decision, askedMs: number): void {
     const untilMs = askedMs + Math.min(retryAfterMs, this.#believedMs)
@@ -55,9 +51,5 @@ export class Refusals {
       retryAfterMs: Math.max(1, Math.ceil(retryAtMs - nowMs)),
       resetMs: Math.max(1, Math.ceil(resetAtMs - nowMs)),
     }
-  }
-
-  clear(): void {
-    this.#byKey.clear()
   }
 }
