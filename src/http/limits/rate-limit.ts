@@ -82,6 +82,8 @@ export class RateLimit implements RequestLimit, NamedLimit {
     now: number,
   ): Decision | Promise<Decision> {
     const decision = this.counter.take(key, cost, now, beside)
+    // Who only looks has asked for nothing.
+    if (cost === 0) return decision
     if (!(decision instanceof Promise)) this.hitters.note(key, beside, decision.allowed, now)
     else void decision.then(({ allowed }) => this.hitters.note(key, beside, allowed, now))
     return decision

@@ -69,8 +69,9 @@ function timeText(ms: number): string {
   return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`
 }
 
-/** The limit that is meant. Throws `limit-unknown`. */
+/** The limit that is meant. Throws `limit-unknown`, or `request-invalid` where it could be several. */
 export function limitNamed(limits: readonly ServedLimit[], { name, site }: LimitName): ServedLimit {
+  if (name === '') throw new EdgeError('request-invalid', 'name: expected the name of a limit')
   const called = limits.filter((limit) => limit.config.name === name)
   const found = site === undefined ? called : called.filter((limit) => limit.site === site)
   const [first, second] = found
