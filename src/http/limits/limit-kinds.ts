@@ -13,7 +13,7 @@ export interface LimitParts {
   readonly counts: LimitCounts
   readonly networkOf: NetworkOf
   /** Where limits are counted with all nodes; absent where this node has no such place. */
-  readonly cluster: ClusterLimits | undefined
+  readonly cluster?: ClusterLimits | undefined
 }
 
 /** A limit by its name, as units ask for it. */
