@@ -23,6 +23,10 @@ import { type Lot, Share } from './share.ts'
 
 /** Keys whose share is known; more are asked for each time. */
 const SHARES_MAX = 20_000
+/** Requests that wait for an answer; more are decided here. */
+const WAITING_MAX = 10_000
+/** No question is on its way for longer: see `timeout` in the configuration. */
+const ANSWERED_MS = 10_000
 /** Of an allowance, what all workers together may give before Redis was asked. */
 export const GIVEN_UNASKED = 0.1
 /** A lot is good for so many settlings. */
@@ -71,6 +75,7 @@ export class BatchedLimiter implements ClusterLimiter {
   readonly #refusals: Refusals
   readonly #shares = new Map<string, Share>()
   readonly #waiting = new Map<Share, Waiting[]>()
+  #waitingCount = 0
   /** Those that were used, or hold something. */
   readonly #active = new Set<Share>()
   /** Until then a key that is not known may be one that had to be forgotten. */
@@ -110,7 +115,9 @@ export class BatchedLimiter implements ClusterLimiter {
       counts.cluster += 1
       return { ...this.#parts.local.take(key, cost, now, beside), allowed: true, retryAfterMs: 0 }
     }
+    if (this.#waitingCount >= WAITING_MAX) return this.#decideHere(question)
     const { promise, resolve } = Promise.withResolvers<Decision>()
+    this.#waitingCount += 1
     const waiting = this.#waiting.get(share) ?? []
     if (waiting.length === 0) this.#waiting.set(share, waiting)
     waiting.push({ ...question, resolve })
@@ -166,9 +173,12 @@ export class BatchedLimiter implements ClusterLimiter {
     this.#learn(share, settled, askedMs)
     if (first !== undefined) {
       this.#waiting.get(share)!.shift()
+      this.#waitingCount -= 1
       this.#answer(share, first, settled, askedMs)
     }
     this.#serveWaiting(share)
+    // What was given while this was on its way.
+    if (share.untold > 0 && !share.isAsking && link.isUsable) void this.#ask(link, share)
   }
 
   async #settle(
@@ -188,7 +198,12 @@ export class BatchedLimiter implements ClusterLimiter {
     share.remaining = remaining
     // From its answer on: no earlier than Redis means it.
     share.fullAtMs = clock.monotonic() + fullMs
-    if (this.#shares.get(nameOf(share.place)) !== share) this.#forgot(share.fullAtMs)
+    const name = nameOf(share.place)
+    if (this.#shares.get(name) === share) {
+      // To the end: it is the last to be forgotten.
+      this.#shares.delete(name)
+      this.#shares.set(name, share)
+    } else this.#forgot(share.fullAtMs)
     if (aside === 0) return
     // From the question on: no later than Redis means it.
     const goodMs = Math.min(LOT_SETTLINGS * settleMs, stillMs < 0 ? Infinity : stillMs)
@@ -228,6 +243,7 @@ export class BatchedLimiter implements ClusterLimiter {
       } else if (share.spend(cost, nowMs)) resolve(this.#allow(share, next, nowMs))
       else break
       waiting.shift()
+      this.#waitingCount -= 1
     }
     if (waiting.length === 0) {
       this.#waiting.delete(share)
@@ -241,6 +257,7 @@ export class BatchedLimiter implements ClusterLimiter {
   #decideWaitingHere(share: Share): void {
     const waiting = this.#waiting.get(share) ?? []
     this.#waiting.delete(share)
+    this.#waitingCount -= waiting.length
     for (const one of waiting) one.resolve(this.#decideHere(one))
   }
 
@@ -251,7 +268,7 @@ export class BatchedLimiter implements ClusterLimiter {
       const [oldestName, oldest] = this.#shares.entries().next().value!
       this.#shares.delete(oldestName)
       // What is on its way to Redis is told when its answer comes: see `#learn`.
-      this.#forgot(oldest.isAsking ? nowMs + 1_000 : oldest.fullAtMs)
+      this.#forgot(oldest.isAsking ? nowMs + ANSWERED_MS : oldest.fullAtMs)
     }
     share = new Share(place)
     this.#shares.set(name, share)
@@ -284,7 +301,8 @@ export class BatchedLimiter implements ClusterLimiter {
       }
       share.expected = Math.max(share.spent, Math.floor(share.expected / 2))
       share.spent = 0
-      if (link !== undefined && !share.isAsking && this.#isShort(share, nowMs)) void this.#ask(link, share)
+      const hasToAsk = share.untold > 0 || this.#isShort(share, nowMs)
+      if (link !== undefined && !share.isAsking && hasToAsk) void this.#ask(link, share)
     }
     this.#sweep(nowMs)
     if (this.#active.size > 0) return

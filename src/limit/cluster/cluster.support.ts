@@ -174,7 +174,7 @@ export class TimedServers implements CounterServers {
 }
 
 /** Nothing is asked of it: `run` does that. */
-const LINK = {} as CounterLink
+const LINK = { isUsable: true } as CounterLink
 
 /** Of units by time: by how much the worst interval has more than `full` and `perMs` for each of its milliseconds. */
 export function overshootOf(
