@@ -5,6 +5,7 @@
  */
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
+import { systemTimers } from './base/timers.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type {
   FromWorker,
@@ -53,6 +54,7 @@ import { Http2Metrics } from './http/http2/metrics.ts'
 import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
+import { ClusterLimits } from './limit/cluster/cluster-limits.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
 import { WorkerTelemetry } from './telemetry/worker-telemetry.ts'
 import { runUnitTests } from './trial/unit-tests.ts'
@@ -159,8 +161,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
   const networks = new Networks(platform.warn)
+  const { limitsRedis, workers } = config.edge
+  const cluster = limitsRedis && new ClusterLimits(limitsRedis, { ...platform, timers: systemTimers })
   const limits = new LiveLimits(
-    { worker: start.limitWorker, place: start.worker, workers: config.edge.workers, networks },
+    { worker: start.limitWorker, place: start.worker, workers, networks, cluster },
     served,
   )
   const purger: CachePurger = new CachePurger({
@@ -314,7 +318,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     purger,
     useTls,
     async listen(sockets) {
-      await siblings?.listen()
+      await Promise.all([siblings?.listen(), cluster?.ready()])
       await Promise.all(sockets.map(({ listener, fd }) => server.listen(fd, listener)))
     },
     reopenLogs: () => logs.reopen(),
@@ -331,6 +335,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...shadows.samples(),
       ...logs.samples(),
       ...limits.samples(),
+      ...(cluster?.samples() ?? []),
       ...telemetry.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
@@ -347,6 +352,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       await runner.close()
       calls.close()
       keeper.close()
+      cluster?.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }

@@ -1,6 +1,7 @@
 /** What each key of a limit allows alone, and together makes no sense. */
 import type { Problem } from './check.ts'
 import { mayCountAddresses, SLIDING_LOG_COUNT_MAX, type WholeLimit, wholeLimits } from './limit-levels.ts'
+import { clusterThatCannotBe } from './limit-cluster-checks.ts'
 import type { Config } from './schema.ts'
 import type { LimitConfig, RateLimitConfig } from './limit-schema.ts'
 
@@ -58,6 +59,7 @@ function rateThatCannotBe(limit: RateLimitConfig, say: Say): void {
   if (store === 'sketch') only('store', WINDOWED, '"sketch" counts what fell into a window, for')
   if (mode === 'batched' && scope === 'node')
     say('mode', '"batched" belongs to `scope` "cluster"; what is counted on one node needs no settling')
+  if (scope === 'cluster') clusterThatCannotBe(limit, say)
   prefixesThatCannotBe(limit, say)
   if (burst === 0 && algorithm !== 'gcra') say('burst', `expected a whole number from 1 for "${algorithm}"`)
   else countsThatCannotBe(limit, say)

@@ -218,6 +218,17 @@ export const Limits = v.array(
   'expected a list such as [{ "name": "login", "rate": "10/1m", "key": "address" }]',
 )
 
+/** From so many milliseconds to ten seconds. */
+const shortTime = (leastMs: number) => {
+  const expected = `expected a time from "${leastMs}ms" to "10s"`
+  const isRight = (ms: number | undefined) => ms !== undefined && ms >= leastMs && ms <= 10_000
+  return v.pipe(
+    v.string(expected),
+    v.check((text) => isRight(parseDuration(text)), expected),
+    v.transform((text) => parseDuration(text)!),
+  )
+}
+
 /** Where cluster-wide limits are counted, for the whole node. */
 export const LimitsRedis = v.strictObject({
   /** `redis://HOST:PORT`, `rediss://` over TLS, with `/NUMBER` for another database; or some of a Cluster's servers. Redis or Valkey. */
@@ -228,11 +239,17 @@ export const LimitsRedis = v.strictObject({
   /** For `rediss://`. */
   tls: v.optional(TlsFiles),
   /** In front of every key. */
-  prefix: v.optional(v.string(), 'orla:limit:'),
-  /** How long a request waits for a decision; then it is decided here. */
-  timeout: v.optional(duration(), '50ms'),
-  /** How often `batched` limits settle. */
-  settle: v.optional(duration(), '100ms'),
+  prefix: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[^{}]*$/, 'expected a prefix without braces: in a Cluster they say which server has a key'),
+    ),
+    'orla:limit:',
+  ),
+  /** How long a request waits for a decision, 1 ms to 10 s; then it is decided here. */
+  timeout: v.optional(shortTime(1), '50ms'),
+  /** How often `batched` limits settle, 10 ms to 10 s. */
+  settle: v.optional(shortTime(10), '100ms'),
 })
 
 /** Who is kept out, and who never is. */

@@ -60,7 +60,8 @@ test('sites change while the node runs, as the page shows', async (t) => {
 test('requests are limited as the page shows', async (t) => {
   const cwd = await folderFor(t)
   const places = new Map<string, string>()
-  for (const port of ['8080', '8081', '9000']) places.set(port, String(await freePort()))
+  for (const port of ['6379', '8080', '8081', '8091', '8092', '8191', '8192', '9000'])
+    places.set(port, String(await freePort()))
   const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
   const control = inPlace('http://127.0.0.1:8081', { cwd, env: {}, places })
   const session = { cwd, env: { PATH: path, ORLA_CONTROL: control, ORLA_TOKEN: 'change-me' }, places }

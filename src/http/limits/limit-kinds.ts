@@ -1,5 +1,6 @@
 /** The limits by what they limit: each kind is a file of its own, and a line here. */
 import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
+import type { ClusterLimits } from '../../limit/cluster/cluster-limits.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import type { NetworkOf } from './limit-keys.ts'
 import { BandwidthLimit } from './bandwidth-limit.ts'
@@ -16,6 +17,8 @@ export interface LimitParts {
   readonly workers: number
   readonly counts: LimitCounts
   readonly networkOf: NetworkOf
+  /** Where limits are counted with all nodes; absent where this node has no such place. */
+  readonly cluster?: ClusterLimits | undefined
 }
 
 /** A limit by its name, as units ask for it. */

@@ -7,6 +7,7 @@ import { siteName } from '../../config/site-name.ts'
 import type { SiteConfig } from '../../config/schema.ts'
 import { ALL_SITES, type LimitTop, type ServedLimit } from '../../contract/limits.ts'
 import type { MetricSample, Served } from '../../contract/messages.ts'
+import type { ClusterLimits } from '../../limit/cluster/cluster-limits.ts'
 import { makeLimit, type NamedLimit } from './limit-kinds.ts'
 import type { NetworkOf } from './limit-keys.ts'
 import { NO_LIMITS } from './limit-stage.ts'
@@ -56,6 +57,7 @@ export interface LiveLimitsParts {
   readonly place: number
   readonly workers: number
   readonly networks: Networks
+  readonly cluster?: ClusterLimits | undefined
 }
 
 const NOTHING: readonly ServedLimit[] = []

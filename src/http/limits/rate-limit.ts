@@ -4,6 +4,7 @@ import { parseIp } from '../../base/ip-address.ts'
 import { openSharedWords } from '../../base/shared-words.ts'
 import type { RateLimitConfig } from '../../config/schema.ts'
 import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
+import { clusterPlanOf } from '../../limit/cluster/plan.ts'
 import { limiterPlanOf } from '../../limit/configured-plan.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import { SharedLimiter } from '../../limit/shared-limiter.ts'
@@ -46,7 +47,8 @@ export class RateLimit implements RequestLimit, NamedLimit {
     this.status = config.status
     this.allows = `${rate.count} in ${rate.windowMs / 1000} s`
     this.limiter = new SharedLimiter(limiterPlanOf(config), openSharedWords(path!), { worker: parts.worker })
-    this.counter = this.limiter
+    const isShared = config.scope === 'cluster' && parts.cluster !== undefined
+    this.counter = isShared ? parts.cluster.limiter(clusterPlanOf(site, config), this.limiter) : this.limiter
     this.scope = new LimitScope(config)
     const lengthsOf = (levels: typeof prefixes.v4) => levels.map(({ length }) => length)
     this.hitters = new LimitHitters({ v4: lengthsOf(prefixes.v4), v6: lengthsOf(prefixes.v6) })
