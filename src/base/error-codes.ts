@@ -196,6 +196,7 @@ export const ERROR_CODES = {
   ),
   'unit-unknown': row('there is no such unit', '`orla units` lists them', 'client', 404),
   'unit-conflict': row('the unit cannot be changed so', 'see `orla units --json`', 'client', 409),
+  'limit-unknown': row('there is no such limit', '`orla limits` lists them', 'client', 404),
   'site-unknown': row('there is no such site', '`orla sites` lists them', 'client', 404),
   'site-changed': row(
     'the site is not as it was expected',

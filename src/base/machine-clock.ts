@@ -8,3 +8,6 @@ const offsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 
 /** Whole milliseconds. Two processes read it less than a millisecond apart. */
 export const machineNow = (): number => Math.floor(performance.now() + offsetMs)
+
+/** The same for a moment that was read from `performance.now()` of this process. */
+export const machineMoment = (performanceMs: number): number => Math.floor(performanceMs + offsetMs)

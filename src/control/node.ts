@@ -17,6 +17,7 @@ import type { PurgeScope } from '../contract/purge.ts'
 import type { PurgeResult } from './purge-shapes.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { CacheExplained, CacheReport } from './cache-shapes.ts'
+import type { LimitSummary, LimitTopSummary } from './limit-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { RolloutGate } from '../contract/rollout.ts'
 import type { RolloutSummary } from './rollout-shapes.ts'
@@ -192,6 +193,13 @@ export type PurgeRequest = PurgeScope & {
   readonly soft: boolean
 }
 
+/** A limit, as somebody names it: without a site where there is one of that name alone. */
+export interface LimitName {
+  readonly name: string
+  /** Empty: over all sites. */
+  readonly site: string | undefined
+}
+
 export interface ControlledNode {
   deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>
   /** Without a version: to the one before the live one. */
@@ -224,6 +232,10 @@ export interface ControlledNode {
   site(name: string): SiteSummary
   /** What the cache of each site holds and did, asked of all workers now; of each site so many of the most wanted objects. */
   caches(top: number): Promise<CacheReport>
+  /** The limits that are live, and what they did: of all workers, those that have ended too. */
+  limits(): Promise<readonly LimitSummary[]>
+  /** Who asked most of one in the last minutes. Throws `limit-unknown`. */
+  limitTop(limit: LimitName, count: number): Promise<readonly LimitTopSummary[]>
   /** What the caches make of a GET of this URL. Throws `site-unknown` where no site answers for it. Headers with names in lower case. */
   explainCache(url: string, headers: readonly string[]): Promise<CacheExplained>
   /** How the endpoints of each site do, asked of all workers now. */

@@ -37,6 +37,7 @@ import type { Site } from './sites.ts'
 import type { RequestSpans } from './tracing/request-spans.ts'
 import type { UnitPlan } from './unit-plan.ts'
 import type { UnitStates } from './unit-states.ts'
+import { whenSent } from './when-sent.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { filterHeaders, logExchange, type UnitTiming } from './unit-stage.ts'
 
@@ -47,7 +48,7 @@ const NO_CALLS: readonly CallTrace[] = []
 
 export class Exchange implements Answering, LoggedRequest {
   readonly node: HttpNode
-  readonly connection: ClientConnection
+  connection: ClientConnection
   readonly head: RequestHead
   /** Who asks: the peer, or whom it names where it is trusted. */
   readonly client: Client
@@ -87,13 +88,18 @@ export class Exchange implements Answering, LoggedRequest {
   spans: RequestSpans | undefined
   /** Where versions run beside the live ones. */
   shadow: ShadowedRequest | undefined
-  private held: StoredBody | undefined
+  private ends: (() => void)[] | undefined
   /** `edge.state` of units. */
   states: UnitStates | undefined
   /** The headers as received, less those that this node answers in its own way. */
   private received: HeaderList
   /** The head as units are told it. */
   rawForUnits: string
+
+  /** What limits said: lines for the head of the answer; of one that refused its name and how; all of it for the debug header. */
+  limitFields = ''
+  limit = ''
+  limitNotes = ''
 
   // What is told of it afterwards: see `access-log/logged-request.ts`.
   bytesSent = 0
@@ -173,13 +179,7 @@ export class Exchange implements Answering, LoggedRequest {
   /** Keeps a stored body at hand until the answer is out, or the client gone. */
   hold(body: StoredBody): void {
     body.hold()
-    this.held?.release()
-    this.held = body
-  }
-
-  private letGo(): void {
-    this.held?.release()
-    this.held = undefined
+    this.whenOver(() => body.release())
   }
 
   // ── the way out ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,7 +250,7 @@ export class Exchange implements Answering, LoggedRequest {
    * once, at once where no unit is asked; never if the client has gone.
    */
   finishHead(answer: Answer, deliver: Deliver): void {
-    const fields = this.withEdits(answer.fields, this.staged)
+    const fields = this.withEdits(answer.fields, this.staged) + this.limitFields
     if (this.plan.headerFilter.length === 0) {
       this.finish(fields, answer, deliver)
       return
@@ -277,7 +277,8 @@ export class Exchange implements Answering, LoggedRequest {
   }
 
   private debugField(): string {
-    return unitsField(this.debug!, this.plan) + callsField(this.calls)
+    const limits = this.limitNotes === '' ? '' : `orla-limits: ${this.limitNotes}\r\n`
+    return unitsField(this.debug!, this.plan) + callsField(this.calls) + limits
   }
 
   debugTrailers(): HeaderList {
@@ -349,7 +350,13 @@ export class Exchange implements Answering, LoggedRequest {
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
-    if (this.held !== undefined) this.letGo()
+    if (this.ends !== undefined) whenSent(this.connection, this.ends)
+  }
+
+  /** `then` is called once its answer is out, or the client gone. */
+  whenOver(then: () => void): void {
+    this.ends ??= []
+    this.ends.push(then)
   }
 
   /** Where it is noted: as its site says, or the node. */

@@ -67,6 +67,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'contract',
     'disk',
+    // The memory in which limits count.
+    'limit',
     'kv',
     'store',
     'replication',
@@ -101,7 +103,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Which part of the tree may use a package. What can call libc, or leave the isolate, has one home. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['control'],
-  '@redis/client': ['source', 'store'],
+  '@redis/client': ['limit', 'source', 'store'],
   esbuild: ['checker', 'cli', 'sandbox'],
   hono: ['control'],
   'isolated-vm': ['sandbox'],
