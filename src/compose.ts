@@ -19,8 +19,8 @@ import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts
 import type { Purge } from './contract/purge.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
-import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
-import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
+import type { TestReport } from './contract/unit-runner.ts'
+import type { UnitVersion } from './contract/unit.ts'
 import { createAdmission } from './cache/index.ts'
 import { isShared } from './config/shared-cache.ts'
 import { siteName } from './config/site-name.ts'
@@ -29,6 +29,7 @@ import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import type { RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
+import { Banning } from './http/banning.ts'
 import { Compression } from './http/body/compression.ts'
 import { cacheSamples, diskSamples, readCaches } from './http/cache-metrics.ts'
 import { SiteCaches } from './http/site-caches.ts'
@@ -56,8 +57,11 @@ import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
 import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
+import { turnAway } from './http/turned-away.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
+import { runTimer } from './sandbox/run-timer.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
+import { weakWalls } from './sandbox/weak-walls.ts'
 import { WorkerTelemetry } from './telemetry/worker-telemetry.ts'
 import { runUnitTests } from './trial/unit-tests.ts'
 import { locateInSource, mapStack } from './unit/source-map.ts'
@@ -79,6 +83,7 @@ export interface WorkerEvents {
   onShadow(example: ShadowExample): void
   onInvalidated(purges: readonly Purge[]): void
   onUnitPurge(asked: Omit<Extract<FromWorker, { kind: 'unitPurge' }>, 'kind'>): void
+  onBanning(asked: Extract<FromWorker, { kind: 'ban' | 'refusals' }>): void
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
@@ -91,6 +96,7 @@ export interface WorkerNode {
   readonly calls: WorkerCalls
   readonly telemetry: WorkerTelemetry
   readonly purger: CachePurger
+  readonly banning: Banning
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Accepts connections from each of the sockets. */
@@ -137,7 +143,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     ...events,
   })
   runner.quarantine(start.quarantined)
-  if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
+  const walls = start.worker === 0 ? weakWalls(runner.protections) : undefined
+  if (walls !== undefined) platform.warn(walls)
   const logs = new AccessLogs({
     node: node.name,
     worker: start.worker,
@@ -186,6 +193,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       if (set.sources) calls.useSources(set.sources)
     },
   })
+  const banning: Banning = new Banning(
+    { tell: events.onBanning, onAdded: () => server.closeBanned() },
+    start.bans,
+  )
   const units = new LiveUnits(start.units, node, runner, sites, words)
   const shadows = new ShadowDesk({
     runner,
@@ -259,6 +270,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     tlsMetrics,
     trust: edge.trust,
     http2Metrics,
+    door: banning,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
       // First: with it everything else becomes what is live now.
@@ -268,6 +280,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       if (peer?.trust !== trust) peer = connection.peer = new Peer(connection.ends, trust)
       const head = received.hasForwarding ? peer.believed(received) : received
       const client = received.hasForwarding ? peer.clientOf(received) : peer.client
+      if (!banning.isEmpty && turnAway(banning, httpNode, connection, head, client)) return
       const plan = choosePlan(matcher, head, client, chance)
       const exchange = new Exchange(httpNode, connection, head, client, plan)
       const { debugToken } = sites.served
@@ -300,6 +313,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     calls,
     telemetry,
     purger,
+    banning,
     useTls,
     async listen(sockets) {
       await siblings?.listen()
@@ -311,6 +325,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...metrics.samples(),
       ...(tls === undefined ? [] : tlsMetrics.samples()),
       ...upgrades.samples(),
+      ...banning.samples(),
       ...http2Metrics.samples(),
       ...cacheSamples(sites.table.sites),
       ...diskSamples(sites.table.sites),
@@ -332,31 +347,11 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
+      banning.close()
       keeper.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }
-}
-
-/** A trip of no request. How it fails is told by the runner. */
-function runTimer(runner: UnitRunner, unit: UnitVersion | undefined): Promise<'ok' | 'failed'> {
-  if (unit === undefined) return Promise.resolve('failed')
-  const { promise, resolve } = Promise.withResolvers<'ok' | 'failed'>()
-  const done = ({ kind }: TripOutcome) => resolve(kind === 'failed' ? 'failed' : 'ok')
-  const nothing = { meta: '', head: '', response: '', edits: '', body: '' }
-  runner.run({ steps: [{ unit, phases: PHASE_BITS.timer }], ...nothing, done })
-  return promise
-}
-
-/** Around a sandbox there are several walls. Where this machine lacks the means for one, the operator is told. */
-function warnOfWeakWalls(protections: readonly string[], platform: Platform): void {
-  const walls = { 'no-network': 'a network namespace of their own', 'no-new-privileges': '`no_new_privs`' }
-  const missing = Object.entries(walls).filter(([wall]) => !protections.includes(wall))
-  if (missing.length === 0) return
-  platform.warn(
-    `sandboxes run without ${missing.map(([, text]) => text).join(' and ')}: that needs unshare and setpriv (util-linux), and root or user namespaces; ` +
-      "Node's permission model still refuses units files, children and network",
-  )
 }
 
 /** Of the site before, what is configured the same is taken over: its kept connections, and what it has cached. */
