@@ -13,6 +13,7 @@ import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
 import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
 import { CACHE_ROUTES } from './cache-routes.ts'
+import { BAN_ROUTES } from './ban-routes.ts'
 import { PURGE_ROUTES } from './purge-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
 import { SOURCE_ROUTES } from './source-shapes.ts'
@@ -33,6 +34,8 @@ export interface Call {
   /** Whose call it is. */
   readonly who: Identity
   readonly access: Access
+  /** What the audit log calls that which is changed, where it does not stand in the path. */
+  noteSubject(subject: string): void
 }
 
 export interface Route {
@@ -191,6 +194,7 @@ export const ROUTES: readonly Route[] = [
   ...SITE_ROUTES,
   ...CACHE_ROUTES,
   ...PURGE_ROUTES,
+  ...BAN_ROUTES,
   ...SOURCE_ROUTES,
   ...CERTIFICATE_ROUTES,
   ...ACCESS_ROUTES,

@@ -62,6 +62,7 @@ import { readiness } from './readiness.ts'
 import { RolloutController } from './rollouts/rollout-controller.ts'
 import { edgeHealth } from './rollouts/edge-health.ts'
 import type { AskPurge } from './purging/purge-control.ts'
+import type { NodeBanning } from './bans/node-banning.ts'
 import type { LocalHealth } from './rollouts/local-health.ts'
 import { RolloutReporter } from './rollouts/rollout-reporter.ts'
 import { rolloutControl, termsOf } from './rollouts/rollout-control.ts'
@@ -113,6 +114,7 @@ export interface NodeParts {
   readonly isDraining: () => boolean
   readonly upgrade: () => Promise<UpgradeResult>
   readonly purge: AskPurge
+  readonly bans: NodeBanning['control']
 }
 
 export function nodeControl(parts: NodeParts): {
@@ -287,6 +289,10 @@ export function nodeControl(parts: NodeParts): {
     reload: (options) => sites.reload(options),
     upgrade: () => parts.upgrade(),
     purge: (request, options) => parts.purge(request, options),
+    ban: parts.bans.ban,
+    unban: parts.bans.unban,
+    bans: parts.bans.bans,
+    orderBans: parts.bans.order,
 
     async units() {
       const breakers = await parts.breakers()

@@ -13,6 +13,7 @@ import type { Log } from '../log.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
 import type { NodePurging } from '../purging/node-purging.ts'
+import type { NodeBanning } from '../bans/node-banning.ts'
 import type { LocalHealth } from '../rollouts/local-health.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
@@ -45,6 +46,7 @@ export interface WorkerTalkParts {
   readonly own: NodeMetrics
   readonly health: LocalHealth
   readonly purging: NodePurging
+  readonly banning: NodeBanning
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
 }
@@ -78,6 +80,7 @@ export class WorkerTalk {
       siblings: this.#parts.siblings?.path,
       disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
+      bans: this.#parts.banning.set,
       purgeNumber: this.#parts.purging.here.number,
       isTracing: this.#parts.onTrace !== undefined,
     }
@@ -120,6 +123,9 @@ export class WorkerTalk {
       case 'invalidated':
       case 'unitPurge':
         return this.#parts.purging.hear(worker, message)
+      case 'ban':
+      case 'refusals':
+        return this.#parts.banning.hear(worker, message)
       case 'sandboxes':
         return sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.
