@@ -124,6 +124,10 @@ async function onMessage(message: ToWorker): Promise<void> {
       return tell({ kind: 'origins', id: message.id, origins: node.origins() })
     case 'caches':
       return tell({ kind: 'caches', id: message.id, caches: node.caches(message.top) })
+    case 'limitTop': {
+      const { id, site, name, count } = message
+      return tell({ kind: 'limitTop', id, top: node.limitTop(site, name, count) })
+    }
     case 'explain': {
       const explanation = node.explain(message.url, message.headers)
       return tell({ kind: 'explained', id: message.id, explanation })

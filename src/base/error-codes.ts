@@ -210,6 +210,7 @@ export const ERROR_CODES = {
     507,
   ),
   'ban-unknown': row('there is no such ban', '`orla bans` lists them', 'client', 404),
+  'limit-unknown': row('there is no such limit', '`orla limits` lists them', 'client', 404),
   'site-unknown': row('there is no such site', '`orla sites` lists them', 'client', 404),
   'site-changed': row(
     'the site is not as it was expected',

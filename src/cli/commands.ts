@@ -56,6 +56,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'tell what caches hold and did, and try replacement policies on a trace',
     load: () => import('./commands/cache.ts'),
   },
+  limits: {
+    summary: 'tell what limits allowed and refused, and who asked most',
+    load: () => import('./commands/limits.ts'),
+  },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   upgrade: {
     summary: 'let the program that is installed now take over, with no connection refused',

@@ -206,6 +206,8 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     sites: noting('sites', [site]),
     site: noting('site', site),
     caches: noting('caches', Promise.resolve({ caches: [], top: [] })),
+    limits: noting('limits', Promise.resolve([])),
+    limitTop: noting('limitTop', Promise.resolve([])),
     explainCache: noting('explainCache', Promise.resolve({ site: 'a', workers: [] })),
     origins: noting('origins', Promise.resolve([])),
     setSites: noting('setSites', Promise.resolve(siteChange)),

@@ -19,6 +19,7 @@ import type { BanChanged, BanList, Unbanned } from './ban-shapes.ts'
 import type { PurgeResult } from './purge-shapes.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { CacheExplained, CacheReport } from './cache-shapes.ts'
+import type { LimitSummary, LimitTopSummary } from './limit-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { RolloutGate } from '../contract/rollout.ts'
 import type { RolloutSummary } from './rollout-shapes.ts'
@@ -212,6 +213,13 @@ export interface BanMethods {
   bans(asked: { readonly address?: string; readonly limit: number }): BanList
 }
 
+/** A limit, as somebody names it: without a site where there is one of that name alone. */
+export interface LimitName {
+  readonly name: string
+  /** Empty: over all sites. */
+  readonly site: string | undefined
+}
+
 export interface ControlledNode extends BanMethods {
   /** Bans that an edge was asked for; each by itself. */
   orderBans(
@@ -254,6 +262,10 @@ export interface ControlledNode extends BanMethods {
   site(name: string): SiteSummary
   /** What the cache of each site holds and did, asked of all workers now; of each site so many of the most wanted objects. */
   caches(top: number): Promise<CacheReport>
+  /** The limits that are live, and what they did: of all workers, those that have ended too. */
+  limits(): Promise<readonly LimitSummary[]>
+  /** Who asked most of one in the last minutes. Throws `limit-unknown`. */
+  limitTop(limit: LimitName, count: number): Promise<readonly LimitTopSummary[]>
   /** What the caches make of a GET of this URL. Throws `site-unknown` where no site answers for it. Headers with names in lower case. */
   explainCache(url: string, headers: readonly string[]): Promise<CacheExplained>
   /** How the endpoints of each site do, asked of all workers now. */

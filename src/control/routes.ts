@@ -14,6 +14,7 @@ import * as shapes from './shapes.ts'
 import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
 import { CACHE_ROUTES } from './cache-routes.ts'
 import { BAN_ROUTES } from './ban-routes.ts'
+import { LIMIT_ROUTES } from './limit-routes.ts'
 import { PURGE_ROUTES } from './purge-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
 import { SOURCE_ROUTES } from './source-shapes.ts'
@@ -193,6 +194,7 @@ export const ROUTES: readonly Route[] = [
   ...KV_ROUTES,
   ...SITE_ROUTES,
   ...CACHE_ROUTES,
+  ...LIMIT_ROUTES,
   ...PURGE_ROUTES,
   ...BAN_ROUTES,
   ...SOURCE_ROUTES,

@@ -6,9 +6,9 @@
  * byte is spent on it, and no line in the access log.
  */
 import { CidrSet } from '../base/cidr.ts'
-import type { IpAddress } from '../base/ip-address.ts'
-import { parseIp } from '../base/ip-address.ts'
+import { type IpAddress, parseIp } from '../base/ip-address.ts'
 import { formatPrefix, type IpPrefix, prefixOf, readPrefix } from '../base/ip-prefix.ts'
+import type { LimitConfig } from '../config/schema.ts'
 import type { BanAsking, BanChange, BanOutcome, BanRequest, BanSet } from '../contract/bans.ts'
 import type { CountedRefusals, FromWorker, MetricSample } from '../contract/messages.ts'
 import { BannedPrefixes } from '../ban/banned-prefixes.ts'
@@ -21,14 +21,12 @@ export type BannedAt =
   | 'open' // the ban came while a connection was open
   | 'request' // a trusted proxy named the client of a request
 
-/** A limit that bans whom it refuses too often. */
+/** A limit that may ban whom it refuses too often. */
 export interface RefusingLimit {
-  /** As people know it: `SITE/NAME`, or `NAME` of a limit over all sites. */
   readonly name: string
-  /** As in the configuration, in milliseconds; undefined: it bans nobody. */
-  readonly ban: { readonly after: number; readonly within: number; readonly for: number } | undefined
-  /** How much of an address is one client: 32 and 64 where the limit does not say. */
-  readonly lengths?: { readonly v4: number; readonly v6: number } | undefined
+  /** Whose it is; empty where it is over all sites. */
+  readonly site: string
+  readonly config: LimitConfig
 }
 
 export interface BanningParts {
@@ -108,12 +106,13 @@ export class Banning implements BanAsking {
   }
 
   /** A limit has refused a client. It may come to a ban: the node counts over all workers. */
-  refused(address: string, { name, ban, lengths }: RefusingLimit): void {
+  refused(address: string, { name, site, config }: RefusingLimit): void {
+    const { ban } = config
     if (ban === undefined) return
     const ip = ipFrom(address)
     if (ip === undefined || this.#never.has(ip)) return
-    const length = ip.family === 4 ? (lengths?.v4 ?? 32) : (lengths?.v6 ?? 64)
-    this.#refusals.add(formatPrefix(prefixOf(ip, length)), name, ban)
+    const prefix = formatPrefix(prefixOf(ip, clientLength(ip, config)))
+    this.#refusals.add(prefix, site === '' ? name : `${site}/${name}`, ban)
   }
 
   ban(request: BanRequest): Promise<BanOutcome> {
@@ -147,6 +146,12 @@ export class Banning implements BanAsking {
   close(): void {
     this.#refusals.close()
   }
+}
+
+/** How much of an address is one client: what the limit counts by, at its finest. An IPv6 address alone is one of 2^64 of the same client. */
+function clientLength({ family }: IpAddress, config: LimitConfig): number {
+  const levels = config.kind === 'rate' ? config.prefixes[family === 4 ? 'v4' : 'v6'] : []
+  return Math.max(...levels.map(({ length }) => length), 0) || (family === 4 ? 32 : 64)
 }
 
 /** A link-local address has the interface with it, which means nothing here. */

@@ -97,6 +97,11 @@ export class Exchange implements Answering, LoggedRequest {
   /** The head as units are told it. */
   rawForUnits: string
 
+  /** What limits said: lines for the head of the answer; of one that refused its name and how; all of it for the debug header. */
+  limitFields = ''
+  limit = ''
+  limitNotes = ''
+
   // What is told of it afterwards: see `access-log/logged-request.ts`.
   bytesSent = 0
   headBytes = 0
@@ -252,7 +257,7 @@ export class Exchange implements Answering, LoggedRequest {
    * once, at once where no unit is asked; never if the client has gone.
    */
   finishHead(answer: Answer, deliver: Deliver): void {
-    const fields = this.withEdits(answer.fields, this.staged)
+    const fields = this.withEdits(answer.fields, this.staged) + this.limitFields
     if (this.plan.headerFilter.length === 0) {
       this.finish(fields, answer, deliver)
       return
@@ -279,7 +284,8 @@ export class Exchange implements Answering, LoggedRequest {
   }
 
   private debugField(): string {
-    return unitsField(this.debug!, this.plan) + callsField(this.calls)
+    const limits = this.limitNotes === '' ? '' : `orla-limits: ${this.limitNotes}\r\n`
+    return unitsField(this.debug!, this.plan) + callsField(this.calls) + limits
   }
 
   debugTrailers(): HeaderList {

@@ -161,6 +161,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       health: this.#health,
+      sums: this.#sums,
       shareQuarantine: () => this.#shareQuarantine(),
     })
     this.#pool = new WorkerPool({
@@ -176,16 +177,13 @@ export class EdgeNode {
         this.#following.advanced()
       },
       onMessage: (worker, message) => talk.hear(worker, message),
-      onGone: (worker) => {
-        this.#sandboxes.workerGone(worker.pid)
-        this.#sums.retire(worker.pid)
-        this.#timers.workerGone(worker)
-      },
+      onGone: (worker) => talk.farewell(worker),
     })
     const onFlip = (live: UnitSet) => {
       this.#timers.setLive(live)
       this.#certificates.useSites(sites.served().sites)
       around.disks.use(sites.served())
+      around.limits.keep(live)
       this.#following.flipped(reader.positionOf(live))
       this.#report()
     }

@@ -50,6 +50,8 @@ import type { Breakers } from './breakers.ts'
 import type { CertificateMethods } from './certificates/certificate-control.ts'
 import type { Epochs } from './workers/epochs.ts'
 import type { KvService } from './kv-service.ts'
+import { askLimitTop, limitNamed, limitSummaries } from './limits/limit-readings.ts'
+import type { LimitRegions } from './limits/limit-regions.ts'
 import type { Log } from './log.ts'
 import { METRIC_HELP } from './metrics/metric-help.ts'
 import { formatPrometheus } from './metrics/prometheus.ts'
@@ -98,6 +100,7 @@ export interface NodeParts {
   readonly epochs: Epochs
   readonly quarantines: Quarantines
   readonly kv: KvService
+  readonly limits: LimitRegions
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
@@ -181,6 +184,8 @@ export function nodeControl(parts: NodeParts): {
   function forgetUnreachable(): void {
     if (quarantines.keepOnly(epochs.live)) parts.shareQuarantine()
   }
+
+  const served = () => epochs.live.served?.limiters ?? []
 
   const health: RolloutHealth[] = [parts.health]
   if (parts.plane) health.push(edgeHealth(parts.plane))
@@ -283,6 +288,9 @@ export function nodeControl(parts: NodeParts): {
     sources: () => parts.sources(),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
     caches: (top) => askCaches(pool, top, ORIGINS_MAX_MS),
+    limits: async () =>
+      limitSummaries(served(), await parts.samples(), (limit) => parts.limits.keysOf(limit)),
+    limitTop: async (named, count) => askLimitTop(pool, limitNamed(served(), named), count, ORIGINS_MAX_MS),
     explainCache: (url, headers) => askExplanation(pool, url, headers, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),

@@ -14,6 +14,7 @@ import type { ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
 import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
+import type { LimitRegions } from './limits/limit-regions.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import type { PurgedWorker } from './purging/node-purges.ts'
 import type { StoreLink } from './replication/store-link.ts'
@@ -43,6 +44,8 @@ export interface NodeSurroundings {
   readonly sockets: ListenSockets
   /** By them processes know what has changed in key/value data. */
   readonly kvWords: SharedWords
+  /** Where limits count. */
+  readonly limits: LimitRegions
   /** By them workers find what the others have in their caches; absent where there is one worker. Their sockets lie beside. */
   readonly siblings?: SharedWords | undefined
   /** Of a program that hands over, whose workers still run for a while. */

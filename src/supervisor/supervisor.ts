@@ -34,6 +34,7 @@ import type { ConfigFile } from './config-file.ts'
 import type { UpgradeResult } from '../control/shapes.ts'
 import { CacheDisks } from './cache-disks.ts'
 import { EdgeNode } from './edge-node.ts'
+import { LimitRegions } from './limits/limit-regions.ts'
 import { ListenSockets } from './listen-sockets.ts'
 import type { Predecessor } from './handover/predecessor.ts'
 import type { NodeSurroundings } from './node-surroundings.ts'
@@ -215,6 +216,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => shared.unlink())
     const siblings = config.edge.workers > 1 ? createSharedWords(SIBLING_WORDS) : undefined
     made.push(() => siblings?.unlink())
+    const limits = new LimitRegions(log, predecessor?.limits)
+    made.push(() => limits.close())
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
@@ -232,6 +235,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       builder,
       sockets,
       kvWords,
+      limits,
       siblings,
       ...(before && { before }),
       upgrade: () => upgrade.start(),
@@ -291,6 +295,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         sockets: sockets!.inheritance(),
         control: { address: config.control.listen, fd: controlSocket!.fd },
         kvWords: kvWords.path,
+        limits: limits.estate,
       }),
       ticketKeys: () => node.ticketKeys,
       suspend: () => node.suspend(),

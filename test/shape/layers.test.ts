@@ -69,6 +69,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'contract',
     'disk',
+    // The memory in which limits count.
+    'limit',
     'kv',
     'store',
     'replication',

@@ -39,6 +39,16 @@ export interface Estate {
   readonly control: { readonly address: string; readonly fd: number }
   /** Path of the shared words by which processes know what has changed in key/value data. */
   readonly kvWords: string
+  /** Where limits count. Absent: it knows of none. */
+  readonly limits?: LimitsEstate
+}
+
+/** Where limits count, for the next program. */
+export interface LimitsEstate {
+  /** 0 or 1, in turns: workers of both programs lock the same memory, and have other numbers there. */
+  readonly turn: number
+  /** Paths by the identity of the limit. */
+  readonly regions: readonly (readonly [id: string, path: string])[]
 }
 
 export interface Inheritance extends Estate {

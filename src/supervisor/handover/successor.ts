@@ -33,12 +33,13 @@ export class Successor {
   /** What it purges goes to our workers, too. */
   relayPurges: RelayPurges | undefined
 
-  constructor({ command, args }: Program, { sockets, control, kvWords }: Estate) {
+  constructor({ command, args }: Program, { sockets, control, kvWords, limits }: Estate) {
     const inheritance: Inheritance = {
       version: VERSION,
       sockets: sockets.map(({ address }, index) => ({ address, fd: FIRST_FD + 1 + index })),
       control: { address: control.address, fd: FIRST_FD },
       kvWords,
+      ...(limits && { limits }),
     }
     this.#child = spawn(command, args, {
       env: { ...process.env, [INHERITANCE]: JSON.stringify(inheritance) },

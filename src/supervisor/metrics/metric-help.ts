@@ -93,6 +93,8 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_cache_not_admitted_total: 'Responses that were not let into memory by the admission, by site.',
   orla_cache_evicted_age_seconds: 'How old stored responses were when they made room for others, by site.',
   orla_cache_invalidated_total: 'Stored responses that a write to their URL made invalid, by site.',
+  orla_limit_decisions_total:
+    'Requests, and questions of units, by site, limit and outcome: `dry_run` went on though it would have been refused, `waited` went on later.',
   orla_unit_runs_total: 'Runs of units by version and phase.',
   orla_unit_answers_total:
     'Answers to requests that met a version in a rollout, by version and class of status.',

@@ -8,8 +8,10 @@ import type { Bundles } from '../../sandbox/bundle-files.ts'
 import type { CacheDisks } from '../cache-disks.ts'
 import type { Epochs } from './epochs.ts'
 import type { KvService } from '../kv-service.ts'
+import type { LimitRegions } from '../limits/limit-regions.ts'
 import type { ListenSockets } from '../listen-sockets.ts'
 import type { Log } from '../log.ts'
+import type { MetricSums } from '../metrics/metric-sums.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
 import type { NodePurging } from '../purging/node-purging.ts'
@@ -47,6 +49,8 @@ export interface WorkerTalkParts {
   readonly health: LocalHealth
   readonly purging: NodePurging
   readonly banning: NodeBanning
+  readonly sums: MetricSums
+  readonly limits: LimitRegions
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
 }
@@ -77,6 +81,7 @@ export class WorkerTalk {
       bundles,
       kv: kv.paths,
       kvWords: this.#parts.kvWords.path,
+      limitWorker: this.#parts.limits.numberOf(worker),
       siblings: this.#parts.siblings?.path,
       disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
@@ -93,6 +98,15 @@ export class WorkerTalk {
     worker.send({ kind: 'telemetry', settings: telemetry.settings })
     worker.send({ kind: 'quarantine', quarantined: quarantines.all() })
     worker.send({ kind: 'tail', on: tailHub.isOn })
+  }
+
+  /** It has ended. */
+  farewell(worker: WorkerProcess): void {
+    const { sandboxes, sums, timers, limits } = this.#parts
+    sandboxes.workerGone(worker.pid)
+    sums.retire(worker.pid)
+    timers.workerGone(worker)
+    limits.workerGone(worker.index)
   }
 
   hear(worker: WorkerProcess, message: FromWorker): void {
