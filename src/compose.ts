@@ -40,6 +40,7 @@ import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
 import { LiveEdges } from './http/live-edge.ts'
 import { LiveLimits } from './http/limits/live-limits.ts'
+import { UnitLimits } from './http/limits/unit-limits.ts'
 import { Networks } from './http/limits/networks.ts'
 import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
@@ -125,6 +126,9 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
     askPurge: events.onUnitPurge,
+    // Both are there before the first unit runs.
+    limits: { take: (...asked) => unitLimits.take(...asked), names: (asker) => unitLimits.names(asker) },
+    bans: { ban: (request) => banning.ban(request) },
     fetch: config.edge.fetch,
     sources: config.sources,
   })
@@ -167,6 +171,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   let edge = edges.of(served)
   const networks = new Networks(platform.warn)
   const limits = new LiveLimits({ worker: start.limitWorker, networks }, served)
+  const unitLimits: UnitLimits = new UnitLimits(() => limits.live)
   const purger: CachePurger = new CachePurger({
     worker: start.worker,
     number: start.purgeNumber,
@@ -238,6 +243,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     get limits() {
       return limits.live.common
     },
+    unitLimits,
     get requestId() {
       return edge.requestId
     },

@@ -8,6 +8,7 @@ import type { Banning } from './banning.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import type { RequestLimit } from './limits/request-limit.ts'
+import type { UnitLimits } from './limits/unit-limits.ts'
 import type { RequestIdUse } from './request-id.ts'
 import type { Siblings } from './siblings/siblings.ts'
 import type { SiteTable } from './sites.ts'
@@ -26,6 +27,7 @@ export interface HttpNode extends Clock {
   readonly banning?: Pick<Banning, 'refused'> | undefined
   /** Over all sites; those of a site have them, too. */
   readonly limits: readonly RequestLimit[]
+  readonly unitLimits: UnitLimits
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
   /** Who is told the ids of requests. */

@@ -18,6 +18,11 @@ export interface NamedLimit {
   /** What requests are asked about; undefined where they are not counted by themselves. */
   readonly request: RequestLimit | undefined
   /**
+   * What a request is asked about that meets a unit which names this limit in its field `limit`: one that requests are not asked about by themselves
+   * counts by address there.
+   */
+  readonly forUnits: RequestLimit | undefined
+  /**
    * Takes `cost` for a key of the caller's choice; an address is counted by its prefixes, as that of a request is. Absent where there is nothing
    * to be taken.
    */
@@ -27,7 +32,7 @@ export interface NamedLimit {
 }
 
 /** Requests are not asked about it. */
-const UNASKED: NamedLimit = { request: undefined, top: () => [] }
+const UNASKED: NamedLimit = { request: undefined, forUnits: undefined, top: () => [] }
 
 export function makeLimit(served: ServedLimit, parts: LimitParts): NamedLimit {
   switch (served.config.kind) {

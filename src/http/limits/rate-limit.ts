@@ -7,12 +7,11 @@ import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
 import { limiterPlanOf } from '../../limit/configured-plan.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import { SharedLimiter } from '../../limit/shared-limiter.ts'
-import type { Exchange } from '../exchange.ts'
 import { rateFields } from './limit-fields.ts'
 import type { LimitParts, NamedLimit } from './limit-kinds.ts'
 import { type LimitKey, type RequestKey, requestKey } from './limit-keys.ts'
 import { LimitScope } from './limit-scope.ts'
-import type { LimitCounts, LimitFields, RequestLimit } from './request-limit.ts'
+import type { LimitCounts, LimitedRequest, LimitFields, RequestLimit } from './request-limit.ts'
 
 /** Where a rate is counted: here, or by all nodes together. */
 export interface RateCounter {
@@ -30,7 +29,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   private readonly limiter: SharedLimiter
   private readonly counter: RateCounter
   private readonly scope: LimitScope
-  private readonly key: RequestKey | undefined
+  private readonly key: RequestKey
 
   constructor({ site, path }: ServedLimit, config: RateLimitConfig, parts: LimitParts) {
     const { name, key, rate, prefixes } = config
@@ -44,22 +43,45 @@ export class RateLimit implements RequestLimit, NamedLimit {
     this.counter = this.limiter
     this.scope = new LimitScope(config)
     const lengths = { v4: prefixes.v4[0]!.length, v6: prefixes.v6[0]!.length }
-    this.key = key && requestKey(key, lengths, parts.networkOf)
+    this.key = requestKey(key ?? ['address'], lengths, parts.networkOf)
   }
 
   get request(): RequestLimit | undefined {
-    return this.key === undefined ? undefined : this
+    return this.config.key === undefined ? undefined : this
   }
 
-  ask(exchange: Exchange): Decision | undefined | Promise<Decision | undefined> {
-    if (!this.scope.has(exchange)) return undefined
-    const key = this.key!
-    const now = machineMoment(exchange.startedMs)
-    return this.counter.take(key.of(exchange), this.config.cost, now, key.beside?.(exchange))
+  get forUnits(): RequestLimit {
+    return this
+  }
+
+  ask(request: LimitedRequest): Decision | undefined | Promise<Decision | undefined> {
+    if (!this.scope.has(request)) return undefined
+    const { key } = this
+    const now = machineMoment(request.startedMs)
+    return this.counter.take(key.of(request), this.config.cost, now, key.beside?.(request))
   }
 
   take(key: string, cost: number): Decision | Promise<Decision> {
-    return this.counter.take(parseIp(key) ?? `u${key}`, cost, machineNow())
+    const ip = parseIp(key)
+    if (ip !== undefined && this.scope.exempts(ip)) return this.untouched
+    const decision = this.counter.take(ip ?? `u${key}`, cost, machineNow())
+    if (cost === 0) return decision
+    return decision instanceof Promise ? decision.then(this.counted) : this.counted(decision)
+  }
+
+  /** What an exempt address is told: nothing of it is counted. */
+  private get untouched(): Decision {
+    return { allowed: true, remaining: this.config.rate.count, retryAfterMs: 0, resetMs: 0 }
+  }
+
+  /** A dry run refuses no unit either. */
+  private readonly counted = (decision: Decision): Decision => {
+    const { counts, config } = this
+    if (decision.allowed)
+      counts[decision.waitMs === undefined || decision.waitMs === 0 ? 'allowed' : 'waited'] += 1
+    else if (config.dryRun) counts.dry_run += 1
+    else counts.refused += 1
+    return config.dryRun && !decision.allowed ? { ...decision, allowed: true, retryAfterMs: 0 } : decision
   }
 
   top(_count: number): readonly LimitTop[] {
