@@ -10,6 +10,7 @@ import { SharedLimiter } from '../../limit/shared-limiter.ts'
 import { rateFields } from './limit-fields.ts'
 import type { LimitParts, NamedLimit } from './limit-kinds.ts'
 import { type LimitKey, type RequestKey, requestKey } from './limit-keys.ts'
+import { LimitHitters } from './limit-hitters.ts'
 import { LimitScope } from './limit-scope.ts'
 import type { LimitCounts, LimitedRequest, LimitFields, RequestLimit } from './request-limit.ts'
 
@@ -29,6 +30,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   private readonly limiter: SharedLimiter
   private readonly counter: RateCounter
   private readonly scope: LimitScope
+  private readonly hitters: LimitHitters
   private readonly key: RequestKey
 
   constructor({ site, path }: ServedLimit, config: RateLimitConfig, parts: LimitParts) {
@@ -37,11 +39,14 @@ export class RateLimit implements RequestLimit, NamedLimit {
     this.site = site
     this.config = config
     this.counts = parts.counts
-    this.fields = rateFields(config)
+    // Whom nobody refuses is told of no quota.
+    this.fields = config.dryRun ? undefined : rateFields(config)
     this.allows = `${rate.count} in ${rate.windowMs / 1000} s`
     this.limiter = new SharedLimiter(limiterPlanOf(config), openSharedWords(path!), { worker: parts.worker })
     this.counter = this.limiter
     this.scope = new LimitScope(config)
+    const lengthsOf = (levels: typeof prefixes.v4) => levels.map(({ length }) => length)
+    this.hitters = new LimitHitters({ v4: lengthsOf(prefixes.v4), v6: lengthsOf(prefixes.v6) })
     const lengths = { v4: prefixes.v4[0]!.length, v6: prefixes.v6[0]!.length }
     this.key = requestKey(key ?? ['address'], lengths, parts.networkOf)
   }
@@ -56,17 +61,17 @@ export class RateLimit implements RequestLimit, NamedLimit {
 
   ask(request: LimitedRequest): Decision | undefined | Promise<Decision | undefined> {
     if (!this.scope.has(request)) return undefined
-    const { key } = this
+    const { of, beside } = this.key
     const now = machineMoment(request.startedMs)
-    return this.counter.take(key.of(request), this.config.cost, now, key.beside?.(request))
+    return this.count(of(request), beside?.(request), this.config.cost, now)
   }
 
   take(key: string, cost: number): Decision | Promise<Decision> {
     const ip = parseIp(key)
     if (ip !== undefined && this.scope.exempts(ip)) return this.untouched
-    const decision = this.counter.take(ip ?? `u${key}`, cost, machineNow())
+    const decision = this.count(ip ?? `u${key}`, undefined, cost, machineNow())
     if (cost === 0) return decision
-    return decision instanceof Promise ? decision.then(this.counted) : this.counted(decision)
+    return decision instanceof Promise ? decision.then(this.told) : this.told(decision)
   }
 
   /** What an exempt address is told: nothing of it is counted. */
@@ -75,16 +80,30 @@ export class RateLimit implements RequestLimit, NamedLimit {
   }
 
   /** A dry run refuses no unit either. */
-  private readonly counted = (decision: Decision): Decision => {
+  private readonly told = (decision: Decision): Decision => {
     const { counts, config } = this
-    if (decision.allowed)
-      counts[decision.waitMs === undefined || decision.waitMs === 0 ? 'allowed' : 'waited'] += 1
+    const waits = decision.waitMs !== undefined && decision.waitMs > 0
+    if (decision.allowed) counts[waits ? 'waited' : 'allowed'] += 1
     else if (config.dryRun) counts.dry_run += 1
     else counts.refused += 1
     return config.dryRun && !decision.allowed ? { ...decision, allowed: true, retryAfterMs: 0 } : decision
   }
 
-  top(_count: number): readonly LimitTop[] {
-    return []
+  private count(
+    key: LimitKey,
+    beside: string | undefined,
+    cost: number,
+    now: number,
+  ): Decision | Promise<Decision> {
+    const decision = this.counter.take(key, cost, now, beside)
+    // Who only looks has asked for nothing.
+    if (cost === 0) return decision
+    if (!(decision instanceof Promise)) this.hitters.note(key, beside, decision.allowed, now)
+    else void decision.then(({ allowed }) => this.hitters.note(key, beside, allowed, now))
+    return decision
+  }
+
+  top(count: number): readonly LimitTop[] {
+    return this.hitters.top(count, machineNow())
   }
 }
