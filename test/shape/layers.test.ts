@@ -46,8 +46,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // What units ask of their worker: key/value data, `fetch`, the Redis of their source.
   host: ['base', 'config', 'contract', 'wire', 'kv', 'source', 'http'],
   control: ['base', 'config', 'contract', 'store', 'replication', 'unit', 'site'],
-  // Runs a unit aside: its tests before a deploy, its bench.
-  trial: ['base', 'config', 'contract', 'wire', 'kv', 'host', 'unit', 'sandbox', 'http'],
+  // Runs a unit aside: its tests before a deploy, its bench. Its limits count in memory of their own.
+  trial: ['base', 'config', 'contract', 'wire', 'kv', 'limit', 'host', 'unit', 'sandbox', 'http'],
   'compose.ts': [
     'base',
     'config',
