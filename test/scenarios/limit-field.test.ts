@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import type { Ask } from '../harness/http-client.ts'
-import { TRUSTING_EDGE } from '../harness/many-clients.ts'
+import { askAll, clientAddresses, TRUSTING_EDGE } from '../harness/many-clients.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
+import { BY_HAND } from '../harness/rollouts.ts'
 
 const from = (address: string, headers: Ask['headers'] = {}): Ask => ({
   headers: { 'x-forwarded-for': address, ...headers },
@@ -202,6 +203,31 @@ test('a deploy that changes the rate goes on counting, and one that changes the 
   assert.deepEqual(await statuses(node, 6, '/'), [200, 200, 200, 200, 200, 429])
   await deploy('undefined')
   assert.deepEqual(await statuses(node, 3, '/'), [200, 200, 200])
+})
+
+test('a version on its way counts with the live one where it says the same, and by itself where not', async (t) => {
+  const origin = await startOrigin(t)
+  const node = await startNode(t, { config: { edge: TRUSTING_EDGE, sites: [{ origin: origin.url }] } })
+  const unit = (rate: string) =>
+    `export default { limit: { rate: '${rate}', key: 'all' }, content: (_, edge) => new Response(edge.unit.version + '') }`
+  const passed = async () => {
+    const answers = await askAll(node, clientAddresses(40))
+    return Map.groupBy(
+      [...answers.values()].filter(({ status }) => status === 200),
+      ({ text }) => text,
+    )
+  }
+  await node.deploy('gate', unit('6/1d'))
+  await node.deploy('gate', unit('6/1d'), { stages: ['50%'], ...BY_HAND })
+  const together = await passed()
+  assert.equal((together.get('1')?.length ?? 0) + (together.get('2')?.length ?? 0), 6)
+  // Another rate: the live version has nothing left, the newer one its own.
+  await node.deploy('gate', unit('2/1d'), { stages: ['50%'], ...BY_HAND, replace: true })
+  const apart = await passed()
+  assert.deepEqual(
+    [...apart].map(([version, answers]) => [version, answers.length]),
+    [['3', 2]],
+  )
 })
 
 test('what the field may not say refuses the deploy, and the command can give another one', async (t) => {

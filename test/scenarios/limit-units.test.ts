@@ -173,3 +173,22 @@ test('a run that is begun anew after the death of its sandbox takes what it took
   assert.equal(await waits, 8)
   assert.equal(await ask('/'), 7)
 })
+
+test('a timer, which is of no site, takes of the limits of the node', async (t) => {
+  const origin = await startOrigin(t)
+  const node = await startNode(t, {
+    config: { limits: [{ name: 'jobs', rate: '2/1d' }], sites: [{ origin: origin.url }] },
+    units: {
+      clock: `export default {
+        every: '100ms',
+        limits: { wallMs: 30000, cpuMs: 1000 },
+        async timer(edge) {
+          const { allowed } = await edge.limit('jobs').take('run')
+          await edge.kv.increment(allowed ? 'ran' : 'left out')
+        },
+        content: async (request, edge) => new Response([await edge.kv.get('ran'), (await edge.kv.get('left out')) !== null].join()),
+      }`,
+    },
+  })
+  await eventually(async () => (await node.request('/')).text === '2,true')
+})

@@ -1,4 +1,5 @@
 /** The limits of units' own, laid out with those of sites and told to workers with them: so they go live at the same flip as the units. */
+import type { RateLimitConfig } from '../../config/schema.ts'
 import { unitOwner, type ServedLimit } from '../../contract/limits.ts'
 import type { Served, UnitSet } from '../../contract/messages.ts'
 import type { UnitVersion } from '../../contract/unit.ts'
@@ -32,20 +33,29 @@ export class UnitLimitRegions {
   }
 
   #layOut({ units, rollouts = {} }: Units): readonly ServedLimit[] {
-    const live = units.flatMap((unit) => this.#of(unit, unitOwner({ name: unit.name })))
-    // One on its way counts in the same memory, as far as it is the same limit.
-    const next = Object.values(rollouts).flatMap(({ unit }) => this.#of(unit, unitOwner(unit)))
+    const live = units.flatMap((unit) => {
+      const site = unitOwner({ name: unit.name })
+      return this.#ownOf(unit).map((config) => ({ site, config, ...this.#regions.region(site, config) }))
+    })
+    const next = Object.values(rollouts).flatMap(({ unit }) =>
+      this.#ownOf(unit).map((config) => this.#onItsWay(unit, config, live)),
+    )
     return [...live, ...next]
   }
 
-  #of(unit: UnitVersion, site: string): readonly ServedLimit[] {
+  /** A version on its way counts with the live one where it says the same. Where it says otherwise, one memory would be two limits at once. */
+  #onItsWay(unit: UnitVersion, config: RateLimitConfig, live: readonly ServedLimit[]): ServedLimit {
+    const site = unitOwner(unit)
+    const text = JSON.stringify(config)
+    const same = live.find(
+      (one) => one.site === unitOwner({ name: unit.name }) && JSON.stringify(one.config) === text,
+    )
+    return same === undefined ? { site, config, ...this.#regions.region(site, config) } : { ...same, site }
+  }
+
+  #ownOf(unit: UnitVersion): readonly RateLimitConfig[] {
     let field = this.#fields.get(unit)
     if (field === undefined) this.#fields.set(unit, (field = limitsOfUnit(unit)))
-    return field.flatMap((limit) => {
-      if (limit.kind === 'named') return []
-      const { config } = limit
-      const { id, path } = this.#regions.region(unitOwner({ name: unit.name }), config)
-      return [{ id, site, config, path }]
-    })
+    return field.flatMap((limit) => (limit.kind === 'own' ? [limit.config] : []))
   }
 }
