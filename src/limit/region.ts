@@ -1,7 +1,7 @@
 /**
  * The memory of one limit: words that the supervisor makes and all workers of the node open, and nobody else ever sees.
  *
- *     header (64 words: what the region is, the secrets) · locks, sketches · table
+ *     header (what the region is, its secrets, who has it open) · locks, sketches · table
  *
  * What is laid out is decided by the plan alone, so that a worker that opens the region knows where everything is; the header holds a fingerprint
  * of that, and a worker whose plan says something else does not touch it.
@@ -12,10 +12,10 @@ import { forgottenAfterMs } from './evicted-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { PLACES, type Replacement } from './places.ts'
 import { checkLevels, type LevelPlan, type PrefixPlan } from './prefix-levels.ts'
-import { releaseOf } from './shared-lock.ts'
+import { PIDS, PIDS_AT, releaseOf } from './shared-lock.ts'
 import { DEPTH_MAX, laySketch, type SketchShape, sketchWords } from './sketch-generations.ts'
 import { lockWords } from './sketch-limiter.ts'
-import { bucketWords, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
+import { bucketWords, keysOfBucket, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
 
 /** A limit on rates, and where it remembers. */
 export interface LimiterPlan extends RatePlan {
@@ -24,8 +24,15 @@ export interface LimiterPlan extends RatePlan {
   /** `exact`: keys that find a place at once. */
   readonly keysMax: number
   readonly replacement: Replacement
-  /** The sketch of the limit, or the one behind its table. The width is rounded up to a power of two. */
-  readonly sketch: { readonly width: number; readonly depth: number; readonly cellBits: 8 | 16 | 32 }
+  /**
+   * The sketch of the limit, or the one behind its table. The width is rounded up to a power of two; where none is given, it is 524,288, and behind
+   * a table half as many as `keysMax`.
+   */
+  readonly sketch: {
+    readonly width?: number | undefined
+    readonly depth: number
+    readonly cellBits: 8 | 16 | 32
+  }
   /** For keys that are addresses; without it an address is a key as any other. */
   readonly prefixes?: PrefixPlan | undefined
 }
@@ -53,7 +60,8 @@ export interface RegionLayout {
   readonly fingerprint: number
 }
 
-const HEADER_WORDS = 64
+/** What the region is, and the processes that have it open. */
+const HEADER_WORDS = PIDS_AT + PIDS
 const MAGIC_AT = 0
 const FINGERPRINT_AT = 1
 const BUCKETS_AT = 2
@@ -71,6 +79,9 @@ export const KEYS_MIN = 1
 export const KEYS_MAX = 16_000_000
 /** The sketch behind a table turns at most this often: it is cleared in between. */
 const MEMORY_MIN_MS = 1000
+/** Cells of a row where nobody said how many: 12 MiB with four rows of 16 bits, in three generations. */
+const WIDTH = 524_288
+const MEMORY_WIDTH_MIN = 1024
 /** A sketch that counts windows is cleared within each of them. */
 const SKETCH_WINDOW_MIN_MS = 100
 
@@ -180,6 +191,14 @@ export function forgetWorker(words: Int32Array, worker: number): void {
   if (stride === 0) for (let i = 0; i < lockWords; i += 16) releaseOf(words, words[LOCKS_AT]! + i, owner)
 }
 
+/** Keys that have a place in a region with a table: by whoever made it. */
+export function keysIn(words: Int32Array): number {
+  let keys = 0
+  for (let i = 0; i < words[BUCKETS_AT]!; i++)
+    keys += keysOfBucket(words, words[TABLE_AT]! + i * words[STRIDE_AT]!)
+  return keys
+}
+
 function checkStore(plan: LimiterPlan): SketchShape {
   const { store, algorithm, sketch } = plan
   if (store !== 'exact' && store !== 'sketch')
@@ -187,7 +206,8 @@ function checkStore(plan: LimiterPlan): SketchShape {
   if (plan.replacement !== 's3-fifo' && plan.replacement !== 'lru')
     throw new RangeError(`replacement: expected "s3-fifo" or "lru", not ${told(plan.replacement)}`)
   whole('keysMax', plan.keysMax, KEYS_MIN, KEYS_MAX)
-  whole('sketch.width', sketch.width, 1, 2 ** 24)
+  const width = sketch.width ?? (store === 'sketch' ? WIDTH : Math.max(MEMORY_WIDTH_MIN, plan.keysMax / 2))
+  if (sketch.width !== undefined) whole('sketch.width', width, 1, 2 ** 24)
   whole('sketch.depth', sketch.depth, 1, DEPTH_MAX)
   if (![8, 16, 32].includes(sketch.cellBits))
     throw new RangeError(`sketch.cellBits: expected 8, 16 or 32, not ${told(sketch.cellBits)}`)
@@ -195,7 +215,7 @@ function checkStore(plan: LimiterPlan): SketchShape {
     throw new RangeError(
       `algorithm: a sketch counts windows, so expected "fixed-window" or "sliding-window", not ${told(algorithm)}; with store "exact" it can be any`,
     )
-  return { width: 2 ** Math.ceil(Math.log2(sketch.width)), depth: sketch.depth, cellBits: sketch.cellBits }
+  return { width: 2 ** Math.ceil(Math.log2(width)), depth: sketch.depth, cellBits: sketch.cellBits }
 }
 
 function levelsOf(plan: LimiterPlan): { plan: RatePlan; algorithm: Algorithm; prefix?: LevelPlan }[] {

@@ -66,6 +66,17 @@ export function laySketch(words: Int32Array, at: number, lengthMs: number, start
   words[at + STARTS_FULL] = startsFull ? 1 : 0
 }
 
+export interface SketchMeans {
+  /** What seeds are drawn from. */
+  readonly secret: readonly [number, number]
+  /** Tells this sketch from others with the same secret. */
+  readonly number: number
+  /** From 1: this process, beside others with the same sketch. */
+  readonly owner: number
+  /** Each row is cut into so many blocks (a power of two): who holds the lock of one may write its cells without asking. */
+  readonly blocks?: number
+}
+
 type Cells = Uint8Array | Uint16Array | Uint32Array
 
 export class SketchGenerations {
@@ -84,6 +95,8 @@ export class SketchGenerations {
   readonly #generationWords: number
   readonly #width: number
   readonly #depth: number
+  /** Picks a cell of a block. */
+  readonly #mask: number
   readonly #owner: number
   readonly #random: KeyedHash
   readonly #number: number
@@ -91,17 +104,16 @@ export class SketchGenerations {
   #before = NOTHING
   #current = 0
   #previous = 0
-  /** Two seeds a row, of the current generation and of the one before. */
-  readonly #seeds = new Int32Array(DEPTH_MAX * 2)
-  readonly #seedsBefore = new Int32Array(DEPTH_MAX * 2)
+  /** Two seeds for two rows, of the current generation and of the one before. 32 mixed bits are the places in both, once as they are and once turned by half. */
+  readonly #seeds = new Int32Array(DEPTH_MAX)
+  readonly #seedsBefore = new Int32Array(DEPTH_MAX)
   readonly #places = new Int32Array(SLOTS * DEPTH_MAX)
 
-  /** `secret` is what seeds are drawn from, `number` tells this sketch from others with the same secret, `owner` (from 1) this process from others. */
   constructor(
     words: Int32Array,
     at: number,
     shape: SketchShape,
-    { secret, number, owner }: { secret: readonly [number, number]; number: number; owner: number },
+    { secret, number, owner, blocks = 1 }: SketchMeans,
   ) {
     this.#words = words
     this.#at = at
@@ -118,6 +130,7 @@ export class SketchGenerations {
     this.#generationCells = this.#generationWords * cellsOfWord
     this.#width = shape.width
     this.#depth = shape.depth
+    this.#mask = shape.width / blocks - 1
     this.#owner = owner
     this.#random = new KeyedHash(secret[0], secret[1])
     this.#number = number
@@ -133,43 +146,69 @@ export class SketchGenerations {
   }
 
   /** The estimate of a key (64 bits of a keyed hash) in the current generation. Its places are held in `slot`, for `raise`. */
-  current(high: number, low: number, slot: number): number {
+  current(high: number, low: number, slot: number, block = 0): number {
     const cells = this.#cells
     const places = this.#places
     const seeds = this.#seeds
-    const mask = this.#width - 1
+    const width = this.#width
+    const mask = this.#mask
     const depth = this.#depth
-    let first = this.#current
+    let first = this.#current + block * (mask + 1)
+    let at = slot * DEPTH_MAX
     let least = this.cellMax
-    for (let row = 0; row < depth; row++) {
-      const place = first + (mixed(Math.imul(low, seeds[row << 1]!) + (high ^ seeds[(row << 1) + 1]!)) & mask)
-      places[slot * DEPTH_MAX + row] = place
+    for (let row = 0; row < depth; row += 2) {
+      const bits = mixed(Math.imul(low, seeds[row]!) + (high ^ seeds[row + 1]!))
+      const place = first + (bits & mask)
+      places[at++] = place
       const cell = cells[place]!
       if (cell < least) least = cell
-      first += this.#width
+      if (row + 1 < depth) {
+        const next = first + width + (turned(bits) & mask)
+        places[at++] = next
+        const other = cells[next]!
+        if (other < least) least = other
+        first += 2 * width
+      }
     }
     return least
   }
 
   /** The same in the generation before; `full` where the key has used up all it has. */
-  previous(high: number, low: number, full: number): number {
+  previous(high: number, low: number, full: number, block = 0): number {
     if (this.#before !== CELLS) return this.#before === FULL ? full : 0
     const cells = this.#cells
     const seeds = this.#seedsBefore
-    const mask = this.#width - 1
+    const width = this.#width
+    const mask = this.#mask
     const depth = this.#depth
-    let first = this.#previous
+    let first = this.#previous + block * (mask + 1)
     let least = this.cellMax
-    for (let row = 0; row < depth; row++) {
-      const place = first + (mixed(Math.imul(low, seeds[row << 1]!) + (high ^ seeds[(row << 1) + 1]!)) & mask)
-      const cell = cells[place]!
+    for (let row = 0; row < depth; row += 2) {
+      const bits = mixed(Math.imul(low, seeds[row]!) + (high ^ seeds[row + 1]!))
+      const cell = cells[first + (bits & mask)]!
       if (cell < least) least = cell
-      first += this.#width
+      if (row + 1 < depth) {
+        const other = cells[first + width + (turned(bits) & mask)]!
+        if (other < least) least = other
+        first += 2 * width
+      }
     }
     return least
   }
 
-  /** Raises the cells of the key in `slot` to `value`, those that are below it. */
+  /** Raises the cells of the key in `slot` to `value`, those that are below it: by whoever alone may write them, under the lock of their block. */
+  write(slot: number, value: number): void {
+    const cells = this.#cells
+    const target = value < this.cellMax ? value : this.cellMax
+    const from = slot * DEPTH_MAX
+    const end = from + this.#depth
+    for (let i = from; i < end; i++) {
+      const place = this.#places[i]!
+      if (cells[place]! < target) cells[place] = target
+    }
+  }
+
+  /** The same, beside others who write the same cells. */
   raise(slot: number, value: number): void {
     const cells = this.#cells
     const target = value < this.cellMax ? value : this.cellMax
@@ -202,11 +241,11 @@ export class SketchGenerations {
 
   #draw(generation: number, seeds: Int32Array): void {
     const words = [this.#number, generation, 0, 0] as [number, number, number, number]
-    for (let row = 0; row < this.#depth; row++) {
+    for (let row = 0; row < this.#depth; row += 2) {
       words[2] = row
       this.#random.ofPrefix(words, 0, 96, 0)
-      seeds[row << 1] = this.#random.high | 1
-      seeds[(row << 1) + 1] = this.#random.low
+      seeds[row] = this.#random.high | 1
+      seeds[row + 1] = this.#random.low
     }
   }
 
@@ -273,3 +312,5 @@ function mixed(bits: number): number {
   mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
   return mix ^ (mix >>> 16)
 }
+
+const turned = (bits: number): number => (bits << 16) | (bits >>> 16)

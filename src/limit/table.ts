@@ -47,6 +47,33 @@ export const bucketWords = (stateWords: number): number => LINE_WORDS + 2 * PLAC
 
 export const tableWords = ({ buckets, stateWords }: TableShape): number => buckets * bucketWords(stateWords)
 
+export function keysOfBucket(words: Int32Array, base: number): number {
+  let keys = 0
+  for (let place = 0; place < PLACES; place++) if (words[base + TAGS + place] !== 0) keys += 1
+  return keys
+}
+
+/** Keys that have something used up at `now`. Read without locks, for people: a key that changes meanwhile may count or not. */
+export function keysInUse(
+  words: Int32Array,
+  at: number,
+  { buckets, stateWords }: TableShape,
+  algorithms: readonly Algorithm[],
+  now: number,
+): number {
+  const floats = new Float64Array(words.buffer, words.byteOffset, words.length >> 1)
+  const stride = bucketWords(stateWords)
+  let keys = 0
+  for (let base = at; base < at + buckets * stride; base += stride) {
+    for (let place = 0; place < PLACES; place++) {
+      if (words[base + TAGS + place] === 0) continue
+      const algorithm = algorithms[(words[base + LEVELS]! >>> (place << 2)) & 15] ?? algorithms[0]!
+      if (!algorithm.isIdle(floats, ((base + LINE_WORDS) >> 1) + place * stateWords, now)) keys += 1
+    }
+  }
+  return keys
+}
+
 /** What a table does its work with. */
 export interface TableMeans {
   /** From 1: this process, beside others with the same table. */

@@ -36,8 +36,8 @@ export function tellFields(
 
 /** Several limits: one line of each field, with an item for each. */
 function joined(before: string, policy: string, item: string): string {
-  const [policies, items] = before.split('\r\n')
-  return `${policies}, ${policy}\r\n${items}, ${item}\r\n`
+  const end = before.indexOf('\r\n')
+  return `${before.slice(0, end)}, ${policy}${before.slice(end, -2)}, ${item}\r\n`
 }
 
 /** Whole seconds; a client that comes back then does not come too early. */

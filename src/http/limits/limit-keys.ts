@@ -5,7 +5,7 @@
  * What is not there (the header, the cookie, the network of an address) is counted by the client's address: a request gets around no limit by
  * leaving something out.
  */
-import type { IpAddress } from '../../base/ip-address.ts'
+import { formatIp, type IpAddress } from '../../base/ip-address.ts'
 import { formatPrefix, prefixOf } from '../../base/ip-prefix.ts'
 import { matchPath } from '../../base/path-pattern.ts'
 import { headerValues } from '../../wire/http1/message.ts'
@@ -47,6 +47,13 @@ export function requestKey(
   return { of: addressOf, beside: textsOf(parts.filter((part) => part !== 'address')) }
 }
 
+/** As a person reads it: without the letters that say of what kind its parts are. */
+export function shownKey(key: LimitKey): string {
+  if (typeof key !== 'string') return formatIp(key)
+  const parts = key.split(BETWEEN).map((part) => part.slice(1))
+  return parts.join(' ') || '(all)'
+}
+
 function textOf(key: LimitKey, { v4, v6 }: AddressLengths): string {
   if (typeof key === 'string') return key
   return `a${formatPrefix(prefixOf(key, key.family === 4 ? v4 : v6))}`
@@ -80,7 +87,7 @@ const addressOf: KeyOf = ({ client }) => client.ip ?? `a${client.address}`
 
 function pairText(exchange: Exchange, lengths: AddressLengths): string {
   const { peer } = exchange.connection
-  return `2${textOf(addressOf(exchange), lengths)}${BETWEEN}${peer?.localAddress ?? ''}`
+  return `${textOf(addressOf(exchange), lengths)}${BETWEEN}t${peer?.localAddress ?? ''}`
 }
 
 function networkText(exchange: Exchange, networkOf: NetworkOf): LimitKey {

@@ -11,6 +11,7 @@ import type { Exchange } from '../exchange.ts'
 import { rateFields } from './limit-fields.ts'
 import type { LimitParts, NamedLimit } from './limit-kinds.ts'
 import { type LimitKey, type RequestKey, requestKey } from './limit-keys.ts'
+import { LimitHitters } from './limit-hitters.ts'
 import { LimitScope } from './limit-scope.ts'
 import type { LimitCounts, LimitFields, RequestLimit } from './request-limit.ts'
 
@@ -30,6 +31,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   private readonly limiter: SharedLimiter
   private readonly counter: RateCounter
   private readonly scope: LimitScope
+  private readonly hitters: LimitHitters
   private readonly key: RequestKey | undefined
 
   constructor({ site, path }: ServedLimit, config: RateLimitConfig, parts: LimitParts) {
@@ -38,11 +40,14 @@ export class RateLimit implements RequestLimit, NamedLimit {
     this.site = site
     this.config = config
     this.counts = parts.counts
-    this.fields = rateFields(config)
+    // Whom nobody refuses is told of no quota.
+    this.fields = config.dryRun ? undefined : rateFields(config)
     this.allows = `${rate.count} in ${rate.windowMs / 1000} s`
     this.limiter = new SharedLimiter(limiterPlanOf(config), openSharedWords(path!), { worker: parts.worker })
     this.counter = this.limiter
     this.scope = new LimitScope(config)
+    const lengthsOf = (levels: typeof prefixes.v4) => levels.map(({ length }) => length)
+    this.hitters = new LimitHitters({ v4: lengthsOf(prefixes.v4), v6: lengthsOf(prefixes.v6) })
     const lengths = { v4: prefixes.v4[0]!.length, v6: prefixes.v6[0]!.length }
     this.key = key && requestKey(key, lengths, parts.networkOf)
   }
@@ -53,16 +58,36 @@ export class RateLimit implements RequestLimit, NamedLimit {
 
   ask(exchange: Exchange): Decision | undefined | Promise<Decision | undefined> {
     if (!this.scope.has(exchange)) return undefined
-    const key = this.key!
+    const { of, beside } = this.key!
     const now = machineMoment(exchange.startedMs)
-    return this.counter.take(key.of(exchange), this.config.cost, now, key.beside?.(exchange))
+    return this.count(of(exchange), beside?.(exchange), this.config.cost, now)
   }
 
   take(key: string, cost: number): Decision | Promise<Decision> {
-    return this.counter.take(parseIp(key) ?? `u${key}`, cost, machineNow())
+    const decision = this.count(parseIp(key) ?? `u${key}`, undefined, cost, machineNow())
+    const note = ({ allowed }: Decision): void => {
+      if (cost > 0) this.counts[allowed ? 'allowed' : 'refused'] += 1
+    }
+    if (decision instanceof Promise) void decision.then(note)
+    else note(decision)
+    return decision
   }
 
-  top(_count: number): readonly LimitTop[] {
-    return []
+  private count(
+    key: LimitKey,
+    beside: string | undefined,
+    cost: number,
+    now: number,
+  ): Decision | Promise<Decision> {
+    const decision = this.counter.take(key, cost, now, beside)
+    // Who only looks has asked for nothing.
+    if (cost === 0) return decision
+    if (!(decision instanceof Promise)) this.hitters.note(key, beside, decision.allowed, now)
+    else void decision.then(({ allowed }) => this.hitters.note(key, beside, allowed, now))
+    return decision
+  }
+
+  top(count: number): readonly LimitTop[] {
+    return this.hitters.top(count, machineNow())
   }
 }

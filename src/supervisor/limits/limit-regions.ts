@@ -9,6 +9,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { EdgeError } from '../../base/errors.ts'
+import { machineNow } from '../../base/machine-clock.ts'
 import {
   createSharedWords,
   inheritSharedWords,
@@ -22,12 +23,15 @@ import type { UnitSet } from '../../contract/messages.ts'
 import { limiterPlanOf } from '../../limit/configured-plan.ts'
 import {
   forgetWorker,
+  layoutOf,
   layRegion,
   type LimiterPlan,
   regionIdentity,
   regionWords,
   SEED_BYTES,
 } from '../../limit/region.ts'
+import { statedError } from '../../limit/sketch-error.ts'
+import { keysInUse } from '../../limit/table.ts'
 import type { LimitsEstate } from '../handover/messages.ts'
 import type { Log } from '../log.ts'
 
@@ -81,6 +85,7 @@ export class LimitRegions {
 
   #make(id: string, owner: string, name: string, plan: LimiterPlan): Region {
     const words = wordsOf(owner, name, plan)
+    if (plan.store === 'sketch') this.#log.info(`${limitText(owner, name)} counts in ${statedError(plan)}`)
     const before = this.#inherited.get(id)
     this.#inherited.delete(id)
     const kept = before === undefined ? undefined : inheritSharedWords(before, words)
@@ -135,9 +140,13 @@ export class LimitRegions {
     for (const { shared } of this.#regions.values()) forgetWorker(shared.words, this.numberOf(worker))
   }
 
-  /** Keys that have a place of their own in a limit's region; undefined where there is no such thing. */
-  keysOf(_limit: ServedLimit): number | undefined {
-    return undefined
+  /** Keys of a limit that have something used up now; undefined where they have no places of their own. */
+  keysOf({ id }: ServedLimit): number | undefined {
+    const region = this.#regions.get(id)
+    if (region === undefined) return undefined
+    const { table, tableAt, levels } = layoutOf(region.plan)
+    const algorithms = levels.map(({ algorithm }) => algorithm)
+    return table && keysInUse(region.shared.words, tableAt, table, algorithms, machineNow())
   }
 
   /** For a program that takes over. */
