@@ -82,8 +82,6 @@ export class Exchange implements Answering, LoggedRequest {
   /** The length that the head names is not that of the body at hand. */
   private isLengthOpen = false
   gone = false
-  /** No line in the access log: one of many like it. */
-  isQuiet = false
   id: string | undefined
   trace: LoggedRequest['trace']
   spans: RequestSpans | undefined
@@ -362,7 +360,6 @@ export class Exchange implements Answering, LoggedRequest {
 
   /** Where it is noted: as its site says, or the node. */
   get accessLog(): AccessLog | undefined {
-    if (this.isQuiet) return undefined
     return this.site === undefined ? this.node.accessLog : this.site.accessLog
   }
 
