@@ -38,7 +38,7 @@ export interface AddressLimiterOptions {
   /** Where none is given: 100,000. */
   readonly keysMax?: number
   readonly replacement?: Replacement
-  /** Where none is given: 524,288 × 4 cells of 16 bits (32 where the limits need them); behind a table, half a cell a key. */
+  /** Where none is given: 524,288 × 4 cells of 16 bits (32 where the limits need them); behind a table, an eighth of `keysMax` × 4 states. */
   readonly sketch?: { readonly width?: number; readonly depth?: number; readonly cellBits?: 8 | 16 | 32 }
   /** Milliseconds from 0 on. Where none is given: since the process started. */
   readonly clock?: () => number

@@ -10,7 +10,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { told, whole } from './algorithms/plan.ts'
-import { KeyedHash } from './keyed-hash.ts'
+import { KeyedHash, mixed } from './keyed-hash.ts'
 
 export type CellBits = 8 | 16 | 32
 
@@ -116,11 +116,4 @@ const seedsFor = (depth: number): Int32Array => crypto.getRandomValues(new Int32
 function secretHash(): KeyedHash {
   const key = randomBytes(8)
   return new KeyedHash(key.readInt32LE(0), key.readInt32LE(4))
-}
-
-/** Every bit depends on every bit: the end of MurmurHash3. */
-function mixed(bits: number): number {
-  let mix = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
-  return mix ^ (mix >>> 16)
 }

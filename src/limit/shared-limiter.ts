@@ -48,23 +48,17 @@ export class SharedLimiter implements Limiter<string | IpAddress> {
     this.#firstV6 = layout.firstV6
     this.#hashes = new Int32Array(layout.levels.length * 2)
     const algorithms = layout.levels.map(({ algorithm }) => algorithm)
-    const blocks = layout.table === undefined ? blocksOf(layout.sketchShape) : 1
-    const sketches = layout.sketches.map(
-      ({ at }, number) =>
-        new SketchGenerations(words, at, layout.sketchShape, { secret, number, owner, blocks }),
-    )
-    if (layout.table === undefined) {
+    const { table, locksAt, sketchShape } = layout
+    if (table === undefined) {
+      const blocks = blocksOf(sketchShape)
+      const sketches = layout.sketches.map(
+        ({ at }, number) => new SketchGenerations(words, at, sketchShape, { secret, number, owner, blocks }),
+      )
       const ofLevels = layout.levels.map(({ sketch }) => sketches[sketch]!)
-      this.#sketch = new SketchLimiter(words, layout.locksAt, {
-        owner,
-        algorithms,
-        sketches: ofLevels,
-        blocks,
-      })
+      this.#sketch = new SketchLimiter(words, locksAt, { owner, algorithms, sketches: ofLevels, blocks })
     } else {
-      const usedMax = Math.max(...algorithms.map(({ costMax }) => costMax))
-      const memory = new EvictedMemory(sketches[0]!, usedMax)
-      this.#table = new ExactTable(words, layout.tableAt, layout.table, { owner, algorithms, memory })
+      const memory = new EvictedMemory(words, locksAt, table.memory, { owner, algorithms, secret })
+      this.#table = new ExactTable(words, layout.tableAt, table, { owner, algorithms, memory })
     }
   }
 

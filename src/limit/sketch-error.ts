@@ -31,15 +31,18 @@ const CHANCE = 0.0001
 /** What an operator has to know of the memory of a limit, in a line: for the log at the start. */
 export function statedError(plan: LimiterPlan): string {
   const { sketchShape, sketches, words, table } = layoutOf(plan)
-  const size = `${sketchShape.width.toLocaleString('en')} × ${sketchShape.depth} cells of ${sketchShape.cellBits} bits`
+  const { depth } = sketchShape
+  const width = table?.memory.width ?? sketchShape.width
   const memory = `${((words * 4) / 2 ** 20).toFixed(1)} MiB`
+  const cells = `${counted(width)} × ${depth} cells`
+  const stated = `wrongly refused with a probability of ${percent(wrongRefusals({ width, depth }, OFFENDERS))} beside ${counted(OFFENDERS)}`
+  const over = `and of ${percent(CHANCE)} beside ${counted(offendersAt({ width, depth }, CHANCE))}`
+  if (table !== undefined)
+    return `a table for ${counted(plan.keysMax)} keys, and ${cells} of what evicted ones had used, ${memory}: a key with a place is counted exactly; one that comes in is ${stated} that were evicted with nothing left, ${over}`
   const many = sketches.length > 1 ? `${sketches.length} sketches, each of ` : 'a sketch of '
-  const chance = percent(wrongRefusals(sketchShape, OFFENDERS))
-  const over = offendersAt(sketchShape, CHANCE).toLocaleString('en')
-  const stated = `wrongly refused with a probability of ${chance} beside ${OFFENDERS.toLocaleString('en')}`
-  return table === undefined
-    ? `${many}${size}, ${memory}: a key (of each prefix length) that is not over its limit is ${stated} that are, and of ${percent(CHANCE)} beside ${over}`
-    : `a table for ${plan.keysMax.toLocaleString('en')} keys and ${many}${size} behind it, ${memory}: a key that finds a place is counted exactly; one that comes in is ${stated} that were evicted with nothing left, and of ${percent(CHANCE)} beside ${over}`
+  return `${many}${cells} of ${sketchShape.cellBits} bits, ${memory}: a key that is not over its limit is ${stated} that are, ${over}`
 }
+
+const counted = (count: number): string => count.toLocaleString('en')
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(2))} %`

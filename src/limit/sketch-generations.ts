@@ -14,7 +14,7 @@
  * those who ask. Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min Sketch and its Applications", 2005; conservative
  * update: Estan and Varghese, "New Directions in Traffic Measurement and Accounting", 2002.
  */
-import { KeyedHash } from './keyed-hash.ts'
+import { KeyedHash, mixed } from './keyed-hash.ts'
 import { acquire, beginWrite, isFree, release } from './shared-lock.ts'
 
 export interface SketchShape {
@@ -304,13 +304,6 @@ export class SketchGenerations {
     }
     return true
   }
-}
-
-/** Every bit depends on every bit: the end of MurmurHash3. */
-function mixed(bits: number): number {
-  let mix = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
-  return mix ^ (mix >>> 16)
 }
 
 const turned = (bits: number): number => (bits << 16) | (bits >>> 16)

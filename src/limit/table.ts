@@ -11,7 +11,7 @@
  * and the rest is the bucket: two keys that agree in all of it share a state, which happens once in 10^13 questions about new keys.
  *
  * Where all eight places are taken, first an idle key goes: its state says as little as none at all. Else one goes as `places.ts` says, within the
- * bucket alone: that is what this gives up beside one queue for all. What it has used up is folded into the sketch behind the table
+ * bucket alone: that is what this gives up beside one queue for all. Its state goes into the sketch behind the table
  * (`evicted-memory.ts`), and a key that comes in starts from what the sketch remembers: being evicted is no way around a limit.
  *
  * A state is copied, decided on, and written back under a mark (`shared-lock.ts`). A process that dies in between leaves the bucket as it was, or
@@ -211,7 +211,7 @@ export class ExactTable {
     const words = this.#words
     const scratch = this.#scratch
     const algorithm = this.#algorithms[level]!
-    const isKnown = this.#memory.recall(this.#nameOf(base, more), tag, algorithm, scratch, now)
+    const isKnown = this.#memory.restore(level, this.#nameOf(base, more), tag, scratch, now)
     const decision = algorithm.take(scratch, 0, cost, now)
     if (cost === 0) {
       release(words, base + LOCK, held)
@@ -231,7 +231,7 @@ export class ExactTable {
     return undefined
   }
 
-  /** A place for a new key. Whoever has to leave for it is remembered by then. */
+  /** A place for a new key. Who has to leave for it is remembered by then. */
   #findRoom(base: number, now: number): number {
     const words = this.#words
     this.#order = words[base + ORDER]! ^ IDENTITY
@@ -248,9 +248,16 @@ export class ExactTable {
       this.#order = choice.order
       this.#marks = choice.marks
     }
-    const used = this.#algorithmAt(base, place).used(this.#floats, this.#stateAt(base, place), now)
     const more = this.#halves[(base << 1) + TAGS_MORE + place]!
-    this.#memory.fold(this.#nameOf(base, more), words[base + TAGS + place]!, used, now)
+    const name = this.#nameOf(base, more)
+    this.#memory.put(
+      this.#levelAt(base, place),
+      name,
+      words[base + TAGS + place]!,
+      this.#floats,
+      this.#stateAt(base, place),
+      now,
+    )
     return place
   }
 
@@ -263,8 +270,12 @@ export class ExactTable {
     return ((base + LINE_WORDS) >> 1) + place * this.#stateWords
   }
 
+  #levelAt(base: number, place: number): number {
+    return (this.#words[base + LEVELS]! >>> (place << 2)) & 15
+  }
+
   #algorithmAt(base: number, place: number): Algorithm {
-    return this.#algorithms[(this.#words[base + LEVELS]! >>> (place << 2)) & 15] ?? this.#algorithms[0]!
+    return this.#algorithms[this.#levelAt(base, place)]!
   }
 
   /** Somebody died while it wrote a state: that state counts as used up. The lock is free afterwards. */

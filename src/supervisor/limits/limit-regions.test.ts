@@ -1,6 +1,7 @@
 /** The memory of limits: kept as long as a limit is what it was, taken over, and let go. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { openSharedWords } from '../../base/shared-words.ts'
 import { checkConfig } from '../../config/check.ts'
@@ -100,4 +101,24 @@ test('what would take too much is refused before anything is made, and named', (
       code: 'config-invalid',
       message: /^the limit a: keysMax, sketch: the limit would take \d+ MiB/,
     })
+})
+
+test('where memory has no room, a limit counts in a file elsewhere, and the operator is told', (t) => {
+  const lines: string[] = []
+  let room = 20 * 2 ** 20
+  const log = { info: () => assert.fail(), warn: (line: string) => void lines.push(line) }
+  const regions = new LimitRegions(log, undefined, () => room)
+  t.after(() => regions.close())
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const served = regions.serve(limitsOf(...names.map((name) => ({ name, sketch: { width: 16 } }))), [])
+  const inFolder = served.filter(({ path }) => path!.startsWith(`${tmpdir()}/`))
+  assert.ok(
+    inFolder.length > 0 && inFolder.length < names.length,
+    'what was promised to one is not promised again',
+  )
+  assert.equal(lines.length, inFolder.length)
+  assert.match(lines[0]!, /^the limit [b-e] counts in a file in .*, as there is no room for its \d+ MiB/)
+  room = 0
+  const [last] = regions.serve(limitsOf({ name: 'f' }), [])
+  assert.deepEqual([worker(last!, 0)(1000)], [true])
 })

@@ -45,12 +45,15 @@ const WORKERS_MAX = 511
 
 export class LimitRegions {
   readonly #log: Log
+  readonly #room: () => number
   readonly #turn: number
   readonly #inherited: Map<string, string>
   readonly #regions = new Map<string, Region>()
 
-  constructor(log: Log, before?: LimitsEstate) {
+  /** `before`: what the program before leaves. `room`: bytes that there are in memory for files. */
+  constructor(log: Log, before?: LimitsEstate, room: () => number = roomForWords) {
     this.#log = log
+    this.#room = room
     this.#turn = before === undefined ? 0 : 1 - before.turn
     this.#inherited = new Map(before?.regions)
   }
@@ -104,7 +107,7 @@ export class LimitRegions {
       const { size, blocks } = statSync(shared.path)
       promised += size - blocks * BLOCK_BYTES
     }
-    return roomForWords() >= promised + bytes
+    return this.#room() >= promised + bytes
   }
 
   /** Beyond the room there, a write would end the process: in most containers that are 64 MiB. */
