@@ -61,7 +61,11 @@ export class NodeBanning implements Follower {
   readonly #waiting: WaitingBans
   readonly #refusals = new RefusalCounts()
   readonly #budgets = new Map<string, PaceBudget>()
-  readonly #made = new Map<string, number>()
+  /** Bans that were asked for here, by who asked. */
+  readonly #made = new Map([
+    ['limit', 0],
+    ['unit', 0],
+  ])
   #config: Config
   /** All workers are past it. */
   #applied: Position
@@ -244,8 +248,8 @@ export class NodeBanning implements Follower {
   }
 
   #count(by: string): void {
-    const [kind = ''] = by.split(' ', 1)
-    this.#made.set(kind, (this.#made.get(kind) ?? 0) + 1)
+    const kind = by.startsWith('limit ') ? 'limit' : 'unit'
+    this.#made.set(kind, this.#made.get(kind)! + 1)
   }
 
   /** Units have a pace; limits have theirs in how they are set. */
