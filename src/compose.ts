@@ -244,6 +244,9 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       return limits.live.common
     },
     unitLimits,
+    get networkOf() {
+      return limits.live.networkOf
+    },
     get requestId() {
       return edge.requestId
     },

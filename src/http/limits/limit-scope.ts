@@ -7,6 +7,8 @@ import type { LimitConfig } from '../../config/schema.ts'
 import type { LimitedRequest } from './request-limit.ts'
 
 export class LimitScope {
+  /** It is for all requests. */
+  readonly isAll: boolean
   private readonly methods: ReadonlySet<string> | undefined
   private readonly paths: PathTable<boolean> | undefined
   private readonly exempt: CidrSet | undefined
@@ -21,6 +23,7 @@ export class LimitScope {
         false,
       )
     this.exempt = exempt.length === 0 ? undefined : CidrSet.of(exempt)
+    this.isAll = methods === undefined && paths === undefined && this.exempt === undefined
   }
 
   has({ head, client }: LimitedRequest): boolean {

@@ -60,7 +60,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   }
 
   ask(request: LimitedRequest): Decision | undefined | Promise<Decision | undefined> {
-    if (!this.scope.has(request)) return undefined
+    if (!this.scope.isAll && !this.scope.has(request)) return undefined
     const { of, beside } = this.key
     const now = machineMoment(request.startedMs)
     return this.count(of(request), beside?.(request), this.config.cost, now)
