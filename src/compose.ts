@@ -238,6 +238,9 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     get limits() {
       return limits.live.common
     },
+    get networkOf() {
+      return limits.live.networkOf
+    },
     get requestId() {
       return edge.requestId
     },

@@ -7,6 +7,7 @@ import type { UnitVersion } from '../contract/unit.ts'
 import type { Banning } from './banning.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
+import type { NetworkOf } from './limits/limit-keys.ts'
 import type { RequestLimit } from './limits/request-limit.ts'
 import type { RequestIdUse } from './request-id.ts'
 import type { Siblings } from './siblings/siblings.ts'
@@ -24,6 +25,8 @@ export interface HttpNode extends Clock {
   readonly upgrades: Upgrades
   /** Told whom limits refuse; absent where nobody is banned by that. */
   readonly banning?: Pick<Banning, 'refused'> | undefined
+  /** The network that an address is in, where there is a table that knows it. */
+  readonly networkOf: NetworkOf
   /** Over all sites; those of a site have them, too. */
   readonly limits: readonly RequestLimit[]
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */

@@ -53,6 +53,7 @@ const STEP_BACK_MS = 10_000
 export const DEPTH_MAX = 8
 /** Keys whose places are held at once. */
 const SLOTS = 16
+const SLOT_CELLS = 2 * DEPTH_MAX
 
 export const generationWords = (shape: SketchShape): number =>
   Math.ceil((shape.width * shape.depth * shape.cellBits) / 32 / 16) * 16
@@ -107,7 +108,9 @@ export class SketchGenerations {
   /** Two seeds for two rows, of the current generation and of the one before. 32 mixed bits are the places in both, once as they are and once turned by half. */
   readonly #seeds = new Int32Array(DEPTH_MAX)
   readonly #seedsBefore = new Int32Array(DEPTH_MAX)
-  readonly #places = new Int32Array(SLOTS * DEPTH_MAX)
+  /** Of each slot, the cells of the current generation, and those of the one before. */
+  readonly #places = new Int32Array(SLOTS * SLOT_CELLS)
+  readonly #values = new Uint32Array(SLOTS * SLOT_CELLS)
 
   constructor(
     words: Int32Array,
@@ -145,54 +148,56 @@ export class SketchGenerations {
     else if (this.#words[this.#at + CLEARED]! < this.#generationWords) this.#clearSlice()
   }
 
-  /** The estimate of a key (64 bits of a keyed hash) in the current generation. Its places are held in `slot`, for `raise`. */
-  current(high: number, low: number, slot: number, block = 0): number {
+  /**
+   * Reads the cells of a key (64 bits of a keyed hash) into `slot`. It decides nothing by them: so the processor waits for all of them at the same time,
+   * those of several keys too, instead of for one after the other.
+   */
+  read(high: number, low: number, slot: number, block = 0): void {
+    const from = slot * SLOT_CELLS
+    const ahead = block * (this.#mask + 1)
+    this.#readRows(high, low, this.#current + ahead, this.#seeds, from)
+    if (this.#before === CELLS)
+      this.#readRows(high, low, this.#previous + ahead, this.#seedsBefore, from + DEPTH_MAX)
+  }
+
+  #readRows(high: number, low: number, first: number, seeds: Int32Array, from: number): void {
     const cells = this.#cells
     const places = this.#places
-    const seeds = this.#seeds
+    const values = this.#values
     const width = this.#width
     const mask = this.#mask
-    const depth = this.#depth
-    let first = this.#current + block * (mask + 1)
-    let at = slot * DEPTH_MAX
-    let least = this.cellMax
-    for (let row = 0; row < depth; row += 2) {
+    const end = from + this.#depth
+    let row = 0
+    let start = first
+    for (let at = from; at < end; at += 2) {
       const bits = mixed(Math.imul(low, seeds[row]!) + (high ^ seeds[row + 1]!))
-      const place = first + (bits & mask)
-      places[at++] = place
-      const cell = cells[place]!
-      if (cell < least) least = cell
-      if (row + 1 < depth) {
-        const next = first + width + (turned(bits) & mask)
-        places[at++] = next
-        const other = cells[next]!
-        if (other < least) least = other
-        first += 2 * width
-      }
+      const place = start + (bits & mask)
+      places[at] = place
+      values[at] = cells[place]!
+      // Behind the last row of an odd depth, this is a cell that nobody looks at.
+      const next = start + (at + 1 < end ? width : 0) + (turned(bits) & mask)
+      places[at + 1] = next
+      values[at + 1] = cells[next]!
+      start += 2 * width
+      row += 2
     }
-    return least
+  }
+
+  /** The estimate of the key in `slot` in the current generation. */
+  current(slot: number): number {
+    return this.#least(slot * SLOT_CELLS)
   }
 
   /** The same in the generation before; `full` where the key has used up all it has. */
-  previous(high: number, low: number, full: number, block = 0): number {
+  previous(slot: number, full: number): number {
     if (this.#before !== CELLS) return this.#before === FULL ? full : 0
-    const cells = this.#cells
-    const seeds = this.#seedsBefore
-    const width = this.#width
-    const mask = this.#mask
-    const depth = this.#depth
-    let first = this.#previous + block * (mask + 1)
-    let least = this.cellMax
-    for (let row = 0; row < depth; row += 2) {
-      const bits = mixed(Math.imul(low, seeds[row]!) + (high ^ seeds[row + 1]!))
-      const cell = cells[first + (bits & mask)]!
-      if (cell < least) least = cell
-      if (row + 1 < depth) {
-        const other = cells[first + width + (turned(bits) & mask)]!
-        if (other < least) least = other
-        first += 2 * width
-      }
-    }
+    return this.#least(slot * SLOT_CELLS + DEPTH_MAX)
+  }
+
+  #least(from: number): number {
+    const end = from + this.#depth
+    let least = this.#values[from]!
+    for (let at = from + 1; at < end; at++) if (this.#values[at]! < least) least = this.#values[at]!
     return least
   }
 
@@ -200,19 +205,16 @@ export class SketchGenerations {
   write(slot: number, value: number): void {
     const cells = this.#cells
     const target = value < this.cellMax ? value : this.cellMax
-    const from = slot * DEPTH_MAX
+    const from = slot * SLOT_CELLS
     const end = from + this.#depth
-    for (let i = from; i < end; i++) {
-      const place = this.#places[i]!
-      if (cells[place]! < target) cells[place] = target
-    }
+    for (let i = from; i < end; i++) if (this.#values[i]! < target) cells[this.#places[i]!] = target
   }
 
   /** The same, beside others who write the same cells. */
   raise(slot: number, value: number): void {
     const cells = this.#cells
     const target = value < this.cellMax ? value : this.cellMax
-    const from = slot * DEPTH_MAX
+    const from = slot * SLOT_CELLS
     const end = from + this.#depth
     for (let i = from; i < end; i++) {
       const place = this.#places[i]!

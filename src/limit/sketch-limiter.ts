@@ -96,19 +96,23 @@ export class SketchLimiter {
 
   /** Reads the counters from the coarsest level on, until one has too little left. */
   #choose(hashes: Int32Array, from: number, end: number, block: number, cost: number, now: number): void {
-    let least = Infinity
     for (let level = from; level < end; level++) {
       const sketch = this.#sketches[level]!
       sketch.moveTo(now)
+      sketch.read(hashes[level << 1]!, hashes[(level << 1) + 1]!, level, block)
+    }
+    let least = Infinity
+    for (let level = from; level < end; level++) {
+      const sketch = this.#sketches[level]!
       const count = this.#algorithms[level]!.costMax
-      const high = hashes[level << 1]!
-      const low = hashes[(level << 1) + 1]!
-      const current = sketch.current(high, low, level, block)
+      const current = sketch.current(level)
       let room = count - current
       let previous = 0
       if (this.#isSliding) {
-        previous = Math.min(sketch.previous(high, low, count, block), count)
-        if (previous > 0) {
+        previous = Math.min(sketch.previous(level, count), count)
+        // Where there is enough although the window before counts in full, its share does not matter.
+        if (room - previous >= cost) room -= previous
+        else if (previous > 0) {
           const elapsed = Math.max(0, now - sketch.start)
           // As `sliding-window.ts` has it.
           const share = previous - productOver(previous, elapsed, sketch.lengthMs)

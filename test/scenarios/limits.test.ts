@@ -354,3 +354,13 @@ test('what waits goes on when it is its turn', async (t) => {
   )
   assert.ok(performance.now() - started >= 600, 'the last of them, a machine that stood still allowed for')
 })
+
+test('a unit is told the network of a client', async (t) => {
+  const node = await nodeWith(t, [], {
+    geo: { asn: 'asn.mmdb' },
+    files: { 'asn.mmdb': mmdbOf({ '198.51.100.0/24': 64_500 }) },
+  })
+  await node.deploy('asn', 'export default { content: (_, edge) => new Response(String(edge.client.asn)) }')
+  assert.equal((await node.request('/', from('198.51.100.1'))).text, '64500')
+  assert.equal((await node.request('/', from('192.0.2.1'))).text, 'undefined')
+})

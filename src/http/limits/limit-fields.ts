@@ -14,9 +14,12 @@ export function rateFields({ name, rate, fields }: RateLimitConfig): LimitFields
   // `w` counts whole seconds: a window that is no number of them stays untold rather than be told wrongly.
   const seconds = rate.windowMs / 1000
   const window = Number.isInteger(seconds) ? `;w=${seconds}` : ''
+  const policy = `"${name}";q=${rate.count}${window}`
+  const remaining = `"${name}";r=`
   return {
-    policy: `"${name}";q=${rate.count}${window}`,
-    remaining: `"${name}";r=`,
+    policy,
+    remaining,
+    lead: `ratelimit-policy: ${policy}\r\nratelimit: ${remaining}`,
     onAllowed: fields === 'always',
   }
 }
@@ -24,14 +27,13 @@ export function rateFields({ name, rate, fields }: RateLimitConfig): LimitFields
 /** Adds what a limit said to the head of the answer. Names hold nothing that would have to be escaped. */
 export function tellFields(
   exchange: Exchange,
-  { policy, remaining }: LimitFields,
+  { policy, remaining, lead }: LimitFields,
   decision: Decision,
   inMs: number,
 ): void {
-  const item = `${remaining}${decision.remaining};t=${secondsUp(inMs)}`
+  const left = `${decision.remaining};t=${secondsUp(inMs)}`
   const before = exchange.limitFields
-  exchange.limitFields =
-    before === '' ? `ratelimit-policy: ${policy}\r\nratelimit: ${item}\r\n` : joined(before, policy, item)
+  exchange.limitFields = before === '' ? `${lead}${left}\r\n` : joined(before, policy, remaining + left)
 }
 
 /** Several limits: one line of each field, with an item for each. */

@@ -8,9 +8,9 @@ import { HeavyHitters } from '../../limit/heavy-hitters.ts'
 import type { LimitTop } from '../../contract/limits.ts'
 import { type LimitKey, shownKey } from './limit-keys.ts'
 
-/** So many that are allowed are noted each second, and of more one of `SAMPLE`. */
+/** So many that are allowed are noted each second, and of more one of `SAMPLE`, on average. */
 const NOTED_A_SECOND = 500
-const SAMPLE = 8
+const SAMPLE = 16
 
 /** Prefix lengths, by family. */
 export interface HitterLengths {
@@ -23,6 +23,8 @@ export class LimitHitters {
   private readonly lengths: HitterLengths
   private since = 0
   private noted = 0
+  /** Those that are still to be left out. */
+  private skipped = 0
 
   constructor(lengths: HitterLengths) {
     this.lengths = lengths
@@ -30,18 +32,23 @@ export class LimitHitters {
 
   note(key: LimitKey, beside: string | undefined, isAllowed: boolean, now: number): void {
     if (!isAllowed) this.add(key, beside, 1, now)
-    else if (this.isQuiet(now)) this.add(key, beside, 1, now)
-    else if (Math.random() < 1 / SAMPLE) this.add(key, beside, SAMPLE, now)
+    else if (this.skipped > 0) this.skipped -= 1
+    else this.add(key, beside, this.weight(now), now)
   }
 
-  private isQuiet(now: number): boolean {
+  /** What one that is noted stands for. */
+  private weight(now: number): number {
     if (now - this.since >= 1000) {
       this.since = now
       this.noted = 0
     }
-    if (this.noted === NOTED_A_SECOND) return false
-    this.noted += 1
-    return true
+    if (this.noted < NOTED_A_SECOND) {
+      this.noted += 1
+      return 1
+    }
+    // By chance: whoever comes in step with others would be noted always, or never.
+    this.skipped = Math.floor(Math.random() * (2 * SAMPLE - 1))
+    return SAMPLE
   }
 
   private add(key: LimitKey, beside: string | undefined, count: number, now: number): void {

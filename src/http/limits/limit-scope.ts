@@ -6,6 +6,8 @@ import type { LimitConfig } from '../../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
 
 export class LimitScope {
+  /** It is for all requests. */
+  readonly isAll: boolean
   private readonly methods: ReadonlySet<string> | undefined
   private readonly paths: PathTable<boolean> | undefined
   private readonly exempt: CidrSet | undefined
@@ -20,6 +22,7 @@ export class LimitScope {
         false,
       )
     this.exempt = exempt.length === 0 ? undefined : CidrSet.of(exempt)
+    this.isAll = methods === undefined && paths === undefined && this.exempt === undefined
   }
 
   has({ head, client }: Exchange): boolean {

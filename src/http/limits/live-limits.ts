@@ -8,6 +8,7 @@ import type { SiteConfig } from '../../config/schema.ts'
 import { ALL_SITES, type LimitTop, type ServedLimit } from '../../contract/limits.ts'
 import type { MetricSample, Served } from '../../contract/messages.ts'
 import { makeLimit, type NamedLimit } from './limit-kinds.ts'
+import type { NetworkOf } from './limit-keys.ts'
 import { NO_LIMITS } from './limit-stage.ts'
 import type { Networks } from './networks.ts'
 import type { LimitCounts, RequestLimit } from './request-limit.ts'
@@ -16,10 +17,12 @@ import type { LimitCounts, RequestLimit } from './request-limit.ts'
 export class SetLimits {
   /** Those over all sites that requests are asked about. */
   readonly common: readonly RequestLimit[]
+  readonly networkOf: NetworkOf
   private readonly bySite: ReadonlyMap<string, ReadonlyMap<string, NamedLimit>>
 
-  constructor(bySite: ReadonlyMap<string, ReadonlyMap<string, NamedLimit>>) {
+  constructor(bySite: ReadonlyMap<string, ReadonlyMap<string, NamedLimit>>, networkOf: NetworkOf) {
     this.bySite = bySite
+    this.networkOf = networkOf
     this.common = this.askedOf(ALL_SITES)
   }
 
@@ -96,7 +99,7 @@ export class LiveLimits {
       const named = bySite.get(one.site) ?? new Map<string, NamedLimit>()
       bySite.set(one.site, named.set(one.config.name, limit))
     }
-    return new SetLimits(bySite)
+    return new SetLimits(bySite, networkOf)
   }
 
   /** From now on these are live: what only others had is let go. */

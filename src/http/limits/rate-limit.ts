@@ -57,7 +57,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   }
 
   ask(exchange: Exchange): Decision | undefined | Promise<Decision | undefined> {
-    if (!this.scope.has(exchange)) return undefined
+    if (!this.scope.isAll && !this.scope.has(exchange)) return undefined
     const { of, beside } = this.key!
     const now = machineMoment(exchange.startedMs)
     return this.count(of(exchange), beside?.(exchange), this.config.cost, now)

@@ -33,5 +33,7 @@ export interface LimitFields {
   readonly policy: string
   /** `"login";r=` */
   readonly remaining: string
+  /** Both lines up to there: most requests meet one limit. */
+  readonly lead: string
   readonly onAllowed: boolean
 }

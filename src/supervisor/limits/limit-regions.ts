@@ -102,12 +102,15 @@ export class LimitRegions {
 
   /** A file takes memory as it is written to: what others have not taken yet is promised to them. */
   #hasRoom(bytes: number): boolean {
-    let promised = 0
-    for (const { shared } of this.#regions.values()) {
-      const { size, blocks } = statSync(shared.path)
-      promised += size - blocks * BLOCK_BYTES
-    }
-    return this.#room() >= promised + bytes
+    const room = this.#room() - bytes
+    const all = [...this.#regions.values()].map(({ shared }) => shared)
+    const most = all.reduce((sum, { words }) => sum + words.byteLength, 0)
+    if (most <= room) return true
+    const promised = all.reduce((sum, { path }) => {
+      const { size, blocks } = statSync(path)
+      return sum + size - blocks * BLOCK_BYTES
+    }, 0)
+    return promised <= room
   }
 
   /** Beyond the room there, a write would end the process: in most containers that are 64 MiB. */

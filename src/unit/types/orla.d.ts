@@ -450,6 +450,8 @@ export interface Client {
   readonly port: number
   /** What the client speaks, with this node or with the proxy before it. */
   readonly scheme: 'http' | 'https'
+  /** The number of its network (autonomous system), where `geo.asn` of the configuration names a table that knows it. */
+  readonly asn?: number
   readonly certificate?: ClientCertificate
 }
 
