@@ -21,14 +21,15 @@ import type { LimitTop } from './contract/limits.ts'
 import type { Purge } from './contract/purge.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
-import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
-import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
+import type { TestReport } from './contract/unit-runner.ts'
+import type { UnitVersion } from './contract/unit.ts'
 import { createAdmission } from './cache/index.ts'
 import { isShared } from './config/shared-cache.ts'
 import { KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
+import { Banning } from './http/banning.ts'
 import { cacheSamples, diskSamples, readCaches } from './http/cache-metrics.ts'
 import { SiteCaches } from './http/site-caches.ts'
 import { buildSite } from './http/site-building.ts'
@@ -40,6 +41,7 @@ import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
 import { LiveEdges } from './http/live-edge.ts'
 import { LiveLimits } from './http/limits/live-limits.ts'
+import { UnitLimits } from './http/limits/unit-limits.ts'
 import { Networks } from './http/limits/networks.ts'
 import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
@@ -53,9 +55,12 @@ import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
 import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
+import { turnAway } from './http/turned-away.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
 import { ClusterLimits } from './limit/cluster/cluster-limits.ts'
+import { runTimer } from './sandbox/run-timer.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
+import { weakWalls } from './sandbox/weak-walls.ts'
 import { WorkerTelemetry } from './telemetry/worker-telemetry.ts'
 import { runUnitTests } from './trial/unit-tests.ts'
 import { locateInSource, mapStack } from './unit/source-map.ts'
@@ -77,6 +82,7 @@ export interface WorkerEvents {
   onShadow(example: ShadowExample): void
   onInvalidated(purges: readonly Purge[]): void
   onUnitPurge(asked: Omit<Extract<FromWorker, { kind: 'unitPurge' }>, 'kind'>): void
+  onBanning(asked: Extract<FromWorker, { kind: 'ban' | 'refusals' }>): void
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
@@ -89,6 +95,7 @@ export interface WorkerNode {
   readonly calls: WorkerCalls
   readonly telemetry: WorkerTelemetry
   readonly purger: CachePurger
+  readonly banning: Banning
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Accepts connections from each of the sockets. */
@@ -121,6 +128,9 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
     askPurge: events.onUnitPurge,
+    // Both are there before the first unit runs.
+    limits: { take: (...asked) => unitLimits.take(...asked), names: (asker) => unitLimits.names(asker) },
+    bans: { ban: (request) => banning.ban(request) },
     fetch: config.edge.fetch,
     sources: config.sources,
   })
@@ -137,7 +147,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     ...events,
   })
   runner.quarantine(start.quarantined)
-  if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
+  const walls = start.worker === 0 ? weakWalls(runner.protections) : undefined
+  if (walls !== undefined) platform.warn(walls)
   const logs = new AccessLogs({
     node: node.name,
     worker: start.worker,
@@ -167,6 +178,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     { worker: start.limitWorker, place: start.worker, workers, networks, cluster },
     served,
   )
+  const unitLimits: UnitLimits = new UnitLimits(() => limits.live)
   const purger: CachePurger = new CachePurger({
     worker: start.worker,
     number: start.purgeNumber,
@@ -222,6 +234,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
           purges: () => purger.number,
         })
   const upgrades = new Upgrades(() => sites.served.limits, clock.monotonic())
+  const banning: Banning = new Banning(
+    { tell: events.onBanning, onAdded: () => server.closeBanned() },
+    start.bans,
+  )
   const httpNode = {
     get sites() {
       return sites.table
@@ -229,10 +245,12 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     runner,
     metrics,
     upgrades,
+    banning,
     siblings,
     get limits() {
       return limits.live.common
     },
+    unitLimits,
     get networkOf() {
       return limits.live.networkOf
     },
@@ -274,6 +292,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     tlsMetrics,
     trust: edge.trust,
     http2Metrics,
+    door: banning,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
       // First: with it everything else becomes what is live now.
@@ -283,6 +302,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       if (peer?.trust !== trust) peer = connection.peer = new Peer(connection.ends, trust)
       const head = received.hasForwarding ? peer.believed(received) : received
       const client = received.hasForwarding ? peer.clientOf(received) : peer.client
+      if (!banning.isEmpty && turnAway(banning, httpNode, connection, head, client)) return
       const plan = choosePlan(matcher, head, client, chance)
       const exchange = new Exchange(httpNode, connection, head, client, plan)
       const { debugToken } = sites.served
@@ -316,6 +336,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     calls,
     telemetry,
     purger,
+    banning,
     useTls,
     async listen(sockets) {
       await Promise.all([siblings?.listen(), cluster?.ready()])
@@ -327,6 +348,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...metrics.samples(),
       ...(tls === undefined ? [] : tlsMetrics.samples()),
       ...upgrades.samples(),
+      ...banning.samples(),
       ...http2Metrics.samples(),
       ...cacheSamples(sites.table.sites),
       ...diskSamples(sites.table.sites),
@@ -351,30 +373,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
+      banning.close()
       keeper.close()
       cluster?.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }
-}
-
-/** A trip of no request. How it fails is told by the runner. */
-function runTimer(runner: UnitRunner, unit: UnitVersion | undefined): Promise<'ok' | 'failed'> {
-  if (unit === undefined) return Promise.resolve('failed')
-  const { promise, resolve } = Promise.withResolvers<'ok' | 'failed'>()
-  const done = ({ kind }: TripOutcome) => resolve(kind === 'failed' ? 'failed' : 'ok')
-  const nothing = { meta: '', head: '', response: '', edits: '', body: '' }
-  runner.run({ steps: [{ unit, phases: PHASE_BITS.timer }], ...nothing, done })
-  return promise
-}
-
-/** Around a sandbox there are several walls. Where this machine lacks the means for one, the operator is told. */
-function warnOfWeakWalls(protections: readonly string[], platform: Platform): void {
-  const walls = { 'no-network': 'a network namespace of their own', 'no-new-privileges': '`no_new_privs`' }
-  const missing = Object.entries(walls).filter(([wall]) => !protections.includes(wall))
-  if (missing.length === 0) return
-  platform.warn(
-    `sandboxes run without ${missing.map(([, text]) => text).join(' and ')}: that needs unshare and setpriv (util-linux), and root or user namespaces; ` +
-      "Node's permission model still refuses units files, children and network",
-  )
 }

@@ -73,6 +73,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
         onKvBatch: (batch) => tell({ kind: 'kv', batch }),
         onInvalidated: (purges) => tell({ kind: 'invalidated', purges }),
         onUnitPurge: (asked) => tell({ kind: 'unitPurge', ...asked }),
+        onBanning: tell,
       },
     )
     await node.listen(message.sockets)
@@ -141,6 +142,11 @@ async function onMessage(message: ToWorker): Promise<void> {
     }
     case 'unitPurged':
       return node.calls.purge.done(message.id, message.outcome)
+    case 'bans':
+      node.banning.use(message.set)
+      return tell({ kind: 'bansUsed', id: message.id })
+    case 'banDone':
+      return node.banning.done(message.id, message.outcome)
     case 'reopen':
       return node.reopenLogs()
     case 'drain':

@@ -157,6 +157,14 @@ test('a site by itself may count with all nodes: where, stands in the configurat
   assert.equal(checkSite({ origin: 'http://127.0.0.1:9000', limits }).kind, 'site')
 })
 
+test('a limit bans for a time that a ban may have', () => {
+  assert.deepEqual(problemsOf({ ban: { after: 5, within: '0s', for: '367d' } }), [
+    'limits[0].ban.within: expected a time from "1ms" to "30d"',
+    'limits[0].ban.for: expected a time from "1s" to "366d"',
+  ])
+  assert.deepEqual(problemsOf({ ban: { after: 1, within: '1ms', for: '1s' } }), [])
+})
+
 test('every algorithm stands by itself, windows on a sketch, and large numbers where they are round', () => {
   const good: readonly object[] = [
     ...['token-bucket', 'leaky-bucket', 'leaky-queue', 'fixed-window', 'sliding-window', 'sliding-log'].map(

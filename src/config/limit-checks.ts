@@ -19,6 +19,7 @@ export function limitsThatCannotBe(config: Config, isWhole: boolean): Problem[] 
       const problems: Problem[] = []
       const say: Say = (key, message) => problems.push({ path: `${at}[${index}].${key}`, message })
       if (isWhole) lacking(limit, config, say)
+      banThatCannotBe(limit, say)
       if (limit.kind === 'rate') rateThatCannotBe(limit, say)
       else if (limit.kind === 'concurrency' && limit.key === undefined)
         say('key', 'missing; requests in flight are counted by something, such as "address"')
@@ -42,6 +43,15 @@ function lacking(limit: LimitConfig, { edge, geo }: Config, say: Say): void {
     say('scope', '"cluster" needs to know where all nodes count: `edge.limitsRedis` with the URL of a Redis')
   if (limit.kind !== 'bandwidth' && limit.key?.includes('asn') === true && geo.asn === undefined)
     say('key', '"asn" needs a table of networks: `geo.asn` with the path of a MaxMind file')
+}
+
+const DAY_MS = 24 * 3_600_000
+
+function banThatCannotBe(limit: LimitConfig, say: Say): void {
+  if (limit.kind === 'bandwidth' || limit.ban === undefined) return
+  const { ban } = limit
+  if (ban.within < 1 || ban.within > 30 * DAY_MS) say('ban.within', 'expected a time from "1ms" to "30d"')
+  if (ban.for < 1000 || ban.for > 366 * DAY_MS) say('ban.for', 'expected a time from "1s" to "366d"')
 }
 
 const BURSTING = ['token-bucket', 'leaky-bucket', 'gcra']

@@ -23,6 +23,8 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'edge.ticketsRotate',
   'edge.requestId',
   'edge.trace',
+  'bans.never',
+  'bans.max',
   'edge.trustedProxies',
   'edge.forwardedFrom',
   'edge.fetch',

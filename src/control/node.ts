@@ -14,6 +14,8 @@ import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.t
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeCaller } from '../replication/edge-registry.ts'
 import type { PurgeScope } from '../contract/purge.ts'
+import type { BanOutcome } from '../contract/bans.ts'
+import type { BanChanged, BanList, Unbanned } from './ban-shapes.ts'
 import type { PurgeResult } from './purge-shapes.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { CacheExplained, CacheReport } from './cache-shapes.ts'
@@ -193,6 +195,24 @@ export type PurgeRequest = PurgeScope & {
   readonly soft: boolean
 }
 
+export interface BanRequests {
+  /** Unchecked. */
+  readonly prefixes: readonly string[]
+  readonly forMs: number
+  readonly reason: string
+  /** Also what is a large part of all addresses. */
+  readonly force: boolean
+}
+
+export interface BanMethods {
+  /** All of them or none. `by`: the name of the token. Throws `ban-invalid`, `ban-refused` and `ban-limit`. */
+  ban(request: BanRequests, by: string, options: ChangeOptions): Promise<BanChanged>
+  /** All of them or none. Throws `ban-invalid` and `ban-unknown`. */
+  unban(prefixes: readonly string[] | 'all', options: ChangeOptions): Promise<Unbanned>
+  /** `address`: only those that are around it or within it. Throws `ban-invalid`. */
+  bans(asked: { readonly address?: string; readonly limit: number }): BanList
+}
+
 /** A limit, as somebody names it: without a site where there is one of that name alone. */
 export interface LimitName {
   readonly name: string
@@ -200,7 +220,17 @@ export interface LimitName {
   readonly site: string | undefined
 }
 
-export interface ControlledNode {
+export interface ControlledNode extends BanMethods {
+  /** Bans that an edge was asked for; each by itself. */
+  orderBans(
+    bans: readonly {
+      readonly prefix: string
+      readonly forMs: number
+      readonly reason: string
+      readonly by: string
+      readonly node: string
+    }[],
+  ): Promise<readonly BanOutcome[]>
   deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>
   /** Without a version: to the one before the live one. */
   rollback(name: string, version: number | undefined, options: ChangeOptions): Promise<ChangeResult>

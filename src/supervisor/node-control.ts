@@ -64,6 +64,7 @@ import { readiness } from './readiness.ts'
 import { RolloutController } from './rollouts/rollout-controller.ts'
 import { edgeHealth } from './rollouts/edge-health.ts'
 import type { AskPurge } from './purging/purge-control.ts'
+import type { NodeBanning } from './bans/node-banning.ts'
 import type { LocalHealth } from './rollouts/local-health.ts'
 import { RolloutReporter } from './rollouts/rollout-reporter.ts'
 import { rolloutControl, termsOf } from './rollouts/rollout-control.ts'
@@ -116,6 +117,7 @@ export interface NodeParts {
   readonly isDraining: () => boolean
   readonly upgrade: () => Promise<UpgradeResult>
   readonly purge: AskPurge
+  readonly bans: NodeBanning['control']
 }
 
 export function nodeControl(parts: NodeParts): {
@@ -295,6 +297,10 @@ export function nodeControl(parts: NodeParts): {
     reload: (options) => sites.reload(options),
     upgrade: () => parts.upgrade(),
     purge: (request, options) => parts.purge(request, options),
+    ban: parts.bans.ban,
+    unban: parts.bans.unban,
+    bans: parts.bans.bans,
+    orderBans: parts.bans.order,
 
     async units() {
       const breakers = await parts.breakers()
@@ -344,7 +350,7 @@ export function nodeControl(parts: NodeParts): {
     const quarantine = quarantines.of({ name, version: pointer.live })
     const names = (kind: 'plain' | 'sealed') =>
       Object.entries(record.env).flatMap(([key, value]) => (kind in value ? [key] : []))
-    const { hosts, paths, methods, nodes, ...manifest } = record.manifest
+    const { hosts, paths, methods, nodes, limit, ...manifest } = record.manifest
     return {
       name,
       version: pointer.live,
@@ -359,6 +365,7 @@ export function nodeControl(parts: NodeParts): {
         paths: [...paths],
         methods: [...methods],
         nodes: [...nodes],
+        ...(limit && { limit: [...limit] }),
       },
       ...(record.origin && { origin: record.origin }),
       env: names('plain'),

@@ -275,6 +275,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         ),
         audit: store.audit,
         position: () => store.position().id,
+        onValid: node.banning.called,
       },
       hosts: () => (isOpen ? undefined : node.config.control.hosts),
       version: VERSION,

@@ -31,6 +31,10 @@ export class BandwidthLimit implements RequestLimit, NamedLimit {
     return this
   }
 
+  get forUnits(): undefined {
+    return undefined
+  }
+
   ask(exchange: Exchange): Decision | undefined {
     if (!this.scope.has(exchange)) return undefined
     const { bytesPerSecond, after, dryRun } = this.config

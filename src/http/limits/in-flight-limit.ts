@@ -47,6 +47,10 @@ export class InFlightLimit implements RequestLimit, NamedLimit {
     return this
   }
 
+  get forUnits(): undefined {
+    return undefined
+  }
+
   ask(exchange: Exchange): Decision | undefined {
     if (!this.scope.has(exchange)) return undefined
     const { inFlight, config } = this

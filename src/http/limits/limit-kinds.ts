@@ -26,6 +26,11 @@ export interface NamedLimit {
   /** What requests are asked about; undefined where they are not counted by themselves. */
   readonly request: RequestLimit | undefined
   /**
+   * What a request is asked about that meets a unit which names this limit in its field `limit`: one that requests are not asked about by themselves
+   * counts by address there.
+   */
+  readonly forUnits: RequestLimit | undefined
+  /**
    * Takes `cost` for a key of the caller's choice; an address is counted by its prefixes, as that of a request is. Absent where there is nothing
    * to be taken.
    */

@@ -21,7 +21,8 @@ export function askLimits(exchange: Exchange, advance: Advance): StageVerdict {
   return limits.length === 0 ? 'next' : askFrom(exchange, limits, 0, advance)
 }
 
-function askFrom(
+/** These, from the one at `first` on. Where the request is parked meanwhile, `advance` is called when all of them have let it go on. */
+export function askFrom(
   exchange: Exchange,
   limits: readonly RequestLimit[],
   first: number,
@@ -73,6 +74,7 @@ function settle(exchange: Exchange, limit: RequestLimit, decision: Decision): Se
     if (!dryRun) {
       counts.refused += 1
       note(exchange, limit, 'refused', decision)
+      exchange.node.banning?.refused(exchange.client.address, limit)
       refuse(exchange, limit, decision)
       return 'refused'
     }

@@ -40,13 +40,20 @@ export class SetLimits {
 
   /** By the name that a unit of the site asks for: the site's own first. */
   named(site: string, name: string): NamedLimit | undefined {
-    return this.bySite.get(site)?.get(name) ?? this.bySite.get(ALL_SITES)?.get(name)
+    return this.owned(site, name) ?? this.owned(ALL_SITES, name)
+  }
+
+  owned(owner: string, name: string): NamedLimit | undefined {
+    return this.bySite.get(owner)?.get(name)
   }
 
   /** What may be asked for there. */
   names(site: string): readonly string[] {
-    const of = (owner: string) => [...(this.bySite.get(owner)?.keys() ?? [])]
-    return [...new Set([...of(site), ...of(ALL_SITES)])]
+    return [...new Set([...this.ownedNames(site), ...this.ownedNames(ALL_SITES)])]
+  }
+
+  ownedNames(owner: string): readonly string[] {
+    return [...(this.bySite.get(owner)?.keys() ?? [])]
   }
 }
 

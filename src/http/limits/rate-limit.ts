@@ -8,13 +8,12 @@ import { clusterPlanOf } from '../../limit/cluster/plan.ts'
 import { limiterPlanOf } from '../../limit/configured-plan.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import { SharedLimiter } from '../../limit/shared-limiter.ts'
-import type { Exchange } from '../exchange.ts'
 import { rateFields } from './limit-fields.ts'
 import type { LimitParts, NamedLimit } from './limit-kinds.ts'
 import { type LimitKey, type RequestKey, requestKey } from './limit-keys.ts'
 import { LimitHitters } from './limit-hitters.ts'
 import { LimitScope } from './limit-scope.ts'
-import type { LimitCounts, LimitFields, RequestLimit } from './request-limit.ts'
+import type { LimitCounts, LimitedRequest, LimitFields, RequestLimit } from './request-limit.ts'
 
 /** Where a rate is counted: here, or by all nodes together. */
 export interface RateCounter {
@@ -34,7 +33,7 @@ export class RateLimit implements RequestLimit, NamedLimit {
   private readonly counter: RateCounter
   private readonly scope: LimitScope
   private readonly hitters: LimitHitters
-  private readonly key: RequestKey | undefined
+  private readonly key: RequestKey
 
   constructor({ site, path }: ServedLimit, config: RateLimitConfig, parts: LimitParts) {
     const { name, key, rate, prefixes } = config
@@ -53,28 +52,45 @@ export class RateLimit implements RequestLimit, NamedLimit {
     const lengthsOf = (levels: typeof prefixes.v4) => levels.map(({ length }) => length)
     this.hitters = new LimitHitters({ v4: lengthsOf(prefixes.v4), v6: lengthsOf(prefixes.v6) })
     const lengths = { v4: prefixes.v4[0]!.length, v6: prefixes.v6[0]!.length }
-    this.key = key && requestKey(key, lengths, parts.networkOf)
+    this.key = requestKey(key ?? ['address'], lengths, parts.networkOf)
   }
 
   get request(): RequestLimit | undefined {
-    return this.key === undefined ? undefined : this
+    return this.config.key === undefined ? undefined : this
   }
 
-  ask(exchange: Exchange): Decision | undefined | Promise<Decision | undefined> {
-    if (!this.scope.isAll && !this.scope.has(exchange)) return undefined
-    const { of, beside } = this.key!
-    const now = machineMoment(exchange.startedMs)
-    return this.count(of(exchange), beside?.(exchange), this.config.cost, now)
+  get forUnits(): RequestLimit {
+    return this
+  }
+
+  ask(request: LimitedRequest): Decision | undefined | Promise<Decision | undefined> {
+    if (!this.scope.isAll && !this.scope.has(request)) return undefined
+    const { of, beside } = this.key
+    const now = machineMoment(request.startedMs)
+    return this.count(of(request), beside?.(request), this.config.cost, now)
   }
 
   take(key: string, cost: number): Decision | Promise<Decision> {
-    const decision = this.count(parseIp(key) ?? `u${key}`, undefined, cost, machineNow())
-    const note = ({ allowed }: Decision): void => {
-      if (cost > 0) this.counts[allowed ? 'allowed' : 'refused'] += 1
-    }
-    if (decision instanceof Promise) void decision.then(note)
-    else note(decision)
-    return decision
+    const ip = parseIp(key)
+    if (ip !== undefined && this.scope.exempts(ip)) return this.untouched
+    const decision = this.count(ip ?? `u${key}`, undefined, cost, machineNow())
+    if (cost === 0) return decision
+    return decision instanceof Promise ? decision.then(this.told) : this.told(decision)
+  }
+
+  /** What an exempt address is told: nothing of it is counted. */
+  private get untouched(): Decision {
+    return { allowed: true, remaining: this.config.rate.count, retryAfterMs: 0, resetMs: 0 }
+  }
+
+  /** A dry run refuses no unit either. */
+  private readonly told = (decision: Decision): Decision => {
+    const { counts, config } = this
+    const waits = decision.waitMs !== undefined && decision.waitMs > 0
+    if (decision.allowed) counts[waits ? 'waited' : 'allowed'] += 1
+    else if (config.dryRun) counts.dry_run += 1
+    else counts.refused += 1
+    return config.dryRun && !decision.allowed ? { ...decision, allowed: true, retryAfterMs: 0 } : decision
   }
 
   private count(

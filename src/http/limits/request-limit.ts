@@ -6,7 +6,17 @@
 import type { LimitConfig } from '../../config/schema.ts'
 import type { LimitOutcome } from '../../contract/limits.ts'
 import type { Decision } from '../../limit/limiter.ts'
+import type { RequestHead } from '../../wire/http1/message.ts'
+import type { Client } from '../client.ts'
 import type { Exchange } from '../exchange.ts'
+
+/** What of a request decides which limits it meets, and by what it is counted. */
+export interface LimitedRequest {
+  readonly head: Pick<RequestHead, 'method' | 'path' | 'host' | 'headers'>
+  readonly client: Pick<Client, 'ip' | 'address'>
+  readonly connection: { readonly peer?: { readonly localAddress: string } | undefined }
+  readonly startedMs: number
+}
 
 export type LimitCounts = Record<LimitOutcome, number>
 

@@ -15,6 +15,7 @@ import type { MetricSums } from '../metrics/metric-sums.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
 import type { NodePurging } from '../purging/node-purging.ts'
+import type { NodeBanning } from '../bans/node-banning.ts'
 import type { LocalHealth } from '../rollouts/local-health.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
@@ -47,6 +48,7 @@ export interface WorkerTalkParts {
   readonly own: NodeMetrics
   readonly health: LocalHealth
   readonly purging: NodePurging
+  readonly banning: NodeBanning
   readonly sums: MetricSums
   readonly limits: LimitRegions
   /** Tells all workers what is in quarantine now. */
@@ -83,6 +85,7 @@ export class WorkerTalk {
       siblings: this.#parts.siblings?.path,
       disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
+      bans: this.#parts.banning.set,
       purgeNumber: this.#parts.purging.here.number,
       isTracing: this.#parts.onTrace !== undefined,
     }
@@ -134,6 +137,9 @@ export class WorkerTalk {
       case 'invalidated':
       case 'unitPurge':
         return this.#parts.purging.hear(worker, message)
+      case 'ban':
+      case 'refusals':
+        return this.#parts.banning.hear(worker, message)
       case 'sandboxes':
         return sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.
