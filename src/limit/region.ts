@@ -210,7 +210,11 @@ function checkStore(plan: LimiterPlan): SketchShape {
       `algorithm: a sketch counts windows, so expected "fixed-window" or "sliding-window", not ${told(algorithm)}; with store "exact" it can be any`,
     )
   const { depth, cellBits } = sketch
-  return { width: store === 'sketch' ? 2 ** Math.ceil(Math.log2(width)) : width, depth, cellBits }
+  return {
+    width: store === 'sketch' ? 2 ** Math.max(1, Math.ceil(Math.log2(width))) : width,
+    depth,
+    cellBits,
+  }
 }
 
 function levelsOf(plan: LimiterPlan): { plan: RatePlan; algorithm: Algorithm; prefix?: LevelPlan }[] {

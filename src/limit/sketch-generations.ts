@@ -14,11 +14,11 @@
  * those who ask. Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min Sketch and its Applications", 2005; conservative
  * update: Estan and Varghese, "New Directions in Traffic Measurement and Accounting", 2002.
  */
-import { KeyedHash, mixed } from './keyed-hash.ts'
+import { KeyedHash } from './keyed-hash.ts'
 import { acquire, beginWrite, isFree, release } from './shared-lock.ts'
 
 export interface SketchShape {
-  /** Cells of a row: a power of two. */
+  /** Cells of a row: a power of two, two at least. */
   readonly width: number
   /** Rows. */
   readonly depth: number
@@ -53,7 +53,6 @@ const STEP_BACK_MS = 10_000
 export const DEPTH_MAX = 8
 /** Keys whose places are held at once. */
 const SLOTS = 16
-const SLOT_CELLS = 2 * DEPTH_MAX
 
 export const generationWords = (shape: SketchShape): number =>
   Math.ceil((shape.width * shape.depth * shape.cellBits) / 32 / 16) * 16
@@ -96,21 +95,20 @@ export class SketchGenerations {
   readonly #generationWords: number
   readonly #width: number
   readonly #depth: number
-  /** Picks a cell of a block. */
-  readonly #mask: number
+  /** Cells of a row in a block, and what leaves as many bits as to pick one of them. */
+  readonly #blockCells: number
+  readonly #shift: number
   readonly #owner: number
   readonly #random: KeyedHash
   readonly #number: number
   #turns = -1
   #before = NOTHING
-  #current = 0
-  #previous = 0
-  /** Two seeds for two rows, of the current generation and of the one before. 32 mixed bits are the places in both, once as they are and once turned by half. */
-  readonly #seeds = new Int32Array(DEPTH_MAX)
-  readonly #seedsBefore = new Int32Array(DEPTH_MAX)
-  /** Of each slot, the cells of the current generation, and those of the one before. */
-  readonly #places = new Int32Array(SLOTS * SLOT_CELLS)
-  readonly #values = new Uint32Array(SLOTS * SLOT_CELLS)
+  /** Of the rows of the current generation, and behind them those of the one before: two seeds a row, and its first cell. */
+  readonly #seeds = new Int32Array(4 * DEPTH_MAX)
+  readonly #starts = new Int32Array(2 * DEPTH_MAX)
+  /** Of each slot, the cells of the current generation, and behind them those of the one before. */
+  readonly #places = new Int32Array(SLOTS * 2 * DEPTH_MAX)
+  readonly #values = new Uint32Array(SLOTS * 2 * DEPTH_MAX)
 
   constructor(
     words: Int32Array,
@@ -133,7 +131,8 @@ export class SketchGenerations {
     this.#generationCells = this.#generationWords * cellsOfWord
     this.#width = shape.width
     this.#depth = shape.depth
-    this.#mask = shape.width / blocks - 1
+    this.#blockCells = shape.width / blocks
+    this.#shift = Math.clz32(this.#blockCells - 1)
     this.#owner = owner
     this.#random = new KeyedHash(secret[0], secret[1])
     this.#number = number
@@ -149,55 +148,50 @@ export class SketchGenerations {
   }
 
   /**
-   * Reads the cells of a key (64 bits of a keyed hash) into `slot`. It decides nothing by them: so the processor waits for all of them at the same time,
-   * those of several keys too, instead of for one after the other.
+   * Reads the cells of the keys in the slots from `first` to before `end`: `hashes` holds 64 bits of a keyed hash for each slot, and all cells lie in one block.
+   * Places are found before any cell is read, and nothing is decided by what is read: so the processor waits for all of them at the same time, instead of
+   * for one after the other.
    */
-  read(high: number, low: number, slot: number, block = 0): void {
-    const from = slot * SLOT_CELLS
-    const ahead = block * (this.#mask + 1)
-    this.#readRows(high, low, this.#current + ahead, this.#seeds, from)
-    if (this.#before === CELLS)
-      this.#readRows(high, low, this.#previous + ahead, this.#seedsBefore, from + DEPTH_MAX)
-  }
-
-  #readRows(high: number, low: number, first: number, seeds: Int32Array, from: number): void {
-    const cells = this.#cells
+  read(hashes: Int32Array, first: number, end: number, block = 0): void {
     const places = this.#places
-    const values = this.#values
-    const width = this.#width
-    const mask = this.#mask
-    const end = from + this.#depth
-    let row = 0
-    let start = first
-    for (let at = from; at < end; at += 2) {
-      const bits = mixed(Math.imul(low, seeds[row]!) + (high ^ seeds[row + 1]!))
-      const place = start + (bits & mask)
-      places[at] = place
-      values[at] = cells[place]!
-      // Behind the last row of an odd depth, this is a cell that nobody looks at.
-      const next = start + (at + 1 < end ? width : 0) + (turned(bits) & mask)
-      places[at + 1] = next
-      values[at + 1] = cells[next]!
-      start += 2 * width
-      row += 2
+    const seeds = this.#seeds
+    const starts = this.#starts
+    const shift = this.#shift
+    const ahead = block * this.#blockCells
+    const rows = 2 * this.#depth
+    const used = this.#before === CELLS ? rows : this.#depth
+    for (let slot = first; slot < end; slot++) {
+      const high = hashes[slot << 1]!
+      const low = hashes[(slot << 1) + 1]!
+      const from = slot * rows
+      for (let row = 0; row < used; row++) {
+        // Multiply-shift (Dietzfelbinger et al., 1997): two keys meet in a row with a probability of two cells of it at most.
+        const bits = Math.imul(low, seeds[row << 1]!) + Math.imul(high, seeds[(row << 1) + 1]!)
+        places[from + row] = starts[row]! + ahead + (bits >>> shift)
+      }
     }
+    const cells = this.#cells
+    const values = this.#values
+    const to = end * rows
+    for (let i = first * rows; i < to; i++) values[i] = cells[places[i]!]!
   }
 
   /** The estimate of the key in `slot` in the current generation. */
   current(slot: number): number {
-    return this.#least(slot * SLOT_CELLS)
+    return this.#least(slot * 2 * this.#depth)
   }
 
   /** The same in the generation before; `full` where the key has used up all it has. */
   previous(slot: number, full: number): number {
     if (this.#before !== CELLS) return this.#before === FULL ? full : 0
-    return this.#least(slot * SLOT_CELLS + DEPTH_MAX)
+    return this.#least((slot * 2 + 1) * this.#depth)
   }
 
   #least(from: number): number {
+    const values = this.#values
     const end = from + this.#depth
-    let least = this.#values[from]!
-    for (let at = from + 1; at < end; at++) if (this.#values[at]! < least) least = this.#values[at]!
+    let least = values[from]!
+    for (let i = from + 1; i < end; i++) if (values[i]! < least) least = values[i]!
     return least
   }
 
@@ -205,16 +199,18 @@ export class SketchGenerations {
   write(slot: number, value: number): void {
     const cells = this.#cells
     const target = value < this.cellMax ? value : this.cellMax
-    const from = slot * SLOT_CELLS
+    const places = this.#places
+    const values = this.#values
+    const from = slot * 2 * this.#depth
     const end = from + this.#depth
-    for (let i = from; i < end; i++) if (this.#values[i]! < target) cells[this.#places[i]!] = target
+    for (let i = from; i < end; i++) if (values[i]! < target) cells[places[i]!] = target
   }
 
   /** The same, beside others who write the same cells. */
   raise(slot: number, value: number): void {
     const cells = this.#cells
     const target = value < this.cellMax ? value : this.cellMax
-    const from = slot * SLOT_CELLS
+    const from = slot * 2 * this.#depth
     const end = from + this.#depth
     for (let i = from; i < end; i++) {
       const place = this.#places[i]!
@@ -234,20 +230,20 @@ export class SketchGenerations {
     this.#turns = turns
     this.#before = turns & ((1 << BEFORE_BITS) - 1)
     const generation = turns >>> BEFORE_BITS
-    const slot = generation % GENERATIONS
-    this.#current = this.#firstCell + slot * this.#generationCells
-    this.#previous = this.#firstCell + ((slot + GENERATIONS - 1) % GENERATIONS) * this.#generationCells
-    this.#draw(generation, this.#seeds)
-    this.#draw(generation - 1, this.#seedsBefore)
+    this.#lookAt(generation, 0)
+    this.#lookAt(generation - 1, this.#depth)
   }
 
-  #draw(generation: number, seeds: Int32Array): void {
+  /** From now on, the rows from `row` on are those of this generation. */
+  #lookAt(generation: number, row: number): void {
     const words = [this.#number, generation, 0, 0] as [number, number, number, number]
-    for (let row = 0; row < this.#depth; row += 2) {
-      words[2] = row
+    const first = this.#firstCell + ((generation + GENERATIONS) % GENERATIONS) * this.#generationCells
+    for (let i = 0; i < this.#depth; i++) {
+      words[2] = i
       this.#random.ofPrefix(words, 0, 96, 0)
-      seeds[row] = this.#random.high | 1
-      seeds[row + 1] = this.#random.low
+      this.#seeds[2 * (row + i)] = this.#random.high | 1
+      this.#seeds[2 * (row + i) + 1] = this.#random.low | 1
+      this.#starts[row + i] = first + i * this.#width
     }
   }
 
@@ -307,5 +303,3 @@ export class SketchGenerations {
     return true
   }
 }
-
-const turned = (bits: number): number => (bits << 16) | (bits >>> 16)

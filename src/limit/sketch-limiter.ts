@@ -96,10 +96,14 @@ export class SketchLimiter {
 
   /** Reads the counters from the coarsest level on, until one has too little left. */
   #choose(hashes: Int32Array, from: number, end: number, block: number, cost: number, now: number): void {
-    for (let level = from; level < end; level++) {
+    // Levels that follow each other and share a sketch are read at once.
+    for (let level = from; level < end;) {
       const sketch = this.#sketches[level]!
+      let next = level + 1
+      while (next < end && this.#sketches[next] === sketch) next += 1
       sketch.moveTo(now)
-      sketch.read(hashes[level << 1]!, hashes[(level << 1) + 1]!, level, block)
+      sketch.read(hashes, level, next, block)
+      level = next
     }
     let least = Infinity
     for (let level = from; level < end; level++) {

@@ -14,13 +14,17 @@ function generations(shape: SketchShape, lengthMs = 1000, startsFull = false) {
   return { words, open, sketch: open(1) }
 }
 
+function find(sketch: SketchGenerations, key: number): void {
+  sketch.read(Int32Array.of(key, key), 0, 1)
+}
+
 function countOf(sketch: SketchGenerations, key: number): number {
-  sketch.read(key, key, 0)
+  find(sketch, key)
   return sketch.current(0)
 }
 
 function raise(sketch: SketchGenerations, key: number, value: number): void {
-  sketch.read(key, key, 0)
+  find(sketch, key)
   sketch.raise(0, value)
 }
 
@@ -73,10 +77,10 @@ test('a window slides over two generations, and what is older is forgotten', () 
   raise(sketch, 1, 7)
   assert.equal(countOf(sketch, 1), 7)
   sketch.moveTo(6000)
-  sketch.read(1, 1, 0)
+  find(sketch, 1)
   assert.deepEqual([sketch.current(0), sketch.previous(0, 9)], [0, 7])
   sketch.moveTo(7000)
-  sketch.read(1, 1, 0)
+  find(sketch, 1)
   assert.deepEqual([sketch.current(0), sketch.previous(0, 9)], [0, 0])
 })
 
@@ -84,7 +88,7 @@ test('a window in which nobody asked leaves nothing of the one before', () => {
   const { sketch } = generations({ width: 64, depth: 4, cellBits: 16 })
   for (let turn = 5; turn < 50; turn += 2) {
     sketch.moveTo(turn * 1000)
-    sketch.read(1, 1, 0)
+    find(sketch, 1)
     assert.deepEqual([sketch.current(0), sketch.previous(0, 9)], [0, 0])
     raise(sketch, 1, 7)
   }
