@@ -79,7 +79,7 @@ const Sketch = v.strictObject({
   /** Cells of a row, 16 to 2^24; rounded up to a power of two. Where none is given: 524,288, and behind a table an eighth of `keysMax`. */
   width: v.optional(count(2 ** 24, 16)),
   /** Rows, each with a hash of its own. */
-  depth: v.optional(count(8), 4),
+  depth: v.optional(count(8), 3),
   /** Bits of a cell of a limit's own sketch: 8 count to 255, 16 to 65,535, 32 to 4,294,967,295. */
   cellBits: v.optional(v.picklist([8, 16, 32], 'expected 8, 16 or 32'), 16),
 })

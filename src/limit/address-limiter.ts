@@ -38,7 +38,7 @@ export interface AddressLimiterOptions {
   /** Where none is given: 100,000. */
   readonly keysMax?: number
   readonly replacement?: Replacement
-  /** Where none is given: 524,288 × 4 cells of 16 bits (32 where the limits need them); behind a table, an eighth of `keysMax` × 4 states. */
+  /** Where none is given: 524,288 × 3 cells of 16 bits (32 where the limits need them); behind a table, an eighth of `keysMax` × 3 states. */
   readonly sketch?: { readonly width?: number; readonly depth?: number; readonly cellBits?: 8 | 16 | 32 }
   /** Milliseconds from 0 on. Where none is given: since the process started. */
   readonly clock?: () => number
@@ -95,7 +95,7 @@ function planOf(options: AddressLimiterOptions): LimiterPlan {
     replacement: options.replacement ?? 's3-fifo',
     sketch: {
       width: options.sketch?.width,
-      depth: options.sketch?.depth ?? 4,
+      depth: options.sketch?.depth ?? 3,
       cellBits: options.sketch?.cellBits ?? (store === 'sketch' && largest > 65_535 ? 32 : 16),
     },
     prefixes,

@@ -6,7 +6,7 @@
  * with another: then less is allowed, not more.
  */
 import { KeyedHash } from './keyed-hash.ts'
-import { acquire, beginWrite, OWNERS_MAX, release, releaseOf } from './shared-lock.ts'
+import { acquire, beginWrite, enter, OWNERS_MAX, PIDS, PIDS_AT, release, releaseOf } from './shared-lock.ts'
 
 export interface InFlightPlan {
   /** Keys that find a place of their own, mostly. */
@@ -15,7 +15,8 @@ export interface InFlightPlan {
   readonly workers: number
 }
 
-const HEADER_WORDS = 16
+/** The secrets, and the processes that have it open, as locks look for them. */
+const HEADER_WORDS = PIDS_AT + PIDS
 const SECRETS_AT = 0
 /** Bytes of the seed that a region is laid with. */
 export const IN_FLIGHT_SEED_BYTES = 8
@@ -74,6 +75,7 @@ export class InFlight {
     this.#worker = worker
     this.#scale = bucketsOf(plan) / 2 ** 32
     this.#stride = strideOf(plan)
+    enter(words, worker + 1)
   }
 
   /** Comes in, for the key that was hashed last, if fewer than `max` of it are under way. Undefined: it is full. */

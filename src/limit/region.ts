@@ -78,7 +78,7 @@ const PLACES_FOR_KEY = 2
 const BYTES_MAX = 2 ** 31
 export const KEYS_MIN = 1
 export const KEYS_MAX = 16_000_000
-/** Cells of a row where nobody said how many: 12 MiB with four rows of 16 bits, in three generations. */
+/** Cells of a row where nobody said how many: 9 MiB with three rows of 16 bits, in three generations. */
 const WIDTH = 524_288
 const MEMORY_WIDTH_MIN = 1024
 /** A sketch that counts windows is cleared within each of them. */

@@ -91,7 +91,7 @@ test('the limits are listed with what they allowed and refused', async (t) => {
   )
   assert.match(
     node.stderr(),
-    /the limit login of the site tv counts in a sketch of 524,288 × 4 cells of 16 bits, [0-9.]+ MiB: a key .* is wrongly refused with a probability of /,
+    /the limit login of the site tv counts in a sketch of 524,288 × 3 cells of 16 bits, [0-9.]+ MiB: a key .* is wrongly refused with a probability of /,
   )
 })
 

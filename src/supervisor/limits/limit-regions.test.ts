@@ -89,7 +89,7 @@ test('keys that have something used up are counted, and those of a sketch are no
   assert.equal(regions.keysOf(sketch!), undefined)
   assert.match(
     lines.join('\n'),
-    /^the limit b counts in a sketch of 524,288 × 4 cells of 16 bits, .*wrongly refused/,
+    /^the limit b counts in a sketch of 524,288 × 3 cells of 16 bits, .*wrongly refused/,
   )
 })
 
