@@ -53,6 +53,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'tell what caches hold and did, and try replacement policies on a trace',
     load: () => import('./commands/cache.ts'),
   },
+  packet: {
+    summary: 'watch packets, and run XDP programs on network interfaces',
+    load: () => import('./commands/packet.ts'),
+  },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   upgrade: {
     summary: 'let the program that is installed now take over, with no connection refused',
