@@ -29,6 +29,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   replication: ['base', 'config', 'contract', 'store'],
   // Copies what both keep.
   backup: ['base', 'contract', 'kv', 'store'],
+  // BPF programs on network interfaces, and the maps that they share with us.
+  packet: ['base', 'config', 'contract'],
   unit: ['base', 'config', 'contract'],
   site: ['base', 'config', 'contract'],
   tls: ['base', 'config', 'contract'],
@@ -72,6 +74,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'replication',
     'tls',
     'acme',
+    'packet',
     'source',
     'unit',
     'site',
@@ -86,6 +89,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'contract',
     'cache',
+    'packet',
     'store',
     'source',
     'unit',
@@ -105,7 +109,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   esbuild: ['checker', 'cli', 'sandbox'],
   hono: ['control'],
   'isolated-vm': ['sandbox'],
-  koffi: ['base'],
+  koffi: ['base', 'packet'],
   typescript: ['checker'],
   'urlpattern-polyfill': ['sandbox'],
   valibot: ['config', 'control', 'replication', 'supervisor', 'unit'],
