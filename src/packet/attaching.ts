@@ -89,7 +89,5 @@ function modeRefused(mode: PacketMode, { message, code }: BpfFailure): string {
     generic: 'the kernel does not take XDP programs here',
     offload: 'its card does not take this program',
   }[mode]
-  return code === 'EOPNOTSUPP' || code === 'ENOTSUP'
-    ? where
-    : `${where} (${message.replace(/^.*?: /, '')})`
+  return code === 'EOPNOTSUPP' || code === 'ENOTSUP' ? where : `${where} (${message.replace(/^.*?: /, '')})`
 }
