@@ -34,6 +34,10 @@ const DECLARATIONS = {
   bpf_program__set_attach_target:
     'int bpf_program__set_attach_target(void *program, int targetFd, const char *function)',
   bpf_program__set_ifindex: 'void bpf_program__set_ifindex(void *program, uint32_t interface)',
+  bpf_program__insns: 'void *bpf_program__insns(void *program)',
+  bpf_program__insn_cnt: 'size_t bpf_program__insn_cnt(void *program)',
+  bpf_program__flags: 'uint32_t bpf_program__flags(void *program)',
+  bpf_program__expected_attach_type: 'int bpf_program__expected_attach_type(void *program)',
   bpf_program__fd: 'int bpf_program__fd(void *program)',
   bpf_program__attach: 'void *bpf_program__attach(void *program)',
   bpf_link__fd: 'int bpf_link__fd(void *link)',
@@ -57,6 +61,11 @@ const DECLARATIONS = {
     'int bpf_map_update_batch(int fd, const void *keys, const void *values, void *count, const void *options)',
   bpf_map_delete_batch:
     'int bpf_map_delete_batch(int fd, const void *keys, void *count, const void *options)',
+  bpf_map_create:
+    'int bpf_map_create(int type, const char *name, uint32_t keySize, uint32_t valueSize, uint32_t entries, const void *options)',
+  bpf_prog_load:
+    'int bpf_prog_load(int type, const char *name, const char *license, const void *instructions, size_t count, OrlaBpfLoadOptions *options)',
+  bpf_raw_tracepoint_open: 'int bpf_raw_tracepoint_open(const char *name, int programFd)',
   bpf_link_create: 'int bpf_link_create(int programFd, int target, int attachType, const void *options)',
   bpf_link_get_next_id: 'int bpf_link_get_next_id(uint32_t id, void *next)',
   bpf_link_get_fd_by_id: 'int bpf_link_get_fd_by_id(uint32_t id)',
@@ -101,6 +110,15 @@ export interface TestRunOptions {
   duration: number
 }
 
+export interface LoadOptions {
+  sz: number
+  expected_attach_type: number
+  prog_flags: number
+  log_level: number
+  log_size: number
+  log_buf: Buffer
+}
+
 /** As in bpf/libbpf.h and bpf/bpf.h. What follows the last field here counts as zero: `sz` says how far we know it. */
 function declareStructs(): void {
   koffi.struct('OrlaBpfOpenOptions', { sz: 'size_t', object_name: 'const char *' })
@@ -119,6 +137,28 @@ function declareStructs(): void {
     duration: 'uint32_t',
     flags: 'uint32_t',
   })
+  koffi.struct('OrlaBpfLoadOptions', {
+    sz: 'size_t',
+    attempts: 'int',
+    expected_attach_type: 'int',
+    prog_btf_fd: 'uint32_t',
+    prog_flags: 'uint32_t',
+    prog_ifindex: 'uint32_t',
+    kern_version: 'uint32_t',
+    attach_btf_id: 'uint32_t',
+    attach_prog_fd: 'uint32_t',
+    attach_btf_obj_fd: 'uint32_t',
+    fd_array: 'void *',
+    func_info: 'void *',
+    func_info_cnt: 'uint32_t',
+    func_info_rec_size: 'uint32_t',
+    line_info: 'void *',
+    line_info_cnt: 'uint32_t',
+    line_info_rec_size: 'uint32_t',
+    log_level: 'uint32_t',
+    log_size: 'uint32_t',
+    log_buf: 'void *',
+  })
 }
 
 /** What is called, by its name in C. Arguments are numbers, pointers, texts and buffers, as declared above. */
@@ -134,6 +174,7 @@ export type Argument =
   | NodeJS.ArrayBufferView
   | OpenOptions
   | TestRunOptions
+  | LoadOptions
 type Result<N extends Name> = N extends Pointing ? Pointer : N extends Naming ? string : number
 
 /** What stands beside libbpf: libc, and the callbacks that C calls. */

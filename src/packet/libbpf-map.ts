@@ -41,46 +41,87 @@ const MAP_TYPES = [
 ] as const
 export type MapType = (typeof MAP_TYPES)[number] | 'unknown'
 
+export const mapTypeOf = (number: number): MapType => MAP_TYPES[number] ?? 'unknown'
+
 const { ENOENT } = constants.errno
 /** `ENOTSUPP` of the kernel, which is in no header of ours: this kind of map knows no batches. */
 const ENOTSUPP = 524
 
-export class BpfMap {
+/** What a map is. */
+export interface MapShape {
   readonly name: string
   readonly type: MapType
   readonly keyBytes: number
   /** Bytes of one value; of a per-CPU map, those of one CPU. */
   readonly valueBytes: number
   readonly entriesMax: number
-  /** Made by the compiler, for variables and constants. */
-  readonly isInternal: boolean
-  /** Types in the object's BTF; 0 where there are none. */
-  readonly keyTypeId: number
-  readonly valueTypeId: number
+}
+
+/** The number of a kind of map in linux/bpf.h. */
+export const mapTypeNumber = (type: MapType): number => MAP_TYPES.indexOf(type as 'hash')
+
+export class BpfMap implements MapShape {
+  readonly name: string
+  readonly type: MapType
+  readonly keyBytes: number
+  readonly valueBytes: number
+  readonly entriesMax: number
   readonly isPerCpu: boolean
   readonly #calls: LibbpfCalls
+  /** Where it is in its object; null for one that was made without. */
   readonly #pointer: Pointer
+  readonly #ownFd: number
   readonly #readBytes: number
   readonly #cpus: number
 
-  constructor(calls: LibbpfCalls, pointer: Pointer, cpus: number) {
+  private constructor(calls: LibbpfCalls, shape: MapShape, cpus: number, pointer: Pointer, ownFd: number) {
     this.#calls = calls
     this.#pointer = pointer
+    this.#ownFd = ownFd
     this.#cpus = cpus
-    this.name = calls.bpf_map__name(pointer)
-    this.type = MAP_TYPES[calls.bpf_map__type(pointer)] ?? 'unknown'
-    this.keyBytes = calls.bpf_map__key_size(pointer)
-    this.valueBytes = calls.bpf_map__value_size(pointer)
-    this.entriesMax = calls.bpf_map__max_entries(pointer)
-    this.isInternal = Boolean(calls.bpf_map__is_internal(pointer))
-    this.keyTypeId = calls.bpf_map__btf_key_type_id(pointer)
-    this.valueTypeId = calls.bpf_map__btf_value_type_id(pointer)
+    this.name = shape.name
+    this.type = shape.type
+    this.keyBytes = shape.keyBytes
+    this.valueBytes = shape.valueBytes
+    this.entriesMax = shape.entriesMax
     this.isPerCpu = ['percpu_hash', 'percpu_array', 'lru_percpu_hash'].includes(this.type)
     this.#readBytes = this.isPerCpu ? partBytes(this.valueBytes) * cpus : this.valueBytes
   }
 
+  /** One of an object; it goes with the object. */
+  static ofObject(calls: LibbpfCalls, pointer: Pointer, cpus: number): BpfMap {
+    const shape: MapShape = {
+      name: calls.bpf_map__name(pointer),
+      type: mapTypeOf(calls.bpf_map__type(pointer)),
+      keyBytes: calls.bpf_map__key_size(pointer),
+      valueBytes: calls.bpf_map__value_size(pointer),
+      entriesMax: calls.bpf_map__max_entries(pointer),
+    }
+    return new BpfMap(calls, shape, cpus, pointer, -1)
+  }
+
+  /** One by its descriptor, which whoever has it closes. */
+  static ofDescriptor(calls: LibbpfCalls, fd: number, shape: MapShape, cpus: number): BpfMap {
+    return new BpfMap(calls, shape, cpus, null, fd)
+  }
+
+  /** Negative before its object is loaded. */
   get fd(): number {
-    return this.#calls.bpf_map__fd(this.#pointer)
+    return this.#pointer === null ? this.#ownFd : this.#calls.bpf_map__fd(this.#pointer)
+  }
+
+  /** Made by the compiler, for variables and constants. */
+  get isInternal(): boolean {
+    return this.#pointer !== null && Boolean(this.#calls.bpf_map__is_internal(this.#pointer))
+  }
+
+  /** Types of its keys in the object's BTF; 0 where there are none. */
+  get keyTypeId(): number {
+    return this.#pointer === null ? 0 : this.#calls.bpf_map__btf_key_type_id(this.#pointer)
+  }
+
+  get valueTypeId(): number {
+    return this.#pointer === null ? 0 : this.#calls.bpf_map__btf_value_type_id(this.#pointer)
   }
 
   /** Sets how many entries it may hold, before its object is loaded. */

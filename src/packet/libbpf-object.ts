@@ -1,15 +1,13 @@
 /** An object file in memory, and what becomes of it in the kernel: its programs and its maps. */
-import { constants } from 'node:os'
 import koffi from 'koffi'
-import type { LibbpfCalls, Memory, OpenOptions, Pointer, TestRunOptions } from './libbpf-calls.ts'
+import type { LibbpfCalls, Memory, OpenOptions, Pointer } from './libbpf-calls.ts'
 import type { Printed } from './libbpf.ts'
 import { BpfFailure, errorText } from './libbpf-failure.ts'
 import { BpfMap } from './libbpf-map.ts'
+import { testRun, type TestRun } from './libbpf-trial.ts'
 
 /** `bpf_prog_type` of linux/bpf.h, as far as it matters here. */
 const PROGRAM_XDP = 6
-/** How often a trial that was interrupted is begun again. */
-const EINTR_TRIES = 100
 
 export class BpfObject {
   readonly name: string
@@ -39,8 +37,8 @@ export class BpfObject {
       for (let at = next(pointer, null); at !== null; at = next(pointer, at)) found.push(at)
       return found
     }
-    this.programs = each(calls.bpf_object__next_program).map((at) => new BpfProgram(calls, at))
-    this.maps = each(calls.bpf_object__next_map).map((at) => new BpfMap(calls, at, cpus))
+    this.programs = each(calls.bpf_object__next_program).map((at) => new BpfProgram(calls, memory, at))
+    this.maps = each(calls.bpf_object__next_map).map((at) => BpfMap.ofObject(calls, at, cpus))
   }
 
   static open(
@@ -90,24 +88,16 @@ export class BpfObject {
   }
 }
 
-/** What a program made of a packet that it was given for a trial. */
-export interface TestRun {
-  /** What it returned: an XDP action, from 0 (aborted). */
-  readonly returned: number
-  /** The packet after it. */
-  readonly packet: Buffer
-  /** Nanoseconds of one run, on average. */
-  readonly ns: number
-}
-
 export class BpfProgram {
   readonly name: string
   readonly section: string
   readonly #calls: LibbpfCalls
+  readonly #memory: Memory
   readonly #pointer: Pointer
 
-  constructor(calls: LibbpfCalls, pointer: Pointer) {
+  constructor(calls: LibbpfCalls, memory: Memory, pointer: Pointer) {
     this.#calls = calls
+    this.#memory = memory
     this.#pointer = pointer
     this.name = calls.bpf_program__name(pointer)
     this.section = calls.bpf_program__section_name(pointer)
@@ -120,6 +110,22 @@ export class BpfProgram {
   /** After `load`; negative before. */
   get fd(): number {
     return this.#calls.bpf_program__fd(this.#pointer)
+  }
+
+  /** `BPF_F_*` that it is loaded with. */
+  get flags(): number {
+    return this.#calls.bpf_program__flags(this.#pointer)
+  }
+
+  /** `bpf_attach_type` that it is loaded with. */
+  get attachType(): number {
+    return this.#calls.bpf_program__expected_attach_type(this.#pointer)
+  }
+
+  /** What it consists of, eight bytes an instruction. After `load`: all of its functions, with the descriptors of its maps. */
+  instructions(): Buffer {
+    const count = Number(this.#calls.bpf_program__insn_cnt(this.#pointer))
+    return this.#memory.copy(this.#calls.bpf_program__insns(this.#pointer), 8 * count)
   }
 
   /** Whether `load` takes it into the kernel; it does, unless told otherwise. */
@@ -152,25 +158,7 @@ export class BpfProgram {
 
   /** Gives it a packet, `repeat` times, without any interface. */
   testRun(packet: Buffer, repeat = 1): TestRun {
-    const out = Buffer.alloc(packet.length + 256)
-    const run: TestRunOptions = {
-      sz: 72,
-      data_in: packet,
-      data_out: out,
-      data_size_in: packet.length,
-      data_size_out: out.length,
-      retval: 0,
-      repeat,
-      duration: 0,
-    }
-    let result = this.#calls.bpf_prog_test_run_opts(this.fd, run)
-    // The kernel breaks off between two runs when the process has something to see to, which it does as soon as it returns from the call.
-    for (let left = EINTR_TRIES; result === -constants.errno.EINTR && left > 0; left--) {
-      Object.assign(run, { data_in: packet, data_out: out, data_size_out: out.length })
-      result = this.#calls.bpf_prog_test_run_opts(this.fd, run)
-    }
-    this.#check(result, 'cannot try')
-    return { returned: run.retval, packet: out.subarray(0, run.data_size_out), ns: run.duration }
+    return testRun(this.#calls, this.fd, packet, repeat)
   }
 
   #check(result: number, what: string): void {

@@ -13,8 +13,10 @@ import { type LibbpfCalls, loadCalls, type Memory } from './libbpf-calls.ts'
 import { BpfFailure, errorText } from './libbpf-failure.ts'
 import { BpfObject } from './libbpf-object.ts'
 import { followPerf, followRing, type Follower, type OnLost, type OnSample } from './libbpf-followers.ts'
-import type { BpfMap } from './libbpf-map.ts'
+import { BpfMap, type MapShape } from './libbpf-map.ts'
+import { attachTracepoint, createMap, loadRaw, type RawProgram } from './libbpf-raw.ts'
 import { type SeenMaps, seenMaps } from './libbpf-seen.ts'
+import { testRun, type TestRun } from './libbpf-trial.ts'
 
 /** Where a program runs: in the driver, in the network stack, or on the card. */
 export type XdpMode = 'native' | 'generic' | 'offload'
@@ -184,6 +186,32 @@ export class Libbpf {
     } finally {
       closeSync(fd)
     }
+  }
+
+  /** Whether a program may call what is for programs under the GPL alone. */
+  isGpl(programFd: number): boolean {
+    // struct bpf_prog_info: the bit stands at 84.
+    return ((this.#info(programFd, 128)?.readUInt32LE(84) ?? 0) & 1) === 1
+  }
+
+  /** A program made of instructions; its descriptor is the caller's to close. The verifier's log comes with the `BpfFailure`. */
+  loadProgram(program: RawProgram): number {
+    return loadRaw(this.#calls, program)
+  }
+
+  /** A map that belongs to no object; its descriptor is the caller's to close. */
+  createMap(shape: MapShape): BpfMap {
+    return BpfMap.ofDescriptor(this.#calls, createMap(this.#calls, shape), shape, this.cpus)
+  }
+
+  /** Has a program called at a tracepoint of the kernel, as long as the descriptor that it returns is open. */
+  attachTracepoint(name: string, programFd: number): number {
+    return attachTracepoint(this.#calls, name, programFd)
+  }
+
+  /** Gives a program a packet, `repeat` times, without any interface. */
+  testRun(programFd: number, packet: Buffer, repeat = 1): TestRun {
+    return testRun(this.#calls, programFd, packet, repeat)
   }
 
   /** Follows a ring buffer (`BPF_MAP_TYPE_RINGBUF`): what is in it already comes first, in order. */
