@@ -9,6 +9,10 @@ export const command: CommandGroup = {
       summary: 'count the packets of an interface by destination port',
       load: () => import('./packet/watch.ts'),
     },
+    status: {
+      summary: 'tell where the packet plane of a node is, and what it counted and dropped',
+      load: () => import('./packet/status.ts'),
+    },
     load: {
       summary: 'compile an XDP program of your own, run it, and print its maps at the end',
       load: () => import('./packet/load.ts'),
