@@ -1,9 +1,9 @@
-/** Resolves when the work is done, or after so many milliseconds: then it goes on with nobody waiting. Rejects as the work does. */
-export async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
+/** What the work yields, or undefined after so many milliseconds: then it goes on with nobody waiting. Rejects as the work does. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(resolve, ms, undefined)
   try {
-    await Promise.race([work, late])
+    return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
   }

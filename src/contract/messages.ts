@@ -6,6 +6,7 @@
  * into the shared word, which every worker reads at the start of each request. So the node flips at one moment.
  */
 import type { HistogramCounts } from '../base/histogram.ts'
+import type { BanChange, BanOutcome, BanRequest, BanSet } from './bans.ts'
 import type { CacheExplanation, CacheReading } from './cache-reading.ts'
 import type { OriginState } from './origin.ts'
 import type { CallTrace } from './host-calls.ts'
@@ -107,6 +108,8 @@ export type ToWorker =
       readonly stdout: number
       /** The last purge of caches before it started. */
       readonly purgeNumber: number
+      /** Who is kept out from its first connection on; absent: nobody. */
+      readonly bans?: BanSet | undefined
       /** Tell of every request what ran: for `orla dev`. */
       readonly isTracing: boolean
     }
@@ -163,6 +166,10 @@ export type ToWorker =
     }
   /** What became of a purge that a unit asked for. */
   | { readonly kind: 'unitPurged'; readonly id: number; readonly outcome: UnitPurgeOutcome }
+  /** From now on these are kept out, or these too and those no more. Connections of theirs that are open are closed. */
+  | { readonly kind: 'bans'; readonly id: number; readonly set: BanSet | BanChange }
+  /** What became of a ban that was asked for. */
+  | { readonly kind: 'banDone'; readonly id: number; readonly outcome: BanOutcome }
   | { readonly kind: 'drain' }
 
 /** `objects` of this node. */
@@ -209,7 +216,25 @@ export type FromWorker =
       readonly reach: { readonly hosts: readonly string[]; readonly paths: readonly string[] }
       readonly purge: PurgeScope & { readonly soft: boolean }
     }
+  /** Nobody of these is let in here any more. */
+  | { readonly kind: 'bansUsed'; readonly id: number }
+  /** A unit asks for a ban, on all nodes. */
+  | { readonly kind: 'ban'; readonly id: number; readonly ban: BanRequest }
+  /** How often limits that ban refused somebody since the last message. */
+  | { readonly kind: 'refusals'; readonly refusals: readonly CountedRefusals[] }
   | { readonly kind: 'drained' }
+
+/** Refusals of one limit, of the clients in one prefix: an IPv4 address, or an IPv6 prefix of the length that the limit counts by. */
+export interface CountedRefusals {
+  readonly prefix: string
+  /** As people know it: `SITE/NAME`, or `NAME` of a limit over all sites. */
+  readonly limit: string
+  readonly count: number
+  /** As the limit has it in its `ban`; times in milliseconds. */
+  readonly after: number
+  readonly withinMs: number
+  readonly forMs: number
+}
 
 /** The origin of a site, as one worker sees it. */
 export interface SiteOrigin {

@@ -129,6 +129,12 @@ export const originOf = (url: string): string => {
   return end === -1 ? url : url.slice(0, end)
 }
 
+/** Without blanks around it, as tags are read in headers; undefined where the text is none: it holds no comma and no control character. */
+export function normalTag(text: string): string | undefined {
+  const tag = text.trim()
+  return /^[^\p{Cc},]+$/u.test(tag) ? tag : undefined
+}
+
 /**
  * The name of a group of one origin (RFC 9875 §2) among tags: groups of two origins are not the same, though they are called the same. No tag that a
  * header or an operator gives can hold a line break.

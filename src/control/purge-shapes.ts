@@ -1,6 +1,6 @@
 /** What the admin API takes and gives about purges of caches. */
 import * as v from 'valibot'
-import { normalPrefix, normalUrl, PURGE_ITEMS_MAX, PURGE_TEXT_MAX } from '../contract/purge.ts'
+import { normalPrefix, normalTag, normalUrl, PURGE_ITEMS_MAX, PURGE_TEXT_MAX } from '../contract/purge.ts'
 import { ChangeShape, WaitBody } from './shapes.ts'
 
 const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text)
@@ -31,7 +31,7 @@ const Tag = v.pipe(
   v.minLength(1, 'expected a tag'),
   v.maxLength(PURGE_TEXT_MAX, `expected at most ${PURGE_TEXT_MAX} characters`),
   v.check(
-    (text) => !/[\p{Cc},]/u.test(text),
+    (text) => normalTag(text) !== undefined,
     ({ input }) => `"${shorten(String(input))}" is no tag: a tag holds no comma and no control character`,
   ),
 )

@@ -15,6 +15,7 @@ import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
 import { CACHE_ROUTES } from './cache-routes.ts'
 import { PURGE_ROUTES } from './purge-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
+import { PACKET_ROUTES } from './packet-routes.ts'
 import { SOURCE_ROUTES } from './source-shapes.ts'
 import { STORE_ROUTES } from './store-routes.ts'
 import type { Access } from './access.ts'
@@ -192,6 +193,7 @@ export const ROUTES: readonly Route[] = [
   ...CACHE_ROUTES,
   ...PURGE_ROUTES,
   ...SOURCE_ROUTES,
+  ...PACKET_ROUTES,
   ...CERTIFICATE_ROUTES,
   ...ACCESS_ROUTES,
   {

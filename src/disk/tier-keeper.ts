@@ -17,13 +17,10 @@ import { PurgeMemory } from './purge-memory.ts'
 import { Sweeper } from './sweep.ts'
 import { TierFolder } from './tier-folder.ts'
 import { TierIndex } from './tier-index.ts'
+import { TierRetry } from './tier-retry.ts'
 import type { PutVerdict, TierEvents, TierState, Waiting } from './tier-state.ts'
 import { UnderWay } from './under-way.ts'
 
-const RETRY_FIRST_MS = 1_000
-const RETRY_MAX_MS = 60_000
-/** A tier that was open for so long is tried again soon, the next time. */
-const CALM_MS = 60_000
 const CHECK_MS = 1_000
 /** The share of a tier that is left free for what is on its way. */
 const SLACK = 1 / 32
@@ -43,12 +40,10 @@ export class TierKeeper {
   #isCommitSet = false
   #problem: string | undefined
   #hasToldProblem = false
-  #retryMs = RETRY_FIRST_MS
-  #retryTimer: NodeJS.Timeout | undefined
+  readonly #retry = new TierRetry(() => this.#open())
   #checkTimer: NodeJS.Timeout | undefined
   #sweeper: Sweeper | undefined
   #evictedBefore = 0
-  #openedMs = 0
   /** Something has to leave that has not. */
   #owes = false
   #isClosed = false
@@ -274,7 +269,7 @@ export class TierKeeper {
     if (this.#hasToldProblem) this.#events.onLine(`the cache in ${folder} is used again`)
     this.#hasToldProblem = false
     this.#problem = undefined
-    this.#openedMs = performance.now()
+    this.#retry.opened()
     this.generation += 1
     this.#checkTimer = setInterval(() => this.#check(), CHECK_MS)
     this.#events.onChange()
@@ -357,11 +352,7 @@ export class TierKeeper {
       )
     }
     this.#events.onChange()
-    clearTimeout(this.#retryTimer)
-    if (this.#openedMs > 0 && performance.now() - this.#openedMs > CALM_MS) this.#retryMs = RETRY_FIRST_MS
-    this.#openedMs = 0
-    this.#retryTimer = setTimeout(() => this.#open(), this.#retryMs)
-    this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
+    this.#retry.later()
   }
 
   /** Somebody may have taken the index away. */
@@ -399,7 +390,7 @@ export class TierKeeper {
     if (this.#index !== undefined) this.#commit()
     if (this.#index !== undefined && isForGood) this.#folder.setOutOfOrder()
     this.#isClosed = true
-    clearTimeout(this.#retryTimer)
+    this.#retry.stop()
     this.#closeIndex()
     this.#folder.release()
   }

@@ -5,7 +5,7 @@
  */
 import { asciiJson, refusal, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
 import type { FromWorker, UnitPurgeOutcome } from '../contract/messages.ts'
-import { normalPrefix, normalUrl, PURGE_TEXT_MAX } from '../contract/purge.ts'
+import { normalPrefix, normalTag, normalUrl, PURGE_TEXT_MAX } from '../contract/purge.ts'
 
 export type AskUnitPurge = (asked: Omit<Extract<FromWorker, { kind: 'unitPurge' }>, 'kind'>) => void
 
@@ -73,7 +73,7 @@ function parse(head: string) {
   if (typeof given !== 'object' || given === null) throw new Wrong('not in form')
   const urls = listOf('urls', given.urls, normalUrl, 'an absolute URL')
   const prefixes = listOf('prefixes', given.prefixes, normalPrefix, 'what an absolute URL begins with')
-  const tags = listOf('tags', given.tags, (tag) => (/^[^\p{Cc},]+$/u.test(tag) ? tag : undefined), 'a tag')
+  const tags = listOf('tags', given.tags, normalTag, 'a tag')
   const count = (urls?.length ?? 0) + (prefixes?.length ?? 0) + (tags?.length ?? 0)
   if (count === 0) throw new Wrong('name at least one of `urls`, `prefixes` and `tags`')
   if (count > UNIT_PURGE_ITEMS_MAX)

@@ -10,6 +10,7 @@ import type { PacketMode } from '../contract/packet.ts'
 import { isEdgeProgram } from './edge-program.ts'
 import type { Libbpf, XdpAttached, XdpLink } from './libbpf.ts'
 import { BpfFailure } from './libbpf-failure.ts'
+import { NO_RIGHTS } from './refusal.ts'
 
 export type WantedMode = PacketMode | 'auto'
 
@@ -46,9 +47,6 @@ export function attach(kernel: Kernel, programFd: number, name: string, wanted: 
   const generic = attempt('generic')
   return generic.kind === 'attached' ? { ...generic, note: native.reason } : generic
 }
-
-export const NO_RIGHTS =
-  'this process may not use BPF programs: it asks for root, or for CAP_BPF and CAP_NET_ADMIN'
 
 /** What runs on an interface; undefined where nothing does, or the kernel does not tell. */
 export function occupant(kernel: Pick<Libbpf, 'attached'>, index: number): XdpAttached | undefined {

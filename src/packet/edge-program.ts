@@ -6,12 +6,12 @@
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { PacketCounts, PacketTotal } from '../contract/packet.ts'
+import type { PacketCounts, PacketTotal, Tally } from '../contract/packet.ts'
 import type { Libbpf } from './libbpf.ts'
 import { BpfFailure } from './libbpf-failure.ts'
 import type { BpfMap } from './libbpf-map.ts'
 import type { BpfObject, BpfProgram } from './libbpf-object.ts'
-import { readCounts, readTotals } from './packet-counts.ts'
+import { readCounts, readFragments, readTotals } from './packet-counts.ts'
 import { prefixKey } from './prefix-key.ts'
 
 export const EDGE_OBJECT = fileURLToPath(new URL('xdp/edge.o', import.meta.url))
@@ -29,8 +29,8 @@ export const isEdgeProgram = (name: string): boolean =>
 const SETTING_DROP_UNREADABLE = 1
 
 /** What a prefix of the tries means. */
-type Meaning = 'banned' | 'never'
-const VALUES: Readonly<Record<Meaning, number>> = { never: 0, banned: 1 }
+const VALUES = { never: 0, banned: 1 } as const
+type Meaning = keyof typeof VALUES
 
 export interface EdgeProgramOptions {
   /** Frames that cannot be read are dropped instead of passed. */
@@ -47,7 +47,7 @@ export class EdgeProgram {
   readonly #maps: Readonly<Record<'totals' | 'ports' | 'blocks' | 'settings', BpfMap>>
   readonly #tries: Readonly<Record<4 | 6, BpfMap>>
   /** What the tries hold, by the text that it came as. */
-  readonly #prefixes = new Map<string, Meaning>()
+  readonly #prefixes = new Map<string, Meaning | 'unsure'>()
 
   private constructor(object: BpfObject, program: BpfProgram) {
     this.#object = object
@@ -109,13 +109,19 @@ export class EdgeProgram {
     return readTotals(this.#maps.totals)
   }
 
+  fragments(): Tally {
+    return readFragments(this.#maps.totals)
+  }
+
   /** From now on these are banned, but for what lies in `never`, and nothing else. The longest prefix of an address decides. Throws a `BpfFailure` where the kernel has no room. */
   replace(banned: Iterable<string>, never: Iterable<string>): void {
     const next = new Map<string, Meaning>()
     for (const prefix of banned) next.set(prefix, 'banned')
     for (const prefix of never) next.set(prefix, 'never')
     const gone = (meaning: Meaning) =>
-      [...this.#prefixes].flatMap(([prefix, was]) => (was === meaning && !next.has(prefix) ? [prefix] : []))
+      [...this.#prefixes].flatMap(([prefix, was]) =>
+        (was === meaning || was === 'unsure') && !next.has(prefix) ? [prefix] : [],
+      )
     const come = (meaning: Meaning) =>
       [...next].flatMap(([prefix, is]) =>
         is === meaning && this.#prefixes.get(prefix) !== meaning ? [prefix] : [],
@@ -134,13 +140,15 @@ export class EdgeProgram {
 
   ban(prefixes: readonly string[]): void {
     this.#write(
-      prefixes.filter((prefix) => !this.#prefixes.has(prefix)),
+      prefixes.filter((prefix) => this.#prefixes.get(prefix) !== 'never'),
       'banned',
     )
   }
 
   unban(prefixes: readonly string[]): void {
-    this.#delete(prefixes.filter((prefix) => this.#prefixes.get(prefix) === 'banned'))
+    this.#delete(
+      prefixes.filter((prefix) => this.#prefixes.has(prefix) && this.#prefixes.get(prefix) !== 'never'),
+    )
   }
 
   /** Lets go of it; where it is attached, it stays until the link goes. */
@@ -157,6 +165,8 @@ export class EdgeProgram {
   #write(prefixes: readonly string[], meaning: Meaning): void {
     const value = Buffer.alloc(4)
     value.writeUInt32LE(VALUES[meaning])
+    // Where the kernel takes some of them and then no more, they are written again, or deleted, the next time.
+    for (const prefix of prefixes) this.#prefixes.set(prefix, 'unsure')
     for (const [family, keys] of byFamily(prefixes)) {
       this.#tries[family].setMany(keys.map((key) => [key, value]))
     }

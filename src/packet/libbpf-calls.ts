@@ -69,6 +69,8 @@ const DECLARATIONS = {
   bpf_link_create: 'int bpf_link_create(int programFd, int target, int attachType, const void *options)',
   bpf_link_get_next_id: 'int bpf_link_get_next_id(uint32_t id, void *next)',
   bpf_link_get_fd_by_id: 'int bpf_link_get_fd_by_id(uint32_t id)',
+  bpf_link_update: 'int bpf_link_update(int linkFd, int programFd, const void *options)',
+  bpf_map_get_fd_by_id: 'int bpf_map_get_fd_by_id(uint32_t id)',
   bpf_prog_get_fd_by_id: 'int bpf_prog_get_fd_by_id(uint32_t id)',
   bpf_obj_get_info_by_fd: 'int bpf_obj_get_info_by_fd(int fd, void *info, void *length)',
   bpf_prog_test_run_opts: 'int bpf_prog_test_run_opts(int fd, _Inout_ OrlaBpfTestRun *options)',

@@ -41,6 +41,8 @@ const MAP_TYPES = [
 ] as const
 export type MapType = (typeof MAP_TYPES)[number] | 'unknown'
 
+export const mapTypeOf = (number: number): MapType => MAP_TYPES[number] ?? 'unknown'
+
 const { ENOENT } = constants.errno
 /** `ENOTSUPP` of the kernel, which is in no header of ours: this kind of map knows no batches. */
 const ENOTSUPP = 524
@@ -90,7 +92,7 @@ export class BpfMap implements MapShape {
   static ofObject(calls: LibbpfCalls, pointer: Pointer, cpus: number): BpfMap {
     const shape: MapShape = {
       name: calls.bpf_map__name(pointer),
-      type: MAP_TYPES[calls.bpf_map__type(pointer)] ?? 'unknown',
+      type: mapTypeOf(calls.bpf_map__type(pointer)),
       keyBytes: calls.bpf_map__key_size(pointer),
       valueBytes: calls.bpf_map__value_size(pointer),
       entriesMax: calls.bpf_map__max_entries(pointer),

@@ -15,6 +15,7 @@ import { BpfObject } from './libbpf-object.ts'
 import { followPerf, followRing, type Follower, type OnLost, type OnSample } from './libbpf-followers.ts'
 import { BpfMap, type MapShape } from './libbpf-map.ts'
 import { attachTracepoint, createMap, loadRaw, type RawProgram } from './libbpf-raw.ts'
+import { type SeenMaps, seenMaps } from './libbpf-seen.ts'
 import { testRun, type TestRun } from './libbpf-trial.ts'
 
 /** Where a program runs: in the driver, in the network stack, or on the card. */
@@ -131,6 +132,11 @@ export class Libbpf {
     options.writeUInt32LE(XDP_FLAGS[mode], 8)
     const fd = this.#calls.bpf_link_create(programFd, interfaceIndex, BPF_XDP, options)
     this.#check(fd, `cannot attach in ${mode} mode`)
+    return this.linkOf(fd, mode)
+  }
+
+  /** A link that another process made, and handed on with its descriptor. */
+  linkOf(fd: number, mode: XdpMode): XdpLink {
     let isOpen = true
     return {
       fd,
@@ -140,6 +146,16 @@ export class Libbpf {
         isOpen = false
       },
     }
+  }
+
+  /** Puts another program in the place of the one that a link holds: each packet meets the one or the other. */
+  updateLink(linkFd: number, programFd: number): void {
+    this.#check(this.#calls.bpf_link_update(linkFd, programFd, null), 'cannot take over')
+  }
+
+  /** The maps of a program that somebody else loaded, to be read; undefined where it has gone, or this process may not look. */
+  mapsOf(programId: number): SeenMaps | undefined {
+    return seenMaps(this.#calls, programId, this.cpus)
   }
 
   /** Undefined where the kernel does not tell. */

@@ -40,7 +40,8 @@ export function readTotals(totals: ReadableMap): PacketTotal[] {
   ).filter(({ packets }) => packets > 0)
 }
 
-function readFragments(totals: ReadableMap): Tally {
+/** Later fragments, whatever became of them. */
+export function readFragments(totals: ReadableMap): Tally {
   const tallies = VERDICTS.map((_, index) => sumOf(totals, KINDS.length * VERDICTS.length + index))
   return {
     packets: tallies.reduce((sum, { packets }) => sum + packets, 0),

@@ -57,6 +57,7 @@ import { nodeStore } from './store/node-store.ts'
 import type { EdgeMethods } from './replication/node-edges.ts'
 import { askCaches, askExplanation } from './cache-readings.ts'
 import { askOrigins } from './origin-states.ts'
+import { type PacketPlane, packetSummary } from './packet-plane.ts'
 import type { Quarantines } from './workers/quarantine.ts'
 import { readiness } from './readiness.ts'
 import { RolloutController } from './rollouts/rollout-controller.ts'
@@ -113,6 +114,7 @@ export interface NodeParts {
   readonly isDraining: () => boolean
   readonly upgrade: () => Promise<UpgradeResult>
   readonly purge: AskPurge
+  readonly packet?: PacketPlane | undefined
 }
 
 export function nodeControl(parts: NodeParts): {
@@ -280,6 +282,7 @@ export function nodeControl(parts: NodeParts): {
     site: (name) => sites.site(name),
     sources: () => parts.sources(),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
+    packet: (top) => packetSummary(parts.packet, top),
     caches: (top) => askCaches(pool, top, ORIGINS_MAX_MS),
     explainCache: (url, headers) => askExplanation(pool, url, headers, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),

@@ -35,6 +35,7 @@ import type { UpgradeResult } from '../control/shapes.ts'
 import { CacheDisks } from './cache-disks.ts'
 import { EdgeNode } from './edge-node.ts'
 import { ListenSockets } from './listen-sockets.ts'
+import { PacketPlane } from './packet-plane.ts'
 import type { Predecessor } from './handover/predecessor.ts'
 import type { NodeSurroundings } from './node-surroundings.ts'
 import type { Program } from './handover/successor.ts'
@@ -215,6 +216,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => shared.unlink())
     const siblings = config.edge.workers > 1 ? createSharedWords(SIBLING_WORDS) : undefined
     made.push(() => siblings?.unlink())
+    const packet = config.packet && new PacketPlane({ config: config.packet, log })
+    made.push(() => packet?.close())
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
@@ -233,6 +236,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       sockets,
       kvWords,
       siblings,
+      packet,
       ...(before && { before }),
       upgrade: () => upgrade.start(),
       file,
@@ -290,14 +294,19 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         sockets: sockets!.inheritance(),
         control: { address: config.control.listen, fd: controlSocket!.fd },
         kvWords: kvWords.path,
+        packet: packet?.links() ?? [],
       }),
       ticketKeys: () => node.ticketKeys,
       suspend: () => node.suspend(),
       entrust: (successor) => node.entrust(successor),
-      resume: () => node.resume(),
+      async resume() {
+        packet?.resume()
+        await node.resume()
+      },
       leave(successor) {
         // From the main process: by default systemd hears nobody else (`NotifyAccess=main`).
         notifyServiceManager(`MAINPID=${successor.pid}`)
+        packet?.leave()
         draining = (async () => {
           // Edges go to the program that serves now.
           plane?.close()
@@ -325,6 +334,8 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
 
     // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
     builder.warm()
+    // With the bans that the store holds, and last: until now the program before could have gone on.
+    packet?.start(predecessor?.packet())
     predecessor?.ready(VERSION)
     // Who lets go says who is the main process from then on: until it has, this one may still be ended.
     const isHeir = predecessor !== undefined && !predecessor.isGone

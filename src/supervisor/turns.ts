@@ -12,7 +12,7 @@ export class Turns {
   }
 
   /** Resolves when all that were asked for have ended, or after so many milliseconds. */
-  over(withinMs: number): Promise<void> {
-    return within(withinMs, this.#last)
+  async over(withinMs: number): Promise<void> {
+    await within(withinMs, this.#last)
   }
 }

@@ -8,7 +8,7 @@ const SOCK_RAW = 3
 const libc = koffi.load(null)
 const socket = libc.func('int socket(int family, int type, int protocol)')
 const sendto = libc.func(
-  'ssize_t sendto(int socket, const void *bytes, size_t length, int flags, const void *address, uint32_t size)',
+  'int64_t sendto(int socket, const void *bytes, size_t length, int flags, const void *address, uint32_t size)',
 )
 const ifNameToIndex = libc.func('uint32_t if_nametoindex(const char *name)')
 

@@ -1,6 +1,7 @@
 /** Purges as the admin API and units ask for them: into the log, and acknowledged when the caches of this node, and of its edges, are past them. */
 import type { Clock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
+import { within } from '../../base/within.ts'
 import type { Purge } from '../../contract/purge.ts'
 import type { Position } from '../../contract/store.ts'
 import { type ChangeOptions, NotFinished, type PurgeRequest } from '../../control/node.ts'
@@ -44,7 +45,7 @@ export function purgeControl(parts: PurgeControlParts): AskPurge {
       ms: sinceMs(),
     })
     if (options.wait === 'stored') return result(0)
-    const objects = await within(here.applied(position), options.timeoutMs)
+    const objects = await within(options.timeoutMs, here.applied(position))
     if (objects === undefined) {
       throw new NotFinished(
         `the caches of this node are not past the purge after ${options.timeoutMs} ms; it is in the log, and goes on`,
@@ -87,12 +88,5 @@ const sum = (
   one: { readonly workers: number; readonly of: number },
   other: { readonly workers: number; readonly of: number },
 ) => ({ workers: one.workers + other.workers, of: one.of + other.of })
-
-/** Undefined where the time is up. */
-async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  const timer = setTimeout(() => resolve(undefined), ms)
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
-}
 
 const round = (ms: number): number => Math.round(ms * 100) / 100

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
+import { within } from '../../base/within.ts'
 import { PaceBudget, type Pace } from '../../base/pace-budget.ts'
 import type { FromWorker, UnitPurgeOutcome } from '../../contract/messages.ts'
 import type { Position } from '../../contract/store.ts'
@@ -79,7 +80,13 @@ export class UnitPurges {
     }
     const { id } = (await askControl('/v1/edges/purge', request)) as PurgeResult
     // It comes as everything else does that is in the log.
-    return here.applied({ ...position(), id })
+    const objects = await within(TIMEOUT_MS, here.applied({ ...position(), id }))
+    if (objects === undefined)
+      throw new EdgeError(
+        'not-finished',
+        `it is in the log, and has not been carried out on this edge after ${TIMEOUT_MS} ms`,
+      )
+    return objects
   }
 
   #mayAsk(unit: string): boolean {

@@ -1,0 +1,70 @@
+/**
+ * A level that falls evenly as time goes by, and never below nothing: what all buckets keep. What it is the level of, each says: of tokens that
+ * are missing, of what is in a bucket that leaks, of time that was given away ahead.
+ *
+ * Two words: the last moment plus one, and the level in parts of a unit. Both zero is a key that was never seen.
+ */
+import type { Decision } from '../limiter.ts'
+import { momentOf, passedMs } from './moment.ts'
+import { partsOf, type RatePlan } from './plan.ts'
+
+export const LEVEL_WORDS = 2
+
+export class Level {
+  /** Parts that make a unit. */
+  readonly unit: number
+  /** Parts by which it falls in a millisecond. */
+  readonly perMs: number
+  /** How high it can be. */
+  readonly highest: number
+  /** What the words mean, apart from whose they are. */
+  readonly layout: string
+
+  /** @throws RangeError where so many units of this rate cannot be counted exactly */
+  constructor(plan: RatePlan, units: number) {
+    const { unit, perMs } = partsOf(plan, units)
+    this.unit = unit
+    this.perMs = perMs
+    this.highest = units * unit
+    this.layout = String(unit)
+  }
+
+  /** In parts, at `now`. */
+  read(state: Float64Array, at: number, now: number): number {
+    const before = state[at + 1]!
+    const parts = before >= 0 && before <= this.highest ? before : this.highest
+    // A product that is too large to be exact is larger than any level.
+    return Math.max(0, parts - passedMs(state[at]!, now) * this.perMs)
+  }
+
+  write(state: Float64Array, at: number, now: number, parts: number): void {
+    // The moment first: where a process dies in between, no time is counted twice.
+    state[at] = momentOf(state[at]!, now) + 1
+    state[at + 1] = parts
+  }
+
+  /** Whole milliseconds from `now` until it has fallen by so many parts. */
+  until(state: Float64Array, at: number, now: number, parts: number): number {
+    return parts <= 0 ? 0 : Math.ceil(parts / this.perMs) + momentOf(state[at]!, now) - now
+  }
+
+  /** The decision where the level is `parts`, now that it was taken or not, and `excess` would have been above the highest. */
+  decide(state: Float64Array, at: number, now: number, parts: number, excess: number): Decision {
+    return {
+      allowed: excess <= 0,
+      remaining: Math.floor((this.highest - parts) / this.unit),
+      retryAfterMs: this.until(state, at, now, excess),
+      resetMs: this.until(state, at, now, parts),
+    }
+  }
+
+  /** Units, rounded up. */
+  used(state: Float64Array, at: number, now: number): number {
+    return Math.ceil(this.read(state, at, now) / this.unit)
+  }
+
+  load(state: Float64Array, at: number, used: number, now: number): void {
+    state[at] = now + 1
+    state[at + 1] = Math.min(used * this.unit, this.highest)
+  }
+}
