@@ -147,6 +147,14 @@ export class BpfMap implements MapShape {
     )
   }
 
+  /** A value for `set`: of a per-CPU map, the same for each CPU. */
+  valueForAll(part: Buffer): Buffer {
+    if (!this.isPerCpu) return part
+    const padded = Buffer.alloc(partBytes(this.valueBytes))
+    part.copy(padded)
+    return Buffer.concat(Array.from({ length: this.#cpus }, () => padded))
+  }
+
   /** Writes one entry. A per-CPU map takes the value of all CPUs, each part rounded up to eight bytes. Throws with `E2BIG` where it is full. */
   set(key: Buffer, value: Buffer): void {
     if (value.length !== this.#readBytes) throw this.#sizeError('value', this.#readBytes, value.length)

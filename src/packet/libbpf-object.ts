@@ -8,6 +8,8 @@ import { testRun, type TestRun } from './libbpf-trial.ts'
 
 /** `bpf_prog_type` of linux/bpf.h, as far as it matters here. */
 const PROGRAM_XDP = 6
+/** `bpf_attach_type`: `BPF_XDP`. */
+const ATTACH_XDP = 37
 
 export class BpfObject {
   readonly name: string
@@ -105,6 +107,18 @@ export class BpfProgram {
 
   get isXdp(): boolean {
     return this.#calls.bpf_program__type(this.#pointer) === PROGRAM_XDP
+  }
+
+  /** Whether its section says nothing of its type, as `SEC("prog")`: it cannot be loaded before `setXdp`. */
+  get isUntyped(): boolean {
+    return this.#calls.bpf_program__type(this.#pointer) === 0
+  }
+
+  /** Makes it an XDP program, before `load`. */
+  setXdp(): void {
+    this.#check(this.#calls.bpf_program__set_type(this.#pointer, PROGRAM_XDP), 'cannot type')
+    const result = this.#calls.bpf_program__set_expected_attach_type(this.#pointer, ATTACH_XDP)
+    this.#check(result, 'cannot type')
   }
 
   /** After `load`; negative before. */
