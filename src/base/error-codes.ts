@@ -30,12 +30,6 @@ export const ERROR_CODES = {
     'client',
     400,
   ),
-  'packet-unavailable': row(
-    'the packet plane cannot run here',
-    'mend what is named; a node serves without it',
-    'config',
-    400,
-  ),
   'port-in-use': row('the port is taken', 'stop the other program, or change `listen`', 'config', 500),
   'data-in-use': row(
     'another orla uses the data directory',

@@ -60,9 +60,13 @@ async function read(file: string): Promise<Buffer> {
   try {
     return await readFile(file)
   } catch (error) {
-    throw new EdgeError('file-unreadable', `${file}: ${(error as Error).message.replace(/^\w+: /, '').split(',')[0]}`, {
-      cause: error,
-    })
+    throw new EdgeError(
+      'file-unreadable',
+      `${file}: ${(error as Error).message.replace(/^\w+: /, '').split(',')[0]}`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

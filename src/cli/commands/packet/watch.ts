@@ -71,10 +71,11 @@ function open(name: string, mode: 'auto' | 'native' | 'generic' | 'offload'): Pa
   const loaded = loadLibbpf()
   const counting =
     loaded.kind === 'missing'
-      ? { kind: 'refused' as const, reason: loaded.reason }
+      ? { kind: 'unavailable' as const, reason: loaded.reason }
       : countPackets(loaded.libbpf, name, mode)
   if (counting.kind === 'counting') return counting.counter
-  throw new EdgeError('packet-unavailable', `packets of ${name} are not counted: ${counting.reason}`)
+  const code = counting.kind === 'refused' ? 'interface-refused' : 'packet-unavailable'
+  throw new EdgeError(code, `${name}: ${counting.reason}`)
 }
 
 function startLine(name: string, { mode, note, isShared }: PacketCounter): string {
