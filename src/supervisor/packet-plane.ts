@@ -20,7 +20,7 @@ import { refusalOf } from '../packet/refusal.ts'
 import type { Log } from './log.ts'
 
 /** How often it is looked whether links hold, and what did not work is tried again. */
-const LOOK_MS = 10_000
+const LOOK_MS = 5_000
 
 /** A link as it goes from one program of the node to the next. */
 export interface PacketLink {
