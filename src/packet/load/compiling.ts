@@ -60,9 +60,13 @@ async function read(file: string): Promise<Buffer> {
   try {
     return await readFile(file)
   } catch (error) {
-    throw new EdgeError('file-unreadable', `${file}: ${(error as Error).message.replace(/^\w+: /, '').split(',')[0]}`, {
-      cause: error,
-    })
+    throw new EdgeError(
+      'file-unreadable',
+      `${file}: ${(error as Error).message.replace(/^\w+: /, '').split(',')[0]}`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -106,7 +110,8 @@ function noCompiler(clang: string, file: string): EdgeError {
 const MESSAGE = /^(.+?):(\d+):(\d+): (?:fatal )?error: (.*)$/
 
 function refusedBy(messages: string, file: string, source: string): ProgramRefused {
-  const lines = messages.split('\n').filter((line) => line !== '')
+  // What optimizers find they say once for each of their passes.
+  const lines = [...new Set(messages.split('\n'))].filter((line) => line !== '')
   const problems = lines.flatMap((line): SourceProblem[] => {
     const [, where, row, column, message] = MESSAGE.exec(line) ?? []
     if (message === undefined) return []

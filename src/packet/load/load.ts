@@ -2,10 +2,11 @@
 import { basename } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { nearest } from '../../base/nearest.ts'
-import { attach, NO_RIGHTS, type WantedMode } from '../attaching.ts'
+import { attach, type WantedMode } from '../attaching.ts'
 import { type Libbpf, loadLibbpf, type XdpLink } from '../libbpf.ts'
 import { BpfFailure } from '../libbpf-failure.ts'
 import type { BpfObject, BpfProgram } from '../libbpf-object.ts'
+import { NO_RIGHTS } from '../refusal.ts'
 import { type Btf, readBtf } from './btf.ts'
 import { compile, type Compiled } from './compiling.ts'
 import { LoadedMap } from './loaded-map.ts'
@@ -44,7 +45,7 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
     const program = choose(file, object, options.function)
     loadInto(libbpf, object, program, name, mode, file, compiled.source)
     watching = new Watching(libbpf)
-    const counted = enclose(watching, program, mode)
+    const counted = enclose(watching, program, object, mode)
     const attaching = attach(libbpf, counted.fd, name, mode)
     if (attaching.kind === 'refused') throw new EdgeError('interface-refused', `${name}: ${attaching.reason}`)
     const note = attaching.note === undefined ? [] : [`in the network stack: ${attaching.note}`]
@@ -71,7 +72,7 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
 function libbpfOrThrow(): Libbpf {
   const result = loadLibbpf()
   if (result.kind === 'loaded') return result.libbpf
-  throw new EdgeError('packet-unavailable', result.reason)
+  throw new EdgeError('packet-unavailable', result.reason, { hint: NEEDED })
 }
 
 /** Before anything is compiled, in the words of `attach`. */
@@ -118,6 +119,9 @@ function choose(file: string, object: BpfObject, wanted: string | undefined): Bp
   return chosen
 }
 
+const NEEDED =
+  'it asks for Linux 5.10 or later, libbpf 1.0 or later (Debian: `apt install libbpf1`), and root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON'
+
 const NO_PROGRAM_HINT =
   'an XDP program is a function such as `SEC("xdp") int count(struct xdp_md *ctx)`, and not static'
 
@@ -143,11 +147,12 @@ function loadInto(
 function enclose(
   watching: Watching,
   program: BpfProgram,
+  object: BpfObject,
   mode: WantedMode,
 ): { readonly fd: number; readonly reason?: string } {
   if (mode === 'offload') return { fd: program.fd, reason: 'it runs on the card' }
   try {
-    return { fd: watching.enclose(program) }
+    return { fd: watching.enclose(program, object.btfFd) }
   } catch (error) {
     if (!(error instanceof BpfFailure)) throw error
     return { fd: program.fd, reason: encloseReason(error) }
@@ -166,7 +171,8 @@ function mapsOf(libbpf: Libbpf, object: BpfObject): Readonly<Record<string, Load
 function refusedBy(failure: BpfFailure, file: string, source: string | undefined): EdgeError {
   const complaint = complaintOf(failure.log, file, source)
   if (complaint) return new ProgramRefused(file, source, [complaint], complaint.hint)
-  if (failure.isRights) return new EdgeError('packet-unavailable', NO_RIGHTS, { cause: failure })
+  if (failure.isRights)
+    return new EdgeError('packet-unavailable', NO_RIGHTS, { cause: failure, hint: NEEDED })
   const said = failure.log
     .split('\n')
     .map((line) => line.replace(/^libbpf: /, ''))
