@@ -73,6 +73,30 @@ const besidesPass = (summary: Record<string, unknown>) => {
 }
 const NONE = { drop: 0, aborted: 0, tx: 0, redirect: 0, other: 0 }
 
+describe('orla/packet', { skip: NO_PACKETS }, () => {
+  test('a program is loaded from TypeScript, told while it runs what to drop, and leaves at the end of the block', async (t) => {
+    const { EdgeError, load } = await import('orla/packet')
+    const wire = await startWire(t)
+    const file = join(EXAMPLES, 'drop-by-port.c')
+    await assert.rejects(load(file, { interface: wire.name }), (error: Error) => {
+      assert.ok(error instanceof EdgeError)
+      return error.code === 'program-invalid'
+    })
+    {
+      using program = await load(file, { interface: wire.name, function: 'drop_blocked' })
+      program.maps['blocked']!.set(5005, 0)
+      await wire.send([...five, datagram(5006)])
+      await eventually(() => program.actions()!.drop === 5)
+      assert.deepEqual(program.maps['blocked']!.entries(), [[5005, 5]])
+      program.maps['blocked']!.delete(5005)
+      await wire.send(five)
+      await eventually(() => program.actions()!.pass >= 6)
+      assert.equal(program.actions()!.drop, 5)
+    }
+    assert.deepEqual(attachedTo(wire), [])
+  })
+})
+
 describe('orla packet load', { skip: NO_PACKETS }, () => {
   test('examples/packet/count-by-port.c counts five packets to port 5005', async (t) => {
     const wire = await startWire(t)
