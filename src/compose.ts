@@ -16,22 +16,22 @@ import type {
 } from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
 import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
+import type { LimitTop } from './contract/limits.ts'
 import type { Purge } from './contract/purge.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
-import type { TestReport, TripOutcome, UnitRunner } from './contract/unit-runner.ts'
-import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
+import type { TestReport } from './contract/unit-runner.ts'
+import type { UnitVersion } from './contract/unit.ts'
 import { createAdmission } from './cache/index.ts'
 import { isShared } from './config/shared-cache.ts'
-import { siteName } from './config/site-name.ts'
 import { KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
 import { createHostCalls, type WorkerCalls } from './host/host-calls.ts'
-import type { RedirectConfig, SiteConfig } from './config/schema.ts'
 import { AccessLogs } from './http/access-log/access-log.ts'
 import { refusedRequest } from './http/access-log/logged-request.ts'
-import { Compression } from './http/body/compression.ts'
+import { Banning } from './http/banning.ts'
 import { cacheSamples, diskSamples, readCaches } from './http/cache-metrics.ts'
 import { SiteCaches } from './http/site-caches.ts'
+import { buildSite } from './http/site-building.ts'
 import { explainCache } from './http/cache-explanation.ts'
 import { CachePurger } from './http/cache-purger.ts'
 import { Exchange } from './http/exchange.ts'
@@ -39,25 +39,25 @@ import { loopMark } from './http/forwarding/hop.ts'
 import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
 import { LiveEdges } from './http/live-edge.ts'
+import { LiveLimits } from './http/limits/live-limits.ts'
+import { Networks } from './http/limits/networks.ts'
 import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
-import { createFilesOrigin } from './http/files/files-origin.ts'
-import { createOrigin } from './http/origin/origin.ts'
-import { hstsEdit } from './http/listener-facts.ts'
 import { requestIdOf } from './http/request-id.ts'
 import { traceExchange } from './http/request-trace.ts'
 import { beginSpans } from './http/tracing/request-spans.ts'
 import { Siblings } from './http/siblings/siblings.ts'
 import { HttpServer } from './http/server.ts'
 import { ShadowDesk } from './http/shadow/shadow-desk.ts'
-import { siteCacheParts } from './http/site-cache.ts'
-import { asksForPlain, type Site } from './http/sites.ts'
 import { advance } from './http/stages.ts'
 import { Http2Metrics } from './http/http2/metrics.ts'
 import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
+import { turnAway } from './http/turned-away.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
+import { runTimer } from './sandbox/run-timer.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
+import { weakWalls } from './sandbox/weak-walls.ts'
 import { WorkerTelemetry } from './telemetry/worker-telemetry.ts'
 import { runUnitTests } from './trial/unit-tests.ts'
 import { locateInSource, mapStack } from './unit/source-map.ts'
@@ -79,6 +79,7 @@ export interface WorkerEvents {
   onShadow(example: ShadowExample): void
   onInvalidated(purges: readonly Purge[]): void
   onUnitPurge(asked: Omit<Extract<FromWorker, { kind: 'unitPurge' }>, 'kind'>): void
+  onBanning(asked: Extract<FromWorker, { kind: 'ban' | 'refusals' }>): void
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>
@@ -91,6 +92,7 @@ export interface WorkerNode {
   readonly calls: WorkerCalls
   readonly telemetry: WorkerTelemetry
   readonly purger: CachePurger
+  readonly banning: Banning
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Accepts connections from each of the sockets. */
@@ -104,6 +106,8 @@ export interface WorkerNode {
   origins(): { readonly site: string; readonly origin: OriginState }[]
   /** What the caches of sites hold and did in this worker, with so many of the most wanted objects of each. */
   caches(top: number): CacheReading[]
+  /** Who asked most of a limit, in the last minutes, here; undefined where there is none of that name. */
+  limitTop(site: string, name: string, count: number): readonly LimitTop[] | undefined
   /** What the cache would make of a GET of this URL; undefined where no site answers for it. */
   explain(url: string, headers: readonly string[]): CacheExplanation | undefined
   drain(): Promise<void>
@@ -137,7 +141,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     ...events,
   })
   runner.quarantine(start.quarantined)
-  if (start.worker === 0) warnOfWeakWalls(runner.protections, platform)
+  const walls = start.worker === 0 ? weakWalls(runner.protections) : undefined
+  if (walls !== undefined) platform.warn(walls)
   const logs = new AccessLogs({
     node: node.name,
     worker: start.worker,
@@ -160,6 +165,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   const edges = new LiveEdges(logs, config.edge)
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
+  const networks = new Networks(platform.warn)
+  const limits = new LiveLimits({ worker: start.limitWorker, networks }, served)
   const purger: CachePurger = new CachePurger({
     worker: start.worker,
     number: start.purgeNumber,
@@ -175,10 +182,12 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   const sites: LiveSites = new LiveSites(served, {
     build: (site, before, set) => ({
       ...buildSite(site, before, caches, set.sites, platform),
+      limits: limits.of(set).of(site),
       accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
     onActive(set) {
       edge = edges.of(set)
+      limits.use(set)
       server.limits = set.limits
       server.trust = edge.trust
       server.useListeners(edge.listen)
@@ -213,6 +222,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
           purges: () => purger.number,
         })
   const upgrades = new Upgrades(() => sites.served.limits, clock.monotonic())
+  const banning: Banning = new Banning(
+    { tell: events.onBanning, onAdded: () => server.closeBanned() },
+    start.bans,
+  )
   const httpNode = {
     get sites() {
       return sites.table
@@ -220,7 +233,11 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     runner,
     metrics,
     upgrades,
+    banning,
     siblings,
+    get limits() {
+      return limits.live.common
+    },
     get requestId() {
       return edge.requestId
     },
@@ -259,6 +276,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     tlsMetrics,
     trust: edge.trust,
     http2Metrics,
+    door: banning,
     monotonic: () => clock.monotonic(),
     onRequest(connection, received) {
       // First: with it everything else becomes what is live now.
@@ -268,6 +286,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       if (peer?.trust !== trust) peer = connection.peer = new Peer(connection.ends, trust)
       const head = received.hasForwarding ? peer.believed(received) : received
       const client = received.hasForwarding ? peer.clientOf(received) : peer.client
+      if (!banning.isEmpty && turnAway(banning, httpNode, connection, head, client)) return
       const plan = choosePlan(matcher, head, client, chance)
       const exchange = new Exchange(httpNode, connection, head, client, plan)
       const { debugToken } = sites.served
@@ -285,6 +304,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     },
     onSweep() {
       upgrades.sweep(clock.monotonic())
+      void networks.refresh()
       for (const site of sites.table.sites) site.cache?.sweep(clock.now())
     },
   })
@@ -300,6 +320,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     calls,
     telemetry,
     purger,
+    banning,
     useTls,
     async listen(sockets) {
       await siblings?.listen()
@@ -311,6 +332,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...metrics.samples(),
       ...(tls === undefined ? [] : tlsMetrics.samples()),
       ...upgrades.samples(),
+      ...banning.samples(),
       ...http2Metrics.samples(),
       ...cacheSamples(sites.table.sites),
       ...diskSamples(sites.table.sites),
@@ -318,10 +340,12 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...runner.metrics(),
       ...shadows.samples(),
       ...logs.samples(),
+      ...limits.samples(),
       ...telemetry.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     caches: (top) => readCaches(sites.table.sites, top, clock.now()),
+    limitTop: (site, name, count) => limits.top(site, name, count),
     explain: (url, headers) => explainCache(sites.table, url, headers, clock.now()),
     async drain() {
       const { drain } = sites.served.limits
@@ -332,69 +356,9 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       for (const site of sites.table.sites) site.origin.close()
       await runner.close()
       calls.close()
+      banning.close()
       keeper.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }
 }
-
-/** A trip of no request. How it fails is told by the runner. */
-function runTimer(runner: UnitRunner, unit: UnitVersion | undefined): Promise<'ok' | 'failed'> {
-  if (unit === undefined) return Promise.resolve('failed')
-  const { promise, resolve } = Promise.withResolvers<'ok' | 'failed'>()
-  const done = ({ kind }: TripOutcome) => resolve(kind === 'failed' ? 'failed' : 'ok')
-  const nothing = { meta: '', head: '', response: '', edits: '', body: '' }
-  runner.run({ steps: [{ unit, phases: PHASE_BITS.timer }], ...nothing, done })
-  return promise
-}
-
-/** Around a sandbox there are several walls. Where this machine lacks the means for one, the operator is told. */
-function warnOfWeakWalls(protections: readonly string[], platform: Platform): void {
-  const walls = { 'no-network': 'a network namespace of their own', 'no-new-privileges': '`no_new_privs`' }
-  const missing = Object.entries(walls).filter(([wall]) => !protections.includes(wall))
-  if (missing.length === 0) return
-  platform.warn(
-    `sandboxes run without ${missing.map(([, text]) => text).join(' and ')}: that needs unshare and setpriv (util-linux), and root or user namespaces; ` +
-      "Node's permission model still refuses units files, children and network",
-  )
-}
-
-/** Of the site before, what is configured the same is taken over: its kept connections, and what it has cached. */
-function buildSite(
-  site: SiteConfig,
-  before: Site | undefined,
-  caches: SiteCaches,
-  sites: readonly SiteConfig[],
-  platform: Platform,
-): Omit<Site, 'accessLog'> {
-  const keeps = (key: 'origin' | 'static' | 'cache' | 'compress') =>
-    before !== undefined && isSame(site[key], before.config[key])
-  return {
-    name: siteName(site),
-    config: site,
-    forwarded: site.forwarded,
-    upgrades: site.upgrades,
-    origin:
-      keeps('origin') && keeps('static')
-        ? before!.origin
-        : site.static === undefined
-          ? createOrigin(site.origin!, platform)
-          : createFilesOrigin(site.static, platform),
-    redirect: site.redirectHttps === false ? undefined : (site.redirectHttps as RedirectConfig),
-    hsts: hstsEdit(site.hsts),
-    compress: site.compress && new Compression(site.compress),
-    ...siteCacheParts(
-      site.cache,
-      platform.random,
-      keeps('cache') ? before!.cacheStatistics : undefined,
-      caches.sharedAs(site),
-    ),
-    cache:
-      keeps('cache') && keeps('compress') && asksForPlain(before!.config) === asksForPlain(site)
-        ? before!.cache
-        : caches.of(site, sites),
-  }
-}
-
-/** Of configuration: plain values, whose keys stand in the order of the schema. */
-const isSame = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)

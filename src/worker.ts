@@ -73,6 +73,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
         onKvBatch: (batch) => tell({ kind: 'kv', batch }),
         onInvalidated: (purges) => tell({ kind: 'invalidated', purges }),
         onUnitPurge: (asked) => tell({ kind: 'unitPurge', ...asked }),
+        onBanning: tell,
       },
     )
     await node.listen(message.sockets)
@@ -123,6 +124,10 @@ async function onMessage(message: ToWorker): Promise<void> {
       return tell({ kind: 'origins', id: message.id, origins: node.origins() })
     case 'caches':
       return tell({ kind: 'caches', id: message.id, caches: node.caches(message.top) })
+    case 'limitTop': {
+      const { id, site, name, count } = message
+      return tell({ kind: 'limitTop', id, top: node.limitTop(site, name, count) })
+    }
     case 'explain': {
       const explanation = node.explain(message.url, message.headers)
       return tell({ kind: 'explained', id: message.id, explanation })
@@ -137,6 +142,11 @@ async function onMessage(message: ToWorker): Promise<void> {
     }
     case 'unitPurged':
       return node.calls.purge.done(message.id, message.outcome)
+    case 'bans':
+      node.banning.use(message.set)
+      return tell({ kind: 'bansUsed', id: message.id })
+    case 'banDone':
+      return node.banning.done(message.id, message.outcome)
     case 'reopen':
       return node.reopenLogs()
     case 'drain':

@@ -63,17 +63,27 @@ export class CidrSet {
   }
 
   has(ip: IpAddress): boolean {
-    const ranges = ip.family === 4 ? this.v4 : this.v6
+    return this.rangeAround(ip.family, ip.words) !== undefined
+  }
+
+  /** Whether all of a prefix is in the set. */
+  covers(cidr: Cidr): boolean {
+    const range = this.rangeAround(cidr.family, cidr.first)
+    return range !== undefined && compare(cidr.last, range.last) <= 0
+  }
+
+  private rangeAround(family: 4 | 6, words: Words): Cidr | undefined {
+    const ranges = family === 4 ? this.v4 : this.v6
     let low = 0
     let high = ranges.length - 1
     while (low <= high) {
       const middle = (low + high) >> 1
       const range = ranges[middle]!
-      if (compare(ip.words, range.first) < 0) high = middle - 1
-      else if (compare(ip.words, range.last) > 0) low = middle + 1
-      else return true
+      if (compare(words, range.first) < 0) high = middle - 1
+      else if (compare(words, range.last) > 0) low = middle + 1
+      else return range
     }
-    return false
+    return undefined
   }
 }
 

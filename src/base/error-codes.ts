@@ -30,12 +30,6 @@ export const ERROR_CODES = {
     'client',
     400,
   ),
-  'packet-unavailable': row(
-    'the packet plane cannot run here',
-    'mend what is named; a node serves without it',
-    'config',
-    400,
-  ),
   'port-in-use': row('the port is taken', 'stop the other program, or change `listen`', 'config', 500),
   'data-in-use': row(
     'another orla uses the data directory',
@@ -204,6 +198,21 @@ export const ERROR_CODES = {
   ),
   'unit-unknown': row('there is no such unit', '`orla units` lists them', 'client', 404),
   'unit-conflict': row('the unit cannot be changed so', 'see `orla units --json`', 'client', 409),
+  'ban-invalid': row('it cannot be banned so', 'see what is named; nothing was banned', 'client', 400),
+  'ban-refused': row(
+    'it is not to be banned',
+    '`orla bans` lists what is; whoever controls the node, and what `bans.never` names, never is',
+    'client',
+    409,
+  ),
+  'ban-limit': row(
+    'there are as many bans as there may be',
+    'lift some (`orla unban`), ban a prefix around them, or raise `bans.max`',
+    'client',
+    507,
+  ),
+  'ban-unknown': row('there is no such ban', '`orla bans` lists them', 'client', 404),
+  'limit-unknown': row('there is no such limit', '`orla limits` lists them', 'client', 404),
   'site-unknown': row('there is no such site', '`orla sites` lists them', 'client', 404),
   'site-changed': row(
     'the site is not as it was expected',

@@ -15,6 +15,7 @@ import {
   openSync,
   readdirSync,
   rmSync,
+  statfsSync,
   statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -70,7 +71,7 @@ export function inheritSharedWords(from: string, count: number): SharedWords | u
   return undefined
 }
 
-/** Maps the words that another process made. The mapping lasts as long as this process. */
+/** Maps the words that another process made. The mapping lasts as long as somebody has the words. */
 export function openSharedWords(path: string): Int32Array {
   const fd = openSync(path, 'r+')
   try {
@@ -82,12 +83,24 @@ export function openSharedWords(path: string): Int32Array {
 
 function map(fd: number, path: string): Int32Array {
   const bytes = fstatSync(fd).size
-  const mmap = koffi
-    .load(null)
-    .func('void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)')
+  const libc = koffi.load(null)
+  const mmap = libc.func(
+    'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+  )
   const address: unknown = mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, fd, 0)
   if (typeof address !== 'bigint' || address === MAP_FAILED) throw new Error(`cannot map ${path}`)
-  return new Int32Array(koffi.view(address, bytes))
+  const buffer = koffi.view(address, bytes)
+  unmapper.register(buffer, () => void libc.func('int munmap(void *address, size_t length)')(address, bytes))
+  return new Int32Array(buffer)
+}
+
+/** A mapping goes when nobody can reach its words any more: only then may nobody read there. */
+const unmapper = new FinalizationRegistry<() => void>((unmap) => unmap())
+
+/** Bytes that the place where words lie has room for. */
+export function roomForWords(directory = memoryDirectory()): number {
+  const { bavail, bsize } = statfsSync(directory)
+  return bavail * bsize
 }
 
 function memoryDirectory(): string {

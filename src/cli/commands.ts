@@ -44,6 +44,9 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'take answers out of the caches of all nodes',
     load: () => import('./commands/purge.ts'),
   },
+  ban: { summary: 'keep addresses and prefixes out for a time', load: () => import('./commands/ban.ts') },
+  unban: { summary: 'let addresses and prefixes in again', load: () => import('./commands/unban.ts') },
+  bans: { summary: 'tell who is kept out, until when and why', load: () => import('./commands/bans.ts') },
   certificates: {
     summary: 'list, set or remove certificates that all nodes serve',
     load: () => import('./commands/certificates.ts'),
@@ -52,6 +55,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   cache: {
     summary: 'tell what caches hold and did, and try replacement policies on a trace',
     load: () => import('./commands/cache.ts'),
+  },
+  limits: {
+    summary: 'tell what limits allowed and refused, and who asked most',
+    load: () => import('./commands/limits.ts'),
   },
   packet: {
     summary: 'watch packets, and run XDP programs on network interfaces',

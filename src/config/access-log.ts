@@ -22,6 +22,7 @@ export const ACCESS_LOG_FIELDS = [
   'upstreamConnectMs',
   'upstreamResponseMs',
   'cache',
+  'limit',
   'site',
   'units',
   'requestId',

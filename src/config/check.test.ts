@@ -17,14 +17,14 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     'a misspelt key is named once, with the nearest known one and the list of known ones',
     { sites: [{ orgin: ORIGIN }] },
     [
-      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `paths`, `origin`, `static`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`, `compress`)',
+      'sites[0].orgin: unknown key `orgin`; did you mean `origin`? (known here: `name`, `hosts`, `paths`, `origin`, `static`, `upgrades`, `forwarded`, `redirectHttps`, `hsts`, `cache`, `accessLog`, `compress`, `limits`)',
     ],
   ],
   [
     'an unknown key far from all known ones gets the list alone',
     { upstreams: [] },
     [
-      'upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `telemetry`, `sites`, `sources`)',
+      'upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `telemetry`, `limits`, `geo`, `bans`, `packet`, `sites`, `sources`)',
     ],
   ],
   [

@@ -7,6 +7,7 @@
 import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
 import { isCertifiable } from './acme.ts'
+import { limitsThatCannotBe } from './limit-checks.ts'
 import { type Config, ConfigSchema, type SiteConfig } from './schema.ts'
 import { claimKey, claimsOf, claimText } from './site-claims.ts'
 import { isShared } from './shared-cache.ts'
@@ -24,7 +25,10 @@ export type CheckResult =
   | { readonly kind: 'config'; readonly config: Config }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
 
-export function checkConfig(input: unknown): CheckResult {
+export const checkConfig = (input: unknown): CheckResult => check(input, true)
+
+/** `isWhole`: not a site by itself, for which something may lie elsewhere. */
+function check(input: unknown, isWhole: boolean): CheckResult {
   const unknown: UnknownKey[] = []
   const problems: Problem[] = []
   walk(ConfigSchema, input, [], { unknown, problems })
@@ -40,6 +44,7 @@ export function checkConfig(input: unknown): CheckResult {
       ...sourcesNamedTwice(checked.output),
       ...listenersThatCannotBe(checked.output),
       ...slicesTooLarge(checked.output),
+      ...limitsThatCannotBe(checked.output, isWhole),
     )
   if (problems.length > 0 || !checked.success) return { kind: 'problems', problems }
   return { kind: 'config', config: checked.output }
@@ -51,7 +56,7 @@ export type SiteCheckResult =
 
 /** One site by itself, as it stands in the list of a configuration; paths count from the site. */
 export function checkSite(input: unknown): SiteCheckResult {
-  const result = checkConfig({ sites: [input] })
+  const result = check({ sites: [input] }, false)
   if (result.kind === 'config') return { kind: 'site', site: result.config.sites[0]! }
   const problems = result.problems.map(({ path, message }) => ({
     path: path.replace(/^sites\[0\]\.?/, ''),

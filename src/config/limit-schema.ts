@@ -7,7 +7,7 @@ import { count, duration, network, requestPath, size } from './units.ts'
 const RATE_EXPECTED =
   'expected a rate such as "10/s", "100/1m" or "5/200ms": a whole number from 1, and a time'
 const RATE_TIME_MAX_MS = 30 * 24 * 3_600_000
-const RATE_COUNT_MAX = 1_000_000_000
+export const RATE_COUNT_MAX = 1_000_000_000
 
 /** So many in so much time. */
 export interface Rate {
@@ -203,7 +203,11 @@ const BandwidthLimit = v.strictObject({
 
 /** Asked in this order, until one refuses. */
 export const Limits = v.array(
-  v.variant('kind', [RateLimit, ConcurrencyLimit, BandwidthLimit]),
+  v.variant(
+    'kind',
+    [RateLimit, ConcurrencyLimit, BandwidthLimit],
+    'expected "rate", "concurrency" or "bandwidth"',
+  ),
   'expected a list such as [{ "name": "login", "rate": "10/1m", "key": "address" }]',
 )
 
@@ -232,6 +236,12 @@ export const Bans = v.strictObject({
   max: v.optional(count(1_000_000), 100_000),
 })
 
+/** Tables about networks, as MaxMind and others give them out (`.mmdb`). */
+export const Geo = v.strictObject({
+  /** Path of a table of autonomous systems: for limits by `asn`. Followed while the node runs. */
+  asn: v.optional(v.pipe(v.string(), v.minLength(1, 'expected a path such as "GeoLite2-ASN.mmdb"'))),
+})
+
 /** The packet plane: an XDP program on a network interface. */
 export const Packet = v.strictObject({
   /** Name of the network interface, or a list of them. */
@@ -253,5 +263,6 @@ export type RateLimitConfig = v.InferOutput<typeof RateLimit>
 export type ConcurrencyLimitConfig = v.InferOutput<typeof ConcurrencyLimit>
 export type BandwidthLimitConfig = v.InferOutput<typeof BandwidthLimit>
 export type LimitsRedisConfig = v.InferOutput<typeof LimitsRedis>
+export type GeoConfig = v.InferOutput<typeof Geo>
 export type BansConfig = v.InferOutput<typeof Bans>
 export type PacketConfig = v.InferOutput<typeof Packet>

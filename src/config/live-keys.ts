@@ -7,6 +7,8 @@
 /** A key with all that is below it; `[]` stands for any place in a list. */
 const LIVE_KEYS: ReadonlySet<string> = new Set([
   'sites',
+  'limits',
+  'geo',
   'sources',
   'telemetry',
   'edge.listen[].tls.certificates',
@@ -21,6 +23,8 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'edge.ticketsRotate',
   'edge.requestId',
   'edge.trace',
+  'bans.never',
+  'bans.max',
   'edge.trustedProxies',
   'edge.forwardedFrom',
   'edge.fetch',

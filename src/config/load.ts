@@ -155,6 +155,7 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       fetch: fetchWithAbsolutePaths(config.edge.fetch, folder),
       accessLog: withAbsoluteLogPaths(config.edge.accessLog, folder),
     },
+    geo: config.geo.asn === undefined ? config.geo : { asn: resolve(folder, config.geo.asn) },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
     sources: config.sources.map((source) => sourceWithAbsolutePaths(source, folder)),
     telemetry: telemetryWithAbsolutePaths(config.telemetry, folder),

@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import { AccessLogs } from './access-log-schema.ts'
 import { Acme } from './acme.ts'
 import { SharedCache, SiteCache } from './cache-schema.ts'
-import { Bans, Limits, LimitsRedis, Packet } from './limit-schema.ts'
+import { Bans, Geo, Limits, LimitsRedis, Packet } from './limit-schema.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
 import { plainHost } from './site-claims.ts'
@@ -285,6 +285,8 @@ export const ConfigSchema = v.strictObject({
   telemetry: v.optional(Telemetry, {}),
   /** Limits over all sites together. Where a site has one of the same name, units that run there ask for the site's. */
   limits: v.optional(Limits, []),
+  /** What is known of networks. */
+  geo: v.optional(Geo, {}),
   /** Who is kept out: see `orla ban`. */
   bans: v.optional(Bans, {}),
   /** Drops what is banned in the kernel, and counts packets. */
@@ -312,6 +314,7 @@ export type {
   BandwidthLimitConfig,
   BansConfig,
   ConcurrencyLimitConfig,
+  GeoConfig,
   LimitConfig,
   LimitsRedisConfig,
   PacketConfig,

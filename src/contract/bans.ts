@@ -49,6 +49,8 @@ export interface BanSet {
 export interface BanChange {
   readonly added: readonly string[]
   readonly removed: readonly string[]
+  /** Absent: as before. */
+  readonly never?: readonly string[] | undefined
 }
 
 /**

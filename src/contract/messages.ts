@@ -9,6 +9,7 @@ import type { HistogramCounts } from '../base/histogram.ts'
 import type { BanChange, BanOutcome, BanRequest, BanSet } from './bans.ts'
 import type { CacheExplanation, CacheReading } from './cache-reading.ts'
 import type { OriginState } from './origin.ts'
+import type { LimitTop, ServedLimit } from './limits.ts'
 import type { CallTrace } from './host-calls.ts'
 import type { KvBatch, KvResult, KvStoreName } from './kv.ts'
 import type { NumberedPurge, Purge, PurgeScope } from './purge.ts'
@@ -23,6 +24,10 @@ import type { Config, SiteConfig } from '../config/schema.ts'
 export interface Served {
   readonly sites: readonly SiteConfig[]
   readonly limits: Config['edge']['limits']
+  /** Limits of requests, over all sites and of each. Absent: there are none. */
+  readonly limiters?: readonly ServedLimit[] | undefined
+  /** Tables about networks. */
+  readonly geo?: Config['geo'] | undefined
   readonly debugToken?: string | undefined
   /** Absent: as the configuration has it that the worker started with. */
   readonly edge?: LiveEdgeConfig | undefined
@@ -100,6 +105,8 @@ export type ToWorker =
       readonly kv: Readonly<Record<KvStoreName, string>>
       /** Path of the words by which they are known to have changed. */
       readonly kvWords: string
+      /** By this number it is known in the memory of limits who holds a lock. */
+      readonly limitWorker: number
       /** Path of the table in which workers see what the others have in their caches; absent where there is one worker. */
       readonly siblings?: string | undefined
       /** The keeper of caches on disk, and the folder where they lie unless a site says otherwise. */
@@ -143,6 +150,14 @@ export type ToWorker =
       readonly id: number
       readonly url: string
       readonly headers: readonly string[]
+    }
+  /** Who asked most of a limit, in the last minutes? */
+  | {
+      readonly kind: 'limitTop'
+      readonly id: number
+      readonly site: string
+      readonly name: string
+      readonly count: number
     }
   /** Send log lines of units (all, or of one name) or stop. Errors of units are always sent. */
   | { readonly kind: 'tail'; readonly on: boolean }
@@ -192,6 +207,8 @@ export type FromWorker =
   | { readonly kind: 'caches'; readonly id: number; readonly caches: readonly CacheReading[] }
   /** Undefined where no site answers for it. */
   | { readonly kind: 'explained'; readonly id: number; readonly explanation: CacheExplanation | undefined }
+  /** Undefined where there is no such limit. */
+  | { readonly kind: 'limitTop'; readonly id: number; readonly top: readonly LimitTop[] | undefined }
   | { readonly kind: 'tail'; readonly lines: readonly TailLine[]; readonly dropped: number }
   | { readonly kind: 'trace'; readonly trace: RequestTrace }
   /** A request on which a shadow decided otherwise; not all of them. */

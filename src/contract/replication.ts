@@ -9,7 +9,7 @@
  *     reset     {log, position, count, bytes, key} it does not go on from where you stand: a snapshot follows
  *     state     {log, pairs}                       a part of it
  *     loaded    {log}                              it is whole: from here on, entries
- *     beat      {log, id}                          nothing new; both ends notice a dead connection by its absence
+ *     beat      {now}                              nothing new; both ends notice a dead connection by its absence
  */
 import type { RolloutSample } from './rollout.ts'
 import type { LogEntry, Position } from './store.ts'
@@ -82,7 +82,8 @@ export type FeedEvent =
       readonly pairs: readonly (readonly [key: string, value: string])[]
     }
   | { readonly event: 'loaded'; readonly log: string }
-  | { readonly event: 'beat' }
+  /** By the clock of the control plane, in milliseconds since 1970. */
+  | { readonly event: 'beat'; readonly now?: number | undefined }
 
 /** A log that edges are told of. */
 export interface FeedSource {

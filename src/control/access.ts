@@ -17,6 +17,8 @@ export interface Access {
   readonly audit: AuditLog
   /** The last position of the store. */
   position(): number
+  /** Somebody has shown a valid token, from there. */
+  onValid?(address: string): void
 }
 
 export interface Caller {
@@ -74,6 +76,7 @@ export function admit(access: Access, route: Route, { header, address }: Caller)
     throw error
   }
   access.throttle.right(address, given)
+  access.onValid?.(address)
   // Not written down: it would fill the audit log with what did not happen.
   // Edges may share a token, and all of them say at once that they run what was published.
   const overMs = route.access === 'edge' ? 0 : access.rate.take(who.id)

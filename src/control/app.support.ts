@@ -105,6 +105,15 @@ const certificate: CertificateInfo = {
   at: 0,
 }
 const position = { log: 'l', id: 0, hash: '' }
+const ban = {
+  prefix: '192.0.2.7',
+  until: 1,
+  reason: '',
+  by: 'token root',
+  node: 'n',
+  at: 0,
+  state: 'standing' as const,
+}
 const storeStatus: StoreStatus = {
   kind: 'embedded',
   path: 'orla.db',
@@ -161,6 +170,13 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     setEnabled: noting('setEnabled', Promise.resolve(change)),
     setAllEnabled: noting('setAllEnabled', Promise.resolve(change)),
     setEnv: noting('setEnv', Promise.resolve(change)),
+    ban: noting(
+      'ban',
+      Promise.resolve({ bans: [{ ...ban, holes: [] }], live: { workers: 1, of: 1 }, ms: 1 }),
+    ),
+    unban: noting('unban', Promise.resolve({ lifted: ['192.0.2.7'], live: { workers: 1, of: 1 }, ms: 1 })),
+    bans: noting('bans', { bans: [ban], total: 1, never: ['127.0.0.0/8'] }),
+    orderBans: noting('orderBans', Promise.resolve([{ prefix: '192.0.2.7', until: 1 }])),
     rotateSecrets: noting(
       'rotateSecrets',
       Promise.resolve({ key: 'abcdef01', secrets: 0, versions: 0, certificates: 0 }),
@@ -197,6 +213,8 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     sites: noting('sites', [site]),
     site: noting('site', site),
     caches: noting('caches', Promise.resolve({ caches: [], top: [] })),
+    limits: noting('limits', Promise.resolve([])),
+    limitTop: noting('limitTop', Promise.resolve([])),
     explainCache: noting('explainCache', Promise.resolve({ site: 'a', workers: [] })),
     origins: noting('origins', Promise.resolve([])),
     packet: noting('packet', noPackets),

@@ -46,17 +46,19 @@ export function controlApp({
       const who = admit(access, route, { header: request.headers.get('authorization'), address })
       const params = context.req.param() as Readonly<Record<string, string>>
       const { name = '' } = params
+      let subject = Object.values(params).join('/')
+      const noteSubject = (text: string) => void (subject = text)
       const tell = (error?: EdgeError) => {
         // What edges say by themselves is no change of anybody's.
         const isChange = route.isNoted ?? (route.method !== 'GET' && route.access !== 'edge')
         if (isChange || error?.code === 'forbidden') {
-          noteSafely(() => note(access, route, who, address, Object.values(params).join('/'), error))
+          noteSafely(() => note(access, route, who, address, subject, error))
         }
       }
       try {
         if (/^\/v1\/(?:units|rollouts)\/\{name\}/.test(route.path)) checkName(name)
         const query = new URL(request.url).searchParams
-        const call = { node: nodeFor(who, node), request, name, query, params, who, access }
+        const call = { node: nodeFor(who, node), request, name, query, params, who, access, noteSubject }
         const answer: unknown = await route.handle(call)
         tell()
         if (answer instanceof Response) return answer

@@ -139,6 +139,18 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       const isMine = ({ site }: { readonly site: string }) => !mine || mine.includes(site)
       return { caches: report.caches.filter(isMine), top: report.top.filter(isMine) }
     },
+    async limits() {
+      const limits = await node.limits()
+      return limits.filter(({ site }) => !mine || mine.includes(site))
+    },
+    async limitTop({ name, site }, count) {
+      if (mine === undefined) return node.limitTop({ name, site }, count)
+      // Of several of that name the one that it may see is meant.
+      const limits = await node.limits()
+      const owner = site ?? limits.find((limit) => limit.name === name && mine.includes(limit.site))?.site
+      if (owner === undefined || !mine.includes(owner)) forbid(`is limited to ${mine.join(', ')}`)
+      return node.limitTop({ name, site: owner }, count)
+    },
     async explainCache(url, headers) {
       const explained = await node.explainCache(url, headers)
       if (mine && !mine.includes(explained.site)) forbid(`is limited to ${mine.join(', ')}`)

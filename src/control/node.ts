@@ -14,10 +14,13 @@ import type { KvUplinkAnswer, KvUplinkBatch } from '../contract/kv-replication.t
 import type { EdgeHello, EdgeReport } from '../contract/replication.ts'
 import type { EdgeCaller } from '../replication/edge-registry.ts'
 import type { PurgeScope } from '../contract/purge.ts'
+import type { BanOutcome } from '../contract/bans.ts'
+import type { BanChanged, BanList, Unbanned } from './ban-shapes.ts'
 import type { PurgeResult } from './purge-shapes.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { CacheExplained, CacheReport } from './cache-shapes.ts'
 import type { PacketSummary } from './packet-shapes.ts'
+import type { LimitSummary, LimitTopSummary } from './limit-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { RolloutGate } from '../contract/rollout.ts'
 import type { RolloutSummary } from './rollout-shapes.ts'
@@ -193,7 +196,42 @@ export type PurgeRequest = PurgeScope & {
   readonly soft: boolean
 }
 
-export interface ControlledNode {
+export interface BanRequests {
+  /** Unchecked. */
+  readonly prefixes: readonly string[]
+  readonly forMs: number
+  readonly reason: string
+  /** Also what is a large part of all addresses. */
+  readonly force: boolean
+}
+
+export interface BanMethods {
+  /** All of them or none. `by`: the name of the token. Throws `ban-invalid`, `ban-refused` and `ban-limit`. */
+  ban(request: BanRequests, by: string, options: ChangeOptions): Promise<BanChanged>
+  /** All of them or none. Throws `ban-invalid` and `ban-unknown`. */
+  unban(prefixes: readonly string[] | 'all', options: ChangeOptions): Promise<Unbanned>
+  /** `address`: only those that are around it or within it. Throws `ban-invalid`. */
+  bans(asked: { readonly address?: string; readonly limit: number }): BanList
+}
+
+/** A limit, as somebody names it: without a site where there is one of that name alone. */
+export interface LimitName {
+  readonly name: string
+  /** Empty: over all sites. */
+  readonly site: string | undefined
+}
+
+export interface ControlledNode extends BanMethods {
+  /** Bans that an edge was asked for; each by itself. */
+  orderBans(
+    bans: readonly {
+      readonly prefix: string
+      readonly forMs: number
+      readonly reason: string
+      readonly by: string
+      readonly node: string
+    }[],
+  ): Promise<readonly BanOutcome[]>
   deploy(name: string, request: DeployRequest, options: ChangeOptions): Promise<ChangeResult>
   /** Without a version: to the one before the live one. */
   rollback(name: string, version: number | undefined, options: ChangeOptions): Promise<ChangeResult>
@@ -225,6 +263,10 @@ export interface ControlledNode {
   site(name: string): SiteSummary
   /** What the cache of each site holds and did, asked of all workers now; of each site so many of the most wanted objects. */
   caches(top: number): Promise<CacheReport>
+  /** The limits that are live, and what they did: of all workers, those that have ended too. */
+  limits(): Promise<readonly LimitSummary[]>
+  /** Who asked most of one in the last minutes. Throws `limit-unknown`. */
+  limitTop(limit: LimitName, count: number): Promise<readonly LimitTopSummary[]>
   /** What the caches make of a GET of this URL. Throws `site-unknown` where no site answers for it. Headers with names in lower case. */
   explainCache(url: string, headers: readonly string[]): Promise<CacheExplained>
   /** How the endpoints of each site do, asked of all workers now. */

@@ -13,6 +13,8 @@ import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
 import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
 import { CACHE_ROUTES } from './cache-routes.ts'
+import { BAN_ROUTES } from './ban-routes.ts'
+import { LIMIT_ROUTES } from './limit-routes.ts'
 import { PURGE_ROUTES } from './purge-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
 import { PACKET_ROUTES } from './packet-routes.ts'
@@ -34,6 +36,8 @@ export interface Call {
   /** Whose call it is. */
   readonly who: Identity
   readonly access: Access
+  /** What the audit log calls that which is changed, where it does not stand in the path. */
+  noteSubject(subject: string): void
 }
 
 export interface Route {
@@ -191,7 +195,9 @@ export const ROUTES: readonly Route[] = [
   ...KV_ROUTES,
   ...SITE_ROUTES,
   ...CACHE_ROUTES,
+  ...LIMIT_ROUTES,
   ...PURGE_ROUTES,
+  ...BAN_ROUTES,
   ...SOURCE_ROUTES,
   ...PACKET_ROUTES,
   ...CERTIFICATE_ROUTES,

@@ -208,7 +208,7 @@ function sendPlainHit(
     entry.headText =
       entry.headPrefix + changingFields(exchange, entry, hit.ageSeconds, hitStatus(hit.ttlSeconds))
   }
-  const head = entry.headText + exchange.staged.appended
+  const head = entry.headText + exchange.staged.appended + exchange.limitFields
   exchange.answered = { status: entry.status, reason: entry.reason, fields: '', source: 'cache' }
   if (exchange.keepsFields) exchange.finalFields = withoutStatusLine(head)
   send(exchange, head, exchange.head.method === 'HEAD' ? undefined : entry)

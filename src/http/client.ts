@@ -3,6 +3,7 @@
  *
  * One object for all requests of a connection where it is the same, so that what is made of it is made once.
  */
+import { type IpAddress, parseIp } from '../base/ip-address.ts'
 import type { ClientCertificate } from '../contract/tls.ts'
 
 export interface ClientFacts {
@@ -32,6 +33,7 @@ export class Client implements ClientFacts {
   readonly keySuffix: string
   /** Kept for `client-meta.ts`. */
   meta = ''
+  private parsed: IpAddress | null | undefined
 
   constructor({ address, port, scheme, forwardedHost, certificate }: ClientFacts) {
     this.address = address
@@ -42,5 +44,11 @@ export class Client implements ClientFacts {
     this.keyPrefix = `${scheme}://`
     // An authority holds no space.
     this.keySuffix = forwardedHost === undefined ? '' : ` f:${forwardedHost}`
+  }
+
+  /** The address as integers, read when it is first asked for. Undefined where it is none. */
+  get ip(): IpAddress | undefined {
+    if (this.parsed === undefined) this.parsed = parseIp(this.address) ?? null
+    return this.parsed ?? undefined
   }
 }

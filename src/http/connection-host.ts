@@ -44,12 +44,21 @@ export interface Refusal {
 }
 
 /** A connection as its server keeps it. */
-export interface Held {
+export interface Held extends Asked {
   readonly socket: Socket
   readonly bytesOut: number
   checkDeadline(nowMs: number): void
   /** The node drains: ends as soon as nothing is in progress. */
   closeIdle(): void
+  /** Those on it; absent: it is the only one itself. */
+  readonly requests?: Iterable<Asked>
+}
+
+/** A place where a request may be in progress. */
+export interface Asked {
+  readonly inProgress?: Answering | undefined
+  /** Breaks its answer off. */
+  cut?(): void
 }
 
 /** What is in progress on a connection: told when the client goes away, or may be written to again. */
@@ -60,6 +69,8 @@ export interface InProgress {
 
 /** A request that is being answered; once its answer is out, the connection has written down how many bytes it took. */
 export interface Answering extends InProgress {
+  /** Who asks, where that is known. */
+  readonly client?: { readonly address: string } | undefined
   /** On the wire, heads and framing included. */
   bytesSent: number
   headBytes: number

@@ -37,7 +37,7 @@ export class ServerConnection implements ClientConnection, Held {
   /** Where the last search for the end of a head stopped; `leftover` before it holds none. */
   private scanned = 0
   private request: RequestHead | undefined
-  private inProgress: Answering | undefined
+  inProgress: Answering | undefined
   /** The request's body, until it has been read to its end. */
   private body: IncomingBody | undefined
   private consumer: BodyConsumer | undefined

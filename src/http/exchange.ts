@@ -82,6 +82,8 @@ export class Exchange implements Answering, LoggedRequest {
   /** The length that the head names is not that of the body at hand. */
   private isLengthOpen = false
   gone = false
+  /** No line in the access log: one of many like it. */
+  isQuiet = false
   id: string | undefined
   trace: LoggedRequest['trace']
   spans: RequestSpans | undefined
@@ -94,6 +96,11 @@ export class Exchange implements Answering, LoggedRequest {
   private received: HeaderList
   /** The head as units are told it. */
   rawForUnits: string
+
+  /** What limits said: lines for the head of the answer; of one that refused its name and how; all of it for the debug header. */
+  limitFields = ''
+  limit = ''
+  limitNotes = ''
 
   // What is told of it afterwards: see `access-log/logged-request.ts`.
   bytesSent = 0
@@ -250,7 +257,7 @@ export class Exchange implements Answering, LoggedRequest {
    * once, at once where no unit is asked; never if the client has gone.
    */
   finishHead(answer: Answer, deliver: Deliver): void {
-    const fields = this.withEdits(answer.fields, this.staged)
+    const fields = this.withEdits(answer.fields, this.staged) + this.limitFields
     if (this.plan.headerFilter.length === 0) {
       this.finish(fields, answer, deliver)
       return
@@ -277,7 +284,8 @@ export class Exchange implements Answering, LoggedRequest {
   }
 
   private debugField(): string {
-    return unitsField(this.debug!, this.plan) + callsField(this.calls)
+    const limits = this.limitNotes === '' ? '' : `orla-limits: ${this.limitNotes}\r\n`
+    return unitsField(this.debug!, this.plan) + callsField(this.calls) + limits
   }
 
   debugTrailers(): HeaderList {
@@ -354,6 +362,7 @@ export class Exchange implements Answering, LoggedRequest {
 
   /** Where it is noted: as its site says, or the node. */
   get accessLog(): AccessLog | undefined {
+    if (this.isQuiet) return undefined
     return this.site === undefined ? this.node.accessLog : this.site.accessLog
   }
 

@@ -4,8 +4,10 @@ import type { ChallengeMaterial } from '../contract/tls.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
 import type { SpanSink } from '../contract/telemetry.ts'
 import type { UnitVersion } from '../contract/unit.ts'
+import type { Banning } from './banning.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
+import type { RequestLimit } from './limits/request-limit.ts'
 import type { RequestIdUse } from './request-id.ts'
 import type { Siblings } from './siblings/siblings.ts'
 import type { SiteTable } from './sites.ts'
@@ -20,6 +22,10 @@ export interface HttpNode extends Clock {
   /** Where `redirectHttps` leads unless it says so itself. */
   readonly httpsPort: number
   readonly upgrades: Upgrades
+  /** Told whom limits refuse; absent where nobody is banned by that. */
+  readonly banning?: Pick<Banning, 'refused'> | undefined
+  /** Over all sites; those of a site have them, too. */
+  readonly limits: readonly RequestLimit[]
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
   /** Who is told the ids of requests. */

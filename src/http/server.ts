@@ -14,10 +14,11 @@ import type { ListenerConfig } from '../config/schema.ts'
 import type { ClientCertificate, TlsMaterial } from '../contract/tls.ts'
 import { clientCertificate } from '../tls/client-certificate.ts'
 import type { RequestHead } from '../wire/http1/message.ts'
+import type { BannedAt } from './banning.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { ServerConnection } from './connection.ts'
 import type { AttachPoint, ConnectionHost, ConnectionLimits, Held, Refusal } from './connection-host.ts'
-import { Announcement, mayAnnounce } from './forwarding/announced.ts'
+import { Announcement, endsOf, mayAnnounce } from './forwarding/announced.ts'
 import type { ProxyTrust } from './forwarding/peer.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import { Http2Connection } from './http2/connection.ts'
@@ -25,10 +26,18 @@ import type { Http2Metrics } from './http2/metrics.ts'
 import { ProtocolChoice } from './protocol-choice.ts'
 import { listenerFacts, type ListenerFacts } from './listener-facts.ts'
 import { acceptInto, readIntoShared, type ReadInto } from './shared-reads.ts'
-import { TlsListener, type HandshakeLimits } from './tls-listener.ts'
+import { rawSocket, TlsListener, type HandshakeLimits } from './tls-listener.ts'
 import type { TlsMetrics } from './tls-metrics.ts'
 
 export type ServerLimits = ConnectionLimits & HandshakeLimits & { readonly connections: number }
+
+/** Says who is let in: see `banning.ts`. */
+export interface Door {
+  /** Nobody is kept out. */
+  readonly isEmpty: boolean
+  keepsOut(address: string): boolean
+  count(at: BannedAt): void
+}
 
 export interface HttpServerOptions {
   readonly limits: ServerLimits
@@ -39,6 +48,8 @@ export interface HttpServerOptions {
   /** Who may announce clients, on listeners with `proxyProtocol`. */
   readonly trust: ProxyTrust
   readonly http2Metrics: Http2Metrics
+  /** Absent: everybody is let in. */
+  readonly door?: Door | undefined
   readonly monotonic: () => number
   onRequest(connection: ClientConnection & AttachPoint, head: RequestHead): void
   /** A message was answered by its status and the end of its connection. */
@@ -93,8 +104,13 @@ export class HttpServer implements ConnectionHost {
         server.off('error', reject)
         if (listener.proxyProtocol)
           server.on('connection', (socket) => this.acceptAnnounced(socket, facts, tls))
-        else if (tls !== undefined) server.on('connection', (socket) => this.acceptTls(socket, tls))
-        else acceptInto(server, (socket, read) => this.accept(socket, facts, read))
+        else if (tls !== undefined)
+          server.on('connection', (socket) => this.turnsAway(socket, 'accept') || this.acceptTls(socket, tls))
+        else
+          acceptInto(
+            server,
+            (socket, read) => this.turnsAway(socket, 'accept') || this.accept(socket, facts, read),
+          )
         // Out of descriptors, or a client that was gone before it was accepted: the next one may do better.
         server.on('error', () => {})
         resolve()
@@ -138,6 +154,7 @@ export class HttpServer implements ConnectionHost {
   /** A connection that begins with a PROXY header. What comes after it is accepted as if it had just connected. */
   private acceptAnnounced(socket: Socket, facts: ListenerFacts, tls: TlsListener | undefined): void {
     const { metrics } = this.options
+    if (this.turnsAway(socket, 'accept')) return
     if (!mayAnnounce(socket, this.trust)) {
       metrics.countProxyHeader('untrusted')
       socket.destroy()
@@ -150,6 +167,7 @@ export class HttpServer implements ConnectionHost {
     const announcement: Announcement = new Announcement(socket, this.nowMs + this.limits.head, {
       onRead: (rest) => {
         this.forget(announcement)
+        if (this.turnsAway(socket, 'proxy')) return
         if (tls === undefined) {
           this.accept(socket, facts, readAfter(socket, rest))
         } else {
@@ -165,6 +183,33 @@ export class HttpServer implements ConnectionHost {
     })
     this.connections.add(announcement)
     metrics.connections = this.connections.size
+  }
+
+  /** Resets the connection of somebody who is banned. */
+  private turnsAway(socket: Socket, at: BannedAt): boolean {
+    const { door } = this.options
+    if (door === undefined || door.isEmpty || !door.keepsOut(endsOf(socket).address)) return false
+    door.count(at)
+    const raw = rawSocket(socket)
+    // Who left at the same moment tells so here.
+    raw.on('error', () => {})
+    raw.resetAndDestroy()
+    return true
+  }
+
+  /** More are kept out: whoever of them is in goes, and what is in progress for those whom proxies name is broken off. */
+  closeBanned(): void {
+    const { door } = this.options
+    for (const connection of this.connections) {
+      if (this.turnsAway(connection.socket, 'open')) continue
+      for (const asked of connection.requests ?? [connection]) {
+        if (!door?.keepsOut(asked.inProgress?.client?.address ?? '')) continue
+        door.count('open')
+        asked.cut?.()
+      }
+    }
+    for (const { handshaking } of this.tlsListeners)
+      for (const socket of handshaking) this.turnsAway(socket, 'open')
   }
 
   private forget(connection: Held): void {

@@ -14,6 +14,7 @@ import type { SiteKey } from './caching/keys/site-key.ts'
 import type { ResponseCache } from './caching/response-cache.ts'
 import type { CacheStatistics } from './caching/statistics/cache-statistics.ts'
 import type { ForwardedMode } from './forwarding/hop.ts'
+import type { RequestLimit } from './limits/request-limit.ts'
 
 export interface Site {
   /** How it is called in logs and metrics. */
@@ -37,6 +38,8 @@ export interface Site {
   /** Edit that adds `Strict-Transport-Security` over HTTPS; empty where there is none. */
   readonly hsts: string
   readonly accessLog: AccessLog | undefined
+  /** Those over all sites, then its own. */
+  readonly limits: readonly RequestLimit[]
 }
 
 /**

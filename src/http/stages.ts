@@ -1,7 +1,7 @@
 /**
  * The way of a request, as a table and one short loop.
  *
- *     site → rewrite, access → content → upgrade → cache → origin, originResponse
+ *     site → limits → rewrite, access → content → upgrade → cache → origin, originResponse
  *
  * Each stage lets the request go on, or has taken it over: then it answers, or calls `advance` when it is done waiting.
  * A stage whose phase no unit hooks costs one comparison. From an answer the way out is in `exchange.ts`.
@@ -11,6 +11,7 @@ import { runContent, runIncoming } from './unit-stage.ts'
 import type { Exchange } from './exchange.ts'
 import { lookUp } from './cache-stage.ts'
 import { isLoop } from './forwarding/hop.ts'
+import { askLimits } from './limits/limit-stage.ts'
 import { maxForwards } from './forwarding/max-forwards.ts'
 import { httpDate } from './http-date.ts'
 import { OriginFlow } from './origin-flow.ts'
@@ -33,6 +34,11 @@ export const STAGES: readonly Stage[] = [
     name: 'site',
     does: 'finds the site by host and path as received; 404 where there is none, 508 where it has been here before; sends HTTP to HTTPS where that is asked for',
     run: chooseSite,
+  },
+  {
+    name: 'limits',
+    does: 'takes from the limits of the site what the request costs; 429 where one of them refuses',
+    run: (exchange) => askLimits(exchange, advance),
   },
   { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
   { name: 'content', does: 'a unit answers instead of cache and origin', run: runContentUnit },

@@ -25,7 +25,10 @@ export interface PacketCounter {
 
 export type Counting =
   | { readonly kind: 'counting'; readonly counter: PacketCounter }
+  /** By this interface. */
   | { readonly kind: 'refused'; readonly reason: string }
+  /** By this machine, or to this process. */
+  | { readonly kind: 'unavailable'; readonly reason: string }
 
 export function countPackets(libbpf: Libbpf, name: string, wanted: WantedMode): Counting {
   const index = libbpf.interfaceIndex(name)
@@ -41,7 +44,7 @@ function ownCounter(libbpf: Libbpf, name: string, wanted: WantedMode): Counting 
     edge = EdgeProgram.load(libbpf)
   } catch (error) {
     if (!(error instanceof BpfFailure)) throw error
-    return { kind: 'refused', reason: refusalOf(error) }
+    return { kind: 'unavailable', reason: refusalOf(error) }
   }
   const attached = attach(libbpf, edge.fd, name, wanted)
   if (attached.kind === 'refused') {

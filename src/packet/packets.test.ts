@@ -250,4 +250,4 @@ function foreignProgram({ name }: Wire): number {
 }
 
 /** `r0 = XDP_PASS; exit`. */
-const PASS = Buffer.from('b700000002000000' + '9500000000000000', 'hex')
+const PASS = Buffer.from('b7000000020000009500000000000000', 'hex')

@@ -2,7 +2,7 @@
 import type { BpfFailure } from './libbpf-failure.ts'
 
 export const NO_RIGHTS =
-  'this process may not use BPF programs: it asks for root, or for CAP_BPF and CAP_NET_ADMIN'
+  'this process may not use BPF programs: it asks for root, or for CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON'
 
 export function refusalOf(failure: BpfFailure): string {
   if (failure.isRights) return NO_RIGHTS

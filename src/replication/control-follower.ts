@@ -15,7 +15,7 @@ import { FeedTaker, type FeedTakerOptions } from './feed-taker.ts'
 
 export interface ControlFollowerOptions extends Pick<
   FeedTakerOptions,
-  'logs' | 'onAdvanced' | 'onCaughtUp' | 'onProgress'
+  'logs' | 'onAdvanced' | 'onCaughtUp' | 'onProgress' | 'onTime'
 > {
   readonly controls: readonly string[]
   readonly transport: ControlTransport

@@ -43,7 +43,7 @@ function feedOf(of: FeedSource) {
   let beat = () => {}
   const timers = { later: (_ms: number, work: () => void) => ((beat = work), () => {}) }
   const welcome = () => ({ control: 'c', version: '0', key: 'k' })
-  return { feed: new EdgeFeed({ sources: [of], timers, welcome }), beat: () => beat() }
+  return { feed: new EdgeFeed({ sources: [of], timers, welcome, now: () => 0 }), beat: () => beat() }
 }
 
 const followed = (feed: EdgeFeed, edge: EdgeHello) =>

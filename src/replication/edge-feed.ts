@@ -13,6 +13,8 @@ import { samePosition, type Position } from '../contract/store.ts'
 export interface EdgeFeedOptions {
   readonly sources: readonly FeedSource[]
   readonly timers: Timers
+  /** As edges are told it. */
+  readonly now: () => number
   readonly welcome: () => Omit<Extract<FeedEvent, { event: 'welcome' }>, 'event'>
 }
 
@@ -123,7 +125,7 @@ export class EdgeFeed {
             }
             if (isBeat) {
               isBeat = false
-              return controller.enqueue(encode({ event: 'beat' }))
+              return controller.enqueue(encode({ event: 'beat', now: this.#options.now() }))
             }
             await new Promise<void>((resolve) => (wake = resolve))
             wake = undefined

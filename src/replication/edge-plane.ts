@@ -36,7 +36,7 @@ export class EdgePlane {
   constructor({ clock, timers, directory, sources, welcome, warn }: EdgePlaneOptions) {
     this.#clock = clock
     this.#timers = timers
-    this.#feed = new EdgeFeed({ sources, timers, welcome })
+    this.#feed = new EdgeFeed({ sources, timers, welcome, now: () => clock.now() })
     this.#file = new EdgeFile(directory, timers, warn)
     this.#units = sources.find(({ log }) => log === UNITS_LOG)!
     this.#seen = this.#units.position()

@@ -34,6 +34,8 @@ export interface FeedTakerOptions {
   /** Everything that was there at the connect is here. */
   readonly onCaughtUp: () => void
   readonly onProgress: (progress: JoinProgress) => void
+  /** The control plane says what time it has. */
+  readonly onTime?: (now: number) => void
 }
 
 interface Load {
@@ -107,6 +109,7 @@ export class FeedTaker {
         return onAdvanced(event.log)
       }
       case 'beat':
+        if (typeof event.now === 'number') this.#options.onTime?.(event.now)
         // Nothing more to tell than that it is there: so everything is here.
         return onCaughtUp()
       default:

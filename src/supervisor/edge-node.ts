@@ -7,13 +7,13 @@ import { systemTimers } from '../base/timers.ts'
 import type { Config } from '../config/schema.ts'
 import { EdgeError } from '../base/errors.ts'
 import { within } from '../base/within.ts'
-import type { MetricSample, UnitSet } from '../contract/messages.ts'
+import type { UnitSet } from '../contract/messages.ts'
 import type { ChangeOptions, ControlledNode } from '../control/node.ts'
 import type { ChangeResult } from '../control/shapes.ts'
 import type { ApplyKv } from './handover/messages.ts'
 import type { Successor } from './handover/successor.ts'
 import { SiteReader } from '../site/records.ts'
-import { readBreakers, type Breakers } from './breakers.ts'
+import { readBreakers } from './breakers.ts'
 import { Epochs } from './workers/epochs.ts'
 import { LiveView } from './replication/live-view.ts'
 import { nodeLogKeeper } from './store/log-keeper.ts'
@@ -31,6 +31,7 @@ import { NodeScrape } from './metrics/node-scrape.ts'
 import { Pulse } from './workers/pulse.ts'
 import { Quarantines } from './workers/quarantine.ts'
 import { NodePurging } from './purging/node-purging.ts'
+import { NodeBanning } from './bans/node-banning.ts'
 import { ReplicationMetrics } from './replication/replication-metrics.ts'
 import { SandboxWatch } from './workers/sandbox-watch.ts'
 import { SetReader } from './replication/set-reader.ts'
@@ -57,6 +58,7 @@ const DRAIN_GRACE_MS = 5_000
 
 export class EdgeNode {
   readonly control: ControlledNode
+  readonly banning: NodeBanning
   readonly #around: NodeSurroundings
   readonly #pool: WorkerPool
   readonly #epochs: Epochs
@@ -88,9 +90,11 @@ export class EdgeNode {
     const { config, log, store, directory, shared, secrets, link } = around
     const view = new LiveView(store, directory, log, link.follows !== undefined)
     const trustedKeys = new TrustedKeys(store, config.control.units)
+    const fresh = () => this.#pulse.take(SCRAPE_MAX_MS)
+    const samples = async () => (await fresh(), this.#scrape.samples())
     this.#telemetry = new TelemetryKeeper({
       ...around,
-      samples: () => this.#samples(),
+      samples,
       onChange: (settings) => this.#pool.broadcast({ kind: 'telemetry', settings }),
     })
     this.#certificates = new NodeCertificates({
@@ -102,9 +106,15 @@ export class EdgeNode {
     this.#kv = around.kv
     this.#sources = new SourceKeeper({ ...around, node: () => this.control })
     const keepers = [...this.#certificates.followers, this.#telemetry, this.#kv, this.#sources]
+    const changing = {
+      pool: () => this.#pool,
+      onApplied: () => this.#report(),
+      assertTakesChanges: () => this.#assertTakesChanges(),
+    }
+    this.banning = new NodeBanning({ ...around, ...changing })
     const sites = (this.#sites = new SiteControl({
       ...around,
-      followers: [...keepers, trustedKeys, around.rootToken],
+      followers: [...keepers, trustedKeys, around.rootToken, this.banning],
       writer: link.writer,
       isEdge: link.follows !== undefined,
       reader: new SiteReader(view),
@@ -133,18 +143,13 @@ export class EdgeNode {
       ...around,
       sums: this.#sums,
       quarantines: this.#quarantines,
-      refresh: () => this.#pulse.take(SCRAPE_MAX_MS),
+      refresh: fresh,
     })
-    this.#purging = new NodePurging({
-      ...around,
-      pool: () => this.#pool,
-      tier: around.disks,
-      onApplied: () => this.#report(),
-      assertTakesChanges: () => this.#assertTakesChanges(),
-    })
+    this.#purging = new NodePurging({ ...around, ...changing, tier: around.disks })
     const talk = new WorkerTalk({
       ...around,
       purging: this.#purging,
+      banning: this.banning,
       config: () => sites.config,
       tls: this.#certificates.tls,
       telemetry: this.#telemetry,
@@ -156,6 +161,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       health: this.#health,
+      sums: this.#sums,
       shareQuarantine: () => this.#shareQuarantine(),
     })
     this.#pool = new WorkerPool({
@@ -171,16 +177,13 @@ export class EdgeNode {
         this.#following.advanced()
       },
       onMessage: (worker, message) => talk.hear(worker, message),
-      onGone: (worker) => {
-        this.#sandboxes.workerGone(worker.pid)
-        this.#sums.retire(worker.pid)
-        this.#timers.workerGone(worker)
-      },
+      onGone: (worker) => talk.farewell(worker),
     })
     const onFlip = (live: UnitSet) => {
       this.#timers.setLive(live)
       this.#certificates.useSites(sites.served().sites)
       around.disks.use(sites.served())
+      around.limits.keep(live)
       this.#following.flipped(reader.positionOf(live))
       this.#report()
     }
@@ -189,6 +192,7 @@ export class EdgeNode {
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
     const { tls } = this.#certificates
     const replication = new ReplicationMetrics({ ...around, following: () => this.#following })
+    const counting = [this.#kv, around.disks, this.#timers, this.#telemetry]
     this.#scrape = new NodeScrape({
       ...around,
       pool: this.#pool,
@@ -197,7 +201,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       sums: this.#sums,
-      others: [this.#kv, around.disks, this.#timers, tls, this.#telemetry, replication, this.#purging.here],
+      others: [...counting, tls, replication, this.#purging.here, this.banning],
       isDraining: () => this.#isDraining,
     })
     const trials = (this.#trials = new UnitTrials(this.#pool))
@@ -256,15 +260,16 @@ export class EdgeNode {
       writer: link.writer,
       checkSignature: trustedKeys.check,
       shareQuarantine: () => this.#shareQuarantine(),
-      breakers: () => this.#breakers(),
-      samples: () => this.#samples(),
+      breakers: async () => (await fresh(), readBreakers(this.#sums.total())),
+      samples,
       isDraining: () => this.#isDraining,
       health: this.#health,
       report: () => this.#report(),
       purge: this.#purging.ask,
+      bans: this.banning.control,
     })
     this.control = control
-    this.#keepers = [this.#timers, this.#certificates, this.#sources, logKeeper, ...ofRollouts]
+    this.#keepers = [this.#timers, this.#certificates, this.#sources, logKeeper, this.banning, ...ofRollouts]
   }
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {
@@ -283,12 +288,13 @@ export class EdgeNode {
     const { position: live, rejected } = this.#following
     const workers = { live: this.#pool.ready().length, of: this.#pool.size }
     const rollouts = this.#health.latest
-    const { state: purged } = this.#purging.here
+    const purged = this.banning.behind(this.#purging.here.state)
     this.#around.link.report({ live, epoch, enabled, workers, rejected, rollouts, purged })
   }
 
   /** The store has moved, by whomever. */
   storeMoved(): void {
+    this.banning.advanced()
     this.#purging.here.advanced()
     this.#following.advanced()
   }
@@ -378,6 +384,7 @@ export class EdgeNode {
   async kill(): Promise<void> {
     this.#isDraining = true
     for (const keeper of this.#keepers) keeper.stop()
+    this.banning.end()
     this.#pulse.stop()
     this.#sandboxes.stop()
     this.#telemetry.stop()
@@ -386,15 +393,5 @@ export class EdgeNode {
 
   #shareQuarantine(): void {
     this.#pool.broadcast({ kind: 'quarantine', quarantined: this.#quarantines.all() })
-  }
-
-  async #breakers(): Promise<Breakers> {
-    await this.#pulse.take(SCRAPE_MAX_MS)
-    return readBreakers(this.#sums.total())
-  }
-
-  async #samples(): Promise<readonly MetricSample[]> {
-    await this.#pulse.take(SCRAPE_MAX_MS)
-    return this.#scrape.samples()
   }
 }

@@ -50,6 +50,8 @@ import type { Breakers } from './breakers.ts'
 import type { CertificateMethods } from './certificates/certificate-control.ts'
 import type { Epochs } from './workers/epochs.ts'
 import type { KvService } from './kv-service.ts'
+import { askLimitTop, limitNamed, limitSummaries } from './limits/limit-readings.ts'
+import type { LimitRegions } from './limits/limit-regions.ts'
 import type { Log } from './log.ts'
 import { METRIC_HELP } from './metrics/metric-help.ts'
 import { formatPrometheus } from './metrics/prometheus.ts'
@@ -57,12 +59,13 @@ import { nodeStore } from './store/node-store.ts'
 import type { EdgeMethods } from './replication/node-edges.ts'
 import { askCaches, askExplanation } from './cache-readings.ts'
 import { askOrigins } from './origin-states.ts'
-import { type PacketPlane, packetSummary } from './packet-plane.ts'
+import type { PacketPlane } from './packet-plane.ts'
 import type { Quarantines } from './workers/quarantine.ts'
 import { readiness } from './readiness.ts'
 import { RolloutController } from './rollouts/rollout-controller.ts'
 import { edgeHealth } from './rollouts/edge-health.ts'
 import type { AskPurge } from './purging/purge-control.ts'
+import type { NodeBanning } from './bans/node-banning.ts'
 import type { LocalHealth } from './rollouts/local-health.ts'
 import { RolloutReporter } from './rollouts/rollout-reporter.ts'
 import { rolloutControl, termsOf } from './rollouts/rollout-control.ts'
@@ -98,6 +101,7 @@ export interface NodeParts {
   readonly epochs: Epochs
   readonly quarantines: Quarantines
   readonly kv: KvService
+  readonly limits: LimitRegions
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
   readonly tailHub: TailHub
@@ -114,7 +118,8 @@ export interface NodeParts {
   readonly isDraining: () => boolean
   readonly upgrade: () => Promise<UpgradeResult>
   readonly purge: AskPurge
-  readonly packet?: PacketPlane | undefined
+  readonly packet: PacketPlane
+  readonly bans: NodeBanning['control']
 }
 
 export function nodeControl(parts: NodeParts): {
@@ -181,6 +186,8 @@ export function nodeControl(parts: NodeParts): {
   function forgetUnreachable(): void {
     if (quarantines.keepOnly(epochs.live)) parts.shareQuarantine()
   }
+
+  const served = () => epochs.live.served?.limiters ?? []
 
   const health: RolloutHealth[] = [parts.health]
   if (parts.plane) health.push(edgeHealth(parts.plane))
@@ -282,14 +289,21 @@ export function nodeControl(parts: NodeParts): {
     site: (name) => sites.site(name),
     sources: () => parts.sources(),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
-    packet: (top) => packetSummary(parts.packet, top),
+    packet: (top) => parts.packet.summary(top),
     caches: (top) => askCaches(pool, top, ORIGINS_MAX_MS),
+    limits: async () =>
+      limitSummaries(served(), await parts.samples(), (limit) => parts.limits.keysOf(limit)),
+    limitTop: async (named, count) => askLimitTop(pool, limitNamed(served(), named), count, ORIGINS_MAX_MS),
     explainCache: (url, headers) => askExplanation(pool, url, headers, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
     reload: (options) => sites.reload(options),
     upgrade: () => parts.upgrade(),
     purge: (request, options) => parts.purge(request, options),
+    ban: parts.bans.ban,
+    unban: parts.bans.unban,
+    bans: parts.bans.bans,
+    orderBans: parts.bans.order,
 
     async units() {
       const breakers = await parts.breakers()

@@ -14,6 +14,7 @@ import type { ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
 import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
+import type { LimitRegions } from './limits/limit-regions.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import type { PacketPlane } from './packet-plane.ts'
 import type { PurgedWorker } from './purging/node-purges.ts'
@@ -44,10 +45,11 @@ export interface NodeSurroundings {
   readonly sockets: ListenSockets
   /** By them processes know what has changed in key/value data. */
   readonly kvWords: SharedWords
+  /** Where limits count. */
+  readonly limits: LimitRegions
   /** By them workers find what the others have in their caches; absent where there is one worker. Their sockets lie beside. */
   readonly siblings?: SharedWords | undefined
-  /** Absent: the configuration has none. */
-  readonly packet?: PacketPlane | undefined
+  readonly packet: PacketPlane
   /** Of a program that hands over, whose workers still run for a while. */
   readonly before?: { readonly ticketKeys: readonly Uint8Array[]; readonly keeper: PurgedWorker }
   upgrade(): Promise<UpgradeResult>

@@ -5,6 +5,7 @@
  * program away with this process. At an upgrade its links go over to the new program, which puts its own in their place: each
  * packet meets one of the two.
  */
+import { closeSync } from 'node:fs'
 import { systemTimers, every, type Timers } from '../base/timers.ts'
 import type { PacketConfig } from '../config/limit-schema.ts'
 import type { BanSet, BanSink } from '../contract/bans.ts'
@@ -19,7 +20,7 @@ import { refusalOf } from '../packet/refusal.ts'
 import type { Log } from './log.ts'
 
 /** How often it is looked whether links hold, and what did not work is tried again. */
-const LOOK_MS = 10_000
+const LOOK_MS = 5_000
 
 /** A link as it goes from one program of the node to the next. */
 export interface PacketLink {
@@ -29,7 +30,8 @@ export interface PacketLink {
 }
 
 export interface PacketPlaneOptions {
-  readonly config: PacketConfig
+  /** Absent: there is none, on no interface. */
+  readonly config: PacketConfig | undefined
   readonly log: Log
   readonly timers?: Timers
 }
@@ -48,7 +50,7 @@ interface InKernel {
 }
 
 export class PacketPlane implements BanSink {
-  readonly #config: PacketConfig
+  readonly #config: Omit<PacketConfig, 'interface'>
   readonly #log: Log
   readonly #timers: Timers
   readonly #places: readonly Place[]
@@ -62,16 +64,22 @@ export class PacketPlane implements BanSink {
   #isHandedOn = false
 
   constructor({ config, log, timers = systemTimers }: PacketPlaneOptions) {
-    this.#config = config
+    this.#config = config ?? { mode: 'auto', dropUnreadable: false }
     this.#log = log
     this.#timers = timers
-    const names = [...new Set(config.interface)]
+    const names = [...new Set(config?.interface)]
     this.#places = names.map((name) => ({ name, link: undefined, note: undefined, reason: '' }))
   }
 
-  /** Attaches it, with the bans that are known by then; takes over links of the program before. Never throws: what cannot be is told to the operator. */
-  start(inherited: readonly PacketLink[] = []): void {
-    const loaded = this.#load()
+  /**
+   * Attaches it, with what is banned by then, and takes over links of the program before: the last thing before this program serves, since
+   * until then the one before may have to go on. Never throws: what cannot be is told to the operator.
+   */
+  start(banning: { enforceBy(sink: BanSink): void }, inherited: readonly PacketLink[] = []): void {
+    const loaded = this.#places.length === 0 ? undefined : this.#load()
+    // Links that nobody is for: they go when the program before does.
+    if (typeof loaded !== 'object') for (const { fd } of inherited) closeSync(fd)
+    if (loaded === undefined) return
     if (typeof loaded === 'string') {
       for (const place of this.#places) place.reason = loaded
       this.#log.warn(
@@ -80,7 +88,7 @@ export class PacketPlane implements BanSink {
       return
     }
     this.#kernel = loaded
-    this.#catchUp()
+    banning.enforceBy(this)
     for (const given of inherited) this.#takeOver(loaded, given)
     this.#look()
     this.#stopLooking = every(this.#timers, LOOK_MS, () => this.#look())
@@ -266,16 +274,6 @@ export class PacketPlane implements BanSink {
     }
   }
 }
-
-/** As the admin API tells it, also of a node that has none. */
-export const packetSummary = (plane: PacketPlane | undefined, top: number): PacketSummary =>
-  plane?.summary(top) ?? {
-    interfaces: [],
-    prefixes: 0,
-    totals: [],
-    fragments: { packets: 0, bytes: 0 },
-    ports: [],
-  }
 
 const modeText = ({ link, note }: Place): string =>
   note === undefined ? link!.mode : `${link!.mode}: ${note}`

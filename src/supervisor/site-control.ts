@@ -4,6 +4,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
+import { checkSite } from '../config/check.ts'
 import { ALL_PATHS } from '../config/site-claims.ts'
 import { siteName } from '../config/site-name.ts'
 import type { Config, SiteInput } from '../config/schema.ts'
@@ -27,6 +28,7 @@ import type { SqliteStore } from '../store/sqlite-store.ts'
 import { changedSettings, refuseRestart, type ConfigFile } from './config-file.ts'
 import type { Follower } from './followers.ts'
 import type { Log } from './log.ts'
+import type { LimitRegions } from './limits/limit-regions.ts'
 import { assertSiteLogsWritable } from './log-paths.ts'
 import { assertFilesUsable } from './named-files.ts'
 import { Turns } from './turns.ts'
@@ -43,6 +45,7 @@ export interface SiteControlParts {
   readonly log: Log
   readonly reader: SiteReader
   readonly followers: readonly Follower[]
+  readonly limits: LimitRegions
   make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult>
 }
 
@@ -65,7 +68,7 @@ export class SiteControl implements SiteMethods {
     this.#config = parts.config
     this.#next = parts.config
     this.#servedWith = parts.config
-    this.#served = { ...settingsOf(parts.config), sites: parts.reader.read() }
+    this.#served = this.#serve(parts.reader.read(), parts.config)
   }
 
   /** What a worker that starts now is to know. */
@@ -97,7 +100,12 @@ export class SiteControl implements SiteMethods {
     const config = this.#next
     if (sites === this.#served.sites && config === this.#servedWith) return this.#served
     this.#servedWith = config
-    return (this.#served = { ...settingsOf(config), sites })
+    return (this.#served = this.#serve(sites, config))
+  }
+
+  #serve(sites: Served['sites'], config: Config): Served {
+    const limiters = this.#parts.limits.serve(config.limits, sites)
+    return { ...settingsOf(config), sites, ...(limiters.length > 0 && { limiters }) }
   }
 
   sites(): readonly SiteSummary[] {
@@ -128,6 +136,10 @@ export class SiteControl implements SiteMethods {
           guard.site(siteName(site), readSite(store, siteName(site))?.input, { ...site })
         for (const name of plan.removed) guard.site(name, readSite(store, name)?.input, undefined)
       }
+      const checked = sites
+        .map((site) => checkSite(site))
+        .flatMap((one) => (one.kind === 'site' ? [one.site] : []))
+      this.#parts.limits.check([], checked)
       // Last, as it makes the files.
       assertSiteLogsWritable(sites, folder)
       return plan
@@ -158,6 +170,7 @@ export class SiteControl implements SiteMethods {
     if (isEdge) refuseSites(input.sites ?? [])
     refuseRestart(this.#config, config)
     assertFilesUsable(config)
+    this.#parts.limits.check(config.limits, config.sites)
     const steps = followers.map((follower) => follower.follow(config))
     let settings: readonly string[] = []
     let used: Promise<unknown> | undefined
@@ -279,13 +292,14 @@ function refusing(plan: () => SitePlan): SitePlan {
   }
 }
 
-function settingsOf({ edge, sources }: Config): Omit<Served, 'sites'> {
+function settingsOf({ edge, sources, geo }: Config): Omit<Served, 'sites' | 'limiters'> {
   const { limits, debugToken, listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch } =
     edge
   return {
     limits,
     debugToken,
     sources,
+    ...(geo.asn !== undefined && { geo }),
     edge: { listen, accessLog, trustedProxies, forwardedFrom, requestId, trace, fetch },
   }
 }

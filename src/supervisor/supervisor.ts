@@ -34,6 +34,7 @@ import type { ConfigFile } from './config-file.ts'
 import type { UpgradeResult } from '../control/shapes.ts'
 import { CacheDisks } from './cache-disks.ts'
 import { EdgeNode } from './edge-node.ts'
+import { LimitRegions } from './limits/limit-regions.ts'
 import { ListenSockets } from './listen-sockets.ts'
 import { PacketPlane } from './packet-plane.ts'
 import type { Predecessor } from './handover/predecessor.ts'
@@ -216,8 +217,9 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => shared.unlink())
     const siblings = config.edge.workers > 1 ? createSharedWords(SIBLING_WORDS) : undefined
     made.push(() => siblings?.unlink())
-    const packet = config.packet && new PacketPlane({ config: config.packet, log })
-    made.push(() => packet?.close())
+    const packet = new PacketPlane({ config: config.packet, log })
+    const limits = new LimitRegions(log, predecessor?.limits)
+    made.push(...[packet, limits].map((one) => () => one.close()))
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
@@ -235,6 +237,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       builder,
       sockets,
       kvWords,
+      limits,
       siblings,
       packet,
       ...(before && { before }),
@@ -275,6 +278,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         ),
         audit: store.audit,
         position: () => store.position().id,
+        onValid: node.banning.called,
       },
       hosts: () => (isOpen ? undefined : node.config.control.hosts),
       version: VERSION,
@@ -294,19 +298,17 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         sockets: sockets!.inheritance(),
         control: { address: config.control.listen, fd: controlSocket!.fd },
         kvWords: kvWords.path,
-        packet: packet?.links() ?? [],
+        packet: packet.links(),
+        limits: limits.estate,
       }),
       ticketKeys: () => node.ticketKeys,
       suspend: () => node.suspend(),
       entrust: (successor) => node.entrust(successor),
-      async resume() {
-        packet?.resume()
-        await node.resume()
-      },
+      resume: () => (packet.resume(), node.resume()),
       leave(successor) {
         // From the main process: by default systemd hears nobody else (`NotifyAccess=main`).
         notifyServiceManager(`MAINPID=${successor.pid}`)
-        packet?.leave()
+        packet.leave()
         draining = (async () => {
           // Edges go to the program that serves now.
           plane?.close()
@@ -334,8 +336,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
 
     // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
     builder.warm()
-    // With the bans that the store holds, and last: until now the program before could have gone on.
-    packet?.start(predecessor?.packet())
+    packet.start(node.banning, predecessor?.packet())
     predecessor?.ready(VERSION)
     // Who lets go says who is the main process from then on: until it has, this one may still be ended.
     const isHeir = predecessor !== undefined && !predecessor.isGone

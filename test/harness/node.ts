@@ -24,7 +24,7 @@ export interface NodeOptions {
   /** Units to deploy before the test goes on: sources by name. */
   readonly units?: Readonly<Record<string, string>>
   /** Files to write beside the configuration, by relative path. */
-  readonly files?: Readonly<Record<string, string>>
+  readonly files?: Readonly<Record<string, string | Uint8Array>>
   /** An existing folder, to start on the data of a node before it. It is not removed. */
   readonly folder?: string
   readonly env?: Readonly<Record<string, string>>
@@ -155,7 +155,10 @@ function configFor(given: ConfigInput): ConfigInput {
   }
 }
 
-async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+async function writeFiles(
+  folder: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     const path = join(folder, name)
     await mkdir(dirname(path), { recursive: true })

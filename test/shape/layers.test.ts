@@ -22,6 +22,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // The tier of a cache that lies on a disk.
   disk: ['base', 'config', 'contract'],
   limit: ['base', 'config', 'contract'],
+  // Who is kept out, laid out to be asked for each connection.
+  ban: ['base', 'config', 'contract'],
   store: ['base', 'config', 'contract'],
   // Its logs are chained as the store's.
   kv: ['base', 'config', 'contract', 'store'],
@@ -42,7 +44,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['base', 'config', 'contract'],
   // A process of its own around the building and checking of units.
   checker: ['base', 'config', 'contract', 'unit'],
-  http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'tls', 'unit'],
+  http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'ban', 'tls', 'unit'],
   // What units ask of their worker: key/value data, `fetch`, the Redis of their source.
   host: ['base', 'config', 'contract', 'wire', 'kv', 'source', 'http'],
   control: ['base', 'config', 'contract', 'store', 'replication', 'unit', 'site'],
@@ -69,6 +71,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'contract',
     'disk',
+    // The memory in which limits count.
+    'limit',
     'kv',
     'store',
     'replication',

@@ -93,6 +93,7 @@ const FIELDS: Readonly<Record<AccessLogField, FieldOf>> = {
   upstreamConnectMs: json(({ timing }) => timing && milliseconds(timing.upstreamConnectMs)),
   upstreamResponseMs: json(({ timing }) => timing && milliseconds(timing.upstreamResponseMs)),
   cache: repeated(({ cacheResult }) => cacheResult),
+  limit: repeated(({ limit }) => limit),
   site: repeated(({ site }) => site?.name),
   units: json(unitsOf),
   requestId: plain(requestIdOf),

@@ -31,6 +31,8 @@ export interface LoggedRequest {
   readonly cacheResult: string
   /** The answer's headers as sent, where somebody wants them: see `Site.keepsFields`. */
   readonly finalFields: string
+  /** The limit that refused it, or would have: `login refused`, `login dry-run`; empty where none did. */
+  readonly limit?: string
   /** See `requestIdOf`: given when the first one asks. */
   id?: string | undefined
   /** Where the node takes part in traces, and somebody was told. */

@@ -18,6 +18,8 @@ export type AnnouncementFailure = 'untrusted' | 'malformed' | 'timeout'
 export interface SocketEnds {
   readonly address: string
   readonly port: number
+  /** The address it came to. */
+  readonly localAddress: string
   readonly localPort: number
 }
 
@@ -25,10 +27,21 @@ export interface SocketEnds {
 const announced = new WeakMap<Socket, SocketEnds>()
 
 export function endsOf(socket: Socket): SocketEnds {
-  const { remoteAddress = '', remotePort = 0, localPort = 0 } = socket
-  const ip = ipOf(remoteAddress)
-  const address = ip === undefined ? remoteAddress : formatIp(ip)
-  return announced.get(rawSocket(socket)) ?? { address, port: remotePort, localPort }
+  const known = announced.get(rawSocket(socket))
+  if (known !== undefined) return known
+  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket
+  return {
+    address: addressOf(remoteAddress),
+    port: remotePort,
+    localAddress: addressOf(localAddress),
+    localPort,
+  }
+}
+
+/** In the one way to write it. */
+function addressOf(text: string): string {
+  const ip = ipOf(text)
+  return ip === undefined ? text : formatIp(ip)
 }
 
 /** A link-local address has the interface with it, which means nothing elsewhere. */
@@ -75,8 +88,13 @@ export class Announcement implements Held {
     }
     const { ends, next } = result
     if (ends !== undefined) {
-      const { source, sourcePort, destinationPort } = ends
-      announced.set(this.socket, { address: formatIp(source), port: sourcePort, localPort: destinationPort })
+      const { source, sourcePort, destination, destinationPort } = ends
+      announced.set(this.socket, {
+        address: formatIp(source),
+        port: sourcePort,
+        localAddress: formatIp(destination),
+        localPort: destinationPort,
+      })
     }
     this.letGo()
     this.socket.pause()

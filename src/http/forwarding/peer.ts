@@ -24,13 +24,15 @@ export interface PeerFacts {
   readonly address: string
   readonly port: number
   readonly scheme: 'http' | 'https'
-  /** The port it connected to. */
+  /** The address it connected to, and the port there. */
+  readonly localAddress?: string
   readonly localPort: number
   readonly certificate?: ClientCertificate | undefined
 }
 
 export class Peer {
   readonly client: Client
+  readonly localAddress: string
   readonly localPort: number
   readonly isTrusted: boolean
   /** What it was made with: where that has changed, the peer is looked at anew. */
@@ -46,6 +48,7 @@ export class Peer {
     const ip = parseIp(facts.address.replace(/%.*/, ''))
     const address = ip === undefined ? facts.address : formatIp(ip)
     this.client = new Client({ ...facts, address })
+    this.localAddress = facts.localAddress ?? ''
     this.localPort = facts.localPort
     this.trust = trust
     this.isTrusted = ip !== undefined && trust.trusted.has(ip)

@@ -102,6 +102,10 @@ export class Http2Connection implements Held {
     return { ...endsOf(this.socket), scheme: this.listener.scheme, certificate: this.certificate }
   }
 
+  get requests(): Iterable<Http2Stream> {
+    return this.streams.values()
+  }
+
   get bytesOut(): number {
     return this.outflow.bytesOut
   }

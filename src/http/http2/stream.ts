@@ -27,7 +27,7 @@ export class Http2Stream implements ClientConnection, BodyOwner, Waiting {
   sendWindow: number
   private readonly connection: Http2Connection
   private readonly head: RequestHead
-  private inProgress: Answering | undefined
+  inProgress: Answering | undefined
   private isHeadSent = false
   private isClosed = false
   /** Undefined where the request has none. */

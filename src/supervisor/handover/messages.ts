@@ -42,6 +42,16 @@ export interface Estate {
   readonly kvWords: string
   /** The XDP links of the packet plane. Programs from before there was one say nothing of it. */
   readonly packet?: readonly PacketLink[]
+  /** Where limits count. Absent: it knows of none. */
+  readonly limits?: LimitsEstate
+}
+
+/** Where limits count, for the next program. */
+export interface LimitsEstate {
+  /** 0 or 1, in turns: workers of both programs lock the same memory, and have other numbers there. */
+  readonly turn: number
+  /** Paths by the identity of the limit. */
+  readonly regions: readonly (readonly [id: string, path: string])[]
 }
 
 export interface Inheritance extends Estate {

@@ -9,6 +9,7 @@ import {
   type FromSuccessor,
   INHERITANCE,
   type Inheritance,
+  type LimitsEstate,
   type ToSuccessor,
   VERSION,
 } from './messages.ts'
@@ -17,6 +18,7 @@ export class Predecessor implements PurgedWorker {
   /** Its workers finish what they have begun, and one more request of each connection. */
   readonly phase = 'draining'
   readonly kvWords: string
+  readonly limits: LimitsEstate | undefined
   readonly #inheritance: Inheritance
   readonly #yours = Promise.withResolvers<readonly Uint8Array[]>()
   readonly #gone = Promise.withResolvers<void>()
@@ -28,6 +30,7 @@ export class Predecessor implements PurgedWorker {
   private constructor(inheritance: Inheritance) {
     this.#inheritance = inheritance
     this.kvWords = inheritance.kvWords
+    this.limits = inheritance.limits
     process.on('message', this.#hear)
     // It was killed: what it held is free, and we have the sockets.
     process.once('disconnect', this.#leave)

@@ -69,6 +69,11 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
     'Objects that were not written to disk: not admitted, too large, no room, or the tier is at rest; by site.',
   orla_cache_disk_errors_total:
     'Objects on disk that were not what they had been, and disks that failed, by site.',
+  orla_bans: 'Addresses and prefixes that this node keeps out now.',
+  orla_bans_waiting: 'Of these, those that are not in the log yet.',
+  orla_bans_asked_total: 'Bans that units and limits of this node asked for.',
+  orla_banned_connections_total:
+    'Connections and requests of those who are banned, by where they were met: at the door, behind a proxy, or when the ban came.',
   orla_cache_purges_total:
     'Purges that this node applied: by what was named, and what requests made out of date (`invalidation`); hard or soft.',
   orla_cache_purged_objects_total: 'Objects that purges took out of caches here, or made stale.',
@@ -88,6 +93,8 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_cache_not_admitted_total: 'Responses that were not let into memory by the admission, by site.',
   orla_cache_evicted_age_seconds: 'How old stored responses were when they made room for others, by site.',
   orla_cache_invalidated_total: 'Stored responses that a write to their URL made invalid, by site.',
+  orla_limit_decisions_total:
+    'Requests, and questions of units, by site, limit and outcome: `dry_run` went on though it would have been refused, `waited` went on later.',
   orla_unit_runs_total: 'Runs of units by version and phase.',
   orla_unit_answers_total:
     'Answers to requests that met a version in a rollout, by version and class of status.',

@@ -25,7 +25,7 @@ export interface Scraped extends Judged {
   readonly sums: MetricSums
   /** Parts that count for themselves. */
   readonly others: readonly Counting[]
-  readonly packet?: Counting | undefined
+  readonly packet: Counting
 }
 
 export class NodeScrape {
@@ -54,7 +54,7 @@ export class NodeScrape {
       ...own.samples(facts),
       ...this.#processes.samples(this.#processList()),
       ...others.flatMap((part) => part.samples()),
-      ...(packet?.samples() ?? []),
+      ...packet.samples(),
       ...sums.total(),
     ]
   }

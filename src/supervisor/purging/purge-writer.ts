@@ -3,6 +3,7 @@
  * the disk what ten do. They wait for no other change, and no other change has to be planned anew for them (`behindPurges`).
  */
 import type { Clock } from '../../base/clock.ts'
+import { isBanKey } from '../../contract/bans.ts'
 import { isPurgeKey, purgeKey, type Purge } from '../../contract/purge.ts'
 import type { Effect, LocalStore, Position } from '../../contract/store.ts'
 import { appendPlanned, type StoreWriter } from '../../replication/store-writer.ts'
@@ -84,7 +85,7 @@ export class PurgeWriter {
 }
 
 /**
- * Where a change may be appended that was planned at a position: behind the purges that came since, which it does not depend on. The position itself
+ * Where a change may be appended that was planned at a position: behind the purges and bans that came since, which it does not depend on. The position itself
  * where something else has come, too.
  */
 export function behindPurges(store: LocalStore, plannedAt: Position): Position {
@@ -93,7 +94,7 @@ export function behindPurges(store: LocalStore, plannedAt: Position): Position {
   let at = plannedAt
   for (;;) {
     const entries = store.entriesAfter(at, 500)
-    if (entries === 'reset' || entries.some(({ key }) => !isPurgeKey(key))) return plannedAt
+    if (entries === 'reset' || entries.some(({ key }) => !isPurgeKey(key) && !isBanKey(key))) return plannedAt
     const last = entries.at(-1)
     if (last === undefined) return at
     at = { log: at.log, id: last.id, hash: last.hash }

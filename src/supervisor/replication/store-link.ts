@@ -53,6 +53,8 @@ export interface StoreLink {
   start(onAdvanced: () => void): void
   /** Asks the control plane that this node follows; undefined where it is one. */
   readonly askControl: ((path: string, body: unknown) => Promise<unknown>) | undefined
+  /** What is to be added to this node's clock to have that of whoever writes the log: 0 where they agree to a moment, or where it is not known. */
+  readonly clockOffMs: () => number
   /** What this node runs, for the control plane that it follows. */
   report(report: Omit<EdgeReport, 'name' | 'instance' | 'stored'>): void
   /** Another program follows from here on. */
@@ -78,6 +80,9 @@ export interface StoreLinkParts {
   /** This node has written, or read, what edges are to be told. */
   readonly onMoved: () => void
 }
+
+/** Clocks of two machines that differ by less agree. */
+const CLOCK_OFF_MIN_MS = 2_000
 
 /** Whose replica a file is that follows a control plane. */
 const CONTROL = 'control'
@@ -122,6 +127,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
     mayBeBehind: () => false,
     isFollowing: undefined,
     askControl: undefined,
+    clockOffMs: () => 0,
     join: () => Promise.resolve(),
     start: () => {},
     report: () => {},
@@ -178,6 +184,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
     mayBeBehind: (id) => follower.mayBeBehind(id),
     isFollowing: () => follower.isFollowing,
     askControl: undefined,
+    clockOffMs: () => 0,
     async join() {
       const isNew = store.keeper() === undefined
       try {
@@ -228,6 +235,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     ],
   ])
   let onAdvanced = () => {}
+  let clockOff = 0
   const joined = Promise.withResolvers<void>()
   const progress = new JoinProgressTold(log)
   const follower = new ControlFollower({
@@ -252,6 +260,14 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       }
       isNew = false
       joined.resolve()
+    },
+    onTime(now) {
+      const off = now - parts.clock.now()
+      // What a beat is on its way is no difference of clocks.
+      const next = Math.abs(off) < CLOCK_OFF_MIN_MS ? 0 : off
+      if (Math.abs(next - clockOff) < CLOCK_OFF_MIN_MS) return
+      clockOff = next
+      onAdvanced()
     },
     onProgress(loaded) {
       if (isNew) progress.loaded(loaded)
@@ -280,6 +296,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     mayBeBehind: () => true,
     isFollowing: () => follower.isConnected,
     askControl: (path, body) => follower.ask('POST', path, body),
+    clockOffMs: () => clockOff,
     async join(kv) {
       for (const [name, followed] of followedLogs(kv.intake)) logs.set(name, followed)
       if (isNew) log.info(`joining ${follower.control} as ${name}`)

@@ -21,6 +21,7 @@ export const bareStart =
     bundles: { sandbox: '', guest: '' },
     kv: { kv: '', cache: '' },
     kvWords: '',
+    limitWorker: 0,
     disk: { socket: '', folder: '' },
     purgeNumber: 0,
     isTracing: false,

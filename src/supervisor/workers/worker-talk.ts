@@ -8,11 +8,14 @@ import type { Bundles } from '../../sandbox/bundle-files.ts'
 import type { CacheDisks } from '../cache-disks.ts'
 import type { Epochs } from './epochs.ts'
 import type { KvService } from '../kv-service.ts'
+import type { LimitRegions } from '../limits/limit-regions.ts'
 import type { ListenSockets } from '../listen-sockets.ts'
 import type { Log } from '../log.ts'
+import type { MetricSums } from '../metrics/metric-sums.ts'
 import type { NodeMetrics } from '../metrics/node-metrics.ts'
 import type { Quarantines } from './quarantine.ts'
 import type { NodePurging } from '../purging/node-purging.ts'
+import type { NodeBanning } from '../bans/node-banning.ts'
 import type { LocalHealth } from '../rollouts/local-health.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import type { SandboxWatch } from './sandbox-watch.ts'
@@ -45,6 +48,9 @@ export interface WorkerTalkParts {
   readonly own: NodeMetrics
   readonly health: LocalHealth
   readonly purging: NodePurging
+  readonly banning: NodeBanning
+  readonly sums: MetricSums
+  readonly limits: LimitRegions
   /** Tells all workers what is in quarantine now. */
   readonly shareQuarantine: () => void
 }
@@ -75,9 +81,11 @@ export class WorkerTalk {
       bundles,
       kv: kv.paths,
       kvWords: this.#parts.kvWords.path,
+      limitWorker: this.#parts.limits.numberOf(worker),
       siblings: this.#parts.siblings?.path,
       disk: this.#parts.disks.forWorkers,
       stdout: WORKER_STDOUT,
+      bans: this.#parts.banning.set,
       purgeNumber: this.#parts.purging.here.number,
       isTracing: this.#parts.onTrace !== undefined,
     }
@@ -90,6 +98,15 @@ export class WorkerTalk {
     worker.send({ kind: 'telemetry', settings: telemetry.settings })
     worker.send({ kind: 'quarantine', quarantined: quarantines.all() })
     worker.send({ kind: 'tail', on: tailHub.isOn })
+  }
+
+  /** It has ended. */
+  farewell(worker: WorkerProcess): void {
+    const { sandboxes, sums, timers, limits } = this.#parts
+    sandboxes.workerGone(worker.pid)
+    sums.retire(worker.pid)
+    timers.workerGone(worker)
+    limits.workerGone(worker.index)
   }
 
   hear(worker: WorkerProcess, message: FromWorker): void {
@@ -120,6 +137,9 @@ export class WorkerTalk {
       case 'invalidated':
       case 'unitPurge':
         return this.#parts.purging.hear(worker, message)
+      case 'ban':
+      case 'refusals':
+        return this.#parts.banning.hear(worker, message)
       case 'sandboxes':
         return sandboxes.report(worker.pid, message.pids)
       default: // An answer, to whoever asked.

@@ -21,7 +21,7 @@ export const command: Command = {
   text: [
     'Counts the packets that arrive at a network interface by their destination port, with an XDP program of its own, until Ctrl-C, SIGTERM or the end of --duration. Ports whose count has grown are printed as it goes on, and the histogram at the end. Packets pass as if it were not there.',
     'It needs no node. Where the packet plane of a node is on the interface already, what that one counts is shown, from now on. It leaves with this command, also when that is killed. An XDP program of somebody else is not replaced.',
-    'It asks for root, or for CAP_BPF and CAP_NET_ADMIN; to read what a node counts, for root.',
+    'It asks for root, or for CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; to read what a node counts, for root.',
   ].join('\n'),
   options: {
     interface: { value: 'NAME', text: 'the network interface, such as lo or eth0' },
@@ -71,10 +71,11 @@ function open(name: string, mode: 'auto' | 'native' | 'generic' | 'offload'): Pa
   const loaded = loadLibbpf()
   const counting =
     loaded.kind === 'missing'
-      ? { kind: 'refused' as const, reason: loaded.reason }
+      ? { kind: 'unavailable' as const, reason: loaded.reason }
       : countPackets(loaded.libbpf, name, mode)
   if (counting.kind === 'counting') return counting.counter
-  throw new EdgeError('packet-unavailable', `packets of ${name} are not counted: ${counting.reason}`)
+  const code = counting.kind === 'refused' ? 'interface-refused' : 'packet-unavailable'
+  throw new EdgeError(code, `${name}: ${counting.reason}`)
 }
 
 function startLine(name: string, { mode, note, isShared }: PacketCounter): string {

@@ -1,0 +1,56 @@
+/** The rows of the admin API about limits: what they allowed and refused, and who asked most. */
+import { EdgeError } from '../base/errors.ts'
+import { LimitShape, LimitTopShape } from './limit-shapes.ts'
+import type { Route } from './routes.ts'
+
+const TOP_DEFAULT = 20
+const TOP_MAX = 500
+
+export const LIMIT_ROUTES: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/limits',
+    summary: 'The limits of sites, and what they allowed and refused on this node since it started.',
+    query: { site: 'of this site alone; empty for those over all sites' },
+    answer: [LimitShape],
+    access: 'read',
+    limited: 'may',
+    async handle({ node, query }) {
+      const limits = await node.limits()
+      const site = query.get('site')
+      if (site === null) return limits
+      const found = limits.filter((limit) => limit.site === site)
+      // It may have none: that there is such a site, and who may see it, is asked of the node.
+      if (found.length === 0 && site !== '') node.site(site)
+      return found
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/limits/top',
+    summary:
+      'Who asked most of a limit on this node in the last minutes, allowed or not: addresses with the prefixes around them, or what else it counts by. Estimated.',
+    query: {
+      name: 'of the limit',
+      site: 'whose it is, empty for one over all sites; may be left out where one limit alone has the name',
+      count: `how many at most: 1 to ${TOP_MAX}, ${TOP_DEFAULT} unless said`,
+    },
+    answer: [LimitTopShape],
+    access: 'read',
+    limited: 'may',
+    handle({ node, query }) {
+      const name = query.get('name')
+      if (name === null || name === '')
+        throw new EdgeError('request-invalid', 'name: expected the name of a limit')
+      return node.limitTop({ name, site: query.get('site') ?? undefined }, countOf(query.get('count')))
+    },
+  },
+]
+
+function countOf(text: string | null): number {
+  if (text === null) return TOP_DEFAULT
+  const count = Number(text)
+  if (!/^\d+$/.test(text) || count < 1 || count > TOP_MAX)
+    throw new EdgeError('request-invalid', `count=${text}: expected a number from 1 to ${TOP_MAX}`)
+  return count
+}

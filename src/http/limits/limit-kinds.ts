@@ -1,0 +1,40 @@
+/** The limits by what they limit: each kind is a file of its own, and a line here. */
+import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
+import type { Decision } from '../../limit/limiter.ts'
+import type { NetworkOf } from './limit-keys.ts'
+import { RateLimit } from './rate-limit.ts'
+import type { LimitCounts, RequestLimit } from './request-limit.ts'
+
+/** What limits are made of, beside what they say. */
+export interface LimitParts {
+  /** By this number it is known in a region who holds a lock. */
+  readonly worker: number
+  readonly counts: LimitCounts
+  readonly networkOf: NetworkOf
+}
+
+/** A limit by its name, as units ask for it. */
+export interface NamedLimit {
+  /** What requests are asked about; undefined where they are not counted by themselves. */
+  readonly request: RequestLimit | undefined
+  /**
+   * Takes `cost` for a key of the caller's choice; an address is counted by its prefixes, as that of a request is. Absent where there is nothing
+   * to be taken.
+   */
+  take?(key: string, cost: number): Decision | Promise<Decision>
+  /** Who asked most in the last minutes, in this worker. */
+  top(count: number): readonly LimitTop[]
+}
+
+/** Requests are not asked about it. */
+const UNASKED: NamedLimit = { request: undefined, top: () => [] }
+
+export function makeLimit(served: ServedLimit, parts: LimitParts): NamedLimit {
+  switch (served.config.kind) {
+    case 'rate':
+      return new RateLimit(served, served.config, parts)
+    case 'concurrency':
+    case 'bandwidth':
+      return UNASKED
+  }
+}
