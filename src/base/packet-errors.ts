@@ -2,6 +2,12 @@
 import { type ErrorRow, row } from './error-row.ts'
 
 export const PACKET_ERRORS = {
+  'packet-unavailable': row(
+    'BPF programs cannot be used here',
+    'it asks for Linux 5.10 or later, libbpf 1.0 or later, and root (or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)',
+    'config',
+    501,
+  ),
   'program-invalid': row(
     'a BPF program cannot be compiled, or the kernel does not take it',
     'mend what is named; nothing was attached',

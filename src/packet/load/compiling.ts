@@ -89,13 +89,15 @@ async function run(
   // A compiler that is not there, or gives up early, reads nothing.
   child.stdin.on('error', () => undefined)
   child.stdin.end(text)
-  const code = await new Promise<number | null>((settle, fail) => {
+  const [code, signal] = await new Promise<readonly [number | null, string | null]>((settle, fail) => {
     child.on('error', (error: NodeJS.ErrnoException) =>
       fail(error.code === 'ENOENT' ? noCompiler(clang, file) : error),
     )
-    child.on('close', settle)
+    child.on('close', (status, signal) => settle([status, signal]))
   })
   const messages = Buffer.concat(said).toString('utf8')
+  if (signal !== null)
+    throw new ProgramRefused(file, source, [{ message: `${clang} was ended by ${signal}` }])
   if (code !== 0) throw refusedBy(messages, file, source)
   return Buffer.concat(output)
 }

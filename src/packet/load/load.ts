@@ -161,7 +161,12 @@ function enclose(
 
 function mapsOf(libbpf: Libbpf, object: BpfObject): Readonly<Record<string, LoadedMap>> {
   const bytes = object.btf()
-  const btf: Btf | undefined = bytes && readBtf(bytes)
+  let btf: Btf | undefined
+  try {
+    btf = bytes && readBtf(bytes)
+  } catch {
+    // Of another kind than this knows: what is in maps is shown in hex.
+  }
   const maps: Record<string, LoadedMap> = Object.create(null) as Record<string, LoadedMap>
   for (const map of object.maps) maps[map.name] = new LoadedMap(libbpf, map, btf)
   return maps
