@@ -27,7 +27,9 @@ interface Running {
 
 /** Starts the command, and waits until the program is on the interface. */
 async function start(t: TestContext, wire: Wire, file: string, ...more: string[]): Promise<Running> {
-  const child = spawn(ORLA, ['packet', 'load', file, '--interface', wire.name, ...more], { env: cleanEnvironment() })
+  const child = spawn(ORLA, ['packet', 'load', file, '--interface', wire.name, ...more], {
+    env: cleanEnvironment(),
+  })
   t.after(() => child.kill('SIGKILL'))
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
@@ -130,7 +132,9 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
     assert.deepEqual(traces, ['dropped a packet to port 443', 'dropped a packet to port 23'])
     const summary = lines.at(-1)!
     assert.deepEqual(besidesPass(summary), { ...NONE, drop: 2 })
-    const { type, entries } = (summary['maps'] as Record<string, { type: string; entries: unknown[] }>)['blocked']!
+    const { type, entries } = (summary['maps'] as Record<string, { type: string; entries: unknown[] }>)[
+      'blocked'
+    ]!
     assert.equal(type, 'hash')
     assert.deepEqual(
       entries.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
@@ -199,27 +203,46 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
     await start(t, wire, sourceFile(t, PASS))
     const { code, stderr } = await orla(['packet', 'load', sourceFile(t, PASS), '--interface', wire.name])
     assert.equal(code, 1)
-    assert.match(stderr, /^orla: edge0: an XDP program of somebody else is there already \(program \d+, "idle", native\)/)
+    assert.match(
+      stderr,
+      /^orla: edge0: an XDP program of somebody else is there already \(program \d+, "idle", native\)/,
+    )
   })
 
-  const MISSING: readonly (readonly [what: string, args: readonly string[], code: number, stderr: RegExp])[] = [
-    ['an interface', ['--interface', 'eth77'], 1, /^orla: eth77: there is no such interface; there are lo, /],
+  const MISSING: readonly (readonly [what: string, args: readonly string[], code: number, stderr: RegExp])[] =
     [
-      'a function',
-      ['--interface', 'lo', '--function', 'idel'],
-      1,
-      /there is no program "idel"; its programs are idle; did you mean idle\?/,
-    ],
-    [
-      'a map',
-      ['--interface', 'lo', '--mode', 'generic', '--map', 'counts'],
-      1,
-      /^orla: there is no map "counts": the program has none/,
-    ],
-    ['clang', ['--interface', 'lo', '--clang', 'orla-no-clang'], 1, /^orla: orla-no-clang is not installed.*\n.*install clang/],
-    ['the name of an interface', [], 64, /^orla packet load: --interface is missing/],
-    ['a mode', ['--interface', 'lo', '--mode', 'natve'], 64, /--mode takes auto, native, .*did you mean native\?/],
-  ]
+      [
+        'an interface',
+        ['--interface', 'eth77'],
+        1,
+        /^orla: eth77: there is no such interface; there are lo, /,
+      ],
+      [
+        'a function',
+        ['--interface', 'lo', '--function', 'idel'],
+        1,
+        /there is no program "idel"; its programs are idle; did you mean idle\?/,
+      ],
+      [
+        'a map',
+        ['--interface', 'lo', '--mode', 'generic', '--map', 'counts'],
+        1,
+        /^orla: there is no map "counts": the program has none/,
+      ],
+      [
+        'clang',
+        ['--interface', 'lo', '--clang', 'orla-no-clang'],
+        1,
+        /^orla: orla-no-clang is not installed.*\n.*install clang/,
+      ],
+      ['the name of an interface', [], 64, /^orla packet load: --interface is missing/],
+      [
+        'a mode',
+        ['--interface', 'lo', '--mode', 'natve'],
+        64,
+        /--mode takes auto, native, .*did you mean native\?/,
+      ],
+    ]
   for (const [what, args, code, stderr] of MISSING) {
     test(`${what} that is not there is told in a line`, async (t) => {
       await startWire(t)
@@ -234,7 +257,13 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
     const wire = await startWire(t)
     const file = sourceFile(t, PASS)
     // The file is for its owner alone: it stays root that reads it, without the rights that BPF asks for.
-    const args = ['--bounding-set=-sys_admin,-bpf,-perfmon,-net_admin', '--inh-caps=-all', ORLA, 'packet', 'load']
+    const args = [
+      '--bounding-set=-sys_admin,-bpf,-perfmon,-net_admin',
+      '--inh-caps=-all',
+      ORLA,
+      'packet',
+      'load',
+    ]
     const { status, stderr } = spawnSync('setpriv', [...args, file, '--interface', wire.name], {
       encoding: 'utf8',
       env: cleanEnvironment(),
@@ -246,7 +275,9 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
   test('without libbpf it says so', async (t) => {
     const wire = await startWire(t)
     const file = sourceFile(t, PASS)
-    const found = spawnSync('sh', ['-c', 'ldconfig -p | sed -n "s/.*libbpf.so[.0-9]* .* => //p"'], { encoding: 'utf8' })
+    const found = spawnSync('sh', ['-c', 'ldconfig -p | sed -n "s/.*libbpf.so[.0-9]* .* => //p"'], {
+      encoding: 'utf8',
+    })
     const paths = found.stdout.trim().split('\n')
     if (paths[0] === '') return t.skip('ldconfig does not say where libbpf is')
     const hide = paths.map((path) => `mount --bind /dev/null ${path}`).join(' && ')

@@ -269,6 +269,28 @@ int count(struct xdp_md *ctx) {
     assert.equal(lines![0], 'saw 5005')
   })
 
+  test('a program for BCC needs no headers, takes macros, and counts ports in a histogram', async (t) => {
+    const source = `BPF_HISTOGRAM(counter, u64);
+int udp_counter(struct xdp_md *ctx) {
+  void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+  struct ethhdr *eth = data;
+  if ((void *)eth + sizeof(*eth) > data_end) return XDP_PASS;
+  struct iphdr *ip = data + sizeof(*eth);
+  if ((void *)ip + sizeof(*ip) > data_end || ip->protocol != IPPROTO_UDP) return XDP_PASS;
+  struct udphdr *udp = (void *)ip + sizeof(*ip);
+  if ((void *)udp + sizeof(*udp) > data_end) return XDP_PASS;
+  uint64_t port = htons(udp->dest);
+  counter.increment(port);
+  return port == DROPPED ? XDP_DROP : XDP_PASS;
+}
+`
+    const { wire, program } = await start(t, source, { define: { DROPPED: 7999 } })
+    await wire.send([...five, datagram(7999), datagram(7998)])
+    await eventually(() => program.maps.counter!.get(7998) === 1)
+    assert.deepEqual(program.maps.counter!.get(5005), 5)
+    assert.equal(program.actions()!.drop, 1)
+  })
+
   test('an object is taken as well as a source', async (t) => {
     const wire = await startWire(t)
     const object = await compiled(t, `${HEADERS}SEC("prog") int any(struct xdp_md *ctx) { return XDP_PASS; }`)

@@ -8,22 +8,20 @@ import { BpfFailure } from '../libbpf-failure.ts'
 import type { BpfObject, BpfProgram } from '../libbpf-object.ts'
 import { NO_RIGHTS } from '../refusal.ts'
 import { type Btf, readBtf } from './btf.ts'
-import { compile, type Compiled } from './compiling.ts'
+import { compile, type CompileOptions, type Compiled } from './compiling.ts'
 import { LoadedMap } from './loaded-map.ts'
 import { LoadedProgram } from './loaded-program.ts'
 import { ProgramRefused } from './program-refused.ts'
 import { complaintOf } from './verifier-complaint.ts'
 import { encloseReason, Watching } from './watching.ts'
 
-export interface LoadOptions {
+export interface LoadOptions extends CompileOptions {
   /** Name of the network interface: `eth0`. */
   readonly interface: string
   /** The function to attach; may be left out where there is one program alone. */
   readonly function?: string | undefined
   /** `native`: in the driver. `generic`: in the network stack. `offload`: on the card. `auto`, the default: native where it can be, else generic. */
   readonly mode?: WantedMode | undefined
-  /** The compiler, `clang` where nothing is said. */
-  readonly clang?: string | undefined
 }
 
 /**
@@ -36,9 +34,9 @@ export interface LoadOptions {
  */
 export async function load(file: string, options: LoadOptions): Promise<LoadedProgram> {
   const libbpf = libbpfOrThrow()
-  const { interface: name, mode = 'auto', clang } = options
+  const { interface: name, mode = 'auto' } = options
   if (libbpf.interfaceIndex(name) === undefined) throw refusedInterface(libbpf, name)
-  const compiled = await compile(file, clang)
+  const compiled = await compile(file, options)
   const object = open(libbpf, file, compiled)
   let watching: Watching | undefined
   try {
