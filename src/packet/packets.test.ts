@@ -175,6 +175,25 @@ describe('the packet plane with real packets', { skip }, () => {
     assert.equal(portOf(second.read(), 'udp', 5005), 1, 'what was counted is there still')
   })
 
+  test('who reads what a node counts goes on where another program of it takes over', async (t) => {
+    const wire = await startWire(t)
+    const [before, next] = [EdgeProgram.load(libbpf), EdgeProgram.load(libbpf)]
+    opened.push(before, next)
+    const attached = attach(libbpf, before.fd, wire.name, 'auto')
+    assert.equal(attached.kind, 'attached')
+    const { link } = attached as Extract<typeof attached, { kind: 'attached' }>
+    t.after(() => link.detach())
+    const reader = counting(wire.name, 'auto')
+    const frame = ethernet(ipv4(V4, udp(5005)))
+    await wire.send([frame, frame])
+    await eventually(() => portOf(reader.read(), 'udp', 5005) === 2)
+    libbpf.updateLink(link.fd, next.fd)
+    before.close()
+    await wire.send([frame])
+    await eventually(() => !reader.isGone() && portOf(reader.read(), 'udp', 5005) === 3)
+    assert.equal(portOf(next.counts(), 'udp', 5005), 1)
+  })
+
   test('who watches an interface that goes is told so', async (t) => {
     const wire = await startWire(t)
     const counter = counting(wire.name, 'auto')
