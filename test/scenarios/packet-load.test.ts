@@ -235,6 +235,18 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
         1,
         /^orla: orla-no-clang is not installed.*\n.*install clang/,
       ],
+      [
+        'XDP in a driver',
+        ['--interface', 'lo', '--mode', 'native'],
+        1,
+        /^orla: lo: its driver does not take XDP programs/,
+      ],
+      [
+        'a card that runs programs',
+        ['--interface', 'lo', '--mode', 'offload'],
+        1,
+        /^orla: lo: its card does not take XDP programs/,
+      ],
       ['the name of an interface', [], 64, /^orla packet load: --interface is missing/],
       [
         'a mode',
@@ -270,6 +282,20 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
     })
     assert.equal(status, 1, stderr)
     assert.match(stderr, /^orla: this process may not use BPF programs: it asks for root/)
+  })
+
+  test('with CAP_BPF and CAP_NET_ADMIN alone it runs, and says what it cannot follow', async (t) => {
+    const wire = await startWire(t)
+    const file = sourceFile(t, PASS)
+    const args = ['--bounding-set=-sys_admin,-perfmon', '--inh-caps=-all', ORLA, 'packet', 'load', file]
+    const { status, stderr, stdout } = spawnSync(
+      'setpriv',
+      [...args, '--interface', wire.name, '--duration', '50ms'],
+      { encoding: 'utf8', env: cleanEnvironment() },
+    )
+    assert.equal(status, 0, stderr)
+    assert.match(stderr, /what the program prints cannot be followed: .*trace_pipe/)
+    assert.match(stdout, /ACTION +PACKETS/)
   })
 
   test('without libbpf it says so', async (t) => {

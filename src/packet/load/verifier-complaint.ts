@@ -22,6 +22,10 @@ const LOOP = / ?(infinite loop detected.*)$/
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
+    /!root|pointer [-+]= pointer prohibited|CAP_(?:BPF|PERFMON)/,
+    'the kernel allows this to root alone, or with CAP_PERFMON',
+  ],
+  [
     /invalid access to packet|pkt pointer|offset is outside of the packet/i,
     'compare with the end of the packet first: `if ((void *)(header + 1) > (void *)(long)ctx->data_end) return XDP_PASS;`',
   ],
