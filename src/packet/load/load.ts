@@ -137,7 +137,8 @@ function loadInto(
     object.load()
   } catch (error) {
     if (!(error instanceof BpfFailure)) throw error
-    if (mode === 'offload' && /^E(?:OPNOTSUPP|NOTSUP|INVAL)$/.test(error.code ?? '')) {
+    const isComplaint = complaintOf(error.log, file, source) !== undefined
+    if (mode === 'offload' && !isComplaint && /^E(?:OPNOTSUPP|NOTSUP|INVAL)$/.test(error.code ?? '')) {
       throw new EdgeError('interface-refused', `${name}: its card does not take XDP programs`)
     }
     throw refusedBy(error, file, source)
