@@ -11,9 +11,8 @@
 #include <bpf/bpf_helpers.h>
 
 struct destination {
-	__u8 protocol;
-	__u8 unused;
-	__be16 port; // big-endian in the source: a port in the table
+	__u16 protocol; // 6 is TCP, 17 is UDP
+	__be16 port;    // big-endian in the source: a port in the table
 };
 
 struct {

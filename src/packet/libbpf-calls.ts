@@ -22,6 +22,7 @@ const DECLARATIONS = {
   bpf_object__load: 'int bpf_object__load(void *object)',
   bpf_object__close: 'void bpf_object__close(void *object)',
   bpf_object__btf: 'void *bpf_object__btf(void *object)',
+  bpf_object__btf_fd: 'int bpf_object__btf_fd(void *object)',
   bpf_object__next_program: 'void *bpf_object__next_program(void *object, void *before)',
   bpf_object__next_map: 'void *bpf_object__next_map(void *object, void *before)',
   btf__raw_data: 'void *btf__raw_data(void *btf, void *size)',
@@ -113,10 +114,14 @@ export interface TestRunOptions {
 export interface LoadOptions {
   sz: number
   expected_attach_type: number
+  prog_btf_fd: number
   prog_flags: number
+  func_info: Buffer | null
+  func_info_cnt: number
+  func_info_rec_size: number
   log_level: number
   log_size: number
-  log_buf: Buffer
+  log_buf: Buffer | null
 }
 
 /** As in bpf/libbpf.h and bpf/bpf.h. What follows the last field here counts as zero: `sz` says how far we know it. */

@@ -73,6 +73,11 @@ export class BpfObject {
     return this.maps.find((map) => map.name === name)
   }
 
+  /** The descriptor of its types in the kernel, after `load`; negative where there are none. */
+  get btfFd(): number {
+    return this.#calls.bpf_object__btf_fd(this.#pointer)
+  }
+
   /** The types of its source (BTF), undefined where it was compiled without `-g`. */
   btf(): Buffer | undefined {
     const btf = this.#calls.bpf_object__btf(this.#pointer)

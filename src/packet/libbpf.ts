@@ -14,7 +14,7 @@ import { BpfFailure, errorText } from './libbpf-failure.ts'
 import { BpfObject } from './libbpf-object.ts'
 import { followPerf, followRing, type Follower, type OnLost, type OnSample } from './libbpf-followers.ts'
 import { BpfMap, type MapShape } from './libbpf-map.ts'
-import { attachTracepoint, createMap, loadRaw, type RawProgram } from './libbpf-raw.ts'
+import { attachTracepoint, createMap, functionTypes, loadRaw, type RawProgram } from './libbpf-raw.ts'
 import { type SeenMaps, seenMaps } from './libbpf-seen.ts'
 import { testRun, type TestRun } from './libbpf-trial.ts'
 
@@ -197,6 +197,11 @@ export class Libbpf {
   /** A program made of instructions; its descriptor is the caller's to close. The verifier's log comes with the `BpfFailure`. */
   loadProgram(program: RawProgram): number {
     return loadRaw(this.#calls, program)
+  }
+
+  /** Numbers of the types of a program's functions, in the order in which they stand; empty where the kernel does not tell. */
+  functionTypes(programFd: number): readonly number[] {
+    return functionTypes(this.#calls, programFd)
   }
 
   /** A map that belongs to no object; its descriptor is the caller's to close. */

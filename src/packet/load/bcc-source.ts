@@ -131,14 +131,15 @@ function table(
   edits.push({ from, to, text: `${macro}(${parts.join(', ')}` })
 }
 
-/** One whose keys are structs is no array. */
+/** One whose keys are not `int` is no array. Without a size, it has room for as many keys as any hash, and not for 64 as in BCC. */
 function histogram(code: string, from: number, edits: Edit[]): void {
-  const match = /^BPF_HISTOGRAM\s*\(\s*(\w+)\s*,\s*((?:struct\s+)?\w+)\s*(?:,\s*([^,)]+))?/.exec(
+  const match = /^BPF_HISTOGRAM\s*\(\s*(\w+)\s*,\s*([^,()]+?)\s*(?:,\s*([^,()]+?)\s*)?\)/.exec(
     code.slice(from),
   )
-  const [whole, name, key, size = '64'] = match ?? []
-  if (whole === undefined || /^(?:int|unsigned|u8|u16|u32|u64|__u32|__u64|long|short)$/.test(key!)) return
-  edits.push({ from, to: from + whole.length, text: `BPF_HASH(${name}, ${key}, u64, ${size.trim()}` })
+  const [whole, name, key, size] = match ?? []
+  if (whole === undefined || key === 'int') return
+  const parts = [name, key, 'u64', ...(size === undefined ? [] : [size])]
+  edits.push({ from, to: from + whole.length, text: `BPF_HASH(${parts.join(', ')})` })
 }
 
 /** `counts.lookup(&key)` becomes `bcc_lookup(counts, &key)`. */
@@ -157,7 +158,7 @@ function methods(code: string, maps: ReadonlySet<string>, edits: Edit[], refuse:
 /** Functions that take a packet, and are not `static`, are programs. */
 function sections(code: string, edits: Edit[]): void {
   const functions =
-    /(^|[;}\n])([ \t]*)((?:[A-Za-z_]\w*[ \t]+)+)\w+\s*\(\s*struct\s+xdp_md\s*\*\s*\w+\s*\)\s*\{/g
+    /(^|[;}\n])([ \t]*)((?:[A-Za-z_]\w*[ \t]+)+)\w+\s*\(\s*(?:struct\s+\w+\s*\*\s*\w+|void\s*\*\s*ctx)\s*\)\s*\{/g
   for (const match of code.matchAll(functions)) {
     const [, before, indent, words] = match as unknown as [string, string, string, string]
     if (/\b(?:static|inline|__always_inline|SEC)\b/.test(words)) continue

@@ -4,8 +4,21 @@
  *
  * The macros are for sources that have them; every name of our own begins with `bcc_` or `orla_`.
  */
+#include <stdint.h>
 #include <linux/types.h>
 #include <linux/bpf.h>
+/* Headers of the kernel itself include each other; those for programs do not. */
+#include <asm/byteorder.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 
@@ -27,6 +40,10 @@ typedef __u64 bcc_histogram_t;
 #ifndef NULL
 #define NULL ((void *)0)
 #endif
+
+#define memcpy(to, from, bytes) __builtin_memcpy((to), (from), (bytes))
+#define memset(to, byte, bytes) __builtin_memset((to), (byte), (bytes))
+#define memmove(to, from, bytes) __builtin_memmove((to), (from), (bytes))
 
 #define htons(x) bpf_htons(x)
 #define ntohs(x) bpf_ntohs(x)
@@ -88,7 +105,7 @@ static __always_inline unsigned int bpf_log2l(unsigned long long v)
 #define BPF_ARRAY(...) ORLA_INDEXED(BPF_MAP_TYPE_ARRAY, __VA_ARGS__)
 #define BPF_PERCPU_ARRAY(...) ORLA_INDEXED(BPF_MAP_TYPE_PERCPU_ARRAY, __VA_ARGS__)
 
-/* Keys of a histogram that are structs make a hash: bcc-source.ts sees to it. */
+/* An array; bcc-source.ts makes a hash of one whose keys are not `int`, as BCC does. */
 #define ORLA_HISTOGRAM4(...) _Static_assert(0, "a histogram has a name, a type and a size")
 #define ORLA_HISTOGRAM3(name, key_t, entries) ORLA_MAP(BPF_MAP_TYPE_ARRAY, name, u32, bcc_histogram_t, entries, 0)
 #define ORLA_HISTOGRAM2(name, key_t) ORLA_HISTOGRAM3(name, key_t, 64)

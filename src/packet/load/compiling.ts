@@ -19,13 +19,32 @@ export interface Compiled {
   readonly isBcc: boolean
 }
 
+export interface CompileOptions {
+  /** The compiler; `clang` where nothing is said. */
+  readonly clang?: string | undefined
+  /** Macros, as `-D NAME=VALUE` of the compiler. */
+  readonly define?: Readonly<Record<string, string | number>> | undefined
+}
+
 const PRELUDE = fileURLToPath(new URL('bcc.h', import.meta.url))
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
-/** Machines as Debian names the folders of their headers, where `asm/types.h` is. */
-const MACHINES: Readonly<Record<string, string>> = {
-  x64: 'x86_64-linux-gnu',
-  arm64: 'aarch64-linux-gnu',
-  riscv64: 'riscv64-linux-gnu',
+/**
+ * What clang does not know when it compiles for BPF: the folder in which Debian keeps `asm/types.h`, and the macro by which the headers of libc
+ * know the machine. The last is the machine's name for `bpf_tracing.h`.
+ */
+const MACHINES: Readonly<Record<string, readonly [folder: string, macro: string, target: string]>> = {
+  x64: ['x86_64-linux-gnu', '__x86_64__', 'x86'],
+  arm64: ['aarch64-linux-gnu', '__aarch64__', 'arm64'],
+  riscv64: ['riscv64-linux-gnu', '__riscv', 'riscv'],
+}
+
+function machineFlags(): readonly string[] {
+  const machine = MACHINES[arch()]
+  if (!machine) return []
+  const [folder, macro, target] = machine
+  const headers = `/usr/include/${folder}`
+  const found = existsSync(headers) ? ['-idirafter', headers] : []
+  return [...found, `-D${macro}=1`, `-D__TARGET_ARCH_${target}`]
 }
 
 const FLAGS = [
@@ -43,7 +62,10 @@ const FLAGS = [
 ]
 
 /** Throws a `ProgramRefused` that names what is wrong, by file and line. */
-export async function compile(file: string, clang = 'clang'): Promise<Compiled> {
+export async function compile(
+  file: string,
+  { clang = 'clang', define = {} }: CompileOptions = {},
+): Promise<Compiled> {
   const bytes = await read(file)
   if (bytes.subarray(0, 4).equals(ELF)) return { object: bytes, source: undefined, isBcc: false }
   if (file.endsWith('.o')) throw new EdgeError('file-unreadable', `${file} is no object file (ELF)`)
@@ -52,7 +74,9 @@ export async function compile(file: string, clang = 'clang'): Promise<Compiled> 
   const { source: written, problems } = forBcc ? rewriteBcc(source) : { source, problems: [] }
   if (problems.length > 0) throw new ProgramRefused(file, source, problems)
   const text = `#line 1 ${JSON.stringify(file)}\n${written}${eventTypes(source)}`
-  const object = await run(clang, forBcc ? ['-include', PRELUDE] : [], file, text, source)
+  const macros = Object.entries(define).map(([name, value]) => `-D${name}=${value}`)
+  const more = [...macros, ...(forBcc ? ['-include', PRELUDE] : [])]
+  const object = await run(clang, more, file, text, source)
   return { object, source, isBcc: forBcc }
 }
 
@@ -77,25 +101,29 @@ async function run(
   text: string,
   source: string,
 ): Promise<Buffer> {
-  const machine = `/usr/include/${MACHINES[arch()]}`
-  const headers = existsSync(machine) ? ['-idirafter', machine] : []
   const own = ['-I', dirname(resolve(file))]
-  const child = spawn(clang, [...FLAGS, ...own, ...headers, ...more, '-x', 'c', '-c', '-', '-o', '-'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    clang,
+    [...FLAGS, ...own, ...machineFlags(), ...more, '-x', 'c', '-c', '-', '-o', '-'],
+    {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    },
+  )
   const [output, said]: [Buffer[], Buffer[]] = [[], []]
   child.stdout.on('data', (part: Buffer) => output.push(part))
   child.stderr.on('data', (part: Buffer) => said.push(part))
   // A compiler that is not there, or gives up early, reads nothing.
   child.stdin.on('error', () => undefined)
   child.stdin.end(text)
-  const code = await new Promise<number | null>((settle, fail) => {
+  const [code, signal] = await new Promise<readonly [number | null, string | null]>((settle, fail) => {
     child.on('error', (error: NodeJS.ErrnoException) =>
       fail(error.code === 'ENOENT' ? noCompiler(clang, file) : error),
     )
-    child.on('close', settle)
+    child.on('close', (status, signal) => settle([status, signal]))
   })
   const messages = Buffer.concat(said).toString('utf8')
+  if (signal !== null)
+    throw new ProgramRefused(file, source, [{ message: `${clang} was ended by ${signal}` }])
   if (code !== 0) throw refusedBy(messages, file, source)
   return Buffer.concat(output)
 }
@@ -110,7 +138,8 @@ function noCompiler(clang: string, file: string): EdgeError {
 const MESSAGE = /^(.+?):(\d+):(\d+): (?:fatal )?error: (.*)$/
 
 function refusedBy(messages: string, file: string, source: string): ProgramRefused {
-  const lines = messages.split('\n').filter((line) => line !== '')
+  // What optimizers find they say once for each of their passes.
+  const lines = [...new Set(messages.split('\n'))].filter((line) => line !== '')
   const problems = lines.flatMap((line): SourceProblem[] => {
     const [, where, row, column, message] = MESSAGE.exec(line) ?? []
     if (message === undefined) return []

@@ -62,3 +62,17 @@ export const loadMapValue = (to: Register, fd: number) => wide(to, 2, fd)
 function wide(to: Register, from: number, value: number): Buffer {
   return Buffer.concat([instruction(0x18, { to, from, value }), instruction(0, {})])
 }
+
+/** Where the functions of a program begin, in order: the first, and those that are called or handed on. */
+export function functionsIn(instructions: Buffer): readonly number[] {
+  const starts = new Set([0])
+  for (let at = 0; at < instructions.length / 8; at++) {
+    const [operation, from] = [instructions[at * 8]!, instructions[at * 8 + 1]! >> 4]
+    const isCall = operation === 0x85 && from === 1
+    const isHandedOn = operation === 0x18 && from === 4
+    if (isCall || isHandedOn) starts.add(at + 1 + instructions.readInt32LE(at * 8 + 4))
+    // It takes the place of two.
+    if (operation === 0x18) at++
+  }
+  return [...starts].toSorted((a, b) => a - b)
+}

@@ -8,22 +8,20 @@ import { BpfFailure } from '../libbpf-failure.ts'
 import type { BpfObject, BpfProgram } from '../libbpf-object.ts'
 import { NO_RIGHTS } from '../refusal.ts'
 import { type Btf, readBtf } from './btf.ts'
-import { compile, type Compiled } from './compiling.ts'
+import { compile, type CompileOptions, type Compiled } from './compiling.ts'
 import { LoadedMap } from './loaded-map.ts'
 import { LoadedProgram } from './loaded-program.ts'
 import { ProgramRefused } from './program-refused.ts'
 import { complaintOf } from './verifier-complaint.ts'
 import { encloseReason, Watching } from './watching.ts'
 
-export interface LoadOptions {
+export interface LoadOptions extends CompileOptions {
   /** Name of the network interface: `eth0`. */
   readonly interface: string
   /** The function to attach; may be left out where there is one program alone. */
   readonly function?: string | undefined
   /** `native`: in the driver. `generic`: in the network stack. `offload`: on the card. `auto`, the default: native where it can be, else generic. */
   readonly mode?: WantedMode | undefined
-  /** The compiler, `clang` where nothing is said. */
-  readonly clang?: string | undefined
 }
 
 /**
@@ -36,16 +34,16 @@ export interface LoadOptions {
  */
 export async function load(file: string, options: LoadOptions): Promise<LoadedProgram> {
   const libbpf = libbpfOrThrow()
-  const { interface: name, mode = 'auto', clang } = options
+  const { interface: name, mode = 'auto' } = options
   if (libbpf.interfaceIndex(name) === undefined) throw refusedInterface(libbpf, name)
-  const compiled = await compile(file, clang)
+  const compiled = await compile(file, options)
   const object = open(libbpf, file, compiled)
   let watching: Watching | undefined
   try {
     const program = choose(file, object, options.function)
     loadInto(libbpf, object, program, name, mode, file, compiled.source)
     watching = new Watching(libbpf)
-    const counted = enclose(watching, program, mode)
+    const counted = enclose(watching, program, object, mode)
     const attaching = attach(libbpf, counted.fd, name, mode)
     if (attaching.kind === 'refused') throw new EdgeError('interface-refused', `${name}: ${attaching.reason}`)
     const note = attaching.note === undefined ? [] : [`in the network stack: ${attaching.note}`]
@@ -72,7 +70,7 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
 function libbpfOrThrow(): Libbpf {
   const result = loadLibbpf()
   if (result.kind === 'loaded') return result.libbpf
-  throw new EdgeError('packet-unavailable', result.reason)
+  throw new EdgeError('packet-unavailable', result.reason, { hint: NEEDED })
 }
 
 /** Before anything is compiled, in the words of `attach`. */
@@ -119,6 +117,9 @@ function choose(file: string, object: BpfObject, wanted: string | undefined): Bp
   return chosen
 }
 
+const NEEDED =
+  'it asks for Linux 5.10 or later, libbpf 1.0 or later (Debian: `apt install libbpf1`), and root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON'
+
 const NO_PROGRAM_HINT =
   'an XDP program is a function such as `SEC("xdp") int count(struct xdp_md *ctx)`, and not static'
 
@@ -136,6 +137,10 @@ function loadInto(
     object.load()
   } catch (error) {
     if (!(error instanceof BpfFailure)) throw error
+    const isComplaint = complaintOf(error.log, file, source) !== undefined
+    if (mode === 'offload' && !isComplaint && /^E(?:OPNOTSUPP|NOTSUP|INVAL)$/.test(error.code ?? '')) {
+      throw new EdgeError('interface-refused', `${name}: its card does not take XDP programs`)
+    }
     throw refusedBy(error, file, source)
   }
 }
@@ -144,11 +149,12 @@ function loadInto(
 function enclose(
   watching: Watching,
   program: BpfProgram,
+  object: BpfObject,
   mode: WantedMode,
 ): { readonly fd: number; readonly reason?: string } {
   if (mode === 'offload') return { fd: program.fd, reason: 'it runs on the card' }
   try {
-    return { fd: watching.enclose(program) }
+    return { fd: watching.enclose(program, object.btfFd) }
   } catch (error) {
     if (!(error instanceof BpfFailure)) throw error
     return { fd: program.fd, reason: encloseReason(error) }
@@ -157,7 +163,12 @@ function enclose(
 
 function mapsOf(libbpf: Libbpf, object: BpfObject): Readonly<Record<string, LoadedMap>> {
   const bytes = object.btf()
-  const btf: Btf | undefined = bytes && readBtf(bytes)
+  let btf: Btf | undefined
+  try {
+    btf = bytes && readBtf(bytes)
+  } catch {
+    // Of another kind than this knows: what is in maps is shown in hex.
+  }
   const maps: Record<string, LoadedMap> = Object.create(null) as Record<string, LoadedMap>
   for (const map of object.maps) maps[map.name] = new LoadedMap(libbpf, map, btf)
   return maps
@@ -167,7 +178,8 @@ function mapsOf(libbpf: Libbpf, object: BpfObject): Readonly<Record<string, Load
 function refusedBy(failure: BpfFailure, file: string, source: string | undefined): EdgeError {
   const complaint = complaintOf(failure.log, file, source)
   if (complaint) return new ProgramRefused(file, source, [complaint], complaint.hint)
-  if (failure.isRights) return new EdgeError('packet-unavailable', NO_RIGHTS, { cause: failure })
+  if (failure.isRights)
+    return new EdgeError('packet-unavailable', NO_RIGHTS, { cause: failure, hint: NEEDED })
   const said = failure.log
     .split('\n')
     .map((line) => line.replace(/^libbpf: /, ''))

@@ -18,7 +18,13 @@ const SOURCE = /^; (?:@ .*?:0$|(.*?)(?: @ (\S+):(\d+))?)$/
 const NOISE =
   /^(?:processed \d+|verification time|stack depth|func#|mark_precise|frame\d|from \d+|last_idx|regs=|parent |arg#|caller:|callee:|cur state:|old state:|math between$|R\d+(?:_w)?=|\d+: R\d|\d+: safe$|\d+: frame|-- (?:BEGIN|END))/
 
+const LOOP = / ?(infinite loop detected.*)$/
+
 const HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /!root|pointer [-+]= pointer prohibited|CAP_(?:BPF|PERFMON)/,
+    'the kernel allows this to root alone, or with CAP_PERFMON',
+  ],
   [
     /invalid access to packet|pkt pointer|offset is outside of the packet/i,
     'compare with the end of the packet first: `if ((void *)(header + 1) > (void *)(long)ctx->data_end) return XDP_PASS;`',
@@ -65,12 +71,15 @@ export function complaintOf(log: string, file: string, source: string | undefine
   if (text === undefined) return undefined
   const lines = text.split('\n').filter((line) => line.trim() !== '')
   const at = lines.findLastIndex((line) => INSTRUCTION.test(line))
-  const reasons = lines.slice(at + 1).filter((line) => !NOISE.test(line) && !line.startsWith('; '))
+  // This one stands behind the instruction, on the same line.
+  const loop = LOOP.exec(lines[at] ?? '')?.[1]
+  const told = lines.slice(at + 1).filter((line) => !NOISE.test(line) && !line.startsWith('; '))
+  const reasons = [...(loop === undefined ? [] : [loop]), ...told]
   const reason =
     reasons.length > 0
       ? reasons.join('\n')
       : (lines.findLast((line) => !NOISE.test(line)) ?? 'it gave no reason')
-  const instruction = INSTRUCTION.exec(lines[at] ?? '')
+  const instruction = INSTRUCTION.exec((lines[at] ?? '').replace(LOOP, ''))
   const shown = instruction ? [`instruction ${instruction[1]}: ${instruction[2]}`] : []
   const place = placeIn(lines.slice(0, at + 1), file, source)
   const [first = '', ...rest] = reason.split('\n')

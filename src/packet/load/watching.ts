@@ -69,15 +69,26 @@ export class Watching {
   }
 
   /** The program as it is to be attached, counted. Throws a `BpfFailure` where it cannot be called as a function. */
-  enclose(program: BpfProgram): number {
-    const fd = this.#libbpf.loadProgram({
+  enclose(program: BpfProgram, btfFd: number): number {
+    const around = enclosing(this.#state.fd)
+    const own = program.instructions()
+    const whole = {
       type: 'xdp',
       name: program.name,
       isGpl: this.#libbpf.isGpl(program.fd),
       flags: program.flags,
       attachType: program.attachType,
-      instructions: Buffer.concat([enclosing(this.#state.fd), program.instructions()]),
-    })
+      instructions: Buffer.concat([around, own]),
+    } as const
+    let fd: number
+    try {
+      fd = this.#libbpf.loadProgram(whole)
+    } catch (error) {
+      // Some ask for what their functions are: those that hand functions on, as to `bpf_loop`, and those verified function by function.
+      const records = functionRecords(own, around.length / 8, this.#libbpf.functionTypes(program.fd))
+      if (!records || btfFd < 0) throw error
+      fd = this.#libbpf.loadProgram({ ...whole, functions: { btfFd, records } })
+    }
     this.#descriptors.push(fd)
     this.#isInside = true
     return fd
@@ -144,6 +155,15 @@ export class Watching {
     for (const [at, word] of words.entries()) if (word !== 0n) sums[at % 8]! += Number(word)
     return sums
   }
+}
+
+/** `struct bpf_func_info` of each function, behind `before` instructions of ours; undefined where the kernel has left some out. */
+function functionRecords(own: Buffer, before: number, types: readonly number[]): Buffer | undefined {
+  const starts = code.functionsIn(own)
+  if (starts.length !== types.length) return undefined
+  // Our own is what the program is: it takes a packet and returns an action.
+  const pairs = [[0, types[0]!], ...starts.map((start, at) => [start + before, types[at]!])]
+  return Buffer.from(Uint32Array.from(pairs.flat()).buffer)
 }
 
 /** What runs around the program. Register 6 keeps the packet, 7 is at the place of this CPU. */
@@ -231,6 +251,8 @@ function everywhere(): Buffer {
 /** Why a program could not be enclosed, in a clause. */
 export function encloseReason({ log, message }: BpfFailure): string {
   if (/combined stack size|stack.*too large/i.test(log)) return 'it leaves no room on the stack'
+  if (/call stack of \d+ frames is too deep/.test(log))
+    return 'its functions call each other as deep as can be'
   const said = log
     .trim()
     .split('\n')

@@ -28,6 +28,7 @@ Programs written for libbpf and for BCC are taken. It asks for root and libbpf.`
     },
     duration: { value: 'TIME', text: 'end by itself after so long, such as 5s' },
     map: { value: 'NAME', many: true, text: 'print this map alone; else all of them' },
+    define: { value: 'NAME=VALUE', many: true, text: 'a macro for the compiler, such as PORT=5005' },
     clang: { value: 'PATH', text: 'the compiler; `clang`, where nothing is said' },
     json: { text: 'print each line and event as a JSON object, and the maps as the last one' },
   },
@@ -59,6 +60,7 @@ Programs written for libbpf and for BCC are taken. It asks for root and libbpf.`
         function: args.text('function'),
         mode,
         clang: args.text('clang'),
+        define: args.pairs('define'),
       })
       const maps = chosenMaps(program, args)
       follow(program, maps, args, terminal)
