@@ -14,7 +14,7 @@
  * those who ask. Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min Sketch and its Applications", 2005; conservative
  * update: Estan and Varghese, "New Directions in Traffic Measurement and Accounting", 2002.
  */
-import { KeyedHash } from './keyed-hash.ts'
+import { KeyedHash, mixed } from './keyed-hash.ts'
 import { acquire, beginWrite, isFree, release } from './shared-lock.ts'
 
 export interface SketchShape {
@@ -53,6 +53,7 @@ const STEP_BACK_MS = 10_000
 export const DEPTH_MAX = 8
 /** Keys whose places are held at once. */
 const SLOTS = 16
+const SLOT_CELLS = 2 * DEPTH_MAX
 
 export const generationWords = (shape: SketchShape): number =>
   Math.ceil((shape.width * shape.depth * shape.cellBits) / 32 / 16) * 16
@@ -64,6 +65,17 @@ export function laySketch(words: Int32Array, at: number, lengthMs: number, start
   const floats = new Float64Array(words.buffer, words.byteOffset, words.length >> 1)
   floats[(at + LENGTH) >> 1] = lengthMs
   words[at + STARTS_FULL] = startsFull ? 1 : 0
+}
+
+export interface SketchMeans {
+  /** What seeds are drawn from. */
+  readonly secret: readonly [number, number]
+  /** Tells this sketch from others with the same secret. */
+  readonly number: number
+  /** From 1: this process, beside others with the same sketch. */
+  readonly owner: number
+  /** Each row is cut into so many blocks (a power of two): who holds the lock of one may write its cells without asking. */
+  readonly blocks?: number
 }
 
 type Cells = Uint8Array | Uint16Array | Uint32Array
@@ -84,6 +96,8 @@ export class SketchGenerations {
   readonly #generationWords: number
   readonly #width: number
   readonly #depth: number
+  /** Picks a cell of a block. */
+  readonly #mask: number
   readonly #owner: number
   readonly #random: KeyedHash
   readonly #number: number
@@ -91,17 +105,18 @@ export class SketchGenerations {
   #before = NOTHING
   #current = 0
   #previous = 0
-  /** Two seeds a row, of the current generation and of the one before. */
-  readonly #seeds = new Int32Array(DEPTH_MAX * 2)
-  readonly #seedsBefore = new Int32Array(DEPTH_MAX * 2)
-  readonly #places = new Int32Array(SLOTS * DEPTH_MAX)
+  /** Two seeds for two rows, of the current generation and of the one before. 32 mixed bits are the places in both, once as they are and once turned by half. */
+  readonly #seeds = new Int32Array(DEPTH_MAX)
+  readonly #seedsBefore = new Int32Array(DEPTH_MAX)
+  /** Of each slot, the cells of the current generation, and those of the one before. */
+  readonly #places = new Int32Array(SLOTS * SLOT_CELLS)
+  readonly #values = new Uint32Array(SLOTS * SLOT_CELLS)
 
-  /** `secret` is what seeds are drawn from, `number` tells this sketch from others with the same secret, `owner` (from 1) this process from others. */
   constructor(
     words: Int32Array,
     at: number,
     shape: SketchShape,
-    { secret, number, owner }: { secret: readonly [number, number]; number: number; owner: number },
+    { secret, number, owner, blocks = 1 }: SketchMeans,
   ) {
     this.#words = words
     this.#at = at
@@ -118,6 +133,7 @@ export class SketchGenerations {
     this.#generationCells = this.#generationWords * cellsOfWord
     this.#width = shape.width
     this.#depth = shape.depth
+    this.#mask = shape.width / blocks - 1
     this.#owner = owner
     this.#random = new KeyedHash(secret[0], secret[1])
     this.#number = number
@@ -132,48 +148,73 @@ export class SketchGenerations {
     else if (this.#words[this.#at + CLEARED]! < this.#generationWords) this.#clearSlice()
   }
 
-  /** The estimate of a key (64 bits of a keyed hash) in the current generation. Its places are held in `slot`, for `raise`. */
-  current(high: number, low: number, slot: number): number {
+  /**
+   * Reads the cells of a key (64 bits of a keyed hash) into `slot`. It decides nothing by them: so the processor waits for all of them at the same time,
+   * those of several keys too, instead of for one after the other.
+   */
+  read(high: number, low: number, slot: number, block = 0): void {
+    const from = slot * SLOT_CELLS
+    const ahead = block * (this.#mask + 1)
+    this.#readRows(high, low, this.#current + ahead, this.#seeds, from)
+    if (this.#before === CELLS)
+      this.#readRows(high, low, this.#previous + ahead, this.#seedsBefore, from + DEPTH_MAX)
+  }
+
+  #readRows(high: number, low: number, first: number, seeds: Int32Array, from: number): void {
     const cells = this.#cells
     const places = this.#places
-    const seeds = this.#seeds
-    const mask = this.#width - 1
-    const depth = this.#depth
-    let first = this.#current
-    let least = this.cellMax
-    for (let row = 0; row < depth; row++) {
-      const place = first + (mixed(Math.imul(low, seeds[row << 1]!) + (high ^ seeds[(row << 1) + 1]!)) & mask)
-      places[slot * DEPTH_MAX + row] = place
-      const cell = cells[place]!
-      if (cell < least) least = cell
-      first += this.#width
+    const values = this.#values
+    const width = this.#width
+    const mask = this.#mask
+    const end = from + this.#depth
+    let row = 0
+    let start = first
+    for (let at = from; at < end; at += 2) {
+      const bits = mixed(Math.imul(low, seeds[row]!) + (high ^ seeds[row + 1]!))
+      const place = start + (bits & mask)
+      places[at] = place
+      values[at] = cells[place]!
+      // Behind the last row of an odd depth, this is a cell that nobody looks at.
+      const next = start + (at + 1 < end ? width : 0) + (turned(bits) & mask)
+      places[at + 1] = next
+      values[at + 1] = cells[next]!
+      start += 2 * width
+      row += 2
     }
-    return least
+  }
+
+  /** The estimate of the key in `slot` in the current generation. */
+  current(slot: number): number {
+    return this.#least(slot * SLOT_CELLS)
   }
 
   /** The same in the generation before; `full` where the key has used up all it has. */
-  previous(high: number, low: number, full: number): number {
+  previous(slot: number, full: number): number {
     if (this.#before !== CELLS) return this.#before === FULL ? full : 0
-    const cells = this.#cells
-    const seeds = this.#seedsBefore
-    const mask = this.#width - 1
-    const depth = this.#depth
-    let first = this.#previous
-    let least = this.cellMax
-    for (let row = 0; row < depth; row++) {
-      const place = first + (mixed(Math.imul(low, seeds[row << 1]!) + (high ^ seeds[(row << 1) + 1]!)) & mask)
-      const cell = cells[place]!
-      if (cell < least) least = cell
-      first += this.#width
-    }
+    return this.#least(slot * SLOT_CELLS + DEPTH_MAX)
+  }
+
+  #least(from: number): number {
+    const end = from + this.#depth
+    let least = this.#values[from]!
+    for (let at = from + 1; at < end; at++) if (this.#values[at]! < least) least = this.#values[at]!
     return least
   }
 
-  /** Raises the cells of the key in `slot` to `value`, those that are below it. */
+  /** Raises the cells of the key in `slot` to `value`, those that are below it: by whoever alone may write them, under the lock of their block. */
+  write(slot: number, value: number): void {
+    const cells = this.#cells
+    const target = value < this.cellMax ? value : this.cellMax
+    const from = slot * SLOT_CELLS
+    const end = from + this.#depth
+    for (let i = from; i < end; i++) if (this.#values[i]! < target) cells[this.#places[i]!] = target
+  }
+
+  /** The same, beside others who write the same cells. */
   raise(slot: number, value: number): void {
     const cells = this.#cells
     const target = value < this.cellMax ? value : this.cellMax
-    const from = slot * DEPTH_MAX
+    const from = slot * SLOT_CELLS
     const end = from + this.#depth
     for (let i = from; i < end; i++) {
       const place = this.#places[i]!
@@ -202,11 +243,11 @@ export class SketchGenerations {
 
   #draw(generation: number, seeds: Int32Array): void {
     const words = [this.#number, generation, 0, 0] as [number, number, number, number]
-    for (let row = 0; row < this.#depth; row++) {
+    for (let row = 0; row < this.#depth; row += 2) {
       words[2] = row
       this.#random.ofPrefix(words, 0, 96, 0)
-      seeds[row << 1] = this.#random.high | 1
-      seeds[(row << 1) + 1] = this.#random.low
+      seeds[row] = this.#random.high | 1
+      seeds[row + 1] = this.#random.low
     }
   }
 
@@ -267,9 +308,4 @@ export class SketchGenerations {
   }
 }
 
-/** Every bit depends on every bit: the end of MurmurHash3. */
-function mixed(bits: number): number {
-  let mix = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
-  return mix ^ (mix >>> 16)
-}
+const turned = (bits: number): number => (bits << 16) | (bits >>> 16)

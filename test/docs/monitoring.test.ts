@@ -161,7 +161,10 @@ test('a scrape of a node holds what the board and the alerts ask for, with the l
     response.end('hello')
   })
   const node = await startNode(t, {
-    config: { sites: [{ origin: { endpoints: [origin.url], circuitBreaker: {} }, cache: { disk: '64mb' } }] },
+    config: {
+      limits: [{ name: 'everybody', rate: '1000/1s', key: 'address' }],
+      sites: [{ origin: { endpoints: [origin.url], circuitBreaker: {} }, cache: { disk: '64mb' } }],
+    },
     units: { hello: 'export default { paths: ["/hi"], content: () => new Response("hi") }' },
   })
   for (const path of ['/hi', '/a', '/a']) assert.equal((await node.request(path)).status, 200)
