@@ -217,9 +217,10 @@ describe('what a limiter is asked', () => {
     )
   })
 
-  it('is answered by a limiter of each kind that orla/limit has', () => {
+  it('is answered by a limiter of each kind that orla/limit has for texts', () => {
     const kinds = Object.entries(limits).filter(
-      ([, value]) => typeof value === 'function' && 'take' in value.prototype,
+      ([name, value]) =>
+        typeof value === 'function' && 'take' in (value.prototype ?? {}) && name !== 'AddressLimiter',
     )
     assert.deepEqual(kinds.map(([name]) => name).toSorted(), Object.keys(ALL).toSorted())
   })
