@@ -60,6 +60,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'tell what limits allowed and refused, and who asked most',
     load: () => import('./commands/limits.ts'),
   },
+  packet: {
+    summary: 'watch packets, and run XDP programs on network interfaces',
+    load: () => import('./commands/packet.ts'),
+  },
   reload: { summary: 'read the configuration file again', load: () => import('./commands/reload.ts') },
   upgrade: {
     summary: 'let the program that is installed now take over, with no connection refused',

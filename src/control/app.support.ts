@@ -69,6 +69,13 @@ const siteChange: shapes.SiteChange = {
   ms: 1,
   timings: {},
 }
+const noPackets = {
+  interfaces: [],
+  prefixes: 0,
+  totals: [],
+  fragments: { packets: 0, bytes: 0 },
+  ports: [],
+}
 const none = { requests: 0, errors: 0, serverErrors: 0 }
 export const rollout: RolloutSummary = {
   kind: 'shadow',
@@ -210,6 +217,7 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     limitTop: noting('limitTop', Promise.resolve([])),
     explainCache: noting('explainCache', Promise.resolve({ site: 'a', workers: [] })),
     origins: noting('origins', Promise.resolve([])),
+    packet: noting('packet', noPackets),
     setSites: noting('setSites', Promise.resolve(siteChange)),
     removeSite: noting('removeSite', Promise.resolve(siteChange)),
     purge: noting('purge', Promise.resolve({ id: 3, soft: false, objects: 2, live: siteChange.live, ms: 1 })),

@@ -19,6 +19,7 @@ import type { BanChanged, BanList, Unbanned } from './ban-shapes.ts'
 import type { PurgeResult } from './purge-shapes.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { CacheExplained, CacheReport } from './cache-shapes.ts'
+import type { PacketSummary } from './packet-shapes.ts'
 import type { LimitSummary, LimitTopSummary } from './limit-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
 import type { RolloutGate } from '../contract/rollout.ts'
@@ -270,6 +271,8 @@ export interface ControlledNode extends BanMethods {
   explainCache(url: string, headers: readonly string[]): Promise<CacheExplained>
   /** How the endpoints of each site do, asked of all workers now. */
   origins(): Promise<readonly OriginSummary[]>
+  /** The packet plane of this node, with so many destination ports. */
+  packet(top: number): PacketSummary
   /** All of them or none. `expected` is of the only one. The inputs are unchecked. */
   setSites(
     inputs: readonly Readonly<Record<string, unknown>>[],

@@ -17,6 +17,7 @@ import { BAN_ROUTES } from './ban-routes.ts'
 import { LIMIT_ROUTES } from './limit-routes.ts'
 import { PURGE_ROUTES } from './purge-routes.ts'
 import { SITE_ROUTES } from './site-routes.ts'
+import { PACKET_ROUTES } from './packet-routes.ts'
 import { SOURCE_ROUTES } from './source-shapes.ts'
 import { STORE_ROUTES } from './store-routes.ts'
 import type { Access } from './access.ts'
@@ -198,6 +199,7 @@ export const ROUTES: readonly Route[] = [
   ...PURGE_ROUTES,
   ...BAN_ROUTES,
   ...SOURCE_ROUTES,
+  ...PACKET_ROUTES,
   ...CERTIFICATE_ROUTES,
   ...ACCESS_ROUTES,
   {

@@ -59,6 +59,7 @@ import { nodeStore } from './store/node-store.ts'
 import type { EdgeMethods } from './replication/node-edges.ts'
 import { askCaches, askExplanation } from './cache-readings.ts'
 import { askOrigins } from './origin-states.ts'
+import type { PacketPlane } from './packet-plane.ts'
 import type { Quarantines } from './workers/quarantine.ts'
 import { readiness } from './readiness.ts'
 import { RolloutController } from './rollouts/rollout-controller.ts'
@@ -117,6 +118,7 @@ export interface NodeParts {
   readonly isDraining: () => boolean
   readonly upgrade: () => Promise<UpgradeResult>
   readonly purge: AskPurge
+  readonly packet: PacketPlane
   readonly bans: NodeBanning['control']
 }
 
@@ -287,6 +289,7 @@ export function nodeControl(parts: NodeParts): {
     site: (name) => sites.site(name),
     sources: () => parts.sources(),
     origins: () => askOrigins(pool, ORIGINS_MAX_MS),
+    packet: (top) => parts.packet.summary(top),
     caches: (top) => askCaches(pool, top, ORIGINS_MAX_MS),
     limits: async () =>
       limitSummaries(served(), await parts.samples(), (limit) => parts.limits.keysOf(limit)),

@@ -16,6 +16,7 @@ import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
 import type { LimitRegions } from './limits/limit-regions.ts'
 import type { ListenSockets } from './listen-sockets.ts'
+import type { PacketPlane } from './packet-plane.ts'
 import type { PurgedWorker } from './purging/node-purges.ts'
 import type { StoreLink } from './replication/store-link.ts'
 import type { UnitBuilder } from './changes/unit-builder.ts'
@@ -48,6 +49,7 @@ export interface NodeSurroundings {
   readonly limits: LimitRegions
   /** By them workers find what the others have in their caches; absent where there is one worker. Their sockets lie beside. */
   readonly siblings?: SharedWords | undefined
+  readonly packet: PacketPlane
   /** Of a program that hands over, whose workers still run for a while. */
   readonly before?: { readonly ticketKeys: readonly Uint8Array[]; readonly keeper: PurgedWorker }
   upgrade(): Promise<UpgradeResult>

@@ -36,6 +36,7 @@ import { CacheDisks } from './cache-disks.ts'
 import { EdgeNode } from './edge-node.ts'
 import { LimitRegions } from './limits/limit-regions.ts'
 import { ListenSockets } from './listen-sockets.ts'
+import { PacketPlane } from './packet-plane.ts'
 import type { Predecessor } from './handover/predecessor.ts'
 import type { NodeSurroundings } from './node-surroundings.ts'
 import type { Program } from './handover/successor.ts'
@@ -216,8 +217,9 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     made.push(() => shared.unlink())
     const siblings = config.edge.workers > 1 ? createSharedWords(SIBLING_WORDS) : undefined
     made.push(() => siblings?.unlink())
+    const packet = new PacketPlane({ config: config.packet, log })
     const limits = new LimitRegions(log, config.edge.workers, predecessor?.limits)
-    made.push(() => limits.close())
+    made.push(...[packet, limits].map((one) => () => one.close()))
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())
 
@@ -237,6 +239,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       kvWords,
       limits,
       siblings,
+      packet,
       ...(before && { before }),
       upgrade: () => upgrade.start(),
       file,
@@ -295,15 +298,17 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         sockets: sockets!.inheritance(),
         control: { address: config.control.listen, fd: controlSocket!.fd },
         kvWords: kvWords.path,
+        packet: packet.links(),
         limits: limits.estate,
       }),
       ticketKeys: () => node.ticketKeys,
       suspend: () => node.suspend(),
       entrust: (successor) => node.entrust(successor),
-      resume: () => node.resume(),
+      resume: () => (packet.resume(), node.resume()),
       leave(successor) {
         // From the main process: by default systemd hears nobody else (`NotifyAccess=main`).
         notifyServiceManager(`MAINPID=${successor.pid}`)
+        packet.leave()
         draining = (async () => {
           // Edges go to the program that serves now.
           plane?.close()
@@ -331,6 +336,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
 
     // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
     builder.warm()
+    packet.start(node.banning, predecessor?.packet())
     predecessor?.ready(VERSION)
     // Who lets go says who is the main process from then on: until it has, this one may still be ended.
     const isHeir = predecessor !== undefined && !predecessor.isGone

@@ -31,6 +31,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   replication: ['base', 'config', 'contract', 'store'],
   // Copies what both keep.
   backup: ['base', 'contract', 'kv', 'store'],
+  // BPF programs on network interfaces, and the maps that they share with us.
+  packet: ['base', 'config', 'contract'],
   unit: ['base', 'config', 'contract'],
   site: ['base', 'config', 'contract'],
   tls: ['base', 'config', 'contract'],
@@ -76,6 +78,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'replication',
     'tls',
     'acme',
+    'packet',
     'source',
     'unit',
     'site',
@@ -90,6 +93,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'contract',
     'cache',
+    'packet',
     'store',
     'source',
     'unit',
@@ -109,7 +113,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   esbuild: ['checker', 'cli', 'sandbox'],
   hono: ['control'],
   'isolated-vm': ['sandbox'],
-  koffi: ['base'],
+  koffi: ['base', 'packet'],
   typescript: ['checker'],
   'urlpattern-polyfill': ['sandbox'],
   valibot: ['config', 'control', 'replication', 'supervisor', 'unit'],

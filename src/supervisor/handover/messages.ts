@@ -19,6 +19,7 @@
  */
 import type { KvBatch, KvResult } from '../../contract/kv.ts'
 import type { NumberedPurge } from '../../contract/purge.ts'
+import type { PacketLink } from '../packet-plane.ts'
 
 export const VERSION = 1
 
@@ -39,6 +40,8 @@ export interface Estate {
   readonly control: { readonly address: string; readonly fd: number }
   /** Path of the shared words by which processes know what has changed in key/value data. */
   readonly kvWords: string
+  /** The XDP links of the packet plane. Programs from before there was one say nothing of it. */
+  readonly packet?: readonly PacketLink[]
   /** Where limits count. Absent: it knows of none. */
   readonly limits?: LimitsEstate
 }

@@ -3,6 +3,7 @@ import { EdgeError } from '../../base/errors.ts'
 import { type ListenSocket, listenSocket } from '../../base/listen-socket.ts'
 import type { FromWorker, ToWorker } from '../../contract/messages.ts'
 import type { PurgedWorker } from '../purging/node-purges.ts'
+import type { PacketLink } from '../packet-plane.ts'
 import {
   type ApplyKv,
   type FromSuccessor,
@@ -72,6 +73,11 @@ export class Predecessor implements PurgedWorker {
     if (control.address === address) return socket
     socket.close()
     return undefined
+  }
+
+  /** Its links of the packet plane. */
+  packet(): readonly PacketLink[] {
+    return this.#inheritance.packet ?? []
   }
 
   /** Everything is at hand but what only one may hold. Resolves to the keys of its session tickets when it is ours; none where it was killed. */

@@ -33,18 +33,20 @@ export class Successor {
   /** What it purges goes to our workers, too. */
   relayPurges: RelayPurges | undefined
 
-  constructor({ command, args }: Program, { sockets, control, kvWords, limits }: Estate) {
+  constructor({ command, args }: Program, { sockets, control, kvWords, limits, packet = [] }: Estate) {
     const inheritance: Inheritance = {
       version: VERSION,
       sockets: sockets.map(({ address }, index) => ({ address, fd: FIRST_FD + 1 + index })),
       control: { address: control.address, fd: FIRST_FD },
       kvWords,
+      packet: packet.map((link, index) => ({ ...link, fd: FIRST_FD + 1 + sockets.length + index })),
       ...(limits && { limits }),
     }
+    const given = [control, ...sockets, ...packet].map(({ fd }) => fd)
     this.#child = spawn(command, args, {
       env: { ...process.env, [INHERITANCE]: JSON.stringify(inheritance) },
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', control.fd, ...sockets.map(({ fd }) => fd)],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...given],
     })
     this.#failed.promise.catch(() => undefined)
     this.#child.on('message', (message) => this.#hear(message as FromSuccessor))

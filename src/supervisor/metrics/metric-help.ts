@@ -151,4 +151,11 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_origin_endpoint_overflows_total:
     'Requests that found an endpoint full, by the bound that was reached.',
   orla_origin_endpoint_checks_total: 'Health checks of an endpoint by result.',
+  orla_packet_attached:
+    'Interfaces of the packet plane: 1 while its program is attached, by mode; 0 with mode none.',
+  orla_packet_prefixes: 'Prefixes that the packet plane knows in the kernel: bans, and holes in them.',
+  orla_packet_packets_total:
+    'Packets that arrived at interfaces of the packet plane, by protocol, and whether they passed or why they were dropped.',
+  orla_packet_bytes_total: 'Bytes of these packets, Ethernet headers included.',
+  orla_packet_fragments_total: 'Later fragments among these packets, which hold no port.',
 }

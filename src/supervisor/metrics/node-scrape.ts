@@ -11,6 +11,10 @@ import type { SandboxWatch } from '../workers/sandbox-watch.ts'
 import type { UnitBuilder } from '../changes/unit-builder.ts'
 import { unitStates } from '../changes/unit-states.ts'
 
+interface Counting {
+  samples(): readonly MetricSample[]
+}
+
 export interface Scraped extends Judged {
   readonly builder: UnitBuilder
   readonly epochs: Epochs
@@ -20,7 +24,8 @@ export interface Scraped extends Judged {
   /** Of the workers, those that have ended too. */
   readonly sums: MetricSums
   /** Parts that count for themselves. */
-  readonly others: readonly { samples(): readonly MetricSample[] }[]
+  readonly others: readonly Counting[]
+  readonly packet: Counting
 }
 
 export class NodeScrape {
@@ -32,7 +37,7 @@ export class NodeScrape {
   }
 
   samples(): readonly MetricSample[] {
-    const { store, pool, epochs, quarantines, own, sums, others } = this.#parts
+    const { store, pool, epochs, quarantines, own, sums, others, packet } = this.#parts
     const { reasons, isStoreWritable } = readiness(this.#parts)
     const facts = {
       version: VERSION,
@@ -49,6 +54,7 @@ export class NodeScrape {
       ...own.samples(facts),
       ...this.#processes.samples(this.#processList()),
       ...others.flatMap((part) => part.samples()),
+      ...packet.samples(),
       ...sums.total(),
     ]
   }
