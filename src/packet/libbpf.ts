@@ -221,7 +221,7 @@ export class Libbpf {
 
   /** Follows a ring buffer (`BPF_MAP_TYPE_RINGBUF`): what is in it already comes first, in order. */
   followRing(map: BpfMap, onSample: OnSample): Follower {
-    return followRing(this.#calls, this.#memory, map.fd, onSample)
+    return followRing(this.#calls, this.#memory, map.fd, map.entriesMax, onSample)
   }
 
   /** Follows a perf event array, all CPUs of it. `onLost` is told how many a CPU had no room for. */
