@@ -182,7 +182,7 @@ SEC("xdp") int talk(struct xdp_md *ctx) {
     assert.equal(ours!.length, 2)
   })
 
-  test('a program whose functions call each other as deep as can be runs uncounted, and says so', async (t) => {
+  test('a program whose functions call each other as deep as can be runs uncounted, and says what that means', async (t) => {
     const depths = [1, 2, 3, 4, 5, 6, 7]
     const functions = depths.map(
       (n) =>
@@ -193,8 +193,18 @@ SEC("xdp") int deep(struct xdp_md *ctx) { return call7(ctx) == 77 ? XDP_DROP : X
     const { program } = await start(t, source)
     assert.equal(program.actions(), undefined)
     assert.deepEqual(program.notes, [
-      'actions are not counted: its functions call each other as deep as can be',
+      'actions are not counted, and lines that other programs print are shown among its own: its functions call each other as deep as can be',
     ])
+    const talking = sourceFile(
+      t,
+      `${HEADERS}SEC("xdp") int talk(struct xdp_md *ctx) { bpf_printk("here"); return 2; }`,
+    )
+    using other = await load(talking, { interface: 'lo', mode: 'generic' })
+    const lines: string[] = []
+    program.onTrace(({ text }) => lines.push(text))
+    other.try(ethernet(notIp()))
+    program.drain()
+    assert.deepEqual(lines, ['here'])
   })
 
   test('one that hands a function on, and one that has functions of its own, are counted', async (t) => {

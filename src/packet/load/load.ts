@@ -49,7 +49,9 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
     const attaching = attach(libbpf, counted.fd, name, mode)
     if (attaching.kind === 'refused') throw new EdgeError('interface-refused', `${name}: ${attaching.reason}`)
     const note = attaching.note === undefined ? [] : [`in the network stack: ${attaching.note}`]
-    const uncounted = counted.reason === undefined ? [] : [`actions are not counted: ${counted.reason}`]
+    const uncounted = counted.reason === undefined ? [] : [uncountedNote(counted.reason)]
+    const isDown = libbpf.interfaceIsUp(name) === false
+    const down = isDown ? [`no packet comes while ${name} is down: \`ip link set ${name} up\``] : []
     return new LoadedProgram({
       libbpf,
       object,
@@ -59,7 +61,7 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
       name: program.name,
       interface: name,
       maps: mapsOf(libbpf, object),
-      notes: [...note, ...uncounted],
+      notes: [...note, ...uncounted, ...down],
       uncounted: counted.reason,
     })
   } catch (error) {
@@ -171,6 +173,10 @@ function enclose(
     return { fd: program.fd, reason: encloseReason(error) }
   }
 }
+
+/** What is counted and what is printed are told apart by the same means. */
+const uncountedNote = (reason: string): string =>
+  `actions are not counted, and lines that other programs print are shown among its own: ${reason}`
 
 function mapsOf(libbpf: Libbpf, object: BpfObject): Readonly<Record<string, LoadedMap>> {
   const bytes = object.btf()
