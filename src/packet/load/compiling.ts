@@ -69,7 +69,8 @@ export async function compile(
   const bytes = await read(file)
   if (bytes.subarray(0, 4).equals(ELF)) return { object: bytes, source: undefined, isBcc: false }
   if (file.endsWith('.o')) throw new EdgeError('file-unreadable', `${file} is no object file (ELF)`)
-  const source = bytes.toString('utf8')
+  // A mark of byte order, as some editors write, is none of the program.
+  const source = bytes.toString('utf8').replace(/^\ufeff/, '')
   const forBcc = isBcc(source)
   const { source: written, problems } = forBcc ? rewriteBcc(source) : { source, problems: [] }
   if (problems.length > 0) throw new ProgramRefused(file, source, problems)

@@ -249,6 +249,8 @@ int count(struct xdp_md *ctx) {
   (*counts.lookup_or_init(&key, &zero))++;
   counts.increment(key);
   counts.atomic_increment(key, 3);
+  u64 *there = counts.lookup(&key);
+  if (there) lock_xadd(there, 5);
   u64 *here = by_cpu.lookup(&first);
   if (here) *here += 1;
   sizes.increment(bpf_log2l(ctx->data_end - ctx->data));
@@ -271,7 +273,7 @@ int count(struct xdp_md *ctx) {
     maps.ring!.onEvent((event) => told!.push(event))
     await wire.send(five)
     await eventually(() => told!.length === 10 && lines!.length === 5)
-    assert.deepEqual(maps.counts!.entries(), [[5005, 25]])
+    assert.deepEqual(maps.counts!.entries(), [[5005, 50]])
     assert.equal(maps.by_cpu!.get(0), 5)
     assert.deepEqual(maps.sizes!.histogram().at(-1), { low: 32, high: 63, count: 5 })
     assert.deepEqual(maps.by_struct!.entries(), [[{ slot: 9 }, 5]])

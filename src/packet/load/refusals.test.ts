@@ -112,6 +112,20 @@ describe('a program that is nearly right', { skip: NO_PACKETS }, () => {
     })
   }
 
+  test('the name of a file may hold anything, and its place is told', async (t) => {
+    const source = `${HEADERS}SEC("xdp") int f(struct xdp_md *ctx) {\n  return *(char *)(long)ctx->data;\n}`
+    const error = await refusal(sourceFile(t, source, 'a "ü" b.c'), { interface: 'lo' })
+    assert.match(error.message, /a "ü" b\.c:7:3: the verifier refuses it: invalid access to packet/)
+  })
+
+  test('a mark of byte order, and lines that end as on Windows, are taken', async (t) => {
+    const source =
+      '\ufeffBPF_HASH(ports, u16);\r\nint f(struct xdp_md *ctx)\r\n{\r\n  ports.increment(5005);\r\n  return 2;\r\n}'
+    using program = await load(sourceFile(t, source), { interface: 'lo', mode: 'generic' })
+    program.try(Buffer.alloc(64))
+    assert.deepEqual(program.maps['ports']!.get(5005), 1)
+  })
+
   for (const [clang, message] of [
     ['/bin/false', /^\/bin\/false ended with code 1 and said nothing: is it clang\?$/],
     ['/bin/true', /^\/bin\/true made no object of it: is it clang\?$/],

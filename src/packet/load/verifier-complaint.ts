@@ -14,7 +14,7 @@ export interface Complaint extends SourceProblem {
 /** `12: (71) r0 = *(u8 *)(r1 +0)`, with a state behind or without. */
 const INSTRUCTION = /^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s+;.*)?$/
 /** `; return data[0]; @ file.c:12`, where older kernels leave out the place. */
-const SOURCE = /^; (?:@ .*?:0$|(.*?)(?: @ (\S+):(\d+))?)$/
+const SOURCE = /^; (?:@ .*?:0$|(.*?)(?: @ (\S.*?):(\d+))?)$/
 const NOISE =
   /^(?:processed \d+|verification time|stack depth|func#|mark_precise|frame\d|from \d+|last_idx|regs=|parent |arg#|caller:|callee:|cur state:|old state:|math between$|R\d+(?:_w)?=|\d+: R\d|\d+: safe$|\d+: frame|-- (?:BEGIN|END))/
 
