@@ -5,6 +5,7 @@
  */
 import type { Clock } from './base/clock.ts'
 import { openSharedWords } from './base/shared-words.ts'
+import { systemTimers } from './base/timers.ts'
 import type { KvBatch } from './contract/kv.ts'
 import type {
   FromWorker,
@@ -40,6 +41,7 @@ import { Peer } from './http/forwarding/peer.ts'
 import { HttpMetrics } from './http/http-metrics.ts'
 import { LiveEdges } from './http/live-edge.ts'
 import { LiveLimits } from './http/limits/live-limits.ts'
+import { UnitLimits } from './http/limits/unit-limits.ts'
 import { Networks } from './http/limits/networks.ts'
 import { LiveSites } from './http/live-sites.ts'
 import { LiveUnits } from './http/live-units.ts'
@@ -55,6 +57,7 @@ import { TlsMetrics } from './http/tls-metrics.ts'
 import { choosePlan } from './http/unit-plan.ts'
 import { turnAway } from './http/turned-away.ts'
 import { Upgrades } from './http/upgrade/upgrades.ts'
+import { ClusterLimits } from './limit/cluster/cluster-limits.ts'
 import { runTimer } from './sandbox/run-timer.ts'
 import { createUnitRunner } from './sandbox/unit-dispatcher.ts'
 import { weakWalls } from './sandbox/weak-walls.ts'
@@ -125,6 +128,9 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     words: openSharedWords(start.kvWords),
     send: events.onKvBatch,
     askPurge: events.onUnitPurge,
+    // Both are there before the first unit runs.
+    limits: { take: (...asked) => unitLimits.take(...asked), names: (asker) => unitLimits.names(asker) },
+    bans: { ban: (request) => banning.ban(request) },
     fetch: config.edge.fetch,
     sources: config.sources,
   })
@@ -166,7 +172,13 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
   const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
   let edge = edges.of(served)
   const networks = new Networks(platform.warn)
-  const limits = new LiveLimits({ worker: start.limitWorker, networks }, served)
+  const { limitsRedis, workers } = config.edge
+  const cluster = limitsRedis && new ClusterLimits(limitsRedis, { ...platform, timers: systemTimers })
+  const limits = new LiveLimits(
+    { worker: start.limitWorker, place: start.worker, workers, networks, cluster },
+    served,
+  )
+  const unitLimits: UnitLimits = new UnitLimits(() => limits.live)
   const purger: CachePurger = new CachePurger({
     worker: start.worker,
     number: start.purgeNumber,
@@ -237,6 +249,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     siblings,
     get limits() {
       return limits.live.common
+    },
+    unitLimits,
+    get networkOf() {
+      return limits.live.networkOf
     },
     get requestId() {
       return edge.requestId
@@ -323,7 +339,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     banning,
     useTls,
     async listen(sockets) {
-      await siblings?.listen()
+      await Promise.all([siblings?.listen(), cluster?.ready()])
       await Promise.all(sockets.map(({ listener, fd }) => server.listen(fd, listener)))
     },
     reopenLogs: () => logs.reopen(),
@@ -341,6 +357,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...shadows.samples(),
       ...logs.samples(),
       ...limits.samples(),
+      ...(cluster?.samples() ?? []),
       ...telemetry.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
@@ -358,6 +375,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       calls.close()
       banning.close()
       keeper.close()
+      cluster?.close()
       await Promise.all([logs.close(), telemetry.close()])
     },
   }

@@ -146,3 +146,29 @@ test('what a phase may not do is a type error', () => {
     assert.match(first, /^1:\d+ /)
   }
 })
+
+test('limits and bans have their types, in the field and on the edge', () => {
+  const good = `import type { Unit } from 'orla'
+export default {
+  limit: ['login', '10/1m', { name: 'own', rate: '5/s', key: ['address', 'header:x-user'], algorithm: 'gcra', ban: { after: 5 } }],
+  async access(request, response, edge) {
+    const { allowed, retryAfterMs, waitMs } = await edge.limit('login').take(edge.client.address, 2)
+    if (!allowed) return new Response(String(retryAfterMs + (waitMs ?? 0)), { status: 429 })
+    const { prefix, until } = await edge.ban('192.0.2.7', '10m', { reason: 'tries' })
+    edge.log(prefix, until.toFixed())
+  },
+  async timer(edge) { await edge.limit('jobs').take('run') },
+} satisfies Unit`
+  assert.deepEqual(problems(good), [])
+  for (const [bad, message] of [
+    ['limit: 5, access() {}', /is not assignable to type/],
+    ['limit: { key: "address" }, access() {}', /is not assignable to type 'UnitLimit/],
+    ['limit: { rate: "1/s", algorithm: "bucket" }, access() {}', /is not assignable to type/],
+    ['access(request, response, edge) { edge.limit().take("k") }', /Expected 1 arguments/],
+    ['access(request, response, edge) { edge.limit("a").take(5) }', /number.*string/],
+    ['access(request, response, edge) { edge.ban("192.0.2.7") }', /Expected 2-3 arguments/],
+  ] as const) {
+    const found = problems(`import type { Unit } from 'orla'\nexport default { ${bad} } satisfies Unit`)
+    assert.match(found.join(), message, bad)
+  }
+})

@@ -36,6 +36,8 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^size\(\)$/, 'size'],
   [/^list\(\s*url\(|^redisUrls$/, 'URL, or a list of them'],
   [/^duration\(\)$/, 'time'],
+  // Its bounds stand in its comment.
+  [/^shortTime\(\d+\)$/, 'time'],
   [/^count\([^)]*\)$/, 'whole number'],
   [/^Root$/, 'folder'],
   [/^FieldValue$/, 'text'],

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createSharedWords, inheritSharedWords, openSharedWords } from './shared-words.ts'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { createSharedWords, inheritSharedWords, openSharedWords, type SharedWords } from './shared-words.ts'
 
 const module = new URL('shared-words.ts', import.meta.url).href
 
@@ -73,4 +75,26 @@ test('words are inherited: the same memory, when who made them has let them go',
   assert.equal(inheritSharedWords(second.path, 5), undefined, 'another count is another meaning')
   second.unlink()
   assert.equal(inheritSharedWords(second.path, 4), undefined)
+})
+
+test('words that nobody can reach any more are mapped no more, and those that somebody has stay', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const shared = createSharedWords(4096)
+  const isMapped = (path: string) => readFileSync('/proc/self/maps', 'utf8').includes(path)
+  const kept = openSharedWords(shared.path)
+  let other: SharedWords | undefined = createSharedWords(4096)
+  const { path } = other
+  assert.ok(isMapped(path))
+  other.unlink()
+  other = undefined
+  const deadline = performance.now() + 60_000
+  while (isMapped(path) && performance.now() < deadline) {
+    collect()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(isMapped(path), false)
+  assert.ok(isMapped(shared.path))
+  assert.equal(Atomics.load(kept, 0), 0)
+  shared.unlink()
 })

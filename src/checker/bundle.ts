@@ -34,12 +34,12 @@ export function bundle(files: Files, entry: string, language: 'ts' | 'js'): Prom
 
 /** The tests of a unit as a unit of their own, `suite` being the source of `orla/test`. */
 export function bundleTests(files: Files, entry: string, suite: string): Promise<Bundled> {
-  // The suite is evaluated after the tests have noted themselves down: imports keep their order. Both exports may be absent, and of
+  // The suite is evaluated after the tests have noted themselves down: imports keep their order. All three exports may be absent, and of
   // `tests.env` the build would say so to an author who wrote no such line.
   const main = `import * as tests from ${JSON.stringify(`./${entry}`)}
 import { suite } from ${JSON.stringify(SUITE)}
-const { env, fetches } = { ...tests }
-export default { ...suite, env, fetches }`
+const { env, fetches, limits } = { ...tests }
+export default { ...suite, env, fetches, limits }`
   const start = 'orla.test.ts'
   return bundleFrom(start, filesOf(new Map([...files, [start, main]]), start, 'ts', suite))
 }

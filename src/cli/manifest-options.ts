@@ -17,6 +17,11 @@ export const MANIFEST_OPTIONS = {
   every: { value: 'TIME', text: 'how often its timer runs, such as 20s' },
   cron: { value: 'LINE', text: 'when its timer runs, such as "0 4 * * *", in UTC' },
   kv: { value: 'NAME', text: 'the namespace of edge.kv, shared by all units that name it' },
+  limit: {
+    value: 'NAME|RATE',
+    many: true,
+    text: 'what a request takes of first: a limit by its name, or such as 10/1m for each address',
+  },
   'cpu-ms': { value: 'MS', text: 'CPU time of one call, at most' },
   'wall-ms': { value: 'MS', text: 'time until an async handler settles, at most' },
   'memory-mb': { value: 'MB', text: 'heap of the unit, at most' },
@@ -37,6 +42,7 @@ export function manifestFrom(args: Arguments): Readonly<Record<string, unknown>>
     every: args.text('every'),
     cron: args.text('cron'),
     kv: args.text('kv'),
+    limit: args.list('limit'),
   }
   const base = baseFrom(args)
   const baseLimits = typeof base['limits'] === 'object' ? base['limits'] : {}

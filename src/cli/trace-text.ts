@@ -5,12 +5,13 @@ import { printable } from './tail-text.ts'
 const SHOWN_MAX = 200
 
 export function traceText(trace: RequestTrace): string {
-  const { method, target, status, ms, cache, cacheKey, runs, calls } = trace
+  const { method, target, status, ms, cache, cacheKey, limit, runs, calls } = trace
   const answer = status === 0 ? 'gone' : String(status)
   const from = cache === '' ? '' : ` cache=${cache}`
   return [
     `${method} ${shown(target)} ${answer} ${ms.toFixed(1)} ms${from}`,
     ...(cacheKey === '' ? [] : [`  key ${shown(cacheKey)}`]),
+    ...(limit === undefined ? [] : [`  limit ${limit}`]),
     ...runs.map(({ unit, phase, result, cpuUs }) => `  ${unit} ${phase} ${result} ${cpuUs} µs`),
     ...calls.map((call) => `  ${call.kind} ${shown(call.target)} ${call.result} ${call.ms.toFixed(1)} ms`),
   ].join('\n')

@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import { nearest } from '../base/nearest.ts'
 import { isCertifiable } from './acme.ts'
 import { limitsThatCannotBe } from './limit-checks.ts'
+import type { LimitConfig } from './limit-schema.ts'
 import { type Config, ConfigSchema, type SiteConfig } from './schema.ts'
 import { claimKey, claimsOf, claimText } from './site-claims.ts'
 import { isShared } from './shared-cache.ts'
@@ -61,6 +62,21 @@ export function checkSite(input: unknown): SiteCheckResult {
   const problems = result.problems.map(({ path, message }) => ({
     path: path.replace(/^sites\[0\]\.?/, ''),
     message: message.replaceAll('sites[0].', ''),
+  }))
+  return { kind: 'problems', problems }
+}
+
+export type LimitCheckResult =
+  | { readonly kind: 'limit'; readonly limit: LimitConfig }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+
+/** One limit by itself, as it stands in the list of a configuration; paths count from the limit. */
+export function checkLimit(input: unknown): LimitCheckResult {
+  const result = check({ limits: [input] }, false)
+  if (result.kind === 'config') return { kind: 'limit', limit: result.config.limits[0]! }
+  const problems = result.problems.map(({ path, message }) => ({
+    path: path.replace(/^limits\[0\]\.?/, ''),
+    message: message.replaceAll('limits[0].', ''),
   }))
   return { kind: 'problems', problems }
 }

@@ -88,6 +88,32 @@ const bad: readonly (readonly [name: string, limit: object, problems: readonly s
     ['limits[0].mode: "batched" belongs to `scope` "cluster"; what is counted on one node needs no settling'],
   ],
   [
+    'who waits does so on one node',
+    { algorithm: 'shaper', scope: 'cluster' },
+    [
+      'limits[0].scope: "cluster" needs to know where all nodes count: `edge.limitsRedis` with the URL of a Redis',
+      'limits[0].scope: requests that "shaper" lets wait do so in the memory of one node; expected "node", or another `algorithm`',
+    ],
+  ],
+  [
+    'a log is not kept in batches',
+    { algorithm: 'sliding-log', scope: 'cluster', mode: 'batched' },
+    [
+      'limits[0].scope: "cluster" needs to know where all nodes count: `edge.limitsRedis` with the URL of a Redis',
+      'limits[0].mode: "sliding-log" keeps the moment of each request, which a share set aside does not have; expected "exact", or "sliding-window"',
+    ],
+  ],
+  [
+    'a window in Redis counts no further than is exact',
+    { algorithm: 'sliding-window', scope: 'cluster', rate: '10000000/30d' },
+    [
+      'limits[0].scope: "cluster" needs to know where all nodes count: `edge.limitsRedis` with the URL of a Redis',
+      'limits[0].rate: is too much for a sliding window in Redis: expected 1737499 at most, or "token-bucket"',
+      'limits[0].prefixes.v6[1]: is too much for a sliding window in Redis: expected 1737499 at most, or "token-bucket"',
+      'limits[0].prefixes.v6[2]: is too much for a sliding window in Redis: expected 1737499 at most, or "token-bucket"',
+    ],
+  ],
+  [
     'a cluster counts somewhere',
     { scope: 'cluster' },
     [
@@ -131,6 +157,14 @@ test('a site by itself may count with all nodes: where, stands in the configurat
   assert.equal(checkSite({ origin: 'http://127.0.0.1:9000', limits }).kind, 'site')
 })
 
+test('a limit bans for a time that a ban may have', () => {
+  assert.deepEqual(problemsOf({ ban: { after: 5, within: '0s', for: '367d' } }), [
+    'limits[0].ban.within: expected a time from "1ms" to "30d"',
+    'limits[0].ban.for: expected a time from "1s" to "366d"',
+  ])
+  assert.deepEqual(problemsOf({ ban: { after: 1, within: '1ms', for: '1s' } }), [])
+})
+
 test('every algorithm stands by itself, windows on a sketch, and large numbers where they are round', () => {
   const good: readonly object[] = [
     ...['token-bucket', 'leaky-bucket', 'leaky-queue', 'fixed-window', 'sliding-window', 'sliding-log'].map(
@@ -145,4 +179,17 @@ test('every algorithm stands by itself, windows on a sketch, and large numbers w
     { key: 'header:x-api-key', prefixes: { v4: [32, 24], v6: [64, { length: 48, rate: '50/s' }] } },
   ]
   for (const limit of good) assert.deepEqual(problemsOf(limit), [])
+})
+
+test('the Redis of limits has a prefix without braces, and times within reason', () => {
+  const limitsRedis = { url: 'redis://127.0.0.1', prefix: 'a{b}', timeout: '0ms', settle: '1m' }
+  const result = checkConfig({ sites: [], edge: { limitsRedis } })
+  assert.deepEqual(result.kind === 'problems' && result.problems, [
+    {
+      path: 'edge.limitsRedis.prefix',
+      message: 'expected a prefix without braces: in a Cluster they say which server has a key, got "a{b}"',
+    },
+    { path: 'edge.limitsRedis.timeout', message: 'expected a time from "1ms" to "10s", got "0ms"' },
+    { path: 'edge.limitsRedis.settle', message: 'expected a time from "10ms" to "10s", got "1m"' },
+  ])
 })

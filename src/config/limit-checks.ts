@@ -1,6 +1,7 @@
 /** What each key of a limit allows alone, and together makes no sense. */
 import type { Problem } from './check.ts'
 import { mayCountAddresses, SLIDING_LOG_COUNT_MAX, type WholeLimit, wholeLimits } from './limit-levels.ts'
+import { clusterThatCannotBe } from './limit-cluster-checks.ts'
 import type { Config } from './schema.ts'
 import type { LimitConfig, RateLimitConfig } from './limit-schema.ts'
 
@@ -18,6 +19,7 @@ export function limitsThatCannotBe(config: Config, isWhole: boolean): Problem[] 
       const problems: Problem[] = []
       const say: Say = (key, message) => problems.push({ path: `${at}[${index}].${key}`, message })
       if (isWhole) lacking(limit, config, say)
+      banThatCannotBe(limit, say)
       if (limit.kind === 'rate') rateThatCannotBe(limit, say)
       else if (limit.kind === 'concurrency' && limit.key === undefined)
         say('key', 'missing; requests in flight are counted by something, such as "address"')
@@ -39,8 +41,17 @@ function namedTwice(at: string, limits: readonly LimitConfig[]): Problem[] {
 function lacking(limit: LimitConfig, { edge, geo }: Config, say: Say): void {
   if (limit.kind === 'rate' && limit.scope === 'cluster' && edge.limitsRedis === undefined)
     say('scope', '"cluster" needs to know where all nodes count: `edge.limitsRedis` with the URL of a Redis')
-  if (limit.key?.includes('asn') === true && geo.asn === undefined)
+  if (limit.kind !== 'bandwidth' && limit.key?.includes('asn') === true && geo.asn === undefined)
     say('key', '"asn" needs a table of networks: `geo.asn` with the path of a MaxMind file')
+}
+
+const DAY_MS = 24 * 3_600_000
+
+function banThatCannotBe(limit: LimitConfig, say: Say): void {
+  if (limit.kind === 'bandwidth' || limit.ban === undefined) return
+  const { ban } = limit
+  if (ban.within < 1 || ban.within > 30 * DAY_MS) say('ban.within', 'expected a time from "1ms" to "30d"')
+  if (ban.for < 1000 || ban.for > 366 * DAY_MS) say('ban.for', 'expected a time from "1s" to "366d"')
 }
 
 const BURSTING = ['token-bucket', 'leaky-bucket', 'gcra']
@@ -58,6 +69,7 @@ function rateThatCannotBe(limit: RateLimitConfig, say: Say): void {
   if (store === 'sketch') only('store', WINDOWED, '"sketch" counts what fell into a window, for')
   if (mode === 'batched' && scope === 'node')
     say('mode', '"batched" belongs to `scope` "cluster"; what is counted on one node needs no settling')
+  if (scope === 'cluster') clusterThatCannotBe(limit, say)
   prefixesThatCannotBe(limit, say)
   if (burst === 0 && algorithm !== 'gcra') say('burst', `expected a whole number from 1 for "${algorithm}"`)
   else countsThatCannotBe(limit, say)

@@ -76,12 +76,12 @@ const Prefixes = v.strictObject({
 })
 
 const Sketch = v.strictObject({
-  /** Cells of a row, 16 to 2^24. Rounded up to a power of two. */
-  width: v.optional(count(2 ** 24, 16), 524_288),
+  /** Cells of a row, 16 to 2^24; rounded up to a power of two. Where none is given: 524,288, and behind a table an eighth of `keysMax`. */
+  width: v.optional(count(2 ** 24, 16)),
   /** Rows, each with a hash of its own. */
-  depth: v.optional(count(8), 4),
-  /** Bits of a cell: 8 count to 255, 16 to 65,535. */
-  cellBits: v.optional(v.picklist([8, 16], 'expected 8 or 16'), 16),
+  depth: v.optional(count(8), 3),
+  /** Bits of a cell of a limit's own sketch: 8 count to 255, 16 to 65,535, 32 to 4,294,967,295. */
+  cellBits: v.optional(v.picklist([8, 16, 32], 'expected 8, 16 or 32'), 16),
 })
 
 const LimitBan = v.strictObject({
@@ -100,27 +100,32 @@ const Method = v.pipe(
 
 const LIMIT_NAME_EXPECTED = 'expected a name such as "login": letters, digits, ".", "_" and "-", at most 64'
 
-/** To which requests a limit applies, and what happens beyond it. */
-const LimitCommon = {
+/** To which requests a limit applies. */
+const LimitScope = {
   /** How it is called in units, metrics and `RateLimit` fields. */
   name: v.pipe(
     v.string(LIMIT_NAME_EXPECTED),
     v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, LIMIT_NAME_EXPECTED),
   ),
-  /**
-   * What is counted by: `address` (of the client, by prefixes), `pair` (client and the address it came to), `path`, `host`, `asn`, `header:NAME`,
-   * `cookie:NAME`, `all` for one count of everybody, or a list of these. A request without the header or cookie is counted by its address.
-   * Without `key` no request is counted by itself: units ask for the limit, with keys of their own.
-   */
-  key: v.optional(LimitKey),
   /** Paths it is for: exact, or a start that ends in `*`. */
   paths: v.optional(v.pipe(v.array(requestPath()), v.minLength(1), v.maxLength(100))),
   /** Methods it is for. `GET` stands for `HEAD` too. */
   methods: v.optional(v.pipe(v.array(Method), v.minLength(1))),
   /** Addresses and prefixes that are not limited. */
   exempt: v.optional(v.array(network(), 'expected a list such as ["10.0.0.0/8"]'), []),
-  /** Refuses nobody: what it would have done is counted and logged. */
+  /** Limits nobody: what it would have done is counted and logged. */
   dryRun: v.optional(v.boolean(), false),
+} as const
+
+/** What is counted, and what happens beyond it. */
+const LimitCounting = {
+  ...LimitScope,
+  /**
+   * What is counted by: `address` (of the client, by prefixes), `pair` (client and the address it came to), `path`, `host`, `asn`, `header:NAME`,
+   * `cookie:NAME`, `all` for one count of everybody, or a list of these. A request without the header or cookie is counted by its address.
+   * Without `key` no request is counted by itself: units ask for the limit, with keys of their own.
+   */
+  key: v.optional(LimitKey),
   /** Status of what is refused. */
   status: v.optional(count(599, 400), 429),
   /** Whoever is refused too often is banned. */
@@ -130,7 +135,7 @@ const LimitCommon = {
 const RateLimit = v.strictObject({
   /** What it limits: how often. */
   kind: v.optional(v.literal('rate'), 'rate'),
-  ...LimitCommon,
+  ...LimitCounting,
   /** So many in so much time: `10/s`, `100/1m`. */
   rate: rate(),
   /** How it is counted; what each means is in the guide. */
@@ -182,7 +187,9 @@ const RateLimit = v.strictObject({
 const ConcurrencyLimit = v.strictObject({
   /** What it limits: requests in flight at once, from their head to the last byte of their answer. */
   kind: v.literal('concurrency'),
-  ...LimitCommon,
+  ...LimitCounting,
+  /** `concurrency`: what it is counted by; as with the others, but never left out. */
+  key: LimitKey,
   /** Requests at once. */
   max: count(1_000_000),
   /** Keys that have a place. */
@@ -194,7 +201,7 @@ const BANDWIDTH_EXPECTED = 'expected bytes a second such as "2mb", at least "1kb
 const BandwidthLimit = v.strictObject({
   /** What it limits: bytes a second of the body of an answer. */
   kind: v.literal('bandwidth'),
-  ...LimitCommon,
+  ...LimitScope,
   /** Bytes a second of one answer. */
   bytesPerSecond: v.pipe(size(), v.minValue<number, number, string>(1024, BANDWIDTH_EXPECTED)),
   /** Bytes that go out at full speed first. */
@@ -211,6 +218,17 @@ export const Limits = v.array(
   'expected a list such as [{ "name": "login", "rate": "10/1m", "key": "address" }]',
 )
 
+/** From so many milliseconds to ten seconds. */
+const shortTime = (leastMs: number) => {
+  const expected = `expected a time from "${leastMs}ms" to "10s"`
+  const isRight = (ms: number | undefined) => ms !== undefined && ms >= leastMs && ms <= 10_000
+  return v.pipe(
+    v.string(expected),
+    v.check((text) => isRight(parseDuration(text)), expected),
+    v.transform((text) => parseDuration(text)!),
+  )
+}
+
 /** Where cluster-wide limits are counted, for the whole node. */
 export const LimitsRedis = v.strictObject({
   /** `redis://HOST:PORT`, `rediss://` over TLS, with `/NUMBER` for another database; or some of a Cluster's servers. Redis or Valkey. */
@@ -221,11 +239,17 @@ export const LimitsRedis = v.strictObject({
   /** For `rediss://`. */
   tls: v.optional(TlsFiles),
   /** In front of every key. */
-  prefix: v.optional(v.string(), 'orla:limit:'),
-  /** How long a request waits for a decision; then it is decided here. */
-  timeout: v.optional(duration(), '50ms'),
-  /** How often `batched` limits settle. */
-  settle: v.optional(duration(), '100ms'),
+  prefix: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[^{}]*$/, 'expected a prefix without braces: in a Cluster they say which server has a key'),
+    ),
+    'orla:limit:',
+  ),
+  /** How long a request waits for a decision, 1 ms to 10 s; then it is decided here. */
+  timeout: v.optional(shortTime(1), '50ms'),
+  /** How often `batched` limits settle, 10 ms to 10 s. */
+  settle: v.optional(shortTime(10), '100ms'),
 })
 
 /** Who is kept out, and who never is. */

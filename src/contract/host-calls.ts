@@ -27,6 +27,8 @@ export const CALL_KINDS = {
   'redis.write': 13,
   'kv.compareAndSet': 14,
   purge: 15,
+  'limit.take': 16,
+  ban: 17,
 } as const
 
 export type CallKind = keyof typeof CALL_KINDS
@@ -37,7 +39,10 @@ const NAMES = new Map<number, CallKind>(
 
 export const callKindOf = (number: number): CallKind | undefined => NAMES.get(number)
 
-/** What cannot be taken back: an invocation that did it is not run a second time. */
+/**
+ * What cannot be taken back: an invocation that did it is not run a second time. (What it takes of limits is none: an invocation that is run again
+ * is answered as the first time, and takes it once. See `host/limit-calls.ts`.)
+ */
 export const isEffect = (kind: CallKind): boolean => EFFECTS.has(kind)
 
 const EFFECTS: ReadonlySet<CallKind> = new Set([
@@ -48,6 +53,7 @@ const EFFECTS: ReadonlySet<CallKind> = new Set([
   'kv.compareAndSet',
   'redis.write',
   'purge',
+  'ban',
 ])
 
 /** What one invocation has used up. Shared by all its calls, also those that go on after its answer. */
@@ -57,8 +63,37 @@ export interface CallAccount {
   fetchedBytes: number
   /** The head of the request that the invocation is for, or empty. */
   readonly requestHead: string
+  /** Name of the site that the request is for: limits are looked for there first. Undefined for what is no request, or for no site. */
+  readonly site: string | undefined
+  /** How often the invocation was begun anew, since something else took its isolate down. */
+  runs: number
+  /** What it took of limits, to be answered the same where it is begun anew; undefined before the first. */
+  taken: TakenOfLimits | undefined
   /** Where its calls are listed; undefined where nobody looks. */
   readonly trace: CallTrace[] | undefined
+}
+
+export const newCallAccount = (
+  requestHead = '',
+  site: string | undefined = undefined,
+  isTraced = false,
+): CallAccount => ({
+  fetches: 0,
+  fetchedBytes: 0,
+  requestHead,
+  site,
+  runs: 0,
+  taken: undefined,
+  trace: isTraced ? [] : undefined,
+})
+
+/** The answers to one invocation, by what was asked, in order. */
+export interface TakenOfLimits {
+  readonly byQuestion: Map<
+    string,
+    { readonly answers: (HostAnswer | Promise<HostAnswer>)[]; run: number; next: number }
+  >
+  count: number
 }
 
 /** One call as the author sees it afterwards. */

@@ -9,6 +9,10 @@ import type { LimitConfig } from '../config/schema.ts'
 /** Where the limits over all sites have no site: no site has that name. */
 export const ALL_SITES = ''
 
+/** Where a site is expected, whose limits are a unit's own: no site has a blank in its name. A version on its way may have other ones than the live one. */
+export const unitOwner = ({ name, version }: { readonly name: string; readonly version?: number }): string =>
+  version === undefined ? `unit ${name}` : `unit ${name}@${version}`
+
 export interface ServedLimit {
   /** The same for as long as its state is kept: it says what shapes that. */
   readonly id: string

@@ -281,6 +281,8 @@ export interface RequestTrace {
   readonly cache: string
   /** What its answer is kept under; empty where the cache was not asked. */
   readonly cacheKey: string
+  /** The limit that refused it, or would have: `login refused`, `login dry-run`. Absent where none did. */
+  readonly limit?: string
   readonly runs: readonly {
     readonly unit: string
     readonly phase: string

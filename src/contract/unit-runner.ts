@@ -35,6 +35,8 @@ export interface Trip {
   readonly edits: string
   /** The request's body, for `content`; a piece of the response's, for `bodyFilter`. Empty otherwise. */
   readonly body: string | BodyPiece
+  /** Name of the request's site: limits that its units ask for are looked for there first. */
+  readonly site?: string | undefined
   /** Its calls of the host are listed, and told by `traced`, before `done`. */
   readonly isTraced?: boolean
   traced?(calls: readonly CallTrace[]): void

@@ -89,7 +89,12 @@ export interface Manifest {
   readonly cron?: string
   /** The namespace of `edge.kv`, where it is not the unit's own name: units that name the same one share it. */
   readonly kv?: string
+  /** What a request takes of before the unit runs, in this order. Absent: of nothing. */
+  readonly limit?: readonly LimitField[]
 }
+
+/** A limit by its name, or one of the unit's own, in the words of `limits` in the configuration; without `name` it is called as the unit. */
+export type LimitField = string | Readonly<Record<string, unknown>>
 
 /** Where a version came from that nobody wrote here: it is told to people, and decides who may change it. */
 export interface UnitOrigin {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as v from 'valibot'
 import { NotFinished, Refused, type TailListener } from './node.ts'
 import { NewTokenBody } from './access-shapes.ts'
+import { BanBody, EdgeBansBody, UnbanBody } from './ban-shapes.ts'
 import { FollowBody, KvBatchBody, ReportBody } from './edge-shapes.ts'
 import { CertificateBody } from './certificate-shapes.ts'
 import { EdgePurgeBody, PurgeBody } from './purge-shapes.ts'
@@ -23,6 +24,9 @@ const BODIES = new Map<object, object>([
   [FollowBody, { ...edge, protocol: 1, groups: [], addresses: [], version: '0', positions: {} }],
   [KvBatchBody, { parts: [] }],
   [PurgeBody, { everything: true }],
+  [BanBody, { prefixes: ['192.0.2.7'] }],
+  [UnbanBody, { all: true }],
+  [EdgeBansBody, { bans: [] }],
   [EdgePurgeBody, { tags: ['a'], soft: false }],
   [
     ReportBody,

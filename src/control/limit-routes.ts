@@ -38,12 +38,11 @@ export const LIMIT_ROUTES: readonly Route[] = [
     answer: [LimitTopShape],
     access: 'read',
     limited: 'may',
-    handle({ node, query }) {
-      const name = query.get('name')
-      if (name === null || name === '')
-        throw new EdgeError('request-invalid', 'name: expected the name of a limit')
-      return node.limitTop({ name, site: query.get('site') ?? undefined }, countOf(query.get('count')))
-    },
+    handle: ({ node, query }) =>
+      node.limitTop(
+        { name: query.get('name') ?? '', site: query.get('site') ?? undefined },
+        countOf(query.get('count')),
+      ),
   },
 ]
 

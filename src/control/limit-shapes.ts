@@ -19,9 +19,9 @@ export const LimitShape = v.strictObject({
   wouldRefuse: number(),
   /** Allowed after a wait. */
   waited: number(),
-  /** Keys that have a place of their own now; absent where they share cells. */
+  /** Keys that have something used up now; absent where they share cells. */
   keys: v.optional(number()),
-  /** How many of them there may be. */
+  /** How many are counted each in a place of its own. */
   keysMax: v.optional(number()),
 })
 export type LimitSummary = v.InferOutput<typeof LimitShape>

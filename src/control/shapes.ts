@@ -219,6 +219,7 @@ const ManifestShape = v.strictObject({
   chunks: v.optional(v.picklist(['bytes', 'text'])),
   isolation: v.picklist(['process', 'inline']),
   kv: v.optional(text()),
+  limit: v.optional(v.array(v.union([text(), v.record(text(), v.unknown())]))),
   every: v.optional(text()),
   cron: v.optional(text()),
 })

@@ -1,10 +1,13 @@
 /** All that units can ask of their worker, by kind. */
 import type { HostAnswer, HostCall, HostCalls } from '../contract/host-calls.ts'
+import type { BanAsking } from '../contract/bans.ts'
+import { BanCalls } from './ban-calls.ts'
 import { CryptoCalls } from './crypto-calls.ts'
 import type { Clock } from '../base/clock.ts'
 import { FetchCalls } from './fetch/fetch-calls.ts'
 import type { FetchConfig } from './fetch/destinations.ts'
 import { KvCalls, type KvCallsOptions } from './kv-calls.ts'
+import { LimitCalls, type NamedLimits } from './limit-calls.ts'
 import { PurgeCalls, type AskUnitPurge } from './purge-calls.ts'
 import { RedisCalls, type RedisSources } from './redis-calls.ts'
 import { startInShadow } from './shadow-calls.ts'
@@ -23,6 +26,8 @@ export interface HostCallsOptions extends KvCallsOptions {
   readonly fetch: FetchConfig
   readonly sources: RedisSources
   readonly askPurge: AskUnitPurge
+  readonly limits: NamedLimits
+  readonly bans: BanAsking
   readonly clock: Clock
 }
 
@@ -32,6 +37,8 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
   const crypto = new CryptoCalls()
   const redis = new RedisCalls(options.sources, options.clock)
   const purge = new PurgeCalls(options.askPurge)
+  const limits = new LimitCalls(options.limits)
+  const bans = new BanCalls(options.bans)
   const real: HostCalls = {
     start(call: HostCall, answer: (answer: HostAnswer) => void) {
       switch (call.kind) {
@@ -44,6 +51,10 @@ export function createHostCalls(options: HostCallsOptions): WorkerCalls {
           return redis.start(call, answer)
         case 'purge':
           return purge.start(call, answer)
+        case 'limit.take':
+          return limits.start(call, answer)
+        case 'ban':
+          return bans.start(call, answer)
         default:
           return kv.start(call, answer)
       }

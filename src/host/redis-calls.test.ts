@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test'
 import * as v from 'valibot'
 import { systemClock } from '../base/clock.ts'
 import { RedisSource } from '../config/source-schema.ts'
-import type { CallKind, HostAnswer, HostCall } from '../contract/host-calls.ts'
+import { newCallAccount, type CallKind, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
 import { DEFAULT_MANIFEST, type UnitVersion } from '../contract/unit.ts'
 import { eventually } from '../../test/harness/eventually.ts'
 import { startRedis } from '../../test/harness/redis.ts'
@@ -26,7 +26,7 @@ async function stand(t: TestContext, more: object = {}) {
   t.after(() => calls.close())
   const send = (kind: CallKind, head: string, unit = unitOf('legacy')) =>
     new Promise<HostAnswer>((resolve) => {
-      const account = { fetches: 0, fetchedBytes: 0, requestHead: '', trace: undefined }
+      const account = newCallAccount()
       const call: HostCall = { unit, kind, head, body: '', isBytes: false, account }
       calls.start(call, resolve)
     })

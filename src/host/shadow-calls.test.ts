@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CallKind, HostAnswer, HostCall, HostCalls } from '../contract/host-calls.ts'
+import {
+  newCallAccount,
+  type CallKind,
+  type HostAnswer,
+  type HostCall,
+  type HostCalls,
+} from '../contract/host-calls.ts'
 import { DEFAULT_MANIFEST } from '../contract/unit.ts'
 import { startInShadow } from './shadow-calls.ts'
 
@@ -24,7 +30,7 @@ function ask(kind: CallKind, head: object, { mayFetch = false, value = '', body 
     env: {},
     shadow: { mayFetch },
   }
-  const account = { fetches: 0, fetchedBytes: 0, requestHead: '', trace: undefined }
+  const account = newCallAccount()
   const call: HostCall = { unit, kind, head: JSON.stringify(head), body, isBytes: false, account }
   let answered: HostAnswer | undefined
   startInShadow(real, call, (answer) => (answered = answer))

@@ -5,6 +5,7 @@
  * others: none goes out, unless the rollout says that GET and HEAD may.
  */
 import { refusal, type HostAnswer, type HostCall, type HostCalls } from '../contract/host-calls.ts'
+import { parseBan } from './ban-calls.ts'
 
 type Answer = (answer: HostAnswer) => void
 
@@ -31,6 +32,15 @@ export function startInShadow(calls: HostCalls, call: HostCall, answer: Answer):
     case 'purge':
       answer({ ...DONE, head: '{"objects":0,"ms":0}' })
       return undefined
+    case 'limit.take':
+      return look(calls, call, answer)
+    case 'ban': {
+      const asked = parseBan(call.head)
+      if (typeof asked === 'string') return calls.start(call, answer)
+      const { prefix, forMs } = asked
+      answer({ ...DONE, head: JSON.stringify({ prefix, until: Date.now() + forMs }) })
+      return undefined
+    }
     case 'fetch':
       if (call.unit.shadow?.mayFetch === true && isSafe(call.head)) return calls.start(call, answer)
       answer(refusal('shadow', 'fetch: nothing goes out of a unit that runs as a shadow', 'TypeError'))
@@ -59,6 +69,34 @@ function compareAndSet(calls: HostCalls, call: HostCall, answer: Answer): (() =>
     const expected = typeof length === 'number' ? call.body.slice(0, length) : undefined
     const found = came.head === '' ? undefined : came.body
     answer(came.ok ? { ...DONE, head: found === expected ? '1' : '0', target: came.target } : came)
+  })
+}
+
+/** What it would be allowed, with nothing taken. Of a key that has less left than is asked for, it is told when all of it is there again. */
+function look(calls: HostCalls, call: HostCall, answer: Answer): (() => void) | undefined {
+  const cost = fieldOf(call.head, 'cost')
+  // What is wrong with it is told by who reads it.
+  if (typeof cost !== 'number' || !(cost >= 0)) return calls.start(call, answer)
+  const head = JSON.stringify({ name: fieldOf(call.head, 'name'), key: fieldOf(call.head, 'key'), cost: 0 })
+  return calls.start({ ...call, head }, (came) => {
+    if (!came.ok) {
+      answer(came)
+      return
+    }
+    const found = JSON.parse(came.head) as {
+      allowed: boolean
+      remaining: number
+      retryAfterMs: number | null
+      resetMs: number
+    }
+    const allowed = found.allowed && found.remaining >= cost
+    const remaining = allowed ? found.remaining - cost : found.remaining
+    const retryAfterMs = allowed ? 0 : Math.max(found.retryAfterMs ?? 0, found.resetMs)
+    answer({
+      ...came,
+      head: JSON.stringify({ ...found, allowed, remaining, retryAfterMs }),
+      result: allowed ? 'allowed' : 'refused',
+    })
   })
 }
 

@@ -40,6 +40,7 @@ class Nobody implements ClientConnection {
     this.listener = listener
   }
 
+  attach(): void {}
   readBody(): void {}
   resumeBody(): void {}
   sendWhole(): void {}

@@ -107,8 +107,8 @@ export class Banning implements BanAsking {
 
   /** A limit has refused a client. It may come to a ban: the node counts over all workers. */
   refused(address: string, { name, site, config }: RefusingLimit): void {
+    if (config.kind === 'bandwidth' || config.ban === undefined) return
     const { ban } = config
-    if (ban === undefined) return
     const ip = ipFrom(address)
     if (ip === undefined || this.#never.has(ip)) return
     const prefix = formatPrefix(prefixOf(ip, clientLength(ip, config)))

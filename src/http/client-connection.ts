@@ -9,11 +9,14 @@ import type { HeaderList } from '../wire/http1/message.ts'
 import type { BodyFraming } from './answer-writer.ts'
 import type { StoredBody } from './caching/stored-body.ts'
 import type { Peer, PeerFacts } from './forwarding/peer.ts'
+import type { Answering } from './connection-host.ts'
 import type { BodyConsumer } from './incoming-body.ts'
 import type { ListenerFacts } from './listener-facts.ts'
 import type { Range } from './ranges/byte-ranges.ts'
 
 export interface ClientConnection {
+  /** Tells who is to be told of the client until the answer is out. */
+  attach(inProgress: Answering): void
   /** For what the kernel knows of it; nobody but the connection reads or writes it. */
   readonly socket: Socket
   readonly ends: PeerFacts
@@ -59,4 +62,6 @@ export interface ClientConnection {
   switchProtocols?(head: string, consumer: BodyConsumer): void
   /** Breaks off an answer that cannot be completed, so that the client does not take what it got for whole. */
   cut(): void
+  /** Absent: what was given leaves as fast as the client takes it. Else `then` is called when all of it has left, or the client is gone. */
+  whenSent?(then: () => void): void
 }

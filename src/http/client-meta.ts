@@ -1,22 +1,22 @@
 /** What a unit may know of the client and the time a request took: the JSON behind `edge.client` and `edge.timing`. */
 import { tcpRoundTripUs } from '../base/tcp-info.ts'
 import { cacheOutcome } from './cache-outcome.ts'
-import type { Client } from './client.ts'
 import type { Exchange } from './exchange.ts'
 import { requestIdOf } from './request-id.ts'
 
 /** The same text for all requests of a client on a connection. */
-export function clientMeta(client: Client): string {
+function clientMeta({ client, node }: Exchange): string {
   if (client.meta === '') {
-    const { address, port, scheme, certificate } = client
-    client.meta = JSON.stringify({ client: { address, port, scheme, certificate }, scheme })
+    const { address, port, scheme, ip, certificate } = client
+    const asn = ip && node.networkOf(ip)
+    client.meta = JSON.stringify({ client: { address, port, scheme, asn, certificate }, scheme })
   }
   return client.meta
 }
 
 /** The same for units that read `edge.requestId`, with that. */
 export function requestMeta(exchange: Exchange): string {
-  const meta = clientMeta(exchange.client)
+  const meta = clientMeta(exchange)
   if (!exchange.plan.readsRequestId) return meta
   return `${meta.slice(0, -1)},"requestId":${JSON.stringify(requestIdOf(exchange))}}`
 }

@@ -9,7 +9,7 @@ import type { RequestHead } from '../wire/http1/message.ts'
 import type { ServerConnection } from './connection.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { Http2Metrics } from './http2/metrics.ts'
-import { HttpServer } from './server.ts'
+import { type Door, HttpServer } from './server.ts'
 import { TlsMetrics } from './tls-metrics.ts'
 
 /** Minutes: a test that lets time run meets the one small limit that it brings. */
@@ -41,28 +41,37 @@ export class TestServer {
    * look at it, which is each sweep, finds so much of it gone.
    */
   private readonly clock = { nowMs: 0, looks: 0, eachLookMs: 0 }
-  private readonly server = new HttpServer({
-    trust: { trusted: new CidrSet([]), from: 'either' },
-    limits: LIMITS,
-    listeners: v.parse(ListenList, '127.0.0.1:0'),
-    metrics: this.metrics,
-    tlsMetrics: new TlsMetrics(),
-    http2Metrics: new Http2Metrics(),
-    monotonic: () => {
-      this.clock.looks += 1
-      return (this.clock.nowMs += this.clock.eachLookMs)
-    },
-    onRequest: (connection, head) => {
-      connection.attach({
-        onDrain: () => (this.told.drained += 1),
-        onGone: () => (this.told.gone += 1),
-        bytesSent: 0,
-        headBytes: 0,
-        bytesReceived: 0,
-      })
-      this.onRequest(connection as ServerConnection, head)
-    },
-  })
+  private readonly server: HttpServer
+
+  constructor(door?: Door) {
+    this.server = new HttpServer({
+      door,
+      trust: { trusted: new CidrSet([]), from: 'either' },
+      limits: LIMITS,
+      listeners: v.parse(ListenList, '127.0.0.1:0'),
+      metrics: this.metrics,
+      tlsMetrics: new TlsMetrics(),
+      http2Metrics: new Http2Metrics(),
+      monotonic: () => {
+        this.clock.looks += 1
+        return (this.clock.nowMs += this.clock.eachLookMs)
+      },
+      onRequest: (connection, head) => {
+        connection.attach({
+          onDrain: () => (this.told.drained += 1),
+          onGone: () => (this.told.gone += 1),
+          bytesSent: 0,
+          headBytes: 0,
+          bytesReceived: 0,
+        })
+        this.onRequest(connection as ServerConnection, head)
+      },
+    })
+  }
+
+  closeBanned(): void {
+    this.server.closeBanned()
+  }
 
   async start(): Promise<void> {
     const socket = await openListenSocket({ host: '127.0.0.1', port: 0, reusePort: false, backlog: 128 })

@@ -37,6 +37,7 @@ import type { Site } from './sites.ts'
 import type { RequestSpans } from './tracing/request-spans.ts'
 import type { UnitPlan } from './unit-plan.ts'
 import type { UnitStates } from './unit-states.ts'
+import { whenSent } from './when-sent.ts'
 import { UnitFailure } from './unit-failure.ts'
 import { filterHeaders, logExchange, type UnitTiming } from './unit-stage.ts'
 
@@ -47,7 +48,7 @@ const NO_CALLS: readonly CallTrace[] = []
 
 export class Exchange implements Answering, LoggedRequest {
   readonly node: HttpNode
-  readonly connection: ClientConnection
+  connection: ClientConnection
   readonly head: RequestHead
   /** Who asks: the peer, or whom it names where it is trusted. */
   readonly client: Client
@@ -82,14 +83,12 @@ export class Exchange implements Answering, LoggedRequest {
   /** The length that the head names is not that of the body at hand. */
   private isLengthOpen = false
   gone = false
-  /** No line in the access log: one of many like it. */
-  isQuiet = false
   id: string | undefined
   trace: LoggedRequest['trace']
   spans: RequestSpans | undefined
   /** Where versions run beside the live ones. */
   shadow: ShadowedRequest | undefined
-  private held: StoredBody | undefined
+  private ends: (() => void)[] | undefined
   /** `edge.state` of units. */
   states: UnitStates | undefined
   /** The headers as received, less those that this node answers in its own way. */
@@ -180,13 +179,7 @@ export class Exchange implements Answering, LoggedRequest {
   /** Keeps a stored body at hand until the answer is out, or the client gone. */
   hold(body: StoredBody): void {
     body.hold()
-    this.held?.release()
-    this.held = body
-  }
-
-  private letGo(): void {
-    this.held?.release()
-    this.held = undefined
+    this.whenOver(() => body.release())
   }
 
   // ── the way out ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -357,12 +350,17 @@ export class Exchange implements Answering, LoggedRequest {
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
-    if (this.held !== undefined) this.letGo()
+    if (this.ends !== undefined) whenSent(this.connection, this.ends)
+  }
+
+  /** `then` is called once its answer is out, or the client gone. */
+  whenOver(then: () => void): void {
+    this.ends ??= []
+    this.ends.push(then)
   }
 
   /** Where it is noted: as its site says, or the node. */
   get accessLog(): AccessLog | undefined {
-    if (this.isQuiet) return undefined
     return this.site === undefined ? this.node.accessLog : this.site.accessLog
   }
 

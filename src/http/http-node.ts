@@ -7,7 +7,9 @@ import type { UnitVersion } from '../contract/unit.ts'
 import type { Banning } from './banning.ts'
 import type { AccessLog } from './access-log/access-log.ts'
 import type { HttpMetrics } from './http-metrics.ts'
+import type { NetworkOf } from './limits/limit-keys.ts'
 import type { RequestLimit } from './limits/request-limit.ts'
+import type { UnitLimits } from './limits/unit-limits.ts'
 import type { RequestIdUse } from './request-id.ts'
 import type { Siblings } from './siblings/siblings.ts'
 import type { SiteTable } from './sites.ts'
@@ -24,8 +26,11 @@ export interface HttpNode extends Clock {
   readonly upgrades: Upgrades
   /** Told whom limits refuse; absent where nobody is banned by that. */
   readonly banning?: Pick<Banning, 'refused'> | undefined
+  /** The network that an address is in, where there is a table that knows it. */
+  readonly networkOf: NetworkOf
   /** Over all sites; those of a site have them, too. */
   readonly limits: readonly RequestLimit[]
+  readonly unitLimits: UnitLimits
   /** Versions that `onError: "lastGood"` falls back to, of the live set. */
   readonly lastGood: Readonly<Record<string, UnitVersion>>
   /** Who is told the ids of requests. */

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts'
 
 export function traceExchange(exchange: Exchange, tell: (trace: RequestTrace) => void): void {
   exchange.debug ??= []
-  exchange.onTrace = ({ head, answered, calls, cacheResult, cacheKey, node, startedMs }) => {
+  exchange.onTrace = ({ head, answered, calls, cacheResult, cacheKey, limit, node, startedMs }) => {
     exchange.onTrace = undefined
     tell({
       method: head.method,
@@ -13,6 +13,7 @@ export function traceExchange(exchange: Exchange, tell: (trace: RequestTrace) =>
       ms: node.monotonic() - startedMs,
       cache: cacheResult,
       cacheKey,
+      ...(limit !== '' && { limit }),
       runs: exchange.debug ?? [],
       calls,
     })

@@ -7,7 +7,7 @@
  * A stage whose phase no unit hooks costs one comparison. From an answer the way out is in `exchange.ts`.
  */
 import { EdgeError } from '../base/errors.ts'
-import { runContent, runIncoming } from './unit-stage.ts'
+import { passContentLimits, runContent, runIncoming } from './unit-stage.ts'
 import type { Exchange } from './exchange.ts'
 import { lookUp } from './cache-stage.ts'
 import { isLoop } from './forwarding/hop.ts'
@@ -94,8 +94,10 @@ function runIncomingUnits(exchange: Exchange): StageVerdict {
 
 function runContentUnit(exchange: Exchange): StageVerdict {
   if (exchange.plan.content.length === 0) return 'next'
-  if (!exchange.connection.hasBody) runContent(exchange, '', advance)
-  else readWhole(exchange, exchange.node.unitBodyBytes, (body) => runContent(exchange, body, advance))
+  passContentLimits(exchange, (exchange) => {
+    if (!exchange.connection.hasBody) runContent(exchange, '', advance)
+    else readWhole(exchange, exchange.node.unitBodyBytes, (body) => runContent(exchange, body, advance))
+  })
   return 'taken'
 }
 

@@ -17,6 +17,10 @@ const BODY = `${JSON.stringify({
   detail: 'requests from this address are not answered for now',
 })}\n`
 
+/** The same node, which notes no request. */
+const withoutLog = (node: HttpNode): HttpNode =>
+  Object.create(node, { accessLog: { value: undefined } }) as HttpNode
+
 /** Answers 403 where the client is kept out: true. Neither units nor cache see it, and few of many such requests are in the access log. */
 export function turnAway(
   banning: Banning,
@@ -27,8 +31,8 @@ export function turnAway(
 ): boolean {
   if (!banning.keepsOut(client.address)) return false
   banning.count('request')
-  const exchange = new Exchange(node, connection, head, client, NO_UNITS)
-  exchange.isQuiet = !banning.isNews(client.address, node.monotonic())
+  const isNews = banning.isNews(client.address, node.monotonic())
+  const exchange = new Exchange(isNews ? node : withoutLog(node), connection, head, client, NO_UNITS)
   connection.attach(exchange)
   const fields = `content-type: application/problem+json\r\ncache-control: no-store\r\ndate: ${httpDate(node.now())}\r\n`
   exchange.answerWhole({ status: 403, reason: 'Forbidden', fields, source: 'edge' }, BODY)

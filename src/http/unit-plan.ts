@@ -16,6 +16,10 @@ export interface UnitPlan {
   readonly units: readonly UnitVersion[]
   /** `rewrite`, then `access`: one trip. */
   readonly incoming: readonly TripStep[]
+  /** Where in `incoming` a unit with limits runs first: the request passes those before it goes on there. */
+  readonly stops: readonly number[]
+  /** `content` is where its unit, which has limits, runs first. */
+  readonly isContentLimited: boolean
   /** The unit that answers instead of cache and origin. */
   readonly content: readonly TripStep[]
   readonly origin: readonly TripStep[]
@@ -41,6 +45,8 @@ export interface UnitPlan {
 export const NO_UNITS: UnitPlan = {
   units: [],
   incoming: [],
+  stops: [],
+  isContentLimited: false,
   content: [],
   origin: [],
   originResponse: [],
@@ -152,10 +158,15 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[], cacheMar
     matched.units
       .filter((unit) => isIn.has(unit) && (unit.phases & bit) !== 0)
       .map((unit) => ({ unit, phases: bit }))
+  const incoming = joinNeighbours([...steps(PHASE_BITS.rewrite), ...steps(PHASE_BITS.access)])
+  const content = steps(PHASE_BITS.content).slice(0, 1)
+  const isFirst = ({ unit }: TripStep, at: number) => incoming.findIndex((step) => step.unit === unit) === at
   return {
     units,
-    incoming: joinNeighbours([...steps(PHASE_BITS.rewrite), ...steps(PHASE_BITS.access)]),
-    content: steps(PHASE_BITS.content).slice(0, 1),
+    incoming,
+    stops: [...incoming.keys()].filter((at) => isLimited(incoming[at]!) && isFirst(incoming[at]!, at)),
+    isContentLimited: content.some((step) => isLimited(step) && isFirst(step, -1)),
+    content,
     origin: steps(PHASE_BITS.origin),
     originResponse: steps(PHASE_BITS.originResponse),
     headerFilter: steps(PHASE_BITS.headerFilter),
@@ -168,6 +179,31 @@ function makePlan(matched: MatchedUnits, units: readonly UnitVersion[], cacheMar
     readsCache: units.some((unit) => /\bcache\b/.test(unit.code)),
   }
 }
+
+const isLimited = ({ unit }: TripStep): boolean => unit.manifest.limit !== undefined
+
+/** Without what the unit does once there is an answer: a limit has refused the request before the unit ran. */
+export function planAfterRefusal(plan: UnitPlan, unit: UnitVersion): UnitPlan {
+  if ((unit.phases & AFTER) === 0) return plan
+  let known = refusals.get(plan)
+  if (known === undefined) refusals.set(plan, (known = new Map()))
+  let left = known.get(unit)
+  if (left === undefined) {
+    const without = (steps: readonly TripStep[]) => steps.filter((step) => step.unit !== unit)
+    const { headerFilter, bodyFilter, log } = plan
+    left = {
+      ...plan,
+      headerFilter: without(headerFilter),
+      bodyFilter: without(bodyFilter),
+      log: without(log),
+    }
+    known.set(unit, left)
+  }
+  return left
+}
+
+const AFTER = PHASE_BITS.headerFilter | PHASE_BITS.bodyFilter | PHASE_BITS.log
+const refusals = new WeakMap<UnitPlan, Map<UnitVersion, UnitPlan>>()
 
 /** One unit's `rewrite` right before its `access` enters its isolate once. */
 function joinNeighbours(steps: readonly TripStep[]): TripStep[] {

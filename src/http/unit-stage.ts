@@ -6,10 +6,11 @@ import { parseEdits, parseFields, type Edits } from './edits.ts'
 import type { Answer } from './answer.ts'
 import type { Exchange } from './exchange.ts'
 import { httpDate } from './http-date.ts'
+import { passLimits } from './limits/unit-limits.ts'
 import { lengthIn } from './body-fit.ts'
 import { MeasuredBody, NO_BODY } from './measured-body.ts'
 import { UnitBodyFlow } from './unit-body-flow.ts'
-import { requestEdits, UnitTrip, type Answered, type Continuation, type Next } from './unit-trip.ts'
+import { phaseOf, requestEdits, UnitTrip, type Answered, type Continuation, type Next } from './unit-trip.ts'
 import { requestMeta, timedMeta } from './client-meta.ts'
 import { statusOf } from './access-log/logged-request.ts'
 
@@ -30,14 +31,42 @@ const INCOMING: Continuation = {
 /** `rewrite` and `access`. Then `next`, unless a unit answered. */
 export function runIncoming(exchange: Exchange, next: Next): void {
   const { node, plan } = exchange
+  if (plan.stops.length > 0) {
+    runFrom(exchange, 0, next)
+    return
+  }
   const meta = requestMeta(exchange)
   node.runner.run(new UnitTrip(exchange, plan.incoming, '', '', '', meta, INCOMING, next))
+}
+
+/** The same in several trips: each goes up to a unit whose limits have to be passed first. */
+function runFrom(exchange: Exchange, at: number, next: Next): void {
+  const { incoming, stops } = exchange.plan
+  const run = (): void => {
+    const end = stops.find((stop) => stop > at) ?? incoming.length
+    const steps = incoming.slice(at, end)
+    const then: Next = end === incoming.length ? next : (exchange) => runFrom(exchange, end, next)
+    const meta = requestMeta(exchange)
+    exchange.node.runner.run(
+      new UnitTrip(exchange, steps, at === 0 ? '' : exchange.edits, '', '', meta, INCOMING, then),
+    )
+  }
+  const step = incoming[at]!
+  if (stops.includes(at)) passLimits(exchange, step.unit, phaseOf(step.phases), run)
+  else run()
 }
 
 const CONTENT: Continuation = {
   // Only a unit that failed open leaves content unanswered.
   onNext: ({ exchange, next }) => next(exchange),
   onAnswer: answerFromUnit,
+}
+
+/** Has the request pass the limits of the unit that answers, where it has not run before. */
+export function passContentLimits(exchange: Exchange, goOn: Next): void {
+  const { content, isContentLimited } = exchange.plan
+  if (isContentLimited) passLimits(exchange, content[0]!.unit, 'content', goOn)
+  else goOn(exchange)
 }
 
 /** The unit that answers instead of cache and origin, with the request's body whole. */

@@ -38,7 +38,8 @@ export interface Continuation {
 /** Moves a request on to its next stage. */
 export type Next = (exchange: Exchange) => void
 
-const phaseOf = (bits: number): Phase =>
+/** The first of them. */
+export const phaseOf = (bits: number): Phase =>
   (Object.keys(PHASE_BITS) as Phase[]).find((phase) => (PHASE_BITS[phase] & bits) !== 0)!
 
 export class UnitTrip implements Trip {
@@ -79,6 +80,10 @@ export class UnitTrip implements Trip {
     this.continuation = continuation
     this.next = next
     this.gathered = gathered
+  }
+
+  get site(): string | undefined {
+    return this.exchange.site?.name
   }
 
   get isTraced(): boolean {

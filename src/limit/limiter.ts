@@ -15,8 +15,9 @@ export interface Decision {
 
 export interface Limiter<Key = string> {
   /**
-   * Takes `cost` (a whole number from 0; 0 only looks) of what `key` may take at `now` (whole milliseconds on a clock of the caller's choice, the same
-   * for all calls; where it steps back, it counts as the time it stepped from until it has caught up). What is refused takes nothing.
+   * Takes `cost` (a whole number from 0; 0 only looks, and is always allowed) of what `key` may take at `now` (whole milliseconds on a clock of the caller's
+   * choice, the same for all calls). Where the clock steps back by up to ten seconds, it counts as the time it stepped from until it has caught up;
+   * where it is set back further, what was used stays used, and time goes on from there. What is refused takes nothing.
    * Throws a RangeError where cost or time are no whole numbers in their range.
    */
   take(key: Key, cost?: number, now?: number): Decision

@@ -6,8 +6,8 @@
  *
  * `lru`: the one that nobody asked for the longest. `s3-fifo` (Yang et al., "FIFO queues are all you need for cache eviction", 2023), within a bucket: a new key
  * comes in on trial, and the oldest one on trial goes first, unless it was asked for again: then it stays, among those that go in turn and
- * are passed over as often as they were asked for. Keys that come once, as a flood of addresses does, push out each other. The ghost queue
- * of the paper is the sketch behind the table: a key that it remembers needs no trial.
+ * are passed over as often as they were asked for. Keys that come once, as a flood of addresses does, push out each other. In place of the
+ * ghost queue of the paper stands the sketch behind the table: a key that has used half of its allowance, as far as that remembers, needs no trial.
  */
 export type Replacement = 's3-fifo' | 'lru'
 
@@ -35,9 +35,9 @@ export function asked(marks: number, place: number): number {
 }
 
 /** The marks after a key came in. */
-export function cameIn(marks: number, place: number, isKnown: boolean): number {
+export function cameIn(marks: number, place: number, isProved: boolean): number {
   const cleared = marks & ~((ASKED_MAX << (place << 1)) | (PROVED << place))
-  return isKnown ? cleared | (PROVED << place) : cleared
+  return isProved ? cleared | (PROVED << place) : cleared
 }
 
 export const oldest = (order: number): number => order >>> 28

@@ -1,21 +1,21 @@
 /**
  * The memory of one limit: words that the supervisor makes and all workers of the node open, and nobody else ever sees.
  *
- *     header (64 words: what the region is, the secrets) · locks, sketches · table
+ *     header (what the region is, its secrets, who has it open) · locks, sketches · table
  *
  * What is laid out is decided by the plan alone, so that a worker that opens the region knows where everything is; the header holds a fingerprint
  * of that, and a worker whose plan says something else does not touch it.
  */
 import { type Algorithm, createAlgorithm, type RatePlan } from './algorithms/algorithm.ts'
 import { told, whole } from './algorithms/plan.ts'
-import { forgottenAfterMs } from './evicted-memory.ts'
+import { memoryLockWords, type MemoryShape, memoryWords } from './evicted-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { PLACES, type Replacement } from './places.ts'
 import { checkLevels, type LevelPlan, type PrefixPlan } from './prefix-levels.ts'
-import { releaseOf } from './shared-lock.ts'
+import { PIDS, PIDS_AT, releaseOf } from './shared-lock.ts'
 import { DEPTH_MAX, laySketch, type SketchShape, sketchWords } from './sketch-generations.ts'
 import { lockWords } from './sketch-limiter.ts'
-import { bucketWords, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
+import { bucketWords, keysOfBucket, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
 
 /** A limit on rates, and where it remembers. */
 export interface LimiterPlan extends RatePlan {
@@ -24,8 +24,15 @@ export interface LimiterPlan extends RatePlan {
   /** `exact`: keys that find a place at once. */
   readonly keysMax: number
   readonly replacement: Replacement
-  /** The sketch of the limit, or the one behind its table. The width is rounded up to a power of two. */
-  readonly sketch: { readonly width: number; readonly depth: number; readonly cellBits: 8 | 16 | 32 }
+  /**
+   * The sketch of the limit, or the one behind its table, whose cells are states. Where no width is given, it is 524,288, and behind a table an eighth of
+   * `keysMax`; that of a sketch is rounded up to a power of two.
+   */
+  readonly sketch: {
+    readonly width?: number | undefined
+    readonly depth: number
+    readonly cellBits: 8 | 16 | 32
+  }
   /** For keys that are addresses; without it an address is a key as any other. */
   readonly prefixes?: PrefixPlan | undefined
 }
@@ -35,7 +42,7 @@ export interface Level {
   /** Absent: texts, and addresses where there are no prefixes. */
   readonly prefix?: LevelPlan
   readonly algorithm: Algorithm
-  /** Which of the sketches of the region counts it. */
+  /** Which of the sketches of the region counts it; -1 with a table. */
   readonly sketch: number
 }
 
@@ -46,14 +53,16 @@ export interface RegionLayout {
   readonly firstV6: number
   readonly sketchShape: SketchShape
   readonly sketches: readonly { readonly at: number; readonly lengthMs: number }[]
+  /** Of locks: those of the sketches, or of the cells behind the table. */
   readonly locksAt: number
   readonly tableAt: number
-  readonly table: TableShape | undefined
+  readonly table: (TableShape & { readonly memory: MemoryShape }) | undefined
   readonly words: number
   readonly fingerprint: number
 }
 
-const HEADER_WORDS = 64
+/** What the region is, and the processes that have it open. */
+const HEADER_WORDS = PIDS_AT + PIDS
 const MAGIC_AT = 0
 const FINGERPRINT_AT = 1
 const BUCKETS_AT = 2
@@ -69,8 +78,9 @@ const PLACES_FOR_KEY = 2
 const BYTES_MAX = 2 ** 31
 export const KEYS_MIN = 1
 export const KEYS_MAX = 16_000_000
-/** The sketch behind a table turns at most this often: it is cleared in between. */
-const MEMORY_MIN_MS = 1000
+/** Cells of a row where nobody said how many: 9 MiB with three rows of 16 bits, in three generations. */
+const WIDTH = 524_288
+const MEMORY_WIDTH_MIN = 1024
 /** A sketch that counts windows is cleared within each of them. */
 const SKETCH_WINDOW_MIN_MS = 100
 
@@ -78,26 +88,21 @@ const SKETCH_WINDOW_MIN_MS = 100
 export function layoutOf(plan: LimiterPlan): RegionLayout {
   const sketchShape = checkStore(plan)
   const levels = levelsOf(plan)
-  const lengths =
-    plan.store === 'sketch'
-      ? [...new Set(levels.map(({ plan }) => plan.windowMs))]
-      : [Math.max(MEMORY_MIN_MS, ...levels.map(({ algorithm }) => forgottenAfterMs(algorithm)))]
+  const isTable = plan.store === 'exact'
+  const stateWords = Math.max(...levels.map(({ algorithm }) => algorithm.words))
+  const lengths = isTable ? [] : [...new Set(levels.map(({ plan }) => plan.windowMs))]
   const locksAt = HEADER_WORDS
-  let at = locksAt + (plan.store === 'sketch' ? lockWords : 0)
+  let at = locksAt + (isTable ? 0 : lockWords)
   const sketches = lengths.map((lengthMs) => {
     const sketch = { at, lengthMs }
     at += sketchWords(sketchShape)
     return sketch
   })
-  const tableAt = at
-  const table =
-    plan.store === 'sketch'
-      ? undefined
-      : {
-          buckets: Math.ceil((plan.keysMax * PLACES_FOR_KEY) / PLACES),
-          stateWords: Math.max(...levels.map(({ algorithm }) => algorithm.words)),
-          replacement: plan.replacement,
-        }
+  const { width, depth } = sketchShape
+  const memory = { width: Math.ceil(width / levels.length), depth, levels: levels.length, stateWords }
+  const tableAt = at + (isTable ? memoryWords(memory) : 0)
+  const buckets = Math.ceil((plan.keysMax * PLACES_FOR_KEY) / PLACES)
+  const table = isTable ? { buckets, stateWords, replacement: plan.replacement, memory } : undefined
   const words = tableAt + (table === undefined ? 0 : tableWords(table))
   if (words * 4 > BYTES_MAX)
     throw new RangeError(
@@ -108,7 +113,7 @@ export function layoutOf(plan: LimiterPlan): RegionLayout {
     levels: levels.map(({ plan: { windowMs }, algorithm, prefix }) => ({
       ...(prefix === undefined ? {} : { prefix }),
       algorithm,
-      sketch: plan.store === 'sketch' ? lengths.indexOf(windowMs) : 0,
+      sketch: lengths.indexOf(windowMs),
     })),
     firstV4,
     firstV6: firstV4 + (plan.prefixes?.v4.length ?? 0),
@@ -147,8 +152,7 @@ export function layRegion(words: Int32Array, plan: LimiterPlan, seed: Uint8Array
     throw new RangeError(`seed: expected ${SEED_BYTES} random bytes, not ${seed.length}`)
   const secrets = new DataView(seed.buffer, seed.byteOffset, SEED_BYTES)
   for (let i = 0; i < SEED_BYTES / 4; i++) words[SECRETS_AT + i] = secrets.getInt32(i * 4)
-  for (const { at, lengthMs } of layout.sketches)
-    laySketch(words, at, lengthMs, plan.store === 'sketch' && plan.startFull === true)
+  for (const { at, lengthMs } of layout.sketches) laySketch(words, at, lengthMs, plan.startFull === true)
   words[BUCKETS_AT] = layout.table?.buckets ?? 0
   words[STRIDE_AT] = layout.table === undefined ? 0 : bucketWords(layout.table.stateWords)
   words[TABLE_AT] = layout.tableAt
@@ -176,8 +180,16 @@ export function forgetWorker(words: Int32Array, worker: number): void {
   const tableAt = words[TABLE_AT]!
   const stride = words[STRIDE_AT]!
   for (let i = 0; i < words[BUCKETS_AT]!; i++) releaseOf(words, tableAt + i * stride, owner)
-  // Without a table, there are locks in front of the sketches, one in a line.
-  if (stride === 0) for (let i = 0; i < lockWords; i += 16) releaseOf(words, words[LOCKS_AT]! + i, owner)
+  const locks = stride === 0 ? lockWords : memoryLockWords
+  for (let i = 0; i < locks; i += 16) releaseOf(words, words[LOCKS_AT]! + i, owner)
+}
+
+/** Keys that have a place in a region with a table: by whoever made it. */
+export function keysIn(words: Int32Array): number {
+  let keys = 0
+  for (let i = 0; i < words[BUCKETS_AT]!; i++)
+    keys += keysOfBucket(words, words[TABLE_AT]! + i * words[STRIDE_AT]!)
+  return keys
 }
 
 function checkStore(plan: LimiterPlan): SketchShape {
@@ -187,7 +199,9 @@ function checkStore(plan: LimiterPlan): SketchShape {
   if (plan.replacement !== 's3-fifo' && plan.replacement !== 'lru')
     throw new RangeError(`replacement: expected "s3-fifo" or "lru", not ${told(plan.replacement)}`)
   whole('keysMax', plan.keysMax, KEYS_MIN, KEYS_MAX)
-  whole('sketch.width', sketch.width, 1, 2 ** 24)
+  const behind = Math.max(Math.ceil(plan.keysMax / 8), Math.min(plan.keysMax, MEMORY_WIDTH_MIN))
+  const width = sketch.width ?? (store === 'sketch' ? WIDTH : behind)
+  if (sketch.width !== undefined) whole('sketch.width', width, 1, 2 ** 24)
   whole('sketch.depth', sketch.depth, 1, DEPTH_MAX)
   if (![8, 16, 32].includes(sketch.cellBits))
     throw new RangeError(`sketch.cellBits: expected 8, 16 or 32, not ${told(sketch.cellBits)}`)
@@ -195,7 +209,12 @@ function checkStore(plan: LimiterPlan): SketchShape {
     throw new RangeError(
       `algorithm: a sketch counts windows, so expected "fixed-window" or "sliding-window", not ${told(algorithm)}; with store "exact" it can be any`,
     )
-  return { width: 2 ** Math.ceil(Math.log2(sketch.width)), depth: sketch.depth, cellBits: sketch.cellBits }
+  const { depth, cellBits } = sketch
+  return {
+    width: store === 'sketch' ? 2 ** Math.max(1, Math.ceil(Math.log2(width))) : width,
+    depth,
+    cellBits,
+  }
 }
 
 function levelsOf(plan: LimiterPlan): { plan: RatePlan; algorithm: Algorithm; prefix?: LevelPlan }[] {

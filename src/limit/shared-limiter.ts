@@ -12,9 +12,9 @@ import { EvictedMemory } from './evicted-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import type { Decision, Limiter } from './limiter.ts'
 import { layoutOf, type Level, type LimiterPlan, openRegion } from './region.ts'
-import { OWNERS_MAX } from './shared-lock.ts'
+import { enter, OWNERS_MAX } from './shared-lock.ts'
 import { SketchGenerations } from './sketch-generations.ts'
-import { SketchLimiter } from './sketch-limiter.ts'
+import { blocksOf, SketchLimiter } from './sketch-limiter.ts'
 import { ExactTable } from './table.ts'
 
 /** A decision, and the prefix length that it is about: the one that refused, or the one with the least left. Absent for keys without prefixes. */
@@ -41,22 +41,24 @@ export class SharedLimiter implements Limiter<string | IpAddress> {
     const { hashKey, secret } = openRegion(words, layout)
     whole('worker', worker, 0, OWNERS_MAX - 1)
     const owner = worker + 1
+    enter(words, owner)
     this.#hash = new KeyedHash(hashKey[0], hashKey[1])
     this.#levels = layout.levels
     this.#firstV4 = layout.firstV4
     this.#firstV6 = layout.firstV6
     this.#hashes = new Int32Array(layout.levels.length * 2)
     const algorithms = layout.levels.map(({ algorithm }) => algorithm)
-    const sketches = layout.sketches.map(
-      ({ at }, number) => new SketchGenerations(words, at, layout.sketchShape, { secret, number, owner }),
-    )
-    if (layout.table === undefined) {
+    const { table, locksAt, sketchShape } = layout
+    if (table === undefined) {
+      const blocks = blocksOf(sketchShape)
+      const sketches = layout.sketches.map(
+        ({ at }, number) => new SketchGenerations(words, at, sketchShape, { secret, number, owner, blocks }),
+      )
       const ofLevels = layout.levels.map(({ sketch }) => sketches[sketch]!)
-      this.#sketch = new SketchLimiter(words, layout.locksAt, { owner, algorithms, sketches: ofLevels })
+      this.#sketch = new SketchLimiter(words, locksAt, { owner, algorithms, sketches: ofLevels, blocks })
     } else {
-      const usedMax = Math.max(...algorithms.map(({ costMax }) => costMax))
-      const memory = new EvictedMemory(sketches[0]!, usedMax)
-      this.#table = new ExactTable(words, layout.tableAt, layout.table, { owner, algorithms, memory })
+      const memory = new EvictedMemory(words, locksAt, table.memory, { owner, algorithms, secret })
+      this.#table = new ExactTable(words, layout.tableAt, table, { owner, algorithms, memory })
     }
   }
 
@@ -103,27 +105,27 @@ export class SharedLimiter implements Limiter<string | IpAddress> {
 
   #takeFromTable(table: ExactTable, from: number, end: number, cost: number, now: number): LevelDecision {
     const hashes = this.#hashes
-    // A single level is decided at once; of several, all are looked at before the first one gives anything.
-    let taken = -1
-    for (let level = from; level < end && end - from > 1; level++) {
-      const looked = table.take(hashes[level << 1]!, hashes[(level << 1) + 1]!, level, 0, now)
-      if (looked.remaining >= cost) continue
+    const last = end - 1
+    let taken = 0
+    for (let level = from; level < last; level++) {
+      const { remaining } = table.take(hashes[level << 1]!, hashes[(level << 1) + 1]!, level, 0, now)
+      if (remaining >= cost) continue
       const decision = table.take(hashes[level << 1]!, hashes[(level << 1) + 1]!, level, cost, now)
       if (!decision.allowed) return this.#ofLevel(decision, level)
-      // Somebody has just mended it.
-      taken = level
+      // It was mended in between, and this has been taken by now.
+      taken |= 1 << level
     }
-    let least: Decision | undefined
-    let deciding = from
-    for (let level = from; level < end; level++) {
-      const left = level === taken ? 0 : cost
+    // The longest prefix first: it refuses most often, and then nothing was taken from the others.
+    let least = table.take(hashes[last << 1]!, hashes[(last << 1) + 1]!, last, cost, now)
+    let deciding = last
+    for (let level = last - 1; level >= from && least.allowed; level--) {
+      const left = (taken & (1 << level)) === 0 ? cost : 0
       const decision = table.take(hashes[level << 1]!, hashes[(level << 1) + 1]!, level, left, now)
-      if (!decision.allowed) return this.#ofLevel(decision, level)
-      if (least !== undefined && decision.remaining >= least.remaining) continue
+      if (decision.allowed && decision.remaining >= least.remaining) continue
       least = decision
       deciding = level
     }
-    return this.#ofLevel(least!, deciding)
+    return this.#ofLevel(least, deciding)
   }
 
   #ofLevel({ allowed, remaining, retryAfterMs, resetMs, waitMs }: Decision, index: number): LevelDecision {

@@ -8,10 +8,11 @@
  *
  * The work has two halves. First the owner reads and decides, and writes nothing: there the lock may be taken from it without harm, because
  * before the second half it swaps the word for one that says `write`, and that fails where the word is no longer the one it has set (`turn`
- * grows with every owner). Then it begins again. In the second half, a few stores, it is left alone for `WRITE_MS`: who takes over then
- * finds the mark, knows which part may be half written, and mends it. So nobody waits for an owner that does not come back, and what it leaves
- * behind is one part that is marked.
+ * grows with every owner). Then it begins again. In the second half, a few stores, it is left alone as long as it only waits for a core. Who takes over
+ * from an owner that is dead or stopped finds the mark, knows which part may be half written, and mends it. So nobody waits for an owner that
+ * does not come back, and what it leaves behind is one part that is marked.
  */
+import { isRunnable } from '../base/proc.ts'
 import { yieldCpu } from '../base/yield-cpu.ts'
 
 const OWNER = 0x3ff
@@ -26,8 +27,18 @@ export const OWNERS_MAX = OWNER
 const SPINS = 200
 /** How long an owner that has not begun to write is waited for: longer than the work takes, far shorter than a scheduler's turn. */
 const READ_MS = 0.2
-/** How long an owner that writes is waited for: it lost the CPU, and gets it again, or it is stopped or dead. */
-const WRITE_MS = 20
+/** How often is looked whether an owner that writes is dead or stopped, instead of waiting for a core. */
+const LOOK_MS = 2
+/** No owner is waited for any longer: a whole group of processes may be frozen. */
+const WRITE_MS = 500
+/** Where in the words the process of each owner stands: nobody else writes there. */
+export const PIDS_AT = 64
+export const PIDS = OWNER + 1
+
+/** This process is `owner` from now on: others look at it where it does not let go. */
+export function enter(words: Int32Array, owner: number): void {
+  Atomics.store(words, PIDS_AT + owner, process.pid)
+}
 
 /** Takes the lock for `owner` (from 1). Returns the word that stands for it; `isTorn` of it tells whether the owner before died in the middle of writing. */
 export function acquire(words: Int32Array, at: number, owner: number): number {
@@ -53,9 +64,17 @@ export function beginWrite(words: Int32Array, at: number, held: number, part: nu
   return Atomics.compareExchange(words, at, held, writing) === held ? writing : 0
 }
 
+/** Here, stores are seen by others in the order in which they were made: the one that frees the lock can be a plain one, which costs a tenth. */
+const isOrdered = process.arch === 'x64'
+
 /** Lets go, also of the mark. False: it was lost before. */
 export function release(words: Int32Array, at: number, held: number): boolean {
-  return Atomics.compareExchange(words, at, held, held & ~(OWNER | PART | WRITE)) === held
+  const free = held & ~(OWNER | PART | WRITE)
+  if (!isOrdered) return Atomics.compareExchange(words, at, held, free) === held
+  if (words[at] !== held) return false
+  // Who is stopped between these two lines, and only for this long taken over from, frees a lock that others hold: they find out, and begin again.
+  words[at] = free
+  return true
 }
 
 /** The owner is dead: what it holds is free, and what it was writing marked. */
@@ -67,13 +86,23 @@ export function releaseOf(words: Int32Array, at: number, owner: number): void {
 function contend(words: Int32Array, at: number, owner: number): number {
   let watched = Atomics.load(words, at)
   let since = 0
+  let looked = 0
   for (let spins = 0; ; spins++) {
     const seen = Atomics.load(words, at)
     if (seen !== watched) {
       watched = seen
       since = 0
     }
-    const isOver = (seen & OWNER) === 0 || (since > 0 && performance.now() - since > patience(seen))
+    let isOver = (seen & OWNER) === 0 || (seen & OWNER) === owner
+    if (!isOver && since > 0) {
+      const now = performance.now()
+      if (!isTorn(seen)) isOver = now - since > READ_MS
+      else if (now - since > WRITE_MS) isOver = true
+      else if (now - since > LOOK_MS && now - looked > LOOK_MS) {
+        looked = now
+        isOver = !isRunnable(words[PIDS_AT + (seen & OWNER)]!)
+      }
+    }
     if (isOver) {
       const mine = nextOf(seen, owner)
       if (Atomics.compareExchange(words, at, seen, mine) === seen) return mine
@@ -83,5 +112,3 @@ function contend(words: Int32Array, at: number, owner: number): number {
     }
   }
 }
-
-const patience = (seen: number): number => ((seen & WRITE) === 0 ? READ_MS : WRITE_MS)

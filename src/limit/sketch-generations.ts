@@ -18,7 +18,7 @@ import { KeyedHash } from './keyed-hash.ts'
 import { acquire, beginWrite, isFree, release } from './shared-lock.ts'
 
 export interface SketchShape {
-  /** Cells of a row: a power of two. */
+  /** Cells of a row: a power of two, two at least. */
   readonly width: number
   /** Rows. */
   readonly depth: number
@@ -66,6 +66,17 @@ export function laySketch(words: Int32Array, at: number, lengthMs: number, start
   words[at + STARTS_FULL] = startsFull ? 1 : 0
 }
 
+export interface SketchMeans {
+  /** What seeds are drawn from. */
+  readonly secret: readonly [number, number]
+  /** Tells this sketch from others with the same secret. */
+  readonly number: number
+  /** From 1: this process, beside others with the same sketch. */
+  readonly owner: number
+  /** Each row is cut into so many blocks (a power of two): who holds the lock of one may write its cells without asking. */
+  readonly blocks?: number
+}
+
 type Cells = Uint8Array | Uint16Array | Uint32Array
 
 export class SketchGenerations {
@@ -84,24 +95,26 @@ export class SketchGenerations {
   readonly #generationWords: number
   readonly #width: number
   readonly #depth: number
+  /** Cells of a row in a block, and what leaves as many bits as to pick one of them. */
+  readonly #blockCells: number
+  readonly #shift: number
   readonly #owner: number
   readonly #random: KeyedHash
   readonly #number: number
   #turns = -1
   #before = NOTHING
-  #current = 0
-  #previous = 0
-  /** Two seeds a row, of the current generation and of the one before. */
-  readonly #seeds = new Int32Array(DEPTH_MAX * 2)
-  readonly #seedsBefore = new Int32Array(DEPTH_MAX * 2)
-  readonly #places = new Int32Array(SLOTS * DEPTH_MAX)
+  /** Of the rows of the current generation, and behind them those of the one before: two seeds a row, and its first cell. */
+  readonly #seeds = new Int32Array(4 * DEPTH_MAX)
+  readonly #starts = new Int32Array(2 * DEPTH_MAX)
+  /** Of each slot, the cells of the current generation, and behind them those of the one before. */
+  readonly #places = new Int32Array(SLOTS * 2 * DEPTH_MAX)
+  readonly #values = new Uint32Array(SLOTS * 2 * DEPTH_MAX)
 
-  /** `secret` is what seeds are drawn from, `number` tells this sketch from others with the same secret, `owner` (from 1) this process from others. */
   constructor(
     words: Int32Array,
     at: number,
     shape: SketchShape,
-    { secret, number, owner }: { secret: readonly [number, number]; number: number; owner: number },
+    { secret, number, owner, blocks = 1 }: SketchMeans,
   ) {
     this.#words = words
     this.#at = at
@@ -118,6 +131,8 @@ export class SketchGenerations {
     this.#generationCells = this.#generationWords * cellsOfWord
     this.#width = shape.width
     this.#depth = shape.depth
+    this.#blockCells = shape.width / blocks
+    this.#shift = Math.clz32(this.#blockCells - 1)
     this.#owner = owner
     this.#random = new KeyedHash(secret[0], secret[1])
     this.#number = number
@@ -132,48 +147,70 @@ export class SketchGenerations {
     else if (this.#words[this.#at + CLEARED]! < this.#generationWords) this.#clearSlice()
   }
 
-  /** The estimate of a key (64 bits of a keyed hash) in the current generation. Its places are held in `slot`, for `raise`. */
-  current(high: number, low: number, slot: number): number {
-    const cells = this.#cells
+  /**
+   * Reads the cells of the keys in the slots from `first` to before `end`: `hashes` holds 64 bits of a keyed hash for each slot, and all cells lie in one block.
+   * Places are found before any cell is read, and nothing is decided by what is read: so the processor waits for all of them at the same time, instead of
+   * for one after the other.
+   */
+  read(hashes: Int32Array, first: number, end: number, block = 0): void {
     const places = this.#places
     const seeds = this.#seeds
-    const mask = this.#width - 1
-    const depth = this.#depth
-    let first = this.#current
-    let least = this.cellMax
-    for (let row = 0; row < depth; row++) {
-      const place = first + (mixed(Math.imul(low, seeds[row << 1]!) + (high ^ seeds[(row << 1) + 1]!)) & mask)
-      places[slot * DEPTH_MAX + row] = place
-      const cell = cells[place]!
-      if (cell < least) least = cell
-      first += this.#width
+    const starts = this.#starts
+    const shift = this.#shift
+    const ahead = block * this.#blockCells
+    const rows = 2 * this.#depth
+    const used = this.#before === CELLS ? rows : this.#depth
+    for (let slot = first; slot < end; slot++) {
+      const high = hashes[slot << 1]!
+      const low = hashes[(slot << 1) + 1]!
+      const from = slot * rows
+      for (let row = 0; row < used; row++) {
+        // Multiply-shift (Dietzfelbinger et al., 1997): two keys meet in a row with a probability of two cells of it at most.
+        const bits = Math.imul(low, seeds[row << 1]!) + Math.imul(high, seeds[(row << 1) + 1]!)
+        places[from + row] = starts[row]! + ahead + (bits >>> shift)
+      }
     }
-    return least
+    const cells = this.#cells
+    const values = this.#values
+    const to = end * rows
+    for (let i = first * rows; i < to; i++) values[i] = cells[places[i]!]!
+  }
+
+  /** The estimate of the key in `slot` in the current generation. */
+  current(slot: number): number {
+    return this.#least(slot * 2 * this.#depth)
   }
 
   /** The same in the generation before; `full` where the key has used up all it has. */
-  previous(high: number, low: number, full: number): number {
+  previous(slot: number, full: number): number {
     if (this.#before !== CELLS) return this.#before === FULL ? full : 0
-    const cells = this.#cells
-    const seeds = this.#seedsBefore
-    const mask = this.#width - 1
-    const depth = this.#depth
-    let first = this.#previous
-    let least = this.cellMax
-    for (let row = 0; row < depth; row++) {
-      const place = first + (mixed(Math.imul(low, seeds[row << 1]!) + (high ^ seeds[(row << 1) + 1]!)) & mask)
-      const cell = cells[place]!
-      if (cell < least) least = cell
-      first += this.#width
-    }
+    return this.#least((slot * 2 + 1) * this.#depth)
+  }
+
+  #least(from: number): number {
+    const values = this.#values
+    const end = from + this.#depth
+    let least = values[from]!
+    for (let i = from + 1; i < end; i++) if (values[i]! < least) least = values[i]!
     return least
   }
 
-  /** Raises the cells of the key in `slot` to `value`, those that are below it. */
+  /** Raises the cells of the key in `slot` to `value`, those that are below it: by whoever alone may write them, under the lock of their block. */
+  write(slot: number, value: number): void {
+    const cells = this.#cells
+    const target = value < this.cellMax ? value : this.cellMax
+    const places = this.#places
+    const values = this.#values
+    const from = slot * 2 * this.#depth
+    const end = from + this.#depth
+    for (let i = from; i < end; i++) if (values[i]! < target) cells[places[i]!] = target
+  }
+
+  /** The same, beside others who write the same cells. */
   raise(slot: number, value: number): void {
     const cells = this.#cells
     const target = value < this.cellMax ? value : this.cellMax
-    const from = slot * DEPTH_MAX
+    const from = slot * 2 * this.#depth
     const end = from + this.#depth
     for (let i = from; i < end; i++) {
       const place = this.#places[i]!
@@ -193,20 +230,20 @@ export class SketchGenerations {
     this.#turns = turns
     this.#before = turns & ((1 << BEFORE_BITS) - 1)
     const generation = turns >>> BEFORE_BITS
-    const slot = generation % GENERATIONS
-    this.#current = this.#firstCell + slot * this.#generationCells
-    this.#previous = this.#firstCell + ((slot + GENERATIONS - 1) % GENERATIONS) * this.#generationCells
-    this.#draw(generation, this.#seeds)
-    this.#draw(generation - 1, this.#seedsBefore)
+    this.#lookAt(generation, 0)
+    this.#lookAt(generation - 1, this.#depth)
   }
 
-  #draw(generation: number, seeds: Int32Array): void {
+  /** From now on, the rows from `row` on are those of this generation. */
+  #lookAt(generation: number, row: number): void {
     const words = [this.#number, generation, 0, 0] as [number, number, number, number]
-    for (let row = 0; row < this.#depth; row++) {
-      words[2] = row
+    const first = this.#firstCell + ((generation + GENERATIONS) % GENERATIONS) * this.#generationCells
+    for (let i = 0; i < this.#depth; i++) {
+      words[2] = i
       this.#random.ofPrefix(words, 0, 96, 0)
-      seeds[row << 1] = this.#random.high | 1
-      seeds[(row << 1) + 1] = this.#random.low
+      this.#seeds[2 * (row + i)] = this.#random.high | 1
+      this.#seeds[2 * (row + i) + 1] = this.#random.low | 1
+      this.#starts[row + i] = first + i * this.#width
     }
   }
 
@@ -265,11 +302,4 @@ export class SketchGenerations {
     }
     return true
   }
-}
-
-/** Every bit depends on every bit: the end of MurmurHash3. */
-function mixed(bits: number): number {
-  let mix = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
-  return mix ^ (mix >>> 16)
 }

@@ -11,7 +11,7 @@
  * and the rest is the bucket: two keys that agree in all of it share a state, which happens once in 10^13 questions about new keys.
  *
  * Where all eight places are taken, first an idle key goes: its state says as little as none at all. Else one goes as `places.ts` says, within the
- * bucket alone: that is what this gives up beside one queue for all. What it has used up is folded into the sketch behind the table
+ * bucket alone: that is what this gives up beside one queue for all. Its state goes into the sketch behind the table
  * (`evicted-memory.ts`), and a key that comes in starts from what the sketch remembers: being evicted is no way around a limit.
  *
  * A state is copied, decided on, and written back under a mark (`shared-lock.ts`). A process that dies in between leaves the bucket as it was, or
@@ -46,6 +46,33 @@ export interface TableShape {
 export const bucketWords = (stateWords: number): number => LINE_WORDS + 2 * PLACES * stateWords
 
 export const tableWords = ({ buckets, stateWords }: TableShape): number => buckets * bucketWords(stateWords)
+
+export function keysOfBucket(words: Int32Array, base: number): number {
+  let keys = 0
+  for (let place = 0; place < PLACES; place++) if (words[base + TAGS + place] !== 0) keys += 1
+  return keys
+}
+
+/** Keys that have something used up at `now`. Read without locks, for people: a key that changes meanwhile may count or not. */
+export function keysInUse(
+  words: Int32Array,
+  at: number,
+  { buckets, stateWords }: TableShape,
+  algorithms: readonly Algorithm[],
+  now: number,
+): number {
+  const floats = new Float64Array(words.buffer, words.byteOffset, words.length >> 1)
+  const stride = bucketWords(stateWords)
+  let keys = 0
+  for (let base = at; base < at + buckets * stride; base += stride) {
+    for (let place = 0; place < PLACES; place++) {
+      if (words[base + TAGS + place] === 0) continue
+      const algorithm = algorithms[(words[base + LEVELS]! >>> (place << 2)) & 15] ?? algorithms[0]!
+      if (!algorithm.isIdle(floats, ((base + LINE_WORDS) >> 1) + place * stateWords, now)) keys += 1
+    }
+  }
+  return keys
+}
 
 /** What a table does its work with. */
 export interface TableMeans {
@@ -184,8 +211,9 @@ export class ExactTable {
     const words = this.#words
     const scratch = this.#scratch
     const algorithm = this.#algorithms[level]!
-    const isKnown = this.#memory.recall(this.#nameOf(base, more), tag, algorithm, scratch, now)
+    const isKnown = this.#memory.restore(level, this.#nameOf(base, more), tag, scratch, now)
     const decision = algorithm.take(scratch, 0, cost, now)
+    const isProved = isKnown && decision.remaining <= algorithm.costMax / 2
     if (cost === 0) {
       release(words, base + LOCK, held)
       return decision
@@ -197,14 +225,14 @@ export class ExactTable {
     this.#halves[(base << 1) + TAGS_MORE + place] = more
     words[base + LEVELS] = (words[base + LEVELS]! & ~(15 << (place << 2))) | (level << (place << 2))
     words[base + ORDER] = moveToNewest(this.#order, place) ^ IDENTITY
-    words[base + MARKS] = cameIn(this.#marks, place, isKnown)
+    words[base + MARKS] = cameIn(this.#marks, place, isProved)
     this.#floats.set(scratch, ((base + LINE_WORDS) >> 1) + place * this.#stateWords)
     if (release(words, base + LOCK, writing)) return decision
     this.#useUp(base, place, now)
     return undefined
   }
 
-  /** A place for a new key. Whoever has to leave for it is remembered by then. */
+  /** A place for a new key. Who has to leave for it is remembered by then. */
   #findRoom(base: number, now: number): number {
     const words = this.#words
     this.#order = words[base + ORDER]! ^ IDENTITY
@@ -221,9 +249,16 @@ export class ExactTable {
       this.#order = choice.order
       this.#marks = choice.marks
     }
-    const used = this.#algorithmAt(base, place).used(this.#floats, this.#stateAt(base, place), now)
     const more = this.#halves[(base << 1) + TAGS_MORE + place]!
-    this.#memory.fold(this.#nameOf(base, more), words[base + TAGS + place]!, used, now)
+    const name = this.#nameOf(base, more)
+    this.#memory.put(
+      this.#levelAt(base, place),
+      name,
+      words[base + TAGS + place]!,
+      this.#floats,
+      this.#stateAt(base, place),
+      now,
+    )
     return place
   }
 
@@ -236,8 +271,12 @@ export class ExactTable {
     return ((base + LINE_WORDS) >> 1) + place * this.#stateWords
   }
 
+  #levelAt(base: number, place: number): number {
+    return (this.#words[base + LEVELS]! >>> (place << 2)) & 15
+  }
+
   #algorithmAt(base: number, place: number): Algorithm {
-    return this.#algorithms[(this.#words[base + LEVELS]! >>> (place << 2)) & 15] ?? this.#algorithms[0]!
+    return this.#algorithms[this.#levelAt(base, place)]!
   }
 
   /** Somebody died while it wrote a state: that state counts as used up. The lock is free afterwards. */

@@ -7,7 +7,7 @@ import { attach, occupant, type WantedMode } from './attaching.ts'
 import { EdgeProgram, isEdgeProgram } from './edge-program.ts'
 import type { Libbpf, XdpAttached } from './libbpf.ts'
 import { BpfFailure } from './libbpf-failure.ts'
-import { countsSince, readCounts } from './packet-counts.ts'
+import { countsSince, NOTHING, readCounts } from './packet-counts.ts'
 import { refusalOf } from './refusal.ts'
 
 export interface PacketCounter {
@@ -101,8 +101,6 @@ function sharedCounter(libbpf: Libbpf, index: number, there: XdpAttached): Packe
     close: () => maps!.close(),
   }
 }
-
-const NOTHING: PacketCounts = { totals: [], fragments: { packets: 0, bytes: 0 }, ports: [] }
 
 function openMaps(libbpf: Libbpf, programId: number) {
   const seen = libbpf.mapsOf(programId)

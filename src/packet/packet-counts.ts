@@ -24,6 +24,8 @@ const BLOCKS_PER_PROTOCOL = 65_536 / PORTS_PER_BLOCK
 const BLOCK_PROTOCOLS = ['udp', 'tcp'] as const
 const TALLY_BYTES = 16
 
+export const NOTHING: PacketCounts = { totals: [], fragments: { packets: 0, bytes: 0 }, ports: [] }
+
 /** Reads all counts. They go on meanwhile, so that sums may differ by what came in between. */
 export function readCounts(maps: CounterMaps): PacketCounts {
   return { totals: readTotals(maps.totals), fragments: readFragments(maps.totals), ports: readPorts(maps) }

@@ -12,6 +12,7 @@ import { answerEntry } from './guest-text.ts'
 import {
   callKindOf,
   isEffect,
+  newCallAccount,
   refusal,
   type CallAccount,
   type CallKind,
@@ -207,18 +208,12 @@ function leaveBackground(slot: LaneSlot, id: number): void {
   leaveBodies(slot, account)
 }
 
-const newAccount = (requestHead: string, isTraced: boolean): CallAccount => ({
-  fetches: 0,
-  fetchedBytes: 0,
-  requestHead,
-  trace: isTraced ? [] : undefined,
-})
-
 /** Of calls that were refused for want of one. */
-const NOBODY: CallAccount = newAccount('', false)
+const NOBODY: CallAccount = newCallAccount()
 
 export function accountFor(invocation: Invocation): CallAccount {
-  return (invocation.account ??= newAccount(invocation.head, invocation.trip.isTraced === true))
+  const { head, trip } = invocation
+  return (invocation.account ??= newCallAccount(head, trip.site, trip.isTraced))
 }
 
 /** Whoever may be behind it is not run a second time. */

@@ -51,7 +51,10 @@ export const AS_USER: readonly Wrapper[] = [
     ),
     protections: ['no-network', NO_NEW_PRIVILEGES],
   },
-  { command: words('setpriv --no-new-privs --'), protections: [NO_NEW_PRIVILEGES] },
+  {
+    command: words('setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --'),
+    protections: [NO_NEW_PRIVILEGES],
+  },
 ]
 
 const BARE: Wrapper = { command: [], protections: [] }

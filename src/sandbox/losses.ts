@@ -137,6 +137,7 @@ export class Losses {
       return
     }
     invocation.patience = Math.max(patience, 1)
+    if (invocation.account !== undefined) invocation.account.runs += 1
     this.#events.replayed()
     this.#events.send(invocation)
   }

@@ -19,6 +19,7 @@ import { LiveView } from './replication/live-view.ts'
 import { nodeLogKeeper } from './store/log-keeper.ts'
 import type { KvService } from './kv-service.ts'
 import { UnitTimers } from './unit-timers.ts'
+import { UnitLimitRegions } from './limits/unit-limits.ts'
 import { LocalHealth } from './rollouts/local-health.ts'
 import { MetricSums } from './metrics/metric-sums.ts'
 import { certificateControl } from './certificates/certificate-control.ts'
@@ -120,13 +121,14 @@ export class EdgeNode {
       reader: new SiteReader(view),
       make: (request, options) => this.#make(request, options),
     }))
+    const unitLimits = new UnitLimitRegions(around.limits)
     const reader = new SetReader({
       view,
       continues: (from) => store.entriesAfter(from, 1) !== 'reset',
       secrets,
       checkSignature: trustedKeys.check,
       log,
-      served: () => sites.served(),
+      served: (units) => unitLimits.with(sites.served(), units),
       liveEpoch: () => this.#epochs?.live.epoch,
     })
     const readSet = () => reader.read()

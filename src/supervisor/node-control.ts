@@ -353,7 +353,7 @@ export function nodeControl(parts: NodeParts): {
     const quarantine = quarantines.of({ name, version: pointer.live })
     const names = (kind: 'plain' | 'sealed') =>
       Object.entries(record.env).flatMap(([key, value]) => (kind in value ? [key] : []))
-    const { hosts, paths, methods, nodes, ...manifest } = record.manifest
+    const { hosts, paths, methods, nodes, limit, ...manifest } = record.manifest
     return {
       name,
       version: pointer.live,
@@ -368,6 +368,7 @@ export function nodeControl(parts: NodeParts): {
         paths: [...paths],
         methods: [...methods],
         nodes: [...nodes],
+        ...(limit && { limit: [...limit] }),
       },
       ...(record.origin && { origin: record.origin }),
       env: names('plain'),

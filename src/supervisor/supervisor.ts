@@ -218,7 +218,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const siblings = config.edge.workers > 1 ? createSharedWords(SIBLING_WORDS) : undefined
     made.push(() => siblings?.unlink())
     const packet = new PacketPlane({ config: config.packet, log })
-    const limits = new LimitRegions(log, predecessor?.limits)
+    const limits = new LimitRegions(log, config.edge.workers, predecessor?.limits)
     made.push(...[packet, limits].map((one) => () => one.close()))
     const builder = options.builder ?? createBuilder(log, config.control.warmChecker)
     made.push(() => builder.close())

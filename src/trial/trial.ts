@@ -17,7 +17,10 @@ import {
   type KvStoreName,
 } from '../contract/kv.ts'
 import type { TailLine } from '../contract/messages.ts'
+import type { BanOutcome } from '../contract/bans.ts'
+import { formatPrefix, readPrefix } from '../base/ip-prefix.ts'
 import { createHostCalls } from '../host/host-calls.ts'
+import type { NamedLimits } from '../host/limit-calls.ts'
 import { KV_WORDS } from '../kv/versions.ts'
 import { KvWriter } from '../kv/writer.ts'
 import type { Crossings } from '../sandbox/inline-lane.ts'
@@ -36,6 +39,8 @@ export interface TrialOptions {
   ) => ReturnType<HostCalls['start']>
   /** Private addresses that the unit may fetch, as in `edge.fetch.sites`: checked before. */
   readonly fetchSites?: readonly string[]
+  /** Those that `edge.limit` finds. */
+  readonly limits: NamedLimits
   /** Measures the unit, where its isolation is `inline`. */
   readonly crossings?: Crossings
   readonly onLine?: (line: TailLine) => void
@@ -55,7 +60,7 @@ const LIMITS: KvLimits = {
 }
 
 export function startTrial(options: TrialOptions): Trial {
-  const { bundles, node, intercept, fetchSites = [], crossings, onLine } = options
+  const { bundles, node, intercept, fetchSites = [], limits, crossings, onLine } = options
   const folder = mkdtempSync(join(tmpdir(), 'orla-trial-'))
   const words = new Int32Array(KV_WORDS)
   const stores = { kv: join(folder, 'kv.db'), cache: join(folder, 'cache.db') }
@@ -75,7 +80,9 @@ export function startTrial(options: TrialOptions): Trial {
     send,
     fetch,
     sources: [],
-    // Nothing is kept here that could go.
+    limits,
+    // Nobody is there to be kept out, and nothing is kept that could go.
+    bans: { ban: async ({ prefix, forMs }) => banned(prefix, forMs) },
     askPurge: ({ id }) => calls.purge.done(id, { objects: 0, ms: 0 }),
   })
   const start: HostCalls['start'] = (call, answer) => calls.start(call, answer)
@@ -105,4 +112,12 @@ export function startTrial(options: TrialOptions): Trial {
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
+}
+
+/** As a node answers, of what it can read. */
+function banned(text: string, forMs: number): BanOutcome {
+  const prefix = readPrefix(text)
+  return typeof prefix === 'string'
+    ? { code: 'ban-invalid', message: prefix }
+    : { prefix: formatPrefix(prefix), until: systemClock.now() + forMs }
 }

@@ -10,7 +10,8 @@ import { PHASE_BITS, PHASES, type Phase, type UnitVersion } from '../contract/un
 import { makeBundles } from '../sandbox/bundle-files.ts'
 import { mapStack } from '../unit/source-map.ts'
 import { startTrial, type TrialOptions } from './trial.ts'
-import { PhaseFailed, runRequest, tripOf, type UnitRequest } from './unit-request.ts'
+import { OpenLimits } from './trial-limits.ts'
+import { PhaseFailed, runRequest, tripOf, type UnitAnswer, type UnitRequest } from './unit-request.ts'
 
 export interface BenchOptions extends Pick<TrialOptions, 'node' | 'fetchSites'> {
   /** Asked for once the unit's module is known. */
@@ -34,7 +35,7 @@ export interface PhaseFigures {
 export interface BenchResult {
   readonly figures: readonly PhaseFigures[]
   /** What became of the first request. */
-  readonly answer: { readonly status: number; readonly by: 'unit' | 'origin' }
+  readonly answer: { readonly status: number; readonly by: UnitAnswer['by'] }
 }
 
 /** The unit did not come through a request. */
@@ -53,8 +54,10 @@ export async function benchUnit(
     return us
   }
   const answers = new Map<string, HostAnswer>()
+  const limits = new OpenLimits()
   const trial = startTrial({
     ...options,
+    limits,
     bundles: await makeBundles(),
     crossings: { cpuUs: ownThreadCpuUs, took: (cpuUs) => (spentUs += cpuUs) },
     intercept: (call, answer, start) => {
@@ -117,6 +120,7 @@ export async function benchUnit(
     return { figures, answer }
   } finally {
     await trial.close()
+    limits.close()
   }
 }
 

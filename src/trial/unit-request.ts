@@ -8,15 +8,18 @@
 import { systemClock } from '../base/clock.ts'
 import type { Trip, TripOutcome, UnitBody } from '../contract/unit-runner.ts'
 import { PHASE_BITS, type FailureReason, type Phase, type UnitVersion } from '../contract/unit.ts'
+import { Client } from '../http/client.ts'
 import { editHeaders, type Edits, parseEdits, parseOriginEdits } from '../http/edits.ts'
 import { newPiece, pieceText } from '../http/body/piece-text.ts'
 import { statedTtlSeconds } from '../http/caching/freshness.ts'
 import { parseHeaderLines } from '../http/fields.ts'
+import type { LimitedRequest } from '../http/limits/request-limit.ts'
 import { UnitStates } from '../http/unit-states.ts'
 import { requestEdits } from '../http/unit-trip.ts'
 import type { UnitDispatcher } from '../sandbox/unit-dispatcher.ts'
-import { inLowerCase, type HeaderList } from '../wire/http1/message.ts'
+import { headerValue, inLowerCase, type HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders } from '../wire/http1/serialise.ts'
+import type { TrialLimits } from './trial-limits.ts'
 
 /** The endpoints of a site that is played: two, so that a unit can choose. */
 export const ENDPOINTS = ['http://origin-1.example.org', 'http://origin-2.example.org']
@@ -50,7 +53,8 @@ export interface UnitResponse {
 
 export interface UnitAnswer {
   readonly response: UnitResponse
-  readonly by: 'unit' | 'origin'
+  /** `limit`: one of the unit's field refused, and the unit did not run. */
+  readonly by: 'unit' | 'origin' | 'limit'
   readonly request: {
     readonly method: string
     readonly path: string
@@ -82,6 +86,8 @@ export interface RequestOptions {
   readonly takeCpuUs?: () => number
   /** A streamed body ends where this is aborted. */
   readonly wanted?: AbortSignal
+  /** What it has to pass first. Absent: nothing. */
+  readonly limits?: TrialLimits
 }
 
 export async function runRequest(
@@ -91,6 +97,18 @@ export async function runRequest(
   options: RequestOptions,
 ): Promise<UnitAnswer> {
   const course = new Course(runner, unit, request, options)
+  const refusal = await options.limits?.refusal(limitedRequest(request))
+  if (refusal !== undefined) {
+    const left = requestLeft(request, valid(parseOriginEdits('', 'origin')))
+    return {
+      response: refusal,
+      by: 'limit',
+      request: left,
+      cacheKey: undefined,
+      ttlSeconds: undefined,
+      runs: [],
+    }
+  }
   const { edits, made } = await beforeOrigin(course)
   const ofRequest = requestEdits(edits)
   const went = made === undefined ? await aroundOrigin(course, ofRequest) : undefined
@@ -117,6 +135,22 @@ export async function runRequest(
     ttlSeconds: went?.ttlSeconds,
     runs: course.runs,
   }
+}
+
+/** The request as limits look at it. */
+function limitedRequest({ method, target, headers, address }: UnitRequest): LimitedRequest {
+  const mark = target.indexOf('?')
+  const path = mark === -1 ? target : target.slice(0, mark)
+  const list = inLowerCase(headers)
+  const host = headerValue(list, 'host') ?? ''
+  const client = new Client({
+    address,
+    port: 0,
+    scheme: 'http',
+    forwardedHost: undefined,
+    certificate: undefined,
+  })
+  return { head: { method, path, host, headers: list }, client, connection: {}, startedMs: performance.now() }
 }
 
 /** What the answer is kept under is nothing that the origin is asked. */

@@ -12,6 +12,7 @@ import type { HeaderList } from '../wire/http1/message.ts'
 import { serialiseHeaders, statusText } from '../wire/http1/serialise.ts'
 import { mapStack } from '../unit/source-map.ts'
 import { startTrial, type Trial, type TrialOptions } from './trial.ts'
+import { TrialLimits } from './trial-limits.ts'
 import { ENDPOINTS, runRequest, tripOf, type UnitRequest } from './unit-request.ts'
 
 export interface UnitTests {
@@ -42,12 +43,14 @@ export async function runUnitTests(
   }
   let unit = given
   let fetches: unknown = {}
+  const limits = new TrialLimits()
   const trial: Trial = startTrial({
     ...options,
+    limits,
     intercept: (call, answer, start) => {
       if (call.kind === 'test.ask') {
         const wanted = new AbortController()
-        void answerAsk(call, trial, unit, lines, wanted.signal).then(answer)
+        void answerAsk(call, { trial, unit, limits, lines, wanted: wanted.signal }).then(answer)
         return () => wanted.abort()
       }
       if (call.kind !== 'fetch') return start(call, answer)
@@ -68,10 +71,17 @@ export async function runUnitTests(
       const message = '`env` is no object of texts'
       return { passed: 0, failures: [{ name: 'the tests', message }] }
     }
+    try {
+      limits.addNamed(module?.fields['limits'])
+    } catch (error) {
+      return { passed: 0, failures: [{ name: 'the tests', message: (error as Error).message }] }
+    }
+    limits.addOwn(given)
     unit = { ...given, env: { ...given.env, ...env }, manifest: { ...given.manifest, isolation: 'process' } }
     return await runAll(trial, suite)
   } finally {
     await trial.close()
+    limits.close()
   }
 }
 
@@ -124,14 +134,16 @@ function environmentOf(env: unknown): Record<string, string> | undefined {
   return isText ? (env as Record<string, string>) : undefined
 }
 
+interface Asked {
+  readonly trial: Trial
+  readonly unit: UnitVersion
+  readonly limits: TrialLimits
+  readonly lines: string[]
+  readonly wanted: AbortSignal
+}
+
 /** What a test asks of the unit, for as long as `wanted`. The head was written in the tests' isolate: it may be anything. */
-async function answerAsk(
-  call: HostCall,
-  trial: Trial,
-  unit: UnitVersion,
-  lines: string[],
-  wanted: AbortSignal,
-): Promise<HostAnswer> {
+async function answerAsk(call: HostCall, { trial, unit, limits, lines, wanted }: Asked): Promise<HostAnswer> {
   const from = lines.length
   try {
     const given = JSON.parse(call.head) as Readonly<Record<string, unknown>>
@@ -142,6 +154,7 @@ async function answerAsk(
     const asked = requestOf(given, call.body)
     const { response, by, request, cacheKey, ttlSeconds } = await runRequest(trial.runner, unit, asked, {
       wanted,
+      limits,
     })
     const { status, headers, body } = response
     const told = { ...request, headers: pairs(request.headers) }

@@ -10,6 +10,7 @@ import { pathPattern } from '../base/path-pattern.ts'
 import { parseSize } from '../base/quantity.ts'
 import { DEFAULT_LIMITS, DEFAULT_MANIFEST, PHASES, type Manifest, type Sample } from '../contract/unit.ts'
 import { Cron, parseEvery } from './schedule.ts'
+import { limitFieldProblems, limitFields } from './limit-field.ts'
 import { hostPattern, methodName, nodePattern } from './patterns.ts'
 
 export type ManifestResult = { readonly manifest: Manifest } | { readonly problems: readonly string[] }
@@ -100,6 +101,8 @@ const FIELDS = {
   ),
   chunks: v.optional(v.picklist(['bytes', 'text'], 'expected "bytes" or "text"')),
   isolation: v.optional(v.picklist(['process', 'inline'], 'expected "process" or "inline"')),
+  // Its problems are told apart: see `parseSource`.
+  limit: v.optional(v.pipe(v.unknown(), v.transform(limitFields))),
 }
 
 const Fields = v.object(FIELDS)
@@ -154,6 +157,7 @@ function parseSource(source: unknown, known: readonly string[], where: string, p
     if (typeof value !== 'object' || value === null) continue
     for (const problem of unknownFields(value, Object.keys(inner), `${name}.`)) problems.push(where + problem)
   }
+  for (const problem of limitFieldProblems(entries['limit'])) problems.push(where + problem)
   const result = v.safeParse(Fields, entries)
   if (!result.success) {
     for (const issue of result.issues) problems.push(where + issueText(issue))

@@ -33,6 +33,7 @@ test('the units in the guides do what the pages say', async (t) => {
     config: {
       edge: { debugToken: 'debug', fetch: { sites: ['127.0.0.1'] } },
       node: { name: 'gru1', groups: ['sa-east'] },
+      limits: [{ name: 'coupons', rate: '2/1d' }],
       sites: [{ origin: origin.url, cache: {} }],
     },
   })

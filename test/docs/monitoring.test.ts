@@ -153,7 +153,7 @@ test('Prometheus is given the rules beside it, and a token from a file', () => {
 
 /** What shows only once it has happened, or where a listener, a site or a unit asks for it. */
 const OCCASIONAL =
-  /quarantined|_telemetry_|_tls_|http2|access_log|refused_total|errors_total|retries_total|answers_total|checks_total|evicted_total$|calls_total|sampled_out|shadow_total|timer_runs|kv_|aborted|store_followed/
+  /quarantined|_telemetry_|_tls_|http2|access_log|refused_total|errors_total|retries_total|answers_total|checks_total|evicted_total$|calls_total|sampled_out|shadow_total|timer_runs|kv_|aborted|store_followed|limit_redis|packet_/
 
 test('a scrape of a node holds what the board and the alerts ask for, with the labels that they name', async (t) => {
   const origin = await startOrigin(t, (_, response) => {
@@ -161,7 +161,10 @@ test('a scrape of a node holds what the board and the alerts ask for, with the l
     response.end('hello')
   })
   const node = await startNode(t, {
-    config: { sites: [{ origin: { endpoints: [origin.url], circuitBreaker: {} }, cache: { disk: '64mb' } }] },
+    config: {
+      limits: [{ name: 'everybody', rate: '1000/1s', key: 'address' }],
+      sites: [{ origin: { endpoints: [origin.url], circuitBreaker: {} }, cache: { disk: '64mb' } }],
+    },
     units: { hello: 'export default { paths: ["/hi"], content: () => new Response("hi") }' },
   })
   for (const path of ['/hi', '/a', '/a']) assert.equal((await node.request(path)).status, 200)

@@ -1,6 +1,7 @@
 /** Programs and sessions of the guide to packets: loaded as they stand there, with packets, and they print what the page says. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { NO_PACKETS } from '../../src/packet/testing/compiled.support.ts'
 import { ethernet, ipv4, udp } from '../../src/packet/testing/frames.ts'
 import { cleanEnvironment, ORLA } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
-import { startWire } from '../harness/network.ts'
+import { leaveNetwork, NO_NETWORK, startWire } from '../harness/network.ts'
 import { blocksOf } from './markdown.ts'
 
 const PAGE = 'docs/guides/packets.md'
@@ -22,6 +23,37 @@ const framesOf = (options: readonly string[]): Buffer[] =>
     const frame = ethernet(ipv4({ from: '198.51.100.2', to: '198.51.100.1' }, udp(Number(port))))
     return Array.from({ length: Number(count) }, () => frame)
   })
+
+/** How long it took, and how many bytes, is not the same twice. */
+const withoutTimes = (text: string) => text.replace(/, \d+\.\d s: /, ': ')
+
+test('what arrives is counted as the guide to packets shows', { skip: NO_NETWORK ?? false }, async (t) => {
+  const [block, ...others] = blocksOf(PAGE).filter(({ marker }) => marker[0]?.startsWith('packet-watch'))
+  assert.equal(others.length, 0)
+  leaveNetwork()
+  const [command = '', ...expected] = block!.text.trim().split('\n')
+  const child = spawn(ORLA, command.split(' ').slice(2), { env: cleanEnvironment() })
+  t.after(() => child.kill('SIGKILL'))
+  let said = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part: string) => (said += part))
+  const ended = once(child, 'close')
+  await eventually(() => said.includes('Ctrl-C'))
+  const [, ...options] = block!.marker[0]!.split(' ')
+  const socket = createSocket('udp4')
+  t.after(() => socket.close())
+  for (const option of options) {
+    const [port, count = '1'] = option.split('×')
+    for (let i = 0; i < Number(count); i++)
+      await new Promise<void>((resolve) => socket.send('orla', Number(port), '127.0.0.1', () => resolve()))
+    await eventually(() => said.includes(`DEST_PORT : ${port}, COUNT : ${count}`))
+  }
+  child.kill('SIGINT')
+  await ended
+  // As it goes on, more may be told between two packets.
+  const lines = withoutTimes(said).split('\n')
+  for (const line of expected.map(withoutTimes)) assert.ok(lines.includes(line), `${line}\n\n${said}`)
+})
 
 /** The system sends packets of its own, such as those of IPv6. */
 const withoutPass = (text: string) => text.replace(/^pass +\d+$/m, 'pass')

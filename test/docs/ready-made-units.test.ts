@@ -67,6 +67,7 @@ const startGuideOrigin = (t: TestContext) =>
     const told = ['x-variant', 'x-canary', 'x-jwt-subject', 'authorization']
       .filter((name) => headers[name] !== undefined)
       .map((name) => ` ${name}=${String(headers[name])}`)
+    if (url.startsWith('/closed/')) response.statusCode = 403
     if (url.endsWith('.html')) response.setHeader('content-type', 'text/html')
     response.end(`origin saw ${method} ${url}${told.join('')}\n`)
   })

@@ -57,6 +57,17 @@ test('sites change while the node runs, as the page shows', async (t) => {
   await followPage('docs/guides/sites.md', session, (block) => startBehind(t, block, session))
 })
 
+test('requests are limited as the page shows', async (t) => {
+  const cwd = await folderFor(t)
+  const places = new Map<string, string>()
+  for (const port of ['6379', '8080', '8081', '8091', '8092', '8191', '8192', '9000'])
+    places.set(port, String(await freePort()))
+  const path = [dirname(ORLA), dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const control = inPlace('http://127.0.0.1:8081', { cwd, env: {}, places })
+  const session = { cwd, env: { PATH: path, ORLA_CONTROL: control, ORLA_TOKEN: 'change-me' }, places }
+  await followPage('docs/guides/limits.md', session, (block) => startBehind(t, block, session))
+})
+
 test('who may change what is told by tokens and an audit log, as the page shows', async (t) => {
   const cwd = await folderFor(t)
   const places = new Map<string, string>()

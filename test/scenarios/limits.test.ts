@@ -1,7 +1,10 @@
 /** Limits of requests on a real node: who is counted by what, and what answers say of it. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { Agent } from 'node:http'
 import { connect } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../src/config/schema.ts'
@@ -292,4 +295,72 @@ test('a limit for units alone counts no request', async (t) => {
   const node = await nodeWith(t, [{ name: 'a', rate: `1/${DAY}` }])
   assert.equal(await statuses(node, 3, {}), '200 200 200')
   assert.equal((await node.request('/')).headers['ratelimit'], undefined)
+})
+
+test('a pair is who asks and the address that it came to, as a proxy says it over the PROXY protocol', async (t) => {
+  const node = await nodeWith(
+    t,
+    [
+      { name: 'pair', rate: `1/${DAY}`, key: 'pair', paths: ['/pair'] },
+      { name: 'address', rate: `1/${DAY}`, key: 'address', paths: ['/address'] },
+    ],
+    { edge: { listen: { address: '127.0.0.1:0', proxyProtocol: true } } },
+  )
+  const statusOver = async (header: string, path: string) => {
+    const { hostname, port } = new URL(node.url)
+    const socket = connectTcp({ host: hostname, port: Number(port) })
+    let text = ''
+    socket.setEncoding('latin1').on('data', (piece: string) => (text += piece))
+    socket.write(`PROXY ${header} 4660 443\r\nGET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    await once(socket, 'close')
+    return Number(text.split(' ')[1])
+  }
+  assert.equal(await statusOver('TCP4 203.0.113.7 198.51.100.1', '/pair'), 200)
+  assert.equal(await statusOver('TCP4 203.0.113.7 198.51.100.2', '/pair'), 200, 'another address of ours')
+  assert.equal(await statusOver('TCP4 203.0.113.7 198.51.100.1', '/pair'), 429)
+  assert.equal(await statusOver('TCP4 203.0.113.8 198.51.100.1', '/pair'), 200)
+  assert.equal(await statusOver('TCP6 2001:db8:9::1 2001:db8::1', '/pair'), 200)
+  assert.equal(await statusOver('TCP6 2001:db8:9::2 2001:db8::1', '/pair'), 429, 'of the same /64')
+  assert.equal(await statusOver('TCP6 2001:db8:7::1 2001:db8::1', '/address'), 200)
+  assert.equal(await statusOver('TCP6 2001:db8:7::2 2001:db8::1', '/address'), 429)
+})
+
+test('what may wait waits, as many as may, and a client that goes meanwhile is no harm', async (t) => {
+  const limit = { name: 'a', rate: `1/${DAY}`, key: 'all', algorithm: 'leaky-queue', queue: 2 } as const
+  const node = await nodeWith(t, [limit])
+  assert.equal((await node.request('/')).status, 200)
+  const agent = new Agent({ maxSockets: 10 })
+  const waiting = [1, 2].map(() => node.request('/', { agent }).catch(() => 'gone'))
+  const counted = async (outcome: string) => {
+    const { text } = await node.api('GET', '/metrics')
+    return Number(new RegExp(`limit="a",outcome="${outcome}"\\} (\\d+)`).exec(text)?.[1])
+  }
+  await eventually(async () => (await counted('waited')) === 2)
+  assert.equal((await node.request('/')).status, 429, 'who would be the third to wait')
+  agent.destroy()
+  assert.deepEqual(await Promise.all(waiting), ['gone', 'gone'])
+  assert.equal(await counted('refused'), 1)
+  assert.equal((await node.stop()).code, 0, 'nobody waits for them')
+})
+
+test('what waits goes on when it is its turn', async (t) => {
+  const limit = { name: 'a', rate: '1/300ms', key: 'all', algorithm: 'leaky-queue', queue: 100 } as const
+  const node = await nodeWith(t, [limit])
+  const started = performance.now()
+  const answers = await Promise.all([1, 2, 3, 4].map(() => node.request('/')))
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 200],
+  )
+  assert.ok(performance.now() - started >= 600, 'the last of them, a machine that stood still allowed for')
+})
+
+test('a unit is told the network of a client', async (t) => {
+  const node = await nodeWith(t, [], {
+    geo: { asn: 'asn.mmdb' },
+    files: { 'asn.mmdb': mmdbOf({ '198.51.100.0/24': 64_500 }) },
+  })
+  await node.deploy('asn', 'export default { content: (_, edge) => new Response(String(edge.client.asn)) }')
+  assert.equal((await node.request('/', from('198.51.100.1'))).text, '64500')
+  assert.equal((await node.request('/', from('192.0.2.1'))).text, 'undefined')
 })

@@ -48,8 +48,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // What units ask of their worker: key/value data, `fetch`, the Redis of their source.
   host: ['base', 'config', 'contract', 'wire', 'kv', 'source', 'http'],
   control: ['base', 'config', 'contract', 'store', 'replication', 'unit', 'site'],
-  // Runs a unit aside: its tests before a deploy, its bench.
-  trial: ['base', 'config', 'contract', 'wire', 'kv', 'host', 'unit', 'sandbox', 'http'],
+  // Runs a unit aside: its tests before a deploy, its bench. Its limits count in memory of their own.
+  trial: ['base', 'config', 'contract', 'wire', 'kv', 'limit', 'host', 'unit', 'sandbox', 'http'],
   'compose.ts': [
     'base',
     'config',
@@ -109,7 +109,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Which part of the tree may use a package. What can call libc, or leave the isolate, has one home. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['control'],
-  '@redis/client': ['source', 'store'],
+  '@redis/client': ['limit', 'source', 'store'],
   esbuild: ['checker', 'cli', 'sandbox'],
   hono: ['control'],
   'isolated-vm': ['sandbox'],

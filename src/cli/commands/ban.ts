@@ -1,5 +1,7 @@
 /** `orla ban`: keeps addresses and prefixes out, on all nodes. */
+import { BAN_MAX_MS, BAN_MIN_MS } from '../../contract/bans.ts'
 import type { BanChanged } from '../../control/ban-shapes.ts'
+import { UsageError } from '../arguments.ts'
 import { callTimeoutMs, changeWait } from '../change.ts'
 import { CHANGE_OPTIONS, type Command, CONTROL_OPTIONS, EXIT, JSON_OPTION } from '../command.ts'
 import { ControlClient } from '../control-client.ts'
@@ -37,6 +39,8 @@ export const command: Command = {
   run: async (args, terminal) => {
     const waiting = changeWait(args)
     const forMs = args.duration('for')
+    if (forMs !== undefined && (forMs < BAN_MIN_MS || forMs > BAN_MAX_MS))
+      throw new UsageError('--for takes a time from 1s to 366d')
     const reason = args.text('reason')
     const result = (await ControlClient.from(args, terminal).call('POST', '/v1/bans', {
       body: {

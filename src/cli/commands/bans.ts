@@ -55,7 +55,7 @@ export function bansText({ bans, total }: BanList, address?: string): string {
     node,
     reason || '-',
   ])
-  const lines = table(['prefix', 'until', 'state', 'by', 'at', 'reason'], rows)
+  const lines = table(['PREFIX', 'UNTIL', 'STATE', 'BY', 'AT', 'REASON'], rows)
   const left = total - bans.length
   return left === 0 ? lines : `${lines}\nand ${left} more: --limit`
 }

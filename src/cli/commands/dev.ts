@@ -5,7 +5,7 @@ import { join, relative, resolve } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
 import { checkConfig } from '../../config/check.ts'
 import { loadConfig } from '../../config/load.ts'
-import type { Config, SiteInput } from '../../config/schema.ts'
+import type { Config, ConfigInput, SiteInput } from '../../config/schema.ts'
 import type { ChangeResult } from '../../control/shapes.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { callTimeoutMs, deployedLine, valuesFrom } from '../change.ts'
@@ -34,18 +34,23 @@ export const command: Command = {
     'Runs FILE on a node of its own, with its data in a folder that goes when it ends, and deploys it again whenever it, or a file that it imports, is saved.',
     'For each request it prints what ran, with the CPU time, the calls of the host (edge.kv, fetch…), and what the unit logged.',
     'What does not build is told, and the version before goes on answering. Every host is taken for the one site, unless --config says which sites there are:',
-    'then hosts, origins and caches are those of the sites, and what units may fetch; addresses, TLS, logs and the rest of that file are not used.',
+    'then hosts, origins, caches and limits are those of that file, and what units may fetch; its addresses, TLS, logs and the rest are not used.',
   ].join('\n'),
   options: {
     origin: { value: 'URL', text: "the site's origin; a page and a live playlist of the demo, unless said" },
     config: {
       value: 'FILE',
-      text: 'run in front of the sites of this configuration, with its edge.fetch; not with --origin or --cache',
+      text: 'run in front of the sites of this configuration, with its limits and edge.fetch; not with --origin or --cache',
     },
     listen: { value: 'ADDRESS', text: `where the edge listens, else ${LISTEN}` },
     control: { value: 'ADDRESS', text: 'where the control plane listens, else a free port' },
     cache: { text: 'cache what may be cached; unless said, every request goes to the origin' },
     name: { value: 'NAME', text: "the unit's name; that of the file unless said" },
+    limit: {
+      value: 'NAME=RATE',
+      many: true,
+      text: 'a limit that edge.limit finds and the field `limit` may name, such as login=5/1m',
+    },
     ...FETCH_OPTION,
     env: { value: 'K=V', many: true, text: 'its environment' },
     secret: { value: 'K=V', many: true, text: 'the same, never shown' },
@@ -58,6 +63,7 @@ export const command: Command = {
     ['orla dev units/token-auth.ts --env TOKEN=t', 'in front of the demo'],
     ['orla dev api.ts --allow-fetch 127.0.0.1:3000', 'with a server of yours to fetch from'],
     ['orla dev gate.ts --config edge.json', 'in front of the sites of a node'],
+    ['orla dev login.ts --limit login=5/1m', 'with a limit that the node has, too'],
     ['orla dev gate.ts --json', 'for a program that shows it'],
     [
       'orla dev gate.ts --origin http://127.0.0.1:3000 --listen 127.0.0.1:0',
@@ -121,6 +127,9 @@ interface Front {
   readonly folder: string | undefined
   /** What units may fetch, where a configuration says it. */
   readonly fetch: Config['edge']['fetch'] | undefined
+  /** Over all sites, as they are written; and the tables that they need. */
+  readonly limits: readonly LimitInput[]
+  readonly geo: Config['geo'] | undefined
   /** In words. */
   readonly text: string
 }
@@ -139,26 +148,47 @@ async function frontOf(args: Arguments, terminal: Terminal): Promise<Front | und
       hint: 'add one to `sites`, or name an origin with --origin instead of --config',
     })
   // There is no TLS here to send anybody to, and the logs of the real node are not for this one.
-  const sites = given.map((site) => ({ ...site, redirectHttps: false, accessLog: false as const }))
+  const sites = given.map((site) => ({
+    ...site,
+    redirectHttps: false,
+    accessLog: false as const,
+    limits: alone(site.limits),
+  }))
   const hosts = [...new Set(config.sites.flatMap((site) => site.hosts))]
   const text = `the sites of ${relative(terminal.cwd, source)} (hosts ${hosts.join(', ')})`
-  return { sites, folder, fetch: config.edge.fetch, text }
+  return { sites, folder, fetch: config.edge.fetch, limits: alone(input.limits), geo: config.geo, text }
+}
+
+type LimitInput = NonNullable<ConfigInput['limits']>[number]
+
+/** What other nodes count too is counted here alone: they are not to feel it. */
+function alone(limits: readonly LimitInput[] = []): LimitInput[] {
+  return limits.map((limit) => {
+    if (limit.kind === 'concurrency' || limit.kind === 'bandwidth') return limit
+    const { scope: _scope, mode: _mode, ...rest } = limit
+    return rest
+  })
 }
 
 const siteFront = (origin: string, args: Arguments): Front => ({
   sites: [{ origin, ...(args.flag('cache') && { cache: { ram: '64mb' } }) }],
   folder: undefined,
   fetch: undefined,
+  limits: [],
+  geo: undefined,
   text: origin,
 })
 
-function configFrom(args: Arguments, folder: string, { sites, fetch }: Front): Config {
+function configFrom(args: Arguments, folder: string, { sites, fetch, limits, geo }: Front): Config {
   const allowed = fetchSites(args)
+  const named = Object.entries(args.pairs('limit') ?? {}).map(([name, rate]) => ({ name, rate }))
   const result = checkConfig({
     edge: { listen: args.text('listen') ?? LISTEN, workers: 1, fetch: { sites: allowed } },
     control: { listen: args.text('control') ?? '127.0.0.1:0' },
     store: { path: join(folder, 'data') },
     node: { name: 'dev' },
+    limits: [...limits, ...named],
+    ...(geo && { geo }),
     sites,
   })
   if (result.kind === 'config') {

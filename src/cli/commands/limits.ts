@@ -12,7 +12,7 @@ export const command: Command = {
   operandsMin: 0,
   operandsMax: 2,
   text: [
-    'Lists the limits of sites and those over all of them, and what they allowed and refused on this node since it started. KEYS have a place of their own now, of as many as there may be; a dash stands where keys share the cells of a sketch. The refused of a dry run were let through.',
+    'Lists the limits of sites and those over all of them, and what they allowed and refused on this node since it started. KEYS have something used up now, of as many as are counted each by itself (prefixes of addresses are keys, too); a dash stands where all share the cells of a sketch. The refused of a dry run were let through.',
     '`top` lists who asked most of the limit NAME in the last minutes, allowed or not: addresses and the prefixes around them, or what else it counts by. These are estimates: a count may be too high by what stands behind the minus.',
   ].join('\n'),
   options: {

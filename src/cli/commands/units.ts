@@ -47,7 +47,7 @@ function listText(units: readonly UnitSummary[]): string {
 }
 
 function detailText(unit: UnitDetail): string {
-  const { limits, isolation, onError, priority, nodes } = unit.manifest
+  const { limits, limit, isolation, onError, priority, nodes } = unit.manifest
   const env = [
     ...Object.entries(unit.envValues).map(([key, value]) => `${key}=${value}`),
     ...unit.secrets.map((key) => `${key}=(secret)`),
@@ -62,6 +62,7 @@ function detailText(unit: UnitDetail): string {
     ['priority', String(priority)],
     ['on error', onError ?? 'closed before the answer, open after it'],
     ['limits', `${limits.cpuMs} ms of CPU a call, ${limits.wallMs} ms, ${limits.memoryMb} MB`],
+    ...(limit === undefined ? [] : [['takes of', limit.map(limitText).join(', ')]]),
     ['isolation', isolation],
     ['env', env.join(', ') || 'none'],
     ['versions', unit.versions.map(({ version, live }) => (live ? `${version} (live)` : version)).join(', ')],
@@ -73,6 +74,10 @@ function detailText(unit: UnitDetail): string {
     ...unit.errors.map(tailText),
   ].join('\n')
 }
+
+/** A name, or the words of a limit of its own. */
+const limitText = (limit: string | Readonly<Record<string, unknown>>): string =>
+  typeof limit === 'string' ? limit : JSON.stringify(limit)
 
 function stateText({ state, quarantine, rollout }: UnitSummary): string {
   const own = quarantine === undefined ? state : `${state} (${quarantine.reason})`

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../base/clock.ts'
-import type { CallAccount, HostAnswer, HostCall } from '../../contract/host-calls.ts'
+import { newCallAccount, type HostAnswer, type HostCall } from '../../contract/host-calls.ts'
 import { FetchCalls } from './fetch-calls.ts'
 import type { FetchConfig } from './destinations.ts'
 
@@ -30,7 +30,7 @@ export function stand(t: TestContext, config: Partial<FetchConfig> = {}, request
     systemClock,
   )
   t.after(() => calls.close())
-  const account: CallAccount = { fetches: 0, fetchedBytes: 0, requestHead, trace: undefined }
+  const account = newCallAccount(requestHead)
   const get = (url: string, more: Record<string, unknown> = {}, body = ''): Promise<HostAnswer> =>
     new Promise((resolve) => {
       const head = { url, method: 'GET', headers: '', redirect: 'follow', hasBody: body !== '', ...more }

@@ -14,30 +14,32 @@ export function rateFields({ name, rate, fields }: RateLimitConfig): LimitFields
   // `w` counts whole seconds: a window that is no number of them stays untold rather than be told wrongly.
   const seconds = rate.windowMs / 1000
   const window = Number.isInteger(seconds) ? `;w=${seconds}` : ''
-  return {
-    policy: `"${name}";q=${rate.count}${window}`,
-    remaining: `"${name}";r=`,
-    onAllowed: fields === 'always',
-  }
+  return limitFields(name, `q=${rate.count}${window}`, fields === 'always')
+}
+
+/** `quota`: the parameters of the policy. */
+export function limitFields(name: string, quota: string, onAllowed: boolean): LimitFields {
+  const policy = `"${name}";${quota}`
+  const remaining = `"${name}";r=`
+  return { policy, remaining, lead: `ratelimit-policy: ${policy}\r\nratelimit: ${remaining}`, onAllowed }
 }
 
 /** Adds what a limit said to the head of the answer. Names hold nothing that would have to be escaped. */
 export function tellFields(
   exchange: Exchange,
-  { policy, remaining }: LimitFields,
+  { policy, remaining, lead }: LimitFields,
   decision: Decision,
   inMs: number,
 ): void {
-  const item = `${remaining}${decision.remaining};t=${secondsUp(inMs)}`
+  const left = `${decision.remaining};t=${secondsUp(inMs)}`
   const before = exchange.limitFields
-  exchange.limitFields =
-    before === '' ? `ratelimit-policy: ${policy}\r\nratelimit: ${item}\r\n` : joined(before, policy, item)
+  exchange.limitFields = before === '' ? `${lead}${left}\r\n` : joined(before, policy, remaining + left)
 }
 
 /** Several limits: one line of each field, with an item for each. */
 function joined(before: string, policy: string, item: string): string {
-  const [policies, items] = before.split('\r\n')
-  return `${policies}, ${policy}\r\n${items}, ${item}\r\n`
+  const end = before.indexOf('\r\n')
+  return `${before.slice(0, end)}, ${policy}${before.slice(end, -2)}, ${item}\r\n`
 }
 
 /** Whole seconds; a client that comes back then does not come too early. */

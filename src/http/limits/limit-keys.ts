@@ -5,19 +5,19 @@
  * What is not there (the header, the cookie, the network of an address) is counted by the client's address: a request gets around no limit by
  * leaving something out.
  */
-import type { IpAddress } from '../../base/ip-address.ts'
+import { formatIp, type IpAddress } from '../../base/ip-address.ts'
 import { formatPrefix, prefixOf } from '../../base/ip-prefix.ts'
 import { matchPath } from '../../base/path-pattern.ts'
 import { headerValues } from '../../wire/http1/message.ts'
-import type { Exchange } from '../exchange.ts'
+import type { LimitedRequest } from './request-limit.ts'
 
 export type LimitKey = string | IpAddress
-type KeyOf = (exchange: Exchange) => LimitKey
+type KeyOf = (exchange: LimitedRequest) => LimitKey
 
 export interface RequestKey {
   readonly of: KeyOf
   /** The other parts of a key with an address, which is counted for each of them by itself. */
-  readonly beside: ((exchange: Exchange) => string) | undefined
+  readonly beside: ((exchange: LimitedRequest) => string) | undefined
 }
 
 /** The number of the network that an address is in; undefined where it is not known. */
@@ -41,10 +41,17 @@ export function requestKey(
   if (parts.length === 1) return { of: partOf(only!, lengths, networkOf), beside: undefined }
   const textsOf = (names: readonly string[]) => {
     const all = names.map((part) => partOf(part, lengths, networkOf))
-    return (exchange: Exchange) => all.map((one) => textOf(one(exchange), lengths)).join(BETWEEN)
+    return (exchange: LimitedRequest) => all.map((one) => textOf(one(exchange), lengths)).join(BETWEEN)
   }
   if (!parts.includes('address')) return { of: textsOf(parts), beside: undefined }
   return { of: addressOf, beside: textsOf(parts.filter((part) => part !== 'address')) }
+}
+
+/** As a person reads it: without the letters that say of what kind its parts are. */
+export function shownKey(key: LimitKey): string {
+  if (typeof key !== 'string') return formatIp(key)
+  const parts = key.split(BETWEEN).map((part) => part.slice(1))
+  return parts.join(' ') || '(all)'
 }
 
 function textOf(key: LimitKey, { v4, v6 }: AddressLengths): string {
@@ -78,12 +85,12 @@ function partOf(part: string, lengths: AddressLengths, networkOf: NetworkOf): Ke
 /** Of a client whose address is none that can be read, what stands for it. */
 const addressOf: KeyOf = ({ client }) => client.ip ?? `a${client.address}`
 
-function pairText(exchange: Exchange, lengths: AddressLengths): string {
+function pairText(exchange: LimitedRequest, lengths: AddressLengths): string {
   const { peer } = exchange.connection
-  return `2${textOf(addressOf(exchange), lengths)}${BETWEEN}${peer?.localAddress ?? ''}`
+  return `${textOf(addressOf(exchange), lengths)}${BETWEEN}t${peer?.localAddress ?? ''}`
 }
 
-function networkText(exchange: Exchange, networkOf: NetworkOf): LimitKey {
+function networkText(exchange: LimitedRequest, networkOf: NetworkOf): LimitKey {
   const { ip } = exchange.client
   const network = ip && networkOf(ip)
   return network === undefined ? addressOf(exchange) : `n${network}`

@@ -1,7 +1,10 @@
 /** The limits by what they limit: each kind is a file of its own, and a line here. */
 import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
+import type { ClusterLimits } from '../../limit/cluster/cluster-limits.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import type { NetworkOf } from './limit-keys.ts'
+import { BandwidthLimit } from './bandwidth-limit.ts'
+import { InFlightLimit } from './in-flight-limit.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { LimitCounts, RequestLimit } from './request-limit.ts'
 
@@ -9,14 +12,24 @@ import type { LimitCounts, RequestLimit } from './request-limit.ts'
 export interface LimitParts {
   /** By this number it is known in a region who holds a lock. */
   readonly worker: number
+  /** Which of the workers of this program it is, and how many there are. */
+  readonly place: number
+  readonly workers: number
   readonly counts: LimitCounts
   readonly networkOf: NetworkOf
+  /** Where limits are counted with all nodes; absent where this node has no such place. */
+  readonly cluster?: ClusterLimits | undefined
 }
 
 /** A limit by its name, as units ask for it. */
 export interface NamedLimit {
   /** What requests are asked about; undefined where they are not counted by themselves. */
   readonly request: RequestLimit | undefined
+  /**
+   * What a request is asked about that meets a unit which names this limit in its field `limit`: one that requests are not asked about by themselves
+   * counts by address there.
+   */
+  readonly forUnits: RequestLimit | undefined
   /**
    * Takes `cost` for a key of the caller's choice; an address is counted by its prefixes, as that of a request is. Absent where there is nothing
    * to be taken.
@@ -26,15 +39,13 @@ export interface NamedLimit {
   top(count: number): readonly LimitTop[]
 }
 
-/** Requests are not asked about it. */
-const UNASKED: NamedLimit = { request: undefined, top: () => [] }
-
 export function makeLimit(served: ServedLimit, parts: LimitParts): NamedLimit {
   switch (served.config.kind) {
     case 'rate':
       return new RateLimit(served, served.config, parts)
     case 'concurrency':
+      return new InFlightLimit(served, served.config, parts)
     case 'bandwidth':
-      return UNASKED
+      return new BandwidthLimit(served, served.config, parts)
   }
 }

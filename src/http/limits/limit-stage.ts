@@ -21,7 +21,8 @@ export function askLimits(exchange: Exchange, advance: Advance): StageVerdict {
   return limits.length === 0 ? 'next' : askFrom(exchange, limits, 0, advance)
 }
 
-function askFrom(
+/** These, from the one at `first` on. Where the request is parked meanwhile, `advance` is called when all of them have let it go on. */
+export function askFrom(
   exchange: Exchange,
   limits: readonly RequestLimit[],
   first: number,
@@ -31,46 +32,65 @@ function askFrom(
     const limit = limits[at]!
     const asked = limit.ask(exchange)
     if (asked === undefined) continue
-    const goOn = (): void => {
-      if (!exchange.gone && askFrom(exchange, limits, at + 1, advance) === 'next') advance(exchange)
-    }
     if (asked instanceof Promise) {
       void asked.then((decision) => {
         if (exchange.gone) return
-        if (decision === undefined || settle(exchange, limit, decision, goOn) === 'next') goOn()
+        const verdict = decision === undefined ? 'next' : settle(exchange, limit, decision)
+        goOn(exchange, verdict, limits, at + 1, advance)
       })
       return 'taken'
     }
-    if (settle(exchange, limit, asked, goOn) === 'taken') return 'taken'
+    const verdict = settle(exchange, limit, asked)
+    if (verdict === 'next') continue
+    if (verdict !== 'refused') goOn(exchange, verdict, limits, at + 1, advance)
+    return 'taken'
   }
   return 'next'
 }
 
-/** `goOn` is called where the request has to wait, and is allowed. */
-function settle(exchange: Exchange, limit: RequestLimit, decision: Decision, goOn: () => void): StageVerdict {
+/** `refused`: it is answered. A number: it is allowed, so many milliseconds later. */
+type Settled = 'next' | 'refused' | number
+
+/** Of a request that was parked, or is to be. */
+function goOn(
+  exchange: Exchange,
+  verdict: Settled,
+  limits: readonly RequestLimit[],
+  at: number,
+  advance: Advance,
+): void {
+  if (verdict === 'refused') return
+  if (typeof verdict === 'number') {
+    waitThen(exchange, verdict, () => goOn(exchange, 'next', limits, at, advance))
+    return
+  }
+  if (askFrom(exchange, limits, at, advance) === 'next') advance(exchange)
+}
+
+function settle(exchange: Exchange, limit: RequestLimit, decision: Decision): Settled {
   const { counts, fields } = limit
+  const { dryRun } = limit.config
   if (!decision.allowed) {
-    if (!limit.config.dryRun) {
+    if (!dryRun) {
       counts.refused += 1
       note(exchange, limit, 'refused', decision)
       exchange.node.banning?.refused(exchange.client.address, limit)
       refuse(exchange, limit, decision)
-      return 'taken'
+      return 'refused'
     }
     counts.dry_run += 1
     note(exchange, limit, 'dry-run', decision)
     return 'next'
   }
   if (fields?.onAllowed === true) tellFields(exchange, fields, decision, decision.resetMs)
-  const waitMs = decision.waitMs ?? 0
+  const waitMs = dryRun ? 0 : (decision.waitMs ?? 0)
   if (exchange.isDebugShown) note(exchange, limit, waitMs > 0 ? 'waited' : 'allowed', decision)
-  if (waitMs <= 0 || limit.config.dryRun) {
+  if (waitMs === 0) {
     counts.allowed += 1
     return 'next'
   }
   counts.waited += 1
-  waitThen(exchange, waitMs, goOn)
-  return 'taken'
+  return waitMs
 }
 
 /** For the access log and spans what did not just pass; for the debug header everything. */

@@ -7,7 +7,9 @@ import { siteName } from '../../config/site-name.ts'
 import type { SiteConfig } from '../../config/schema.ts'
 import { ALL_SITES, type LimitTop, type ServedLimit } from '../../contract/limits.ts'
 import type { MetricSample, Served } from '../../contract/messages.ts'
+import type { ClusterLimits } from '../../limit/cluster/cluster-limits.ts'
 import { makeLimit, type NamedLimit } from './limit-kinds.ts'
+import type { NetworkOf } from './limit-keys.ts'
 import { NO_LIMITS } from './limit-stage.ts'
 import type { Networks } from './networks.ts'
 import type { LimitCounts, RequestLimit } from './request-limit.ts'
@@ -16,10 +18,12 @@ import type { LimitCounts, RequestLimit } from './request-limit.ts'
 export class SetLimits {
   /** Those over all sites that requests are asked about. */
   readonly common: readonly RequestLimit[]
+  readonly networkOf: NetworkOf
   private readonly bySite: ReadonlyMap<string, ReadonlyMap<string, NamedLimit>>
 
-  constructor(bySite: ReadonlyMap<string, ReadonlyMap<string, NamedLimit>>) {
+  constructor(bySite: ReadonlyMap<string, ReadonlyMap<string, NamedLimit>>, networkOf: NetworkOf) {
     this.bySite = bySite
+    this.networkOf = networkOf
     this.common = this.askedOf(ALL_SITES)
   }
 
@@ -36,20 +40,31 @@ export class SetLimits {
 
   /** By the name that a unit of the site asks for: the site's own first. */
   named(site: string, name: string): NamedLimit | undefined {
-    return this.bySite.get(site)?.get(name) ?? this.bySite.get(ALL_SITES)?.get(name)
+    return this.owned(site, name) ?? this.owned(ALL_SITES, name)
+  }
+
+  owned(owner: string, name: string): NamedLimit | undefined {
+    return this.bySite.get(owner)?.get(name)
   }
 
   /** What may be asked for there. */
   names(site: string): readonly string[] {
-    const of = (owner: string) => [...(this.bySite.get(owner)?.keys() ?? [])]
-    return [...new Set([...of(site), ...of(ALL_SITES)])]
+    return [...new Set([...this.ownedNames(site), ...this.ownedNames(ALL_SITES)])]
+  }
+
+  ownedNames(owner: string): readonly string[] {
+    return [...(this.bySite.get(owner)?.keys() ?? [])]
   }
 }
 
 export interface LiveLimitsParts {
   /** By this number it is known in a region who holds a lock. */
   readonly worker: number
+  /** Which of the workers of this program it is, and how many there are. */
+  readonly place: number
+  readonly workers: number
   readonly networks: Networks
+  readonly cluster?: ClusterLimits | undefined
 }
 
 const NOTHING: readonly ServedLimit[] = []
@@ -89,14 +104,14 @@ export class LiveLimits {
       const key = JSON.stringify([one, geo])
       let limit = this.made.get(key)
       if (limit === undefined) {
-        const { worker } = this.parts
-        limit = makeLimit(one, { worker, networkOf, counts: this.countsOf(one.site, one.config.name) })
+        const counts = this.countsOf(one.site, one.config.name)
+        limit = makeLimit(one, { ...this.parts, networkOf, counts })
         this.made.set(key, limit)
       }
       const named = bySite.get(one.site) ?? new Map<string, NamedLimit>()
       bySite.set(one.site, named.set(one.config.name, limit))
     }
-    return new SetLimits(bySite)
+    return new SetLimits(bySite, networkOf)
   }
 
   /** From now on these are live: what only others had is let go. */

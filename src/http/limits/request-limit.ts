@@ -6,7 +6,17 @@
 import type { LimitConfig } from '../../config/schema.ts'
 import type { LimitOutcome } from '../../contract/limits.ts'
 import type { Decision } from '../../limit/limiter.ts'
+import type { RequestHead } from '../../wire/http1/message.ts'
+import type { Client } from '../client.ts'
 import type { Exchange } from '../exchange.ts'
+
+/** What of a request decides which limits it meets, and by what it is counted. */
+export interface LimitedRequest {
+  readonly head: Pick<RequestHead, 'method' | 'path' | 'host' | 'headers'>
+  readonly client: Pick<Client, 'ip' | 'address'>
+  readonly connection: { readonly peer?: { readonly localAddress: string } | undefined }
+  readonly startedMs: number
+}
 
 export type LimitCounts = Record<LimitOutcome, number>
 
@@ -18,6 +28,8 @@ export interface RequestLimit {
   readonly counts: LimitCounts
   /** What answers tell of it; undefined where they say nothing. */
   readonly fields: LimitFields | undefined
+  /** Of what it refuses. */
+  readonly status: number
   /** What a client that was refused is told it may do: `10 requests in 60 seconds`. */
   readonly allows: string
   /**
@@ -33,5 +45,7 @@ export interface LimitFields {
   readonly policy: string
   /** `"login";r=` */
   readonly remaining: string
+  /** Both lines up to there: most requests meet one limit. */
+  readonly lead: string
   readonly onAllowed: boolean
 }

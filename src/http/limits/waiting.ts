@@ -1,9 +1,15 @@
 /** A request that a limit lets go on later: parked, with nothing but a timer. */
 import type { Exchange } from '../exchange.ts'
 
+/** The longest that a timer can wait; beyond it, it would not wait at all. */
+const WAIT_MAX_MS = 2 ** 31 - 1
+
 /** Calls `goOn` after so many milliseconds, if the client is there by then. How many may wait is the limiter's bound. */
 export function waitThen(exchange: Exchange, waitMs: number, goOn: () => void): void {
-  setTimeout(() => {
-    if (!exchange.gone) goOn()
-  }, waitMs)
+  setTimeout(
+    () => {
+      if (!exchange.gone) goOn()
+    },
+    Math.min(waitMs, WAIT_MAX_MS),
+  )
 }

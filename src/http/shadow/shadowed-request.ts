@@ -121,6 +121,7 @@ export class ShadowRun {
       ...input,
       meta: this.withRequestId(input.meta),
       edits: input.edits + this.states.lines,
+      site: this.exchange.site?.name,
       steps: this.unit.stepsOf(phases),
       done: (came) => {
         this.pending -= 1

@@ -65,7 +65,7 @@ export function fetchAttributes(method: string, url: string, result: string): At
 
 /** Of the span of a request that is over. */
 export function requestAttributes(exchange: Exchange, withQuery: boolean): AttributeValue[] {
-  const { head, client, connection, answered, site, cacheResult } = exchange
+  const { head, client, connection, answered, site, cacheResult, limit } = exchange
   const { ends } = connection
   const userAgent = headerValue(head.headers, 'user-agent')
   const attributes: AttributeValue[] = [
@@ -92,6 +92,7 @@ export function requestAttributes(exchange: Exchange, withQuery: boolean): Attri
     attributes.push('http.response.status_code', answered.status, 'orla.source', answered.source)
   if (site !== undefined) attributes.push('orla.site', site.name)
   if (cacheResult !== '') attributes.push('orla.cache', cacheResult)
+  if (limit !== '') attributes.push('orla.limit', limit)
   return attributes
 }
 

@@ -37,6 +37,8 @@ export interface Algorithm {
   used(state: Float64Array, at: number, now: number): number
   /** Writes a state in which `used` units are used up: never less strict than the state that `used` was read from. */
   load(state: Float64Array, at: number, used: number, now: number): void
+  /** Makes the state from `at` on as strict as that from `other` on in `words` is, where that is stricter. */
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void
 }
 
 /** @throws RangeError that names what of the plan is out of its range, and what would be right. */

@@ -6,8 +6,9 @@
  */
 import type { Decision } from '../limiter.ts'
 import type { Algorithm } from './algorithm.ts'
+import { counted } from './moment.ts'
 import type { RatePlan } from './plan.ts'
-import { isLeft, startOf } from './window-start.ts'
+import { laterStart, startAt, startOf, windowsPassed } from './window-start.ts'
 
 export class FixedWindowAlgorithm implements Algorithm {
   readonly name = 'fixed-window'
@@ -25,7 +26,7 @@ export class FixedWindowAlgorithm implements Algorithm {
   }
 
   take(state: Float64Array, at: number, cost: number, now: number): Decision {
-    const start = this.#start(state, at, now)
+    const start = startAt(state[at]!, now, this.#windowMs, this.#startMs)
     let given = this.#given(state, at, now)
     const allowed = given + cost <= this.costMax || cost === 0
     if (allowed) given += cost
@@ -55,18 +56,15 @@ export class FixedWindowAlgorithm implements Algorithm {
     state[at + 1] = Math.min(used, this.costMax)
   }
 
-  /** The start of the window that counts at `now`. */
-  #start(state: Float64Array, at: number, now: number): number {
-    const start = state[at]! - 1
-    return start < 0 || isLeft(start, this.#windowMs, now)
-      ? startOf(now, this.#windowMs, this.#startMs)
-      : start
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const given = Math.max(this.#given(state, at, now), this.#given(words, other, now))
+    state[at] = laterStart(state[at]!, words[other]!, now, this.#windowMs, this.#startMs) + 1
+    state[at + 1] = given
   }
 
-  /** What that window has given. Where the clock was set back, what a later one gave counts in it. */
+  /** What the window that counts at `now` has given. Where the clock was set back, what a later one gave counts in it. */
   #given(state: Float64Array, at: number, now: number): number {
-    if (state[at]! > 0 && now >= state[at]! - 1 + this.#windowMs) return 0
-    const given = state[at + 1]!
-    return given >= 0 && given <= this.costMax ? given : this.costMax
+    const isOver = windowsPassed(state[at]!, now, this.#windowMs) > 0
+    return isOver ? 0 : counted(state[at + 1]!, this.costMax)
   }
 }

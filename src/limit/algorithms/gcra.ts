@@ -54,4 +54,8 @@ export class GcraAlgorithm implements Algorithm {
   load(state: Float64Array, at: number, used: number, now: number): void {
     this.#ahead.load(state, at, used, now)
   }
+
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    this.#ahead.merge(state, at, words, other, now)
+  }
 }

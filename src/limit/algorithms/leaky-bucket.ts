@@ -44,4 +44,8 @@ export class LeakyBucketAlgorithm implements Algorithm {
   load(state: Float64Array, at: number, used: number, now: number): void {
     this.#water.load(state, at, used, now)
   }
+
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    this.#water.merge(state, at, words, other, now)
+  }
 }

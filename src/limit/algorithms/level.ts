@@ -5,7 +5,7 @@
  * Two words: the last moment plus one, and the level in parts of a unit. Both zero is a key that was never seen.
  */
 import type { Decision } from '../limiter.ts'
-import { momentOf, passedMs } from './moment.ts'
+import { counted, momentOf, passedMs } from './moment.ts'
 import { partsOf, type RatePlan } from './plan.ts'
 
 export const LEVEL_WORDS = 2
@@ -31,8 +31,7 @@ export class Level {
 
   /** In parts, at `now`. */
   read(state: Float64Array, at: number, now: number): number {
-    const before = state[at + 1]!
-    const parts = before >= 0 && before <= this.highest ? before : this.highest
+    const parts = counted(state[at + 1]!, this.highest)
     // A product that is too large to be exact is larger than any level.
     return Math.max(0, parts - passedMs(state[at]!, now) * this.perMs)
   }
@@ -66,5 +65,12 @@ export class Level {
   load(state: Float64Array, at: number, used: number, now: number): void {
     state[at] = now + 1
     state[at + 1] = Math.min(used * this.unit, this.highest)
+  }
+
+  /** Makes the one level as high as the other, where that is higher. */
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const parts = Math.max(this.read(state, at, now), this.read(words, other, now))
+    state[at] = Math.max(momentOf(state[at]!, now), momentOf(words[other]!, now)) + 1
+    state[at + 1] = parts
   }
 }

@@ -13,9 +13,26 @@ export const MOMENT_MAX = 8_640_000_000_000_000
 /** The moment that counts, where `word` is what the state holds and `now` is what the clock says. */
 export function momentOf(word: number, now: number): number {
   const behind = word - 1 - now
-  return behind > 0 && behind <= STEP_BACK_MS ? word - 1 : now
+  return behind > 0 && behind <= STEP_BACK_MS && Number.isInteger(behind) ? word - 1 : now
 }
 
-/** Milliseconds that have passed since the state was last asked; 0 where it never was, or the clock stepped back. */
-export const passedMs = (word: number, now: number): number =>
-  word > 0 && now > word - 1 ? now - word + 1 : 0
+/** Milliseconds that have passed since the state was last asked; 0 where it never was, the clock stepped back, or the word cannot be. */
+export function passedMs(word: number, now: number): number {
+  const passed = now - word + 1
+  return word > 0 && passed > 0 && Number.isInteger(passed) ? passed : 0
+}
+
+/** What a word counts, from 0 to `most`; `most` where it holds anything else, for it errs to the stricter side. */
+export const counted = (word: number, most: number): number =>
+  word >= 0 && word <= most && Number.isInteger(word) ? word : most
+
+/**
+ * What a clock says, in whole milliseconds.
+ * @throws RangeError where it says no such time
+ */
+export function momentOn(clock: () => number): number {
+  const now = Math.floor(clock())
+  if (!(now >= 0 && now <= MOMENT_MAX))
+    throw new RangeError(`clock: expected milliseconds from 0 to ${MOMENT_MAX}, not ${String(now)}`)
+  return now
+}

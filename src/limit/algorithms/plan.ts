@@ -55,7 +55,7 @@ export function checkPlan(plan: RatePlan): void {
   if (plan.startMs !== undefined) whole('startMs', plan.startMs, 0, MOMENT_MAX)
   if (plan.algorithm === 'sliding-log' && plan.count > LOG_MAX)
     throw new RangeError(
-      `count: a sliding log keeps a stamp for each unit, so expected at most ${LOG_MAX}, not ${plan.count}; sliding-window and gcra count further`,
+      `a sliding log keeps a stamp for each unit, so that it counts to ${LOG_MAX} in a window, not to ${plan.count}; sliding-window and gcra count further`,
     )
 }
 

@@ -12,8 +12,9 @@
  */
 import type { Decision } from '../limiter.ts'
 import type { Algorithm } from './algorithm.ts'
+import { counted } from './moment.ts'
 import { queueOf, type RatePlan } from './plan.ts'
-import { isLeft, startOf } from './window-start.ts'
+import { laterStart, startAt, startOf, windowsPassed } from './window-start.ts'
 
 export class ShaperAlgorithm implements Algorithm {
   readonly name = 'shaper'
@@ -35,7 +36,7 @@ export class ShaperAlgorithm implements Algorithm {
   }
 
   take(state: Float64Array, at: number, cost: number, now: number): Decision {
-    const start = this.#start(state, at, now)
+    const start = startAt(state[at]!, now, this.#frameMs, this.#startMs)
     const given = this.#given(state, at, now)
     const place = this.#place(given, cost)
     // A frame's share that is there now is given whatever may wait.
@@ -71,23 +72,21 @@ export class ShaperAlgorithm implements Algorithm {
     state[at + 1] = Math.min(used, this.#most)
   }
 
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const given = Math.max(this.#given(state, at, now), this.#given(words, other, now))
+    state[at] = laterStart(state[at]!, words[other]!, now, this.#frameMs, this.#startMs) + 1
+    state[at + 1] = given
+  }
+
   /** Where a cost begins, behind what was given: in a frame that has room for all of it. */
   #place(given: number, cost: number): number {
     const into = given % this.costMax
     return into + cost > this.costMax ? given - into + this.costMax : given
   }
 
-  #start(state: Float64Array, at: number, now: number): number {
-    const start = state[at]! - 1
-    return start < 0 || isLeft(start, this.#frameMs, now) ? startOf(now, this.#frameMs, this.#startMs) : start
-  }
-
   /** What the frame that counts at `now` and those after it were given. */
   #given(state: Float64Array, at: number, now: number): number {
-    const before = state[at + 1]!
-    const given = before >= 0 && before <= this.#most ? before : this.#most
-    const start = state[at]! - 1
-    if (!(start >= 0 && now >= start + this.#frameMs)) return given
-    return Math.max(0, given - Math.floor((now - start) / this.#frameMs) * this.costMax)
+    const given = counted(state[at + 1]!, this.#most)
+    return Math.max(0, given - windowsPassed(state[at]!, now, this.#frameMs) * this.costMax)
   }
 }

@@ -7,7 +7,7 @@
  */
 import type { Decision } from '../limiter.ts'
 import type { Algorithm } from './algorithm.ts'
-import { MOMENT_MAX, momentOf } from './moment.ts'
+import { counted, MOMENT_MAX, momentOf } from './moment.ts'
 import type { RatePlan } from './plan.ts'
 
 const OLDEST = 1
@@ -62,11 +62,25 @@ export class SlidingLogAlgorithm implements Algorithm {
       state[at + RING + place] = place < first ? 0 : now + 1
   }
 
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    const moment = Math.max(this.#look(state, at, now), this.#look(words, other, now))
+    const by = this.#aheadBy(words, other, momentOf(words[other]!, now))
+    this.#setBack(state, at, momentOf(state[at]!, now))
+    state[at] = moment + 1
+    // Place by place, the younger of both: of the one log or the other, no more are out of the window.
+    for (let place = 0; place < this.costMax; place += 1) {
+      const stamp = words[this.#index(words, other, place)]!
+      const index = this.#index(state, at, place)
+      if (stamp !== 0) state[index] = Math.max(state[index]!, Math.max(1, stamp - by))
+    }
+  }
+
   /** The moment that counts. A state that cannot be is filled: it is free again after a window. */
   #look(state: Float64Array, at: number, now: number): number {
     const [last, oldest] = [state[at]!, state[at + OLDEST]!]
-    const isPossible = last >= 0 && last <= MOMENT_MAX + 1 && oldest >= 0 && oldest < this.costMax
-    if (!isPossible || !Number.isInteger(oldest)) this.load(state, at, this.costMax, now)
+    const isWhole = Number.isInteger(last) && Number.isInteger(oldest)
+    if (!isWhole || last < 0 || last > MOMENT_MAX + 1 || oldest < 0 || oldest >= this.costMax)
+      this.load(state, at, this.costMax, now)
     return momentOf(state[at]!, now)
   }
 
@@ -89,8 +103,8 @@ export class SlidingLogAlgorithm implements Algorithm {
     const stamp = state[index]!
     if (stamp === 0) return 0
     const moment = momentOf(state[at]!, now)
-    const latest = moment + 1 + this.#aheadBy(state, at, moment)
-    if (!(stamp > 0 && stamp <= latest)) state[index] = latest
+    // No stamp is later than the last moment.
+    state[index] = counted(stamp, state[at] === 0 ? moment + 1 : state[at]!)
     const out = state[index]! - 1 - this.#aheadBy(state, at, moment) + this.#windowMs
     return out <= moment ? 0 : out - now
   }

@@ -12,9 +12,10 @@
  */
 import type { Decision } from '../limiter.ts'
 import type { Algorithm } from './algorithm.ts'
+import { counted } from './moment.ts'
 import type { RatePlan } from './plan.ts'
 import { productOver } from './product.ts'
-import { isLeft, startOf } from './window-start.ts'
+import { laterStart, startAt, startOf, windowsPassed } from './window-start.ts'
 
 export class SlidingWindowAlgorithm implements Algorithm {
   readonly name = 'sliding-window'
@@ -72,24 +73,23 @@ export class SlidingWindowAlgorithm implements Algorithm {
     state[at + 2] = this.#previousAtFirst
   }
 
-  /** Moves what the state says on to the window that counts at `now`. */
-  #read(state: Float64Array, at: number, now: number): void {
-    const start = state[at]! - 1
-    this.#current = this.#counter(state[at + 1]!)
-    this.#previous = start === -1 ? this.#previousAtFirst : this.#counter(state[at + 2]!)
-    if (start !== -1 && !isLeft(start, this.#windowMs, now)) {
-      this.#start = start
-      return
-    }
-    this.#start = startOf(now, this.#windowMs, this.#startMs)
-    // Where the clock was set back, both counters count in the window that it was set to.
-    if (start === -1 || !(now >= start + this.#windowMs)) return
-    this.#previous = now < start + 2 * this.#windowMs ? this.#current : 0
-    this.#current = 0
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    this.#read(words, other, now)
+    const [current, previous] = [this.#current, this.#previous]
+    this.#read(state, at, now)
+    state[at] = laterStart(state[at]!, words[other]!, now, this.#windowMs, this.#startMs) + 1
+    state[at + 1] = Math.max(this.#current, current)
+    state[at + 2] = Math.max(this.#previous, previous)
   }
 
-  #counter(word: number): number {
-    return word >= 0 && word <= this.costMax ? word : this.costMax
+  /** Moves what the state says on to the window that counts at `now`. Where the clock was set back, both counters count in that. */
+  #read(state: Float64Array, at: number, now: number): void {
+    const passed = windowsPassed(state[at]!, now, this.#windowMs)
+    const current = counted(state[at + 1]!, this.costMax)
+    const previous = state[at] === 0 ? this.#previousAtFirst : counted(state[at + 2]!, this.costMax)
+    this.#start = startAt(state[at]!, now, this.#windowMs, this.#startMs)
+    this.#current = passed === 0 ? current : 0
+    this.#previous = passed === 0 ? previous : passed === 1 ? current : 0
   }
 
   /** Units that would be allowed at `now`. */

@@ -46,4 +46,8 @@ export class TokenBucketAlgorithm implements Algorithm {
   load(state: Float64Array, at: number, used: number, now: number): void {
     this.#missing.load(state, at, used, now)
   }
+
+  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
+    this.#missing.merge(state, at, words, other, now)
+  }
 }

@@ -69,6 +69,7 @@ const FIELDS = [
   'sample',
   'onError',
   'limits',
+  'limit',
   'buffer',
   'chunks',
   'isolation',

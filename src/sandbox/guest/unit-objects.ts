@@ -16,6 +16,7 @@ import { fillHeaders, type Headers, headersOver } from './headers.ts'
 import { checkMaker, FROM_GUEST } from './illegal-constructor.ts'
 import type { Invocation } from './invocation.ts'
 import { EdgeCache, Kv } from './kv.ts'
+import { ban, Limit } from './limit.ts'
 import { logFunction, type LogFunction } from './logging.ts'
 import { freeze, parseJson, toStringTagSymbol, viewBuffer } from './primordials.ts'
 import { purge } from './purge.ts'
@@ -278,6 +279,16 @@ export class Edge {
   /** Takes answers out of the caches of all nodes. */
   purge(scope: unknown): Promise<unknown> {
     return purge(this.#run.id, scope)
+  }
+
+  /** A limit of the site or of the node, by its name. */
+  limit(name: unknown): Limit {
+    return new Limit(FROM_GUEST, this.#run.id, name)
+  }
+
+  /** Keeps an address or a prefix out, on all nodes. */
+  ban(target: unknown, duration: unknown, options?: unknown): Promise<unknown> {
+    return ban(this.#run.id, target, duration, options)
   }
 
   /** Work that goes on after the answer. Its errors are logged. */

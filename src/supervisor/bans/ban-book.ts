@@ -112,8 +112,8 @@ export class BanBook {
     const known: KnownBan[] = []
     for (const prefix of new Set([...this.#logged.keys(), ...this.#waiting.keys()])) {
       const ban = this.#lasting(prefix)
-      if (ban === undefined || ban.endMs <= now) continue
       const isVoid = !this.#standing.has(prefix)
+      if (ban === undefined || (isVoid && ban.endMs <= now)) continue
       const state = isVoid ? 'void' : ban === this.#waiting.get(prefix) ? 'waiting' : 'standing'
       known.push({ prefix, record: ban.record, state })
     }

@@ -156,8 +156,8 @@ export class NeverBanned {
       add(loosePrefix(text), 'an address of the control plane that this node follows')
     for (const text of this.#callers.keys())
       add(loosePrefix(text), 'where this node was controlled from lately, with a valid token')
-    this.#prefixes = [...named.values()]
-    this.#set = CidrSet.of([...named.keys()])
+    this.#prefixes = withoutCovered(named)
+    this.#set = CidrSet.of(this.list)
   }
 
   #write(): void {
@@ -168,6 +168,20 @@ export class NeverBanned {
       this.#parts.log.warn(`${this.#path} cannot be written: ${(error as Error).message}`)
     }
   }
+}
+
+/** What lies in another one needs no word of its own. */
+function withoutCovered(
+  named: ReadonlyMap<string, readonly [IpPrefix, Reason]>,
+): (readonly [IpPrefix, Reason])[] {
+  const all = [...named.values()]
+  const lengths = { 4: new Set<number>(), 6: new Set<number>() }
+  for (const [{ family, length }] of all) lengths[family].add(length)
+  return all.filter(([prefix]) =>
+    [...lengths[prefix.family]].every(
+      (length) => length >= prefix.length || !named.has(formatPrefix(prefixOf(prefix, length))),
+    ),
+  )
 }
 
 const THIS_MACHINE = 'this machine'

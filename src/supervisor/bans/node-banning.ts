@@ -39,7 +39,7 @@ export interface NodeBanningParts {
   /** The data directory. */
   readonly directory: string
   readonly pool: () => WorkerPool
-  /** Everything up to a position holds in all workers. */
+  /** More holds in all workers than was told last. */
   readonly onApplied: () => void
   readonly assertTakesChanges: () => void
 }
@@ -61,10 +61,16 @@ export class NodeBanning implements Follower {
   readonly #waiting: WaitingBans
   readonly #refusals = new RefusalCounts()
   readonly #budgets = new Map<string, PaceBudget>()
-  readonly #made = new Map<string, number>()
+  /** Bans that were asked for here, by who asked. */
+  readonly #made = new Map([
+    ['limit', 0],
+    ['unit', 0],
+  ])
   #config: Config
   /** All workers are past it. */
   #applied: Position
+  /** Somebody was told of less than what caches are past. */
+  #isHeld = false
   #callOffs: (() => void)[] = []
 
   constructor(parts: NodeBanningParts) {
@@ -147,6 +153,8 @@ export class NodeBanning implements Follower {
     if (position.id === this.#applied.id && position.log === this.#applied.log) return
     void this.#telling.told().then(() => {
       this.#applied = position
+      if (!this.#isHeld) return
+      this.#isHeld = false
       this.#parts.onApplied()
     })
   }
@@ -154,7 +162,9 @@ export class NodeBanning implements Follower {
   /** How far this node is, of what holds for caches and at the door together. */
   behind(purged: EdgePurged): EdgePurged {
     const { log, id } = this.#applied
-    return log === purged.log && id < purged.id ? { ...purged, id } : purged
+    if (log !== purged.log || id >= purged.id) return purged
+    this.#isHeld = true
+    return { ...purged, id }
   }
 
   start(): void {
@@ -244,8 +254,8 @@ export class NodeBanning implements Follower {
   }
 
   #count(by: string): void {
-    const [kind = ''] = by.split(' ', 1)
-    this.#made.set(kind, (this.#made.get(kind) ?? 0) + 1)
+    const kind = by.startsWith('limit ') ? 'limit' : 'unit'
+    this.#made.set(kind, this.#made.get(kind)! + 1)
   }
 
   /** Units have a pace; limits have theirs in how they are set. */

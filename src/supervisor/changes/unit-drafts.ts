@@ -2,6 +2,7 @@
 import type { ModuleFacts } from '../../contract/unit-runner.ts'
 import { Refused, type DeployRequest, type EnvironmentChange } from '../../control/node.ts'
 import type { Draft, EnvChange } from '../../unit/changes.ts'
+import { limitProblems } from '../../unit/limit-field.ts'
 import { scheduleProblems } from '../../unit/schedule.ts'
 import { parseManifest } from '../../unit/manifest.ts'
 
@@ -13,7 +14,11 @@ export function readModule(
 ): Pick<Draft, 'phases' | 'manifest'> {
   const result = parseManifest({ ...defaults, ...fields }, overrides)
   const found =
-    'problems' in result ? result.problems : phases === 0 ? [] : scheduleProblems(phases, result.manifest)
+    'problems' in result
+      ? result.problems
+      : phases === 0
+        ? []
+        : [...scheduleProblems(phases, result.manifest), ...limitProblems(phases, result.manifest)]
   if ('manifest' in result && found.length === 0) return { phases, manifest: result.manifest }
   const problems = found.map((message) => ({ message }))
   throw new Refused(`${name} says what it may not: ${found.join('; ')}`, problems)

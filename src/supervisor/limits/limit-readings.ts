@@ -43,14 +43,16 @@ export function limitSummaries(
   })
 }
 
+const byText = (key: readonly string[] | undefined): string =>
+  key === undefined ? 'by keys of units' : `by ${key.join(' and ')}`
+
 /** `10 in 1m by address`, `3 at once by header:x-key`, `1048576 bytes a second`. */
 export function policyText(config: LimitConfig): string {
-  const by = config.key === undefined ? 'by keys of units' : `by ${config.key.join(' and ')}`
   switch (config.kind) {
     case 'rate':
-      return `${config.rate.count} in ${timeText(config.rate.windowMs)} ${by}`
+      return `${config.rate.count} in ${timeText(config.rate.windowMs)} ${byText(config.key)}`
     case 'concurrency':
-      return `${config.max} at once ${by}`
+      return `${config.max} at once ${byText(config.key)}`
     case 'bandwidth':
       return `${config.bytesPerSecond} bytes a second`
   }
@@ -69,8 +71,9 @@ function timeText(ms: number): string {
   return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`
 }
 
-/** The limit that is meant. Throws `limit-unknown`. */
+/** The limit that is meant. Throws `limit-unknown`, or `request-invalid` where it could be several. */
 export function limitNamed(limits: readonly ServedLimit[], { name, site }: LimitName): ServedLimit {
+  if (name === '') throw new EdgeError('request-invalid', 'name: expected the name of a limit')
   const called = limits.filter((limit) => limit.config.name === name)
   const found = site === undefined ? called : called.filter((limit) => limit.site === site)
   const [first, second] = found
@@ -107,7 +110,7 @@ export async function askLimitTop(
   return mergeTops(told, count).map((one) => ({ site, name, ...one }))
 }
 
-/** One list a worker; the most frequent first. */
+/** One list a worker; the most frequent first, of those that are alike by name. */
 export function mergeTops(workers: readonly (readonly LimitTop[])[], max: number): LimitTop[] {
   const byKey = Map.groupBy(workers.flat(), ({ key }) => key)
   return Array.from(byKey, ([key, seen]) => ({
@@ -115,6 +118,6 @@ export function mergeTops(workers: readonly (readonly LimitTop[])[], max: number
     count: seen.reduce((sum, { count }) => sum + count, 0),
     excess: seen.reduce((sum, { excess }) => sum + excess, 0),
   }))
-    .toSorted((a, b) => b.count - a.count)
+    .toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1))
     .slice(0, max)
 }

@@ -9,6 +9,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { EdgeError } from '../../base/errors.ts'
+import { machineNow } from '../../base/machine-clock.ts'
 import {
   createSharedWords,
   inheritSharedWords,
@@ -16,24 +17,40 @@ import {
   type SharedWords,
 } from '../../base/shared-words.ts'
 import { siteName } from '../../config/site-name.ts'
-import type { LimitConfig, RateLimitConfig, SiteConfig } from '../../config/schema.ts'
+import type { ConcurrencyLimitConfig, LimitConfig, RateLimitConfig, SiteConfig } from '../../config/schema.ts'
 import { ALL_SITES, type ServedLimit } from '../../contract/limits.ts'
 import type { UnitSet } from '../../contract/messages.ts'
 import { limiterPlanOf } from '../../limit/configured-plan.ts'
+import { forgetInFlight, IN_FLIGHT_SEED_BYTES, inFlightWords, layInFlight } from '../../limit/in-flight.ts'
 import {
   forgetWorker,
+  layoutOf,
   layRegion,
   type LimiterPlan,
   regionIdentity,
   regionWords,
   SEED_BYTES,
 } from '../../limit/region.ts'
+import { statedError } from '../../limit/sketch-error.ts'
+import { keysInUse } from '../../limit/table.ts'
 import type { LimitsEstate } from '../handover/messages.ts'
 import type { Log } from '../log.ts'
 
 interface Region {
-  readonly plan: LimiterPlan
   readonly shared: SharedWords
+  /** A worker of this program has died. */
+  forget(worker: number): void
+  keysInUse(): number | undefined
+}
+
+/** What a region is made by. */
+interface Shape {
+  readonly words: number
+  /** For the operator, when it is made. */
+  readonly says?: string | undefined
+  lay(words: Int32Array): void
+  forget(words: Int32Array, worker: number): void
+  keysInUse?(words: Int32Array): number | undefined
 }
 
 /** By its number it is known in a region who holds a lock: 0 to 1021, half of them for each of two programs. */
@@ -41,12 +58,17 @@ const WORKERS_MAX = 511
 
 export class LimitRegions {
   readonly #log: Log
+  readonly #room: () => number
+  readonly #workers: number
   readonly #turn: number
   readonly #inherited: Map<string, string>
   readonly #regions = new Map<string, Region>()
 
-  constructor(log: Log, before?: LimitsEstate) {
+  /** `workers`: of this program, at once. `before`: what the program before leaves. `room`: bytes that there are in memory for files. */
+  constructor(log: Log, workers: number, before?: LimitsEstate, room: () => number = roomForWords) {
     this.#log = log
+    this.#workers = workers
+    this.#room = room
     this.#turn = before === undefined ? 0 : 1 - before.turn
     this.#inherited = new Map(before?.regions)
   }
@@ -65,48 +87,92 @@ export class LimitRegions {
   }
 
   #serve(site: string, config: LimitConfig): ServedLimit {
-    if (config.kind !== 'rate') return { id: `${site}/${config.name}`, site, config }
-    const { id, path } = this.region(site, config)
-    return { id, site, config, path }
+    switch (config.kind) {
+      case 'rate': {
+        const { id, path } = this.region(site, config)
+        return { id, site, config, path }
+      }
+      case 'concurrency': {
+        const { id, path } = this.#inFlightRegion(site, config)
+        return { id, site, config, path }
+      }
+      case 'bandwidth':
+        return { id: `${site}/${config.name}`, site, config }
+    }
   }
 
   /** The region of a rate limit, by whose it is and what it says. */
   region(owner: string, config: RateLimitConfig): { readonly id: string; readonly path: string } {
     const plan = limiterPlanOf(config)
     const id = `${owner}/${config.name}/${shapeOf(config, plan)}`
-    const region = this.#regions.get(id) ?? this.#make(id, owner, config.name, plan)
+    return this.#have(id, limitText(owner, config.name), {
+      words: wordsOf(owner, config.name, plan),
+      says: plan.store === 'sketch' ? `counts in ${statedError(plan)}` : undefined,
+      lay: (words) => layRegion(words, plan, randomBytes(SEED_BYTES)),
+      forget: (words, worker) => forgetWorker(words, this.numberOf(worker)),
+      keysInUse(words) {
+        const { table, tableAt, levels } = layoutOf(plan)
+        const algorithms = levels.map(({ algorithm }) => algorithm)
+        return table && keysInUse(words, tableAt, table, algorithms, machineNow())
+      },
+    })
+  }
+
+  /** A program that takes over counts what is under way in itself: what the one before still has to answer ends with that. */
+  #inFlightRegion(
+    owner: string,
+    config: ConcurrencyLimitConfig,
+  ): { readonly id: string; readonly path: string } {
+    const { name, keysMax, key } = config
+    const plan = { keysMax, workers: this.#workers }
+    const id = `${owner}/${name}/${digestOf(['in flight', process.pid, key, plan])}`
+    return this.#have(id, limitText(owner, name), {
+      words: inFlightWords(plan),
+      lay: (words) => layInFlight(words, randomBytes(IN_FLIGHT_SEED_BYTES)),
+      forget: (words, worker) => forgetInFlight(words, plan, worker),
+    })
+  }
+
+  #have(id: string, what: string, shape: Shape): { readonly id: string; readonly path: string } {
+    const region = this.#regions.get(id) ?? this.#make(id, what, shape)
     this.#regions.set(id, region)
     return { id, path: region.shared.path }
   }
 
-  #make(id: string, owner: string, name: string, plan: LimiterPlan): Region {
-    const words = wordsOf(owner, name, plan)
+  #make(id: string, what: string, { words, says, lay, forget, keysInUse }: Shape): Region {
+    if (says !== undefined) this.#log.info(`${what} ${says}`)
     const before = this.#inherited.get(id)
     this.#inherited.delete(id)
+    const region = (shared: SharedWords): Region => ({
+      shared,
+      forget: (worker) => forget(shared.words, worker),
+      keysInUse: () => keysInUse?.(shared.words),
+    })
     const kept = before === undefined ? undefined : inheritSharedWords(before, words)
-    if (kept !== undefined) return { plan, shared: kept }
-    const shared = this.#hasRoom(words * WORD_BYTES)
-      ? createSharedWords(words)
-      : this.#onDisk(owner, name, words)
-    layRegion(shared.words, plan, randomBytes(SEED_BYTES))
-    return { plan, shared }
+    if (kept !== undefined) return region(kept)
+    const shared = this.#hasRoom(words * WORD_BYTES) ? createSharedWords(words) : this.#onDisk(what, words)
+    lay(shared.words)
+    return region(shared)
   }
 
   /** A file takes memory as it is written to: what others have not taken yet is promised to them. */
   #hasRoom(bytes: number): boolean {
-    let promised = 0
-    for (const { shared } of this.#regions.values()) {
-      const { size, blocks } = statSync(shared.path)
-      promised += size - blocks * BLOCK_BYTES
-    }
-    return roomForWords() >= promised + bytes
+    const room = this.#room() - bytes
+    const all = [...this.#regions.values()].map(({ shared }) => shared)
+    const most = all.reduce((sum, { words }) => sum + words.byteLength, 0)
+    if (most <= room) return true
+    const promised = all.reduce((sum, { path }) => {
+      const { size, blocks } = statSync(path)
+      return sum + size - blocks * BLOCK_BYTES
+    }, 0)
+    return promised <= room
   }
 
   /** Beyond the room there, a write would end the process: in most containers that are 64 MiB. */
-  #onDisk(owner: string, name: string, words: number): SharedWords {
+  #onDisk(what: string, words: number): SharedWords {
     const mib = Math.ceil((words * WORD_BYTES) / 2 ** 20)
     this.#log.warn(
-      `${limitText(owner, name)} counts in a file in ${tmpdir()}, as there is no room for its ${mib} MiB in /dev/shm: give that more (of a container with --shm-size), or the limit smaller \`keysMax\` and \`sketch\``,
+      `${what} counts in a file in ${tmpdir()}, as there is no room for its ${mib} MiB in /dev/shm: give that more (of a container with --shm-size), or the limit smaller \`keysMax\` and \`sketch\``,
     )
     return createSharedWords(words, tmpdir())
   }
@@ -132,12 +198,12 @@ export class LimitRegions {
 
   /** A worker has ended, wherever it was: what it had locked is free again. */
   workerGone(worker: number): void {
-    for (const { shared } of this.#regions.values()) forgetWorker(shared.words, this.numberOf(worker))
+    for (const region of this.#regions.values()) region.forget(worker)
   }
 
-  /** Keys that have a place of their own in a limit's region; undefined where there is no such thing. */
-  keysOf(_limit: ServedLimit): number | undefined {
-    return undefined
+  /** Keys of a limit that have something used up now; undefined where they have no places of their own. */
+  keysOf({ id }: ServedLimit): number | undefined {
+    return this.#regions.get(id)?.keysInUse()
   }
 
   /** For a program that takes over. */
@@ -176,6 +242,8 @@ const limitText = (owner: string, name: string): string =>
 
 /** What shapes a state: where this is the same, it may be gone on with. */
 function shapeOf({ key }: RateLimitConfig, plan: LimiterPlan): string {
-  const shape = JSON.stringify([regionIdentity(plan), key])
-  return createHash('sha256').update(shape).digest('hex').slice(0, 16)
+  return digestOf([regionIdentity(plan), key])
 }
+
+const digestOf = (shape: unknown): string =>
+  createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16)

@@ -95,6 +95,10 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   orla_cache_invalidated_total: 'Stored responses that a write to their URL made invalid, by site.',
   orla_limit_decisions_total:
     'Requests, and questions of units, by site, limit and outcome: `dry_run` went on though it would have been refused, `waited` went on later.',
+  orla_limit_redis_state:
+    'Workers by how the Redis of limits over all nodes is to them: `connecting`, `there`, `partly` (some masters of a Cluster) or `away`.',
+  orla_limit_redis_decisions_total:
+    'Decisions of limits over all nodes, by site, limit and who made them: `cluster` (by what all nodes know) or `local` (by this node alone, where Redis did not answer).',
   orla_unit_runs_total: 'Runs of units by version and phase.',
   orla_unit_answers_total:
     'Answers to requests that met a version in a rollout, by version and class of status.',

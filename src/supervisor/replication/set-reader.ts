@@ -13,7 +13,8 @@ export interface SetReaderParts {
   readonly continues: (from: Position) => boolean
   readonly secrets: SecretBox
   readonly checkSignature: CheckSignature
-  readonly served: () => Served
+  /** What is served where these units are live. */
+  readonly served: (units: UnitSet) => Served
   readonly log: Log
   /** The epoch that is live; undefined before any is. */
   readonly liveEpoch: () => number | undefined
@@ -41,7 +42,7 @@ export class SetReader {
     this.#turn(view.position())
     const units = readUnits(view, secrets, this.#cache, checkSignature, this.#identify)
     this.#tellBarred(units)
-    const set = { ...units, epoch: this.#epochFor(units.epoch), served: served() }
+    const set = { ...units, epoch: this.#epochFor(units.epoch), served: served(units) }
     this.#positions.set(set, view.position())
     return set
   }

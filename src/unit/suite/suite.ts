@@ -47,7 +47,7 @@ class TestedUnit {
     const told = JSON.parse(answer.head) as {
       status: number
       headers: [string, string][]
-      by: 'unit' | 'origin'
+      by: 'unit' | 'origin' | 'limit'
       request: { method: string; path: string; query: string; headers: [string, string][]; endpoint?: string }
       cacheKey?: string
       ttl?: number

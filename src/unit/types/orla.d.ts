@@ -126,6 +126,50 @@ export interface Fields {
   cron?: string
   /** The namespace of `edge.kv`, shared by all units that name it. Absent: the unit's own, which is its name. */
   kv?: string
+  /**
+   * What a request takes of before the unit runs, once: a limit by its name, or one of the unit's own; up to eight, in this order. One that is refused is
+   * answered with 429, and the unit does not run. For units with `rewrite`, `access`, `content` or `fetch`.
+   */
+  limit?: UnitLimit | readonly UnitLimit[]
+}
+
+/** The name of a limit of the site or of the node, a rate (`10/1m`, for each client's address), or a limit of the unit's own. */
+export type UnitLimit = string | OwnLimit
+
+/** A limit of the unit's own, in the words of `limits` in the configuration; what is absent is as it is there. */
+export interface OwnLimit {
+  /** So many in so much time: `10/s`, `100/1m`. */
+  readonly rate: string
+  /** How it is called in metrics and `RateLimit` fields. Absent: as the unit. Of several limits of a unit each has one. */
+  readonly name?: string
+  /**
+   * What is counted by: `address`, `pair`, `path`, `host`, `asn`, `all`, `header:NAME`, `cookie:NAME`, or a list of these. Absent: `address`. `unit`: requests are
+   * not counted by it, but the unit takes of it, by `edge.limit`.
+   */
+  readonly key?: string | readonly string[]
+  readonly algorithm?:
+    | 'token-bucket'
+    | 'leaky-bucket'
+    | 'leaky-queue'
+    | 'fixed-window'
+    | 'sliding-window'
+    | 'sliding-log'
+    | 'gcra'
+    | 'shaper'
+  readonly burst?: number
+  /** What one request takes. Default 1. */
+  readonly cost?: number
+  /** Only for these of the unit's paths and methods. */
+  readonly paths?: readonly string[]
+  readonly methods?: readonly string[]
+  /** Addresses and prefixes that are not limited. */
+  readonly exempt?: readonly string[]
+  /** Refuses nobody: what it would have done is counted. */
+  readonly dryRun?: boolean
+  /** Status of what is refused. Default 429. */
+  readonly status?: number
+  /** What else `limits` in the configuration may say: `docs/reference/configuration.md`. */
+  readonly [word: string]: unknown
 }
 
 /** How much one unit may use. */
@@ -291,8 +335,53 @@ export interface Edge {
    * thrown, as an Error whose `code` is `purge-invalid`, `purge-limit`, `forbidden`, `control-unreachable` or another one of `docs/reference/errors.md`.
    */
   purge(scope: PurgeScope): Promise<PurgeOutcome>
+  /**
+   * A limit by its name: of the unit's own (its field `limit`), or else the one in `limits` of the request's site, or else in the node's. Its state is shared by all workers of the node. A name that is none of these
+   * is thrown where it is asked, as an Error whose `code` is `limit-unknown`.
+   */
+  limit(name: string): Limit
+  /**
+   * Keeps an address (`192.0.2.7`, `2001:db8::7`) or a prefix (`2001:db8::/48`) out, on all nodes, for so long: `"10m"`, or milliseconds, from a second to 366
+   * days. When the `await` ends, all workers of this node close its connections and accept none. What may not be banned is thrown, as an Error whose
+   * `code` is `ban-invalid`, `ban-limit` or another one of `docs/reference/errors.md`.
+   */
+  ban(
+    addressOrPrefix: string,
+    duration: string | number,
+    options?: { readonly reason?: string },
+  ): Promise<Ban>
   /** Lets work go on after the answer, for 30 seconds at most. Its errors are logged. */
   waitUntil(work: Promise<unknown>): void
+}
+
+/** Decides how much a key may take. */
+export interface Limit {
+  readonly name: string
+  /**
+   * Takes `cost` (a whole number; 1 unless said, 0 only looks) of what the key may take. What is refused takes nothing. The key is a text of at most 65,536
+   * characters; one that is an IP address is counted by prefixes, as the limit has them. A run takes what it was allowed once, also where it has to
+   * be begun again because its sandbox died: it is answered as the first time.
+   */
+  take(key: string, cost?: number): Promise<Taken>
+}
+
+export interface Taken {
+  readonly allowed: boolean
+  /** What the key could still take now. */
+  readonly remaining: number
+  /** Milliseconds until the same is allowed, if nobody asks in between; 0 where it was, `Infinity` where it never is. */
+  readonly retryAfterMs: number
+  /** Milliseconds until all of its allowance is there again. */
+  readonly resetMs: number
+  /** Of a limit that shapes: milliseconds to wait before going on with what is allowed. */
+  readonly waitMs?: number
+}
+
+export interface Ban {
+  /** What is banned, in the one way to write it. */
+  readonly prefix: string
+  /** Milliseconds since 1970. */
+  readonly until: number
 }
 
 /** In `rewrite` and `access`. */
@@ -450,6 +539,8 @@ export interface Client {
   readonly port: number
   /** What the client speaks, with this node or with the proxy before it. */
   readonly scheme: 'http' | 'https'
+  /** The number of its network (autonomous system), where `geo.asn` of the configuration names a table that knows it. */
+  readonly asn?: number
   readonly certificate?: ClientCertificate
 }
 

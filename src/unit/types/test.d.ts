@@ -4,7 +4,9 @@
  * The tests of `gate.ts` lie beside it in `gate.test.ts`. A deploy runs them, under the unit's real limits and before anything is live;
  * one that fails refuses the deploy. `export const env = { TOKEN: 'secret' }` gives the unit its `edge.env` while it is tested, instead of what it is
  * deployed with. `export const fetches = { 'https://example.org/keys': { status: 200, headers: {}, body: '…' } }` says what its `fetch` gets; what is not named
- * there is refused. `edge.kv` and `edge.cache` are real, and empty at the start.
+ * there is refused. `edge.kv` and `edge.cache` are real, and empty at the start. `export const limits = { login: '3/1m' }` says which limits `edge.limit` finds, and the
+ * unit's field `limit`: with a rate, or in the words of the configuration; they are real too, nobody has taken of them at the start, and all tests share them.
+ * `edge.ban` bans nobody.
  */
 
 /** Notes a test down. They run one after the other, in order; a promise is awaited. */
@@ -35,8 +37,8 @@ export interface SentRequest {
 
 /** The answer as the client gets it. */
 export interface TestedResponse extends Response {
-  /** Who made it. */
-  readonly by: 'unit' | 'origin'
+  /** Who made it; `limit`: one in the unit's field `limit` refused, and the unit did not run. */
+  readonly by: 'unit' | 'origin' | 'limit'
   /** The request as the unit left it: what the origin would see. */
   readonly request: {
     readonly method: string

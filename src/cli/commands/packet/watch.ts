@@ -4,7 +4,7 @@ import { EdgeError } from '../../../base/errors.ts'
 import type { PacketCounts } from '../../../contract/packet.ts'
 import { loadLibbpf } from '../../../packet/libbpf.ts'
 import { countPackets, type PacketCounter } from '../../../packet/packet-counter.ts'
-import { countsSince } from '../../../packet/packet-counts.ts'
+import { countsSince, NOTHING } from '../../../packet/packet-counts.ts'
 import { type Arguments, UsageError } from '../../arguments.ts'
 import { type Command, EXIT, type Terminal } from '../../command.ts'
 import { byPort, histogram, leftOut, portLine, type Shown, summary } from './packet-text.ts'
@@ -104,7 +104,7 @@ async function watch(counter: PacketCounter, report: Report, { everyMs, untilMs 
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   const startedAt = performance.now()
   const left = () => (untilMs === undefined ? Infinity : untilMs - (performance.now() - startedAt))
-  let before = counter.read()
+  let before = NOTHING
   let isGone = false
   try {
     while (!stop.signal.aborted && left() > 0 && !isGone) {
