@@ -36,6 +36,7 @@ ${KINDS.map(keyed).join('\n')}
 struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 16); __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct prefix); __type(value, __u64); } prefixes SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 32); __type(key, __u32); __type(value, __u64); } size_hist SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 32); __type(key, __u32); __type(value, __u32); } log2_bytes SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY); __uint(key_size, 4); __uint(value_size, 4); } ports SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __type(key, __u32); __type(value, struct seen); } last SEC(".maps");
@@ -117,6 +118,7 @@ describe('a program of one’s own', { skip: NO_PACKETS }, () => {
         ['192.0.2.128/25', 1],
       ])
       assert.deepEqual(maps.size_hist!.histogram().at(-1), { low: 32, high: 63, count: 5 })
+      assert.deepEqual([maps.size_hist!.look, maps.log2_bytes!.look], ['histogram', 'histogram'])
       const seen = { from: 'fd00::1', when: 'LATE', card: '02:00:00:00:00:01', low: 3 }
       assert.deepEqual(maps.last!.entries(), [[5, seen]])
       assert.deepEqual(maps.bare!.entries(), [['0x05000000', '0x0500']])

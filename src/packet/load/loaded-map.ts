@@ -63,7 +63,7 @@ export class LoadedMap {
     if (KEYED.includes(type)) return 'table'
     if (!INDEXED.includes(type)) return 'none'
     const isCount = this.#btf?.resolve(valueTypeId).kind === 'int'
-    return isCount && (this.#firstIsOne || /hist/i.test(name)) ? 'histogram' : 'table'
+    return isCount && (this.#firstIsOne || /hist|log2/i.test(name)) ? 'histogram' : 'table'
   }
 
   /** The map itself, with keys and values as bytes. */
