@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -216,6 +216,23 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
     const running = await start(t, await startWire(t), sourceFile(t, PASS))
     assert.equal(await running.interrupt('SIGHUP'), 0)
     assert.match(running.stdout(), /^ACTION +PACKETS\n/)
+  })
+
+  test('Ctrl-C while the compiler runs ends both, and does not blame the program', async (t) => {
+    const wire = await startWire(t)
+    const clang = sourceFile(t, '#!/bin/sh\n: > "$0.runs"\nexec sleep 1000\n', 'slow-clang')
+    chmodSync(clang, 0o755)
+    const args = ['packet', 'load', sourceFile(t, PASS), '--interface', wire.name, '--clang', clang]
+    const child = spawn(ORLA, args, { env: cleanEnvironment(), detached: true })
+    t.after(() => child.kill('SIGKILL'))
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    const ended = once(child, 'close')
+    await eventually(() => existsSync(`${clang}.runs`))
+    // The whole group of processes, as a terminal does.
+    process.kill(-child.pid!, 'SIGINT')
+    assert.equal((await ended)[0], 1)
+    assert.equal(stderr, 'ended before the program was attached\n')
   })
 
   test('that no packet comes to an interface which is down is said', async (t) => {

@@ -61,7 +61,15 @@ Programs written for libbpf and for BCC are taken. It asks for root and libbpf.`
         mode,
         clang: args.text('clang'),
         define: args.pairs('define'),
+      }).catch((error: unknown) => {
+        // Ctrl-C of a terminal ends the compiler as well, which is no fault of the program.
+        if (stop.signal.aborted) return undefined
+        throw error
       })
+      if (!program) {
+        terminal.note('ended before the program was attached')
+        return EXIT.refused
+      }
       const maps = chosenMaps(program, args)
       follow(program, maps, args, terminal)
       const isGone = await ended(program, durationMs, stop.signal)
