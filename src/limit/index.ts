@@ -26,9 +26,10 @@
  * All of them are a `Limiter`; `take(key, cost, now)` gives a `Decision`. Times are whole milliseconds; the clock may be one's own. A wrong option throws, and
  * says what would be right. How they differ, and what memory they take: `docs/guides/limits.md`.
  */
-export type { IpAddress } from '../base/ip-address.ts'
+export { formatIp, type IpAddress, parseIp } from '../base/ip-address.ts'
+export { covers, formatPrefix, type IpPrefix, prefixOf, readIp, readPrefix } from '../base/ip-prefix.ts'
 export type { Timers } from '../base/timers.ts'
-export { AddressLimiter, type AddressLimiterOptions } from './address-limiter.ts'
+export { AddressLimiter, type AddressLimiterOptions, type PrefixLimit } from './address-limiter.ts'
 export {
   type CellBits,
   CountMinSketch,
@@ -46,6 +47,5 @@ export { Shaper, type ShaperOptions } from './limiters/shaper.ts'
 export { SlidingLog } from './limiters/sliding-log.ts'
 export { SlidingWindow, type SlidingWindowOptions } from './limiters/sliding-window.ts'
 export { TokenBucket, type TokenBucketOptions } from './limiters/token-bucket.ts'
-export type { LevelSpec } from './prefix-levels.ts'
 export type { LevelDecision } from './shared-limiter.ts'
 export { offendersAt, wrongRefusals } from './sketch-error.ts'

@@ -67,25 +67,7 @@ const WORDS_DEFAULT = 2 ** 24
 
 /** @throws TypeError or RangeError that names the option. */
 export function algorithmOf(name: AlgorithmName, options: unknown): Algorithm {
-  const example = `{ limit: 5, window: '1s' }`
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`a limiter is made with options such as ${example}, not ${told(options)}`)
-  const given = options as Readonly<Record<string, unknown>>
-  const known: readonly string[] = [...COMMON, ...OWN[name]]
-  for (const option of Object.keys(given))
-    if (!known.includes(option))
-      throw new TypeError(
-        `${option}: a ${name} has no such option${guess(option, known)} (known: ${known.join(', ')})`,
-      )
-  for (const option of ['limit', 'window'])
-    if (given[option] === undefined)
-      throw new TypeError(`${option} is missing: a limiter is made with options such as ${example}`)
-  for (const option of FUNCTIONS)
-    if (given[option] !== undefined && typeof given[option] !== 'function')
-      throw new TypeError(`${option}: expected a function, not ${told(given[option])}`)
-  if (given['startFull'] !== undefined && typeof given['startFull'] !== 'boolean')
-    throw new TypeError(`startFull: expected true or false, not ${told(given['startFull'])}`)
-  whole('limit', given['limit'], 1, COUNT_MAX)
+  const given = checkLimiter(`a ${name}`, options, [...COMMON, ...OWN[name]])
   return createAlgorithm({
     algorithm: name,
     count: given['limit'] as number,
@@ -97,17 +79,50 @@ export function algorithmOf(name: AlgorithmName, options: unknown): Algorithm {
   })
 }
 
+/** What all limiters say, and nothing that they do not know. @throws TypeError or RangeError */
+export function checkLimiter(what: string, options: unknown, known: readonly string[]): Given {
+  const example = `{ limit: 5, window: '1s' }`
+  if (!isGiven(options))
+    throw new TypeError(`a limiter is made with options such as ${example}, not ${told(options)}`)
+  checkKnown(what, options, known)
+  for (const option of ['limit', 'window'])
+    if (options[option] === undefined)
+      throw new TypeError(`${option} is missing: a limiter is made with options such as ${example}`)
+  for (const option of FUNCTIONS)
+    if (options[option] !== undefined && typeof options[option] !== 'function')
+      throw new TypeError(`${option}: expected a function, not ${told(options[option])}`)
+  if (options['startFull'] !== undefined && typeof options['startFull'] !== 'boolean')
+    throw new TypeError(`startFull: expected true or false, not ${told(options['startFull'])}`)
+  whole('limit', options['limit'], 1, COUNT_MAX)
+  return options
+}
+
+export type Given = Readonly<Record<string, unknown>>
+
+export const isGiven = (options: unknown): options is Given =>
+  typeof options === 'object' && options !== null && !Array.isArray(options)
+
+/** @throws TypeError that names an option which `what` has not. */
+export function checkKnown(what: string, given: object, known: readonly string[]): void {
+  for (const option of Object.keys(given))
+    if (!known.includes(option))
+      throw new TypeError(
+        `${option}: ${what} has no such option${guess(option, known)} (known: ${known.join(', ')})`,
+      )
+}
+
 export function keysMaxOf({ keysMax }: LimiterOptions<never>, { words }: Algorithm): number {
   if (keysMax === undefined) return Math.max(1, Math.min(KEYS_DEFAULT, Math.floor(WORDS_DEFAULT / words)))
   whole('keysMax', keysMax, 1, KEYS_MAX)
   return keysMax
 }
 
-function millisecondsOf(window: unknown): number {
+/** A window, in milliseconds. @throws RangeError */
+export function millisecondsOf(window: unknown, name = 'window'): number {
   const ms = typeof window === 'string' ? parseDuration(window) : window
   if (!Number.isInteger(ms) || (ms as number) < 1 || (ms as number) > WINDOW_MAX_MS)
     throw new RangeError(
-      `window: expected whole milliseconds or a time such as "200ms", "1s" or "30d", from 1 ms to 30 days, not ${told(window)}`,
+      `${name}: expected whole milliseconds or a time such as "200ms", "1s" or "30d", from 1 ms to 30 days, not ${told(window)}`,
     )
   return ms as number
 }
