@@ -5,10 +5,10 @@
  *     limiter.take('2001:db8::7')      // counts for its /64, its /56 and its /48, each with a limit of its own
  */
 import type { IpAddress } from '../base/ip-address.ts'
-import { readIp } from '../base/ip-prefix.ts'
 import type { AlgorithmName } from './algorithms/algorithm.ts'
 import { momentOn } from './algorithms/moment.ts'
 import { told, whole } from './algorithms/plan.ts'
+import { addressOf } from './given-address.ts'
 import { checkKnown, checkLimiter, isGiven, millisecondsOf } from './limiter-options.ts'
 import type { Limiter } from './limiter.ts'
 import { limiterAlone } from './limiter-alone.ts'
@@ -92,21 +92,6 @@ export class AddressLimiter implements Limiter<string | IpAddress> {
   take(address: string | IpAddress, cost = 1, now = momentOn(this.#clock)): LevelDecision {
     return this.#limiter.take(addressOf(address), cost, now)
   }
-}
-
-/** @throws TypeError or RangeError that says what would be right. */
-export function addressOf(address: string | IpAddress): IpAddress {
-  if (typeof address === 'string') {
-    const ip = readIp(address)
-    if (typeof ip === 'string') throw new RangeError(`address: ${ip}`)
-    return ip
-  }
-  const isAddress = isGiven(address) && Array.isArray(address.words) && address.words.length === 4
-  if (!isAddress || (address.family !== 4 && address.family !== 6))
-    throw new TypeError(
-      `address: expected a text such as "192.0.2.7", or what parseIp gives, not ${told(address)}`,
-    )
-  return address
 }
 
 function planOf(options: AddressLimiterOptions): LimiterPlan {

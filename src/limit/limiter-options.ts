@@ -88,13 +88,17 @@ export function checkLimiter(what: string, options: unknown, known: readonly str
   for (const option of ['limit', 'window'])
     if (options[option] === undefined)
       throw new TypeError(`${option} is missing: a limiter is made with options such as ${example}`)
-  for (const option of FUNCTIONS)
-    if (options[option] !== undefined && typeof options[option] !== 'function')
-      throw new TypeError(`${option}: expected a function, not ${told(options[option])}`)
+  checkFunctions(options)
   if (options['startFull'] !== undefined && typeof options['startFull'] !== 'boolean')
     throw new TypeError(`startFull: expected true or false, not ${told(options['startFull'])}`)
   whole('limit', options['limit'], 1, COUNT_MAX)
   return options
+}
+
+function checkFunctions(given: Given): void {
+  for (const option of FUNCTIONS)
+    if (given[option] !== undefined && typeof given[option] !== 'function')
+      throw new TypeError(`${option}: expected a function, not ${told(given[option])}`)
 }
 
 export type Given = Readonly<Record<string, unknown>>
@@ -109,6 +113,14 @@ export function checkKnown(what: string, given: object, known: readonly string[]
       throw new TypeError(
         `${option}: ${what} has no such option${guess(option, known)} (known: ${known.join(', ')})`,
       )
+}
+
+/** @throws TypeError that names the option. */
+export function checkHitters(options: unknown): void {
+  if (!isGiven(options))
+    throw new TypeError(`expected options such as { keysMax: 1000 }, or none, not ${told(options)}`)
+  checkKnown('a HeavyHitters', options, ['keysMax', 'generationMs', 'clock'])
+  checkFunctions(options)
 }
 
 export function keysMaxOf({ keysMax }: LimiterOptions<never>, { words }: Algorithm): number {
