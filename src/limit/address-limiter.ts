@@ -9,9 +9,16 @@ import type { AlgorithmName } from './algorithms/algorithm.ts'
 import { momentOn } from './algorithms/moment.ts'
 import { told, whole } from './algorithms/plan.ts'
 import { addressOf } from './given-address.ts'
-import { checkKnown, checkLimiter, isGiven, millisecondsOf } from './limiter-options.ts'
+import {
+  checkKnown,
+  checkLimiter,
+  checkSketch,
+  isGiven,
+  millisecondsOf,
+  type SketchOptions,
+} from './limiter-options.ts'
 import type { Limiter } from './limiter.ts'
-import { limiterAlone } from './limiter-alone.ts'
+import { limiterAlone, sketchFor } from './limiter-alone.ts'
 import type { Replacement } from './places.ts'
 import { levelPlans, type LevelSpec } from './prefix-levels.ts'
 import type { LimiterPlan } from './region.ts'
@@ -53,8 +60,7 @@ export interface AddressLimiterOptions {
   /** Where none is given: 100,000. */
   readonly keysMax?: number
   readonly replacement?: Replacement
-  /** Where none is given: 524,288 × 3 cells of 16 bits (32 where the limits need them); behind a table, an eighth of `keysMax` × 3 states. */
-  readonly sketch?: { readonly width?: number; readonly depth?: number; readonly cellBits?: 8 | 16 | 32 }
+  readonly sketch?: SketchOptions
   /** Milliseconds from 0 on. Where none is given: since the process started. */
   readonly clock?: () => number
 }
@@ -102,10 +108,9 @@ function planOf(options: AddressLimiterOptions): LimiterPlan {
     throw new TypeError(`burst: expected with token-bucket, leaky-bucket or gcra, not with ${algorithm}`)
   if (startFull !== undefined && algorithm !== 'sliding-window')
     throw new TypeError(`startFull: expected with sliding-window, not with ${algorithm}`)
-  for (const [name, given] of Object.entries({ sketch, prefixes }))
-    if (!isGiven(given)) throw new TypeError(`${name}: expected an object, not ${told(given)}`)
+  if (!isGiven(prefixes)) throw new TypeError(`prefixes: expected an object, not ${told(prefixes)}`)
   checkKnown('an object of prefixes', prefixes, ['v4', 'v6'])
-  checkKnown('a sketch', sketch, ['width', 'depth', 'cellBits'])
+  checkSketch(sketch)
   const rate = { count, windowMs: millisecondsOf(options.window), burst }
   const levels = {
     v4: levelPlans(rate, specsOf('prefixes.v4', prefixes.v4 ?? [32], options)),
@@ -119,11 +124,7 @@ function planOf(options: AddressLimiterOptions): LimiterPlan {
     store,
     keysMax: options.keysMax ?? KEYS_MAX,
     replacement: options.replacement ?? 's3-fifo',
-    sketch: {
-      width: sketch.width,
-      depth: sketch.depth ?? 3,
-      cellBits: sketch.cellBits ?? (store === 'sketch' && largest > 65_535 ? 32 : 16),
-    },
+    sketch: sketchFor(sketch, store === 'sketch' ? largest : 0),
     prefixes: levels,
   }
 }
