@@ -237,14 +237,19 @@ function levelsOf(plan: LimiterPlan): { plan: RatePlan; algorithm: Algorithm; pr
 function checkCounts({ sketch: { cellBits } }: LimiterPlan, { count, windowMs, startMs }: RatePlan): void {
   if (count > 2 ** cellBits - 1)
     throw new RangeError(
-      `count: cells of ${cellBits} bits count to ${2 ** cellBits - 1}, and ${count} are to be allowed; ${cellBits === 8 ? 'cells of 16 bits' : 'cells of 32 bits or store "exact"'} count further`,
+      `cells of ${cellBits} bits count to ${2 ** cellBits - 1}, and ${count} are to be allowed; ${furtherThan(cellBits)} further`,
     )
   if (windowMs < SKETCH_WINDOW_MIN_MS)
     throw new RangeError(
-      `windowMs: a sketch is cleared in each window, so expected at least ${SKETCH_WINDOW_MIN_MS} ms, not ${windowMs}; with store "exact" it can be shorter`,
+      `a sketch is cleared in each window, so expected a window of at least ${SKETCH_WINDOW_MIN_MS} ms, not ${windowMs}; with store "exact" it can be shorter`,
     )
   if (startMs !== undefined && startMs !== 0)
     throw new RangeError(`startMs: windows of a sketch start at 0, not ${startMs}`)
+}
+
+function furtherThan(cellBits: SketchShape['cellBits']): string {
+  if (cellBits === 32) return 'store "exact" counts'
+  return cellBits === 16 ? 'cells of 32 bits or store "exact" count' : 'cells of 16 bits count'
 }
 
 function fingerprintOf(text: string): number {

@@ -201,9 +201,9 @@ test('what of a plan cannot be is said, with what would be right', () => {
     [{ store: 'sketch' }, /^algorithm: a sketch counts windows/],
     [
       { store: 'sketch', algorithm: 'fixed-window', count: 70_000 },
-      /^count: cells of 16 bits count to 65535.*32 bits/,
+      /^cells of 16 bits count to 65535.*32 bits/,
     ],
-    [{ store: 'sketch', algorithm: 'fixed-window', windowMs: 50 }, /^windowMs: .*at least 100 ms/],
+    [{ store: 'sketch', algorithm: 'fixed-window', windowMs: 50 }, /^a sketch is cleared .*at least 100 ms/],
     [{ algorithm: 'sliding-log', count: 4096, keysMax: 1_000_000 }, /MiB of memory.*fewer keys/],
     [
       { prefixes: { v4: [{ length: 33, count: 1, windowMs: 1 }], v6: [] } },
