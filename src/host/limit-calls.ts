@@ -42,9 +42,9 @@ export interface LimitAsker {
 type Answer = (answer: HostAnswer) => void
 
 /** Characters of a key. */
-export const LIMIT_KEY_MAX = 65_536
+const LIMIT_KEY_MAX = 65_536
 /** As the rate of a limit may be. */
-export const LIMIT_COST_MAX = 1_000_000_000
+const LIMIT_COST_MAX = 1_000_000_000
 /** Questions of one invocation: their answers are kept until it is over. */
 const QUESTIONS_MAX = 1000
 /** Of a longer question a digest is kept: keys may have 64 KiB each. */
