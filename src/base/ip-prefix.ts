@@ -16,11 +16,12 @@ export interface IpPrefix {
 
 /** The prefix, or a sentence that says why the text is none. `::ffff:192.0.2.0/120` is `192.0.2.0/24`. */
 export function readPrefix(text: string): IpPrefix | string {
-  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+  const shown = shownText(text)
   const slash = text.indexOf('/')
   const address = slash === -1 ? text : text.slice(0, slash)
   const ip = parseIp(address)
-  if (ip === undefined) return `${shown} is no address and no prefix: ${whyNoAddress(address)}`
+  if (ip === undefined)
+    return `${shown} is no address and no prefix: ${whyNoAddress(address, '192.0.2.7, 192.0.2.0/24 or 2001:db8::/32')}`
   const bits = ip.family === 4 ? 32 : 128
   if (slash === -1) return { ...ip, length: bits }
   const isWrapped = ip.family === 4 && address.includes(':')
@@ -38,10 +39,19 @@ export function readPrefix(text: string): IpPrefix | string {
   return { family: ip.family, words, length }
 }
 
-function whyNoAddress(address: string): string {
+/** The address, or a sentence that says why the text is none. */
+export function readIp(text: string): IpAddress | string {
+  const ip = parseIp(text)
+  if (ip !== undefined) return ip
+  return `${shownText(text)} is no address: ${whyNoAddress(text, '192.0.2.7 or 2001:db8::7')}`
+}
+
+const shownText = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+
+function whyNoAddress(address: string, examples: string): string {
   if (address.includes('%')) return 'a zone (what stands behind %) means something on one machine alone'
   if (/(?:^|\.)0\d/.test(address)) return 'numbers of an IPv4 address have no leading zeros'
-  return 'expected one such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32'
+  return `expected one such as ${examples}`
 }
 
 /** The prefix of that length around an address; of one that has fewer bits, all of it. */

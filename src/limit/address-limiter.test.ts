@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseIp } from '../base/ip-address.ts'
 import { AddressLimiter, type AddressLimiterOptions } from './address-limiter.ts'
-import { levelPlans, prefixText } from './prefix-levels.ts'
+import { levelPlans } from './prefix-levels.ts'
 
 const STORES = ['sketch', 'exact'] as const
 const START = 1_000_000
@@ -38,8 +37,8 @@ test('what a coarse level refuses is not counted at finer ones, and what a fine 
   for (const store of STORES) {
     const prefixes = {
       v6: [
-        { length: 64, rate: { count: 3, windowMs: 20_000 } },
-        { length: 48, rate: { count: 4, windowMs: 10_000 } },
+        { length: 64, limit: 3, window: '20s' },
+        { length: 48, limit: 4 },
       ],
     }
     const limiter = limiterOf({ store, prefixes })
@@ -84,23 +83,68 @@ test('prefix lengths that end within a byte or a word', () => {
   }
 })
 
-test('what is no address is refused', () => {
-  for (const address of ['', '1.2.3', '1.2.3.256', '01.2.3.4', '::1%eth0', '[::1]', '1.2.3.4/32', '1::2::3'])
-    assert.throws(() => limiterOf().take(address), /^RangeError: address: expected an IPv4 or IPv6 address/)
+test('what is no address is refused, with what would be right', () => {
+  const example = 'expected one such as 192.0.2.7 or 2001:db8::7'
+  const reasons: Readonly<Record<string, string>> = {
+    '01.2.3.4': 'numbers of an IPv4 address have no leading zeros',
+    '::1%eth0': 'a zone (what stands behind %) means something on one machine alone',
+  }
+  for (const [address, reason] of Object.entries(reasons))
+    assert.throws(() => limiterOf().take(address), {
+      name: 'RangeError',
+      message: `address: "${address}" is no address: ${reason}`,
+    })
+  for (const address of ['', '1.2.3', '1.2.3.256', '[::1]', '1.2.3.4/33', '::/129', '1::2::3', '1.2.3.4:80'])
+    assert.throws(() => limiterOf().take(address), {
+      name: 'RangeError',
+      message: `address: "${address}" is no address: ${example}`,
+    })
+  for (const address of [undefined, null, 5, {}, { family: 4, words: [] }])
+    assert.throws(() => limiterOf().take(address as never), /^TypeError: address: expected a text such as /)
 })
 
 test('what cannot be made is said', () => {
-  const cases: readonly (readonly [Partial<AddressLimiterOptions>, RegExp])[] = [
-    [{ limit: 0 }, /^limit: /],
-    [{ window: 'soon' }, /^window: expected milliseconds or a time/],
-    [{ window: '10ms' }, /^windowMs: .*at least 100 ms/],
-    [{ algorithm: 'gcra' }, /^algorithm: a sketch counts windows/],
-    [{ prefixes: { v4: [33] } }, /^prefixes\.v4\[0\]\.length: /],
-    [{ prefixes: { v6: [129] } }, /^prefixes\.v6\[0\]\.length: /],
-    [{ prefixes: { v6: [64, 64] } }, /^prefixes\.v6: \/64 stands there twice/],
+  const cases: readonly (readonly [unknown, string, RegExp])[] = [
+    [{ limit: 0 }, 'RangeError', /^limit: /],
+    [{ limit: undefined }, 'TypeError', /^limit is missing/],
+    [{ window: 'soon' }, 'RangeError', /^window: expected whole milliseconds or a time/],
+    [{ window: '31d' }, 'RangeError', /^window: .*to 30 days, not "31d"/],
+    [{ window: '10ms' }, 'RangeError', /^a sketch is cleared in each window.*at least 100 ms, not 10/],
+    [{ algorithm: 'gcra' }, 'RangeError', /^algorithm: a sketch counts windows/],
+    [{ clock: 5 }, 'TypeError', /^clock: expected a function/],
+    [{ perfixes: {} }, 'TypeError', /^perfixes: an AddressLimiter has .*did you mean prefixes\?/],
+    [{ burst: 5 }, 'TypeError', /^burst: expected with token-bucket/],
+    [{ startFull: true }, 'TypeError', /^startFull: expected with sliding-window, not with fixed-window/],
+    [{ sketch: { epsilon: 0.1 } }, 'TypeError', /^epsilon: a sketch .*\(known: width, depth, cellBits\)/],
+    [{ sketch: 5 }, 'TypeError', /^sketch: expected an object, not 5/],
+    [{ limit: 1_000_000_000 }, 'RangeError', /^cells of 32 bits .* store "exact" counts further$/],
+    [{ prefixes: [64] }, 'TypeError', /^prefixes: expected an object/],
+    [{ prefixes: { ipv6: [64] } }, 'TypeError', /^ipv6: .*\(known: v4, v6\)/],
+    [{ prefixes: { v6: 64 } }, 'TypeError', /^prefixes\.v6: expected a list of prefix lengths, not 64/],
+    [{ prefixes: { v6: ['/64'] } }, 'TypeError', /^prefixes\.v6\[0\]: expected a length such as 48, or /],
+    [{ prefixes: { v6: [{ length: 48, rate: '5/1h' }] } }, 'TypeError', /^rate: prefixes\.v6\[0\] has no/],
+    [{ prefixes: { v6: [{ length: 48, limit: 0.5 }] } }, 'RangeError', /^prefixes\.v6\[0\]\.limit: /],
+    [{ prefixes: { v6: [{ length: 48, window: 5 }] } }, 'TypeError', /^prefixes\.v6\[0\]\.limit is missing/],
+    [
+      { prefixes: { v6: [{ length: 48, limit: 5, window: 0 }] } },
+      'RangeError',
+      /^prefixes\.v6\[0\]\.window: /,
+    ],
+    [{ prefixes: { v4: [33] } }, 'RangeError', /^prefixes\.v4\[0\]\.length: /],
+    [{ prefixes: { v6: [129] } }, 'RangeError', /^prefixes\.v6\[0\]\.length: /],
+    [{ prefixes: { v6: [64, 64] } }, 'RangeError', /^prefixes\.v6: \/64 stands there twice/],
   ]
-  for (const [changes, message] of cases)
-    assert.throws(() => limiterOf(changes), { name: 'RangeError', message })
+  for (const [changes, name, message] of cases)
+    assert.throws(() => limiterOf(changes as Partial<AddressLimiterOptions>), { name, message })
+  assert.throws(() => new AddressLimiter(undefined as never), /^TypeError: a limiter is made with options/)
+})
+
+test('a sliding window of addresses can start full', () => {
+  for (const startFull of [true, false]) {
+    const limiter = limiterOf({ algorithm: 'sliding-window', startFull })
+    const [first, second] = [1, 2].map(() => limiter.take('192.0.2.1', 1, START).allowed)
+    assert.deepEqual([first, second], [true, !startFull])
+  }
 })
 
 test('a shorter prefix is allowed four times what the next longer one is, where it says nothing itself', () => {
@@ -114,10 +158,4 @@ test('a shorter prefix is allowed four times what the next longer one is, where 
     { length: 56, count: 7, windowMs: 500 },
     { length: 64, count: 10, windowMs: 1000, burst: 5 },
   ])
-})
-
-test('a prefix is written without the bits behind it', () => {
-  assert.equal(prefixText(parseIp('2001:db8:1:2:3::4')!, 56), '2001:db8:1::/56')
-  assert.equal(prefixText(parseIp('203.0.113.77')!, 20), '203.0.112.0/20')
-  assert.equal(prefixText(parseIp('ffff::1')!, 1), '8000::/1')
 })

@@ -64,8 +64,29 @@ test('what cannot be is said', () => {
     ],
     [() => new CountMinSketch({ epsilon: 0.1, delta: 1 }), /^delta: /],
     [() => new CountMinSketch({ width: 1, depth: 1, cellBits: 4 as 8 }), /^cellBits: /],
+    [() => new CountMinSketch({ epsilon: '0.1', delta: 0.1 } as never), /^epsilon: .*not "0\.1"/],
+    [() => new CountMinSketch({ epsilon: 1e-9, delta: 0.1 }), /^epsilon: .* expected 1\.7e-7 or more/],
+    [
+      () => new CountMinSketch({ epsilon: 0.1, delta: 1e-99 }),
+      /^delta: .*228 rows.* expected 1\.3e-14 or more/,
+    ],
+    [() => new CountMinSketch({ delta: 0.1 } as never), /^epsilon: .*not undefined/],
     [() => new CountMinSketch(10, 10).add('key', -1), /^n: /],
     [() => new CountMinSketch(10, 10).add('key', 0.5), /^n: /],
   ]
   for (const [call, message] of cases) assert.throws(call, { name: 'RangeError', message })
+  const unknown: readonly (readonly [() => unknown, RegExp])[] = [
+    [
+      () => new CountMinSketch({ w: 10, d: 10 } as never),
+      /^w: .*\(known: width, depth, cellBits, epsilon, delta\)/,
+    ],
+    [() => new CountMinSketch({ width: 10, depth: 5, delta: 0.1 } as never), /^expected either .* not both/],
+    [() => new CountMinSketch(10, 10).add(5 as never), /^key: expected a string, not 5/],
+    [() => new CountMinSketch(10, 10).get(undefined as never), /^key: expected a string/],
+  ]
+  for (const [call, message] of unknown) assert.throws(call, { name: 'TypeError', message })
+  // The smallest shares that the messages speak of.
+  const { width, depth } = new CountMinSketch({ epsilon: 1.7e-7, delta: 0.5, cellBits: 8 })
+  assert.deepEqual([width < 2 ** 24, depth], [true, 1])
+  assert.equal(new CountMinSketch({ epsilon: 0.5, delta: 1.3e-14 }).depth, 32)
 })

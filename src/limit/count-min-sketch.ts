@@ -11,6 +11,7 @@
 import { randomBytes } from 'node:crypto'
 import { told, whole } from './algorithms/plan.ts'
 import { KeyedHash, mixed } from './keyed-hash.ts'
+import { checkKnown } from './limiter-options.ts'
 
 export type CellBits = 8 | 16 | 32
 
@@ -47,7 +48,7 @@ export class CountMinSketch {
 
   /**
    * `new CountMinSketch(10, 10)`, `new CountMinSketch({ width: 10, depth: 10 })`, or `new CountMinSketch({ epsilon: 0.001, delta: 0.01 })`.
-   * @throws RangeError that names what is out of its range.
+   * @throws TypeError or RangeError that names what is not known, or out of its range.
    */
   constructor(size: number | CountMinSketchSize | CountMinSketchError, depth?: number) {
     const given = typeof size === 'number' ? { width: size, depth: depth! } : size
@@ -55,7 +56,11 @@ export class CountMinSketch {
       throw new RangeError(
         `expected a width and a depth, { width, depth } or { epsilon, delta }, not ${told(size)}`,
       )
-    const fitting = 'epsilon' in given ? sizeFor(given) : given
+    checkKnown('a CountMinSketch', given, ['width', 'depth', 'cellBits', 'epsilon', 'delta'])
+    const isSized = 'epsilon' in given || 'delta' in given
+    if (isSized && ('width' in given || 'depth' in given))
+      throw new TypeError('expected either { width, depth } or { epsilon, delta }, not both')
+    const fitting = isSized ? sizeFor(given as CountMinSketchError) : (given as CountMinSketchSize)
     const { cellBits = 32 } = given
     whole('width', fitting.width, 1, WIDTH_MAX)
     whole('depth', fitting.depth, 1, DEPTH_MAX)
@@ -81,8 +86,9 @@ export class CountMinSketch {
     return count
   }
 
-  /** How often `key` came: that, or more. */
+  /** How often `key` came: that, or more. @throws TypeError where it is no string. */
   get(key: string): number {
+    if (typeof key !== 'string') throw new TypeError(`key: expected a string, not ${told(key)}`)
     const hash = this.#hash
     hash.ofText(key, 0)
     const { high, low } = hash
@@ -106,9 +112,19 @@ export class CountMinSketch {
 
 function sizeFor({ epsilon, delta }: CountMinSketchError): { width: number; depth: number } {
   for (const [name, share] of Object.entries({ epsilon, delta }))
-    if (!(share > 0 && share < 1))
+    if (!(typeof share === 'number' && share > 0 && share < 1))
       throw new RangeError(`${name}: expected a number between 0 and 1, not ${told(share)}`)
-  return { width: Math.ceil(Math.E / epsilon), depth: Math.max(1, Math.ceil(Math.log(1 / delta))) }
+  const width = Math.ceil(Math.E / epsilon)
+  const depth = Math.max(1, Math.ceil(Math.log(1 / delta)))
+  for (const [name, cells, most] of [
+    ['epsilon', width, WIDTH_MAX],
+    ['delta', depth, DEPTH_MAX],
+  ] as const)
+    if (cells > most)
+      throw new RangeError(
+        `${name}: so small a share takes ${cells} ${name === 'epsilon' ? 'cells a row' : 'rows'}, at most ${most} can be; expected ${name === 'epsilon' ? '1.7e-7' : '1.3e-14'} or more`,
+      )
+  return { width, depth }
 }
 
 const seedsFor = (depth: number): Int32Array => crypto.getRandomValues(new Int32Array(2 * depth))

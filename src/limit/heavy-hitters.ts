@@ -6,10 +6,19 @@
  * a share of 1/`keysMax` of all that came is among them. Two generations slide, so that what is old is forgotten.
  *
  * Each worker has its own; `mergeHitters` puts them together.
+ *
+ *     const hitters = new HeavyHitters()
+ *     hitters.add('ana')
+ *     hitters.addAddress('2001:db8::7', 48)
+ *     hitters.top(10)
  */
-import { formatIp, type IpAddress } from '../base/ip-address.ts'
-import { whole } from './algorithms/plan.ts'
-import { prefixText } from './prefix-levels.ts'
+import { createHash } from 'node:crypto'
+import type { IpAddress } from '../base/ip-address.ts'
+import { formatPrefix, prefixOf } from '../base/ip-prefix.ts'
+import { MOMENT_MAX, momentOn, STEP_BACK_MS } from './algorithms/moment.ts'
+import { told, whole } from './algorithms/plan.ts'
+import { addressOf } from './given-address.ts'
+import { checkHitters } from './limiter-options.ts'
 
 export interface Hitter {
   /** A text, an address, or a prefix such as `2001:db8::/48`. */
@@ -25,47 +34,70 @@ export interface HeavyHittersOptions {
   readonly keysMax?: number
   /** Milliseconds of a generation: what is told is of the last one to two of them. Where none is given: two minutes. */
   readonly generationMs?: number
+  /** Milliseconds from 0 on. Where none is given: since the process started. */
+  readonly clock?: () => number
 }
 
 const KEYS_MAX = 1000
 const GENERATION_MS = 120_000
+/** Longer keys are kept as how they begin, and a hash: keys may come from outside, 64 KiB each. */
+const KEY_LENGTH_MAX = 256
+const BEGINNING = 200
 
 export class HeavyHitters {
   readonly #keysMax: number
   readonly #generationMs: number
+  readonly #clock: () => number
   #current: SpaceSaving
   #previous: SpaceSaving
   #start = 0
 
-  /** @throws RangeError */
-  constructor({ keysMax = KEYS_MAX, generationMs = GENERATION_MS }: HeavyHittersOptions = {}) {
+  /** @throws TypeError or RangeError that names the option. */
+  constructor(options: HeavyHittersOptions = {}) {
+    checkHitters(options)
+    const { keysMax = KEYS_MAX, generationMs = GENERATION_MS, clock = () => performance.now() } = options
     whole('keysMax', keysMax, 1, 1_000_000)
     whole('generationMs', generationMs, 1, 2 ** 31)
     this.#keysMax = keysMax
     this.#generationMs = generationMs
+    this.#clock = clock
     this.#current = new SpaceSaving(keysMax)
     this.#previous = new SpaceSaving(keysMax)
   }
 
-  /** `n` more came of `key`. */
-  add(key: string, n: number, now: number): void {
+  /**
+   * `n` more (a whole number from 0, 1 where none is given) came of `key`. Of a key longer than 256 characters the beginning and a hash are kept.
+   * @throws TypeError where the key is no string, RangeError where `n` or `now` are no such numbers.
+   */
+  add(key: string, n = 1, now = momentOn(this.#clock)): void {
+    if (typeof key !== 'string') throw new TypeError(`key: expected a string, not ${told(key)}`)
+    if (!(Number.isSafeInteger(n) && n >= 0)) whole('n', n, 0, Number.MAX_SAFE_INTEGER)
     this.#moveTo(now)
-    this.#current.add(key, n)
+    if (n > 0) this.#current.add(key.length > KEY_LENGTH_MAX ? shortened(key) : key, n)
   }
 
-  /** The same for the prefix of an address; of all its bits it is the address. */
-  addAddress(ip: IpAddress, length: number, n: number, now: number): void {
-    this.add(length === (ip.family === 4 ? 32 : 128) ? formatIp(ip) : prefixText(ip, length), n, now)
+  /**
+   * The same for the prefix of an address; of all its bits it is the address.
+   * @throws TypeError or RangeError where the address is none, or has no prefix of that length.
+   */
+  addAddress(address: string | IpAddress, length: number, n = 1, now = momentOn(this.#clock)): void {
+    const ip = addressOf(address)
+    whole('length', length, 0, ip.family === 4 ? 32 : 128)
+    this.add(formatPrefix(prefixOf(ip, length)), n, now)
   }
 
-  /** The `most` keys that most came of in the last one to two generations, the largest first. */
-  top(most: number, now: number): Hitter[] {
+  /** The `most` keys (10 where nothing is said) that most came of in the last one to two generations, the largest first. @throws RangeError */
+  top(most = 10, now = momentOn(this.#clock)): Hitter[] {
+    whole('most', most, 0, Number.MAX_SAFE_INTEGER)
     this.#moveTo(now)
     return mergeHitters([this.#current.entries(), this.#previous.entries()], most)
   }
 
   #moveTo(now: number): void {
+    if (!(Number.isInteger(now) && now >= 0 && now <= MOMENT_MAX)) whole('now', now, 0, MOMENT_MAX)
     const passed = now - this.#start
+    // The clock was set: what was counted goes on from there.
+    if (passed < -STEP_BACK_MS) this.#start = now
     if (passed < this.#generationMs) return
     const isNext = passed < 2 * this.#generationMs
     this.#previous = isNext ? this.#current : new SpaceSaving(this.#keysMax)
@@ -74,7 +106,7 @@ export class HeavyHitters {
   }
 }
 
-/** What several workers, or several generations, have counted apart: the `most` largest together, the largest first. */
+/** What several workers, or several generations, have counted apart: the `most` largest together, the largest first, of those that are alike by name. */
 export function mergeHitters(lists: readonly (readonly Hitter[])[], most: number): Hitter[] {
   const sums = new Map<string, { key: string; count: number; excess: number }>()
   for (const { key, count, excess } of lists.flat()) {
@@ -85,7 +117,13 @@ export function mergeHitters(lists: readonly (readonly Hitter[])[], most: number
       sum.excess += excess
     }
   }
-  return [...sums.values()].toSorted((a, b) => b.count - a.count).slice(0, most)
+  return [...sums.values()].toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1)).slice(0, most)
+}
+
+/** Copied, so that it does not hold the whole key in memory. */
+function shortened(key: string): string {
+  const beginning = Buffer.from(key.slice(0, BEGINNING)).toString()
+  return `${beginning}… (${createHash('sha256').update(key, 'utf16le').digest('base64url')})`
 }
 
 /** Counters in a heap, the smallest on top. */

@@ -21,14 +21,16 @@
  * | `SlidingLog` | exactly no more than that in any window, and the limit is small |
  * | `AddressLimiter` | clients are addresses, and each may have 2^64 of them |
  *
- * `CountMinSketch` counts keys in constant memory, and `HeavyHitters` tells which of them come most.
+ * `FixedWindow` and `SlidingWindow` stand on a sketch with `store: 'sketch'`: constant memory, however many keys come. `CountMinSketch` counts keys in the same
+ * way, and `HeavyHitters` tells which of them come most.
  *
  * All of them are a `Limiter`; `take(key, cost, now)` gives a `Decision`. Times are whole milliseconds; the clock may be one's own. A wrong option throws, and
  * says what would be right. How they differ, and what memory they take: `docs/guides/limits.md`.
  */
-export type { IpAddress } from '../base/ip-address.ts'
+export { formatIp, type IpAddress, parseIp } from '../base/ip-address.ts'
+export { covers, formatPrefix, type IpPrefix, prefixOf, readIp, readPrefix } from '../base/ip-prefix.ts'
 export type { Timers } from '../base/timers.ts'
-export { AddressLimiter, type AddressLimiterOptions } from './address-limiter.ts'
+export { AddressLimiter, type AddressLimiterOptions, type PrefixLimit } from './address-limiter.ts'
 export {
   type CellBits,
   CountMinSketch,
@@ -36,7 +38,13 @@ export {
   type CountMinSketchSize,
 } from './count-min-sketch.ts'
 export { HeavyHitters, type HeavyHittersOptions, type Hitter, mergeHitters } from './heavy-hitters.ts'
-export type { LimiterOptions, WaitingOptions, WindowOptions } from './limiter-options.ts'
+export type {
+  LimiterOptions,
+  SketchOptions,
+  StoreOptions,
+  WaitingOptions,
+  WindowOptions,
+} from './limiter-options.ts'
 export type { Decision, Limiter } from './limiter.ts'
 export { FixedWindow, type FixedWindowOptions } from './limiters/fixed-window.ts'
 export { Gcra, type GcraOptions } from './limiters/gcra.ts'
@@ -46,6 +54,5 @@ export { Shaper, type ShaperOptions } from './limiters/shaper.ts'
 export { SlidingLog } from './limiters/sliding-log.ts'
 export { SlidingWindow, type SlidingWindowOptions } from './limiters/sliding-window.ts'
 export { TokenBucket, type TokenBucketOptions } from './limiters/token-bucket.ts'
-export type { LevelSpec } from './prefix-levels.ts'
 export type { LevelDecision } from './shared-limiter.ts'
 export { offendersAt, wrongRefusals } from './sketch-error.ts'

@@ -2,7 +2,7 @@
 import { nearest } from '../base/nearest.ts'
 import { parseDuration } from '../base/quantity.ts'
 import type { Timers } from '../base/timers.ts'
-import { type Algorithm, type AlgorithmName, createAlgorithm } from './algorithms/algorithm.ts'
+import type { Algorithm, AlgorithmName, RatePlan } from './algorithms/algorithm.ts'
 import { COUNT_MAX, told, whole, WINDOW_MAX_MS } from './algorithms/plan.ts'
 import type { Decision } from './limiter.ts'
 
@@ -35,6 +35,25 @@ export interface WindowOptions {
   readonly startMs?: number
 }
 
+export interface SketchOptions {
+  /** Cells of a row, 1 to 16,777,216, rounded up to a power of two. Where none is given: 524,288; behind a table, an eighth of `keysMax`. */
+  readonly width?: number
+  /** Rows, 1 to 8. Where none is given: 3. */
+  readonly depth?: number
+  /** Where none is given: 16, or 32 where the limits need them. */
+  readonly cellBits?: 8 | 16 | 32
+}
+
+/** Of limiters whose windows are counters. */
+export interface StoreOptions {
+  /**
+   * `exact` (where nothing is said): keys are remembered one by one. `sketch`: memory is the same however many keys come, and a key is refused too early where it
+   * shares all of its cells with keys over the limit, with a probability that `wrongRefusals` tells. Windows are of 100 ms or more then.
+   */
+  readonly store?: 'exact' | 'sketch'
+  readonly sketch?: SketchOptions
+}
+
 /** Of limiters that let items wait. */
 export interface WaitingOptions {
   /** Units of a key that may wait, 0 to 100,000. Where none is given: `limit`, as far as that. */
@@ -55,8 +74,8 @@ const OWN: Readonly<Record<AlgorithmName, readonly string[]>> = {
   gcra: ['burst'],
   'leaky-queue': ['queue', 'waitingMax', 'timers'],
   shaper: ['queue', 'waitingMax', 'timers', 'startMs'],
-  'fixed-window': ['startMs'],
-  'sliding-window': ['startMs', 'startFull'],
+  'fixed-window': ['startMs', 'store', 'sketch'],
+  'sliding-window': ['startMs', 'startFull', 'store', 'sketch'],
   'sliding-log': [],
 }
 
@@ -66,27 +85,9 @@ const KEYS_DEFAULT = 100_000
 const WORDS_DEFAULT = 2 ** 24
 
 /** @throws TypeError or RangeError that names the option. */
-export function algorithmOf(name: AlgorithmName, options: unknown): Algorithm {
-  const example = `{ limit: 5, window: '1s' }`
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`a limiter is made with options such as ${example}, not ${told(options)}`)
-  const given = options as Readonly<Record<string, unknown>>
-  const known: readonly string[] = [...COMMON, ...OWN[name]]
-  for (const option of Object.keys(given))
-    if (!known.includes(option))
-      throw new TypeError(
-        `${option}: a ${name} has no such option${guess(option, known)} (known: ${known.join(', ')})`,
-      )
-  for (const option of ['limit', 'window'])
-    if (given[option] === undefined)
-      throw new TypeError(`${option} is missing: a limiter is made with options such as ${example}`)
-  for (const option of FUNCTIONS)
-    if (given[option] !== undefined && typeof given[option] !== 'function')
-      throw new TypeError(`${option}: expected a function, not ${told(given[option])}`)
-  if (given['startFull'] !== undefined && typeof given['startFull'] !== 'boolean')
-    throw new TypeError(`startFull: expected true or false, not ${told(given['startFull'])}`)
-  whole('limit', given['limit'], 1, COUNT_MAX)
-  return createAlgorithm({
+export function planOf(name: AlgorithmName, options: unknown): RatePlan {
+  const given = checkLimiter(`a ${name}`, options, [...COMMON, ...OWN[name]])
+  return {
     algorithm: name,
     count: given['limit'] as number,
     windowMs: millisecondsOf(given['window']),
@@ -94,7 +95,57 @@ export function algorithmOf(name: AlgorithmName, options: unknown): Algorithm {
     queue: given['queue'] as number | undefined,
     startFull: given['startFull'] as boolean | undefined,
     startMs: given['startMs'] as number | undefined,
-  })
+  }
+}
+
+/** What all limiters say, and nothing that they do not know. @throws TypeError or RangeError */
+export function checkLimiter(what: string, options: unknown, known: readonly string[]): Given {
+  const example = `{ limit: 5, window: '1s' }`
+  if (!isGiven(options))
+    throw new TypeError(`a limiter is made with options such as ${example}, not ${told(options)}`)
+  checkKnown(what, options, known)
+  for (const option of ['limit', 'window'])
+    if (options[option] === undefined)
+      throw new TypeError(`${option} is missing: a limiter is made with options such as ${example}`)
+  checkFunctions(options)
+  if (options['startFull'] !== undefined && typeof options['startFull'] !== 'boolean')
+    throw new TypeError(`startFull: expected true or false, not ${told(options['startFull'])}`)
+  whole('limit', options['limit'], 1, COUNT_MAX)
+  return options
+}
+
+function checkFunctions(given: Given): void {
+  for (const option of FUNCTIONS)
+    if (given[option] !== undefined && typeof given[option] !== 'function')
+      throw new TypeError(`${option}: expected a function, not ${told(given[option])}`)
+}
+
+export type Given = Readonly<Record<string, unknown>>
+
+export const isGiven = (options: unknown): options is Given =>
+  typeof options === 'object' && options !== null && !Array.isArray(options)
+
+/** @throws TypeError that names an option which `what` has not. */
+export function checkKnown(what: string, given: object, known: readonly string[]): void {
+  for (const option of Object.keys(given))
+    if (!known.includes(option))
+      throw new TypeError(
+        `${option}: ${what} has no such option${guess(option, known)} (known: ${known.join(', ')})`,
+      )
+}
+
+/** @throws TypeError that names the option. */
+export function checkSketch(sketch: unknown): void {
+  if (!isGiven(sketch)) throw new TypeError(`sketch: expected an object, not ${told(sketch)}`)
+  checkKnown('a sketch', sketch, ['width', 'depth', 'cellBits'])
+}
+
+/** @throws TypeError that names the option. */
+export function checkHitters(options: unknown): void {
+  if (!isGiven(options))
+    throw new TypeError(`expected options such as { keysMax: 1000 }, or none, not ${told(options)}`)
+  checkKnown('a HeavyHitters', options, ['keysMax', 'generationMs', 'clock'])
+  checkFunctions(options)
 }
 
 export function keysMaxOf({ keysMax }: LimiterOptions<never>, { words }: Algorithm): number {
@@ -103,11 +154,12 @@ export function keysMaxOf({ keysMax }: LimiterOptions<never>, { words }: Algorit
   return keysMax
 }
 
-function millisecondsOf(window: unknown): number {
+/** A window, in milliseconds. @throws RangeError */
+export function millisecondsOf(window: unknown, name = 'window'): number {
   const ms = typeof window === 'string' ? parseDuration(window) : window
   if (!Number.isInteger(ms) || (ms as number) < 1 || (ms as number) > WINDOW_MAX_MS)
     throw new RangeError(
-      `window: expected whole milliseconds or a time such as "200ms", "1s" or "30d", from 1 ms to 30 days, not ${told(window)}`,
+      `${name}: expected whole milliseconds or a time such as "200ms", "1s" or "30d", from 1 ms to 30 days, not ${told(window)}`,
     )
   return ms as number
 }

@@ -1,26 +1,30 @@
 /** What the limiters of one process have in common: an algorithm, the states of its keys, a clock, and items that are handed on or dropped. */
-import type { Algorithm, AlgorithmName } from './algorithms/algorithm.ts'
+import { type Algorithm, type AlgorithmName, createAlgorithm } from './algorithms/algorithm.ts'
 import { MOMENT_MAX, momentOn } from './algorithms/moment.ts'
 import { told, whole } from './algorithms/plan.ts'
 import { KeyStates } from './key-states.ts'
-import { algorithmOf, keysMaxOf, type LimiterOptions } from './limiter-options.ts'
+import { keysMaxOf, type LimiterOptions, planOf } from './limiter-options.ts'
 import type { Decision, Limiter } from './limiter.ts'
+import { type SketchedKeys, sketchedKeys } from './sketched-keys.ts'
 
 export abstract class MemoryLimiter<Item = unknown> implements Limiter {
   readonly #algorithm: Algorithm
   readonly #keys: KeyStates
+  readonly #sketch: SketchedKeys | undefined
   readonly #clock: () => number
   readonly #options: LimiterOptions<Item>
 
   /** @throws TypeError or RangeError that names the option. */
   protected constructor(name: AlgorithmName, options: LimiterOptions<Item>) {
-    this.#algorithm = algorithmOf(name, options)
+    const plan = planOf(name, options)
+    this.#algorithm = createAlgorithm(plan)
+    this.#sketch = sketchedKeys(plan, options)
     this.#keys = new KeyStates(this.#algorithm, keysMaxOf(options, this.#algorithm))
     this.#clock = options.clock ?? (() => performance.now())
     this.#options = options
   }
 
-  /** Keys that are remembered one by one, `keysMax` at most. */
+  /** Keys that are remembered one by one, `keysMax` at most; of a sketch, 0. */
   get size(): number {
     return this.#keys.size
   }
@@ -35,8 +39,10 @@ export abstract class MemoryLimiter<Item = unknown> implements Limiter {
    */
   take(key: string, cost = 1, now = this.now()): Decision {
     if (typeof key !== 'string') throw new TypeError(`key: expected a string, not ${told(key)}`)
-    if (!(Number.isSafeInteger(cost) && cost >= 0)) whole('cost', cost, 0, Number.MAX_SAFE_INTEGER)
+    if (cost !== 1 && !(Number.isSafeInteger(cost) && cost >= 0))
+      whole('cost', cost, 0, Number.MAX_SAFE_INTEGER)
     if (!(Number.isInteger(now) && now >= 0 && now <= MOMENT_MAX)) whole('now', now, 0, MOMENT_MAX)
+    if (this.#sketch !== undefined) return this.#sketch.take(key, cost, now)
     this.#keys.find(key, now)
     return this.#algorithm.take(this.#keys.state, this.#keys.at, cost, now)
   }

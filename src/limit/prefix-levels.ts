@@ -3,7 +3,6 @@
  *
  * They are asked from the shortest to the longest; the first one that is used up refuses, and nothing is counted at the longer ones.
  */
-import { formatIp, type IpAddress } from '../base/ip-address.ts'
 import type { Rate } from '../config/limit-schema.ts'
 import { told, whole } from './algorithms/plan.ts'
 
@@ -58,14 +57,4 @@ export function checkLevels(name: 'v4' | 'v6', levels: readonly LevelPlan[]): vo
     if (levels.findIndex((level) => level.length === length) !== i)
       throw new RangeError(`prefixes.${name}: /${told(length)} stands there twice; expected each length once`)
   }
-}
-
-/** `2001:db8::/48`: the prefix of this length that an address lies in. */
-export function prefixText({ family, words }: IpAddress, length: number): string {
-  const from = family === 4 ? 96 : 0
-  const word = (i: number) => {
-    const bits = Math.max(0, Math.min(32, from + length - i * 32))
-    return bits === 0 ? 0 : (words[i]! & (-1 << (32 - bits))) >>> 0
-  }
-  return `${formatIp({ family, words: [word(0), word(1), word(2), word(3)] })}/${length}`
 }

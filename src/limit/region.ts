@@ -15,7 +15,7 @@ import { checkLevels, type LevelPlan, type PrefixPlan } from './prefix-levels.ts
 import { PIDS, PIDS_AT, releaseOf } from './shared-lock.ts'
 import { DEPTH_MAX, laySketch, type SketchShape, sketchWords } from './sketch-generations.ts'
 import { lockWords } from './sketch-limiter.ts'
-import { bucketWords, keysOfBucket, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
+import { bucketWords, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
 
 /** A limit on rates, and where it remembers. */
 export interface LimiterPlan extends RatePlan {
@@ -184,14 +184,6 @@ export function forgetWorker(words: Int32Array, worker: number): void {
   for (let i = 0; i < locks; i += 16) releaseOf(words, words[LOCKS_AT]! + i, owner)
 }
 
-/** Keys that have a place in a region with a table: by whoever made it. */
-export function keysIn(words: Int32Array): number {
-  let keys = 0
-  for (let i = 0; i < words[BUCKETS_AT]!; i++)
-    keys += keysOfBucket(words, words[TABLE_AT]! + i * words[STRIDE_AT]!)
-  return keys
-}
-
 function checkStore(plan: LimiterPlan): SketchShape {
   const { store, algorithm, sketch } = plan
   if (store !== 'exact' && store !== 'sketch')
@@ -237,14 +229,19 @@ function levelsOf(plan: LimiterPlan): { plan: RatePlan; algorithm: Algorithm; pr
 function checkCounts({ sketch: { cellBits } }: LimiterPlan, { count, windowMs, startMs }: RatePlan): void {
   if (count > 2 ** cellBits - 1)
     throw new RangeError(
-      `count: cells of ${cellBits} bits count to ${2 ** cellBits - 1}, and ${count} are to be allowed; ${cellBits === 8 ? 'cells of 16 bits' : 'cells of 32 bits or store "exact"'} count further`,
+      `cells of ${cellBits} bits count to ${2 ** cellBits - 1}, and ${count} are to be allowed; ${furtherThan(cellBits)} further`,
     )
   if (windowMs < SKETCH_WINDOW_MIN_MS)
     throw new RangeError(
-      `windowMs: a sketch is cleared in each window, so expected at least ${SKETCH_WINDOW_MIN_MS} ms, not ${windowMs}; with store "exact" it can be shorter`,
+      `a sketch is cleared in each window, so expected a window of at least ${SKETCH_WINDOW_MIN_MS} ms, not ${windowMs}; with store "exact" it can be shorter`,
     )
   if (startMs !== undefined && startMs !== 0)
     throw new RangeError(`startMs: windows of a sketch start at 0, not ${startMs}`)
+}
+
+function furtherThan(cellBits: SketchShape['cellBits']): string {
+  if (cellBits === 32) return 'store "exact" counts'
+  return cellBits === 16 ? 'cells of 32 bits or store "exact" count' : 'cells of 16 bits count'
 }
 
 function fingerprintOf(text: string): number {

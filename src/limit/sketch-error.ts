@@ -9,6 +9,7 @@
  * Keys that are not over the limit raise cells, too, but to no more than what they are given: in a window in which N of them come, a new key starts at
  * about N/width, and less with conservative updates.
  */
+import { told, whole } from './algorithms/plan.ts'
 import { layoutOf, type LimiterPlan } from './region.ts'
 
 export interface SketchSize {
@@ -16,13 +17,25 @@ export interface SketchSize {
   readonly depth: number
 }
 
-/** The probability that a key which is new to the sketch is wrongly refused, beside `over` keys that are over the limit at once. */
-export const wrongRefusals = ({ width, depth }: SketchSize, offenders: number): number =>
-  (1 - Math.exp(-offenders / width)) ** depth
+/** The probability that a key which is new to the sketch is wrongly refused, beside `offenders` keys that are over the limit at once. @throws RangeError */
+export function wrongRefusals(size: SketchSize, offenders: number): number {
+  checkSize(size)
+  whole('offenders', offenders, 0, Number.MAX_SAFE_INTEGER)
+  return (1 - Math.exp(-offenders / size.width)) ** size.depth
+}
 
-/** How many keys may be over the limit at once, until a key that is not is wrongly refused with this probability. */
-export const offendersAt = ({ width, depth }: SketchSize, chance: number): number =>
-  Math.floor(-width * Math.log(1 - chance ** (1 / depth)))
+/** How many keys may be over the limit at once, until a key that is not is wrongly refused with this probability. @throws RangeError */
+export function offendersAt(size: SketchSize, chance: number): number {
+  checkSize(size)
+  if (!(typeof chance === 'number' && chance > 0 && chance < 1))
+    throw new RangeError(`chance: expected a number between 0 and 1, not ${told(chance)}`)
+  return Math.floor(-size.width * Math.log(1 - chance ** (1 / size.depth)))
+}
+
+function checkSize({ width, depth }: SketchSize): void {
+  whole('width', width, 1, Number.MAX_SAFE_INTEGER)
+  whole('depth', depth, 1, Number.MAX_SAFE_INTEGER)
+}
 
 const OFFENDERS = 10_000
 /** One in ten thousand. */

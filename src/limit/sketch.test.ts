@@ -55,6 +55,17 @@ test('a fresh key is wrongly refused as often as the formula says', () => {
   }
 })
 
+test('the error of what is no sketch is not asked for', () => {
+  const size = { width: 1024, depth: 3 }
+  for (const [call, message] of [
+    [() => wrongRefusals({ w: 1024, d: 3 } as never, 5), /^width: expected a whole number/],
+    [() => wrongRefusals({ ...size, depth: 0 }, 5), /^depth: /],
+    [() => wrongRefusals(size, -1), /^offenders: /],
+    [() => offendersAt(size, 2), /^chance: expected a number between 0 and 1, not 2/],
+  ] as const)
+    assert.throws(call, { name: 'RangeError', message })
+})
+
 test('the error is stated in a line, and turned round', () => {
   assert.ok(Math.abs(wrongRefusals({ width: 524_288, depth: 4 }, 10_000) - 1.274e-7) < 1e-10)
   const size = { width: 4096, depth: 3 }

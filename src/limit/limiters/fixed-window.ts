@@ -1,7 +1,8 @@
-import type { LimiterOptions, WindowOptions } from '../limiter-options.ts'
+import type { LimiterOptions, StoreOptions, WindowOptions } from '../limiter-options.ts'
 import { MemoryLimiter } from '../memory-limiter.ts'
 
-export interface FixedWindowOptions<Item = unknown> extends LimiterOptions<Item>, WindowOptions {}
+export interface FixedWindowOptions<Item = unknown>
+  extends LimiterOptions<Item>, WindowOptions, StoreOptions {}
 
 /**
  * `limit` units in each window; windows stand side by side on the clock, from its 0 on, or from `startMs`. For quotas that people read ("a thousand a

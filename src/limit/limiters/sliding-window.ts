@@ -1,8 +1,8 @@
 import { momentOn } from '../algorithms/moment.ts'
-import type { LimiterOptions, WindowOptions } from '../limiter-options.ts'
+import type { LimiterOptions, StoreOptions, WindowOptions } from '../limiter-options.ts'
 import { MemoryLimiter } from '../memory-limiter.ts'
 
-export interface SlidingWindowOptions<Item = unknown> extends LimiterOptions<Item> {
+export interface SlidingWindowOptions<Item = unknown> extends LimiterOptions<Item>, StoreOptions {
   /** A key that is new starts as if its window before had been full: no burst for keys that were never seen. */
   readonly startFull?: boolean
   /** A moment at which a window begins, and with it all others. Where none is given: when the limiter was made, by its `clock`; 0 where it has none. */
