@@ -40,6 +40,28 @@ test('what a client takes at one node, it has not at the other', { skip: redisIs
   assert.equal((await decided(nodes[0]!, 'cluster')) + (await decided(nodes[1]!, 'cluster')), 60)
 })
 
+test(
+  'units are limited over all nodes, too: by their field, and by what they ask',
+  { skip: redisIsMissing },
+  async (t) => {
+    const redis = await startRedis(t)
+    const nodes = await twoNodes(t, redis, { name: 'coupons', rate: '3/1d', scope: 'cluster' })
+    const unit = `export default {
+    limit: { rate: '8/1d', key: 'address', scope: 'cluster' },
+    async content(request, edge) {
+      const { allowed } = await edge.limit('coupons').take('ana')
+      return new Response(allowed ? 'given' : 'none left')
+    },
+  }`
+    for (const node of nodes) await node.deploy('shop', unit)
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => nodes[n % 2]!.request('/')))
+    const texts = answers.filter(({ status }) => status === 200).map(({ text }) => text)
+    assert.equal(texts.length, 8)
+    assert.equal(texts.filter((text) => text === 'given').length, 3)
+    assert.equal(answers.filter(({ status }) => status === 429).length, 12)
+  },
+)
+
 test('with shares that are settled, too', { skip: redisIsMissing }, async (t) => {
   const redis = await startRedis(t)
   const nodes = await twoNodes(t, redis, { ...login, mode: 'batched' })
