@@ -182,7 +182,8 @@ function expectation(path: Path): string {
     const shape: SchemaNode | undefined = node && shapeFor(node, typeof key === 'number' ? [] : {})
     node = typeof key === 'number' ? shape?.item : shape?.entries?.[key]
   }
-  return typeof node?.message === 'string' ? node.message : 'expected a value'
+  const said = node?.message ?? node?.wrapped?.message
+  return typeof said === 'string' ? said : 'expected a value'
 }
 
 const KIND_WORDS: Readonly<Record<string, string>> = {

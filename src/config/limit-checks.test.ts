@@ -147,7 +147,8 @@ test('requests in flight are counted by something', () => {
   assert.deepEqual(result.kind === 'problems' && result.problems, [
     {
       path: 'limits[0].key',
-      message: 'missing; requests in flight are counted by something, such as "address"',
+      message:
+        'missing; expected "address", "pair", "path", "host", "asn", "all", "header:NAME", "cookie:NAME", or a list of them',
     },
   ])
 })

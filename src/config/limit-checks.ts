@@ -21,8 +21,6 @@ export function limitsThatCannotBe(config: Config, isWhole: boolean): Problem[] 
       if (isWhole) lacking(limit, config, say)
       banThatCannotBe(limit, say)
       if (limit.kind === 'rate') rateThatCannotBe(limit, say)
-      else if (limit.kind === 'concurrency' && limit.key === undefined)
-        say('key', 'missing; requests in flight are counted by something, such as "address"')
       return problems
     }),
   ])

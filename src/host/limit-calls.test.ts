@@ -135,6 +135,17 @@ test('one request asks a thousand times at most', () => {
   assert.equal(ask({ name: 'api', key: '0', cost: 1 }, account).ok, true, 'what was answered is there')
 })
 
+test('of long keys no more is kept than of short ones, and each is known again', () => {
+  const { limits, ask } = stand(1)
+  const account = newCallAccount()
+  const long = (end: string) => ({ name: 'login', key: `${'k'.repeat(65_000)}${end}`, cost: 1 })
+  const first = [ask(long('a'), account), ask(long('b'), account)]
+  account.runs += 1
+  assert.deepEqual([ask(long('a'), account), ask(long('b'), account)], first)
+  assert.equal(limits.asked.length, 2)
+  assert.ok([...account.taken!.byQuestion.keys()].every((key) => key.length < 300))
+})
+
 test('a shadow is told what it would be allowed, and takes nothing', () => {
   const { limits, ask } = stand(3)
   const shadow = (cost: number) =>

@@ -4,6 +4,7 @@
  * What is taken is taken once: where the isolate of an invocation goes down through no fault of its own and the invocation is run again, each of its questions is
  * answered as it was the first time. So taking stands in nobody's way of being run again, as a write to key/value data does.
  */
+import { createHash } from 'node:crypto'
 import { nearest } from '../base/nearest.ts'
 import { asciiJson, refusal, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
 
@@ -41,11 +42,13 @@ export interface LimitAsker {
 type Answer = (answer: HostAnswer) => void
 
 /** Characters of a key. */
-export const LIMIT_KEY_MAX = 65_536
+const LIMIT_KEY_MAX = 65_536
 /** As the rate of a limit may be. */
-export const LIMIT_COST_MAX = 1_000_000_000
+const LIMIT_COST_MAX = 1_000_000_000
 /** Questions of one invocation: their answers are kept until it is over. */
 const QUESTIONS_MAX = 1000
+/** Of a longer question a digest is kept: keys may have 64 KiB each. */
+const HEAD_KEPT_MAX = 256
 /** Of a name, or a key, in what people read. */
 const SHOWN_MAX = 100
 
@@ -72,7 +75,7 @@ export class LimitCalls {
   #ask(call: HostCall, question: Question): HostAnswer | Promise<HostAnswer> {
     const { account, unit } = call
     const taken = (account.taken ??= { byQuestion: new Map(), count: 0 })
-    const key = `${unit.name} ${call.head}`
+    const key = `${unit.name} ${call.head.length <= HEAD_KEPT_MAX ? call.head : digestOf(call.head)}`
     let asked = taken.byQuestion.get(key)
     if (asked === undefined) taken.byQuestion.set(key, (asked = { answers: [], run: account.runs, next: 0 }))
     if (asked.run !== account.runs) {
@@ -148,6 +151,8 @@ function parse(head: string): Question | string {
     return `what is taken is a whole number from 0 to ${LIMIT_COST_MAX}, not ${JSON.stringify(cost)?.slice(0, 40)}`
   return { name, key, cost }
 }
+
+const digestOf = (head: string): string => createHash('sha256').update(head).digest('base64')
 
 const target = ({ name, key }: Pick<Question, 'name' | 'key'>): string => `${name} ${key}`.slice(0, SHOWN_MAX)
 

@@ -350,7 +350,7 @@ export class Exchange implements Answering, LoggedRequest {
     this.shadow?.end()
     if (this.plan.log.length > 0) logExchange(this)
     else this.onTrace?.(this)
-    if (this.ends !== undefined) whenSent(this.connection, this.ends)
+    if (this.ends !== undefined) whenSent(this.connection, this.ends.splice(0))
   }
 
   /** `then` is called once its answer is out, or the client gone. */

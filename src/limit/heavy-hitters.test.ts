@@ -72,6 +72,11 @@ test('what workers counted apart is put together', () => {
     { key: 'a', count: 4, excess: 2 },
   ]
   assert.deepEqual(mergeHitters([one, other], 1), [{ key: 'a', count: 9, excess: 3 }])
+  const alike = ['c', 'a', 'b'].map((key) => ({ key, count: 1, excess: 0 }))
+  assert.deepEqual(
+    mergeHitters([alike], 2).map(({ key }) => key),
+    ['a', 'b'],
+  )
 })
 
 test('one more is counted now, where nothing else is said', () => {

@@ -106,7 +106,7 @@ export class HeavyHitters {
   }
 }
 
-/** What several workers, or several generations, have counted apart: the `most` largest together, the largest first. */
+/** What several workers, or several generations, have counted apart: the `most` largest together, the largest first, of those that are alike by name. */
 export function mergeHitters(lists: readonly (readonly Hitter[])[], most: number): Hitter[] {
   const sums = new Map<string, { key: string; count: number; excess: number }>()
   for (const { key, count, excess } of lists.flat()) {
@@ -117,7 +117,7 @@ export function mergeHitters(lists: readonly (readonly Hitter[])[], most: number
       sum.excess += excess
     }
   }
-  return [...sums.values()].toSorted((a, b) => b.count - a.count).slice(0, most)
+  return [...sums.values()].toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1)).slice(0, most)
 }
 
 /** Copied, so that it does not hold the whole key in memory. */

@@ -65,6 +65,26 @@ test('more keys at once than there are places for allow less, never more', () =>
   assert.equal(one.before, 1)
 })
 
+test('a key that had to share a place is allowed no more when another one is free', () => {
+  // One bucket of eight places.
+  const plan = { keysMax: 4, workers: 1 }
+  for (let round = 0; round < 50; round++) {
+    const one = new InFlight(plan, laid(plan), 0)
+    const others = Array.from({ length: 8 }, (_, i) => enter(one, `${round}-${i}`, 10))
+    const shared = [enter(one, 'late', 3), enter(one, 'late', 3)]
+    assert.ok(shared.every((ticket) => ticket !== undefined))
+    // All leave but the one whose place it shares.
+    const [there] = shared
+    for (const ticket of others) if (ticket !== there) one.leave(ticket!)
+    assert.equal(enter(one, 'late', 3), undefined, 'three are under way where it counts')
+    for (const ticket of [there, ...shared]) one.leave(ticket!)
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => enter(one, 'late', 3) !== undefined),
+      [true, true, true, false],
+    )
+  }
+})
+
 test('random comings and goings are counted as a map counts them', () => {
   const plan = { keysMax: 1000, workers: 4 }
   const words = laid(plan)

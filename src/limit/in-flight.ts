@@ -3,7 +3,7 @@
  *
  * A bucket is a line with a lock and eight tags, then for each of its places a count for each process: a process changes no count but its own, and
  * one that dies takes what it counted with it (`forgetInFlight`). A place whose counts are all zero is free. Where a bucket has none, a key shares one
- * with another: then less is allowed, not more.
+ * with another, and stays there until that place is free, though others may be so before: then less is allowed, not more.
  */
 import { KeyedHash } from './keyed-hash.ts'
 import { acquire, beginWrite, enter, OWNERS_MAX, PIDS, PIDS_AT, release, releaseOf } from './shared-lock.ts'
@@ -22,6 +22,8 @@ const SECRETS_AT = 0
 export const IN_FLIGHT_SEED_BYTES = 8
 const PLACES = 8
 const LINE_WORDS = 16
+/** A bit for each place that a key without a place of its own may count in. It stands for as long as anything is under way there. */
+const SHARED = 1
 const TAGS = 8
 /** As the other limits have it: few buckets are full before the table is. */
 const PLACES_FOR_KEY = 2
@@ -94,7 +96,10 @@ export class InFlight {
       }
       const writing = beginWrite(words, base, held, place)
       if (writing === 0) continue
-      if (this.before === 0) words[base + TAGS + place] = tag
+      if (this.before === 0) {
+        words[base + TAGS + place] = tag
+        words[base + SHARED]! &= ~(1 << place)
+      } else if (words[base + TAGS + place] !== tag) words[base + SHARED]! |= 1 << place
       const ticket = this.#countsAt(base, place) + this.#worker
       Atomics.add(words, ticket, 1)
       release(words, base, writing)
@@ -112,7 +117,9 @@ export class InFlight {
       if (this.#words[base + TAGS + place] === tag) return place
       if (free === -1 && this.#sum(base, place) === 0) free = place
     }
-    return free === -1 ? tag & (PLACES - 1) : free
+    const others = tag & (PLACES - 1)
+    const mayBeThere = (this.#words[base + SHARED]! & (1 << others)) !== 0 && this.#sum(base, others) > 0
+    return free === -1 || mayBeThere ? others : free
   }
 
   #sum(base: number, place: number): number {

@@ -29,7 +29,10 @@ export class KeyStates {
   at = 0
   readonly #algorithm: Algorithm
   readonly #keysMax: number
-  readonly #blockKeys: number
+  /** A block has 2^`#shift` keys. */
+  readonly #shift: number
+  readonly #mask: number
+  readonly #words: number
   readonly #blocks: Block[] = []
   readonly #slots = new Map<string, number>()
   /** Keys by slot. */
@@ -40,7 +43,9 @@ export class KeyStates {
   constructor(algorithm: Algorithm, keysMax: number) {
     this.#algorithm = algorithm
     this.#keysMax = keysMax
-    this.#blockKeys = Math.max(1, Math.floor(BLOCK_WORDS / algorithm.words))
+    this.#words = algorithm.words
+    this.#shift = Math.floor(Math.log2(Math.max(1, BLOCK_WORDS / algorithm.words)))
+    this.#mask = 2 ** this.#shift - 1
     this.#evicted = new EvictedStates(algorithm)
   }
 
@@ -52,12 +57,11 @@ export class KeyStates {
   find(key: string, now: number): void {
     const name = key.length <= KEY_LENGTH_MAX ? key : shortened(key)
     const known = this.#slots.get(name)
-    const slot = known ?? this.#room(name, now)
-    const block = this.#moveTo(slot)
     if (known !== undefined) {
-      block.visited[slot % this.#blockKeys] = 1
+      this.#moveTo(known).visited[known & this.#mask] = 1
       return
     }
+    this.#moveTo(this.#room(name, now))
     this.#evicted.restore(name, this.state, this.at, now)
   }
 
@@ -65,7 +69,7 @@ export class KeyStates {
   #room(name: string, now: number): number {
     let slot = this.#keys.length
     if (slot < this.#keysMax) {
-      if (slot === this.#blocks.length * this.#blockKeys) this.#addBlock()
+      if (slot >>> this.#shift === this.#blocks.length) this.#addBlock()
     } else {
       slot = this.#evict(now)
       this.state.fill(0, this.at, this.at + this.#algorithm.words)
@@ -81,8 +85,8 @@ export class KeyStates {
       this.#hand = (slot + 1) % this.#keysMax
       const { visited } = this.#moveTo(slot)
       const isIdle = this.#algorithm.isIdle(this.state, this.at, now)
-      const wasVisited = visited[slot % this.#blockKeys] === 1
-      visited[slot % this.#blockKeys] = 0
+      const wasVisited = visited[slot & this.#mask] === 1
+      visited[slot & this.#mask] = 0
       if (wasVisited && !isIdle && step < STEPS_MAX) continue
       const key = this.#keys[slot]!
       if (!isIdle) this.#evicted.put(key, this.state, this.at, now)
@@ -92,14 +96,14 @@ export class KeyStates {
   }
 
   #moveTo(slot: number): Block {
-    const block = this.#blocks[Math.floor(slot / this.#blockKeys)]!
+    const block = this.#blocks[slot >>> this.#shift]!
     this.state = block.states
-    this.at = (slot % this.#blockKeys) * this.#algorithm.words
+    this.at = (slot & this.#mask) * this.#words
     return block
   }
 
   #addBlock(): void {
-    const keys = this.#blockKeys
+    const keys = this.#mask + 1
     const states = new Float64Array(keys * this.#algorithm.words)
     this.#blocks.push({ states, visited: new Uint8Array(keys) })
   }

@@ -39,7 +39,8 @@ export abstract class MemoryLimiter<Item = unknown> implements Limiter {
    */
   take(key: string, cost = 1, now = this.now()): Decision {
     if (typeof key !== 'string') throw new TypeError(`key: expected a string, not ${told(key)}`)
-    if (!(Number.isSafeInteger(cost) && cost >= 0)) whole('cost', cost, 0, Number.MAX_SAFE_INTEGER)
+    if (cost !== 1 && !(Number.isSafeInteger(cost) && cost >= 0))
+      whole('cost', cost, 0, Number.MAX_SAFE_INTEGER)
     if (!(Number.isInteger(now) && now >= 0 && now <= MOMENT_MAX)) whole('now', now, 0, MOMENT_MAX)
     if (this.#sketch !== undefined) return this.#sketch.take(key, cost, now)
     this.#keys.find(key, now)

@@ -15,7 +15,7 @@ import { checkLevels, type LevelPlan, type PrefixPlan } from './prefix-levels.ts
 import { PIDS, PIDS_AT, releaseOf } from './shared-lock.ts'
 import { DEPTH_MAX, laySketch, type SketchShape, sketchWords } from './sketch-generations.ts'
 import { lockWords } from './sketch-limiter.ts'
-import { bucketWords, keysOfBucket, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
+import { bucketWords, LEVELS_MAX, type TableShape, tableWords } from './table.ts'
 
 /** A limit on rates, and where it remembers. */
 export interface LimiterPlan extends RatePlan {
@@ -182,14 +182,6 @@ export function forgetWorker(words: Int32Array, worker: number): void {
   for (let i = 0; i < words[BUCKETS_AT]!; i++) releaseOf(words, tableAt + i * stride, owner)
   const locks = stride === 0 ? lockWords : memoryLockWords
   for (let i = 0; i < locks; i += 16) releaseOf(words, words[LOCKS_AT]! + i, owner)
-}
-
-/** Keys that have a place in a region with a table: by whoever made it. */
-export function keysIn(words: Int32Array): number {
-  let keys = 0
-  for (let i = 0; i < words[BUCKETS_AT]!; i++)
-    keys += keysOfBucket(words, words[TABLE_AT]! + i * words[STRIDE_AT]!)
-  return keys
 }
 
 function checkStore(plan: LimiterPlan): SketchShape {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ALGORITHM_NAMES, createAlgorithm } from './algorithms/algorithm.ts'
 import { laid, PLAN, randomFrom } from './limits.support.ts'
-import { forgetWorker, keysIn, layRegion, type LimiterPlan, regionIdentity, regionWords } from './region.ts'
+import { forgetWorker, layoutOf, layRegion, type LimiterPlan, regionIdentity, regionWords } from './region.ts'
 import { SharedLimiter } from './shared-limiter.ts'
 import { acquire, beginWrite } from './shared-lock.ts'
-import { bucketWords } from './table.ts'
+import { bucketWords, keysInUse } from './table.ts'
 
 /** What each key was allowed, of questions that come key after key, round after round. */
 function allowedOf(limiter: SharedLimiter, keys: number, rounds: number, now: (round: number) => number) {
@@ -55,7 +55,8 @@ test('more keys than places: being evicted is no way around the limit, whatever 
   for (const algorithm of ALGORITHM_NAMES)
     for (const replacement of ['s3-fifo', 'lru'] as const) {
       const changes = { algorithm, replacement, keysMax: 64, count: 5, queue: 5, windowMs: 3_600_000 }
-      const { words, limiter } = laid({ ...changes, sketch: { width: 4096, depth: 4, cellBits: 16 } })
+      const sketch = { width: 4096, depth: 4, cellBits: 16 } as const
+      const { words, limiter } = laid({ ...changes, sketch })
       const allowed = allowedOf(limiter, 1000, 20, (round) => 7_200_000 + round)
       const alone = createAlgorithm({ ...PLAN, ...changes })
       const state = new Float64Array(alone.words)
@@ -65,7 +66,9 @@ test('more keys than places: being evicted is no way around the limit, whatever 
       // And it is little stricter than it has to be.
       const sum = [...allowed.values()].reduce((a, b) => a + b, 0)
       assert.ok(sum >= 0.97 * 1000 * most, `${algorithm} ${replacement}: ${sum} of ${1000 * most}`)
-      assert.equal(keysIn(words), 128)
+      const { table, tableAt, levels } = layoutOf({ ...PLAN, ...changes, sketch })
+      const algorithms = levels.map(({ algorithm }) => algorithm)
+      assert.equal(keysInUse(words, tableAt, table!, algorithms, 7_200_020), 128)
     }
 })
 

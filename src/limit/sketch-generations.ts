@@ -54,7 +54,7 @@ export const DEPTH_MAX = 8
 /** Keys whose places are held at once. */
 const SLOTS = 16
 
-export const generationWords = (shape: SketchShape): number =>
+const generationWords = (shape: SketchShape): number =>
   Math.ceil((shape.width * shape.depth * shape.cellBits) / 32 / 16) * 16
 
 export const sketchWords = (shape: SketchShape): number => HEADER + GENERATIONS * generationWords(shape)

@@ -47,12 +47,6 @@ export const bucketWords = (stateWords: number): number => LINE_WORDS + 2 * PLAC
 
 export const tableWords = ({ buckets, stateWords }: TableShape): number => buckets * bucketWords(stateWords)
 
-export function keysOfBucket(words: Int32Array, base: number): number {
-  let keys = 0
-  for (let place = 0; place < PLACES; place++) if (words[base + TAGS + place] !== 0) keys += 1
-  return keys
-}
-
 /** Keys that have something used up at `now`. Read without locks, for people: a key that changes meanwhile may count or not. */
 export function keysInUse(
   words: Int32Array,

@@ -186,8 +186,8 @@ type Result<N extends Name> = N extends Pointing ? Pointer : N extends Naming ? 
 export interface Memory {
   /** Copies from an address; the bytes are ours then. */
   copy(from: Pointer, bytes: number): Buffer
-  /** A function for C to call until the program ends, or until it is given to `forget`. It must not throw. */
-  onSample(callback: (data: Pointer, bytes: number) => void): bigint
+  /** A function for C to call until the program ends, or until it is given to `forget`. It must not throw. Where it returns false, the reading ends behind this sample. */
+  onSample(callback: (data: Pointer, bytes: number) => boolean): bigint
   onCpuSample(callback: (cpu: number, data: Pointer, bytes: number) => void): bigint
   onLost(callback: (cpu: number, count: number) => void): bigint
   forget(callback: bigint): void
@@ -267,10 +267,10 @@ function memory(): Memory {
       return to
     },
     onSample: (callback) =>
-      koffi.register((_: Pointer, data: Pointer, bytes: number) => {
-        callback(data, Number(bytes))
-        return 0
-      }, ringSample),
+      koffi.register(
+        (_: Pointer, data: Pointer, bytes: number) => (callback(data, Number(bytes)) ? 0 : -1),
+        ringSample,
+      ),
     onCpuSample: (callback) =>
       koffi.register(
         (_: Pointer, cpu: number, data: Pointer, bytes: number) => callback(cpu, data, bytes),

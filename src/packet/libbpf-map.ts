@@ -65,7 +65,7 @@ export class BpfMap implements MapShape {
   readonly type: MapType
   readonly keyBytes: number
   readonly valueBytes: number
-  readonly entriesMax: number
+  entriesMax: number
   readonly isPerCpu: boolean
   readonly #calls: LibbpfCalls
   /** Where it is in its object; null for one that was made without. */
@@ -127,6 +127,7 @@ export class BpfMap implements MapShape {
   /** Sets how many entries it may hold, before its object is loaded. */
   setEntriesMax(entries: number): void {
     this.#check(this.#calls.bpf_map__set_max_entries(this.#pointer, entries), 'cannot size')
+    this.entriesMax = entries
   }
 
   /** The value of a key, undefined where there is none. Of a per-CPU map: that of all CPUs; `valuesOf` takes it apart. */

@@ -156,6 +156,36 @@ describe('libbpf', { skip: NO_PACKETS }, () => {
     })
   }
 
+  test('a full ring buffer is read in parts, between which the event loop has its turn, or at once by drain', async (t) => {
+    const object = await open(t)
+    const [program, ring] = [object.program('count')!, object.map('sizes')!]
+    ring.setEntriesMax(1 << 18)
+    object.load()
+    const fill = () => {
+      for (let n = 0; n < 10_000; n++) program.testRun(Buffer.alloc(64))
+    }
+    const readAt: number[] = []
+    let turn = 0
+    let isOver = false
+    const nextTurn = () => {
+      turn++
+      if (!isOver) setImmediate(nextTurn)
+    }
+    const follower = libbpf.followRing(ring, () => readAt.push(turn))
+    t.after(() => {
+      isOver = true
+      follower.close()
+    })
+    fill()
+    nextTurn()
+    await eventually(() => readAt.length === 10_000)
+    const inTurn = [...Map.groupBy(readAt, (at) => at).values()].map((samples) => samples.length)
+    assert.ok(Math.max(...inTurn) <= 4096, `${inTurn.join(', ')} were read in a turn`)
+    fill()
+    follower.drain()
+    assert.equal(readAt.length, 20_000)
+  })
+
   test('a program that is attached is never replaced', async (t) => {
     const wire = await startWire(t)
     const [first, second] = [await load(t), await load(t)]

@@ -16,6 +16,7 @@ import { followPerf, followRing, type Follower, type OnLost, type OnSample } fro
 import { BpfMap, type MapShape } from './libbpf-map.ts'
 import { attachTracepoint, createMap, functionTypes, loadRaw, type RawProgram } from './libbpf-raw.ts'
 import { type SeenMaps, seenMaps } from './libbpf-seen.ts'
+import { interfaceFlags } from './interface-flags.ts'
 import { testRun, type TestRun } from './libbpf-trial.ts'
 
 /** Where a program runs: in the driver, in the network stack, or on the card. */
@@ -102,6 +103,11 @@ export class Libbpf {
   /** The number of an interface, undefined where there is none of that name. */
   interfaceIndex(name: string): number | undefined {
     return this.#indexOf(name) || undefined
+  }
+
+  /** Undefined where the kernel does not tell. */
+  interfaceIsUp(name: string): boolean | undefined {
+    return interfaceFlags(name)?.isUp
   }
 
   /** What runs on an interface, whoever attached it; empty where nothing does. */
@@ -221,7 +227,7 @@ export class Libbpf {
 
   /** Follows a ring buffer (`BPF_MAP_TYPE_RINGBUF`): what is in it already comes first, in order. */
   followRing(map: BpfMap, onSample: OnSample): Follower {
-    return followRing(this.#calls, this.#memory, map.fd, onSample)
+    return followRing(this.#calls, this.#memory, map.fd, map.entriesMax, onSample)
   }
 
   /** Follows a perf event array, all CPUs of it. `onLost` is told how many a CPU had no room for. */

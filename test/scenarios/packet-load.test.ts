@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -21,6 +21,9 @@ const PASS = `${HEADERS}SEC("xdp") int idle(struct xdp_md *ctx) { return XDP_PAS
 interface Running {
   readonly child: ChildProcess
   stdout(): string
+  stderr(): string
+  /** Resolves to its exit code when it ends by itself. */
+  ended(): Promise<number | null>
   /** Ends it as Ctrl-C does; resolves to its exit code. */
   interrupt(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -42,6 +45,8 @@ async function start(t: TestContext, wire: Wire, file: string, ...more: string[]
   return {
     child,
     stdout: () => stdout,
+    stderr: () => stderr,
+    ended: async () => (await ended)[0],
     interrupt: async (signal = 'SIGINT') => {
       child.kill(signal)
       return (await ended)[0]
@@ -198,6 +203,75 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
     )
   })
 
+  test('an interface that is deleted ends it, with its maps and exit code 1', async (t) => {
+    const wire = await startWire(t)
+    const running = await start(t, wire, sourceFile(t, PASS))
+    ip('link', 'del', wire.name)
+    assert.equal(await running.ended(), 1)
+    assert.match(running.stderr(), /\nedge0 has gone, or the program on it\n$/)
+    assert.match(running.stdout(), /^ACTION +PACKETS\n/)
+  })
+
+  test('a terminal that is closed ends it as Ctrl-C does', async (t) => {
+    const running = await start(t, await startWire(t), sourceFile(t, PASS))
+    assert.equal(await running.interrupt('SIGHUP'), 0)
+    assert.match(running.stdout(), /^ACTION +PACKETS\n/)
+  })
+
+  test('Ctrl-C while the compiler runs ends both, and does not blame the program', async (t) => {
+    const wire = await startWire(t)
+    const clang = sourceFile(t, '#!/bin/sh\n: > "$0.runs"\nexec sleep 1000\n', 'slow-clang')
+    chmodSync(clang, 0o755)
+    const args = ['packet', 'load', sourceFile(t, PASS), '--interface', wire.name, '--clang', clang]
+    const child = spawn(ORLA, args, { env: cleanEnvironment(), detached: true })
+    t.after(() => child.kill('SIGKILL'))
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    const ended = once(child, 'close')
+    await eventually(() => existsSync(`${clang}.runs`))
+    // The whole group of processes, as a terminal does.
+    process.kill(-child.pid!, 'SIGINT')
+    assert.equal((await ended)[0], 1)
+    assert.equal(stderr, 'ended before the program was attached\n')
+  })
+
+  test('that no packet comes to an interface which is down is said', async (t) => {
+    const wire = await startWire(t)
+    ip('link', 'set', wire.name, 'down')
+    const running = await start(t, wire, sourceFile(t, PASS))
+    await eventually(() =>
+      running.stderr().endsWith('no packet comes while edge0 is down: `ip link set edge0 up`\n'),
+    )
+    assert.equal(await running.interrupt(), 0)
+  })
+
+  test('of a large map the first rows are shown by key, and how many are left', async (t) => {
+    const wire = await startWire(t)
+    const source = `${HEADERS}struct place { __u32 row, column; };
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 3000); __type(key, struct place); __type(value, __u64); } big SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 3000); __type(key, __u32); __type(value, __u64); } few SEC(".maps");
+static int fill(__u32 at, void *context) {
+  struct place place = { at, 7 };
+  __u64 value = at;
+  bpf_map_update_elem(&big, &place, &value, BPF_ANY);
+  if (at % 1000 == 0) bpf_map_update_elem(&few, &at, &value, BPF_ANY);
+  return 0;
+}
+SEC("xdp") int f(struct xdp_md *ctx) { bpf_loop(3000, fill, 0, 0); return XDP_PASS; }`
+    const running = await start(t, wire, sourceFile(t, source))
+    await wire.send(five)
+    await received(wire, 5)
+    assert.equal(await running.interrupt(), 0)
+    const lines = running.stdout().split('\n')
+    const rows = Array.from({ length: 200 }, (_, row) => [String(row), '7', String(row)])
+    assert.deepEqual(
+      lines.slice(2, 202).map((line) => line.split(/ +/)),
+      rows,
+    )
+    assert.equal(lines[202], '… and 2800 more; --json prints all')
+    assert.match(running.stdout(), /\nfew \(array\)\nKEY +VALUE\n1000 +1000\n2000 +2000\n\nACTION/)
+  })
+
   test('a program of somebody else is not replaced', async (t) => {
     const wire = await startWire(t)
     await start(t, wire, sourceFile(t, PASS))
@@ -227,7 +301,7 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
         'a map',
         ['--interface', 'lo', '--mode', 'generic', '--map', 'counts'],
         1,
-        /^orla: there is no map "counts": the program has none/,
+        /^orla: there is no map "counts": the program has none\n {2}the program has left the interface again/,
       ],
       [
         'clang',
@@ -248,6 +322,12 @@ describe('orla packet load', { skip: NO_PACKETS }, () => {
         /^orla: lo: its card does not take XDP programs/,
       ],
       ['the name of an interface', [], 64, /^orla packet load: --interface is missing/],
+      [
+        'a name of an interface that is empty, as of a variable',
+        ['--interface', ''],
+        64,
+        /^orla packet load: --interface is missing/,
+      ],
       [
         'a mode',
         ['--interface', 'lo', '--mode', 'natve'],

@@ -28,6 +28,17 @@ test('of an address all prefixes are noted, of a key of several parts the whole,
   })
 })
 
+test('of a long key both ends are kept, so that what clients send takes no memory to speak of', () => {
+  const hitters = new LimitHitters(LENGTHS)
+  const token = (end: string) => `v${'t'.repeat(60_000)}${end.padStart(64, '-')}`
+  hitters.note(token('one'), undefined, false, 1000)
+  hitters.note(token('two'), undefined, false, 1000)
+  hitters.note(ip('192.0.2.1'), token('one'), false, 1000)
+  const keys = hitters.top(20, 1000).map(({ key }) => key)
+  assert.equal(new Set(keys).size, 3)
+  assert.ok(keys.every((key) => key.length < 150 && key.includes('…') && /(?:one|two)$/.test(key)))
+})
+
 test('many that are allowed are told by a sample, and all that are refused are counted', () => {
   const hitters = new LimitHitters(LENGTHS)
   for (let i = 0; i < 200_000; i += 1) {

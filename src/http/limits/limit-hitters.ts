@@ -11,6 +11,8 @@ import { type LimitKey, shownKey } from './limit-keys.ts'
 /** So many that are allowed are noted each second, and of more one of `SAMPLE`, on average. */
 const NOTED_A_SECOND = 500
 const SAMPLE = 16
+/** Characters that are kept of each end of a longer key: headers may have many thousands, and tokens often begin alike. */
+const END_LENGTH = 64
 
 /** Prefix lengths, by family. */
 export interface HitterLengths {
@@ -53,8 +55,8 @@ export class LimitHitters {
 
   private add(key: LimitKey, beside: string | undefined, count: number, now: number): void {
     const { hitters, lengths } = this
-    if (typeof key === 'string') hitters.add(shownKey(key), count, now)
-    else if (beside !== undefined) hitters.add(`${shownKey(key)} ${shownKey(beside)}`, count, now)
+    if (typeof key === 'string') hitters.add(shortened(shownKey(key)), count, now)
+    else if (beside !== undefined) hitters.add(`${shownKey(key)} ${shortened(shownKey(beside))}`, count, now)
     else
       for (const length of key.family === 4 ? lengths.v4 : lengths.v6)
         hitters.addAddress(key, length, count, now)
@@ -64,3 +66,6 @@ export class LimitHitters {
     return this.hitters.top(most, now)
   }
 }
+
+const shortened = (text: string): string =>
+  text.length <= 2 * END_LENGTH ? text : `${text.slice(0, END_LENGTH)}…${text.slice(-END_LENGTH)}`

@@ -33,7 +33,9 @@ function limit(name: string, says: ReturnType<RequestLimit['ask']>, more: object
 
 function request(limits: readonly RequestLimit[]) {
   const said: string[] = []
+  const ends: (() => void)[] = []
   const exchange = {
+    whenOver: (then: () => void) => ends.push(then),
     site: undefined,
     node: { limits, now: () => 0 },
     gone: false,
@@ -45,7 +47,7 @@ function request(limits: readonly RequestLimit[]) {
       said.push(`${status} ${/retry-after: (\d+)/.exec(fields)?.[1] ?? 'never'}`),
   }
   const verdict = askLimits(exchange as unknown as Exchange, () => void said.push('goes on'))
-  return { exchange, said, verdict }
+  return { exchange, said, ends, verdict }
 }
 
 /** All that promises have to say. */
@@ -110,6 +112,15 @@ test('who has to wait goes on later, but for a dry run', async () => {
   while (said.length === 0) await settled()
   assert.deepEqual(said, ['goes on'])
   assert.equal(request([limit('a', wait, { dryRun: true })]).verdict, 'next')
+})
+
+test('of a client that goes while it waits, nothing is kept', () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const { ends } = request([limit('a', { ...ALLOWED, waitMs: 60_000 })])
+  assert.equal(timers(), before + 1)
+  for (const then of ends) then()
+  assert.equal(timers(), before)
 })
 
 test('a window that is no whole number of seconds is not told', () => {

@@ -16,6 +16,7 @@ import type { Peer, PeerFacts } from '../forwarding/peer.ts'
 import type { BodyConsumer } from '../incoming-body.ts'
 import type { ListenerFacts } from '../listener-facts.ts'
 import type { Range } from '../ranges/byte-ranges.ts'
+import { whenSent } from '../when-sent.ts'
 
 export interface Pace {
   readonly bytesPerSecond: number
@@ -23,7 +24,10 @@ export interface Pace {
   readonly after: number
 }
 
-/** Waits for so much of a second's bytes, where that much is left: often enough to be smooth, seldom enough to cost nothing. */
+/**
+ * Waits for so much of a second's bytes, where that much is left: often enough to be smooth, seldom enough to cost nothing. What comes together in
+ * that time is kept for a timer that is late, and no more.
+ */
 const QUANTUM_SECONDS = 1 / 20
 const QUANTUM_MAX_BYTES = 64 * 1024
 
@@ -43,6 +47,7 @@ export class PacedConnection implements ClientConnection, Answering {
   private inProgress: Answering
   private readonly bytesPerSecond: number
   private readonly quantum: number
+  private readonly creditMax: number
   private credit: number
   private countedMs: number
   /** Whole answers that nothing is held of: no body to be paced. */
@@ -63,7 +68,8 @@ export class PacedConnection implements ClientConnection, Answering {
     this.real = real
     this.exchange = this.inProgress = exchange
     this.bytesPerSecond = bytesPerSecond
-    this.quantum = Math.min(QUANTUM_MAX_BYTES, Math.ceil(bytesPerSecond * QUANTUM_SECONDS))
+    this.creditMax = Math.ceil(bytesPerSecond * QUANTUM_SECONDS)
+    this.quantum = Math.min(QUANTUM_MAX_BYTES, this.creditMax)
     this.credit = after + this.quantum
     this.countedMs = exchange.node.monotonic()
     const { switchProtocols } = real
@@ -198,7 +204,7 @@ export class PacedConnection implements ClientConnection, Answering {
 
   /** `then` is called when the last byte has left, or the client is gone. */
   whenSent(then: () => void): void {
-    if (this.isOver) then()
+    if (this.isOver) whenSent(this.real, [then])
     else this.whenGone.push(then)
   }
 
@@ -209,19 +215,20 @@ export class PacedConnection implements ClientConnection, Answering {
     const more = ((nowMs - this.countedMs) * this.bytesPerSecond) / 1000
     this.countedMs = nowMs
     // What was not used is not saved up.
-    this.credit = Math.max(this.credit, Math.min(this.credit + more, this.quantum))
+    this.credit = Math.max(this.credit, Math.min(this.credit + more, this.creditMax))
   }
 
   private pump(): void {
     if (this.isOver || this.timer !== undefined) return
     this.refill()
-    while (!this.isFull && this.credit > 0) {
+    while (!this.isOver && !this.isFull && this.credit > 0) {
       const piece = this.next(Math.floor(Math.min(this.credit, QUANTUM_MAX_BYTES)))
       if (piece === undefined) break
       this.credit -= piece.length
       if (!this.real.sendChunk(piece)) this.isFull = true
-      if (this.isOver) return
     }
+    // It may have been cut meanwhile, or its client have gone.
+    if (this.isOver) return
     if (this.hasMore) {
       if (!this.isFull) this.wait()
     } else if (this.ending !== undefined) {
@@ -289,7 +296,8 @@ export class PacedConnection implements ClientConnection, Answering {
     this.timer = undefined
     this.waiting = []
     this.stored = undefined
-    for (const then of this.whenGone) then()
+    // Another pace may stand before this one.
+    whenSent(this.real, this.whenGone.splice(0))
   }
 
   // ── told by the connection ──────────────────────────────────────────────────────────────────────────────────

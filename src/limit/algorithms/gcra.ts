@@ -32,8 +32,8 @@ export class GcraAlgorithm implements Algorithm {
     const ahead = this.#ahead.read(state, at, now)
     const early = this.#tooEarly(ahead, cost)
     const after = early === 0 ? ahead + cost * this.#ahead.unit : ahead
-    if (cost > 0) this.#ahead.write(state, at, now, after)
-    return this.#ahead.decide(state, at, now, after, early)
+    if (cost > 0) this.#ahead.write(state, at, after)
+    return this.#ahead.decide(now, after, early)
   }
 
   /** By how many parts the last of `cost` units, each due after the one before, comes too early. */

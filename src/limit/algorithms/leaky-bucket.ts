@@ -29,8 +29,8 @@ export class LeakyBucketAlgorithm implements Algorithm {
     const poured = cost > this.costMax ? Infinity : water + cost * this.#water.unit
     const over = cost === 0 ? 0 : Math.max(0, poured - this.#water.highest)
     const after = over === 0 ? poured : water
-    if (cost > 0) this.#water.write(state, at, now, after)
-    return this.#water.decide(state, at, now, after, over)
+    if (cost > 0) this.#water.write(state, at, after)
+    return this.#water.decide(now, after, over)
   }
 
   isIdle(state: Float64Array, at: number, now: number): boolean {

@@ -30,9 +30,9 @@ export class LeakyQueueAlgorithm implements Algorithm {
     const after = cost > this.costMax ? Infinity : ahead + cost * this.#ahead.unit
     const over = cost === 0 ? 0 : Math.max(0, after - this.#ahead.highest)
     const level = over === 0 ? after : ahead
-    if (cost > 0) this.#ahead.write(state, at, now, level)
-    const decision = this.#ahead.decide(state, at, now, level, over)
-    const waitMs = this.#ahead.until(state, at, now, ahead)
+    if (cost > 0) this.#ahead.write(state, at, level)
+    const decision = this.#ahead.decide(now, level, over)
+    const waitMs = this.#ahead.until(now, ahead)
     return over === 0 && cost > 0 && waitMs > 0 ? { ...decision, waitMs } : decision
   }
 

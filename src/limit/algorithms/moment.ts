@@ -16,12 +16,6 @@ export function momentOf(word: number, now: number): number {
   return behind > 0 && behind <= STEP_BACK_MS && Number.isInteger(behind) ? word - 1 : now
 }
 
-/** Milliseconds that have passed since the state was last asked; 0 where it never was, the clock stepped back, or the word cannot be. */
-export function passedMs(word: number, now: number): number {
-  const passed = now - word + 1
-  return word > 0 && passed > 0 && Number.isInteger(passed) ? passed : 0
-}
-
 /** What a word counts, from 0 to `most`; `most` where it holds anything else, for it errs to the stricter side. */
 export const counted = (word: number, most: number): number =>
   word >= 0 && word <= most && Number.isInteger(word) ? word : most

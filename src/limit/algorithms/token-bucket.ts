@@ -29,10 +29,10 @@ export class TokenBucketAlgorithm implements Algorithm {
     const there = this.#missing.highest - missing
     const allowed = cost === 0 || (cost <= this.costMax && asked <= there)
     const after = allowed ? missing + asked : missing
-    if (cost > 0) this.#missing.write(state, at, now, after)
+    if (cost > 0) this.#missing.write(state, at, after)
     // More than a full bucket is never there.
     const short = allowed ? 0 : cost > this.costMax ? Infinity : asked - there
-    return this.#missing.decide(state, at, now, after, short)
+    return this.#missing.decide(now, after, short)
   }
 
   isIdle(state: Float64Array, at: number, now: number): boolean {

@@ -28,7 +28,7 @@ const WAITING_MAX = 10_000
 /** No question is on its way for longer: see `timeout` in the configuration. */
 const ANSWERED_MS = 10_000
 /** Of an allowance, what all workers together may give before Redis was asked. */
-export const GIVEN_UNASKED = 0.1
+const GIVEN_UNASKED = 0.1
 /** A lot is good for so many settlings. */
 const LOT_SETTLINGS = 2
 /** Old shares that are looked at each time. */

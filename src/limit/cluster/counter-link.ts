@@ -191,7 +191,7 @@ export class CounterLink {
 }
 
 /** Nothing came in time. */
-export class Silence extends Error {
+class Silence extends Error {
   constructor(ms: number) {
     super(`no answer within ${ms} ms`)
   }

@@ -45,6 +45,8 @@ typedef __u64 bcc_histogram_t;
 #define memset(to, byte, bytes) __builtin_memset((to), (byte), (bytes))
 #define memmove(to, from, bytes) __builtin_memmove((to), (from), (bytes))
 
+#define lock_xadd(to, value) ((void)__sync_fetch_and_add((to), (value)))
+
 #define htons(x) bpf_htons(x)
 #define ntohs(x) bpf_ntohs(x)
 #define htonl(x) bpf_htonl(x)

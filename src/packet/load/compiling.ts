@@ -69,7 +69,8 @@ export async function compile(
   const bytes = await read(file)
   if (bytes.subarray(0, 4).equals(ELF)) return { object: bytes, source: undefined, isBcc: false }
   if (file.endsWith('.o')) throw new EdgeError('file-unreadable', `${file} is no object file (ELF)`)
-  const source = bytes.toString('utf8')
+  // A mark of byte order, as some editors write, is none of the program.
+  const source = bytes.toString('utf8').replace(/^\ufeff/, '')
   const forBcc = isBcc(source)
   const { source: written, problems } = forBcc ? rewriteBcc(source) : { source, problems: [] }
   if (problems.length > 0) throw new ProgramRefused(file, source, problems)
@@ -116,22 +117,29 @@ async function run(
   child.stdin.on('error', () => undefined)
   child.stdin.end(text)
   const [code, signal] = await new Promise<readonly [number | null, string | null]>((settle, fail) => {
-    child.on('error', (error: NodeJS.ErrnoException) =>
-      fail(error.code === 'ENOENT' ? noCompiler(clang, file) : error),
-    )
+    child.on('error', (error: NodeJS.ErrnoException) => fail(noCompiler(clang, file, error)))
     child.on('close', (status, signal) => settle([status, signal]))
   })
   const messages = Buffer.concat(said).toString('utf8')
   if (signal !== null)
     throw new ProgramRefused(file, source, [{ message: `${clang} was ended by ${signal}` }])
-  if (code !== 0) throw refusedBy(messages, file, source)
-  return Buffer.concat(output)
+  if (code !== 0 && messages.trim() !== '') throw refusedBy(messages, file, source)
+  const object = Buffer.concat(output)
+  if (code === 0 && object.subarray(0, ELF.length).equals(ELF)) return object
+  const instead = code === 0 ? 'made no object of it' : `ended with code ${code} and said nothing`
+  throw new EdgeError('packet-unavailable', `${clang} ${instead}: is it clang?`, { hint: COMPILER_HINT })
 }
 
-function noCompiler(clang: string, file: string): EdgeError {
-  return new EdgeError('packet-unavailable', `${clang} is not installed, which compiles ${basename(file)}`, {
-    hint: 'install clang (Debian: `apt install clang libbpf-dev`), or give an object (.o) that was compiled elsewhere',
-  })
+const COMPILER_HINT =
+  'install clang (Debian: `apt install clang libbpf-dev`), or give an object (.o) that was compiled elsewhere'
+
+function noCompiler(clang: string, file: string, error: NodeJS.ErrnoException): EdgeError {
+  const compiles = `which compiles ${basename(file)}`
+  const said =
+    error.code === 'ENOENT'
+      ? `${clang} is not installed, ${compiles}`
+      : `${clang}, ${compiles}, cannot be run (${error.code ?? error.message})`
+  return new EdgeError('packet-unavailable', said, { cause: error, hint: COMPILER_HINT })
 }
 
 /** `file.c:12:3: error: what` */
@@ -160,6 +168,10 @@ function refusedBy(messages: string, file: string, source: string): ProgramRefus
   )
 }
 
+/** libbpf before 1.0 took maps that are described by their numbers alone. */
+export const MAPS_HINT =
+  'declare maps by their types: `struct { __uint(type, BPF_MAP_TYPE_HASH); __type(key, __u32); … } name SEC(".maps");`'
+
 function hintFor(messages: string): string | undefined {
   const [, header] = /'([^']+)' file not found/.exec(messages) ?? []
   if (header?.startsWith('bpf/'))
@@ -167,11 +179,13 @@ function hintFor(messages: string): string | undefined {
   if (header === 'vmlinux.h') {
     return 'make it beside the program: `bpftool btf dump file /sys/kernel/btf/vmlinux format c > vmlinux.h`'
   }
-  if (header?.startsWith('linux/') || header?.startsWith('asm/')) {
+  if (/'(?:struct )?bpf_map_def'/.test(messages)) return MAPS_HINT
+  const isOfKernel = /^(?:linux|asm|net)\//.test(header ?? '')
+  if (isOfKernel && !header!.startsWith('net/') && !existsSync('/usr/include/linux/bpf.h')) {
     return 'the headers of the kernel for programs are missing: install linux-libc-dev'
   }
-  if (header?.startsWith('net/')) {
-    return 'headers of the kernel itself are not there for programs; write down what you need of it, or take vmlinux.h'
+  if (isOfKernel) {
+    return 'headers of the kernel itself are not there for programs; leave it out, write down what you need of it, or take vmlinux.h'
   }
   if (/'license' is already defined|license changed binding/.test(messages)) {
     return 'call the variable `_license`: `license` is the name of its section'

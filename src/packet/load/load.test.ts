@@ -36,6 +36,7 @@ ${KINDS.map(keyed).join('\n')}
 struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 16); __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct prefix); __type(value, __u64); } prefixes SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 32); __type(key, __u32); __type(value, __u64); } size_hist SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 32); __type(key, __u32); __type(value, __u32); } log2_bytes SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY); __uint(key_size, 4); __uint(value_size, 4); } ports SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __type(key, __u32); __type(value, struct seen); } last SEC(".maps");
@@ -117,6 +118,7 @@ describe('a program of one’s own', { skip: NO_PACKETS }, () => {
         ['192.0.2.128/25', 1],
       ])
       assert.deepEqual(maps.size_hist!.histogram().at(-1), { low: 32, high: 63, count: 5 })
+      assert.deepEqual([maps.size_hist!.look, maps.log2_bytes!.look], ['histogram', 'histogram'])
       const seen = { from: 'fd00::1', when: 'LATE', card: '02:00:00:00:00:01', low: 3 }
       assert.deepEqual(maps.last!.entries(), [[5, seen]])
       assert.deepEqual(maps.bare!.entries(), [['0x05000000', '0x0500']])
@@ -182,7 +184,7 @@ SEC("xdp") int talk(struct xdp_md *ctx) {
     assert.equal(ours!.length, 2)
   })
 
-  test('a program whose functions call each other as deep as can be runs uncounted, and says so', async (t) => {
+  test('a program whose functions call each other as deep as can be runs uncounted, and says what that means', async (t) => {
     const depths = [1, 2, 3, 4, 5, 6, 7]
     const functions = depths.map(
       (n) =>
@@ -193,8 +195,18 @@ SEC("xdp") int deep(struct xdp_md *ctx) { return call7(ctx) == 77 ? XDP_DROP : X
     const { program } = await start(t, source)
     assert.equal(program.actions(), undefined)
     assert.deepEqual(program.notes, [
-      'actions are not counted: its functions call each other as deep as can be',
+      'actions are not counted, and lines that other programs print are shown among its own: its functions call each other as deep as can be',
     ])
+    const talking = sourceFile(
+      t,
+      `${HEADERS}SEC("xdp") int talk(struct xdp_md *ctx) { bpf_printk("here"); return 2; }`,
+    )
+    using other = await load(talking, { interface: 'lo', mode: 'generic' })
+    const lines: string[] = []
+    program.onTrace(({ text }) => lines.push(text))
+    other.try(ethernet(notIp()))
+    program.drain()
+    assert.deepEqual(lines, ['here'])
   })
 
   test('one that hands a function on, and one that has functions of its own, are counted', async (t) => {
@@ -239,6 +251,8 @@ int count(struct xdp_md *ctx) {
   (*counts.lookup_or_init(&key, &zero))++;
   counts.increment(key);
   counts.atomic_increment(key, 3);
+  u64 *there = counts.lookup(&key);
+  if (there) lock_xadd(there, 5);
   u64 *here = by_cpu.lookup(&first);
   if (here) *here += 1;
   sizes.increment(bpf_log2l(ctx->data_end - ctx->data));
@@ -261,7 +275,7 @@ int count(struct xdp_md *ctx) {
     maps.ring!.onEvent((event) => told!.push(event))
     await wire.send(five)
     await eventually(() => told!.length === 10 && lines!.length === 5)
-    assert.deepEqual(maps.counts!.entries(), [[5005, 25]])
+    assert.deepEqual(maps.counts!.entries(), [[5005, 50]])
     assert.equal(maps.by_cpu!.get(0), 5)
     assert.deepEqual(maps.sizes!.histogram().at(-1), { low: 32, high: 63, count: 5 })
     assert.deepEqual(maps.by_struct!.entries(), [[{ slot: 9 }, 5]])

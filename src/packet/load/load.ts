@@ -6,11 +6,13 @@ import { attach, type WantedMode } from '../attaching.ts'
 import { type Libbpf, loadLibbpf, type XdpLink } from '../libbpf.ts'
 import { BpfFailure } from '../libbpf-failure.ts'
 import type { BpfObject, BpfProgram } from '../libbpf-object.ts'
+import type { MapShape } from '../libbpf-map.ts'
 import { NO_RIGHTS } from '../refusal.ts'
 import { type Btf, readBtf } from './btf.ts'
-import { compile, type CompileOptions, type Compiled } from './compiling.ts'
+import { compile, type CompileOptions, type Compiled, MAPS_HINT } from './compiling.ts'
 import { LoadedMap } from './loaded-map.ts'
 import { LoadedProgram } from './loaded-program.ts'
+import { mapRefused } from './map-refused.ts'
 import { ProgramRefused } from './program-refused.ts'
 import { complaintOf } from './verifier-complaint.ts'
 import { encloseReason, Watching } from './watching.ts'
@@ -47,7 +49,9 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
     const attaching = attach(libbpf, counted.fd, name, mode)
     if (attaching.kind === 'refused') throw new EdgeError('interface-refused', `${name}: ${attaching.reason}`)
     const note = attaching.note === undefined ? [] : [`in the network stack: ${attaching.note}`]
-    const uncounted = counted.reason === undefined ? [] : [`actions are not counted: ${counted.reason}`]
+    const uncounted = counted.reason === undefined ? [] : [uncountedNote(counted.reason)]
+    const isDown = libbpf.interfaceIsUp(name) === false
+    const down = isDown ? [`no packet comes while ${name} is down: \`ip link set ${name} up\``] : []
     return new LoadedProgram({
       libbpf,
       object,
@@ -57,7 +61,7 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
       name: program.name,
       interface: name,
       maps: mapsOf(libbpf, object),
-      notes: [...note, ...uncounted],
+      notes: [...note, ...uncounted, ...down],
       uncounted: counted.reason,
     })
   } catch (error) {
@@ -85,7 +89,7 @@ function open(libbpf: Libbpf, file: string, { object, source }: Compiled): BpfOb
     return libbpf.open(object, basename(file).replace(/\.\w+$/, ''))
   } catch (error) {
     if (!(error instanceof BpfFailure)) throw error
-    throw refusedBy(error, file, source)
+    throw refusedBy(error, file, source, [])
   }
 }
 
@@ -95,7 +99,14 @@ function choose(file: string, object: BpfObject, wanted: string | undefined): Bp
   const names = programs.map(({ name }) => name)
   const listed = `its programs are ${names.join(', ')}`
   if (programs.length === 0) {
-    throw new ProgramRefused(file, undefined, [{ message: 'it holds no XDP program' }], NO_PROGRAM_HINT)
+    const others = object.programs.map(({ name, section }) => `${name} (SEC("${section}"))`).join(', ')
+    const message = `it holds no XDP program${others === '' ? '' : `; it holds ${others}`}`
+    throw new ProgramRefused(file, undefined, [{ message }], NO_PROGRAM_HINT)
+  }
+  const other = object.programs.find(({ name }) => name === wanted)
+  if (other && !programs.includes(other)) {
+    const message = `${other.name} is no XDP program: its section is "${other.section}"`
+    throw new ProgramRefused(file, undefined, [{ message }], NO_PROGRAM_HINT)
   }
   const [only] = programs
   const chosen = wanted === undefined ? only! : programs.find(({ name }) => name === wanted)
@@ -120,6 +131,8 @@ function choose(file: string, object: BpfObject, wanted: string | undefined): Bp
 const NEEDED =
   'it asks for Linux 5.10 or later, libbpf 1.0 or later (Debian: `apt install libbpf1`), and root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON'
 
+const RIGHTS_HINT = 'run it as root (`sudo`), or give it these capabilities'
+
 const NO_PROGRAM_HINT =
   'an XDP program is a function such as `SEC("xdp") int count(struct xdp_md *ctx)`, and not static'
 
@@ -141,7 +154,7 @@ function loadInto(
     if (mode === 'offload' && !isComplaint && /^E(?:OPNOTSUPP|NOTSUP|INVAL)$/.test(error.code ?? '')) {
       throw new EdgeError('interface-refused', `${name}: its card does not take XDP programs`)
     }
-    throw refusedBy(error, file, source)
+    throw refusedBy(error, file, source, object.maps)
   }
 }
 
@@ -161,6 +174,10 @@ function enclose(
   }
 }
 
+/** What is counted and what is printed are told apart by the same means. */
+const uncountedNote = (reason: string): string =>
+  `actions are not counted, and lines that other programs print are shown among its own: ${reason}`
+
 function mapsOf(libbpf: Libbpf, object: BpfObject): Readonly<Record<string, LoadedMap>> {
   const bytes = object.btf()
   let btf: Btf | undefined
@@ -175,11 +192,19 @@ function mapsOf(libbpf: Libbpf, object: BpfObject): Readonly<Record<string, Load
 }
 
 /** What libbpf or the kernel has against it. */
-function refusedBy(failure: BpfFailure, file: string, source: string | undefined): EdgeError {
+function refusedBy(
+  failure: BpfFailure,
+  file: string,
+  source: string | undefined,
+  maps: readonly MapShape[],
+): EdgeError {
   const complaint = complaintOf(failure.log, file, source)
   if (complaint) return new ProgramRefused(file, source, [complaint], complaint.hint)
-  if (failure.isRights)
-    return new EdgeError('packet-unavailable', NO_RIGHTS, { cause: failure, hint: NEEDED })
+  if (failure.isRights) {
+    return new EdgeError('packet-unavailable', NO_RIGHTS, { cause: failure, hint: RIGHTS_HINT })
+  }
+  const map = mapRefused(failure.log, maps, source)
+  if (map) return new ProgramRefused(file, source, [map], map.hint)
   const said = failure.log
     .split('\n')
     .map((line) => line.replace(/^libbpf: /, ''))
@@ -189,11 +214,7 @@ function refusedBy(failure: BpfFailure, file: string, source: string | undefined
 }
 
 const LOAD_HINTS: readonly (readonly [RegExp, string])[] = [
-  [
-    /legacy map|maps section|bpf_map_def/i,
-    'declare maps by their types: `struct { __uint(type, BPF_MAP_TYPE_HASH); __type(key, __u32); … } name SEC(".maps");`',
-  ],
-  [/Error in bpf_create_map|failed to create/i, 'the kernel makes no such map: look at its sizes and flags'],
+  [/legacy map|maps section|bpf_map_def/i, MAPS_HINT],
   [
     /failed to find valid kernel BTF|CO-RE/i,
     'it asks for the types of this kernel (/sys/kernel/btf/vmlinux)',

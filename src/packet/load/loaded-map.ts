@@ -63,7 +63,7 @@ export class LoadedMap {
     if (KEYED.includes(type)) return 'table'
     if (!INDEXED.includes(type)) return 'none'
     const isCount = this.#btf?.resolve(valueTypeId).kind === 'int'
-    return isCount && (this.#firstIsOne || /hist/i.test(name)) ? 'histogram' : 'table'
+    return isCount && (this.#firstIsOne || /hist|log2/i.test(name)) ? 'histogram' : 'table'
   }
 
   /** The map itself, with keys and values as bytes. */
@@ -171,11 +171,25 @@ export class LoadedMap {
       : this.#libbpf.followPerf(this.#map, onSample, (count) => (this.#eventsLost += count))
   }
 
-  /** Entries with the parts of each CPU and whether there is anything in them. */
+  /** Entries with the parts of each CPU. */
   read(): MapEntry[] {
-    return [...this.#map.entries()].map(([key, value]) =>
-      Object.assign(this.#readValue(value), { key: this.#readKey(key) }),
-    )
+    return Array.from(this.#map.entries(), ([key, value]) => this.#readEntry(key, value))
+  }
+
+  /** The same, of an array without the places in which every byte is zero: all of them are there from the beginning. */
+  readUsed(): MapEntry[] {
+    if (this.type !== 'array' && this.type !== 'percpu_array') return this.read()
+    const used: MapEntry[] = []
+    let zero = Buffer.alloc(0)
+    for (const [key, value] of this.#map.entries()) {
+      if (zero.length !== value.length) zero = Buffer.alloc(value.length)
+      if (!value.equals(zero)) used.push(this.#readEntry(key, value))
+    }
+    return used
+  }
+
+  #readEntry(key: Buffer, value: Buffer): MapEntry {
+    return Object.assign(this.#readValue(value), { key: this.#readKey(key) })
   }
 
   #readKey(key: Buffer): Value {
@@ -185,10 +199,9 @@ export class LoadedMap {
   }
 
   #readValue(value: Buffer): Omit<MapEntry, 'key'> {
-    const isZero = value.every((byte) => byte === 0)
-    if (!this.isPerCpu) return { value: this.#decode(value), isZero }
+    if (!this.isPerCpu) return { value: this.#decode(value) }
     const byCpu = this.#map.valuesOf(value).map((part) => this.#decode(part))
-    return { value: sumOf(byCpu), byCpu, isZero }
+    return { value: sumOf(byCpu), byCpu }
   }
 
   #decode(bytes: Buffer): Value {
@@ -226,8 +239,6 @@ export interface MapEntry {
   /** Undefined where the parts of CPUs cannot be summed. */
   readonly value: Value | undefined
   readonly byCpu?: readonly Value[]
-  /** Every byte of it is zero, as in an array that nothing was written to. */
-  readonly isZero: boolean
 }
 
 /** By which an event's type is known where nothing else tells it: `struct event` for a map that is called `events`. */

@@ -46,6 +46,7 @@ export class LoadedProgram implements Disposable {
   readonly #parts: LoadedParts
   readonly #onLines = new Set<(line: TraceLine) => void>()
   #isListening = false
+  #isDetached = false
   #isClosed = false
 
   constructor(parts: LoadedParts) {
@@ -62,9 +63,14 @@ export class LoadedProgram implements Disposable {
     return this.#parts.uncounted === undefined ? this.#parts.watching.actions() : undefined
   }
 
+  /** The program is on the interface no longer: that has gone, or somebody took it off. Nothing comes after this. */
+  isGone(): boolean {
+    return !this.#isDetached && this.#parts.libbpf.linkInfo(this.#parts.link.fd)?.interfaceIndex === 0
+  }
+
   /**
-   * Calls with each line that the program prints with `bpf_trace_printk` (or `bpf_printk`) from now on. Others who read `trace_pipe` miss
-   * none of them. Returns what ends it. Throws an `EdgeError` (`packet-unavailable`) where the kernel does not let this process listen.
+   * Calls with each line that the program prints with `bpf_trace_printk` (or `bpf_printk`) from now on. Where actions are not counted, lines
+   * that other programs of the machine print come as well, and `notes` says so. Others who read `trace_pipe` miss none of them. Returns what ends it. Throws an `EdgeError` (`packet-unavailable`) where the kernel does not let this process listen.
    */
   onTrace(callback: (line: TraceLine) => void): () => void {
     if (!this.#isListening) this.#listen()
@@ -92,6 +98,7 @@ export class LoadedProgram implements Disposable {
 
   /** Takes the program from the interface: packets pass without it from here on. Maps can be read until `close`. */
   detach(): void {
+    this.#isDetached = true
     this.#parts.link.detach()
   }
 

@@ -14,7 +14,7 @@ export interface Complaint extends SourceProblem {
 /** `12: (71) r0 = *(u8 *)(r1 +0)`, with a state behind or without. */
 const INSTRUCTION = /^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s+;.*)?$/
 /** `; return data[0]; @ file.c:12`, where older kernels leave out the place. */
-const SOURCE = /^; (?:@ .*?:0$|(.*?)(?: @ (\S+):(\d+))?)$/
+const SOURCE = /^; (?:@ .*?:0$|(.*?)(?: @ (\S.*?):(\d+))?)$/
 const NOISE =
   /^(?:processed \d+|verification time|stack depth|func#|mark_precise|frame\d|from \d+|last_idx|regs=|parent |arg#|caller:|callee:|cur state:|old state:|math between$|R\d+(?:_w)?=|\d+: R\d|\d+: safe$|\d+: frame|-- (?:BEGIN|END))/
 
@@ -24,6 +24,10 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [
     /!root|pointer [-+]= pointer prohibited|CAP_(?:BPF|PERFMON)/,
     'the kernel allows this to root alone, or with CAP_PERFMON',
+  ],
+  [
+    /invalid access to packet, off=655\d\d /,
+    'the verifier follows a packet for 65535 bytes: a loop over it needs a bound, `for (int i = 0; i < 1500; i++)`, beside the comparison with its end',
   ],
   [
     /invalid access to packet|pkt pointer|offset is outside of the packet/i,
@@ -58,10 +62,10 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
     'limit the index where the verifier sees it: `index &= SIZE - 1`, or `if (index >= SIZE) return XDP_PASS;`',
   ],
   [/R0 !read_ok|R\d+ !read_ok/, 'a value is used that was not set on every way there'],
-  [/unknown func|invalid func/i, 'this kernel, or an XDP program, has no such function'],
+  [/unknown func|invalid func|cannot use helper/i, 'this kernel, or an XDP program, has no such function'],
   [
     /invalid bpf_context access/,
-    'of `struct xdp_md` there is data, data_end, data_meta, ingress_ifindex, rx_queue_index and egress_ifindex',
+    'of `struct xdp_md` there is data, data_end, data_meta, ingress_ifindex, rx_queue_index and egress_ifindex, and none of them can be written',
   ],
 ]
 

@@ -25,6 +25,7 @@ import { banTerms } from './ban-terms.ts'
 import { BanWriter } from './ban-writer.ts'
 import { NeverBanned } from './never-banned.ts'
 import { RefusalCounts } from './refusal-counts.ts'
+import { SeldomLines } from './seldom-lines.ts'
 import { type PassedBan, WaitingBans } from './waiting-bans.ts'
 
 export interface NodeBanningParts {
@@ -60,6 +61,7 @@ export class NodeBanning implements Follower {
   readonly #writer: BanWriter
   readonly #waiting: WaitingBans
   readonly #refusals = new RefusalCounts()
+  readonly #lines: SeldomLines
   readonly #budgets = new Map<string, PaceBudget>()
   /** Bans that were asked for here, by who asked. */
   readonly #made = new Map([
@@ -77,6 +79,7 @@ export class NodeBanning implements Follower {
     this.#parts = parts
     const { config, store, link, plane, clock, log, pool } = parts
     this.#config = config
+    this.#lines = new SeldomLines(clock)
     const timers = systemTimers
     const never = (this.#never = new NeverBanned({
       ...parts,
@@ -249,7 +252,9 @@ export class NodeBanning implements Follower {
     const { prefix, limit, after, forMs } = refusals
     const reason = `refused ${after} times within ${refusals.withinMs / 1000} s`
     void this.ask({ prefix, forMs, reason, by: `limit ${limit}` }).then((outcome) => {
-      if ('code' in outcome) log.warn(`the limit ${limit} does not ban ${prefix}: ${outcome.message}`)
+      const rest = 'code' in outcome ? this.#lines.due(`${limit} ${outcome.code}`) : undefined
+      if ('code' in outcome && rest !== undefined)
+        log.warn(`the limit ${limit} does not ban ${prefix}: ${outcome.message}${rest}`)
     })
   }
 

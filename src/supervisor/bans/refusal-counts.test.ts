@@ -49,6 +49,14 @@ test('a time of a millisecond and one of a month are counted, and a clock that s
   assert.equal(counts.add(refusals(1, month), 5), true)
 })
 
+test('where a limit gets another time, counting begins anew, and ends as that says', () => {
+  const counts = new RefusalCounts()
+  const now = 1_000_000
+  assert.equal(counts.add(refusals(4, { withinMs: 1000 }), now), false)
+  assert.equal(counts.add(refusals(3), now + 1000), false)
+  assert.equal(counts.add(refusals(3), now + 200_000), false, 'three minutes later the first three are over')
+})
+
 test('a flood of clients takes no more memory than its bound, and the last ones are known', () => {
   const counts = new RefusalCounts()
   for (let index = 0; index < 150_000; index++)

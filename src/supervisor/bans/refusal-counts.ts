@@ -27,7 +27,8 @@ export class RefusalCounts {
 
   /** Whether this client is to be banned now; then it begins anew. `nowMs` is on a monotonic clock. */
   add({ prefix, limit, count, after, withinMs }: CountedRefusals, nowMs: number): boolean {
-    const key = `${prefix} ${limit}`
+    // With the time: slices of another one are none of these.
+    const key = `${prefix} ${limit} ${withinMs}`
     const now = Math.floor((nowMs * SLICES) / withinMs)
     const counted = this.#counts.get(key) ?? { slices: new Uint32Array(SLICES), last: now, sum: 0 }
     this.#counts.delete(key)

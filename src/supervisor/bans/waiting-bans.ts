@@ -13,6 +13,7 @@ import { readWhole, writeWhole } from '../../base/whole-file.ts'
 import { BAN_MIN_MS, type BanOutcome, type BanRecord } from '../../contract/bans.ts'
 import type { Log } from '../log.ts'
 import type { BanBook } from './ban-book.ts'
+import { SeldomLines } from './seldom-lines.ts'
 
 /** One on its way. */
 export interface PassedBan {
@@ -54,6 +55,7 @@ const WaitingFile = v.array(
 export class WaitingBans {
   readonly #parts: WaitingBansParts
   readonly #path: string
+  readonly #lines: SeldomLines
   #isOn = false
   #isPassing = false
   #failures = 0
@@ -66,6 +68,7 @@ export class WaitingBans {
     this.#parts = parts
     this.#path = join(parts.directory, 'bans-waiting.json')
     const { log, clock, book } = parts
+    this.#lines = new SeldomLines(clock)
     const kept = readWhole(
       this.#path,
       (value) => v.parse(WaitingFile, value),
@@ -142,12 +145,12 @@ export class WaitingBans {
             node,
           })),
         )
-        for (const [index, { prefix }] of bans.entries()) {
+        for (const [index, { prefix, record }] of bans.entries()) {
           const outcome = outcomes[index]
           if (outcome === undefined || 'code' in outcome) {
-            log.warn(
-              `the ban of ${prefix} ends: ${outcome?.message ?? 'the control plane does not say what became of it'}`,
-            )
+            const why = outcome?.message ?? 'the control plane does not say what became of it'
+            const rest = this.#lines.due(`${record.by} ${outcome?.code}`)
+            if (rest !== undefined) log.warn(`the ban of ${prefix} ends: ${why}${rest}`)
             book.dropWaiting(prefix)
           } else book.passed(prefix)
         }

@@ -1,10 +1,11 @@
 /** What the limits of this node did: counted by its workers, those that have ended too, and who asked most of one, put together of all workers. */
 import { EdgeError } from '../../base/errors.ts'
 import type { LimitConfig } from '../../config/schema.ts'
-import type { LimitOutcome, LimitTop, ServedLimit } from '../../contract/limits.ts'
+import type { LimitOutcome, ServedLimit } from '../../contract/limits.ts'
 import type { FromWorker, MetricSample } from '../../contract/messages.ts'
 import type { LimitSummary, LimitTopSummary } from '../../control/limit-shapes.ts'
 import type { LimitName } from '../../control/node.ts'
+import { mergeHitters } from '../../limit/heavy-hitters.ts'
 import type { WorkerPool } from '../workers/worker-pool.ts'
 
 type Answer = Extract<FromWorker, { kind: 'limitTop' }>
@@ -47,7 +48,7 @@ const byText = (key: readonly string[] | undefined): string =>
   key === undefined ? 'by keys of units' : `by ${key.join(' and ')}`
 
 /** `10 in 1m by address`, `3 at once by header:x-key`, `1048576 bytes a second`. */
-export function policyText(config: LimitConfig): string {
+function policyText(config: LimitConfig): string {
   switch (config.kind) {
     case 'rate':
       return `${config.rate.count} in ${timeText(config.rate.windowMs)} ${byText(config.key)}`
@@ -107,17 +108,5 @@ export async function askLimitTop(
   const told = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value.top ?? []] : []))
   if (told.length === 0)
     throw new EdgeError('worker-failed', `no worker told of its limits within ${withinMs / 1000} s`)
-  return mergeTops(told, count).map((one) => ({ site, name, ...one }))
-}
-
-/** One list a worker; the most frequent first, of those that are alike by name. */
-export function mergeTops(workers: readonly (readonly LimitTop[])[], max: number): LimitTop[] {
-  const byKey = Map.groupBy(workers.flat(), ({ key }) => key)
-  return Array.from(byKey, ([key, seen]) => ({
-    key,
-    count: seen.reduce((sum, { count }) => sum + count, 0),
-    excess: seen.reduce((sum, { excess }) => sum + excess, 0),
-  }))
-    .toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1))
-    .slice(0, max)
+  return mergeHitters(told, count).map((one) => ({ site, name, ...one }))
 }

@@ -47,12 +47,12 @@ Programs written for libbpf and for BCC are taken. It asks for root and libbpf.`
   },
   run: async (args, terminal) => {
     const name = args.text('interface')
-    if (name === undefined) throw new UsageError('--interface is missing: say which network interface')
+    if (!name) throw new UsageError('--interface is missing: say which network interface')
     const mode = args.choice('mode', MODES)
     const durationMs = args.duration('duration')
     const stop = new AbortController()
     const onSignal = () => stop.abort()
-    process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+    for (const signal of SIGNALS) process.once(signal, onSignal)
     try {
       const { [0]: file } = args.operands
       using program = await load(file!, {
@@ -61,40 +61,72 @@ Programs written for libbpf and for BCC are taken. It asks for root and libbpf.`
         mode,
         clang: args.text('clang'),
         define: args.pairs('define'),
+      }).catch((error: unknown) => {
+        // Ctrl-C of a terminal ends the compiler as well, which is no fault of the program.
+        if (stop.signal.aborted) return undefined
+        throw error
       })
+      if (!program) {
+        terminal.note('ended before the program was attached')
+        return EXIT.refused
+      }
       const maps = chosenMaps(program, args)
       follow(program, maps, args, terminal)
-      if (!stop.signal.aborted) await ended(durationMs, stop.signal)
+      const isGone = await ended(program, durationMs, stop.signal)
+      if (isGone) terminal.note(`${name} has gone, or the program on it`)
       program.detach()
       program.drain()
       tell(program, maps, args, terminal)
-      return EXIT.done
+      return isGone ? EXIT.refused : EXIT.done
     } finally {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+      for (const signal of SIGNALS) process.off(signal, onSignal)
     }
   },
 }
 
-/** Whichever comes first: the time, or a signal. */
-async function ended(durationMs: number | undefined, signal: AbortSignal): Promise<void> {
-  // Without a time, the timer only keeps the process here: it begins anew.
-  do {
-    await sleep(durationMs ?? 3_600_000, undefined, { signal }).catch(() => undefined)
-  } while (durationMs === undefined && !signal.aborted)
+/** Ctrl-C, an end that somebody asks for, and a terminal that was closed, where the output may go to a file. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** How often it is looked whether the program is still there. */
+const LOOK_MS = 1000
+
+/** Whichever comes first: the time, a signal, or that the program is on the interface no longer. Resolves to whether it is the last. */
+async function ended(
+  program: LoadedProgram,
+  durationMs: number | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const startedAt = performance.now()
+  const left = () => (durationMs === undefined ? Infinity : durationMs - (performance.now() - startedAt))
+  while (!signal.aborted && left() > 0) {
+    if (program.isGone()) return true
+    await sleep(Math.min(LOOK_MS, left()), undefined, { signal }).catch(() => undefined)
+  }
+  return program.isGone()
 }
 
 function chosenMaps(program: LoadedProgram, args: Arguments): readonly LoadedMap[] {
-  const all = Object.values(program.maps).filter(({ look }) => look !== 'none')
+  const every = Object.values(program.maps)
+  const all = every.filter(({ look }) => look !== 'none')
   const names = args.all('map')
   if (names.length === 0) return all
   const known = all.map(({ name }) => name)
   return names.map((name) => {
     const map = all.find((one) => one.name === name)
     if (map) return map
+    const hint = 'the program has left the interface again'
+    const hidden = every.find((one) => one.name === name)
+    if (hidden) {
+      throw new EdgeError(
+        'program-invalid',
+        `what is in map "${name}", of type ${hidden.type}, cannot be shown`,
+        { hint },
+      )
+    }
     const meant = nearest(name, known)
     const guess = meant === undefined ? '' : `; did you mean ${meant}?`
     const listed = known.length === 0 ? 'the program has none' : `its maps are ${known.join(', ')}`
-    throw new EdgeError('program-invalid', `there is no map "${name}": ${listed}${guess}`)
+    throw new EdgeError('program-invalid', `there is no map "${name}": ${listed}${guess}`, { hint })
   })
 }
 

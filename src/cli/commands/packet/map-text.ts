@@ -45,27 +45,23 @@ export function mapText(map: LoadedMap): string | undefined {
     const bars = map.histogram()
     return bars.length === 0 ? `${head}: empty` : `${head}\n${histogramText(bars)}`
   }
-  // In an array each place is there from the beginning.
-  const entries = map.read().filter(({ isZero }) => !isZero || !isIndexed(map))
+  const entries = map.readUsed()
   if (entries.length === 0) return `${head}: empty`
-  const [fields, rows] = columnsOf(entries.map(({ key, value, byCpu }) => ({ key, value, byCpu })))
-  const shown = rows.slice(0, ROWS_MAX)
+  const shown = sorted(entries).slice(0, ROWS_MAX)
+  const [fields, rows] = columnsOf(shown)
   const more =
-    rows.length > shown.length ? `\n… and ${rows.length - shown.length} more; --json prints all` : ''
-  return `${head}\n${table(fields, shown)}${more}`
+    entries.length > shown.length ? `\n… and ${entries.length - shown.length} more; --json prints all` : ''
+  return `${head}\n${table(fields, rows)}${more}`
 }
-
-const isIndexed = ({ type }: LoadedMap): boolean => type === 'array' || type === 'percpu_array'
 
 interface Row {
   readonly key: Value
   readonly value: Value | undefined
-  readonly byCpu: readonly Value[] | undefined
+  readonly byCpu?: readonly Value[] | undefined
 }
 
 /** A column for each member of a struct; else one for the key and one for the value. By CPU, where it is counted so. */
 function columnsOf(rows: readonly Row[]): readonly [string[], string[][]] {
-  const sorted = rows.toSorted((a, b) => order(a.key, b.key))
   const keys = fieldsOf(rows[0]!.key)
   const values = fieldsOf(rows[0]!.value)
   const cpus = rows[0]!.byCpu?.length ?? 0
@@ -78,7 +74,7 @@ function columnsOf(rows: readonly Row[]): readonly [string[], string[][]] {
     if (value === undefined) return []
     return fields ? fields.map((field) => plain((value as Record<string, Value>)[field])) : [plain(value)]
   }
-  const byRow = sorted.map(({ key, value, byCpu }) => [
+  const byRow = rows.map(({ key, value, byCpu }) => [
     ...cells(keys, key),
     ...cells(values, value),
     ...(byCpu ?? []).map((part) => plain(part)),
@@ -89,11 +85,21 @@ function columnsOf(rows: readonly Row[]): readonly [string[], string[][]] {
 const fieldsOf = (value: Value | undefined): readonly string[] | undefined =>
   typeof value === 'object' && !Array.isArray(value) ? Object.keys(value) : undefined
 
-function order(a: Value, b: Value): number {
-  const isNumber = (value: Value) => typeof value === 'number' || typeof value === 'bigint'
-  if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : 0
-  return plain(a).localeCompare(plain(b), 'en', { numeric: true })
+const byText = new Intl.Collator('en', { numeric: true })
+
+/** By key: numbers by size, anything else by its text, where numbers count as such. A map may hold a million entries. */
+function sorted(rows: readonly Row[]): readonly Row[] {
+  const keyed = rows.map((row) => ({ row, text: isNumber(row.key) ? '' : plain(row.key) }))
+  keyed.sort((a, b) => {
+    const [one, other] = [a.row.key, b.row.key]
+    if (isNumber(one) && isNumber(other)) return one < other ? -1 : one > other ? 1 : 0
+    return byText.compare(a.text, b.text)
+  })
+  return keyed.map(({ row }) => row)
 }
+
+const isNumber = (value: Value): value is number | bigint =>
+  typeof value === 'number' || typeof value === 'bigint'
 
 export function histogramText(bars: readonly Bar[]): string {
   const most = Math.max(1, ...bars.map(({ count }) => count))
@@ -117,6 +123,6 @@ export function mapJson(map: LoadedMap): unknown {
   const { type, look } = map
   if (look === 'variables') return { type: 'variables', variables: map.variables() }
   if (look === 'histogram') return { type, histogram: map.histogram() }
-  const entries = map.read().filter(({ isZero }) => !isZero || !isIndexed(map))
+  const entries = map.readUsed()
   return { type, entries: entries.map(({ key, value, byCpu }) => ({ key, value, byCpu })) }
 }
