@@ -2,13 +2,13 @@
  * What a request is counted by. An address stays one, as the limiter looks at its prefixes; all else is a text, with a letter in front that says
  * of what kind it is, so that a header which holds an address is nobody's address.
  *
- * What is not there (the header, the cookie, the network of an address) is counted by the client's address: a request gets around no limit by
- * leaving something out.
+ * What is not there (the header, the cookie, the network of an address) is counted by the client's address, and so is what is there twice with different
+ * values: a request gets around no limit by leaving something out, or by adding to it.
  */
 import { formatIp, type IpAddress } from '../../base/ip-address.ts'
 import { formatPrefix, prefixOf } from '../../base/ip-prefix.ts'
 import { matchPath } from '../../base/path-pattern.ts'
-import { headerValues } from '../../wire/http1/message.ts'
+import type { HeaderList } from '../../wire/http1/message.ts'
 import type { LimitedRequest } from './request-limit.ts'
 
 export type LimitKey = string | IpAddress
@@ -99,23 +99,48 @@ function networkText(exchange: LimitedRequest, networkOf: NetworkOf): LimitKey {
 const headerOf =
   (name: string): KeyOf =>
   (exchange) => {
-    const value = headerValues(exchange.head.headers, name)
+    const value = onlyOf(linesOf(exchange.head.headers, name))
     return value === undefined ? addressOf(exchange) : `v${value}`
   }
 
 const cookieOf =
   (name: string): KeyOf =>
   (exchange) => {
-    const value = cookieValue(headerValues(exchange.head.headers, 'cookie'), name)
+    const value = onlyOf(cookieValues(linesOf(exchange.head.headers, 'cookie'), name))
     return value === undefined ? addressOf(exchange) : `c${value}`
   }
 
-/** RFC 6265 §5.4: `a=1; b=2`. The first of that name, as most servers take it. */
-function cookieValue(header: string | undefined, name: string): string | undefined {
-  if (header === undefined) return undefined
-  for (const pair of header.split(/[;,]/)) {
-    const equals = pair.indexOf('=')
-    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
+/** Of values that differ nobody knows which one the origin takes: whoever sends two would choose by the other what he is counted by. */
+function onlyOf(values: readonly string[]): string | undefined {
+  const [first] = values
+  return values.every((value) => value === first) ? first : undefined
+}
+
+function linesOf(headers: HeaderList, name: string): string[] {
+  const lines: string[] = []
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) lines.push(headers[i + 1]!)
+  return lines
+}
+
+/** RFC 6265 §4.2.1: `a=1; b=2`; of HTTP/2 also in several lines (RFC 9113 §8.2.3). */
+function cookieValues(lines: readonly string[], name: string): string[] {
+  const values: string[] = []
+  for (const line of lines)
+    for (const pair of line.split(';')) {
+      const equals = pair.indexOf('=')
+      if (equals > 0 && pair.slice(0, equals).trim() === name)
+        values.push(cookieMeaning(pair.slice(equals + 1)))
+    }
+  return values
+}
+
+/** What many origins take it for: `"s1"` and `%731` are `s1` to them. */
+function cookieMeaning(text: string): string {
+  const value = text.trim().replace(/^"(.*)"$/, '$1')
+  if (!value.includes('%')) return value
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
   }
-  return undefined
 }

@@ -5,10 +5,21 @@ import type { Exchange } from '../exchange.ts'
 const WAIT_MAX_MS = 2 ** 31 - 1
 
 /**
- * Calls `goOn` after so many milliseconds, if the client is there by then: of one that has gone nothing is kept for the days that a queue may take.
- * How many may wait is the limiter's bound.
+ * Calls `goOn` after so many milliseconds, if the client is there by then. How many may wait is the limiter's bound.
+ *
+ * A client that goes away takes all of its request along: its turn may be days ahead, and with a key of his own for each request somebody
+ * could leave any number behind.
  */
-export function waitThen(exchange: Exchange, waitMs: number, goOn: () => void): void {
-  const timer = setTimeout(goOn, Math.min(waitMs, WAIT_MAX_MS))
+export function waitThen(
+  exchange: Pick<Exchange, 'gone' | 'whenOver'>,
+  waitMs: number,
+  goOn: () => void,
+): void {
+  const timer = setTimeout(
+    () => {
+      if (!exchange.gone) goOn()
+    },
+    Math.min(waitMs, WAIT_MAX_MS),
+  )
   exchange.whenOver(() => clearTimeout(timer))
 }

@@ -32,9 +32,10 @@ export interface LoadOptions extends CompileOptions {
  *
  * Rejects with an `EdgeError`: `file-unreadable`; `program-invalid`, where clang or the verifier has something against it, with the place in
  * the source (`ProgramRefused`, whose `problems` are for programs); `interface-refused`; `packet-unavailable`, where there is no libbpf, no
- * clang, or this process may not.
+ * clang, or this process may not. Options of another type are a `TypeError`.
  */
 export async function load(file: string, options: LoadOptions): Promise<LoadedProgram> {
+  checkOptions(file, options)
   const libbpf = libbpfOrThrow()
   const { interface: name, mode = 'auto' } = options
   if (libbpf.interfaceIndex(name) === undefined) throw refusedInterface(libbpf, name)
@@ -69,6 +70,21 @@ export async function load(file: string, options: LoadOptions): Promise<LoadedPr
     object.close()
     throw error
   }
+}
+
+const MODES: readonly WantedMode[] = ['auto', 'native', 'generic', 'offload']
+
+/** For those who have no compiler that looks: C takes what it is given. */
+function checkOptions(file: unknown, options: LoadOptions | undefined): void {
+  const { interface: name, function: wanted, mode = 'auto' } = options ?? ({} as Partial<LoadOptions>)
+  if (typeof file !== 'string') throw new TypeError('load: give the path of a program first')
+  if (typeof name !== 'string' || name === '') {
+    throw new TypeError("load: name the network interface, as in { interface: 'eth0' }")
+  }
+  if (wanted !== undefined && typeof wanted !== 'string')
+    throw new TypeError('load: function is the name of one')
+  if (!MODES.includes(mode))
+    throw new TypeError(`load: mode is one of ${MODES.join(', ')}, not ${String(mode)}`)
 }
 
 function libbpfOrThrow(): Libbpf {

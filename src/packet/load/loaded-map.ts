@@ -43,6 +43,7 @@ export class LoadedMap {
   readonly #firstIsOne: boolean
   readonly #onEvents = new Set<OnEvent>()
   #follower: Follower | undefined
+  #isClosed = false
   #eventsLost = 0
 
   constructor(libbpf: Libbpf, map: BpfMap, btf: Btf | undefined) {
@@ -66,8 +67,9 @@ export class LoadedMap {
     return isCount && (this.#firstIsOne || /hist|log2/i.test(name)) ? 'histogram' : 'table'
   }
 
-  /** The map itself, with keys and values as bytes. */
+  /** The map itself, with keys and values as bytes. Throws, as all that reads or writes it, when the program was closed. */
   get raw(): BpfMap {
+    if (this.#isClosed) throw new TypeError(`map ${this.name} is gone: its program was closed`)
     return this.#map
   }
 
@@ -86,7 +88,7 @@ export class LoadedMap {
 
   /** Undefined where there is no such key. Takes keys in the form that `entries` gives them, or as a `Buffer`. */
   get(key: Value | Buffer): Value | undefined {
-    const value = this.#map.get(this.#keyBytes(key))
+    const value = this.raw.get(this.#keyBytes(key))
     if (!value) return undefined
     const { value: sum, byCpu } = this.#readValue(value)
     return sum ?? byCpu
@@ -94,19 +96,19 @@ export class LoadedMap {
 
   /** Of a per-CPU map, the value of each CPU; of any other, the value alone. */
   byCpu(key: Value | Buffer): Value[] | undefined {
-    const value = this.#map.get(this.#keyBytes(key))
+    const value = this.raw.get(this.#keyBytes(key))
     return value && this.#map.valuesOf(value).map((part) => this.#decode(part))
   }
 
   /** Writes an entry; of a per-CPU map, for each CPU the same. The program sees it at once. */
   set(key: Value | Buffer, value: Value | Buffer): void {
     const part = this.#named(() => encodeValue(this.#btf, this.#map.valueTypeId, value, this.#map.valueBytes))
-    this.#map.set(this.#keyBytes(key), this.#map.valueForAll(part))
+    this.raw.set(this.#keyBytes(key), this.#map.valueForAll(part))
   }
 
   /** Whether there was such a key. An entry of an array cannot be deleted. */
   delete(key: Value | Buffer): boolean {
-    return this.#map.delete(this.#keyBytes(key))
+    return this.raw.delete(this.#keyBytes(key))
   }
 
   /** The counts of a map that holds one for each power of two, up to the last that is not zero. */
@@ -123,7 +125,7 @@ export class LoadedMap {
 
   /** Variables of the source by their names, of a map that is `variables`. */
   variables(): { readonly [name: string]: Value } {
-    const value = this.#map.get(Buffer.alloc(this.#map.keyBytes))
+    const value = this.raw.get(Buffer.alloc(this.#map.keyBytes))
     const read = value && decodeValue(this.#btf, this.#map.valueTypeId, value)
     return typeof read === 'object' ? (read as { readonly [name: string]: Value }) : {}
   }
@@ -150,8 +152,9 @@ export class LoadedMap {
     this.#follower?.drain()
   }
 
-  /** Ends `onEvent`. */
+  /** Ends `onEvent`, and all else: its descriptor may be another one's by now. */
   close(): void {
+    this.#isClosed = true
     this.#follower?.close()
     this.#follower = undefined
     this.#onEvents.clear()
@@ -167,13 +170,13 @@ export class LoadedMap {
       for (const callback of this.#onEvents) callback(value, { bytes, cpu })
     }
     return this.type === 'ringbuf'
-      ? this.#libbpf.followRing(this.#map, onSample)
-      : this.#libbpf.followPerf(this.#map, onSample, (count) => (this.#eventsLost += count))
+      ? this.#libbpf.followRing(this.raw, onSample)
+      : this.#libbpf.followPerf(this.raw, onSample, (count) => (this.#eventsLost += count))
   }
 
   /** Entries with the parts of each CPU. */
   read(): MapEntry[] {
-    return Array.from(this.#map.entries(), ([key, value]) => this.#readEntry(key, value))
+    return Array.from(this.raw.entries(), ([key, value]) => this.#readEntry(key, value))
   }
 
   /** The same, of an array without the places in which every byte is zero: all of them are there from the beginning. */
@@ -181,7 +184,7 @@ export class LoadedMap {
     if (this.type !== 'array' && this.type !== 'percpu_array') return this.read()
     const used: MapEntry[] = []
     let zero = Buffer.alloc(0)
-    for (const [key, value] of this.#map.entries()) {
+    for (const [key, value] of this.raw.entries()) {
       if (zero.length !== value.length) zero = Buffer.alloc(value.length)
       if (!value.equals(zero)) used.push(this.#readEntry(key, value))
     }

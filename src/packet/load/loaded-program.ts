@@ -60,6 +60,7 @@ export class LoadedProgram implements Disposable {
 
   /** How many packets each action was returned for since it was attached; undefined where they are not counted, and `notes` says why. */
   actions(): ActionCounts | undefined {
+    this.#checkOpen()
     return this.#parts.uncounted === undefined ? this.#parts.watching.actions() : undefined
   }
 
@@ -73,6 +74,7 @@ export class LoadedProgram implements Disposable {
    * that other programs of the machine print come as well, and `notes` says so. Others who read `trace_pipe` miss none of them. Returns what ends it. Throws an `EdgeError` (`packet-unavailable`) where the kernel does not let this process listen.
    */
   onTrace(callback: (line: TraceLine) => void): () => void {
+    this.#checkOpen()
     if (!this.#isListening) this.#listen()
     this.#onLines.add(callback)
     return () => void this.#onLines.delete(callback)
@@ -85,6 +87,7 @@ export class LoadedProgram implements Disposable {
 
   /** Gives the program a packet, as from its interface, and returns what it made of it. Nothing is sent; maps and counts change. */
   try(packet: Buffer): Trial {
+    this.#checkOpen()
     const { returned, packet: after } = this.#parts.libbpf.testRun(this.#parts.fd, packet)
     return { action: ACTIONS[returned] ?? 'other', packet: after }
   }
@@ -102,7 +105,7 @@ export class LoadedProgram implements Disposable {
     this.#parts.link.detach()
   }
 
-  /** Takes the program from the interface, and lets go of its maps. */
+  /** Takes the program from the interface, and lets go of its maps: they cannot be read any more. */
   close(): void {
     if (this.#isClosed) return
     this.detach()
@@ -114,6 +117,10 @@ export class LoadedProgram implements Disposable {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new TypeError(`the program ${this.name} was closed`)
   }
 
   #listen(): void {
