@@ -47,8 +47,13 @@ const bad: readonly (readonly [name: string, limit: object, problems: readonly s
     'a cell counts no further than it can, at no prefix',
     { store: 'sketch', algorithm: 'fixed-window', rate: '60/s', sketch: { cellBits: 8 }, key: 'address' },
     [
-      'limits[0].prefixes.v6[2]: a cell of 8 bits counts to 255, and 960 would never be reached; expected less, or "exact"',
+      'limits[0].prefixes.v6[2]: a cell of 8 bits counts to 255, and 960 would never be reached; expected less, more bits, or "exact"',
     ],
+  ],
+  [
+    'a sketch has time to be cleared',
+    { store: 'sketch', algorithm: 'sliding-window', rate: '5/50ms' },
+    ['limits[0].rate: a sketch is cleared in each window; expected one of 100 ms or more, or "exact"'],
   ],
   [
     'what cannot be counted exactly is refused with what could be',

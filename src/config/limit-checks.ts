@@ -127,7 +127,11 @@ function problemOf(
   }
   const cellMax = 2 ** sketch.cellBits - 1
   if (store === 'sketch' && count >= cellMax) {
-    const message = `a cell of ${sketch.cellBits} bits counts to ${cellMax}, and ${count} would never be reached; expected less, or "exact"`
+    const message = `a cell of ${sketch.cellBits} bits counts to ${cellMax}, and ${count} would never be reached; expected less, ${sketch.cellBits === 32 ? '' : 'more bits, '}or "exact"`
+    return [at, message]
+  }
+  if (store === 'sketch' && windowMs < SKETCH_WINDOW_MIN_MS) {
+    const message = `a sketch is cleared in each window; expected one of ${SKETCH_WINDOW_MIN_MS} ms or more, or "exact"`
     return [at, message]
   }
   if (cost <= holds) return undefined
@@ -139,6 +143,8 @@ function problemOf(
 
 /** What counts whole units alone. */
 const COUNTING = ['fixed-window', 'sliding-log']
+/** As `limit/` has it. */
+const SKETCH_WINDOW_MIN_MS = 100
 /** See `partsOf` of `limit/`: parts of a unit are counted up to here. */
 const PARTS_MAX = 2 ** 52
 

@@ -7,6 +7,7 @@
  * free again, and w the cells of a row.
  */
 import type { Algorithm } from './algorithms/algorithm.ts'
+import { KeyedHash, mixed } from './keyed-hash.ts'
 
 /** Cells of one row: of most algorithms both take 256 or 384 KiB. */
 const WIDTH_MAX = 8192
@@ -18,23 +19,27 @@ export class EvictedStates {
   readonly #width: number
   /** One row behind the other; none before the first key is put away. */
   #cells = new Float64Array(0)
-  readonly #seeds = crypto.getRandomValues(new Int32Array(2))
+  readonly #seeds = crypto.getRandomValues(new Int32Array(4))
+  readonly #hash: KeyedHash
 
   constructor(algorithm: Algorithm) {
+    const [first = 0, second = 0] = crypto.getRandomValues(new Int32Array(2))
+    this.#hash = new KeyedHash(first, second)
     this.#algorithm = algorithm
     this.#width = Math.max(1, Math.min(WIDTH_MAX, Math.floor(WORDS_MAX / 2 / algorithm.words)))
   }
 
   put(key: string, state: Float64Array, at: number, now: number): void {
     if (this.#cells.length === 0) this.#cells = new Float64Array(2 * this.#width * this.#algorithm.words)
-    for (let row = 0; row < 2; row += 1)
-      this.#algorithm.merge(this.#cells, this.#cellOf(key, row), state, at, now)
+    this.#hash.ofText(key, 0)
+    for (let row = 0; row < 2; row += 1) this.#algorithm.merge(this.#cells, this.#cellOf(row), state, at, now)
   }
 
   /** Writes the state that a key is remembered by, where it is: the less strict of its two cells. */
   restore(key: string, state: Float64Array, at: number, now: number): void {
     if (this.#cells.length === 0) return
-    const cells = [this.#cellOf(key, 0), this.#cellOf(key, 1)]
+    this.#hash.ofText(key, 0)
+    const cells = [this.#cellOf(0), this.#cellOf(1)]
     if (cells.some((cell) => this.#algorithm.isIdle(this.#cells, cell, now))) return
     const [left = 0, otherLeft = 0] = cells.map(
       (cell) => this.#algorithm.take(this.#cells, cell, 0, now).remaining,
@@ -43,20 +48,10 @@ export class EvictedStates {
     for (let word = 0; word < this.#algorithm.words; word += 1) state[at + word] = this.#cells[from + word]!
   }
 
-  #cellOf(key: string, row: number): number {
-    const cell = (hash(key, this.#seeds[row]!) >>> 0) % this.#width
+  #cellOf(row: number): number {
+    const { high, low } = this.#hash
+    const bits = mixed(Math.imul(low, this.#seeds[2 * row]! | 1) + (high ^ this.#seeds[2 * row + 1]!))
+    const cell = Math.floor(((bits >>> 0) / 2 ** 32) * this.#width)
     return (row * this.#width + cell) * this.#algorithm.words
   }
-}
-
-/** 32 bits: multiply and fold over the key's code units, and the end of MurmurHash3. */
-function hash(key: string, seed: number): number {
-  let bits = seed
-  for (let index = 0; index < key.length; index += 1) {
-    bits = Math.imul(bits ^ key.charCodeAt(index), 0x5bd1e995)
-    bits ^= bits >>> 15
-  }
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return bits ^ (bits >>> 16)
 }
