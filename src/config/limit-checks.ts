@@ -1,6 +1,7 @@
 /** What each key of a limit allows alone, and together makes no sense. */
+import { partsOf, SLIDING_LOG_COUNT_MAX } from '../base/rate.ts'
 import type { Problem } from './check.ts'
-import { mayCountAddresses, SLIDING_LOG_COUNT_MAX, type WholeLimit, wholeLimits } from './limit-levels.ts'
+import { mayCountAddresses, type WholeLimit, wholeLimits } from './limit-levels.ts'
 import { clusterThatCannotBe } from './limit-cluster-checks.ts'
 import type { Config } from './schema.ts'
 import type { LimitConfig, RateLimitConfig } from './limit-schema.ts'
@@ -120,7 +121,7 @@ function problemOf(
   { at, holds, windowMs, count }: WholeLimit,
   { algorithm, cost, store, sketch }: RateLimitConfig,
 ): Parameters<Say> | undefined {
-  const holdsMax = Math.floor(PARTS_MAX / partsOf(count, windowMs, holds))
+  const { unitsMax: holdsMax } = partsOf({ count, windowMs }, holds)
   if (holds > holdsMax && !COUNTING.includes(algorithm)) {
     const message = `is too much to be counted exactly: expected ${holdsMax} at most, a shorter time, or rounder numbers`
     return [at, message]
@@ -145,16 +146,6 @@ function problemOf(
 const COUNTING = ['fixed-window', 'sliding-log']
 /** As `limit/` has it. */
 const SKETCH_WINDOW_MIN_MS = 100
-/** See `partsOf` of `limit/`: parts of a unit are counted up to here. */
-const PARTS_MAX = 2 ** 52
-
-/** The parts that a unit has: its window's milliseconds, without what they have in common with the count where that would be too much. */
-function partsOf(count: number, windowMs: number, holds: number): number {
-  if (holds * windowMs <= PARTS_MAX) return windowMs
-  let [a, b] = [count, windowMs]
-  while (b !== 0) [a, b] = [b, a % b]
-  return windowMs / a
-}
 
 const listed = (names: readonly string[]): string => {
   const quoted = names.map((name) => `"${name}"`)

@@ -2,10 +2,9 @@
  * What a rate limit allows at each of its prefix lengths, with what was left open filled in: the longest has the limit's own rate, each
  * shorter one four times the rate and the burst of the one behind it, so that a network which holds many clients is not refused for being many.
  */
-import { RATE_COUNT_MAX, type Rate, type RateLimitConfig } from './limit-schema.ts'
+import { type Rate, RATE_COUNT_MAX, SLIDING_LOG_COUNT_MAX } from '../base/rate.ts'
+import type { RateLimitConfig } from './limit-schema.ts'
 
-/** Of `sliding-log`: it keeps a time for each. */
-export const SLIDING_LOG_COUNT_MAX = 4096
 const SHORTER_ALLOWS = 4
 
 export interface Level extends Rate {

@@ -1,20 +1,19 @@
 /** `sites[].limits`, `limits`, `edge.limitsRedis`, `bans` and `packet`: how much is taken from whom, and who is kept out. */
 import * as v from 'valibot'
 import { parseDuration } from '../base/quantity.ts'
+import {
+  ALGORITHM_NAMES,
+  KEYS_MAX,
+  QUEUE_MAX,
+  type Rate,
+  RATE_COUNT_MAX,
+  RATE_WINDOW_MAX_MS,
+} from '../base/rate.ts'
 import { redisUrls, TlsFiles } from './store-schema.ts'
 import { count, duration, network, requestPath, size } from './units.ts'
 
 const RATE_EXPECTED =
   'expected a rate such as "10/s", "100/1m" or "5/200ms": a whole number from 1, and a time'
-const RATE_TIME_MAX_MS = 30 * 24 * 3_600_000
-export const RATE_COUNT_MAX = 1_000_000_000
-
-/** So many in so much time. */
-export interface Rate {
-  readonly count: number
-  /** 1 ms to 30 days. */
-  readonly windowMs: number
-}
 
 /** `10/s` and `10/1s` are the same; undefined where the text is no rate. */
 export function parseRate(text: string): Rate | undefined {
@@ -26,7 +25,7 @@ export function parseRate(text: string): Rate | undefined {
     rate.count <= RATE_COUNT_MAX &&
     Number.isInteger(rate.windowMs) &&
     rate.windowMs >= 1 &&
-    rate.windowMs <= RATE_TIME_MAX_MS
+    rate.windowMs <= RATE_WINDOW_MAX_MS
   return isRate ? rate : undefined
 }
 
@@ -141,16 +140,7 @@ const RateLimit = v.strictObject({
   /** How it is counted; what each means is in the guide. */
   algorithm: v.optional(
     v.picklist(
-      [
-        'token-bucket',
-        'leaky-bucket',
-        'leaky-queue',
-        'fixed-window',
-        'sliding-window',
-        'sliding-log',
-        'gcra',
-        'shaper',
-      ],
+      ALGORITHM_NAMES,
       'expected "token-bucket", "leaky-bucket", "leaky-queue", "fixed-window", "sliding-window", "sliding-log", "gcra" or "shaper"',
     ),
     'token-bucket',
@@ -158,7 +148,7 @@ const RateLimit = v.strictObject({
   /** `token-bucket` and `leaky-bucket`: what they hold; `gcra`: how many may come at once beside the one that is due. Where none is given: the count of the rate; for `gcra` one less. */
   burst: v.optional(count(RATE_COUNT_MAX, 0)),
   /** `leaky-queue` and `shaper`: how many may wait; more are refused. Where none is given: the count of the rate. */
-  queue: v.optional(count(100_000)),
+  queue: v.optional(count(QUEUE_MAX)),
   /** `sliding-window`: a key that is new starts as if its window before had been full. */
   startFull: v.optional(v.boolean(), false),
   /** What one request takes. */
@@ -168,7 +158,7 @@ const RateLimit = v.strictObject({
   /** `exact`: a table with a place for each key. `sketch`: cells that keys share, in constant memory; for window algorithms. */
   store: v.optional(v.picklist(['exact', 'sketch'], 'expected "exact" or "sketch"'), 'exact'),
   /** `exact`: keys that have a place. Which one makes room when they are taken, is said by `replacement`; behind it stands a sketch. */
-  keysMax: v.optional(count(16_000_000, 64), 100_000),
+  keysMax: v.optional(count(KEYS_MAX, 64), 100_000),
   /** `exact`: who makes room for a new key. */
   replacement: v.optional(v.picklist(['s3-fifo', 'lru'], 'expected "s3-fifo" or "lru"'), 's3-fifo'),
   /** The size of the sketch: the limit's own, or the one behind its table. */

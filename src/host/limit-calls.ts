@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { nearest } from '../base/nearest.ts'
+import { RATE_COUNT_MAX } from '../base/rate.ts'
 import { asciiJson, refusal, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
 
 /** What a limit says. Times in milliseconds; `retryAfterMs` is `Infinity` where it would never be allowed. */
@@ -43,8 +44,6 @@ type Answer = (answer: HostAnswer) => void
 
 /** Characters of a key. */
 const LIMIT_KEY_MAX = 65_536
-/** As the rate of a limit may be. */
-const LIMIT_COST_MAX = 1_000_000_000
 /** Questions of one invocation: their answers are kept until it is over. */
 const QUESTIONS_MAX = 1000
 /** Of a longer question a digest is kept: keys may have 64 KiB each. */
@@ -147,8 +146,8 @@ function parse(head: string): Question | string {
   if (typeof name !== 'string' || typeof key !== 'string') return 'not in form'
   if (key.length > LIMIT_KEY_MAX)
     return `a key of ${key.length} characters, and a key has at most ${LIMIT_KEY_MAX}`
-  if (typeof cost !== 'number' || !Number.isInteger(cost) || cost < 0 || cost > LIMIT_COST_MAX)
-    return `what is taken is a whole number from 0 to ${LIMIT_COST_MAX}, not ${JSON.stringify(cost)?.slice(0, 40)}`
+  if (typeof cost !== 'number' || !Number.isInteger(cost) || cost < 0 || cost > RATE_COUNT_MAX)
+    return `what is taken is a whole number from 0 to ${RATE_COUNT_MAX}, not ${JSON.stringify(cost)?.slice(0, 40)}`
   return { name, key, cost }
 }
 

@@ -14,7 +14,7 @@ const BODY = `${JSON.stringify({
   type: 'about:blank',
   title: 'Forbidden',
   status: 403,
-  detail: 'requests from this address are not answered for now',
+  detail: 'requests from this address are refused for a time',
 })}\n`
 
 /** The same node, which notes no request. */

@@ -1,9 +1,10 @@
 /** What a limiter is made with, looked at before it is: who uses it from JavaScript is told what is wrong and what would be right. */
 import { nearest } from '../base/nearest.ts'
 import { parseDuration } from '../base/quantity.ts'
+import { KEYS_MAX, RATE_COUNT_MAX, RATE_WINDOW_MAX_MS } from '../base/rate.ts'
 import type { Timers } from '../base/timers.ts'
 import type { Algorithm, AlgorithmName, RatePlan } from './algorithms/algorithm.ts'
-import { COUNT_MAX, told, whole, WINDOW_MAX_MS } from './algorithms/plan.ts'
+import { told, whole } from './algorithms/plan.ts'
 import type { Decision } from './limiter.ts'
 
 /** What every limiter may be made with. */
@@ -79,7 +80,6 @@ const OWN: Readonly<Record<AlgorithmName, readonly string[]>> = {
   'sliding-log': [],
 }
 
-export const KEYS_MAX = 16_000_000
 const KEYS_DEFAULT = 100_000
 /** Words of all states where `keysMax` is not given: 128 MiB. */
 const WORDS_DEFAULT = 2 ** 24
@@ -110,7 +110,7 @@ export function checkLimiter(what: string, options: unknown, known: readonly str
   checkFunctions(options)
   if (options['startFull'] !== undefined && typeof options['startFull'] !== 'boolean')
     throw new TypeError(`startFull: expected true or false, not ${told(options['startFull'])}`)
-  whole('limit', options['limit'], 1, COUNT_MAX)
+  whole('limit', options['limit'], 1, RATE_COUNT_MAX)
   return options
 }
 
@@ -157,7 +157,7 @@ export function keysMaxOf({ keysMax }: LimiterOptions<never>, { words }: Algorit
 /** A window, in milliseconds. @throws RangeError */
 export function millisecondsOf(window: unknown, name = 'window'): number {
   const ms = typeof window === 'string' ? parseDuration(window) : window
-  if (!Number.isInteger(ms) || (ms as number) < 1 || (ms as number) > WINDOW_MAX_MS)
+  if (!Number.isInteger(ms) || (ms as number) < 1 || (ms as number) > RATE_WINDOW_MAX_MS)
     throw new RangeError(
       `${name}: expected whole milliseconds or a time such as "200ms", "1s" or "30d", from 1 ms to 30 days, not ${told(window)}`,
     )

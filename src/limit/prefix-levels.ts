@@ -3,7 +3,7 @@
  *
  * They are asked from the shortest to the longest; the first one that is used up refuses, and nothing is counted at the longer ones.
  */
-import type { Rate } from '../config/limit-schema.ts'
+import type { Rate } from '../base/rate.ts'
 import { told, whole } from './algorithms/plan.ts'
 
 /** What the addresses that share their first `length` bits may take together. */

@@ -6,6 +6,7 @@
  * What is laid out is decided by the plan alone, so that a worker that opens the region knows where everything is; the header holds a fingerprint
  * of that, and a worker whose plan says something else does not touch it.
  */
+import { KEYS_MAX } from '../base/rate.ts'
 import { type Algorithm, createAlgorithm, type RatePlan } from './algorithms/algorithm.ts'
 import { told, whole } from './algorithms/plan.ts'
 import { memoryLockWords, type MemoryShape, memoryWords } from './evicted-memory.ts'
@@ -76,8 +77,7 @@ export const SEED_BYTES = 16
 /** Places for each key that should find one: buckets fill unevenly, and with so many less than one key in a hundred finds all of its bucket taken. */
 const PLACES_FOR_KEY = 2
 const BYTES_MAX = 2 ** 31
-export const KEYS_MIN = 1
-export const KEYS_MAX = 16_000_000
+const KEYS_MIN = 1
 /** Cells of a row where nobody said how many: 9 MiB with three rows of 16 bits, in three generations. */
 const WIDTH = 524_288
 const MEMORY_WIDTH_MIN = 1024

@@ -3,12 +3,13 @@
  *
  * One timer runs, for the first that is due. What is due leaves before anything that comes: also where the timer is late, nothing is overtaken.
  */
+import { KEYS_MAX } from '../base/rate.ts'
 import { systemTimers, type Timers } from '../base/timers.ts'
 import type { AlgorithmName } from './algorithms/algorithm.ts'
 import { STEP_BACK_MS } from './algorithms/moment.ts'
 import { told, whole } from './algorithms/plan.ts'
 import { DueQueue } from './due-queue.ts'
-import { KEYS_MAX, type LimiterOptions, type WaitingOptions } from './limiter-options.ts'
+import type { LimiterOptions, WaitingOptions } from './limiter-options.ts'
 import type { Decision } from './limiter.ts'
 import { MemoryLimiter } from './memory-limiter.ts'
 

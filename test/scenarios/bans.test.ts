@@ -102,7 +102,7 @@ test('a client behind a trusted proxy is answered 403 while it is banned, others
           type: 'about:blank',
           title: 'Forbidden',
           status: 403,
-          detail: 'requests from this address are not answered for now',
+          detail: 'requests from this address are refused for a time',
         },
       ],
     )

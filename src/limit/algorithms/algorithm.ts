@@ -5,12 +5,13 @@
  * All of it is whole numbers below 2^53, which a float64 holds exactly: the usual cases fall on the very boundary between two decisions, and
  * a fraction that was rounded flips them. Parts of a unit are counted in units × window instead.
  */
+import { ALGORITHM_NAMES, type AlgorithmName } from '../../base/rate.ts'
 import type { Decision } from '../limiter.ts'
 import { FixedWindowAlgorithm } from './fixed-window.ts'
 import { GcraAlgorithm } from './gcra.ts'
 import { LeakyBucketAlgorithm } from './leaky-bucket.ts'
 import { LeakyQueueAlgorithm } from './leaky-queue.ts'
-import { ALGORITHM_NAMES, type AlgorithmName, checkPlan, type RatePlan } from './plan.ts'
+import { checkPlan, type RatePlan } from './plan.ts'
 import { ShaperAlgorithm } from './shaper.ts'
 import { SlidingLogAlgorithm } from './sliding-log.ts'
 import { SlidingWindowAlgorithm } from './sliding-window.ts'

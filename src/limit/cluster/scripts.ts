@@ -8,7 +8,7 @@
  * back further (another server took over) goes on from there, as in `algorithms/moment.ts`.
  */
 import { createHash } from 'node:crypto'
-import type { AlgorithmName } from '../algorithms/plan.ts'
+import type { AlgorithmName } from '../../base/rate.ts'
 
 export interface Script {
   readonly text: string
