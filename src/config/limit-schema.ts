@@ -167,8 +167,11 @@ const RateLimit = v.strictObject({
   prefixes: v.optional(Prefixes, {}),
   /** `exact`: a table with a place for each key. `sketch`: cells that keys share, in constant memory; for window algorithms. */
   store: v.optional(v.picklist(['exact', 'sketch'], 'expected "exact" or "sketch"'), 'exact'),
-  /** `exact`: keys that have a place. Which one makes room when they are taken, is said by `replacement`; behind it stands a sketch. */
-  keysMax: v.optional(count(16_000_000, 64), 100_000),
+  /**
+   * `exact`: keys that have a place. Which one makes room when they are taken, is said by `replacement`; behind it stands a sketch. Where none is given:
+   * 100,000, of a `sliding-log` as many as take 128 MiB.
+   */
+  keysMax: v.optional(count(16_000_000, 64)),
   /** `exact`: who makes room for a new key. */
   replacement: v.optional(v.picklist(['s3-fifo', 'lru'], 'expected "s3-fifo" or "lru"'), 's3-fifo'),
   /** The size of the sketch: the limit's own, or the one behind its table. */
