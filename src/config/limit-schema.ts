@@ -87,8 +87,9 @@ const Sketch = v.strictObject({
 const LimitBan = v.strictObject({
   /** Refusals within `within` after which the address is banned. */
   after: count(1_000_000),
+  /** In which they are counted, 1 ms to 30 days. */
   within: v.optional(duration(), '1m'),
-  /** How long. */
+  /** How long, a second to 366 days. */
   for: v.optional(duration(), '10m'),
 })
 
@@ -191,11 +192,11 @@ const ConcurrencyLimit = v.strictObject({
   /** What it limits: requests in flight at once, from their head to the last byte of their answer. */
   kind: v.literal('concurrency'),
   ...LimitCounting,
-  /** `concurrency`: what it is counted by; as with the others, but never left out. */
+  /** What is counted by, as with a rate, but never left out. */
   key: LimitKey,
   /** Requests at once. */
   max: count(1_000_000),
-  /** Keys that have a place. */
+  /** Keys that have a place; beyond it some share one, and are allowed less. */
   keysMax: v.optional(count(1_000_000, 64), 100_000),
 })
 
