@@ -21,6 +21,8 @@ export function parseRate(text: string): Rate | undefined {
   const [, digits, time] = /^([1-9]\d{0,9})\/(.+)$/.exec(text) ?? []
   if (digits === undefined || time === undefined) return undefined
   const windowMs = parseDuration(/^\d/.test(time) ? time : `1${time}`)
+  // It is rounded to milliseconds: with half of one it would be another rate than was written.
+  if (!isWholeMs(time)) return undefined
   const rate = { count: Number(digits), windowMs: windowMs ?? 0 }
   const isRate =
     rate.count <= RATE_COUNT_MAX &&
@@ -28,6 +30,13 @@ export function parseRate(text: string): Rate | undefined {
     rate.windowMs >= 1 &&
     rate.windowMs <= RATE_TIME_MAX_MS
   return isRate ? rate : undefined
+}
+
+function isWholeMs(time: string): boolean {
+  const [, amount, unit] = /^(\d+\.\d+)\s*([a-z]+)$/i.exec(time) ?? []
+  if (amount === undefined) return true
+  const ms = Number(amount) * (parseDuration(`1${unit}`) ?? 0)
+  return Math.abs(ms - Math.round(ms)) < 1e-6
 }
 
 const rate = () =>
@@ -44,7 +53,13 @@ const KEY_PART = /^(?:address|pair|path|host|asn|all|header:[\w!#$%&'*+.^`|~-]+|
 const LimitKeyPart = v.pipe(v.string(KEY_EXPECTED), v.regex(KEY_PART, KEY_EXPECTED))
 
 const LimitKey = v.pipe(
-  v.union([LimitKeyPart, v.pipe(v.array(LimitKeyPart), v.minLength(1), v.maxLength(8))], KEY_EXPECTED),
+  v.union(
+    [
+      LimitKeyPart,
+      v.pipe(v.array(LimitKeyPart), v.minLength(1, KEY_EXPECTED), v.maxLength(8, 'expected 8 parts at most')),
+    ],
+    KEY_EXPECTED,
+  ),
   v.transform((key): readonly string[] => (typeof key === 'string' ? [key] : key)),
 )
 
@@ -101,6 +116,8 @@ const Method = v.pipe(
 
 const LIMIT_NAME_EXPECTED = 'expected a name such as "login": letters, digits, ".", "_" and "-", at most 64'
 
+const PATHS_EXPECTED = 'expected a list such as ["/login", "/api/*"], or none for all paths'
+
 /** To which requests a limit applies. */
 const LimitScope = {
   /** How it is called in units, metrics and `RateLimit` fields. */
@@ -109,9 +126,17 @@ const LimitScope = {
     v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, LIMIT_NAME_EXPECTED),
   ),
   /** Paths it is for: exact, or a start that ends in `*`. */
-  paths: v.optional(v.pipe(v.array(requestPath()), v.minLength(1), v.maxLength(100))),
+  paths: v.optional(
+    v.pipe(
+      v.array(requestPath()),
+      v.minLength(1, PATHS_EXPECTED),
+      v.maxLength(100, 'expected 100 paths at most'),
+    ),
+  ),
   /** Methods it is for. `GET` stands for `HEAD` too. */
-  methods: v.optional(v.pipe(v.array(Method), v.minLength(1))),
+  methods: v.optional(
+    v.pipe(v.array(Method), v.minLength(1, 'expected a list such as ["POST"], or none for all methods')),
+  ),
   /** Addresses and prefixes that are not limited. */
   exempt: v.optional(v.array(network(), 'expected a list such as ["10.0.0.0/8"]'), []),
   /** Limits nobody: what it would have done is counted and logged. */
