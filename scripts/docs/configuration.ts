@@ -150,12 +150,18 @@ function variantKeys(
   const kindKey = `${path}.kind`
   const everywhere = (key: Key) => byKind.every((keys) => keys.some((other) => other.path === key.path))
   const kinds = byKind.flatMap((keys) => keys.filter((key) => key.path === kindKey))
-  const own = byKind.flatMap((keys, index) =>
-    keys
-      .filter((key) => !everywhere(key))
-      .map((key) => ({ ...key, doc: `With \`kind\` ${kinds[index]!.takes}: ${key.doc}` })),
-  )
-  return [...kinds, ...own, ...byKind[0]!.filter((key) => key.path !== kindKey && everywhere(key))]
+  const own = new Map<string, { readonly key: Key; readonly kinds: string[] }>()
+  for (const [index, keys] of byKind.entries())
+    for (const key of keys.filter((one) => !everywhere(one))) {
+      const same = JSON.stringify(key)
+      const { kinds: before } = own.get(same) ?? { kinds: [] }
+      own.set(same, { key, kinds: [...before, kinds[index]!.takes] })
+    }
+  const told = [...own.values()].map(({ key, kinds: of }) => ({
+    ...key,
+    doc: `With \`kind\` ${of.join(' or ')}: ${key.doc}`,
+  }))
+  return [...kinds, ...told, ...byKind[0]!.filter((key) => key.path !== kindKey && everywhere(key))]
 }
 
 /** The objects of a `v.variant`, where the expression stands for one. */
@@ -164,8 +170,10 @@ function variantsOf(
   constants: ReadonlyMap<string, ts.Expression>,
 ): readonly ts.Expression[] | undefined {
   const constant = ts.isIdentifier(expression) ? constants.get(expression.text) : expression
-  if (!constant || !ts.isCallExpression(constant) || constant.expression.getText() !== 'v.variant')
-    return undefined
+  if (!constant || !ts.isCallExpression(constant)) return undefined
+  // A list of them has the keys of each.
+  if (constant.expression.getText() === 'v.array') return variantsOf(constant.arguments[0]!, constants)
+  if (constant.expression.getText() !== 'v.variant') return undefined
   const [, options] = constant.arguments
   return options && ts.isArrayLiteralExpression(options) ? options.elements : undefined
 }
@@ -175,13 +183,16 @@ function propertiesOf(
   object: ts.ObjectLiteralExpression,
   constants: ReadonlyMap<string, ts.Expression>,
 ): ts.PropertyAssignment[] {
-  return object.properties.flatMap((property) => {
+  const all = object.properties.flatMap((property) => {
     if (ts.isPropertyAssignment(property)) return [property]
     if (!ts.isSpreadAssignment(property) || !ts.isIdentifier(property.expression)) return []
     const spread = constants.get(property.expression.text)
     const inner = spread && ts.isAsExpression(spread) ? spread.expression : spread
     return inner && ts.isObjectLiteralExpression(inner) ? propertiesOf(inner, constants) : []
   })
+  // What is written again stands instead of what was spread.
+  const names = all.map(({ name }) => name.getText())
+  return all.filter((_, index) => names.lastIndexOf(names[index]!) === index)
 }
 
 /** A key that holds others has a row of its own only where something is said about it. */

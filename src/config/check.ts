@@ -156,7 +156,7 @@ function describeIssue(issue: v.BaseIssue<unknown>, above: Path): Problem[] {
   const path = [...above, ...(issue.path ?? []).map((item) => item.key as string | number)]
   if (issue.type === 'strict_object' && issue.expected === 'never') return []
   if (issue.type === 'strict_object' && issue.received === 'undefined') {
-    return [{ path: pathText(path), message: `missing; ${expectation(path)}` }]
+    return [{ path: pathText(path), message: `missing; ${expectation(path, issue.path?.at(-1)?.input)}` }]
   }
   // Of a union, the option that was meant is the one whose inside was looked at.
   // To valibot a list is an object too: what it says of the keys that a list lacks is not meant.
@@ -175,11 +175,12 @@ const isSecret = (path: Path): boolean =>
   // They may hold a password.
   ((path[0] === 'sources' || path[0] === 'store') && path.includes('url'))
 
-/** What the schema says about the value at a path, for one that is missing. */
-function expectation(path: Path): string {
+/** What the schema says about the value at a path, for one that `holder` lacks, which says of what kind it is. */
+function expectation(path: Path, holder: unknown): string {
   let node: SchemaNode | undefined = ConfigSchema
-  for (const key of path) {
-    const shape: SchemaNode | undefined = node && shapeFor(node, typeof key === 'number' ? [] : {})
+  for (const [index, key] of path.entries()) {
+    const value = index === path.length - 1 ? holder : typeof key === 'number' ? [] : {}
+    const shape: SchemaNode | undefined = node && shapeFor(node, value)
     node = typeof key === 'number' ? shape?.item : shape?.entries?.[key]
   }
   const said = node?.message ?? node?.wrapped?.message

@@ -136,6 +136,41 @@ for (const [name, limit, problems] of bad) {
   test(name, () => assert.deepEqual(problemsOf(limit), problems))
 }
 
+test('what a kind lacks is told in the words of that kind', () => {
+  const result = checkConfig({
+    limits: [
+      { name: 'a', kind: 'concurrency' },
+      { name: 'b', kind: 'bandwidth' },
+    ],
+  })
+  assert.ok(result.kind === 'problems')
+  assert.deepEqual(
+    result.problems.map(({ path, message }) => `${path}: ${message}`),
+    [
+      'limits[0].key: missing; expected "address", "pair", "path", "host", "asn", "all", "header:NAME", "cookie:NAME", or a list of them',
+      'limits[0].max: missing; expected a whole number from 1 to 1000000',
+      'limits[1].bytesPerSecond: missing; expected a size such as "64mb" (b, kb, mb, gb, tb)',
+    ],
+  )
+})
+
+test('a list of nothing is told what it would be for', () => {
+  assert.deepEqual(
+    [{ key: [] }, { paths: [] }, { methods: [] }].flatMap((limit) => problemsOf(limit)),
+    [
+      'limits[0].key: expected "address", "pair", "path", "host", "asn", "all", "header:NAME", "cookie:NAME", or a list of them, got an empty list',
+      'limits[0].paths: expected a list such as ["/login", "/api/*"], or none for all paths, got an empty list',
+      'limits[0].methods: expected a list such as ["POST"], or none for all methods, got an empty list',
+    ],
+  )
+})
+
+test('the time of a rate is whole milliseconds', () => {
+  for (const rate of ['10/0.5ms', '10/1.5ms', '1/1.0005s']) assert.equal(problemsOf({ rate }).length, 1, rate)
+  for (const rate of ['10/1.5s', '10/1.1s', '10/0.5m', '1/2.0ms'])
+    assert.deepEqual(problemsOf({ rate }), [], rate)
+})
+
 test('two limits of one list have other names', () => {
   const limit = { name: 'login', rate: '10/s' }
   const result = checkConfig({

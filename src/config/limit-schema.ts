@@ -20,6 +20,8 @@ export function parseRate(text: string): Rate | undefined {
   const [, digits, time] = /^([1-9]\d{0,9})\/(.+)$/.exec(text) ?? []
   if (digits === undefined || time === undefined) return undefined
   const windowMs = parseDuration(/^\d/.test(time) ? time : `1${time}`)
+  // It is rounded to milliseconds: with half of one it would be another rate than was written.
+  if (!isWholeMs(time)) return undefined
   const rate = { count: Number(digits), windowMs: windowMs ?? 0 }
   const isRate =
     rate.count <= RATE_COUNT_MAX &&
@@ -27,6 +29,13 @@ export function parseRate(text: string): Rate | undefined {
     rate.windowMs >= 1 &&
     rate.windowMs <= RATE_WINDOW_MAX_MS
   return isRate ? rate : undefined
+}
+
+function isWholeMs(time: string): boolean {
+  const [, amount, unit] = /^(\d+\.\d+)\s*([a-z]+)$/i.exec(time) ?? []
+  if (amount === undefined) return true
+  const ms = Number(amount) * (parseDuration(`1${unit}`) ?? 0)
+  return Math.abs(ms - Math.round(ms)) < 1e-6
 }
 
 const rate = () =>
@@ -43,7 +52,13 @@ const KEY_PART = /^(?:address|pair|path|host|asn|all|header:[\w!#$%&'*+.^`|~-]+|
 const LimitKeyPart = v.pipe(v.string(KEY_EXPECTED), v.regex(KEY_PART, KEY_EXPECTED))
 
 const LimitKey = v.pipe(
-  v.union([LimitKeyPart, v.pipe(v.array(LimitKeyPart), v.minLength(1), v.maxLength(8))], KEY_EXPECTED),
+  v.union(
+    [
+      LimitKeyPart,
+      v.pipe(v.array(LimitKeyPart), v.minLength(1, KEY_EXPECTED), v.maxLength(8, 'expected 8 parts at most')),
+    ],
+    KEY_EXPECTED,
+  ),
   v.transform((key): readonly string[] => (typeof key === 'string' ? [key] : key)),
 )
 
@@ -86,8 +101,9 @@ const Sketch = v.strictObject({
 const LimitBan = v.strictObject({
   /** Refusals within `within` after which the address is banned. */
   after: count(1_000_000),
+  /** In which they are counted, 1 ms to 30 days. */
   within: v.optional(duration(), '1m'),
-  /** How long. */
+  /** How long, a second to 366 days. */
   for: v.optional(duration(), '10m'),
 })
 
@@ -99,6 +115,8 @@ const Method = v.pipe(
 
 const LIMIT_NAME_EXPECTED = 'expected a name such as "login": letters, digits, ".", "_" and "-", at most 64'
 
+const PATHS_EXPECTED = 'expected a list such as ["/login", "/api/*"], or none for all paths'
+
 /** To which requests a limit applies. */
 const LimitScope = {
   /** How it is called in units, metrics and `RateLimit` fields. */
@@ -107,9 +125,17 @@ const LimitScope = {
     v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, LIMIT_NAME_EXPECTED),
   ),
   /** Paths it is for: exact, or a start that ends in `*`. */
-  paths: v.optional(v.pipe(v.array(requestPath()), v.minLength(1), v.maxLength(100))),
+  paths: v.optional(
+    v.pipe(
+      v.array(requestPath()),
+      v.minLength(1, PATHS_EXPECTED),
+      v.maxLength(100, 'expected 100 paths at most'),
+    ),
+  ),
   /** Methods it is for. `GET` stands for `HEAD` too. */
-  methods: v.optional(v.pipe(v.array(Method), v.minLength(1))),
+  methods: v.optional(
+    v.pipe(v.array(Method), v.minLength(1, 'expected a list such as ["POST"], or none for all methods')),
+  ),
   /** Addresses and prefixes that are not limited. */
   exempt: v.optional(v.array(network(), 'expected a list such as ["10.0.0.0/8"]'), []),
   /** Limits nobody: what it would have done is counted and logged. */
@@ -157,8 +183,11 @@ const RateLimit = v.strictObject({
   prefixes: v.optional(Prefixes, {}),
   /** `exact`: a table with a place for each key. `sketch`: cells that keys share, in constant memory; for window algorithms. */
   store: v.optional(v.picklist(['exact', 'sketch'], 'expected "exact" or "sketch"'), 'exact'),
-  /** `exact`: keys that have a place. Which one makes room when they are taken, is said by `replacement`; behind it stands a sketch. */
-  keysMax: v.optional(count(KEYS_MAX, 64), 100_000),
+  /**
+   * `exact`: keys that have a place. Which one makes room when they are taken, is said by `replacement`; behind it stands a sketch. Where none is given:
+   * 100,000, of a `sliding-log` as many as take 128 MiB.
+   */
+  keysMax: v.optional(count(KEYS_MAX, 64)),
   /** `exact`: who makes room for a new key. */
   replacement: v.optional(v.picklist(['s3-fifo', 'lru'], 'expected "s3-fifo" or "lru"'), 's3-fifo'),
   /** The size of the sketch: the limit's own, or the one behind its table. */
@@ -178,11 +207,11 @@ const ConcurrencyLimit = v.strictObject({
   /** What it limits: requests in flight at once, from their head to the last byte of their answer. */
   kind: v.literal('concurrency'),
   ...LimitCounting,
-  /** `concurrency`: what it is counted by; as with the others, but never left out. */
+  /** What is counted by, as with a rate, but never left out. */
   key: LimitKey,
   /** Requests at once. */
   max: count(1_000_000),
-  /** Keys that have a place. */
+  /** Keys that have a place; beyond it some share one, and are allowed less. */
   keysMax: v.optional(count(1_000_000, 64), 100_000),
 })
 

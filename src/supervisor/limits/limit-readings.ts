@@ -1,5 +1,6 @@
 /** What the limits of this node did: counted by its workers, those that have ended too, and who asked most of one, put together of all workers. */
 import { EdgeError } from '../../base/errors.ts'
+import { limiterPlanOf } from '../../limit/configured-plan.ts'
 import type { LimitConfig } from '../../config/schema.ts'
 import type { LimitOutcome, ServedLimit } from '../../contract/limits.ts'
 import type { FromWorker, MetricSample } from '../../contract/messages.ts'
@@ -39,7 +40,7 @@ export function limitSummaries(
       wouldRefuse: count('dry_run'),
       waited: count('waited'),
       ...(keys !== undefined && { keys }),
-      ...(keys !== undefined && config.kind === 'rate' && { keysMax: config.keysMax }),
+      ...(keys !== undefined && config.kind === 'rate' && { keysMax: limiterPlanOf(config).keysMax }),
     }
   })
 }

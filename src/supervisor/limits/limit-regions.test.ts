@@ -122,3 +122,13 @@ test('where memory has no room, a limit counts in a file elsewhere, and the oper
   const [last] = regions.serve(limitsOf({ name: 'f' }), [])
   assert.deepEqual([worker(last!, 0)(1000)], [true])
 })
+
+test('a log of many for each key has as many keys as are affordable, where nobody said how many', (t) => {
+  const { serve } = regionsFor(t)
+  for (const rate of ['100/1h', '4096/1h', '3/1m'])
+    for (const more of [{}, { prefixes: { v4: [32], v6: [64] } }]) {
+      const [served] = serve({ name: 'log', key: 'address', algorithm: 'sliding-log', rate, ...more })
+      const { byteLength } = openSharedWords(served!.path!)
+      assert.ok(byteLength <= 280 * 2 ** 20, `${rate}: ${byteLength}`)
+    }
+})
