@@ -21,3 +21,9 @@ export class EdgeError extends Error {
     return ERROR_CODES[this.code].status
   }
 }
+
+/** Several attempts at several addresses come as one error that has no words of its own. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return wordsOf(error.errors[0])
+  return error instanceof Error && error.message !== '' ? error.message : String(error)
+}

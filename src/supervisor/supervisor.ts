@@ -8,10 +8,8 @@
  */
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock, type Clock } from '../base/clock.ts'
-import { EdgeError } from '../base/errors.ts'
-import { type ListenSocket, openListenSocket } from '../base/listen-socket.ts'
+import type { ListenSocket } from '../base/listen-socket.ts'
 import { notifyServiceManager } from '../base/service-manager.ts'
 import { createSharedWords, inheritSharedWords } from '../base/shared-words.ts'
 import { VERSION } from '../base/version.ts'
@@ -27,16 +25,17 @@ import { TokenBook } from '../control/tokens.ts'
 import type { ControlToken } from '../store/control-token.ts'
 import { appendPlanned } from '../replication/store-writer.ts'
 import { openSecrets } from '../store/secrets.ts'
-import { openStore, type SqliteStore } from '../store/sqlite-store.ts'
 import { settleSecrets } from './store/secret-rotation.ts'
 import { makeBundles, type Bundles } from '../sandbox/bundle-files.ts'
 import type { ConfigFile } from './config-file.ts'
 import type { UpgradeResult } from '../control/shapes.ts'
 import { CacheDisks } from './cache-disks.ts'
+import { openControlSocket } from './control-socket.ts'
 import { EdgeNode } from './edge-node.ts'
 import { LimitRegions } from './limits/limit-regions.ts'
 import { ListenSockets } from './listen-sockets.ts'
 import { PacketPlane } from './packet-plane.ts'
+import { openWhenFree } from './handover/freed-store.ts'
 import type { Predecessor } from './handover/predecessor.ts'
 import type { NodeSurroundings } from './node-surroundings.ts'
 import type { Program } from './handover/successor.ts'
@@ -49,7 +48,7 @@ import { readRootToken, RootToken } from './root-token.ts'
 import { KvService } from './kv-service.ts'
 import { openEdgePlane } from './replication/open-edge-plane.ts'
 import { applyFileAtStart, refuseSites } from './site-control.ts'
-import { addressError, isLoopback, probeAddress, splitAddress } from './ports.ts'
+import { isLoopback, splitAddress } from './ports.ts'
 import { openStoreLink } from './replication/store-link.ts'
 import { createBuilder, type UnitBuilder } from './changes/unit-builder.ts'
 import type { PoolTime } from './workers/worker-pool.ts'
@@ -115,9 +114,6 @@ export interface Supervisor {
 const WORDS = 1
 /** What calls of the control plane get to end when another program has taken over. */
 const CONTROL_GRACE_MS = 2_000
-/** How long the lock of a program that was killed is waited for, and how often it is tried. */
-const LOCK_MAX_MS = 10_000
-const LOCK_WAIT_MS = 50
 
 /** Starts a node, and resolves when it serves. Throws `EdgeError` where it cannot; nothing is left running then. */
 export async function startSupervisor(given: Config, options: SupervisorOptions = {}): Promise<Supervisor> {
@@ -369,32 +365,5 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
   } catch (error) {
     await close()
     throw error
-  }
-}
-
-/** Of a program that was killed the channel may close before its files do, which lets the lock go. */
-async function openWhenFree(
-  directory: string,
-  clock: Clock,
-  predecessor: Predecessor | undefined,
-): Promise<SqliteStore> {
-  const deadline = performance.now() + LOCK_MAX_MS
-  for (;;) {
-    try {
-      return openStore(directory, { clock })
-    } catch (error) {
-      const isHeld = error instanceof EdgeError && error.code === 'data-in-use' && predecessor?.isGone
-      if (!isHeld || performance.now() > deadline) throw error
-      await sleep(LOCK_WAIT_MS)
-    }
-  }
-}
-
-async function openControlSocket(address: string): Promise<ListenSocket> {
-  await probeAddress(address)
-  try {
-    return await openListenSocket({ ...splitAddress(address), reusePort: false, backlog: 511 })
-  } catch (error) {
-    throw addressError(error as NodeJS.ErrnoException, address)
   }
 }

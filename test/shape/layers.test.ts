@@ -109,7 +109,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Which part of the tree may use a package. What can call libc, or leave the isolate, has one home. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['control'],
-  '@redis/client': ['limit', 'source', 'store'],
+  '@redis/client': ['base', 'limit', 'source', 'store'],
   esbuild: ['checker', 'cli', 'sandbox'],
   hono: ['control'],
   'isolated-vm': ['sandbox'],

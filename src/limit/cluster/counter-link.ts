@@ -5,19 +5,15 @@
  * broke, was silent or is not understood is left behind, and who asks again finds another (`counters.ts`). What was asked and not
  * answered may have been counted there; it is counted here, too.
  */
-import { createClient, ErrorReply } from '@redis/client'
+import { ErrorReply } from '@redis/client'
 import type { Clock } from '../../base/clock.ts'
-import type { TlsMaterial } from '../../base/tls-files.ts'
+import { type RedisClient, redisClient, type RedisCredentials } from '../../base/redis-client.ts'
 
 /** What Redis answers. */
 export type Reply = string | number | null | readonly Reply[]
 
-export interface LinkOptions {
+export interface LinkOptions extends RedisCredentials {
   readonly clock: Clock
-  readonly username?: string | undefined
-  readonly password?: string | undefined
-  readonly database?: number | undefined
-  readonly tls?: TlsMaterial | undefined
   /** For one question. */
   readonly timeoutMs: number
 }
@@ -37,27 +33,9 @@ interface Question {
   readonly reject: (problem: Error) => void
 }
 
-const newClient = (address: string, options: LinkOptions, connectTimeout: number) => {
-  const { host, port } = partsOf(address)
-  const { username, password, database, tls } = options
-  const socket = { host, port, connectTimeout, reconnectStrategy: false } as const
-  // A name is asked for and checked; an address has no name to ask for.
-  const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
-  return createClient({
-    RESP: 2,
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(database !== undefined && { database }),
-    socket: tls === undefined ? socket : { ...socket, ...tls, ...servername, tls: true },
-  })
-}
-
 export class CounterLink {
   readonly address: string
-  readonly #client: ReturnType<typeof newClient>
+  readonly #client: RedisClient
   readonly #options: LinkOptions
   /** Called once, when it is of no more use. */
   readonly #onEnd: (problem: Error) => void
@@ -73,7 +51,7 @@ export class CounterLink {
     this.address = address
     this.#options = options
     this.#onEnd = onEnd
-    this.#client = newClient(address, options, this.#connectMs)
+    this.#client = redisClient(address, options, this.#connectMs)
     this.#client.on('error', (error: Error) => this.end(error))
   }
 
@@ -199,9 +177,3 @@ class Silence extends Error {
 
 /** There are more questions than may wait. The connection is as good as before. */
 export class Crowded extends Error {}
-
-/** `host:port`; a host with colons stands without brackets. */
-const partsOf = (address: string) => {
-  const at = address.lastIndexOf(':')
-  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) }
-}

@@ -8,10 +8,12 @@
 import { ErrorReply } from '@redis/client'
 import { type BackOff, backOffMs } from '../../base/back-off.ts'
 import type { Clock } from '../../base/clock.ts'
+import { wordsOf } from '../../base/errors.ts'
+import { hostOf } from '../../base/server-address.ts'
 import type { Timers } from '../../base/timers.ts'
 import { numbersOf } from './cluster-limiter.ts'
 import { CounterLink, type LinkOptions, type Reply } from './counter-link.ts'
-import { failureOf, wordsOf } from './failure.ts'
+import { failureOf } from './failure.ts'
 import { JOIN, type Script, SCRIPTS } from './scripts.ts'
 import { SLOTS, slotOf } from './slot.ts'
 
@@ -284,8 +286,7 @@ async function slotsOf(link: CounterLink): Promise<(string | undefined)[] | unde
     if (!isList(master)) continue
     const [host, port] = master
     const isNamed = typeof host === 'string' && host !== '' && host !== '?'
-    const asked = link.address.slice(0, link.address.lastIndexOf(':'))
-    slots.fill(`${isNamed ? host : asked}:${String(port)}`, Number(from), Number(to) + 1)
+    slots.fill(`${isNamed ? host : hostOf(link.address)}:${String(port)}`, Number(from), Number(to) + 1)
   }
   return slots
 }

@@ -1,5 +1,6 @@
 /** What Redis says when it does not do what it was asked, and what follows from it for limits. */
 import { ErrorReply } from '@redis/client'
+import { hostOf } from '../../base/server-address.ts'
 import { Crowded } from './counter-link.ts'
 
 /**
@@ -17,17 +18,11 @@ export function failureOf(error: unknown, asked: string): Failure {
   if (redirect !== null) {
     const [, word, host, port] = redirect
     // An empty host means the one that was asked.
-    const there = host === '' || host === '?' ? asked.slice(0, asked.lastIndexOf(':')) : host
+    const there = host === '' || host === '?' ? hostOf(asked) : host
     return { kind: word === 'ASK' ? 'ask' : 'moved', address: `${there}:${port}` }
   }
   if (error.message.startsWith('NOSCRIPT')) return { kind: 'unknown' }
   // A slot on its way; or a key that somebody else wrote.
   if (/^TRYAGAIN|WRONGTYPE/.test(error.message)) return { kind: 'single' }
   return { kind: 'away' }
-}
-
-/** Several attempts at several addresses come as one error that has no words of its own. */
-export function wordsOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return wordsOf(error.errors[0])
-  return error instanceof Error && error.message !== '' ? error.message : String(error)
 }

@@ -5,10 +5,8 @@
  * one. So what was written on a connection and its `WAIT` can never be on two of them. node-redis speaks the protocol; where to ask, how
  * often and how long stays with us (decision 0018).
  */
-import { createClient } from '@redis/client'
 import { EdgeError } from '../../../base/errors.ts'
-import type { TlsMaterial } from '../../../base/tls-files.ts'
-import { hostOf, portOf } from './failure.ts'
+import { type RedisClient, redisClient, type RedisCredentials } from '../../../base/redis-client.ts'
 import { parseInfo, type ServerInfo } from './server-info.ts'
 
 /** What Redis answers. */
@@ -16,31 +14,6 @@ export type Reply = string | number | null | readonly Reply[]
 
 /** Reads do not wait behind a write that waits for its replicas; and who subscribes can do nothing else. */
 export type Purpose = 'read' | 'write' | 'subscribe'
-
-export interface Credentials {
-  readonly username?: string | undefined
-  readonly password?: string | undefined
-  readonly database?: number | undefined
-  readonly tls?: TlsMaterial | undefined
-}
-
-const newClient = (address: string, credentials: Credentials, connectTimeout: number) => {
-  const host = hostOf(address)
-  const { username, password, database, tls } = credentials
-  const socket = { host, port: portOf(address), connectTimeout, reconnectStrategy: false } as const
-  // A name is asked for and checked; an address has no name to ask for.
-  const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
-  return createClient({
-    RESP: 2,
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(database !== undefined && { database }),
-    socket: tls === undefined ? socket : { ...socket, ...tls, ...servername, tls: true },
-  })
-}
 
 const SILENCE = 'no answer within'
 
@@ -53,14 +26,14 @@ export class Connection {
   info: ServerInfo | undefined
   /** Resolves when it is of no more use. */
   readonly ended: Promise<void>
-  readonly #client: ReturnType<typeof newClient>
+  readonly #client: RedisClient
   readonly #end: () => void
   readonly #waiting = new Set<(problem: Error) => void>()
   #problem: Error | undefined
 
-  constructor(address: string, credentials: Credentials, timeoutMs: number) {
+  constructor(address: string, credentials: RedisCredentials, timeoutMs: number) {
     this.address = address
-    this.#client = newClient(address, credentials, timeoutMs)
+    this.#client = redisClient(address, credentials, timeoutMs)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ended = promise
     this.#end = resolve
@@ -117,7 +90,7 @@ export class Connection {
 }
 
 export class Connections {
-  readonly #credentials: Credentials
+  readonly #credentials: RedisCredentials
   readonly #onOpen: (connection: Connection, timeoutMs: number) => Promise<void>
   readonly #open = new Map<string, Promise<Connection>>()
   /** Also those that are not open yet. */
@@ -126,7 +99,7 @@ export class Connections {
 
   /** `onOpen` is called once for each connection, before anybody gets it. */
   constructor(
-    credentials: Credentials,
+    credentials: RedisCredentials,
     onOpen: (connection: Connection, timeoutMs: number) => Promise<void> = async () => {},
   ) {
     this.#credentials = credentials

@@ -1,6 +1,7 @@
 /** What Redis says when it does not do what it was asked, and what follows from it. */
 import { ErrorReply } from '@redis/client'
-import { EdgeError } from '../../../base/errors.ts'
+import { EdgeError, wordsOf } from '../../../base/errors.ts'
+import { hostOf } from '../../../base/server-address.ts'
 
 /**
  * `moved`, `ask`: the log lives elsewhere, from now on or (while a slot moves) for this once. `again`: it may be another thing in a moment, or on
@@ -73,12 +74,3 @@ export function failureOf(error: unknown, address: string): Failure {
     }),
   }
 }
-
-/** Several attempts at several addresses come as one error that has no words of its own. */
-function wordsOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return wordsOf(error.errors[0])
-  return error instanceof Error && error.message !== '' ? error.message : String(error)
-}
-
-export const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(':'))
-export const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))

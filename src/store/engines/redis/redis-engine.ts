@@ -5,13 +5,14 @@
  * with it what it acknowledged; `waitReplicas` makes that rare and not impossible. See docs/concepts/engines.md.
  */
 import { EdgeError } from '../../../base/errors.ts'
+import type { RedisCredentials } from '../../../base/redis-client.ts'
+import { hostOf } from '../../../base/server-address.ts'
 import { readTlsFiles } from '../../../base/tls-files.ts'
 import { redisAddress, type RedisAddress } from '../../../config/redis-address.ts'
 import type { RedisStoreConfig } from '../../../config/store-schema.ts'
 import type { SharedLog, StoreEngine } from '../../../contract/shared-log.ts'
 import { ChangeWatch } from './change-watch.ts'
-import { type Connection, Connections, type Credentials, type Reply } from './connections.ts'
-import { hostOf } from './failure.ts'
+import { type Connection, Connections, type Reply } from './connections.ts'
 import { RedisLog } from './redis-log.ts'
 import { Router } from './router.ts'
 import { statusOf } from './status.ts'
@@ -133,7 +134,7 @@ function withoutUser(text: string): string {
 }
 
 /** What stands in `store` wins over what stands in its first URL. */
-function credentialsOf(config: RedisStoreConfig, addresses: readonly RedisAddress[]): Credentials {
+function credentialsOf(config: RedisStoreConfig, addresses: readonly RedisAddress[]): RedisCredentials {
   const { username, password, database } = addresses[0]!
   const isTls = config.tls !== undefined || addresses.some((address) => address.isTls)
   return {
