@@ -3,6 +3,7 @@
  * in it know what they mean, and only the source has both.
  */
 import ts from 'typescript'
+import { ALGORITHM_NAMES } from '../../src/base/rate.ts'
 import { isLiveKey } from '../../src/config/live-keys.ts'
 import { markdownTable, pageHead } from './page.ts'
 import { docOf, parseSource } from './typescript.ts'
@@ -68,6 +69,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^v\.pipe\(\s*v\.array\(Host/, 'list of hosts'],
   [/^v\.pipe\(\s*v\.array\(requestPath\(\)/, 'list of paths'],
   [/^rate\(\)$/, 'rate'],
+  [/^v\.picklist\(\s*ALGORITHM_NAMES/, ALGORITHM_NAMES.map((name) => `\`${name}\``).join(', ')],
   [/^LimitKey$/, 'text, or a list of texts'],
   [/^v\.pipe\(\s*v\.array\(Method/, 'list of methods'],
   [
