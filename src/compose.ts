@@ -197,6 +197,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       limits: limits.of(set).of(site),
       accessLog: site.accessLog === undefined ? edges.of(set).accessLog : logs.open(site.accessLog),
     }),
+    // The first limit over all nodes may come with this set: no request of it is counted here alone because nobody has asked Redis yet.
+    ready: () => cluster?.ready() ?? Promise.resolve(),
     onActive(set) {
       edge = edges.of(set)
       limits.use(set)

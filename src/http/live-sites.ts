@@ -20,6 +20,8 @@ export interface LiveSitesOptions {
   build(config: SiteConfig, before: Site | undefined, served: Served): Site
   /** Other sites and limits hold from now on. */
   onActive(served: Served): void
+  /** Resolves when what sites that were built last rely on is there, or is known not to be. Absent: at once. */
+  ready?: (() => Promise<void>) | undefined
 }
 
 export class LiveSites {
@@ -57,6 +59,11 @@ export class LiveSites {
       this.close(built, this.table.sites)
       throw error
     }
+  }
+
+  /** To be waited for between `prepare` and `activate`. */
+  async ready(): Promise<void> {
+    await this.options.ready?.()
   }
 
   activate(next: PreparedSites): void {

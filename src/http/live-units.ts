@@ -106,6 +106,7 @@ export class LiveUnits {
       try {
         const sites = set.served && this.sites.prepare(set.served)
         this.prepared.set(set.epoch, this.compile(set, sites))
+        if (sites !== undefined) await this.sites.ready()
         return []
       } catch (error) {
         problems.push((error as Error).message)

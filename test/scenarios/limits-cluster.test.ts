@@ -3,17 +3,22 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { ConfigInput } from '../../src/config/schema.ts'
 import { eventually } from '../harness/eventually.ts'
+import { startFaultProxy } from '../harness/fault-proxy.ts'
 import { startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { redisIsMissing, type RedisServer, startRedis } from '../harness/redis.ts'
 
 type Limit = NonNullable<ConfigInput['limits']>[number]
 
-async function twoNodes(t: TestContext, redis: RedisServer, limit: Limit): Promise<readonly TestNode[]> {
+async function twoNodes(
+  t: TestContext,
+  redis: Pick<RedisServer, 'url'>,
+  ...limits: readonly Limit[]
+): Promise<readonly TestNode[]> {
   const origin = await startOrigin(t, (_, response) => void response.end('origin'))
   const config: ConfigInput = {
     edge: { workers: 2, limitsRedis: { url: redis.url, timeout: '5s' } },
-    sites: [{ origin: origin.url, limits: [limit] }],
+    sites: [{ origin: origin.url, limits }],
   }
   return Promise.all([0, 1].map(() => startNode(t, { config })))
 }
@@ -124,3 +129,24 @@ test('a node starts without its Redis, and says so', { skip: redisIsMissing }, a
   assert.deepEqual(statuses, [200, 200, 429])
   await eventually(() => node!.stderr().includes('limits for all nodes are counted by this node alone'))
 })
+
+test(
+  'a limit of a unit that is the first over all nodes counts for all of them from its first request on',
+  { skip: redisIsMissing },
+  async (t) => {
+    const redis = await startRedis(t)
+    const proxy = await startFaultProxy(t, { target: { port: redis.port } })
+    // So that nobody is connected before the unit is live.
+    proxy.set({ kind: 'slow', bytesPerSecond: 1000 }, 'toClient')
+    const nodes = await twoNodes(t, { url: `redis://127.0.0.1:${proxy.port}` })
+    const source = `export default {
+      paths: '/reports',
+      limit: { rate: '4/1d', key: 'address', scope: 'cluster' },
+      content: () => new Response('42'),
+    }`
+    await Promise.all(nodes.map((node) => node.deploy('reports', source)))
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => nodes[n % 2]!.request('/reports')))
+    assert.equal(answers.filter(({ status }) => status === 200).length, 4)
+    for (const node of nodes) assert.equal(await decided(node, 'local'), 0)
+  },
+)
