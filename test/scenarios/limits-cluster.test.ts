@@ -13,7 +13,7 @@ type Limit = NonNullable<ConfigInput['limits']>[number]
 async function twoNodes(
   t: TestContext,
   redis: Pick<RedisServer, 'url'>,
-  ...limits: readonly Limit[]
+  ...limits: Limit[]
 ): Promise<readonly TestNode[]> {
   const origin = await startOrigin(t, (_, response) => void response.end('origin'))
   const config: ConfigInput = {
