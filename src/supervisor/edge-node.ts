@@ -356,10 +356,11 @@ export class EdgeNode {
     this.storeMoved()
   }
 
-  /** The other program purges for our workers, and changes key/value data: units wait for no more than it takes to open the files. */
+  /** The other program purges and bans for our workers, and changes key/value data: units wait for no more than it takes to open the files. */
   entrust(successor: Successor): void {
     this.#kv.sendTo(successor.kv)
     successor.relayPurges = (purges) => this.#purging.here.relay(purges)
+    successor.relayBans = (change) => this.banning.relay(change)
   }
 
   /** The other program serves: its workers take what is new, ours finish. */

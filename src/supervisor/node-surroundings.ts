@@ -17,6 +17,7 @@ import type { Log } from './log.ts'
 import type { LimitRegions } from './limits/limit-regions.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import type { PacketPlane } from './packet-plane.ts'
+import type { BanningWorker } from './bans/ban-telling.ts'
 import type { PurgedWorker } from './purging/node-purges.ts'
 import type { StoreLink } from './replication/store-link.ts'
 import type { UnitBuilder } from './changes/unit-builder.ts'
@@ -51,7 +52,10 @@ export interface NodeSurroundings {
   readonly siblings?: SharedWords | undefined
   readonly packet: PacketPlane
   /** Of a program that hands over, whose workers still run for a while. */
-  readonly before?: { readonly ticketKeys: readonly Uint8Array[]; readonly keeper: PurgedWorker }
+  readonly before?: {
+    readonly ticketKeys: readonly Uint8Array[]
+    readonly keeper: PurgedWorker & BanningWorker
+  }
   upgrade(): Promise<UpgradeResult>
   readonly workerEntry?: string
   readonly poolTime?: PoolTime

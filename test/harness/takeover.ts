@@ -17,16 +17,17 @@ export const COUNTER = `export default {
   async content(_, edge) { return new Response(String(await edge.kv.increment('n'))) },
 }`
 
-/** Whoever serves in the end is no child of the test, and is ended by it all the same. `handler` is that of the origin, `site` more of its site. */
+/** Whoever serves in the end is no child of the test, and is ended by it all the same. `handler` is that of the origin, `site` more of its site, `moreEdge` more of `edge`. */
 export async function startTakeover(
   t: TestContext,
   units: Readonly<Record<string, string>> = { counter: COUNTER },
   handler?: RequestListener,
   site: Omit<NonNullable<ConfigInput['sites']>[number], 'origin'> = {},
+  moreEdge: ConfigInput['edge'] = {},
 ): Promise<TestNode> {
   const origin = await startOrigin(t, handler)
   // What is under way when the one before is to end has minutes, on a machine that stands still as well.
-  const edge = { workers: 2, limits: { ...PATIENT, drain: '4m' } }
+  const edge = { ...moreEdge, workers: 2, limits: { ...PATIENT, drain: '4m' } }
   const config: ConfigInput = { sites: [{ ...site, origin: origin.url }], edge }
   const started: { node?: TestNode } = {}
   // Before its folder is removed: hooks run in the order in which they were added.
@@ -45,6 +46,8 @@ export function holdingOrigin() {
   return {
     handler: ((_, response) => void held.push(response)) satisfies RequestListener,
     isAsked: () => held.length > 0,
+    /** Requests that wait there. */
+    count: () => held.length,
     answer: (text: string) => void held.splice(0).forEach((response) => response.end(text)),
   }
 }

@@ -18,7 +18,7 @@ async function twoNodes(
   const origin = await startOrigin(t, (_, response) => void response.end('origin'))
   const config: ConfigInput = {
     edge: { workers: 2, limitsRedis: { url: redis.url, timeout: '5s' } },
-    sites: [{ origin: origin.url, limits }],
+    sites: [{ origin: origin.url, limits: [...limits] }],
   }
   return Promise.all([0, 1].map(() => startNode(t, { config })))
 }

@@ -126,6 +126,27 @@ test('what the new program purges is purged for connections that the one before 
   assert.deepEqual(await answers(), new Set(['version 3']))
 })
 
+test('whom the new program bans is kept out by the one before, too', async (t) => {
+  const origin = holdingOrigin()
+  const node = await startTakeover(t, {}, origin.handler, {}, { trustedProxies: ['127.0.0.1'] })
+  const heldFor = (address: string) =>
+    node.request('/held', { headers: { 'x-forwarded-for': address } }).then(
+      ({ text }) => text,
+      () => 'cut',
+    )
+  const [held, other] = [heldFor('192.0.2.7'), heldFor('192.0.2.8')]
+  await eventually(() => origin.count() === 2)
+  const { before } = await upgrade(node)
+  const { code, stderr } = await node.orla('ban', '192.0.2.7')
+  assert.equal(code, 0, stderr)
+  assert.equal(await held, 'cut')
+  assert.ok(isAlive(before), 'it has another request to answer')
+  origin.answer('to its end')
+  assert.equal(await other, 'to its end')
+  await eventually(() => !isAlive(before))
+  assert.equal((await node.orla('unban', '--all')).code, 0)
+})
+
 test('a program that cannot start leaves the one that runs as it was', async (t) => {
   const node = await startTakeover(t)
   const path = join(node.folder, 'orla.config.json')

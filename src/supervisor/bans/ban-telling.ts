@@ -65,6 +65,11 @@ export class BanTelling {
     this.#soon()
   }
 
+  /** Tells all workers of a change that another program made, which enforces it with workers of its own. Resolves when they have it. */
+  async relay(change: BanChange): Promise<void> {
+    await Promise.allSettled(this.#askAll(change))
+  }
+
   /** Resolves when every worker has what was changed until now. */
   async told(): Promise<void> {
     await this.#next
@@ -88,7 +93,7 @@ export class BanTelling {
   }
 
   #tell(): void {
-    const { workers, set } = this.#parts
+    const { set } = this.#parts
     const which = (isStanding: boolean) =>
       [...this.#changed].filter(([, stands]) => stands === isStanding).map(([prefix]) => prefix)
     const [added, removed] = [which(true), which(false)]
@@ -96,16 +101,22 @@ export class BanTelling {
     this.#changed = new Map()
     this.#isNeverChanged = false
     this.#tellSink(added, removed, never !== undefined)
-    const id = ++this.#id
-    const message = { kind: 'bans', id, set: { added, removed, ...(never && { never }) } } as const
-    const isAnswer = (heard: FromWorker): heard is Extract<FromWorker, { kind: 'bansUsed' }> =>
-      heard.kind === 'bansUsed' && heard.id === id
-    const asked = workers().map((worker) =>
-      worker.ask(message, isAnswer, worker.phase === 'starting' ? STARTING_MAX_MS : WORKER_MAX_MS),
-    )
+    const asked = this.#askAll({ added, removed, ...(never && { never }) })
     const before = this.#told
     // One that ends lets nobody in any more.
     this.#told = Promise.allSettled(asked).then(() => before)
+  }
+
+  #askAll(set: BanChange): Promise<unknown>[] {
+    const id = ++this.#id
+    const message = { kind: 'bans', id, set } as const
+    const isAnswer = (heard: FromWorker): heard is Extract<FromWorker, { kind: 'bansUsed' }> =>
+      heard.kind === 'bansUsed' && heard.id === id
+    return this.#parts
+      .workers()
+      .map((worker) =>
+        worker.ask(message, isAnswer, worker.phase === 'starting' ? STARTING_MAX_MS : WORKER_MAX_MS),
+      )
   }
 
   #tellSink(added: readonly string[], removed: readonly string[], isReplaced: boolean): void {

@@ -6,7 +6,7 @@ import { formatPrefix } from '../../base/ip-prefix.ts'
 import { PaceBudget, type Pace } from '../../base/pace-budget.ts'
 import { every, systemTimers } from '../../base/timers.ts'
 import type { Config } from '../../config/schema.ts'
-import type { BanOutcome, BanRequest, BanSet, BanSink } from '../../contract/bans.ts'
+import type { BanChange, BanOutcome, BanRequest, BanSet, BanSink } from '../../contract/bans.ts'
 import type { CountedRefusals, FromWorker, MetricSample } from '../../contract/messages.ts'
 import type { EdgePurged } from '../../contract/replication.ts'
 import type { Position } from '../../contract/store.ts'
@@ -20,7 +20,7 @@ import type { WorkerPool } from '../workers/worker-pool.ts'
 import type { WorkerProcess } from '../workers/worker-process.ts'
 import { BanBook } from './ban-book.ts'
 import { banControl } from './ban-control.ts'
-import { BanTelling } from './ban-telling.ts'
+import { type BanningWorker, BanTelling } from './ban-telling.ts'
 import { banTerms } from './ban-terms.ts'
 import { BanWriter } from './ban-writer.ts'
 import { NeverBanned } from './never-banned.ts'
@@ -40,6 +40,8 @@ export interface NodeBanningParts {
   /** The data directory. */
   readonly directory: string
   readonly pool: () => WorkerPool
+  /** The program that this one has taken over from: somebody may still be in at its workers. */
+  readonly before?: { readonly keeper: BanningWorker } | undefined
   /** More holds in all workers than was told last. */
   readonly onApplied: () => void
   readonly assertTakesChanges: () => void
@@ -77,7 +79,7 @@ export class NodeBanning implements Follower {
 
   constructor(parts: NodeBanningParts) {
     this.#parts = parts
-    const { config, store, link, plane, clock, log, pool } = parts
+    const { config, store, link, plane, clock, log, pool, before } = parts
     this.#config = config
     this.#lines = new SeldomLines(clock)
     const timers = systemTimers
@@ -99,7 +101,9 @@ export class NodeBanning implements Follower {
       onChange: (change) => this.#telling?.changed(change),
     }))
     this.#applied = book.position
-    this.#telling = new BanTelling({ clock, timers, workers: () => pool().all(), set: () => book.set })
+    const predecessors = before === undefined ? [] : [before.keeper]
+    const workers = () => [...pool().all(), ...predecessors]
+    this.#telling = new BanTelling({ clock, timers, workers, set: () => book.set })
     const writer = (this.#writer = new BanWriter({
       store,
       writer: link.writer,
@@ -142,6 +146,11 @@ export class NodeBanning implements Follower {
   /** From now on it enforces what stands, too. */
   enforceBy(sink: BanSink): void {
     this.#telling.enforceBy(sink)
+  }
+
+  /** The program that has taken over keeps more of them out, or less: our workers do the same until they end. */
+  relay(change: BanChange): Promise<void> {
+    return this.#telling.relay(change)
   }
 
   /** Somebody has controlled this node, with a valid token. */

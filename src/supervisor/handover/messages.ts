@@ -11,12 +11,14 @@
  *       ── kv ──▶ ◀── kvDone ──            starts workers
  *       ◀── ready ──
  *     tells its workers, too ◀── purge ── ── purged ──▶
+ *                            ◀── bans ── ── bansUsed ──▶
  *     drains
  *
  * Key/value changes go over before the new one serves, since units wait for them, and for a second at most by default.
  * Who ends before `yours` changes nothing: where it is the new program, the running one goes on; where it is the running one, the new one takes over all
  * the same, since it holds the sockets.
  */
+import type { BanChange } from '../../contract/bans.ts'
 import type { KvBatch, KvResult } from '../../contract/kv.ts'
 import type { NumberedPurge } from '../../contract/purge.ts'
 import type { PacketLink } from '../packet-plane.ts'
@@ -29,6 +31,9 @@ export type ApplyKv = (changes: KvChanges, onDone: (results: readonly KvResult[]
 
 /** Applies purges in all workers there are; objects of each. */
 export type RelayPurges = (purges: readonly NumberedPurge[]) => Promise<readonly number[]>
+
+/** Resolves when nobody comes in by any worker there is whom these keep out. */
+export type RelayBans = (change: BanChange) => Promise<void>
 
 /** The variable of the environment that holds it, as JSON. */
 export const INHERITANCE = 'ORLA_HANDOVER'
@@ -56,12 +61,15 @@ export interface LimitsEstate {
 
 export interface Inheritance extends Estate {
   readonly version: number
+  /** Its workers are told of bans. Absent: it is from before that, and would never answer. */
+  readonly hearsBans?: boolean
 }
 
 export type ToSuccessor =
   | { readonly kind: 'yours'; readonly ticketKeys: readonly Uint8Array[] }
   | { readonly kind: 'kv'; readonly id: number; readonly changes: KvChanges }
   | { readonly kind: 'purged'; readonly id: number; readonly objects: readonly number[] }
+  | { readonly kind: 'bansUsed'; readonly id: number }
 
 export type FromSuccessor =
   | { readonly kind: 'prepared' }
@@ -69,4 +77,5 @@ export type FromSuccessor =
   | { readonly kind: 'failed'; readonly message: string }
   /** The workers of the one before still answer, on connections that they have. */
   | { readonly kind: 'purge'; readonly id: number; readonly purges: readonly NumberedPurge[] }
+  | { readonly kind: 'bans'; readonly id: number; readonly change: BanChange }
   | { readonly kind: 'kvDone'; readonly id: number; readonly results: readonly KvResult[] }

@@ -2,6 +2,7 @@
 import { EdgeError } from '../../base/errors.ts'
 import { type ListenSocket, listenSocket } from '../../base/listen-socket.ts'
 import type { FromWorker, ToWorker } from '../../contract/messages.ts'
+import type { BanningWorker } from '../bans/ban-telling.ts'
 import type { PurgedWorker } from '../purging/node-purges.ts'
 import type { PacketLink } from '../packet-plane.ts'
 import {
@@ -14,7 +15,7 @@ import {
   VERSION,
 } from './messages.ts'
 
-export class Predecessor implements PurgedWorker {
+export class Predecessor implements PurgedWorker, BanningWorker {
   /** Its workers finish what they have begun, and one more request of each connection. */
   readonly phase = 'draining'
   readonly kvWords: string
@@ -24,8 +25,8 @@ export class Predecessor implements PurgedWorker {
   readonly #gone = Promise.withResolvers<void>()
   #waiting: Extract<ToSuccessor, { kind: 'kv' }>[] = []
   #apply: ApplyKv | undefined
-  #lastPurge = 0
-  readonly #purges = new Map<number, (objects: readonly number[]) => void>()
+  #lastAsked = 0
+  readonly #asked = new Map<number, (answer?: RelayAnswer) => void>()
 
   private constructor(inheritance: Inheritance) {
     this.#inheritance = inheritance
@@ -92,24 +93,50 @@ export class Predecessor implements PurgedWorker {
     for (const message of this.#waiting.splice(0)) this.#hear(message)
   }
 
-  /** A purge: its workers answer from what they keep until they have ended. Where it is gone, nobody does. */
+  /** A purge or bans: its workers serve until they have ended. Where it is gone, nobody does. */
   async ask<Answer extends FromWorker>(
     message: ToWorker,
     isAnswer: (heard: FromWorker) => heard is Answer,
     timeoutMs: number,
   ): Promise<Answer> {
-    if (message.kind !== 'purge') throw new Error(`a program before is not asked for ${message.kind}`)
-    const id = ++this.#lastPurge
-    const { promise, resolve } = Promise.withResolvers<readonly number[]>()
-    this.#purges.set(id, resolve)
-    const timer = setTimeout(() => resolve([]), timeoutMs)
-    if (this.isGone) resolve([])
-    else tell({ kind: 'purge', id, purges: message.purges })
-    const heard: FromWorker = { kind: 'purged', id: message.id, objects: await promise }
-    clearTimeout(timer)
-    this.#purges.delete(id)
+    const heard = await this.#relay(message, timeoutMs)
     if (!isAnswer(heard)) throw new Error('not what was asked')
     return heard
+  }
+
+  async #relay(message: ToWorker, timeoutMs: number): Promise<FromWorker> {
+    switch (message.kind) {
+      case 'purge': {
+        const answer = await this.#askIt((id) => ({ kind: 'purge', id, purges: message.purges }), timeoutMs)
+        return { kind: 'purged', id: message.id, objects: answer?.kind === 'purged' ? answer.objects : [] }
+      }
+      case 'bans': {
+        const { set } = message
+        // All of them go to a worker that starts, and none starts there.
+        if (this.#inheritance.hearsBans === true && 'added' in set)
+          await this.#askIt((id) => ({ kind: 'bans', id, change: set }), timeoutMs)
+        return { kind: 'bansUsed', id: message.id }
+      }
+      default:
+        throw new Error(`a program before is not asked for ${message.kind}`)
+    }
+  }
+
+  /** Undefined where it does not answer in time, or is gone. */
+  async #askIt(
+    messageOf: (id: number) => FromSuccessor,
+    timeoutMs: number,
+  ): Promise<RelayAnswer | undefined> {
+    if (this.isGone) return undefined
+    const id = ++this.#lastAsked
+    const { promise, resolve } = Promise.withResolvers<RelayAnswer | undefined>()
+    this.#asked.set(id, resolve)
+    const timer = setTimeout(() => resolve(undefined), timeoutMs)
+    tell(messageOf(id))
+    const answer = await promise
+    clearTimeout(timer)
+    this.#asked.delete(id)
+    return answer
   }
 
   /** We serve. */
@@ -125,16 +152,18 @@ export class Predecessor implements PurgedWorker {
   readonly #leave = (): void => {
     this.#yours.resolve([])
     this.#gone.resolve()
-    for (const done of this.#purges.values()) done([])
+    for (const done of this.#asked.values()) done()
   }
 
   readonly #hear = (message: ToSuccessor): void => {
     if (message.kind === 'yours') this.#yours.resolve(message.ticketKeys)
-    else if (message.kind === 'purged') this.#purges.get(message.id)?.(message.objects)
+    else if (message.kind === 'purged' || message.kind === 'bansUsed') this.#asked.get(message.id)?.(message)
     else if (this.#apply === undefined) this.#waiting.push(message)
     else this.#apply(message.changes, (results) => tell({ kind: 'kvDone', id: message.id, results }))
   }
 }
+
+type RelayAnswer = Extract<ToSuccessor, { kind: 'purged' | 'bansUsed' }>
 
 function tell(message: FromSuccessor): void {
   if (process.connected) process.send!(message, undefined, undefined, () => undefined)

@@ -8,6 +8,7 @@ import {
   type FromSuccessor,
   INHERITANCE,
   type Inheritance,
+  type RelayBans,
   type RelayPurges,
   type ToSuccessor,
   VERSION,
@@ -32,6 +33,8 @@ export class Successor {
   #reason: string | undefined
   /** What it purges goes to our workers, too. */
   relayPurges: RelayPurges | undefined
+  /** Whom it keeps out, our workers do. */
+  relayBans: RelayBans | undefined
 
   constructor({ command, args }: Program, { sockets, control, kvWords, limits, packet = [] }: Estate) {
     const inheritance: Inheritance = {
@@ -39,6 +42,7 @@ export class Successor {
       sockets: sockets.map(({ address }, index) => ({ address, fd: FIRST_FD + 1 + index })),
       control: { address: control.address, fd: FIRST_FD },
       kvWords,
+      hearsBans: true,
       packet: packet.map((link, index) => ({ ...link, fd: FIRST_FD + 1 + sockets.length + index })),
       ...(limits && { limits }),
     }
@@ -116,12 +120,18 @@ export class Successor {
       this.#kv.get(message.id)?.(message.results)
       this.#kv.delete(message.id)
     } else if (message.kind === 'purge') void this.#relay(message)
+    else if (message.kind === 'bans') void this.#ban(message)
     else this.#heard.get(message.kind)?.(message)
   }
 
   async #relay({ id, purges }: Extract<FromSuccessor, { kind: 'purge' }>): Promise<void> {
     const objects = (await this.relayPurges?.(purges)) ?? []
     this.#send({ kind: 'purged', id, objects })
+  }
+
+  async #ban({ id, change }: Extract<FromSuccessor, { kind: 'bans' }>): Promise<void> {
+    await this.relayBans?.(change)
+    this.#send({ kind: 'bansUsed', id })
   }
 
   #end(how: string): void {
