@@ -7,55 +7,31 @@
  * ATM Forum Traffic Management 4.1, §4.4.2.
  */
 import type { Decision } from '../limiter.ts'
-import type { Algorithm } from './algorithm.ts'
-import { Level, LEVEL_WORDS } from './level.ts'
+import { LevelAlgorithm } from './level-algorithm.ts'
 import type { RatePlan } from './plan.ts'
 
-export class GcraAlgorithm implements Algorithm {
-  readonly name = 'gcra'
-  readonly words = LEVEL_WORDS
-  readonly layout: string
-  readonly costMax: number
-  readonly #ahead: Level
+export class GcraAlgorithm extends LevelAlgorithm {
   /** How far ahead the next may be due, for a unit to come now. */
   readonly #tolerance: number
 
   constructor(plan: RatePlan) {
     const burst = plan.burst ?? plan.count - 1
-    this.costMax = burst + 1
-    this.#ahead = new Level(plan, this.costMax)
-    this.#tolerance = burst * this.#ahead.unit
-    this.layout = `${this.name}/${this.#ahead.layout}`
+    super('gcra', plan, burst + 1)
+    this.#tolerance = burst * this.level.unit
   }
 
   take(state: Float64Array, at: number, cost: number, now: number): Decision {
-    const ahead = this.#ahead.read(state, at, now)
+    const ahead = this.level.read(state, at, now)
     const early = this.#tooEarly(ahead, cost)
-    const after = early === 0 ? ahead + cost * this.#ahead.unit : ahead
-    if (cost > 0) this.#ahead.write(state, at, after)
-    return this.#ahead.decide(now, after, early)
+    const after = early === 0 ? ahead + cost * this.level.unit : ahead
+    if (cost > 0) this.level.write(state, at, after)
+    return this.level.decide(now, after, early)
   }
 
   /** By how many parts the last of `cost` units, each due after the one before, comes too early. */
   #tooEarly(ahead: number, cost: number): number {
     if (cost === 0) return 0
     if (cost > this.costMax) return Infinity
-    return Math.max(0, ahead + (cost - 1) * this.#ahead.unit - this.#tolerance)
-  }
-
-  isIdle(state: Float64Array, at: number, now: number): boolean {
-    return this.#ahead.read(state, at, now) === 0
-  }
-
-  used(state: Float64Array, at: number, now: number): number {
-    return this.#ahead.used(state, at, now)
-  }
-
-  load(state: Float64Array, at: number, used: number, now: number): void {
-    this.#ahead.load(state, at, used, now)
-  }
-
-  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
-    this.#ahead.merge(state, at, words, other, now)
+    return Math.max(0, ahead + (cost - 1) * this.level.unit - this.#tolerance)
   }
 }

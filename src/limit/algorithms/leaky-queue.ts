@@ -7,48 +7,23 @@
  * in communications" (IEEE Communications Magazine, 1986).
  */
 import type { Decision } from '../limiter.ts'
-import type { Algorithm } from './algorithm.ts'
-import { Level, LEVEL_WORDS } from './level.ts'
+import { LevelAlgorithm } from './level-algorithm.ts'
 import { queueOf, type RatePlan } from './plan.ts'
 
-export class LeakyQueueAlgorithm implements Algorithm {
-  readonly name = 'leaky-queue'
-  readonly words = LEVEL_WORDS
-  readonly layout: string
-  readonly costMax: number
-  readonly #ahead: Level
-
+export class LeakyQueueAlgorithm extends LevelAlgorithm {
   constructor(plan: RatePlan) {
     // Beside those that wait there is one that leaves at once.
-    this.costMax = queueOf(plan) + 1
-    this.#ahead = new Level(plan, this.costMax)
-    this.layout = `${this.name}/${this.#ahead.layout}`
+    super('leaky-queue', plan, queueOf(plan) + 1)
   }
 
   take(state: Float64Array, at: number, cost: number, now: number): Decision {
-    const ahead = this.#ahead.read(state, at, now)
-    const after = cost > this.costMax ? Infinity : ahead + cost * this.#ahead.unit
-    const over = cost === 0 ? 0 : Math.max(0, after - this.#ahead.highest)
+    const ahead = this.level.read(state, at, now)
+    const after = cost > this.costMax ? Infinity : ahead + cost * this.level.unit
+    const over = cost === 0 ? 0 : Math.max(0, after - this.level.highest)
     const level = over === 0 ? after : ahead
-    if (cost > 0) this.#ahead.write(state, at, level)
-    const decision = this.#ahead.decide(now, level, over)
-    const waitMs = this.#ahead.until(now, ahead)
+    if (cost > 0) this.level.write(state, at, level)
+    const decision = this.level.decide(now, level, over)
+    const waitMs = this.level.until(now, ahead)
     return over === 0 && cost > 0 && waitMs > 0 ? { ...decision, waitMs } : decision
-  }
-
-  isIdle(state: Float64Array, at: number, now: number): boolean {
-    return this.#ahead.read(state, at, now) === 0
-  }
-
-  used(state: Float64Array, at: number, now: number): number {
-    return this.#ahead.used(state, at, now)
-  }
-
-  load(state: Float64Array, at: number, used: number, now: number): void {
-    this.#ahead.load(state, at, used, now)
-  }
-
-  merge(state: Float64Array, at: number, words: Float64Array, other: number, now: number): void {
-    this.#ahead.merge(state, at, words, other, now)
   }
 }
