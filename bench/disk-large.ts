@@ -17,6 +17,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cpuMicroseconds, processTree } from './peers/cpu.ts'
 import { endBench } from './peers/ending.ts'
+import { freePort } from './peers/free-port.ts'
+import { median } from './peers/median.ts'
 
 const { values } = parseArgs({
   options: {
@@ -60,14 +62,6 @@ http {
   }
 }`
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
 /** One after the other, read and thrown away. Throws where a body is not whole. */
@@ -87,8 +81,6 @@ async function nanosecondsAByte(url: string, pid: number): Promise<number> {
   for (let request = 0; request < REQUESTS; request++) await fetchOnce(url)
   return ((cpuMicroseconds(processTree(pid)) - before) * 1000) / (REQUESTS * BYTES)
 }
-
-const median = (of: readonly number[]) => of.toSorted((a, b) => a - b)[Math.floor(of.length / 2)]!
 
 try {
   const port = await freePort()

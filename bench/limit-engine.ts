@@ -24,6 +24,7 @@ import { TokenBucket } from '../src/limit/index.ts'
 import { layRegion, type LimiterPlan, regionWords } from '../src/limit/region.ts'
 import { SharedLimiter } from '../src/limit/shared-limiter.ts'
 import { statedError } from '../src/limit/sketch-error.ts'
+import { median } from './peers/median.ts'
 
 const NAMES = ['exact', 'sketch', 'flood', 'rival'] as const
 
@@ -270,8 +271,6 @@ function atLeast(name: string, figure: number, unit: string, least: number): voi
     `${name}: ${figure.toFixed(1)} ${unit} (${figure >= least ? 'reached' : 'NOT reached'}: ≥ ${least})`,
   )
 }
-
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
 
 /** The same numbers every time. */
 function randomFrom(seed: number): (below: number) => number {

@@ -19,6 +19,8 @@ import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureLoad } from './peers/cpu.ts'
 import { endBench } from './peers/ending.ts'
+import { freePort } from './peers/free-port.ts'
+import { median } from './peers/median.ts'
 
 const { values } = parseArgs({
   options: {
@@ -55,17 +57,6 @@ function start(command: string, args: readonly string[]): ChildProcess {
   children.push(child)
   return child
 }
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
-}
-
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
 
 /** A location for each number of limits. Its zones allow more than any client here can ask. */
 function nginxConf(nginxPort: number, originPort: number): string {

@@ -27,6 +27,7 @@ import { EdgeProgram } from '../src/packet/edge-program.ts'
 import { loadLibbpf } from '../src/packet/libbpf.ts'
 import { ethernet, ipv4, udp } from '../src/packet/testing/frames.ts'
 import { ip, leaveNetwork, NO_NETWORK } from '../test/harness/network.ts'
+import { median } from './peers/median.ts'
 
 const { values } = parseArgs({
   options: {
@@ -142,9 +143,6 @@ async function inReader(): Promise<number> {
     await ended
   }
 }
-
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!
 
 /** Runs with the edge's program on the interface in the network stack. */
 function inGeneric(work: () => number): number {

@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureLoad } from './peers/cpu.ts'
+import { median } from './peers/median.ts'
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '3' } },
@@ -67,8 +68,6 @@ async function start(name: string, index: number, otlp: object | undefined): Pro
   if (url === undefined) throw new Error(`${name} did not start: ${line}`)
   return { name, child, url: `${url}/small`, costs: [] }
 }
-
-const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[list.length >> 1]!
 
 const rivals: Rival[] = []
 try {
