@@ -1,11 +1,12 @@
 /** Files of the tier on disk that are spoiled under those who read pieces of them: who reads is cut, or right, and no worker ends. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, readdirSync, readSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { readdirSync, statSync, truncateSync } from 'node:fs'
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
+import { flipBit } from '../harness/flipped-bit.ts'
 import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
 
@@ -24,15 +25,6 @@ const bodiesBelow = (node: TestNode): string[] =>
   })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-
-function flipBit(path: string, at: number): void {
-  const file = openSync(path, 'r+')
-  const byte = Buffer.alloc(1)
-  readSync(file, byte, 0, 1, at)
-  byte[0]! ^= 0x10
-  writeSync(file, byte, 0, 1, at)
-  closeSync(file)
-}
 
 async function startDisk(t: TestContext, originUrl: string, workers: number, cache: object = {}) {
   const config = {

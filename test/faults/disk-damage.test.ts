@@ -1,23 +1,13 @@
 /** The cache's tier on disk while somebody spoils it: a body is right or it does not end, and the node goes on. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
+import { flipBit } from '../harness/flipped-bit.ts'
 import { eventually as atLast } from '../harness/eventually.ts'
 import { PATIENT, startNode, type TestNode } from '../harness/node.ts'
 import { startOrigin } from '../harness/origin.ts'
@@ -78,15 +68,6 @@ const bodiesBelow = (tier: string): string[] =>
   readdirSync(join(tier, 'bodies'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-
-function flipBit(path: string, at: number): void {
-  const file = openSync(path, 'r+')
-  const byte = Buffer.alloc(1)
-  readSync(file, byte, 0, 1, at)
-  byte[0]! ^= 0x10
-  writeSync(file, byte, 0, 1, at)
-  closeSync(file)
-}
 
 const onDisk = (node: TestNode, target: string) =>
   eventually(async () => {
