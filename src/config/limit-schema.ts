@@ -277,6 +277,14 @@ export const Bans = v.strictObject({
   never: v.optional(v.array(network(), 'expected a list such as ["10.0.0.0/8"]'), []),
   /** Bans at once; more are refused. */
   max: v.optional(count(1_000_000), 100_000),
+  /**
+   * Which units may ban, by `edge.ban` and by `ban` of a limit of their own: a ban is of whole nodes. `unlimited`: those that somebody deployed whose
+   * token is not limited to sites.
+   */
+  units: v.optional(
+    v.picklist(['all', 'unlimited', 'none'], 'expected "all", "unlimited" or "none"'),
+    'unlimited',
+  ),
 })
 
 /** Tables about networks, as MaxMind and others give them out (`.mmdb`). */

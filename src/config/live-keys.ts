@@ -24,6 +24,7 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'edge.requestId',
   'edge.trace',
   'bans.never',
+  'bans.units',
   'bans.max',
   'edge.trustedProxies',
   'edge.forwardedFrom',

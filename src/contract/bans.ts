@@ -31,6 +31,8 @@ export interface BanRequest {
   readonly reason: string
   /** As in the record. */
   readonly by: string
+  /** Of a unit: whose sites alone it was deployed for; see `UnitVersion`. */
+  readonly sites?: readonly string[] | undefined
 }
 
 /** `prefix` in the one way to write it; or why it is not banned: a code of `base/error-codes.ts`, and a sentence. */

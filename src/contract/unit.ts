@@ -127,6 +127,8 @@ export interface UnitVersion {
   readonly env: Readonly<Record<string, string>>
   /** The source that it follows: its `edge.redis` leads there. Absent: it has none. */
   readonly source?: string
+  /** Whoever deployed it may do something for these sites alone. Absent: for whole nodes. */
+  readonly sites?: readonly string[]
   /** Why it is not run here: it fails with `unsigned` wherever it would. Its code and environment are left out. */
   readonly barred?: string
   /** It holds the tests of a unit: it can ask for that to be run, and is never live. */

@@ -67,9 +67,20 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
     }
   }
 
+  const bansNobody = (what: string, limits: unknown, before: unknown) => {
+    const had = new Set(banning(before))
+    if (mine && banning(limits).some((limit) => !had.has(limit)))
+      forbid(
+        `is limited to ${mine.join(', ')}, and a limit of ${what} would ban clients (\`ban\`): from whole nodes`,
+        'have such a limit set by whoever may do everything, or leave `ban` out',
+      )
+  }
+
   const guard: ChangeGuard = {
+    sites: mine,
     unit(name, reach) {
       within(name, reach)
+      bansNobody(name, reach.limit, undefined)
       if (mine && node.reach(name) === undefined) ownsData(name)
       if (!isAdmin && reach.isolation === 'inline') {
         forbid(
@@ -86,6 +97,7 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
       const place = outsideOf({ hosts, paths })
       if (place !== undefined)
         forbid(`is limited to ${mine!.join(', ')}, and the site would take \`${place}\``)
+      bansNobody(`the site ${name}`, after['limits'], before?.['limits'])
       const had = new Set(filesOf(before))
       const added = isAdmin ? undefined : filesOf(after).find((file) => !had.has(file))
       if (added !== undefined)
@@ -185,6 +197,14 @@ export function nodeFor(who: Identity, node: ControlledNode): ControlledNode {
         onDropped: (count) => listener.onDropped(count),
       }),
   }
+}
+
+/** Limits of a site or a unit that ban whom they refuse too often, as texts to compare. */
+function banning(limits: unknown): readonly string[] {
+  if (!Array.isArray(limits)) return []
+  return limits
+    .filter((limit) => (limit as { readonly ban?: unknown } | null)?.ban !== undefined)
+    .map((limit) => JSON.stringify(limit))
 }
 
 /** Keys whose whole value is about files, in whichever form it is written. */

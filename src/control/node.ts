@@ -64,9 +64,11 @@ export interface RestoreOptions extends ChangeOptions {
 }
 
 /** What of a unit says how far it reaches. */
-export type UnitReach = Pick<Manifest, 'hosts' | 'paths' | 'isolation' | 'kv'>
+export type UnitReach = Pick<Manifest, 'hosts' | 'paths' | 'isolation' | 'kv' | 'limit'>
 
 export interface ChangeGuard {
+  /** The caller may do something for these sites alone; undefined: for whole nodes. */
+  readonly sites: readonly string[] | undefined
   unit(name: string, reach: UnitReach): void
   /** `before` undefined: a new site; `after` undefined: it is removed. */
   site(

@@ -227,6 +227,7 @@ export function nodeControl(parts: NodeParts): {
               ...readModule(name, module, request),
               ...(signature !== undefined && { signature }),
               ...(origin && { origin }),
+              ...(options.guard?.sites && { sites: options.guard.sites }),
             }
             const full = { ...draft, ...known, name, env: envChange(request.env) }
             const { rollout, replacesRollout = false } = request

@@ -41,6 +41,8 @@ export interface Draft {
   /** See `signature.ts`. */
   readonly signature?: string
   readonly origin?: UnitOrigin
+  /** See `VersionRecord`. */
+  readonly sites?: readonly string[]
   /** Over what the version before had: a deploy of new code keeps the environment. */
   readonly env?: EnvChange
 }

@@ -52,6 +52,8 @@ export interface VersionRecord {
   readonly signature?: string
   /** Absent: somebody deployed it. */
   readonly origin?: UnitOrigin
+  /** Whoever deployed it was limited to these sites. Absent: to none. */
+  readonly sites?: readonly string[]
   /** SHA-256 of `code`, hex. */
   readonly hash: string
   /** Milliseconds since 1970 when this version was made. */
@@ -100,9 +102,9 @@ export function toUnitVersion(
       'plain' in value ? value.plain : secrets.open(value.sealed, secretContext(name, key)),
     ]),
   )
-  const { code, sourceMap, phases, manifest, origin } = record
+  const { code, sourceMap, phases, manifest, origin, sites } = record
   const source = origin?.kind === 'source' ? { source: origin.source } : {}
-  return { name, version, code, sourceMap, phases, manifest, env, ...source }
+  return { name, version, code, sourceMap, phases, manifest, env, ...source, ...(sites && { sites }) }
 }
 
 /** Versions that were read before, by `name@version`: a version never changes, so it is read and opened once. */

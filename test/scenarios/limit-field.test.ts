@@ -254,3 +254,21 @@ test('what the field may not say refuses the deploy, and the command can give an
   }
   assert.deepEqual(manifest.limit, [{ rate: '2/1d' }])
 })
+
+test('a deploy warns of what a limit of the unit relies on and the node has not', async (t) => {
+  const origin = await startOrigin(t)
+  const limits = [{ name: 'login', rate: '3/1h' }]
+  const node = await startNode(t, { config: { sites: [{ origin: origin.url, limits }] } })
+  const warningsOf = async (limit: string): Promise<readonly string[]> => {
+    const source = `export default { limit: ${limit}, content: () => new Response('') }`
+    return (await node.deploy('gate', source)).warnings.map(({ message }) => message)
+  }
+  assert.deepEqual(await warningsOf("'logn'"), [
+    'limit: no site has a limit called `logn`, and the unit fails until one has: there are login',
+  ])
+  assert.deepEqual(await warningsOf("{ rate: '4/1d', key: 'asn', scope: 'cluster' }"), [
+    'limit: `gate` is counted by this node alone: for `scope` "cluster" it needs `edge.limitsRedis`',
+    'limit: `gate` takes all clients for one here: for the key "asn" the node needs `geo.asn`',
+  ])
+  assert.deepEqual(await warningsOf("['login', { name: 'own', rate: '4/1d', key: ['path', 'host'] }]"), [])
+})

@@ -110,6 +110,7 @@ export class SimulatedControl {
       () => plane.edges(),
     )
     this.changes = new UnitChanges({
+      config: { edge: {} },
       store,
       writer,
       readSet: serving.readNewest,

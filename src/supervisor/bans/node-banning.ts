@@ -225,7 +225,8 @@ export class NodeBanning implements Follower {
     const { clock } = this.#parts
     try {
       this.#parts.assertTakesChanges()
-      const { by } = request
+      const { by, sites } = request
+      if (by.startsWith('unit ')) this.#assertMayBan(by.slice('unit '.length), sites)
       if (!this.#mayAsk(by))
         throw new EdgeError('ban-limit', `more than ${1000 / PACE.everyMs} bans of ${by} a second`)
       const { prefix, forMs, reason } = banTerms(request, this.#never, false)
@@ -247,6 +248,18 @@ export class NodeBanning implements Follower {
     }
   }
 
+  /** A ban is of whole nodes, whatever a unit is for. */
+  #assertMayBan(unit: string, sites: readonly string[] | undefined): void {
+    const { units } = this.#config.bans
+    if (units === 'none')
+      throw new EdgeError('ban-refused', `no unit bans on this node: \`bans.units\` is "none"`)
+    if (units === 'unlimited' && sites !== undefined)
+      throw new EdgeError(
+        'ban-refused',
+        `${unit} was deployed with a token that is limited to ${sites.join(', ')}, and a ban is of whole nodes: it bans where \`bans.units\` is "all"`,
+      )
+  }
+
   samples(): MetricSample[] {
     return [
       { name: 'orla_bans', labels: {}, value: this.#book.standingCount },
@@ -259,6 +272,8 @@ export class NodeBanning implements Follower {
     const { clock, log } = this.#parts
     if (!this.#refusals.add(refusals, clock.monotonic())) return
     const { prefix, limit, after, forMs } = refusals
+    // A limit of a unit's own.
+    if (this.#config.bans.units === 'none' && limit.startsWith('unit ')) return
     const reason = `refused ${after} times within ${refusals.withinMs / 1000} s`
     void this.ask({ prefix, forMs, reason, by: `limit ${limit}` }).then((outcome) => {
       const rest = 'code' in outcome ? this.#lines.due(`${limit} ${outcome.code}`) : undefined

@@ -11,6 +11,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { ErrorCode } from '../../base/error-codes.ts'
 import { EdgeError } from '../../base/errors.ts'
 import type { Timers } from '../../base/timers.ts'
+import type { Config } from '../../config/schema.ts'
 import { NotFinished, Refused, type ChangeOptions } from '../../control/node.ts'
 import type { ChangeResult, Laggard, Problem } from '../../control/shapes.ts'
 import type { UnitSet } from '../../contract/messages.ts'
@@ -25,6 +26,7 @@ import { beginProgress, laggardsHere, nameOf, type ChangedPool, type Progress } 
 import type { Turns } from '../turns.ts'
 import type { UnitTests, UnitTrials } from './unit-trials.ts'
 import { behindPurges } from '../purging/purge-writer.ts'
+import { limitWarnings } from './limit-warnings.ts'
 import { refusal } from './refusals.ts'
 import { inverse, type Undo } from './taking-back.ts'
 
@@ -82,6 +84,7 @@ interface ReachedEdges {
 }
 
 export interface ChangesOptions {
+  readonly config: { readonly edge: Pick<Config['edge'], 'limitsRedis'> }
   readonly store: LocalStore
   readonly writer: StoreWriter
   readonly readSet: () => UnitSet
@@ -206,8 +209,15 @@ export class UnitChanges {
     }
     progress.epoch = epochs.live.epoch
     progress.workers = this.#options.pool.ready().length
-    if (planned.unit && !epochs.live.enabled) progress.warnings = [...progress.warnings, ALL_OFF]
+    if (planned.unit) progress.warnings = [...progress.warnings, ...this.#warningsOf(planned.unit)]
     onLive?.(planned, epochs.live)
+  }
+
+  #warningsOf(unit: UnitVersion): Problem[] {
+    const { config, epochs } = this.#options
+    const { served, enabled } = epochs.live
+    const ground = { served, hasRedis: config.edge.limitsRedis !== undefined }
+    return [...limitWarnings(unit, ground), ...(enabled ? [] : [ALL_OFF])]
   }
 
   /** Planned, tried and appended; where another control plane was first, all of it anew, on what is there then. */
