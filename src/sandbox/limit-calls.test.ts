@@ -85,6 +85,9 @@ test('what cannot be asked is a type error where it stands, and nothing goes out
     "edge.ban('192.0.2.7')",
     "edge.ban('192.0.2.7', {})",
     "edge.ban('192.0.2.7', '1m', { reason: 5 })",
+    "edge.ban('192.0.2.7', NaN)",
+    "edge.ban('192.0.2.7', Infinity)",
+    "edge.ban('192.0.2.7', '1m', 'guesses')",
   ]
   const outcome = await go(runner, [
     contentOf(`
@@ -107,6 +110,9 @@ test('what cannot be asked is a type error where it stands, and nothing goes out
     'TypeError: edge.ban takes a time such as "10m", or milliseconds, not nothing',
     'TypeError: edge.ban takes a time such as "10m", or milliseconds, not an object',
     'TypeError: the reason of a ban is text, not the number 5',
+    'RangeError: edge.ban takes a time such as "10m", or whole milliseconds, not the number NaN',
+    'RangeError: edge.ban takes a time such as "10m", or whole milliseconds, not the number Infinity',
+    'TypeError: the options of edge.ban are an object such as { reason }, not the text "guesses"',
   ])
   assert.deepEqual(heard, [])
 })

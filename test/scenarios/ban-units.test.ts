@@ -41,6 +41,8 @@ test('whom a unit bans is kept out on all workers when the await ends, and the l
   assert.ok(left! > 500_000 && left! <= 600_000, String(left))
   for (let i = 0; i < 6; i++) assert.equal((await node.request('/', from('192.0.2.9'))).status, 403)
   assert.equal((await node.request('/', from('198.51.100.9'))).status, 200)
+  assert.ok((await ban('target=198.51.100.7&for=10d')).left! > 9 * 86_400_000)
+  assert.ok((await ban('target=198.51.100.7&for=1m')).left! > 9 * 86_400_000, 'a longer one stays')
   const { text } = await node.api('GET', '/v1/bans')
   assert.match(text, /"by":"unit warden"/)
   assert.match(text, /bad manners/)

@@ -50,7 +50,14 @@ export async function ban(
     throw new TypeError(`edge.ban takes an address or a prefix as text, not ${describe(target)}`)
   if (typeof duration !== 'string' && typeof duration !== 'number')
     throw new TypeError(`edge.ban takes a time such as "10m", or milliseconds, not ${describe(duration)}`)
-  const { reason } = (typeof options === 'object' && options !== null ? options : {}) as { reason?: unknown }
+  // JSON has no such numbers.
+  if (typeof duration === 'number' && !isInteger(duration))
+    throw new RangeError(
+      `edge.ban takes a time such as "10m", or whole milliseconds, not ${describe(duration)}`,
+    )
+  if (options !== undefined && (typeof options !== 'object' || options === null))
+    throw new TypeError(`the options of edge.ban are an object such as { reason }, not ${describe(options)}`)
+  const { reason } = (options ?? {}) as { reason?: unknown }
   if (reason !== undefined && typeof reason !== 'string')
     throw new TypeError(`the reason of a ban is text, not ${describe(reason)}`)
   const head = stringifyJson({ target: toWellFormed(target), for: duration, reason })

@@ -120,6 +120,12 @@ export class BanBook {
     return known.toSorted((a, b) => b.record.at - a.record.at)
   }
 
+  /** The ban of a prefix that stands, and goes on for so long at least. */
+  lasting(prefix: string, forMs: number): BanRecord | undefined {
+    const ban = this.#standing.has(prefix) ? this.#lasting(prefix) : undefined
+    return ban !== undefined && ban.endMs >= this.#parts.clock.monotonic() + forMs ? ban.record : undefined
+  }
+
   /** Prefixes of the log that ended so long ago, by the writer's own clock. */
   endedBefore(ms: number): readonly string[] {
     return [...this.#logged].filter(([, { record }]) => record.until < ms).map(([prefix]) => prefix)

@@ -231,6 +231,12 @@ export class NodeBanning implements Follower {
         throw new EdgeError('ban-limit', `more than ${1000 / PACE.everyMs} bans of ${by} a second`)
       const { prefix, forMs, reason } = banTerms(request, this.#never, false)
       const name = formatPrefix(prefix)
+      // Who asks for less than there is already takes nothing from it.
+      const longer = this.#book.lasting(name, forMs)
+      if (longer !== undefined) {
+        await this.#telling.told()
+        return { prefix: name, until: longer.until }
+      }
       const at = clock.now()
       const record = { until: at + forMs, at, reason, by, node: this.#config.node.name ?? '' }
       if (this.#book.standingCount >= this.#config.bans.max && !this.#book.isLogged(name))
