@@ -22,6 +22,27 @@ test('a ban stands from its entry in the log until its end, and the writer takes
   assert.deepEqual([book.loggedCount, standing()], [1, []])
 })
 
+test('where thousands end at once, others have their turn while they are taken out of the log', async (t) => {
+  const { clock, writer, store, book } = await bansFor(t)
+  const record = { reason: '', by: 'token root', node: 'n' }
+  const all = Array.from({ length: 5000 }, (_, n) => ({
+    prefix: `10.0.${n >> 8}.${n & 255}`,
+    forMs: 1000,
+    record,
+  }))
+  await writer.write(all, { onlyLonger: false })
+  clock.pass(62_000)
+  const left: number[] = []
+  const look = () => {
+    left.push(book.loggedCount)
+    if (book.loggedCount > 0) setImmediate(look)
+  }
+  setImmediate(look)
+  await writer.clean()
+  assert.equal(store.get(banKey('10.0.0.0')), undefined)
+  assert.ok(new Set(left).size >= 4, left.join())
+})
+
 test('a clock that is set, forwards or back, neither ends a ban nor makes it longer', async (t) => {
   const { clock, ban, standing } = await bansFor(t)
   await ban('192.0.2.7', 60_000)

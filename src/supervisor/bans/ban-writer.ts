@@ -2,6 +2,7 @@
  * Bans on their way into the log. As with purges, those that are asked for while one append is under way go in together with the next, and no other
  * change waits for them or is planned anew for them.
  */
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { EdgeError } from '../../base/errors.ts'
 import { banKey, type BanRecord, parseBan } from '../../contract/bans.ts'
@@ -101,7 +102,9 @@ export class BanWriter {
   async clean(): Promise<void> {
     const { clock, book } = this.#parts
     const ended = book.endedBefore(clock.now() - ENDED_KEPT_MS)
-    for (let from = 0; from < ended.length; from += OUT_AT_ONCE)
+    for (let from = 0; from < ended.length; from += OUT_AT_ONCE) {
+      // Appends do their I/O at once: without it nobody else would have a turn until the last of them is out.
+      if (from > 0) await setImmediate()
       await this.#ask((batch) => {
         const { store } = this.#parts
         for (const prefix of ended.slice(from, from + OUT_AT_ONCE)) {
@@ -113,6 +116,7 @@ export class BanWriter {
             batch.set(key, undefined)
         }
       })
+    }
   }
 
   #ask(plan: Asked['plan']): Promise<Position> {
