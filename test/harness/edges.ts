@@ -1,14 +1,22 @@
 /** A control plane and edges that follow it, each a whole node. */
+import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { ConfigInput } from '../../src/config/schema.ts'
 import type { EdgeStatus } from '../../src/control/edge-shapes.ts'
+import { eventually } from './eventually.ts'
 import { startNode, type NodeOptions, type TestNode } from './node.ts'
 
-/** A token with the role `edge`. */
+/** A token with the role `edge`. Where the engine of the store did not answer in time, it is asked for another one: it may have made that all the same. */
 export async function edgeToken(control: TestNode, name: string): Promise<string> {
-  const { status, text } = await control.api('POST', '/v1/tokens', { name: `edge-${name}`, role: 'edge' })
-  if (status !== 200) throw new Error(text)
-  return (JSON.parse(text) as { token: string }).token
+  let attempts = 0
+  return eventually(async () => {
+    attempts += 1
+    const body = { name: attempts === 1 ? `edge-${name}` : `edge-${name}-${attempts}`, role: 'edge' }
+    const { status, text } = await control.api('POST', '/v1/tokens', body)
+    if (status === 503) return undefined
+    assert.equal(status, 200, text)
+    return (JSON.parse(text) as { token: string }).token
+  })
 }
 
 export interface EdgeOptions extends NodeOptions {
