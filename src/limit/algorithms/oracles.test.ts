@@ -30,7 +30,7 @@ for (const name of ALGORITHM_NAMES)
         assert.equal(decision.allowed, waitMs !== undefined, told)
         assert.equal(decision.waitMs ?? 0, waitMs ?? 0, told)
         assert.equal(decision.retryAfterMs, retryOf(oracle, cost, now, decision, algorithm.costMax), told)
-        // What is said of later holds for a key that was asked for now, be it with a look.
+        // `remaining` and `resetMs` are about a key that has been asked for, also where that only looked.
         const asked = oracle.copy()
         asked.take(0, now)
         checkRemaining(asked, now, decision, plan, told)

@@ -8,6 +8,7 @@ import { type Arguments, UsageError } from '../../arguments.ts'
 import { type Command, EXIT, type Terminal } from '../../command.ts'
 import { nearest } from '../../../base/nearest.ts'
 import { actionsText, eventText, jsonOf, mapJson, mapText, traceText } from './map-text.ts'
+import { timeLeft } from './time-left.ts'
 
 const MODES = ['auto', 'native', 'generic', 'offload'] as const
 
@@ -96,8 +97,7 @@ async function ended(
   durationMs: number | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const startedAt = performance.now()
-  const left = () => (durationMs === undefined ? Infinity : durationMs - (performance.now() - startedAt))
+  const left = timeLeft(durationMs)
   while (!signal.aborted && left() > 0) {
     if (program.isGone()) return true
     await sleep(Math.min(LOOK_MS, left()), undefined, { signal }).catch(() => undefined)

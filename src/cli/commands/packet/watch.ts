@@ -8,6 +8,7 @@ import { countsSince, NOTHING } from '../../../packet/packet-counts.ts'
 import { type Arguments, UsageError } from '../../arguments.ts'
 import { type Command, EXIT, type Terminal } from '../../command.ts'
 import { byPort, histogram, leftOut, portLine, type Shown, summary } from './packet-text.ts'
+import { timeLeft } from './time-left.ts'
 
 const TOP_DEFAULT = 20
 const PORTS = 65_536
@@ -103,7 +104,7 @@ async function watch(counter: PacketCounter, report: Report, { everyMs, untilMs 
   const onSignal = () => stop.abort()
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   const startedAt = performance.now()
-  const left = () => (untilMs === undefined ? Infinity : untilMs - (performance.now() - startedAt))
+  const left = timeLeft(untilMs)
   let before = NOTHING
   let isGone = false
   try {
