@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BanOutcome, BanRequest } from '../contract/bans.ts'
-import { newCallAccount, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
-import { DEFAULT_MANIFEST } from '../contract/unit.ts'
+import type { HostAnswer } from '../contract/host-calls.ts'
+import type { UnitVersion } from '../contract/unit.ts'
 import { BanCalls } from './ban-calls.ts'
+import { callOf } from './host-calls.support.ts'
 import { startInShadow } from './shadow-calls.ts'
 
 function stand(outcome: (request: BanRequest) => BanOutcome) {
@@ -15,25 +16,8 @@ function stand(outcome: (request: BanRequest) => BanOutcome) {
       return outcome(request)
     },
   })
-  const ask = (head: unknown, isShadow = false): Promise<HostAnswer> => {
-    const unit = {
-      name: 'gate',
-      version: 1,
-      code: '',
-      sourceMap: '',
-      phases: 2,
-      manifest: DEFAULT_MANIFEST,
-      env: {},
-    }
-    const text = typeof head === 'string' ? head : JSON.stringify(head)
-    const call: HostCall = {
-      unit,
-      kind: 'ban',
-      head: text,
-      body: '',
-      isBytes: false,
-      account: newCallAccount(),
-    }
+  const ask = (head: unknown, isShadow = false, of: Partial<UnitVersion> = {}): Promise<HostAnswer> => {
+    const call = callOf('ban', head, { of })
     return new Promise((answer) => {
       if (isShadow) startInShadow({ start: (given, told) => calls.start(given, told) }, call, answer)
       else calls.start(call, answer)
@@ -54,6 +38,12 @@ test('a ban is asked of the node in the name of its unit', async () => {
     { prefix: '192.0.2.7', forMs: 600_000, reason: 'tries', by: 'unit gate' },
     { prefix: '2001:db8::/48', forMs: 1500, reason: '', by: 'unit gate' },
   ])
+})
+
+test('the sites that its deployer was limited to go along', async () => {
+  const { asked, ask } = stand(() => ({ prefix: '192.0.2.7/32', until: 0 }))
+  await ask({ target: '192.0.2.7', for: '1m' }, false, { sites: ['tv'] })
+  assert.deepEqual(asked[0]?.sites, ['tv'])
 })
 
 test('why the node does not ban is thrown with its code', async () => {

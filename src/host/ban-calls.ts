@@ -30,11 +30,13 @@ export class BanCalls {
       return undefined
     }
     this.#waiting += 1
-    void this.#bans.ban({ ...asked, by: `unit ${unit.name}`, sites: unit.sites }).then((outcome) => {
-      this.#waiting -= 1
-      if ('code' in outcome) answer(refusal(outcome.code, `edge.ban: ${outcome.message}`, 'Error', prefix))
-      else answer({ ok: true, head: asciiJson(outcome), body: '', result: 'ok', target: outcome.prefix })
-    })
+    void this.#bans
+      .ban({ ...asked, by: `unit ${unit.name}`, ...(unit.sites && { sites: unit.sites }) })
+      .then((outcome) => {
+        this.#waiting -= 1
+        if ('code' in outcome) answer(refusal(outcome.code, `edge.ban: ${outcome.message}`, 'Error', prefix))
+        else answer({ ok: true, head: asciiJson(outcome), body: '', result: 'ok', target: outcome.prefix })
+      })
     return undefined
   }
 }

@@ -1,8 +1,8 @@
 /** `edge.limit` as the worker answers it, with limits in the test's hand. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { newCallAccount, type CallAccount, type HostAnswer, type HostCall } from '../contract/host-calls.ts'
-import { DEFAULT_MANIFEST } from '../contract/unit.ts'
+import { newCallAccount, type CallAccount, type HostAnswer } from '../contract/host-calls.ts'
+import { callOf } from './host-calls.support.ts'
 import { LimitCalls, type LimitAnswer, type LimitAsker, type NamedLimits } from './limit-calls.ts'
 import { startInShadow } from './shadow-calls.ts'
 
@@ -35,18 +35,8 @@ function stand(most = 3) {
   const limits = new Counted(most)
   const calls = new LimitCalls(limits)
   const ask = (head: unknown, account: CallAccount = newCallAccount('', 'tv'), shadow = false) => {
-    const unit = {
-      name: 'gate',
-      version: 1,
-      code: '',
-      sourceMap: '',
-      phases: 2,
-      manifest: DEFAULT_MANIFEST,
-      env: {},
-      ...(shadow && { shadow: { mayFetch: false } }),
-    }
-    const text = typeof head === 'string' ? head : JSON.stringify(head)
-    const call: HostCall = { unit, kind: 'limit.take', head: text, body: '', isBytes: false, account }
+    const of = shadow ? { shadow: { mayFetch: false } } : {}
+    const call = callOf('limit.take', head, { account, of })
     let answered: HostAnswer | undefined
     const answer = (came: HostAnswer): void => void (answered = came)
     if (shadow) startInShadow({ start: (given, told) => calls.start(given, told) }, call, answer)
