@@ -7,6 +7,7 @@
  */
 import { ErrorReply } from '@redis/client'
 import type { Clock } from '../../base/clock.ts'
+import { Lifeline } from '../../base/lifeline.ts'
 import { type RedisClient, redisClient, type RedisCredentials } from '../../base/redis-client.ts'
 
 /** What Redis answers. */
@@ -43,9 +44,8 @@ export class CounterLink {
   #questions: Question[] = []
   #first = 0
   #timer: NodeJS.Timeout | undefined
-  /** Of those who prepare. */
-  readonly #preparing = new Set<(problem: Error) => void>()
-  #problem: Error | undefined
+  /** Of those who prepare, too. */
+  readonly #life = new Lifeline()
 
   constructor(address: string, options: LinkOptions, onEnd: (problem: Error) => void) {
     this.address = address
@@ -60,7 +60,7 @@ export class CounterLink {
   }
 
   get isUsable(): boolean {
-    return this.#problem === undefined && this.#client.isReady
+    return this.#life.problem === undefined && this.#client.isReady
   }
 
   /** Throws what is wrong. */
@@ -75,7 +75,7 @@ export class CounterLink {
 
   /** Throws an `ErrorReply` where Redis refuses, else what is wrong with the connection. */
   ask(args: readonly string[]): Promise<Reply> {
-    if (this.#problem !== undefined) return Promise.reject(this.#problem)
+    if (this.#life.problem !== undefined) return Promise.reject(this.#life.problem)
     if (this.#questions.length - this.#first >= WAITING_MAX) return Promise.reject(new Crowded())
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
     const question: Question = {
@@ -93,7 +93,7 @@ export class CounterLink {
       (error: Error) => {
         this.#over(question)
         // The first problem says why; those after it only that the connection is gone.
-        reject(error instanceof ErrorReply ? error : (this.#problem ?? error))
+        reject(error instanceof ErrorReply ? error : (this.#life.problem ?? error))
       },
     )
     return promise
@@ -101,8 +101,7 @@ export class CounterLink {
 
   /** Whoever still waits is told the problem. */
   end(problem: Error): void {
-    if (this.#problem !== undefined) return
-    this.#problem = problem
+    if (!this.#life.cut(problem)) return
     clearTimeout(this.#timer)
     try {
       this.#client.destroy()
@@ -110,7 +109,6 @@ export class CounterLink {
       // It was closed already.
     }
     for (const question of this.#questions.slice(this.#first)) question.reject(problem)
-    for (const reject of this.#preparing) reject(problem)
     this.#questions = []
     this.#first = 0
     this.#onEnd(problem)
@@ -142,7 +140,7 @@ export class CounterLink {
 
   /** `stoodMs`: how long this process did nothing; nobody is blamed for that time. */
   #look(stoodMs: number): void {
-    if (this.#problem !== undefined) return
+    if (this.#life.problem !== undefined) return
     this.#timer = undefined
     const next = this.#questions[this.#first]
     if (next === undefined) return
@@ -151,20 +149,9 @@ export class CounterLink {
     else this.#timer = this.#wake(Math.ceil(leftMs))
   }
 
-  /** What is in the queue of a client that never became ready is not always told of its end: so its end is raced for. */
-  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
-    const { promise: lost, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => this.end(new Silence(ms)), ms)
-    this.#preparing.add(reject)
-    if (this.#problem !== undefined) reject(this.#problem)
-    try {
-      return await Promise.race([work, lost])
-    } catch (error) {
-      throw this.#problem ?? error
-    } finally {
-      clearTimeout(timer)
-      this.#preparing.delete(reject)
-    }
+  /** What is in the queue of a client that never became ready is not always told of its end. */
+  #within<T>(ms: number, work: Promise<T>): Promise<T> {
+    return this.#life.hold(ms, work, () => this.end(new Silence(ms)))
   }
 }
 

@@ -6,6 +6,7 @@
  * often and how long stays with us (decision 0018).
  */
 import { EdgeError } from '../../../base/errors.ts'
+import { Lifeline } from '../../../base/lifeline.ts'
 import { type RedisClient, redisClient, type RedisCredentials } from '../../../base/redis-client.ts'
 import { parseInfo, type ServerInfo } from './server-info.ts'
 
@@ -28,8 +29,7 @@ export class Connection {
   readonly ended: Promise<void>
   readonly #client: RedisClient
   readonly #end: () => void
-  readonly #waiting = new Set<(problem: Error) => void>()
-  #problem: Error | undefined
+  readonly #life = new Lifeline()
 
   constructor(address: string, credentials: RedisCredentials, timeoutMs: number) {
     this.address = address
@@ -41,7 +41,7 @@ export class Connection {
   }
 
   get isUsable(): boolean {
-    return this.#problem === undefined
+    return this.#life.problem === undefined
   }
 
   async open(timeoutMs: number): Promise<this> {
@@ -60,32 +60,20 @@ export class Connection {
 
   /** Whoever still waits for an answer on it is told the problem. */
   end(problem: Error): void {
-    if (this.#problem !== undefined) return
-    this.#problem = problem
+    if (!this.#life.cut(problem)) return
     try {
       this.#client.destroy()
     } catch {
       // It was closed already.
     }
-    for (const reject of this.#waiting) reject(problem)
     this.#end()
   }
 
-  async #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-    // What is in the queue of a client that never became ready is not always told of its end: so its end is raced for.
-    const { promise: lost, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => this.end(new Error(`${SILENCE} ${Math.round(timeoutMs)} ms`)), timeoutMs)
-    this.#waiting.add(reject)
-    if (this.#problem !== undefined) reject(this.#problem)
-    try {
-      return await Promise.race([work, lost])
-    } catch (error) {
-      // The first problem says why; those after it only that the connection is gone.
-      throw this.#problem ?? error
-    } finally {
-      clearTimeout(timer)
-      this.#waiting.delete(reject)
-    }
+  /** What is in the queue of a client that never became ready is not always told of its end. */
+  #inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+    return this.#life.hold(timeoutMs, work, () =>
+      this.end(new Error(`${SILENCE} ${Math.round(timeoutMs)} ms`)),
+    )
   }
 }
 
