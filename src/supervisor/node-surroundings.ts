@@ -17,11 +17,10 @@ import type { Log } from './log.ts'
 import type { LimitRegions } from './limits/limit-regions.ts'
 import type { ListenSockets } from './listen-sockets.ts'
 import type { PacketPlane } from './packet-plane.ts'
-import type { BanningWorker } from './bans/ban-telling.ts'
-import type { PurgedWorker } from './purging/node-purges.ts'
 import type { StoreLink } from './replication/store-link.ts'
 import type { UnitBuilder } from './changes/unit-builder.ts'
 import type { PoolTime } from './workers/worker-pool.ts'
+import type { ToldWorker } from './workers/told-worker.ts'
 
 export interface NodeSurroundings {
   readonly config: Config
@@ -54,7 +53,7 @@ export interface NodeSurroundings {
   /** Of a program that hands over, whose workers still run for a while. */
   readonly before?: {
     readonly ticketKeys: readonly Uint8Array[]
-    readonly keeper: PurgedWorker & BanningWorker
+    readonly keeper: ToldWorker
   }
   upgrade(): Promise<UpgradeResult>
   readonly workerEntry?: string

@@ -4,8 +4,9 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { BanChange, BanSet } from '../../contract/bans.ts'
 import type { ToWorker } from '../../contract/messages.ts'
-import { BanTelling, type BanningWorker } from './ban-telling.ts'
+import { BanTelling } from './ban-telling.ts'
 import { TestClock } from './bans.support.ts'
+import type { ToldWorker } from '../workers/told-worker.ts'
 
 function tellingFor() {
   const clock = new TestClock()
@@ -13,7 +14,7 @@ function tellingFor() {
   const sunk: unknown[] = []
   const standing = { bans: ['192.0.2.7'] as readonly string[], never: ['127.0.0.0/8'] as readonly string[] }
   let gate = Promise.resolve()
-  const worker: BanningWorker = {
+  const worker: ToldWorker = {
     phase: 'ready',
     async ask(message: ToWorker) {
       if (message.kind !== 'bans') throw new Error(message.kind)
@@ -22,7 +23,7 @@ function tellingFor() {
       return { kind: 'bansUsed', id: message.id } as never
     },
   }
-  const gone: BanningWorker = { phase: 'gone', ask: () => Promise.reject(new Error('it has ended')) }
+  const gone: ToldWorker = { phase: 'gone', ask: () => Promise.reject(new Error('it has ended')) }
   const telling = new BanTelling({ clock, timers: clock, workers: () => [worker, gone], set: () => standing })
   const sink = {
     replace: (all: BanSet) => void sunk.push(['replace', all.bans, all.never]),

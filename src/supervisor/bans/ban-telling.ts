@@ -6,23 +6,14 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Timers } from '../../base/timers.ts'
 import type { BanChange, BanSet, BanSink } from '../../contract/bans.ts'
-import type { FromWorker, ToWorker } from '../../contract/messages.ts'
-
-/** A process that lets people in. */
-export interface BanningWorker {
-  readonly phase: 'starting' | 'ready' | 'draining' | 'gone'
-  ask<Answer extends FromWorker>(
-    message: ToWorker,
-    isAnswer: (heard: FromWorker) => heard is Answer,
-    timeoutMs: number,
-  ): Promise<Answer>
-}
+import type { FromWorker } from '../../contract/messages.ts'
+import type { ToldWorker } from '../workers/told-worker.ts'
 
 export interface BanTellingParts {
   readonly clock: Clock
   readonly timers: Timers
   /** Every process there is, ready or not. */
-  readonly workers: () => readonly BanningWorker[]
+  readonly workers: () => readonly ToldWorker[]
   readonly set: () => BanSet
 }
 

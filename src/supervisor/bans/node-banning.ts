@@ -20,13 +20,14 @@ import type { WorkerPool } from '../workers/worker-pool.ts'
 import type { WorkerProcess } from '../workers/worker-process.ts'
 import { BanBook } from './ban-book.ts'
 import { banControl } from './ban-control.ts'
-import { type BanningWorker, BanTelling } from './ban-telling.ts'
+import { BanTelling } from './ban-telling.ts'
 import { banTerms } from './ban-terms.ts'
 import { BanWriter } from './ban-writer.ts'
 import { NeverBanned } from './never-banned.ts'
 import { RefusalCounts } from './refusal-counts.ts'
 import { SeldomLines } from './seldom-lines.ts'
 import { type PassedBan, WaitingBans } from './waiting-bans.ts'
+import type { ToldWorker } from '../workers/told-worker.ts'
 
 export interface NodeBanningParts {
   /** As it was when the program started. */
@@ -41,7 +42,7 @@ export interface NodeBanningParts {
   readonly directory: string
   readonly pool: () => WorkerPool
   /** The program that this one has taken over from: somebody may still be in at its workers. */
-  readonly before?: { readonly keeper: BanningWorker } | undefined
+  readonly before?: { readonly keeper: ToldWorker } | undefined
   /** More holds in all workers than was told last. */
   readonly onApplied: () => void
   readonly assertTakesChanges: () => void

@@ -2,8 +2,6 @@
 import { EdgeError } from '../../base/errors.ts'
 import { type ListenSocket, listenSocket } from '../../base/listen-socket.ts'
 import type { FromWorker, ToWorker } from '../../contract/messages.ts'
-import type { BanningWorker } from '../bans/ban-telling.ts'
-import type { PurgedWorker } from '../purging/node-purges.ts'
 import type { PacketLink } from '../packet-plane.ts'
 import {
   type ApplyKv,
@@ -14,8 +12,9 @@ import {
   type ToSuccessor,
   VERSION,
 } from './messages.ts'
+import type { ToldWorker } from '../workers/told-worker.ts'
 
-export class Predecessor implements PurgedWorker, BanningWorker {
+export class Predecessor implements ToldWorker {
   /** Its workers finish what they have begun, and one more request of each connection. */
   readonly phase = 'draining'
   readonly kvWords: string

@@ -19,9 +19,10 @@ import {
 import { storeWriter } from '../../replication/store-writer.ts'
 import { embeddedLog } from '../../store/engines/embedded.ts'
 import { openStore, type SqliteStore } from '../../store/sqlite-store.ts'
-import { NodePurges, type PurgedWorker } from './node-purges.ts'
+import { NodePurges } from './node-purges.ts'
 import { PurgeLedger } from './purge-ledger.ts'
 import { behindPurges, PurgeWriter } from './purge-writer.ts'
+import type { ToldWorker } from '../workers/told-worker.ts'
 
 async function folderFor(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'orla-purges-'))
@@ -42,7 +43,7 @@ class Witness {
     return resolve
   }
 
-  readonly worker: PurgedWorker = {
+  readonly worker: ToldWorker = {
     phase: 'ready',
     ask: async (message: ToWorker) => {
       if (message.kind !== 'purge') throw new Error(message.kind)
@@ -212,8 +213,8 @@ test('a worker that ends, or has not started yet, holds up no purge', async (t) 
   const store = openStore(await folderFor(t), { clock: systemClock })
   t.after(() => store.close())
   const asked: number[] = []
-  const gone: PurgedWorker = { phase: 'ready', ask: async () => Promise.reject(new Error('it has ended')) }
-  const starting: PurgedWorker = {
+  const gone: ToldWorker = { phase: 'ready', ask: async () => Promise.reject(new Error('it has ended')) }
+  const starting: ToldWorker = {
     phase: 'starting',
     ask: async (_message, _isAnswer, timeoutMs) => {
       asked.push(timeoutMs)

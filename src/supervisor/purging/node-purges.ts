@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import { Histogram } from '../../base/histogram.ts'
-import type { FromWorker, MetricSample, ToWorker } from '../../contract/messages.ts'
+import type { FromWorker, MetricSample } from '../../contract/messages.ts'
 import {
   listPurges,
   parsePurge,
@@ -22,23 +22,14 @@ import type { EdgePurged } from '../../contract/replication.ts'
 import type { LocalStore, Position } from '../../contract/store.ts'
 import type { Log } from '../log.ts'
 import { PurgeLedger, purgeFloor } from './purge-ledger.ts'
-
-/** A process that keeps answers. */
-export interface PurgedWorker {
-  readonly phase: 'starting' | 'ready' | 'draining' | 'gone'
-  ask<Answer extends FromWorker>(
-    message: ToWorker,
-    isAnswer: (heard: FromWorker) => heard is Answer,
-    timeoutMs: number,
-  ): Promise<Answer>
-}
+import type { ToldWorker } from '../workers/told-worker.ts'
 
 export interface NodePurgesParts {
   readonly store: LocalStore
   readonly clock: Clock
   readonly log: Log
   /** Every process there is, ready or not. */
-  readonly workers: () => readonly PurgedWorker[]
+  readonly workers: () => readonly ToldWorker[]
   /** What keeps answers beside them. */
   readonly tier?: PurgedTier | undefined
   /** Everything up to a position is applied here. */

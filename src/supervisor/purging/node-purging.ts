@@ -12,10 +12,11 @@ import { levelOf } from '../replication/node-edges.ts'
 import type { StoreLink } from '../replication/store-link.ts'
 import type { WorkerPool } from '../workers/worker-pool.ts'
 import type { WorkerProcess } from '../workers/worker-process.ts'
-import { NodePurges, type PurgedWorker } from './node-purges.ts'
+import { NodePurges } from './node-purges.ts'
 import { purgeControl, type AskPurge } from './purge-control.ts'
 import { PurgeWriter } from './purge-writer.ts'
 import { UnitPurges } from './unit-purges.ts'
+import type { ToldWorker } from '../workers/told-worker.ts'
 
 export interface NodePurgingParts {
   readonly store: SqliteStore
@@ -28,7 +29,7 @@ export interface NodePurgingParts {
   readonly tier?: PurgedTier | undefined
   readonly pool: () => WorkerPool
   /** The program that this one has taken over from: its workers keep answers, too. */
-  readonly before?: { readonly keeper: PurgedWorker } | undefined
+  readonly before?: { readonly keeper: ToldWorker } | undefined
   readonly onApplied: () => void
   readonly assertTakesChanges: () => void
 }
