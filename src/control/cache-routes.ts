@@ -1,11 +1,9 @@
 /** The rows of the admin API about what caches hold and did. */
 import { EdgeError } from '../base/errors.ts'
+import { COUNT_TEXT, countOf } from './count-query.ts'
 import { CacheShape, ExplainedShape, TopObjectShape } from './cache-shapes.ts'
 import type { ControlledNode } from './node.ts'
 import type { Route } from './routes.ts'
-
-const TOP_DEFAULT = 20
-const TOP_MAX = 500
 
 export const CACHE_ROUTES: readonly Route[] = [
   {
@@ -28,7 +26,7 @@ export const CACHE_ROUTES: readonly Route[] = [
     summary: 'The most wanted objects of the caches, by hits: estimated from a sample.',
     query: {
       site: 'of this site alone',
-      count: `how many at most: 1 to ${TOP_MAX}, ${TOP_DEFAULT} unless said`,
+      count: COUNT_TEXT,
     },
     answer: [TopObjectShape],
     access: 'read',
@@ -74,12 +72,4 @@ function fieldOf(line: string): readonly [name: string, value: string] {
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
     throw new EdgeError('request-invalid', `header=${line}: expected \`Name: value\``)
   return [name, line.slice(colon + 1).trim()]
-}
-
-function countOf(text: string | null): number {
-  if (text === null) return TOP_DEFAULT
-  const count = Number(text)
-  if (!/^\d+$/.test(text) || count < 1 || count > TOP_MAX)
-    throw new EdgeError('request-invalid', `count=${text}: expected a number from 1 to ${TOP_MAX}`)
-  return count
 }

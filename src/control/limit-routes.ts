@@ -1,10 +1,7 @@
 /** The rows of the admin API about limits: what they allowed and refused, and who asked most. */
-import { EdgeError } from '../base/errors.ts'
+import { COUNT_TEXT, countOf } from './count-query.ts'
 import { LimitShape, LimitTopShape } from './limit-shapes.ts'
 import type { Route } from './routes.ts'
-
-const TOP_DEFAULT = 20
-const TOP_MAX = 500
 
 export const LIMIT_ROUTES: readonly Route[] = [
   {
@@ -33,7 +30,7 @@ export const LIMIT_ROUTES: readonly Route[] = [
     query: {
       name: 'of the limit',
       site: 'whose it is, empty for one over all sites; may be left out where one limit alone has the name',
-      count: `how many at most: 1 to ${TOP_MAX}, ${TOP_DEFAULT} unless said`,
+      count: COUNT_TEXT,
     },
     answer: [LimitTopShape],
     access: 'read',
@@ -45,11 +42,3 @@ export const LIMIT_ROUTES: readonly Route[] = [
       ),
   },
 ]
-
-function countOf(text: string | null): number {
-  if (text === null) return TOP_DEFAULT
-  const count = Number(text)
-  if (!/^\d+$/.test(text) || count < 1 || count > TOP_MAX)
-    throw new EdgeError('request-invalid', `count=${text}: expected a number from 1 to ${TOP_MAX}`)
-  return count
-}
