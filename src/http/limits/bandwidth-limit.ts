@@ -1,6 +1,6 @@
 /** Bytes a second of the body of an answer. It refuses nobody: the way back to the client gets a pace. */
 import type { BandwidthLimitConfig } from '../../config/schema.ts'
-import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
+import type { ServedLimit } from '../../contract/limits.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import type { Exchange } from '../exchange.ts'
 import type { LimitParts, NamedLimit } from './limit-kinds.ts'
@@ -31,19 +31,11 @@ export class BandwidthLimit implements RequestLimit, NamedLimit {
     return this
   }
 
-  get forUnits(): undefined {
-    return undefined
-  }
-
   ask(exchange: Exchange): Decision | undefined {
     if (!this.scope.has(exchange)) return undefined
     const { bytesPerSecond, after, dryRun } = this.config
     if (!dryRun)
       exchange.connection = new PacedConnection(exchange.connection, exchange, { bytesPerSecond, after })
     return { allowed: true, remaining: bytesPerSecond, retryAfterMs: 0, resetMs: 0 }
-  }
-
-  top(): readonly LimitTop[] {
-    return []
   }
 }

@@ -1,7 +1,7 @@
 /** Requests in flight at once: counted by all workers together, from the head of a request to the last byte of its answer. */
 import { openSharedWords } from '../../base/shared-words.ts'
 import type { ConcurrencyLimitConfig } from '../../config/schema.ts'
-import type { LimitTop, ServedLimit } from '../../contract/limits.ts'
+import type { ServedLimit } from '../../contract/limits.ts'
 import { InFlight } from '../../limit/in-flight.ts'
 import type { Decision } from '../../limit/limiter.ts'
 import type { Exchange } from '../exchange.ts'
@@ -47,10 +47,6 @@ export class InFlightLimit implements RequestLimit, NamedLimit {
     return this
   }
 
-  get forUnits(): undefined {
-    return undefined
-  }
-
   ask(exchange: Exchange): Decision | undefined {
     if (!this.scope.has(exchange)) return undefined
     const { inFlight, config } = this
@@ -74,9 +70,5 @@ export class InFlightLimit implements RequestLimit, NamedLimit {
     }
     const isV4 = key.family === 4
     hash.ofPrefix(key.words, isV4 ? 3 : 0, isV4 ? LENGTHS.v4 : LENGTHS.v6, kind ^ key.family)
-  }
-
-  top(): readonly LimitTop[] {
-    return []
   }
 }

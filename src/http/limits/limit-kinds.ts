@@ -29,14 +29,14 @@ export interface NamedLimit {
    * What a request is asked about that meets a unit which names this limit in its field `limit`: one that requests are not asked about by themselves
    * counts by address there.
    */
-  readonly forUnits: RequestLimit | undefined
+  readonly forUnits?: RequestLimit | undefined
   /**
    * Takes `cost` for a key of the caller's choice; an address is counted by its prefixes, as that of a request is. Absent where there is nothing
    * to be taken.
    */
   take?(key: string, cost: number): Decision | Promise<Decision>
-  /** Who asked most in the last minutes, in this worker. */
-  top(count: number): readonly LimitTop[]
+  /** Who asked most in the last minutes, in this worker; absent where nobody notes that. */
+  top?(count: number): readonly LimitTop[]
 }
 
 export function makeLimit(served: ServedLimit, parts: LimitParts): NamedLimit {

@@ -145,6 +145,6 @@ export class LiveLimits {
   /** Who asked most of a limit that is live; undefined where there is none. */
   top(site: string, name: string, count: number): readonly LimitTop[] | undefined {
     const isThere = this.served.limiters?.some((one) => one.site === site && one.config.name === name)
-    return isThere ? this.live.named(site, name)?.top(count) : undefined
+    return isThere ? (this.live.named(site, name)?.top?.(count) ?? []) : undefined
   }
 }
