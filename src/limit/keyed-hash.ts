@@ -3,6 +3,8 @@
  *
  * HalfSipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, in words of 32 bits, as the Linux kernel's tables use it), with
  * deviations that keep what matters here: the length, and what the key is for, are in the state it begins with, and the 64 bits are two sums of one final state.
+ *
+ * The rounds stand in both loops: one loop, over blocks that were gathered before, took a quarter longer (a text 78 ns beside 61, three prefixes 56 beside 45).
  */
 import type { IpAddress } from '../base/ip-address.ts'
 
