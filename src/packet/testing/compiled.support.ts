@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { NO_NETWORK } from '../../../test/harness/network.ts'
+import { NO_NETWORK, startWire, type Wire } from '../../../test/harness/network.ts'
+import { load, type LoadedProgram, type LoadOptions } from '../index.ts'
 import { loadLibbpf, type Libbpf } from '../libbpf.ts'
 import { compile } from '../load/compiling.ts'
+import { ethernet, ipv4, udp } from './frames.ts'
 
 const loaded = loadLibbpf()
 
@@ -45,3 +47,28 @@ export const HEADERS = `
 #include <bpf/bpf_helpers.h>
 char _license[] SEC("license") = "GPL";
 `
+
+const ENDS = { from: '198.51.100.2', to: '198.51.100.1' }
+export const datagram = (port: number, bytes = 10) => ethernet(ipv4(ENDS, udp(port, Buffer.alloc(bytes, 97))))
+export const five = Array.from({ length: 5 }, () => datagram(5005))
+
+/** Finds the destination port of a UDP packet over IPv4 without options, else passes. */
+export const PORT = `
+static __always_inline int port_of(struct xdp_md *ctx) {
+  unsigned char *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+  if (data + 42 > end || data[12] != 8 || data[13] != 0 || data[23] != 17) return -1;
+  return data[36] << 8 | data[37];
+}
+`
+
+/** A program on a wire of its own. */
+export async function start(
+  t: TestContext,
+  source: string,
+  options: Partial<LoadOptions> = {},
+): Promise<{ readonly wire: Wire; readonly program: LoadedProgram }> {
+  const wire = await startWire(t)
+  const program = await load(sourceFile(t, source), { interface: wire.name, ...options })
+  t.after(() => program.close())
+  return { wire, program }
+}
