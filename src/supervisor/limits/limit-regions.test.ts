@@ -1,6 +1,7 @@
 /** The memory of limits: kept as long as a limit is what it was, taken over, and let go. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { openSharedWords } from '../../base/shared-words.ts'
@@ -121,6 +122,16 @@ test('where memory has no room, a limit counts in a file elsewhere, and the oper
   room = 0
   const [last] = regions.serve(limitsOf({ name: 'f' }), [])
   assert.deepEqual([worker(last!, 0)(1000)], [true])
+})
+
+test('where somebody has removed the file of a limit, others are made all the same', (t) => {
+  const log = { info: () => assert.fail(), warn: () => undefined }
+  const regions = new LimitRegions(log, 2, undefined, () => 0)
+  t.after(() => regions.close())
+  const [first] = regions.serve(limitsOf({ name: 'a' }), [])
+  rmSync(first!.path!)
+  const [, second] = regions.serve(limitsOf({ name: 'a' }, { name: 'b' }), [])
+  assert.deepEqual([worker(second!, 0)(1000)], [true])
 })
 
 test('a log of many for each key has as many keys as are affordable, where nobody said how many', (t) => {

@@ -162,8 +162,9 @@ export class LimitRegions {
     const most = all.reduce((sum, { words }) => sum + words.byteLength, 0)
     if (most <= room) return true
     const promised = all.reduce((sum, { path }) => {
-      const { size, blocks } = statSync(path)
-      return sum + size - blocks * BLOCK_BYTES
+      // Somebody may have removed it; those who have it mapped keep it.
+      const file = statSync(path, { throwIfNoEntry: false })
+      return file === undefined ? sum : sum + file.size - file.blocks * BLOCK_BYTES
     }, 0)
     return promised <= room
   }
