@@ -102,8 +102,10 @@ export class LoadedMap {
 
   /** Writes an entry; of a per-CPU map, for each CPU the same. The program sees it at once. */
   set(key: Value | Buffer, value: Value | Buffer): void {
-    const part = this.#named(() => encodeValue(this.#btf, this.#map.valueTypeId, value, this.#map.valueBytes))
-    this.raw.set(this.#keyBytes(key), this.#map.valueForAll(part))
+    // Before anything of it is read: what a closed object says of its types lies in memory that is another's by now.
+    const map = this.raw
+    const part = this.#named(() => encodeValue(this.#btf, map.valueTypeId, value, map.valueBytes))
+    map.set(this.#keyBytes(key), map.valueForAll(part))
   }
 
   /** Whether there was such a key. An entry of an array cannot be deleted. */
