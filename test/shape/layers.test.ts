@@ -45,6 +45,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // A process of its own around the building and checking of units.
   checker: ['base', 'config', 'contract', 'unit'],
   http: ['base', 'config', 'contract', 'wire', 'cache', 'limit', 'ban', 'tls', 'unit'],
+  // Zones and their records, found by name; and servers of others that are asked.
+  zone: ['base', 'config', 'contract', 'wire'],
+  upstream: ['base', 'config', 'contract', 'wire'],
+  // Which edge a client is sent to.
+  steer: ['base', 'config', 'contract', 'wire'],
+  // Sockets, the Corefile and the chain; what stands in the chain is handed to it.
+  dns: ['base', 'config', 'contract', 'wire', 'limit'],
+  plugins: ['base', 'config', 'contract', 'wire', 'zone', 'upstream', 'steer', 'limit'],
+  // Puts the DNS plane together, for a worker or for the command alone.
+  'compose-dns.ts': ['base', 'config', 'contract', 'wire', 'limit', 'dns', 'plugins'],
   // What units ask of their worker: key/value data, `fetch`, the Redis of their source.
   host: ['base', 'config', 'contract', 'wire', 'kv', 'source', 'http'],
   control: ['base', 'config', 'contract', 'store', 'replication', 'unit', 'site'],
@@ -64,6 +74,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'host',
     'telemetry',
     'trial',
+    'compose-dns.ts',
   ],
   'worker.ts': ['base', 'config', 'contract', 'compose.ts'],
   supervisor: [
@@ -102,6 +113,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'checker',
     'control',
     'supervisor',
+    'compose-dns.ts',
   ],
   'index.ts': ['config', 'unit'],
 }

@@ -1,0 +1,96 @@
+/** A server block while its plugins are set up: what they set, offer each other and want to be called for. */
+import { isAbsolute, join } from 'node:path'
+import { formatPrefix, readPrefix } from '../base/ip-prefix.ts'
+import type {
+  CorefileLine,
+  CorefileWord,
+  DnsController,
+  DnsHost,
+  DnsListener,
+  DnsLog,
+  DnsMetrics,
+  DnsOffers,
+  DnsQuery,
+  DnsSettings,
+} from '../contract/dns.ts'
+import { DnsMessage } from '../wire/dns/message.ts'
+import { DnsName, DnsNameError } from '../wire/dns/name.ts'
+import { CorefileError } from './corefile/corefile-error.ts'
+
+export interface BlockSurroundings {
+  readonly zones: readonly DnsName[]
+  readonly listeners: readonly DnsListener[]
+  readonly metrics: DnsMetrics
+  readonly host: DnsHost
+  /** Log of a plugin by its name. */
+  log(plugin: string, settings: DnsSettings): DnsLog
+  /** Where relative paths begin as long as no `root` was given. */
+  readonly folder: string
+  /** Asks the chain of this block, once it is there. */
+  ask(query: DnsQuery): Promise<DnsMessage | undefined>
+}
+
+export class BlockSetup {
+  readonly settings: DnsSettings
+  readonly starts: (() => void | Promise<void>)[] = []
+  readonly readies: { readonly plugin: string; readonly isReady: () => boolean }[] = []
+  readonly stops: (() => void | Promise<void>)[] = []
+  readonly #around: BlockSurroundings
+  readonly #offers = new Map<keyof DnsOffers, unknown[]>()
+
+  constructor(around: BlockSurroundings) {
+    this.#around = around
+    this.settings = {
+      root: around.folder,
+      isDebug: false,
+      bind: [],
+      filters: [],
+      view: '',
+      tls: undefined,
+      timeouts: { readMs: 5000, writeMs: 5000, idleMs: 10_000 },
+      tsigSecrets: new Map(),
+      metadataProviders: [],
+    }
+  }
+
+  controllerFor(plugin: string, lines: readonly CorefileLine[]): DnsController {
+    const { zones, listeners, metrics, host } = this.#around
+    const fail = (where: CorefileWord | CorefileLine, text: string): never => {
+      throw new CorefileError('args' in where ? where.name : where, `plugin/${plugin}: ${text}`)
+    }
+    return {
+      plugin,
+      lines,
+      zones,
+      listeners,
+      metrics,
+      host,
+      settings: this.settings,
+      log: this.#around.log(plugin, this.settings),
+      fail,
+      path: (text) => (isAbsolute(text) ? text : join(this.settings.root, text)),
+      zonesOf: (args) => (args.length === 0 ? [...zones] : args.flatMap((word) => zonesNamed(word, fail))),
+      lookup: (query, name, type) => this.#around.ask(query.with({ name, type })),
+      onStart: (start) => void this.starts.push(start),
+      onReady: (isReady) => void this.readies.push({ plugin, isReady }),
+      onShutdown: (stop) => void this.stops.push(stop),
+      offer: (kind, what) => void this.#offers.set(kind, [...(this.#offers.get(kind) ?? []), what]),
+      offers: <K extends keyof DnsOffers>(kind: K) => (this.#offers.get(kind) ?? []) as DnsOffers[K][],
+    }
+  }
+}
+
+/** A name as a zone, or a prefix as the reverse zones that it is made of (RFC 1035 §3.5, RFC 3596 §2.5). */
+function zonesNamed(word: CorefileWord, fail: (where: CorefileWord, text: string) => never): DnsName[] {
+  if (/^[0-9a-fA-F.:]+\/\d+$/.test(word.text)) {
+    const prefix = readPrefix(word.text)
+    if (typeof prefix === 'string') return fail(word, prefix)
+    return fail(word, `${formatPrefix(prefix)}: reverse zones are not there yet`)
+  }
+  try {
+    return [DnsName.parse(word.text.toLowerCase())]
+  } catch (error) {
+    if (error instanceof DnsNameError) return fail(word, error.message)
+    throw error
+  }
+}

@@ -1,0 +1,216 @@
+/** A query as the server has it: the message, whoever asked, and what plugins note on the way. */
+import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
+import { className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
+import type { Edns } from '../wire/dns/edns.ts'
+import { DnsMessage, MESSAGE_BYTES_MAX } from '../wire/dns/message.ts'
+import { encodeMessage } from '../wire/dns/message-writer.ts'
+import { DnsName } from '../wire/dns/name.ts'
+
+/** Whoever asked. Texts are made when they are asked for: most queries are answered without. */
+export interface DnsPeer {
+  readonly transport: DnsTransport
+  readonly isUdp: boolean
+  ip(): string
+  port(): number
+  localIp(): string
+  localPort(): number
+  /** It proved that it has its address: over TCP, or by a cookie. */
+  readonly isProven: boolean
+}
+
+/** What is asked, read from the message in front of all else. */
+export interface Asked {
+  readonly id: number
+  readonly opcode: number
+  readonly isRecursionDesired: boolean
+  readonly isCheckingDisabled: boolean
+  readonly name: DnsName
+  readonly type: number
+  readonly class: number
+  readonly edns: Edns | undefined
+}
+
+/** What is noted on a query and on those made of it. */
+export interface QueryNotes {
+  answeredBy: string
+  explanations: { readonly error: ExtendedError; readonly text: string }[]
+  metadata: Map<string, () => string>
+  isForClientAlone: boolean
+}
+
+/** The least that all take over UDP (RFC 1035 §4.2.1). */
+const UDP_SIZE_MIN = 512
+/** What we say that we take: no fragments on any path (RFC 9715 §3.1). */
+export const OUR_UDP_SIZE = 1232
+
+const NO_METADATA: Map<string, () => string> = new Map()
+const NO_EXPLANATIONS: QueryNotes['explanations'] = []
+
+export class ServerQuery implements DnsQuery {
+  readonly asked: Asked
+  readonly peer: DnsPeer
+  readonly bytes: Buffer
+  readonly qname: DnsName
+  readonly qtype: number
+  readonly qclass: number
+  readonly startedMs: number
+  zone: DnsName = DnsName.ROOT
+  view = ''
+  /** Lowered by what a server allows (`bufsize`). */
+  sizeMax = MESSAGE_BYTES_MAX
+  notes: QueryNotes
+  #message: DnsMessage | undefined
+  #name: string | undefined
+
+  constructor(asked: Asked, peer: DnsPeer, bytes: Buffer, startedMs: number, notes?: QueryNotes) {
+    this.asked = asked
+    this.peer = peer
+    this.bytes = bytes
+    this.qname = asked.name
+    this.qtype = asked.type
+    this.qclass = asked.class
+    this.startedMs = startedMs
+    this.notes = notes ?? {
+      answeredBy: '',
+      explanations: NO_EXPLANATIONS,
+      metadata: NO_METADATA,
+      isForClientAlone: false,
+    }
+  }
+
+  get message(): DnsMessage {
+    return (this.#message ??= DnsMessage.decode(this.bytes))
+  }
+
+  name(): string {
+    return (this.#name ??= new DnsName(this.qname.key, this.qname.key).toString())
+  }
+
+  type(): string {
+    return typeName(this.qtype)
+  }
+
+  class(): string {
+    return className(this.qclass)
+  }
+
+  ip(): string {
+    return this.peer.ip()
+  }
+
+  port(): number {
+    return this.peer.port()
+  }
+
+  localIp(): string {
+    return this.peer.localIp()
+  }
+
+  localPort(): number {
+    return this.peer.localPort()
+  }
+
+  proto(): 'udp' | 'tcp' {
+    return this.peer.isUdp ? 'udp' : 'tcp'
+  }
+
+  get transport(): DnsTransport {
+    return this.peer.transport
+  }
+
+  family(): 1 | 2 {
+    return this.peer.ip().includes(':') ? 2 : 1
+  }
+
+  do(): boolean {
+    return this.asked.edns?.isDo ?? false
+  }
+
+  size(): number {
+    if (!this.peer.isUdp) return MESSAGE_BYTES_MAX
+    const said = this.asked.edns?.udpSize ?? UDP_SIZE_MIN
+    return Math.max(UDP_SIZE_MIN, Math.min(said, this.sizeMax))
+  }
+
+  sizeAndDo(answer: DnsMessage): boolean {
+    const { edns } = this.asked
+    if (!edns) answer.edns = undefined
+    else if (answer.edns) Object.assign(answer.edns, { udpSize: OUR_UDP_SIZE, version: 0, isDo: edns.isDo })
+    else answer.edns = { udpSize: OUR_UDP_SIZE, version: 0, isDo: edns.isDo, options: [] }
+    return answer.edns !== undefined
+  }
+
+  scrub(answer: DnsMessage): DnsMessage {
+    const bytes = encodeMessage(answer, this.size())
+    const written = DnsMessage.decode(bytes)
+    return written.isTruncated === answer.isTruncated &&
+      written.additional.length === answer.additional.length
+      ? answer
+      : written
+  }
+
+  reply(rcode: number = RCODE.NOERROR): DnsMessage {
+    const answer = new DnsMessage()
+    const { asked } = this
+    answer.id = asked.id
+    answer.isResponse = true
+    answer.opcode = asked.opcode
+    answer.isRecursionDesired = asked.isRecursionDesired
+    answer.isCheckingDisabled = asked.isCheckingDisabled
+    answer.rcode = rcode
+    answer.question.push({ name: this.qname, type: this.qtype, class: this.qclass })
+    if (asked.edns) answer.edns = { udpSize: OUR_UDP_SIZE, version: 0, isDo: asked.edns.isDo, options: [] }
+    return answer
+  }
+
+  with(change: {
+    readonly name?: DnsName
+    readonly type?: number
+    readonly class?: number
+    readonly message?: DnsMessage
+  }): ServerQuery {
+    const { name = this.qname, type = this.qtype, class: klass = this.qclass, message } = change
+    const edns = message ? message.edns : this.asked.edns
+    const asked = { ...this.asked, name, type, class: klass, edns }
+    const changed = new ServerQuery(asked, this.peer, this.bytes, this.startedMs, this.notes)
+    changed.zone = this.zone
+    changed.view = this.view
+    changed.sizeMax = this.sizeMax
+    changed.#message = message ?? this.message.copy()
+    changed.#message.question = [{ name, type, class: klass }]
+    return changed
+  }
+
+  explain(error: ExtendedError, text: string): void {
+    if (this.notes.explanations === NO_EXPLANATIONS) this.notes.explanations = []
+    this.notes.explanations.push({ error, text })
+  }
+
+  get explanations(): QueryNotes['explanations'] {
+    return this.notes.explanations
+  }
+
+  get answeredBy(): string {
+    return this.notes.answeredBy
+  }
+
+  set answeredBy(plugin: string) {
+    this.notes.answeredBy = plugin
+  }
+
+  get isForClientAlone(): boolean {
+    return this.notes.isForClientAlone
+  }
+
+  set isForClientAlone(is: boolean) {
+    this.notes.isForClientAlone = is
+  }
+
+  get metadata(): Map<string, () => string> {
+    return this.notes.metadata
+  }
+
+  get isAddressProven(): boolean {
+    return this.peer.isProven
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The plugins that are built in, in the order in which they stand in a chain, whatever order a Corefile names them in: one line a plugin.
+ *
+ * Each is a folder of this name, whose `plugin.ts` has it as its default export. It is loaded when a Corefile names it.
+ */
+import type { DnsPlugin } from '../../contract/dns.ts'
+
+export const PLUGINS = [
+  'root',
+  'metadata',
+  'geoip',
+  'cancel',
+  'tls',
+  'timeouts',
+  'reload',
+  'nsid',
+  'bufsize',
+  'bind',
+  'debug',
+  'ready',
+  'health',
+  'prometheus',
+  'errors',
+  'log',
+  'local',
+  'dns64',
+  'acl',
+  'any',
+  'chaos',
+  'loadbalance',
+  'tsig',
+  'cache',
+  'rewrite',
+  'header',
+  'dnssec',
+  'minimal',
+  'unit',
+  'template',
+  'transfer',
+  'hosts',
+  'edge',
+  'file',
+  'auto',
+  'secondary',
+  'loop',
+  'forward',
+  'whoami',
+  'view',
+] as const
+
+export type PluginName = (typeof PLUGINS)[number]
+
+export const isPluginName = (name: string): name is PluginName =>
+  (PLUGINS as readonly string[]).includes(name)
+
+export async function loadPlugin(name: PluginName): Promise<DnsPlugin> {
+  const { default: plugin } = (await import(`./${name}/plugin.ts`)) as { readonly default: DnsPlugin }
+  return plugin
+}
