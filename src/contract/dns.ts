@@ -22,7 +22,19 @@ export const DROPPED = -1
  *
  * Anything else that a handler returns, and whatever it throws, counts as SERVFAIL, and is logged with the plugin's name.
  */
-export type DnsOutcome = DnsMessage | NothingWritten | typeof DROPPED
+export type DnsOutcome = DnsMessage | DnsStream | NothingWritten | typeof DROPPED
+
+/**
+ * An answer of several messages, for a transfer (RFC 5936 §2.2): only over TCP. Each is asked for when the connection has taken the one before, and `return`
+ * of the iterator is called where the client went away. Who has nothing to do with transfers hands it on as it is.
+ */
+export class DnsStream {
+  readonly messages: AsyncIterable<DnsMessage> | Iterable<DnsMessage>
+
+  constructor(messages: AsyncIterable<DnsMessage> | Iterable<DnsMessage>) {
+    this.messages = messages
+  }
+}
 
 /**
  * Answers a query, or lets the next one of the chain answer, or changes what that one says.
@@ -51,6 +63,10 @@ export interface DnsQuery {
   readonly qname: DnsName
   readonly qtype: number
   readonly qclass: number
+  /** QUERY, NOTIFY… as `OPCODE` has them. */
+  readonly opcode: number
+  /** Zero for what a client asked; one more for each `lookup` of a plugin on the way to it. */
+  readonly depth: number
   /** The name in lower case, as text with the dot at the end: `www.example.org.` */
   name(): string
   /** The type as text: `A`, or `TYPE65280` where it has no name. */
@@ -85,6 +101,7 @@ export interface DnsQuery {
     readonly type?: number
     readonly class?: number
     readonly message?: DnsMessage
+    readonly depth?: number
   }): DnsQuery
   /** Zone of the server block that answers. */
   readonly zone: DnsName
@@ -201,7 +218,10 @@ export interface DnsController {
    * Zones as an argument names them: names, `10.0.0.0/24` as reverse zones. Without any, those of the server block.
    */
   zonesOf(args: readonly CorefileWord[]): DnsName[]
-  /** Asks the chain of the server block itself, as if the client had asked: for what a CNAME points to. */
+  /**
+   * Asks the chain of the server block itself, as if the client had asked: for what a CNAME points to. Undefined where nobody answers, and where a lookup led
+   * to a lookup too many times.
+   */
   lookup(query: DnsQuery, name: DnsName, type: number): Promise<DnsMessage | undefined>
   /** Run when all blocks were set up without an error, before the first query. A rejection ends the start, or leaves the former Corefile in force. */
   onStart(start: () => void | Promise<void>): void

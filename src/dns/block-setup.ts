@@ -17,6 +17,9 @@ import { DnsMessage } from '../wire/dns/message.ts'
 import { DnsName, DnsNameError } from '../wire/dns/name.ts'
 import { CorefileError } from './corefile/corefile-error.ts'
 
+/** How often what a CNAME points to may point on, out of one zone into another. */
+const LOOKUPS_MAX = 8
+
 export interface BlockSurroundings {
   readonly zones: readonly DnsName[]
   readonly listeners: readonly DnsListener[]
@@ -70,7 +73,10 @@ export class BlockSetup {
       fail,
       path: (text) => (isAbsolute(text) ? text : join(this.settings.root, text)),
       zonesOf: (args) => (args.length === 0 ? [...zones] : args.flatMap((word) => zonesNamed(word, fail))),
-      lookup: (query, name, type) => this.#around.ask(query.with({ name, type })),
+      lookup: async (query, name, type) =>
+        query.depth >= LOOKUPS_MAX
+          ? undefined
+          : await this.#around.ask(query.with({ name, type, depth: query.depth + 1 })),
       onStart: (start) => void this.starts.push(start),
       onReady: (isReady) => void this.readies.push({ plugin, isReady }),
       onShutdown: (stop) => void this.stops.push(stop),

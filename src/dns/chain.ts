@@ -3,6 +3,7 @@
  * query and nothing else.
  */
 import {
+  DnsStream,
   DROPPED,
   type DnsHandler,
   type DnsLog,
@@ -65,6 +66,7 @@ function guarded({ plugin, handler, log }: ChainLink, next: DnsNext, hooks: Chai
 
 const isOutcome = (outcome: unknown): outcome is DnsOutcome =>
   outcome instanceof DnsMessage ||
+  outcome instanceof DnsStream ||
   outcome === RCODE.SERVFAIL ||
   outcome === RCODE.REFUSED ||
   outcome === RCODE.FORMERR ||

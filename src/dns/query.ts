@@ -54,6 +54,7 @@ export class ServerQuery implements DnsQuery {
   readonly qtype: number
   readonly qclass: number
   readonly startedMs: number
+  depth = 0
   zone: DnsName = DnsName.ROOT
   view = ''
   /** Lowered by what a server allows (`bufsize`). */
@@ -80,6 +81,10 @@ export class ServerQuery implements DnsQuery {
 
   get message(): DnsMessage {
     return (this.#message ??= DnsMessage.decode(this.bytes))
+  }
+
+  get opcode(): number {
+    return this.asked.opcode
   }
 
   name(): string {
@@ -168,12 +173,14 @@ export class ServerQuery implements DnsQuery {
     readonly type?: number
     readonly class?: number
     readonly message?: DnsMessage
+    readonly depth?: number
   }): ServerQuery {
     const { name = this.qname, type = this.qtype, class: klass = this.qclass, message } = change
     const edns = message ? message.edns : this.asked.edns
     const asked = { ...this.asked, name, type, class: klass, edns }
     const changed = new ServerQuery(asked, this.peer, this.bytes, this.startedMs, this.notes)
     changed.zone = this.zone
+    changed.depth = change.depth ?? this.depth
     changed.view = this.view
     changed.sizeMax = this.sizeMax
     changed.#message = message ?? this.message.copy()
