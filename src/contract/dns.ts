@@ -4,7 +4,9 @@
  * A plugin is a name and a `setup`, which reads the plugin's lines in a server block of the Corefile once and returns the handler that stands in the
  * chain of that block (or nothing, where the plugin only sets something). Those built in and those from outside use the same contract.
  */
+import type { IpAddress } from '../base/ip-address.ts'
 import type { ExtendedError } from '../wire/dns/codes.ts'
+import type { Edns } from '../wire/dns/edns.ts'
 import type { DnsMessage } from '../wire/dns/message.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import type { DnsRecord } from '../wire/dns/record.ts'
@@ -72,14 +74,20 @@ export interface DnsQuery {
   /** The type as text: `A`, or `TYPE65280` where it has no name. */
   type(): string
   class(): string
+  /** What the query's OPT record says; undefined without one. Not to be changed. */
+  readonly edns: Edns | undefined
   /** Address of whoever asked, without a port: `192.0.2.1`, `2001:db8::1`. */
   ip(): string
+  /** The same as words, to be looked up in tables. */
+  address(): IpAddress
   port(): number
   localIp(): string
   localPort(): number
   /** `udp`, or `tcp` for all else, as CoreDNS has it. */
   proto(): DnsProtocol
   readonly transport: DnsTransport
+  /** Where it came in, as the label `server` of metrics has it: `dns://:53`. */
+  readonly server: string
   /** 1 for IPv4, 2 for IPv6. */
   family(): 1 | 2
   /** Whether records of DNSSEC are wanted. */
@@ -235,8 +243,10 @@ export interface DnsController {
   offers<K extends keyof DnsOffers>(kind: K): readonly DnsOffers[K][]
 }
 
-/** What plugins offer each other within a server block. */
+/** What plugins offer each other within a server block, or the plane. */
 export interface DnsOffers {
+  /** Whoever sends clients to edges: asked by the admin API. */
+  steering: DnsSteering
   /** Whoever has zones whole: for `transfer`. */
   zones: DnsZoneSource
   /** Told of zones that changed: `transfer` sends NOTIFY. */
@@ -251,6 +261,50 @@ export interface DnsZoneSource {
    */
   records(zone: DnsName, sinceSerial?: number): Iterable<DnsRecord> | undefined
   zones(): readonly DnsName[]
+}
+
+/** Names whose clients are sent to edges (plugin `edge`). */
+export interface DnsSteering {
+  readonly names: readonly DnsName[]
+  /** How the client with that address or prefix (`203.0.113.0/24`) is answered just now, and why; undefined where the text is neither. */
+  explain(client: string): DnsSteeringExplanation | undefined
+  /** What is known of each node. */
+  nodes(): readonly DnsSteeredNode[]
+  /** Sets a node up, down or draining by hand until that is taken back (undefined); false where there is no such node. */
+  force(node: string, state: 'up' | 'down' | 'drain' | undefined): boolean
+}
+
+export interface DnsSteeringExplanation {
+  readonly client: string
+  readonly place: {
+    readonly country?: string
+    readonly continent?: string
+    readonly asn?: number
+    readonly latitude?: number
+    readonly longitude?: number
+    /** The node that a `prefix` line names for this client. */
+    readonly override?: string
+  }
+  /** What each filter left, in its order, and why it removed the others. */
+  readonly steps: readonly {
+    readonly filter: string
+    readonly kept: readonly string[]
+    readonly removed: readonly { readonly node: string; readonly why: string }[]
+  }[]
+  readonly chosen: readonly string[]
+  /** `all down` where the answer is one for want of a healthy node; `nobody` where fences let no node serve this client. */
+  readonly outcome: 'chosen' | 'all down, open' | 'all down, closed' | 'nobody'
+  /** Bits of the client's address that the choice depends on. */
+  readonly scope: number
+}
+
+export interface DnsSteeredNode {
+  readonly name: string
+  readonly state: 'up' | 'down' | 'drain'
+  /** What that is known from. */
+  readonly why: string
+  readonly load: number | undefined
+  readonly isOverloaded: boolean
 }
 
 /** The process in which the DNS plane runs. */

@@ -1,4 +1,5 @@
 /** A query as the server has it: the message, whoever asked, and what plugins note on the way. */
+import { type IpAddress, parseIp } from '../base/ip-address.ts'
 import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
 import { className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
@@ -10,7 +11,11 @@ import { DnsName } from '../wire/dns/name.ts'
 export interface DnsPeer {
   readonly transport: DnsTransport
   readonly isUdp: boolean
+  /** The label `server` of metrics: `dns://:53`. */
+  readonly server?: string
   ip(): string
+  /** The address as words, where they are known without its text. */
+  address?(): IpAddress
   port(): number
   localIp(): string
   localPort(): number
@@ -99,8 +104,20 @@ export class ServerQuery implements DnsQuery {
     return className(this.qclass)
   }
 
+  get edns(): Edns | undefined {
+    return this.asked.edns
+  }
+
+  get server(): string {
+    return this.peer.server ?? ''
+  }
+
   ip(): string {
     return this.peer.ip()
+  }
+
+  address(): IpAddress {
+    return this.peer.address?.() ?? parseIp(this.peer.ip())!
   }
 
   port(): number {

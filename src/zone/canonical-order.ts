@@ -16,11 +16,11 @@ export function depthOf(names: NodeNames, node: number): number {
   return depth
 }
 
-/** Sorts nodes in place; most often they come in order already, as a signer writes them. */
-export function sortNodes(names: NodeNames, nodes: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+/** In their order; most often they come in order already, as a signer writes them. */
+export function sortedNodes(names: NodeNames, nodes: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   for (let at = 1; at < nodes.length; at++) {
     if (compareNodes(names, nodes[at - 1]!, nodes[at]!) > 0)
-      return nodes.sort((one, other) => compareNodes(names, one, other))
+      return nodes.toSorted((one, other) => compareNodes(names, one, other))
   }
   return nodes
 }

@@ -2,7 +2,7 @@
 import { TYPE, typeName } from '../wire/dns/codes.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import { Arena, CHUNK_BITS, CHUNK_MASK } from './arena.ts'
-import { sortNodes } from './canonical-order.ts'
+import { sortedNodes } from './canonical-order.ts'
 import { hasName } from './node-match.ts'
 import { scan, scanned, slotOf } from './owner-names.ts'
 import { NODE, type ZoneData } from './zone-data.ts'
@@ -102,8 +102,8 @@ export class ZoneBuilder {
       ttl: this.#ttl.slice(0, records),
       data: this.#data.slice(0, records),
       slots: this.#slots,
-      nsec: sortNodes(names, this.#nodesWith(NODE.NSEC)),
-      nsec3: sortNodes(names, this.#nodesWith(NODE.NSEC3)),
+      nsec: sortedNodes(names, this.#nodesWith(NODE.NSEC)),
+      nsec3: sortedNodes(names, this.#nodesWith(NODE.NSEC3)),
       warnings: this.#warnings,
     }
   }
