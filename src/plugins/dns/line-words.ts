@@ -1,0 +1,54 @@
+/** What lines of many plugins have in common: times, zones that fall through, addresses of servers. */
+import { parseGoDuration } from '../../base/go-duration.ts'
+import { formatIp, parseIp } from '../../base/ip-address.ts'
+import type { CorefileLine, CorefileWord, DnsController } from '../../contract/dns.ts'
+import { DnsName } from '../../wire/dns/name.ts'
+
+/** The one argument of a property as milliseconds, zero or more. */
+export function durationOf(controller: DnsController, line: CorefileLine): number {
+  const [word] = line.args
+  const name = line.name.text
+  if (!word) return controller.fail(line, `${name} needs a time, such as 30s; 0 switches it off`)
+  const ms = parseGoDuration(word.text)
+  if (ms === undefined)
+    return controller.fail(word, `${name} ${word.text} is no time: expected one such as 30s or 1m30s`)
+  if (ms < 0) return controller.fail(word, `${name} ${word.text} is less than nothing`)
+  return ms
+}
+
+/** Zones of `fallthrough [ZONES...]`: all of them without an argument. */
+export const fallthroughOf = (controller: DnsController, line: CorefileLine): readonly DnsName[] =>
+  line.args.length === 0 ? [DnsName.ROOT] : controller.zonesOf(line.args)
+
+/** Ends the setup: the line is none that the plugin knows. */
+export const unknownProperty = (
+  controller: DnsController,
+  line: CorefileLine,
+  known: readonly string[],
+): never => controller.fail(line, `unknown property '${line.name.text}': expected ${known.join(', ')}`)
+
+/** Ends the setup where there are more arguments than that. */
+export function atMost(controller: DnsController, line: CorefileLine, count: number): void {
+  const extra = line.args[count]
+  if (extra)
+    controller.fail(extra, `${line.name.text} has too many arguments: '${extra.text}' is one too many`)
+}
+
+/** `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:53`. */
+export function serverOf(
+  controller: DnsController,
+  word: CorefileWord,
+  usualPort = 53,
+): { readonly host: string; readonly port: number } {
+  const whole = parseIp(word.text)
+  if (whole) return { host: formatIp(whole), port: usualPort }
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(word.text) ?? []
+  const ip = parseIp(bracketed ?? plain ?? '')
+  const port = digits === undefined ? usualPort : Number(digits)
+  if (!ip || port < 1 || port > 65_535)
+    return controller.fail(
+      word,
+      `not an IP address: '${word.text}': expected one such as 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53`,
+    )
+  return { host: formatIp(ip), port }
+}
