@@ -15,6 +15,7 @@ const FIRST_RETRY = { firstMs: 250, maxMs: 10_000 }
 /** What an SOA says is believed within these. */
 const WAIT_MIN_MS = 1000
 const WAIT_MAX_MS = 24 * 3_600_000
+const NOTIFIED_MIN_MS = 500
 /** So that not all come at once, as CoreDNS does it. */
 const REFRESH_JITTER_MS = 5000
 const RETRY_JITTER_MS = 2000
@@ -38,6 +39,7 @@ export class SecondaryZone {
   #zone: Zone | undefined
   /** When a primary last said that the zone is as it is there. */
   #confirmedMs = 0
+  #lookedMs = 0
   #failures = 0
   #isRunning = false
   #isWanted = false
@@ -77,22 +79,27 @@ export class SecondaryZone {
 
   /** A primary said that it changed. */
   notified(): void {
-    if (this.#isRunning) this.#isWanted = true
-    else {
-      this.#callOff()
-      this.#look()
+    if (this.#isRunning) {
+      this.#isWanted = true
+      return
     }
+    this.#callOff()
+    // Whoever forges such messages makes us ask no more often than that.
+    const waitMs = this.#lookedMs + NOTIFIED_MIN_MS - this.#around.steadyNow()
+    if (waitMs <= 0) this.#look()
+    else this.#callOff = this.#around.timers.later(waitMs, () => this.#look())
   }
 
   #look(): void {
     this.#isRunning = true
     this.#isWanted = false
+    this.#lookedMs = this.#around.steadyNow()
     void this.#around.turns
       .take(() => this.#fetch())
       .then((isDone) => {
         this.#isRunning = false
         if (this.#isStopped) return
-        if (this.#isWanted) return this.#look()
+        if (this.#isWanted) return this.notified()
         this.#callOff = this.#around.timers.later(this.#waitMs(isDone), () => this.#look())
       })
   }
