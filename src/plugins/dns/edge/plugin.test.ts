@@ -81,6 +81,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   [inEdge(`${NODE} {`, 'probe http://192.0.2.1/ every 5s', '}'), /unknown option 'every' of a probe/],
   [inEdge(`${NODE} {`, 'probe http://192.0.2.1/ host', '}'), /host '' is wrong/],
   [`edge {\nnode gru1 {\ncname a.example.net\n}\n}`, /a CNAME cannot stand there/],
+  [inEdge('node gru1 {', 'cname cdn.example.org', '}'), /that leads in a circle/],
   [inEdge(NODE, 'prefix 203.0.113.0/24'), /prefix needs a prefix and a node/],
   [inEdge(NODE, 'prefix 203.0.113.7/24 gru1'), /has bits behind its length/],
   [inEdge(NODE, 'prefix 203.0.113.0/24 nobody'), /Corefile:3 - .*there is no node 'nobody'/],

@@ -26,8 +26,8 @@ import { type EdgeAnswer, edgeAnswerOf } from './edge-answer.ts'
 import type { EdgeFigures } from './figures.ts'
 
 /** How often heartbeats are looked at, and the file of nodes. */
-const HEARTBEATS_MS = 1000
-const FILE_MS = 2000
+const HEARTBEATS_MS = 500
+const FILE_MS = 500
 const NODES_MAX = 1000
 
 export class Steerer implements DnsSteering {
@@ -268,6 +268,9 @@ function nodesOf(
     if (typeof node === 'string') return node
     nodes.push(node)
   }
+  for (const { name, cname } of nodes)
+    if (cname && owners.some((owner) => owner.equals(cname)))
+      return `node '${name}' is ${cname.toString()}, which is steered here itself: that leads in a circle`
   const apex = owners.find((owner) => zones.some((zone) => zone.equals(owner)))
   if (apex && nodes.some(({ cname }) => cname !== undefined))
     return `${apex.toString()} is a zone, and its SOA stands at the same name: a CNAME cannot stand there (RFC 1034 §3.6.2), so give its nodes addresses`
