@@ -92,6 +92,12 @@ export interface DnsQuery {
   family(): 1 | 2
   /** Whether records of DNSSEC are wanted. */
   do(): boolean
+  /** RD: somebody is to ask on where we do not know. */
+  readonly isRecursionDesired: boolean
+  /** CD: what does not hold against its signatures is wanted all the same. */
+  readonly isCheckingDisabled: boolean
+  /** AD in a question: who asked wants to be told whether the answer was checked (RFC 6840 §5.7). */
+  readonly isAuthenticWanted: boolean
   /** Bytes that an answer may have: 65,535 over TCP; over UDP what the client says, at least 512. */
   size(): number
   /**
@@ -111,6 +117,11 @@ export interface DnsQuery {
     readonly message?: DnsMessage
     readonly depth?: number
   }): DnsQuery
+  /**
+   * The same query, to be asked on its own after this one was answered: with bytes and addresses of its own, as those of a client's packet are used
+   * again, and with notes of its own.
+   */
+  detached(): DnsQuery
   /** Zone of the server block that answers. */
   readonly zone: DnsName
   /** Name of the view that was chosen; empty without one. */
@@ -158,6 +169,11 @@ export interface DnsLog {
 /** A figure by labels, in the manner of Prometheus. Labels are given in the order of the names that it was made with. */
 export interface DnsCounter {
   add(count: number, ...labels: readonly string[]): void
+  /** The figure of these labels alone, found once: for what counts each query. */
+  labelled(...labels: readonly string[]): DnsCount
+}
+export interface DnsCount {
+  add(count: number): void
 }
 export interface DnsGauge {
   set(value: number, ...labels: readonly string[]): void
@@ -231,6 +247,8 @@ export interface DnsController {
    * to a lookup too many times.
    */
   lookup(query: DnsQuery, name: DnsName, type: number): Promise<DnsMessage | undefined>
+  /** Asks the chain of the server block on the server's own behalf, from its first plugin on. Undefined where nobody answers. */
+  ask(name: DnsName, type: number): Promise<DnsMessage | undefined>
   /** Run when all blocks were set up without an error, before the first query. A rejection ends the start, or leaves the former Corefile in force. */
   onStart(start: () => void | Promise<void>): void
   /** `ready` answers 200 when all of these have been true once. */
@@ -315,6 +333,8 @@ export interface DnsHost {
   readonly steadyNow: () => number
   /** From 0 to 1. */
   readonly random: () => number
+  /** Ends the server, with this as its last word, for what an operator has to put right. In a node, only DNS ends. */
+  readonly end?: (why: string) => void
   /** In a node: runs the units that answer DNS. Undefined for `orla dns` alone. */
   readonly units?: DnsUnits
   /** In a node: the edges that it knows of, with what they said last. */

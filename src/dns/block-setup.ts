@@ -15,6 +15,7 @@ import type {
 } from '../contract/dns.ts'
 import { DnsMessage } from '../wire/dns/message.ts'
 import { DnsName, DnsNameError } from '../wire/dns/name.ts'
+import { ownQuery } from './query.ts'
 import { CorefileError } from './corefile/corefile-error.ts'
 
 /** How often what a CNAME points to may point on, out of one zone into another. */
@@ -77,6 +78,11 @@ export class BlockSetup {
         query.depth >= LOOKUPS_MAX
           ? undefined
           : await this.#around.ask(query.with({ name, type, depth: query.depth + 1 })),
+      ask: async (name, type) => {
+        const query = ownQuery(name, type, host.steadyNow())
+        query.zone = zones.find((zone) => name.isWithin(zone)) ?? DnsName.ROOT
+        return await this.#around.ask(query)
+      },
       onStart: (start) => void this.starts.push(start),
       onReady: (isReady) => void this.readies.push({ plugin, isReady }),
       onShutdown: (stop) => void this.stops.push(stop),

@@ -1,7 +1,7 @@
 /** A query as the server has it: the message, whoever asked, and what plugins note on the way. */
 import { type IpAddress, parseIp } from '../base/ip-address.ts'
 import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
-import { className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
+import { CLASS, className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../wire/dns/message.ts'
 import { encodeMessage } from '../wire/dns/message-writer.ts'
@@ -29,10 +29,22 @@ export interface Asked {
   readonly opcode: number
   readonly isRecursionDesired: boolean
   readonly isCheckingDisabled: boolean
+  readonly isAuthenticWanted?: boolean
   readonly name: DnsName
   readonly type: number
   readonly class: number
   readonly edns: Edns | undefined
+}
+
+/** The server itself, where it asks its own chain. */
+export const OURSELVES: DnsPeer = {
+  transport: 'dns',
+  isUdp: false,
+  ip: () => '127.0.0.1',
+  port: () => 0,
+  localIp: () => '127.0.0.1',
+  localPort: () => 0,
+  isProven: true,
 }
 
 /** What is noted on a query and on those made of it. */
@@ -47,6 +59,15 @@ export interface QueryNotes {
 const UDP_SIZE_MIN = 512
 /** What we say that we take: no fragments on any path (RFC 9715 §3.1). */
 export const OUR_UDP_SIZE = 1232
+
+/** A question of the server itself. */
+export function ownQuery(name: DnsName, type: number, nowMs: number): ServerQuery {
+  const message = new DnsMessage()
+  message.isRecursionDesired = true
+  message.question.push({ name, type, class: CLASS.IN })
+  const asked = { id: 0, opcode: 0, isRecursionDesired: true, isCheckingDisabled: false, edns: undefined }
+  return new ServerQuery({ ...asked, name, type, class: CLASS.IN }, OURSELVES, encodeMessage(message), nowMs)
+}
 
 const NO_METADATA: Map<string, () => string> = new Map()
 const NO_EXPLANATIONS: QueryNotes['explanations'] = []
@@ -148,6 +169,18 @@ export class ServerQuery implements DnsQuery {
     return this.asked.edns?.isDo ?? false
   }
 
+  get isRecursionDesired(): boolean {
+    return this.asked.isRecursionDesired
+  }
+
+  get isCheckingDisabled(): boolean {
+    return this.asked.isCheckingDisabled
+  }
+
+  get isAuthenticWanted(): boolean {
+    return this.asked.isAuthenticWanted ?? false
+  }
+
   size(): number {
     if (!this.peer.isUdp) return MESSAGE_BYTES_MAX
     const said = this.asked.edns?.udpSize ?? UDP_SIZE_MIN
@@ -203,6 +236,34 @@ export class ServerQuery implements DnsQuery {
     changed.#message = message ?? this.message.copy()
     changed.#message.question = [{ name, type, class: klass }]
     return changed
+  }
+
+  detached(): ServerQuery {
+    const { peer } = this
+    const [ip, port, localIp, localPort] = [peer.ip(), peer.port(), peer.localIp(), peer.localPort()]
+    const { transport, isUdp, server, isProven } = peer
+    const detached = new ServerQuery(
+      this.asked,
+      {
+        transport,
+        isUdp,
+        ...(server !== undefined && { server }),
+        isProven,
+        ip: () => ip,
+        port: () => port,
+        localIp: () => localIp,
+        localPort: () => localPort,
+      },
+      Buffer.from(this.bytes),
+      this.startedMs,
+    )
+    detached.zone = this.zone
+    detached.depth = this.depth
+    detached.view = this.view
+    detached.sizeMax = this.sizeMax
+    // One that was changed on its way is not what its bytes say.
+    detached.#message = this.#message?.copy()
+    return detached
   }
 
   explain(error: ExtendedError, text: string): void {
