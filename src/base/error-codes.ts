@@ -20,6 +20,12 @@ export const ERROR_CODES = {
     'config',
     400,
   ),
+  'corefile-invalid': row(
+    'the Corefile is not valid',
+    'mend what is named; nothing was changed',
+    'config',
+    400,
+  ),
   ...CERTIFICATE_ERRORS,
   ...PACKET_ERRORS,
   'file-unreadable': row('a file cannot be read', 'check its path', 'client', 400),
