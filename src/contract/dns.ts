@@ -349,8 +349,11 @@ export interface DnsHost {
 export interface DnsUnits {
   /** Whether any unit hooks `dns`: without one, the chain goes on at once. */
   readonly isHooked: boolean
-  /** The units that match, in their order; the first one that answers answers. `next` asks the chain behind. */
-  run(query: DnsQuery, next: DnsNext): DnsOutcome | Promise<DnsOutcome>
+  /**
+   * The units that match, in their order; the first one that answers answers, and `next` asks the chain behind. `only`: none but those of these
+   * names.
+   */
+  run(query: DnsQuery, next: DnsNext, only?: ReadonlySet<string>): DnsOutcome | Promise<DnsOutcome>
 }
 
 /** What a node is known to be, from its own heartbeat. */
