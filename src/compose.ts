@@ -22,7 +22,7 @@ import type { Purge } from './contract/purge.ts'
 import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport } from './contract/unit-runner.ts'
-import type { UnitVersion } from './contract/unit.ts'
+import { PHASES_BESIDE_REQUESTS, type UnitVersion } from './contract/unit.ts'
 import { createAdmission } from './cache/index.ts'
 import { isShared } from './config/shared-cache.ts'
 import { KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
@@ -286,7 +286,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       return units.lastGood
     },
   }
-  const chance = { random, onSampledOut: (unit: UnitVersion) => runner.sampledOut(unit, unit.phases) }
+  const chance = {
+    random,
+    onSampledOut: (unit: UnitVersion) => runner.sampledOut(unit, unit.phases & ~PHASES_BESIDE_REQUESTS),
+  }
   const server = new HttpServer({
     limits: served.limits,
     listeners: config.edge.listen,

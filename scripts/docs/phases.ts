@@ -17,6 +17,7 @@ const RETURNS: Readonly<Record<string, string>> = {
   Nothing: 'nothing',
   Filtered: 'nothing, bytes or text',
   'Response | Promise<Response>': 'a `Response`',
+  'DnsAnswer | Promise<DnsAnswer>': 'nothing, records, or another question',
 }
 
 /** The handlers as the author's types have them. */
@@ -57,7 +58,7 @@ export function phasesPage(): string {
       ['stage', 'what it does'],
       STAGES.map((stage) => [stage.name, stage.does]),
     ),
-    '## Phases of units\n\nA unit exports a handler for each phase that it hooks. Units of a phase run by priority, then by name. *On error* is what\nhappens where the unit does not say: `closed` answers 503, `open` goes on as if the unit were not there.\nSee [units](../guides/units.md).',
+    '## Phases of units\n\nA unit exports a handler for each phase that it hooks. Units of a phase run by priority, then by name. *On error* is what\nhappens where the unit does not say: `closed` answers 503 (SERVFAIL in `dns`), `open` goes on as if the unit were not there.\nSee [units](../guides/units.md).',
     markdownTable(
       ['handler', 'what for', 'returns', 'on error'],
       [...phases, [`\`${call}\``, doc, returns, policy('content')]],
@@ -69,7 +70,7 @@ function drawing(): string {
   const way = STAGES.map((stage) => stage.name).join(' → ')
   const first = STAGES[0]!.name.length
   const line = `└${'─'.repeat(way.length - first - 2)}┘`
-  const out = PHASES.slice(PHASES.indexOf('headerFilter'))
+  const out = PHASES.slice(PHASES.indexOf('headerFilter'), PHASES.indexOf('dns'))
   const last = ['answer', 'staged headers', ...out.slice(0, -1), 'to the client', ...out.slice(-1)]
   return [way, `${' '.repeat(first)}${line}`, `${' '.repeat(first)}  any of them → ${last.join(' → ')}`].join(
     '\n',

@@ -94,6 +94,12 @@ export interface DnsQuery {
   do(): boolean
   /** The most that `size()` may be over UDP, whatever the client says: lowered by `bufsize`, never raised. */
   sizeMax: number
+  /** RD: somebody is to ask on where we do not know. */
+  readonly isRecursionDesired: boolean
+  /** CD: what does not hold against its signatures is wanted all the same. */
+  readonly isCheckingDisabled: boolean
+  /** AD in a question: who asked wants to be told whether the answer was checked (RFC 6840 §5.7). */
+  readonly isAuthenticWanted: boolean
   /** Bytes that an answer may have: 65,535 over TCP; over UDP what the client says, at least 512. */
   size(): number
   /**
@@ -113,6 +119,11 @@ export interface DnsQuery {
     readonly message?: DnsMessage
     readonly depth?: number
   }): DnsQuery
+  /**
+   * The same query, to be asked on its own after this one was answered: with bytes and addresses of its own, as those of a client's packet are used
+   * again, and with notes of its own.
+   */
+  detached(): DnsQuery
   /** Zone of the server block that answers. */
   readonly zone: DnsName
   /** Name of the view that was chosen; empty without one. */
@@ -160,6 +171,11 @@ export interface DnsLog {
 /** A figure by labels, in the manner of Prometheus. Labels are given in the order of the names that it was made with. */
 export interface DnsCounter {
   add(count: number, ...labels: readonly string[]): void
+  /** The figure of these labels alone, found once: for what counts each query. */
+  labelled(...labels: readonly string[]): DnsCount
+}
+export interface DnsCount {
+  add(count: number): void
 }
 export interface DnsGauge {
   set(value: number, ...labels: readonly string[]): void
@@ -195,10 +211,12 @@ export interface DnsSettings {
   readonly metadataProviders: ((query: DnsQuery) => void)[]
   /** Set by `metadata`: queries for names within these have metadata. Undefined without that plugin. */
   metadataZones: readonly DnsName[] | undefined
-  /** Set by `prometheus`: the queries of this server block are counted. */
-  isMeasured: boolean
   /** Set by `errors`: what a handler threw is logged with its stack. Always so with `debug`. */
   hasStacktraces: boolean
+  /** Queries of this server block are counted by zone, type and the like (`prometheus`). */
+  isCounted: boolean
+  /** The Corefile is looked at every so often, and read again where it changed (`reload`). One block with it is enough. */
+  reload: { readonly everyMs: number; readonly jitterMs: number } | undefined
 }
 
 export interface DnsTls {
@@ -241,24 +259,23 @@ export interface DnsController {
    * to a lookup too many times.
    */
   lookup(query: DnsQuery, name: DnsName, type: number): Promise<DnsMessage | undefined>
+  /** Asks the chain of the server block on the server's own behalf, from its first plugin on. Undefined where nobody answers. */
+  ask(name: DnsName, type: number): Promise<DnsMessage | undefined>
   /** Run when all blocks were set up without an error, before the first query. A rejection ends the start, or leaves the former Corefile in force. */
   onStart(start: () => void | Promise<void>): void
   /** `ready` answers 200 when all of these have been true once. */
   onReady(isReady: () => boolean): void
   /** What `onReady` was called with, in all server blocks of the Corefile, once `onStart` runs. */
   readiness(): readonly DnsReadiness[]
-  /**
-   * Run when the server ends, before its sockets are closed, and when another Corefile took the place of this one (`reload`): the blocks of that one have
-   * been started by then.
-   */
-  onShutdown(stop: (why: ShutdownReason) => void | Promise<void>): void
+  /** Run when the server is to end, while it still serves: it goes on serving until all of these are done (`health` with `lameduck`). */
+  onEnding(wait: () => void | Promise<void>): void
+  /** Run when the server ends and when another Corefile took the place of this one: the blocks of that one have been started by then. */
+  onShutdown(stop: () => void | Promise<void>): void
   /** Offers something to other plugins of the same server block under a name, such as a zone for `transfer`. */
   offer<K extends keyof DnsOffers>(kind: K, what: DnsOffers[K]): void
   /** All that was offered, once `onStart` runs. */
   offers<K extends keyof DnsOffers>(kind: K): readonly DnsOffers[K][]
 }
-
-export type ShutdownReason = 'end' | 'reload'
 
 /** A plugin that is ready when it says so. */
 export interface DnsReadiness {
@@ -340,6 +357,8 @@ export interface DnsHost {
   readonly random: () => number
   /** Where `log` writes its lines; the standard output of the process without one. */
   readonly out?: DnsLogSink
+  /** Ends the server, with this as its last word, for what an operator has to put right. In a node, only DNS ends. */
+  readonly end?: (why: string) => void
   /** In a node: runs the units that answer DNS. Undefined for `orla dns` alone. */
   readonly units?: DnsUnits
   /** In a node: the edges that it knows of, with what they said last. */
@@ -355,8 +374,11 @@ export interface DnsLogSink {
 export interface DnsUnits {
   /** Whether any unit hooks `dns`: without one, the chain goes on at once. */
   readonly isHooked: boolean
-  /** The units that match, in their order; the first one that answers answers. `next` asks the chain behind. */
-  run(query: DnsQuery, next: DnsNext): DnsOutcome | Promise<DnsOutcome>
+  /**
+   * The units that match, in their order; the first one that answers answers, and `next` asks the chain behind. `only`: none but those of these
+   * names.
+   */
+  run(query: DnsQuery, next: DnsNext, only?: ReadonlySet<string>): DnsOutcome | Promise<DnsOutcome>
 }
 
 /** What a node is known to be, from its own heartbeat. */

@@ -20,7 +20,12 @@ export const PHASE_BITS = {
   log: 16,
   /** Of no request: by the clock, once on the node. */
   timer: 256,
+  /** Of a query to the DNS plane. */
+  dns: 512,
 } as const
+
+/** Those that no request of HTTP meets. */
+export const PHASES_BESIDE_REQUESTS = PHASE_BITS.timer | PHASE_BITS.dns
 
 /** Those in which a unit may answer the request. */
 export const ANSWERING_PHASES =
@@ -43,7 +48,7 @@ export type FailureReason =
 
 /** What happens to the request when a unit fails. */
 export type FailurePolicy =
-  | 'closed' // 503 that names the unit and the reason
+  | 'closed' // 503 that names the unit and the reason; SERVFAIL in `dns`
   | 'open' // as if the unit were not there
   | 'lastGood' // the version before runs instead; without one, closed
 
@@ -65,7 +70,7 @@ export interface Sample {
 }
 
 export interface Manifest {
-  /** Hosts of the request: exact (`tv.example.com`), a subdomain wildcard (`*.example.com`), or `*`. Empty: all. */
+  /** Hosts of the request, or names of the query: exact (`tv.example.com`), a subdomain wildcard (`*.example.com`), or `*`. Empty: all. */
   readonly hosts: readonly string[]
   /** Paths: exact, or a prefix that ends in `*`. Empty: all. Compared decoded: see `base/path-pattern.ts`. */
   readonly paths: readonly string[]
@@ -76,7 +81,7 @@ export interface Manifest {
   /** Higher runs first; equal ones by name. */
   readonly priority: number
   readonly sample: Sample
-  /** Absent: closed for `rewrite`, `access` and `content`, open elsewhere. */
+  /** Absent: closed for `rewrite`, `access`, `content` and `dns`, open elsewhere. */
   readonly onError?: FailurePolicy
   /** `bodyFilter` is given the body whole, up to so many bytes. Absent, or 0: piece by piece. */
   readonly buffer?: number
@@ -169,7 +174,7 @@ export const DEFAULT_MANIFEST: Manifest = {
 }
 
 /** What guards or answers a request: without it the request must not go on. */
-const CLOSED_PHASES: ReadonlySet<Phase> = new Set(['rewrite', 'access', 'content'])
+const CLOSED_PHASES: ReadonlySet<Phase> = new Set(['rewrite', 'access', 'content', 'dns'])
 
 /** The policy of a unit for a phase, with the default where its author chose none. */
 export function failurePolicy(manifest: Manifest, phase: Phase): FailurePolicy {

@@ -24,7 +24,13 @@ export class DnsFigures implements DnsMetrics {
 
   counter(name: string, help: string, labels: readonly string[] = []): DnsCounter {
     const family = this.#family('counter', name, help, labels)
-    return { add: (count, ...values) => void (seriesOf(family, values).value += count) }
+    return {
+      add: (count, ...values) => void (seriesOf(family, values).value += count),
+      labelled: (...values) => {
+        const series = seriesOf(family, values)
+        return { add: (count) => void (series.value += count) }
+      },
+    }
   }
 
   gauge(name: string, help: string, labels: readonly string[] = []): DnsGauge {

@@ -1,7 +1,7 @@
 /** A query as the server has it: the message, whoever asked, and what plugins note on the way. */
 import { type IpAddress, parseIp } from '../base/ip-address.ts'
 import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
-import { className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
+import { CLASS, className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../wire/dns/message.ts'
 import { encodeMessage } from '../wire/dns/message-writer.ts'
@@ -29,10 +29,22 @@ export interface Asked {
   readonly opcode: number
   readonly isRecursionDesired: boolean
   readonly isCheckingDisabled: boolean
+  readonly isAuthenticWanted?: boolean
   readonly name: DnsName
   readonly type: number
   readonly class: number
   readonly edns: Edns | undefined
+}
+
+/** The server itself, where it asks its own chain. */
+export const OURSELVES: DnsPeer = {
+  transport: 'dns',
+  isUdp: false,
+  ip: () => '127.0.0.1',
+  port: () => 0,
+  localIp: () => '127.0.0.1',
+  localPort: () => 0,
+  isProven: true,
 }
 
 /** What is noted on a query and on those made of it. */
@@ -48,8 +60,23 @@ const UDP_SIZE_MIN = 512
 /** What we say that we take: no fragments on any path (RFC 9715 §3.1). */
 export const OUR_UDP_SIZE = 1232
 
+/** A question of the server itself. */
+export function ownQuery(name: DnsName, type: number, nowMs: number): ServerQuery {
+  const message = new DnsMessage()
+  message.isRecursionDesired = true
+  message.question.push({ name, type, class: CLASS.IN })
+  const asked = { id: 0, opcode: 0, isRecursionDesired: true, isCheckingDisabled: false, edns: undefined }
+  return new ServerQuery({ ...asked, name, type, class: CLASS.IN }, OURSELVES, encodeMessage(message), nowMs)
+}
+
 const NO_METADATA: Map<string, () => string> = new Map()
 const NO_EXPLANATIONS: QueryNotes['explanations'] = []
+
+/** Counts a query when its answer was written: for the server that sends it. */
+export interface QueryCounts {
+  /** `responseBytes` is what is sent; `rcode` as it is in there. */
+  answered(query: ServerQuery, rcode: number, responseBytes: number): void
+}
 
 export class ServerQuery implements DnsQuery {
   readonly asked: Asked
@@ -65,6 +92,8 @@ export class ServerQuery implements DnsQuery {
   /** Lowered by what a server allows (`bufsize`). */
   sizeMax = MESSAGE_BYTES_MAX
   notes: QueryNotes
+  /** Set with the zone, where its server block counts. The server calls it once it has the answer's bytes. */
+  counts: QueryCounts | undefined
   #message: DnsMessage | undefined
   #name: string | undefined
 
@@ -148,6 +177,18 @@ export class ServerQuery implements DnsQuery {
     return this.asked.edns?.isDo ?? false
   }
 
+  get isRecursionDesired(): boolean {
+    return this.asked.isRecursionDesired
+  }
+
+  get isCheckingDisabled(): boolean {
+    return this.asked.isCheckingDisabled
+  }
+
+  get isAuthenticWanted(): boolean {
+    return this.asked.isAuthenticWanted ?? false
+  }
+
   size(): number {
     if (!this.peer.isUdp) return MESSAGE_BYTES_MAX
     const said = this.asked.edns?.udpSize ?? UDP_SIZE_MIN
@@ -203,6 +244,34 @@ export class ServerQuery implements DnsQuery {
     changed.#message = message ?? this.message.copy()
     changed.#message.question = [{ name, type, class: klass }]
     return changed
+  }
+
+  detached(): ServerQuery {
+    const { peer } = this
+    const [ip, port, localIp, localPort] = [peer.ip(), peer.port(), peer.localIp(), peer.localPort()]
+    const { transport, isUdp, server, isProven } = peer
+    const detached = new ServerQuery(
+      this.asked,
+      {
+        transport,
+        isUdp,
+        ...(server !== undefined && { server }),
+        isProven,
+        ip: () => ip,
+        port: () => port,
+        localIp: () => localIp,
+        localPort: () => localPort,
+      },
+      Buffer.from(this.bytes),
+      this.startedMs,
+    )
+    detached.zone = this.zone
+    detached.depth = this.depth
+    detached.view = this.view
+    detached.sizeMax = this.sizeMax
+    // One that was changed on its way is not what its bytes say.
+    detached.#message = this.#message?.copy()
+    return detached
   }
 
   explain(error: ExtendedError, text: string): void {

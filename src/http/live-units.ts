@@ -10,6 +10,7 @@ import type { UnitRunner } from '../contract/unit-runner.ts'
 import { runKey, versionKey, type UnitVersion } from '../contract/unit.ts'
 import { liveIn, restore, versionsIn } from '../unit/abridged-set.ts'
 import type { LiveSites, PreparedSites } from './live-sites.ts'
+import { DnsMatcher } from '../unit/dns-matcher.ts'
 import { compileUnits, type NodeIdentity, type UnitMatcher } from '../unit/matcher.ts'
 import { compileShadows, type ShadowUnit } from './shadow/shadow-units.ts'
 
@@ -21,6 +22,7 @@ const OLD_VERSIONS_MAX = 4
 interface Epoch {
   readonly set: UnitSet
   readonly matcher: UnitMatcher
+  readonly dns: DnsMatcher
   readonly shadows: readonly ShadowUnit[]
   /** Absent where the sites stay as they are. */
   readonly sites: PreparedSites | undefined
@@ -66,6 +68,7 @@ export class LiveUnits {
     return {
       set,
       matcher: compileUnits(set, this.node),
+      dns: new DnsMatcher(set, this.node),
       shadows: compileShadows(set, this.node),
       sites,
     }
@@ -76,6 +79,12 @@ export class LiveUnits {
     const epoch = Atomics.load(this.words, 0)
     if (epoch !== this.currentEpoch) this.flipTo(epoch)
     return this.current.matcher
+  }
+
+  /** The same for queries of the DNS. */
+  dnsMatcher(): DnsMatcher {
+    this.matcher()
+    return this.current.dns
   }
 
   /** Versions that run beside the live ones, of the set that `matcher` was asked of. */

@@ -50,6 +50,10 @@
  * the new piece; BODYKIND 2 is base64, 3 is `PREFIX SUFFIX\n` and a text: so many characters at either end of the piece are as
  * they were, and the text is what lies between.
  *
+ * In `dns` HEAD is one line without its end, `TYPE CLASS ADDRESS PORT PROTO TRANSPORT DO ZONE NAME`, and the answer (outcome 1, a HEAD of `200\n`)
+ * has lines as BODY: `a RCODE AA`, then records, each behind the letter of its section (`n` answer, `u` authority, `x` additional) and
+ * in the words of master files; or `q TYPE NAME`, where the chain is asked that in its place, `-` for what stays. The worker checks all of it.
+ *
  * BODYKIND 4 is an answer whose body comes in calls: KIND 100 opens it and is answered, with an error, when nobody wants the body any more; KIND 101
  * is a piece as bytes, answered when there is room for the next one; KIND 102, not answered, ends it, in order where HEAD is empty, else HEAD is
  * JSON {name, message, stack} of what was thrown. It comes also after the first was answered, when the unit's `cancel` is done: until
@@ -185,6 +189,8 @@ export interface InvocationMeta {
     readonly certificate?: ClientCertificate
   }
   readonly scheme?: 'http' | 'https'
+  /** In `dns`, where the unit's code names them: what plugins tell of the query. */
+  readonly tags?: Readonly<Record<string, string>>
   /** Where the unit's code names it. */
   readonly requestId?: string
   /** In `origin`: the URLs of the site's endpoints. */

@@ -40,8 +40,8 @@ export interface EngineEvents {
 const BODY_MAX = 16 * 1024 * 1024
 const MESSAGE_MAX = 8192
 const WHERE_MAX = 256
-/** Those in which anything may be answered: in `bodyFilter` it is the piece. */
-const RESPONDING = ANSWERING_PHASES | PHASE_BITS.bodyFilter
+/** Those in which anything may be answered: in `bodyFilter` it is the piece, in `dns` records. */
+const RESPONDING = ANSWERING_PHASES | PHASE_BITS.bodyFilter | PHASE_BITS.dns
 const WARN = protocol.LOG_LEVELS.indexOf('warn')
 
 export class TripEngine implements LaneEvents {

@@ -17,6 +17,7 @@ const GIVEN: Readonly<Record<Phase, string>> = {
   bodyFilter: 'chunk, isLast, request, response, edge',
   log: 'request, response, edge',
   timer: 'edge',
+  dns: 'query, edge',
 }
 
 export function moduleOf(phase: Phase, code: string, awaits: boolean): string {

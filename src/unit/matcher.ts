@@ -12,7 +12,8 @@ import { lookUp, namesOf, type Names } from '../base/names.ts'
 import { matchPath, matchPattern } from '../base/path-pattern.ts'
 import { choosePath, compilePathTable, type PathTable } from '../base/path-table.ts'
 import type { UnitSet } from '../contract/messages.ts'
-import { PHASE_BITS, type UnitVersion } from '../contract/unit.ts'
+import { PHASE_BITS, PHASES_BESIDE_REQUESTS, type UnitVersion } from '../contract/unit.ts'
+import { chooseHost, collect, compileHosts, type Indices, remember, union } from './host-table.ts'
 import { stagedShare } from './rollout/stages.ts'
 
 export interface NodeIdentity {
@@ -57,14 +58,14 @@ export function compileUnits(set: UnitSet, node: NodeIdentity): UnitMatcher {
   if (here.length === 0) return { match: () => NOTHING_MATCHED }
   const units = here.toSorted(byPriority)
   const intern = internCombinations(units, staged)
-  const hosts = compileHosts(units, intern)
+  const hosts = compileHosts(units, (indices) => compilePaths(units, indices, intern))
   return {
     match: (host, path, method) => chooseMethod(choosePath(chooseHost(hosts, host), matchPath(path)), method),
   }
 }
 
 /** By name: those whose newer version some clients of this node have. */
-function stagedUnits(set: UnitSet, node: NodeIdentity): ReadonlyMap<string, StagedUnit> {
+export function stagedUnits(set: UnitSet, node: NodeIdentity): ReadonlyMap<string, StagedUnit> {
   const staged = new Map<string, StagedUnit>()
   for (const [name, rollout] of Object.entries(set.rollouts ?? {})) {
     const share = stagedShare(rollout, node.groups)
@@ -73,8 +74,8 @@ function stagedUnits(set: UnitSet, node: NodeIdentity): ReadonlyMap<string, Stag
   return staged
 }
 
-/** A unit that has a `timer` alone is none of a request's. */
-const meetsRequests = ({ phases }: UnitVersion): boolean => (phases & ~PHASE_BITS.timer) !== 0
+/** A unit that has a `timer` alone, or answers DNS alone, is none of a request's. */
+const meetsRequests = ({ phases }: UnitVersion): boolean => (phases & ~PHASES_BESIDE_REQUESTS) !== 0
 
 export function runsOn(unit: UnitVersion, node: NodeIdentity): boolean {
   const { nodes } = unit.manifest
@@ -86,62 +87,20 @@ export function runsOn(unit: UnitVersion, node: NodeIdentity): boolean {
 }
 
 /** Higher first, then by name; not by locale, so that all nodes agree. */
-function byPriority(a: UnitVersion, b: UnitVersion): number {
+export function byPriority(a: UnitVersion, b: UnitVersion): number {
   return b.manifest.priority - a.manifest.priority || (a.name < b.name ? -1 : 1)
 }
 
-/** Units by their index in the order in which they run. A set of them is ascending and without repeats. */
-type Indices = readonly number[]
 /** Gives the one object of a combination. */
 type Intern = (indices: Indices) => MatchedUnits
-
-interface HostTable {
-  readonly exact: Names<PathTable<MethodTable>>
-  /** By what follows `*.`. */
-  readonly wild: ReadonlyMap<string, PathTable<MethodTable>>
-  readonly rest: PathTable<MethodTable>
-}
 
 interface MethodTable {
   readonly exact: Names<MatchedUnits>
   readonly rest: MatchedUnits
 }
 
-function chooseHost(hosts: HostTable, host: string): PathTable<MethodTable> {
-  const exact = lookUp(hosts.exact, host)
-  if (exact !== undefined) return exact
-  if (hosts.wild.size === 0) return hosts.rest
-  for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
-    const wild = hosts.wild.get(host.slice(dot + 1))
-    // ".example.com" has no label before its dot.
-    if (wild !== undefined && dot > 0) return wild
-  }
-  return hosts.rest
-}
-
 function chooseMethod(methods: MethodTable, method: string): MatchedUnits {
   return lookUp(methods.exact, method) ?? methods.rest
-}
-
-function compileHosts(units: readonly UnitVersion[], intern: Intern): HostTable {
-  const { everywhere, named } = collect(units, units.keys(), (unit) => unit.manifest.hosts, '*')
-  // Hosts with the same units share one table: a unit with a thousand hosts is compiled once.
-  const tables = new Map<string, PathTable<MethodTable>>()
-  const tableOf = (indices: Indices): PathTable<MethodTable> =>
-    remember(tables, indices, () => compilePaths(units, indices, intern))
-
-  const exact = new Map<string, PathTable<MethodTable>>()
-  const wild = new Map<string, PathTable<MethodTable>>()
-  for (const [pattern, indices] of named) {
-    const isWild = pattern.startsWith('*.')
-    const host = isWild ? pattern.slice(2) : pattern
-    const sets = [everywhere, indices]
-    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
-      sets.push(named.get(`*${host.slice(dot)}`) ?? [])
-    }
-    ;(isWild ? wild : exact).set(host, tableOf(union(sets)))
-  }
-  return { exact: namesOf(exact), wild, rest: tableOf(everywhere) }
 }
 
 function compilePaths(
@@ -180,31 +139,6 @@ function compileMethods(units: readonly UnitVersion[], indices: Indices, intern:
 const withHead = (methods: readonly string[]): readonly string[] =>
   methods.includes('GET') && !methods.includes('HEAD') ? [...methods, 'HEAD'] : methods
 
-/** Units by pattern; `everywhere` are those without one, or with the pattern `all`. */
-function collect(
-  units: readonly UnitVersion[],
-  indices: Iterable<number>,
-  patterns: (unit: UnitVersion) => readonly string[],
-  all: string | undefined,
-): { readonly everywhere: Indices; readonly named: ReadonlyMap<string, Indices> } {
-  const everywhere: number[] = []
-  const named = new Map<string, number[]>()
-  for (const index of indices) {
-    const own = patterns(units[index]!)
-    if (own.length === 0 || (all !== undefined && own.includes(all))) everywhere.push(index)
-    else {
-      for (const pattern of own) {
-        const list = named.get(pattern)
-        if (list) list.push(index)
-        else named.set(pattern, [index])
-      }
-    }
-  }
-  return { everywhere, named }
-}
-
-const union = (sets: readonly Indices[]): Indices => [...new Set(sets.flat())].toSorted((a, b) => a - b)
-
 function internCombinations(units: readonly UnitVersion[], staged: ReadonlyMap<string, StagedUnit>): Intern {
   const known = new Map<string, MatchedUnits>()
   return (indices) => {
@@ -216,13 +150,6 @@ function internCombinations(units: readonly UnitVersion[], staged: ReadonlyMap<s
       ),
     )
   }
-}
-
-function remember<T>(known: Map<string, T>, indices: Indices, make: () => T): T {
-  const key = indices.join(',')
-  let value = known.get(key)
-  if (value === undefined) known.set(key, (value = make()))
-  return value
 }
 
 function matchedUnits(

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { mmdbOf } from '../../test/harness/mmdb.ts'
 import { parseIp } from '../base/ip-address.ts'
+import { formatPrefix } from '../base/ip-prefix.ts'
 import { Mmdb, MmdbMalformed } from './mmdb.ts'
 
 const NETWORKS = {
@@ -34,6 +35,24 @@ for (const bits of [24, 28, 32] as const) {
   })
 }
 
+test('a walk comes to each network once, in the order of addresses', () => {
+  const table = new Mmdb(mmdbOf(NETWORKS))
+  const seen: [string, unknown][] = []
+  table.walk((family, words, length, at) => {
+    const value = table.valueAt(at)
+    seen.push([
+      formatPrefix({ family, words, length }),
+      value instanceof Map && value.get('autonomous_system_number'),
+    ])
+  })
+  const expected = Object.entries(NETWORKS).map(([prefix, number]) => [prefix.replace('/32', ''), number])
+  assert.deepEqual(seen, [
+    ...expected.slice(0, 3),
+    ['2001:db8::/32', 4_200_000_000],
+    ['2001:db9:1::/48', 64_503],
+  ])
+})
+
 test('a file that is none, or not whole, is told so, whatever byte of it is another', () => {
   const good = mmdbOf(NETWORKS)
   assert.throws(() => new Mmdb(Buffer.from('no table')), new MmdbMalformed('it has no metadata'))
@@ -45,6 +64,7 @@ test('a file that is none, or not whole, is told so, whatever byte of it is anot
       try {
         const table = new Mmdb(bytes)
         for (const address of ['192.0.2.1', '198.51.100.1', '2001:db8::1']) table.find(parseIp(address)!)
+        table.walk((_family, _words, _length, place) => void table.valueAt(place))
       } catch (error) {
         assert.ok(error instanceof MmdbMalformed, `byte ${at}: ${(error as Error).stack}`)
       }

@@ -69,6 +69,39 @@ export class Mmdb {
     return new Section(this.bytes, this.dataAt).value(this.dataAt + node - this.nodes - GAP)
   }
 
+  /**
+   * Every network that the table has something for, once, in the order of addresses: those of IPv4, then those of IPv6. `at` tells where its data lie: many
+   * networks share theirs. Aliases of IPv4 in IPv6 (`2002::/16` and others) are left out. Throws `MmdbMalformed` where the tree is none.
+   */
+  walk(visit: (family: 4 | 6, words: IpAddress['words'], length: number, at: number) => void): void {
+    // A node of a tree is come to once: a file in which more are come to would keep us for ever.
+    let left = this.nodes + 1
+    const words: [number, number, number, number] = [0, 0, 0, 0]
+    const descend = (family: 4 | 6, node: number, bit: number): void => {
+      if (node === this.nodes || (family === 6 && node === this.v4Root && bit > 0)) return
+      if (node > this.nodes) {
+        const at = this.dataAt + node - this.nodes - GAP
+        visit(family, [...words], family === 4 ? bit - 96 : bit, at)
+        return
+      }
+      if (bit === 128) throw new MmdbMalformed('its tree is deeper than addresses are long')
+      left -= 1
+      if (left < 0) throw new MmdbMalformed('its tree comes to a node twice')
+      const index = bit >> 5
+      descend(family, this.record(node, 0), bit + 1)
+      words[index] = (words[index]! | (1 << (31 - (bit & 31)))) >>> 0
+      descend(family, this.record(node, 1), bit + 1)
+      words[index] = (words[index]! & ~(1 << (31 - (bit & 31)))) >>> 0
+    }
+    descend(4, this.v4Root, 96)
+    if (this.isV6) descend(6, 0, 0)
+  }
+
+  /** What lies at a place that `walk` told. */
+  valueAt(at: number): MmdbValue {
+    return new Section(this.bytes, this.dataAt).value(at)
+  }
+
   private record(node: number, side: number): number {
     const { bytes, recordBits } = this
     if (recordBits === 24) return bytes.readUIntBE(node * 6 + side * 3, 3)

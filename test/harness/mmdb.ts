@@ -3,19 +3,39 @@ import { parseCidr } from '../../src/base/cidr.ts'
 
 type Node = { sides: [Node | number | undefined, Node | number | undefined] }
 
-/** Records of 28 bits unless said. */
+/** What a test may say of a network. Numbers are written as doubles, but for whole ones. */
+export type MmdbData = string | number | boolean | { readonly [key: string]: MmdbData } | readonly MmdbData[]
+
+/** A table of numbers of networks. Records of 28 bits unless said. */
 export function mmdbOf(networks: Readonly<Record<string, number>>, recordBits: 24 | 28 | 32 = 28): Buffer {
+  const values = Object.entries(networks).map(
+    ([prefix, number]) =>
+      [prefix, { autonomous_system_number: number, autonomous_system_organization: `AS ${number}` }] as const,
+  )
+  return mmdbWith(values, 'GeoLite2-ASN', recordBits)
+}
+
+/** A table of anything. Equal values lie in the file once, as MaxMind has it. Prefixes do not lie in each other. */
+export function mmdbWith(
+  networks: Iterable<readonly [prefix: string, value: MmdbData]>,
+  databaseType: string,
+  recordBits: 24 | 28 | 32 = 28,
+): Buffer {
   const root: Node = { sides: [undefined, undefined] }
   const values: Buffer[] = []
+  const known = new Map<string, number>()
   let dataBytes = 0
-  for (const [prefix, number] of Object.entries(networks)) {
-    insert(root, prefix, dataBytes)
-    const value = map({
-      autonomous_system_number: uint32(number),
-      autonomous_system_organization: text(`AS ${number}`),
-    })
-    values.push(value)
-    dataBytes += value.length
+  for (const [prefix, data] of networks) {
+    const key = JSON.stringify(data)
+    let at = known.get(key)
+    if (at === undefined) {
+      at = dataBytes
+      known.set(key, at)
+      const value = bytesOf(data)
+      values.push(value)
+      dataBytes += value.length
+    }
+    insert(root, prefix, at)
   }
   const nodes: Node[] = []
   const numbers = new Map<Node, number>()
@@ -34,7 +54,7 @@ export function mmdbOf(networks: Readonly<Record<string, number>>, recordBits: 2
     node_count: uint32(nodes.length),
     record_size: uint32(recordBits),
     ip_version: uint32(6),
-    database_type: text('GeoLite2-ASN'),
+    database_type: text(databaseType),
   })
   const marker = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
   return Buffer.concat([...tree, Buffer.alloc(16), ...values, marker, metadata])
@@ -63,6 +83,21 @@ function nodeBytes(left: number, right: number, bits: 24 | 28 | 32): Buffer {
     bytes.writeUIntBE(right, bits / 8, bits / 8)
   }
   return bytes
+}
+
+function bytesOf(data: MmdbData): Buffer {
+  if (typeof data === 'string') return text(data)
+  if (typeof data === 'boolean') return Buffer.from([data ? 1 : 0, 14 - 7])
+  if (typeof data === 'number') return Number.isInteger(data) && data >= 0 ? uint32(data) : double(data)
+  if (Array.isArray(data))
+    return Buffer.concat([Buffer.from([data.length, 11 - 7]), ...data.map((item) => bytesOf(item))])
+  return map(Object.fromEntries(Object.entries(data).map(([key, value]) => [key, bytesOf(value)])))
+}
+
+function double(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(value)
+  return Buffer.concat([head(3, 8), bytes])
 }
 
 const head = (type: number, size: number): Buffer =>

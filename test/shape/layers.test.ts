@@ -51,7 +51,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // Which edge a client is sent to.
   steer: ['base', 'config', 'contract', 'wire'],
   // Sockets, the Corefile and the chain; what stands in the chain is handed to it.
-  dns: ['base', 'config', 'contract', 'wire', 'limit'],
+  // Which units a query meets is `unit`'s to say.
+  dns: ['base', 'config', 'contract', 'wire', 'limit', 'unit'],
   plugins: ['base', 'config', 'contract', 'wire', 'zone', 'upstream', 'steer', 'limit'],
   // Puts the DNS plane together, for a worker or for the command alone.
   'compose-dns.ts': ['base', 'config', 'contract', 'wire', 'limit', 'dns', 'plugins'],

@@ -23,7 +23,7 @@ test('install refuses what is no unit, with the reason', async (t) => {
   const refusals: readonly (readonly [code: string, message: RegExp])[] = [
     [
       'module.exports = {}',
-      /exports no handler \(rewrite, access, content, origin, originResponse, headerFilter, bodyFilter, log, timer or fetch\)/,
+      /exports no handler \(rewrite, access, content, origin, originResponse, headerFilter, bodyFilter, log, timer, dns or fetch\)/,
     ],
     ['exports.default = 5', /the default export is the number 5/],
     ['exports.default = { access: 5 }', /access is the number 5; a handler is a function/],

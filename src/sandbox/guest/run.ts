@@ -5,6 +5,8 @@
  * records leave with the next step.
  */
 import { awaiting } from './awaiting.ts'
+import { dnsAnswerText } from './dns-answer.ts'
+import { UnitQuery } from './dns-query.ts'
 import {
   OUTCOME_NEXT,
   OUTCOME_PENDING,
@@ -39,7 +41,7 @@ import { ReceivedRequest, Request } from './request.ts'
 import { isResponse, type Response, responseHead } from './response.ts'
 import { Edge, UnitRequest, UnitResponse } from './unit-objects.ts'
 
-const { rewrite, access, content, origin, originResponse, headerFilter, bodyFilter, timer } = PHASE_BITS
+const { rewrite, access, content, origin, originResponse, headerFilter, bodyFilter, timer, dns } = PHASE_BITS
 
 export type Handler = (...args: readonly unknown[]) => unknown
 
@@ -58,6 +60,7 @@ export const handlers: Record<keyof typeof PHASE_BITS, Handler | null> & {
   bodyFilter: null,
   log: null,
   timer: null,
+  dns: null,
   fetch: null,
 }
 
@@ -128,6 +131,8 @@ function call(run: Invocation, { request, response, edge }: Handed): unknown {
       return reflectApply(handlers.originResponse!, self, [request, response, edge])
     case timer:
       return reflectApply(handlers.timer!, self, [edge])
+    case dns:
+      return reflectApply(handlers.dns!, self, [new UnitQuery(FROM_GUEST, run), edge])
     case headerFilter:
       return reflectApply(handlers.headerFilter!, self, [request, response, edge])
     case bodyFilter: {
@@ -186,6 +191,8 @@ function conclude(run: Invocation, result: unknown): boolean {
     threw(run, new TypeError('content returned nothing; return a Response'))
   } else if (run.phase === bodyFilter) {
     return concludePiece(run, result)
+  } else if (run.phase === dns) {
+    concludeQuery(run, result)
   } else if (mayAnswer && typeof result === 'object' && isResponse(result)) {
     answer(run, result)
   } else {
@@ -205,6 +212,18 @@ function concludePiece(run: Invocation, result: unknown): boolean {
     end(run, OUTCOME_RESPONSE, bodyFilter, '200\n', written.body, written.kind)
   }
   return true
+}
+
+/** What answers a query, or asks another one in its place. */
+function concludeQuery(run: Invocation, result: unknown): void {
+  let text: string
+  try {
+    text = dnsAnswerText(result)
+  } catch (error) {
+    threw(run, error)
+    return
+  }
+  end(run, OUTCOME_RESPONSE, dns, '200\n', text, BODY_TEXT)
 }
 
 function answer(run: Invocation, response: Response): void {

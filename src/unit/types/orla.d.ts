@@ -82,6 +82,11 @@ export interface Handlers {
    */
   timer?(edge: TimerEdge): Nothing
   /**
+   * For each query to the DNS plane of the node whose name is one of `hosts`, where the Corefile has the plugin `unit`: may answer it, or have
+   * another question asked in its place. Nothing: the next unit is asked, then the plugins behind.
+   */
+  dns?(query: DnsQuery, edge: DnsEdge): DnsAnswer | Promise<DnsAnswer>
+  /**
    * `content` in the form of the Fetch API, so that a module written for Workers, or a Hono app, is a unit as it is.
    * `env` is `edge.env`. Exclusive with `content`.
    */
@@ -90,7 +95,7 @@ export interface Handlers {
 
 /** Where and how a unit runs. What the deploy command says wins over these. */
 export interface Fields {
-  /** Hosts of the request: exact (`tv.example.com`), a wildcard (`*.example.com`), or `*`. Absent: all. */
+  /** Hosts of the request, and names of the query: exact (`tv.example.com`), a wildcard (`*.example.com`), or `*`. Absent: all. */
   hosts?: string | readonly string[]
   /** Paths: exact, or a prefix that ends in `*`. Compared decoded: `/hls/*` meets `/%68ls/a` too. Absent: all. */
   paths?: string | readonly string[]
@@ -106,8 +111,8 @@ export interface Fields {
    */
   sample?: number | { readonly share?: number; readonly by?: 'random' | 'address' | `cookie:${string}` }
   /**
-   * What happens to the request when the unit fails. `closed`: 503. `open`: as if the unit were not there. `lastGood`: the
-   * version before runs instead. Default: closed in `rewrite`, `access` and `content`, open elsewhere.
+   * What happens to the request when the unit fails. `closed`: 503, or SERVFAIL in `dns`. `open`: as if the unit were not there. `lastGood`: the
+   * version before runs instead. Default: closed in `rewrite`, `access`, `content` and `dns`, open elsewhere.
    *
    * (A function is no policy: it lets pass the apps of frameworks, which have a method of this name.)
    */
@@ -416,6 +421,65 @@ export interface PurgeOutcome {
 
 /** There is no request, so there is no client. */
 export type TimerEdge = Omit<Edge, 'client' | 'timing'>
+
+/** There is no request: the client is the query's. */
+export type DnsEdge = Omit<Edge, 'client' | 'timing' | 'requestId' | 'state'>
+
+/** A query to the DNS plane. */
+export interface DnsQuery {
+  /** What is asked for, in lower case and without the dot at its end: `www.example.org`; the root is `.`. What is no plain character is escaped as in master files. */
+  readonly name: string
+  /** `A`, `AAAA`, `TXT`…; `TYPE65280` where it has no name. */
+  readonly type: string
+  /** `IN`, mostly. */
+  readonly class: string
+  /** Who asks: mostly the resolver of whoever wants to know. */
+  readonly client: { readonly address: string; readonly port: number }
+  /** `tcp` for all that is not UDP. */
+  readonly proto: 'udp' | 'tcp'
+  /** `dns`, DNS over TLS, or DNS over HTTPS. */
+  readonly transport: 'dns' | 'tls' | 'https'
+  /** Records of DNSSEC are wanted. */
+  readonly do: boolean
+  /** Zone of the server block that the query met, without the dot at its end. */
+  readonly zone: string
+  /** What plugins tell of the query, by label (`geoip/country/code`), where the server block has the plugin `metadata`. */
+  readonly tags: Readonly<Record<string, string>>
+}
+
+/** Nothing; the records of the answer; an answer in parts; or what is to be asked in place of the query. */
+export type DnsAnswer = void | readonly DnsRecord[] | DnsAnswerParts | DnsAsk
+
+/**
+ * A record as in a zone file, `[NAME.] [TTL] [IN] TYPE DATA`: `"A 192.0.2.1"`, `"60 CNAME www.example.net."`. A name in front ends with a dot; without one the record
+ * is of the name that was asked for. The TTL is 60 seconds where none is given. Or the same in parts.
+ */
+export type DnsRecord =
+  | string
+  | {
+      /** Absent: the name that was asked for. */
+      readonly name?: string
+      readonly type: string
+      /** As a zone file has it. Texts in a list are put in quotes, as `TXT` has them. */
+      readonly data: string | readonly string[]
+      /** Seconds. Absent: 60. */
+      readonly ttl?: number
+    }
+
+export interface DnsAnswerParts {
+  /** `NOERROR`, `NXDOMAIN`, `REFUSED`… Absent: `NOERROR`. */
+  readonly rcode?: string
+  readonly answer?: readonly DnsRecord[]
+  readonly authority?: readonly DnsRecord[]
+  readonly additional?: readonly DnsRecord[]
+  /** Whether the answer is authoritative. Absent: it is. */
+  readonly aa?: boolean
+}
+
+/** The plugins behind are asked this, and their answer is given under the name that the client asked for. */
+export interface DnsAsk {
+  readonly ask: { readonly name?: string; readonly type?: string }
+}
 
 /** Seconds above 0, or a text such as `"90s"`, `"10m"`, `"1d"`. */
 export type Ttl = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
