@@ -148,10 +148,7 @@ test('a server that is gone is passed over after some probes, and used again whe
 test('no server answers: SERVFAIL, and the client is told which and why', async (t) => {
   const server = await goodServer(t)
   await server.stop()
-  const { ask } = await forwardTo(
-    t,
-    `forward . ${server.address} {\nhealth_check 10ms\nmax_fails 1\n}`,
-  )
+  const { ask } = await forwardTo(t, `forward . ${server.address} {\nhealth_check 10ms\nmax_fails 1\n}`)
   assert.equal(await ask('www.example.org'), RCODE.SERVFAIL)
   const query = queryFor('www.example.org')
   const handler = await forwarderOf(t, `forward . ${server.address}`)
