@@ -205,6 +205,10 @@ export interface DnsSettings {
   readonly tsigSecrets: Map<string, Buffer>
   /** Plugins told of queries before the chain runs, in the order of the chain; only with `metadata`. */
   readonly metadataProviders: ((query: DnsQuery) => void)[]
+  /** Queries of this server block are counted by zone, type and the like (`prometheus`). */
+  isCounted: boolean
+  /** The Corefile is looked at every so often, and read again where it changed (`reload`). One block with it is enough. */
+  reload: { readonly everyMs: number; readonly jitterMs: number } | undefined
 }
 
 export interface DnsTls {

@@ -1,6 +1,5 @@
 /** A server block while its plugins are set up: what they set, offer each other and want to be called for. */
 import { isAbsolute, join } from 'node:path'
-import { formatPrefix, readPrefix } from '../base/ip-prefix.ts'
 import type {
   CorefileLine,
   CorefileWord,
@@ -17,6 +16,7 @@ import { DnsMessage } from '../wire/dns/message.ts'
 import { DnsName, DnsNameError } from '../wire/dns/name.ts'
 import { ownQuery } from './query.ts'
 import { CorefileError } from './corefile/corefile-error.ts'
+import { reverseZonesOf } from './reverse-zones.ts'
 
 /** How often what a CNAME points to may point on, out of one zone into another. */
 const LOOKUPS_MAX = 8
@@ -54,6 +54,8 @@ export class BlockSetup {
       timeouts: { readMs: 5000, writeMs: 5000, idleMs: 10_000 },
       tsigSecrets: new Map(),
       metadataProviders: [],
+      isCounted: false,
+      reload: undefined,
     }
   }
 
@@ -92,13 +94,10 @@ export class BlockSetup {
   }
 }
 
-/** A name as a zone, or a prefix as the reverse zones that it is made of (RFC 1035 §3.5, RFC 3596 §2.5). */
+/** A name as a zone, or a prefix as the reverse zones that it is made of. */
 function zonesNamed(word: CorefileWord, fail: (where: CorefileWord, text: string) => never): DnsName[] {
-  if (/^[0-9a-fA-F.:]+\/\d+$/.test(word.text)) {
-    const prefix = readPrefix(word.text)
-    if (typeof prefix === 'string') return fail(word, prefix)
-    return fail(word, `${formatPrefix(prefix)}: reverse zones are not there yet`)
-  }
+  const reverse = reverseZonesOf(word.text)
+  if (reverse) return reverse
   try {
     return [DnsName.parse(word.text.toLowerCase())]
   } catch (error) {

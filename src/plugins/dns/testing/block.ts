@@ -36,6 +36,8 @@ export interface TestBlock {
   ask(name: string, type?: string, options?: AskOptions): Promise<DnsOutcome>
   /** The same, where a message is expected. */
   answer(name: string, type?: string, options?: AskOptions): Promise<DnsMessage>
+  /** What the chain makes of a query that came otherwise. */
+  run(query: ServerQuery): Promise<DnsOutcome>
   readonly setup: BlockSetup
   /** `level plugin: text` of each line that was logged. */
   readonly logged: readonly string[]
@@ -90,8 +92,8 @@ export async function blockOf(t: TestContext, text: string, options: BlockOption
     for (const end of setup.stops) await end()
   }
   t.after(stop)
-  const ask = async (name: string, type = 'A', more: AskOptions = {}) => {
-    const query = queryFor(name, type, more)
+  const ask = (name: string, type = 'A', more: AskOptions = {}) => run(queryFor(name, type, more))
+  const run = async (query: ServerQuery) => {
     query.zone = zones.find((zone) => query.qname.isWithin(zone)) ?? DnsName.ROOT
     if (setup.settings.metadataProviders.length > 0) {
       query.notes.metadata = new Map()
@@ -104,7 +106,7 @@ export async function blockOf(t: TestContext, text: string, options: BlockOption
     if (outcome instanceof DnsMessage) return outcome
     throw new Error(`no answer but the outcome ${outcome}; logged: ${logged.join('; ')}`)
   }
-  return { ask, answer, setup, logged, figures, stop }
+  return { ask, answer, run, setup, logged, figures, stop }
 }
 
 /** A question as a client has asked it. */
