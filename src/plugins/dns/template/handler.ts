@@ -10,11 +10,12 @@ import type {
   DnsQuery,
 } from '../../../contract/dns.ts'
 import { CLASS, type ExtendedError, RCODE, TYPE } from '../../../wire/dns/codes.ts'
+import { targetOf } from '../../../wire/dns/common-rdata.ts'
 import type { DnsMessage } from '../../../wire/dns/message.ts'
+import { MasterFileError, parseRecord } from '../../../wire/dns/master-file.ts'
 import { DnsName } from '../../../wire/dns/name.ts'
 import type { DnsRecord } from '../../../wire/dns/record.ts'
 import { GoTemplate, GoTemplateError, type TemplateStruct } from './go-template.ts'
-import { parseRecord } from './record-text.ts'
 
 export interface AnswerTemplate {
   /** 255 for any. */
@@ -130,17 +131,20 @@ export class TemplateHandler implements DnsHandler {
         return failed(this.#templateFailures, `${section}: ${error.message}`)
       throw error
     }
-    const record = parseRecord(text)
-    return typeof record === 'string'
-      ? failed(this.#recordFailures, `${section}: "${text}": ${record}`)
-      : record
+    try {
+      return parseRecord(text)
+    } catch (error) {
+      if (error instanceof MasterFileError)
+        return failed(this.#recordFailures, `${section}: "${text}": ${error.message}`)
+      throw error
+    }
   }
 
   /** Behind a CNAME, what the chain of the server block has at its target. */
   #withTargets(reply: DnsMessage, query: DnsQuery): DnsMessage | Promise<DnsMessage> {
     const last = reply.answer.findLast(({ type }) => type === TYPE.CNAME)
     const isFollowed = last && query.qtype !== TYPE.CNAME && query.qtype !== TYPE.ANY
-    const target = isFollowed ? new DnsName(last.rdata.toString('latin1')) : undefined
+    const target = isFollowed ? targetOf(last) : undefined
     if (!target || reply.answer.some(({ name, type }) => name.equals(target) && type === query.qtype))
       return reply
     return this.#lookup(query, target, query.qtype).then((found) => {
