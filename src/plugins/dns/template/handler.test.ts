@@ -38,6 +38,7 @@ template IN MX example {
 template IN TXT broken {
   match ^index
   answer "{{ .Name }} 60 IN TXT {{ index .Match 2 }}"
+  fallthrough
 }
 template IN TXT broken {
   match .*
