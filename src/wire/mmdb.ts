@@ -78,7 +78,8 @@ export class Mmdb {
     let left = this.nodes + 1
     const words: [number, number, number, number] = [0, 0, 0, 0]
     const descend = (family: 4 | 6, node: number, bit: number): void => {
-      if (node === this.nodes || (family === 6 && node === this.v4Root && bit > 0)) return
+      if (node === this.nodes || (family === 6 && node === this.v4Root && node < this.nodes && bit > 0))
+        return
       if (node > this.nodes) {
         const at = this.dataAt + node - this.nodes - GAP
         visit(family, [...words], family === 4 ? bit - 96 : bit, at)
