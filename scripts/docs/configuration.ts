@@ -23,6 +23,7 @@ const PATHS = [
   'src/config/store-schema.ts',
   'src/config/source-schema.ts',
   'src/config/limit-schema.ts',
+  'src/config/dns-schema.ts',
 ]
 
 interface Key {
@@ -42,6 +43,7 @@ const KINDS: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/^count\([^)]*\)$/, 'whole number'],
   [/^Root$/, 'folder'],
   [/^FieldValue$/, 'text'],
+  [/^dohPath\(\)$/, 'path'],
   [/^v\.array\(FileName/, 'list of names'],
   [/^v\.record\(/, 'object of texts'],
   [/^v\.pipe\(\s*v\.union\(\s*\[v\.boolean\(\)/, '`true`, `false` or list'],

@@ -3,6 +3,7 @@
  * from, whether a retry is safe, and the HTTP status where there is one.
  */
 import { CERTIFICATE_ERRORS } from './certificate-errors.ts'
+import { DNS_ERRORS } from './dns-errors.ts'
 import { PACKET_ERRORS } from './packet-errors.ts'
 import { type ErrorRow, row } from './error-row.ts'
 
@@ -20,6 +21,7 @@ export const ERROR_CODES = {
     'config',
     400,
   ),
+  ...DNS_ERRORS,
   ...CERTIFICATE_ERRORS,
   ...PACKET_ERRORS,
   'file-unreadable': row('a file cannot be read', 'check its path', 'client', 400),

@@ -8,6 +8,7 @@ interface Entry {
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   start: { summary: 'run an edge node', load: () => import('./commands/start.ts') },
+  dns: { summary: 'serve DNS as a Corefile says', load: () => import('./commands/dns.ts') },
   demo: {
     summary: 'run the demo: an origin, an edge, and what to try',
     load: () => import('./commands/demo.ts'),

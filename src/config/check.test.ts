@@ -24,7 +24,7 @@ const bad: readonly (readonly [name: string, input: unknown, problems: readonly 
     'an unknown key far from all known ones gets the list alone',
     { upstreams: [] },
     [
-      'upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `telemetry`, `limits`, `geo`, `bans`, `packet`, `sites`, `sources`)',
+      'upstreams: unknown key `upstreams` (known here: `edge`, `control`, `store`, `node`, `telemetry`, `limits`, `geo`, `bans`, `packet`, `dns`, `sites`, `sources`)',
     ],
   ],
   [

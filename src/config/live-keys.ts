@@ -9,6 +9,7 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'sites',
   'limits',
   'geo',
+  'dns',
   'sources',
   'telemetry',
   'edge.listen[].tls.certificates',

@@ -155,6 +155,7 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       fetch: fetchWithAbsolutePaths(config.edge.fetch, folder),
       accessLog: withAbsoluteLogPaths(config.edge.accessLog, folder),
     },
+    ...(config.dns && { dns: { ...config.dns, corefile: resolve(folder, config.dns.corefile) } }),
     geo: config.geo.asn === undefined ? config.geo : { asn: resolve(folder, config.geo.asn) },
     sites: config.sites.map((site) => siteWithAbsolutePaths(site, folder)),
     sources: config.sources.map((source) => sourceWithAbsolutePaths(source, folder)),

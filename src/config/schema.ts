@@ -8,6 +8,7 @@ import * as v from 'valibot'
 import { AccessLogs } from './access-log-schema.ts'
 import { Acme } from './acme.ts'
 import { SharedCache, SiteCache } from './cache-schema.ts'
+import { Dns } from './dns-schema.ts'
 import { Bans, Geo, Limits, LimitsRedis, Packet } from './limit-schema.ts'
 import { Hsts, Listen, ListenList, RedirectHttps } from './listen.ts'
 import { Origin, Timeouts } from './origin-schema.ts'
@@ -291,6 +292,8 @@ export const ConfigSchema = v.strictObject({
   bans: v.optional(Bans, {}),
   /** Drops what is banned in the kernel, and counts packets. */
   packet: v.optional(Packet),
+  /** Answers DNS, in all workers. */
+  dns: v.optional(Dns),
   sites: v.optional(v.array(Site), []),
   /** Where units come from beside the control plane: followed while the node runs. */
   sources: v.optional(v.array(RedisSource, 'expected a list of sources'), []),
@@ -302,6 +305,7 @@ export type ConfigInput = v.InferInput<typeof ConfigSchema>
 export type Config = v.InferOutput<typeof ConfigSchema>
 export type SiteConfig = Config['sites'][number]
 export type SiteInput = NonNullable<ConfigInput['sites']>[number]
+export type { DnsConfig } from './dns-schema.ts'
 export type { AccessLogConfig } from './access-log-schema.ts'
 export type { EndpointConfig, OriginConfig } from './origin-schema.ts'
 export type { EtcdStoreConfig, RedisStoreConfig, ReplicaStoreConfig, StoreConfig } from './store-schema.ts'

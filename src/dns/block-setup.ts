@@ -1,6 +1,5 @@
 /** A server block while its plugins are set up: what they set, offer each other and want to be called for. */
 import { isAbsolute, join } from 'node:path'
-import { formatPrefix, readPrefix } from '../base/ip-prefix.ts'
 import type {
   CorefileLine,
   CorefileWord,
@@ -11,12 +10,14 @@ import type {
   DnsMetrics,
   DnsOffers,
   DnsQuery,
+  DnsReadiness,
   DnsSettings,
 } from '../contract/dns.ts'
 import { DnsMessage } from '../wire/dns/message.ts'
 import { DnsName, DnsNameError } from '../wire/dns/name.ts'
 import { ownQuery } from './query.ts'
 import { CorefileError } from './corefile/corefile-error.ts'
+import { reverseZonesOf } from './reverse-zones.ts'
 
 /** How often what a CNAME points to may point on, out of one zone into another. */
 const LOOKUPS_MAX = 8
@@ -30,6 +31,8 @@ export interface BlockSurroundings {
   log(plugin: string, settings: DnsSettings): DnsLog
   /** Where relative paths begin as long as no `root` was given. */
   readonly folder: string
+  /** What plugins of all blocks of the Corefile are to be ready; without it, of this block alone. */
+  readiness?(): readonly DnsReadiness[]
   /** Asks the chain of this block, once it is there. */
   ask(query: DnsQuery): Promise<DnsMessage | undefined>
 }
@@ -37,7 +40,8 @@ export interface BlockSurroundings {
 export class BlockSetup {
   readonly settings: DnsSettings
   readonly starts: (() => void | Promise<void>)[] = []
-  readonly readies: { readonly plugin: string; readonly isReady: () => boolean }[] = []
+  readonly readies: DnsReadiness[] = []
+  readonly endings: (() => void | Promise<void>)[] = []
   readonly stops: (() => void | Promise<void>)[] = []
   readonly #around: BlockSurroundings
   readonly #offers = new Map<keyof DnsOffers, unknown[]>()
@@ -54,6 +58,10 @@ export class BlockSetup {
       timeouts: { readMs: 5000, writeMs: 5000, idleMs: 10_000 },
       tsigSecrets: new Map(),
       metadataProviders: [],
+      metadataZones: undefined,
+      hasStacktraces: false,
+      isCounted: false,
+      reload: undefined,
     }
   }
 
@@ -85,6 +93,8 @@ export class BlockSetup {
       },
       onStart: (start) => void this.starts.push(start),
       onReady: (isReady) => void this.readies.push({ plugin, isReady }),
+      readiness: () => this.#around.readiness?.() ?? this.readies,
+      onEnding: (wait) => void this.endings.push(wait),
       onShutdown: (stop) => void this.stops.push(stop),
       offer: (kind, what) => void this.#offers.set(kind, [...(this.#offers.get(kind) ?? []), what]),
       offers: <K extends keyof DnsOffers>(kind: K) => (this.#offers.get(kind) ?? []) as DnsOffers[K][],
@@ -92,13 +102,10 @@ export class BlockSetup {
   }
 }
 
-/** A name as a zone, or a prefix as the reverse zones that it is made of (RFC 1035 §3.5, RFC 3596 §2.5). */
+/** A name as a zone, or a prefix as the reverse zones that it is made of. */
 function zonesNamed(word: CorefileWord, fail: (where: CorefileWord, text: string) => never): DnsName[] {
-  if (/^[0-9a-fA-F.:]+\/\d+$/.test(word.text)) {
-    const prefix = readPrefix(word.text)
-    if (typeof prefix === 'string') return fail(word, prefix)
-    return fail(word, `${formatPrefix(prefix)}: reverse zones are not there yet`)
-  }
+  const reverse = reverseZonesOf(word.text)
+  if (reverse) return reverse
   try {
     return [DnsName.parse(word.text.toLowerCase())]
   } catch (error) {

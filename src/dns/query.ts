@@ -72,6 +72,12 @@ export function ownQuery(name: DnsName, type: number, nowMs: number): ServerQuer
 const NO_METADATA: Map<string, () => string> = new Map()
 const NO_EXPLANATIONS: QueryNotes['explanations'] = []
 
+/** Counts a query when its answer was written: for the server that sends it. */
+export interface QueryCounts {
+  /** `responseBytes` is what is sent; `rcode` as it is in there. */
+  answered(query: ServerQuery, rcode: number, responseBytes: number): void
+}
+
 export class ServerQuery implements DnsQuery {
   readonly asked: Asked
   readonly peer: DnsPeer
@@ -86,6 +92,8 @@ export class ServerQuery implements DnsQuery {
   /** Lowered by what a server allows (`bufsize`). */
   sizeMax = MESSAGE_BYTES_MAX
   notes: QueryNotes
+  /** Set with the zone, where its server block counts. The server calls it once it has the answer's bytes. */
+  counts: QueryCounts | undefined
   #message: DnsMessage | undefined
   #name: string | undefined
 

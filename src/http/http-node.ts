@@ -6,6 +6,7 @@ import type { SpanSink } from '../contract/telemetry.ts'
 import type { UnitVersion } from '../contract/unit.ts'
 import type { Banning } from './banning.ts'
 import type { AccessLog } from './access-log/access-log.ts'
+import type { DohService } from './doh-stage.ts'
 import type { HttpMetrics } from './http-metrics.ts'
 import type { NetworkOf } from './limits/limit-keys.ts'
 import type { RequestLimit } from './limits/request-limit.ts'
@@ -48,6 +49,8 @@ export interface HttpNode extends Clock {
   readonly accessLog: AccessLog | undefined
   /** Tells the operator. */
   warn(line: string): void
+  /** Answers DNS over HTTPS; absent where that is not asked for. */
+  readonly doh?: DohService | undefined
   /** Bytes of a request's body that a `content` unit reads at most. */
   readonly unitBodyBytes: number
 }

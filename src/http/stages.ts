@@ -1,7 +1,7 @@
 /**
  * The way of a request, as a table and one short loop.
  *
- *     site → limits → rewrite, access → content → upgrade → cache → origin, originResponse
+ *     site → limits → dns → rewrite, access → content → upgrade → cache → origin, originResponse
  *
  * Each stage lets the request go on, or has taken it over: then it answers, or calls `advance` when it is done waiting.
  * A stage whose phase no unit hooks costs one comparison. From an answer the way out is in `exchange.ts`.
@@ -10,6 +10,7 @@ import { EdgeError } from '../base/errors.ts'
 import { passContentLimits, runContent, runIncoming } from './unit-stage.ts'
 import type { Exchange } from './exchange.ts'
 import { lookUp } from './cache-stage.ts'
+import { answerDoh } from './doh-stage.ts'
 import { isLoop } from './forwarding/hop.ts'
 import { askLimits } from './limits/limit-stage.ts'
 import { maxForwards } from './forwarding/max-forwards.ts'
@@ -39,6 +40,11 @@ export const STAGES: readonly Stage[] = [
     name: 'limits',
     does: 'takes from the limits of the site what the request costs; 429 where one of them refuses',
     run: (exchange) => askLimits(exchange, advance),
+  },
+  {
+    name: 'dns',
+    does: 'a query of DNS over HTTPS is answered, where the node has a DNS plane',
+    run: answerDoh,
   },
   { name: 'rewrite, access', does: 'units change the request, or answer', run: runIncomingUnits },
   { name: 'content', does: 'a unit answers instead of cache and origin', run: runContentUnit },
@@ -96,7 +102,11 @@ function runContentUnit(exchange: Exchange): StageVerdict {
   if (exchange.plan.content.length === 0) return 'next'
   passContentLimits(exchange, (exchange) => {
     if (!exchange.connection.hasBody) runContent(exchange, '', advance)
-    else readWhole(exchange, exchange.node.unitBodyBytes, (body) => runContent(exchange, body, advance))
+    else {
+      const bytesMax = exchange.node.unitBodyBytes
+      const tooLong = `a unit answers here, and reads at most ${bytesMax} bytes`
+      readWhole(exchange, bytesMax, tooLong, (body) => runContent(exchange, body, advance))
+    }
   })
   return 'taken'
 }

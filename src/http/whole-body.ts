@@ -10,8 +10,13 @@ function grown(bytes: Buffer, length: number): Buffer {
   return larger
 }
 
-/** Calls `then` with the body as Latin-1 text, a character a byte; answers 413 where it is longer than `bytesMax`. */
-export function readWhole(exchange: Exchange, bytesMax: number, then: (body: string) => void): void {
+/** Calls `then` with the body as Latin-1 text, a character a byte; answers 413 with the words `tooLong` where it is longer than `bytesMax`. */
+export function readWhole(
+  exchange: Exchange,
+  bytesMax: number,
+  tooLong: string,
+  then: (body: string) => void,
+): void {
   // Grows by doubling: a list of pieces would cost a hundred bytes for each, and a client may send them byte by byte.
   let whole: Buffer = NOTHING
   let bytes = 0
@@ -32,15 +37,14 @@ export function readWhole(exchange: Exchange, bytesMax: number, then: (body: str
     },
     onBodyEnd() {
       if (exchange.gone) return
-      if (bytes > bytesMax)
-        exchange.answerError(413, `a unit answers here, and reads at most ${bytesMax} bytes`)
+      if (bytes > bytesMax) exchange.answerError(413, tooLong)
       else then(whole.toString('latin1', 0, bytes))
     },
     onBodyProblem: (status, reason) => exchange.answerError(status, reason),
   }
   const framing = exchange.head.framing
   if (framing.kind === 'length' && framing.bytes > bytesMax) {
-    exchange.answerError(413, `a unit answers here, and reads at most ${bytesMax} bytes`)
+    exchange.answerError(413, tooLong)
     return
   }
   exchange.connection.readBody(consumer)

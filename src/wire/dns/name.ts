@@ -11,6 +11,9 @@ import { DnsMalformed } from './malformed.ts'
 export const NAME_BYTES_MAX = 255
 export const LABEL_BYTES_MAX = 63
 
+const DOT = 0x2e
+const BACKSLASH = 0x5c
+
 export class DnsName {
   static readonly ROOT = new DnsName('\0')
 
@@ -27,33 +30,51 @@ export class DnsName {
 
   /**
    * From the text of master files (RFC 1035 §5.1): `\.` and `\\` for the characters themselves, `\065` for a byte by its number. A name that
-   * does not end with a dot goes on with `origin`; without one, it is taken as if it did. Throws a `DnsNameError` that says what is wrong.
+   * does not end with a dot goes on with `origin`; without one, it is taken as if it did. What is not ASCII counts as its UTF-8. Throws a
+   * `DnsNameError` that says what is wrong.
    */
   static parse(text: string, origin: DnsName = DnsName.ROOT): DnsName {
+    for (let at = 0; at < text.length; at++)
+      if (text.charCodeAt(at) >= 0x80) return DnsName.parseBytes(Buffer.from(text).toString('latin1'), origin)
+    return DnsName.parseBytes(text, origin)
+  }
+
+  /** The same from text with one character a byte. */
+  static parseBytes(text: string, origin: DnsName = DnsName.ROOT): DnsName {
     if (text === '.') return DnsName.ROOT
     if (text === '@') return origin
     if (text === '') throw new DnsNameError('a name is empty: the root is written "."')
     let wire = ''
     let label = ''
-    let endsWithDot = false
-    for (let at = 0; at < text.length; at++) {
-      const character = text[at]!
-      endsWithDot = character === '.'
-      if (endsWithDot) {
-        wire += labelled(label, text)
+    /** Where the characters begin that are taken as they are. */
+    let from = 0
+    let at = 0
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code === DOT) {
+        wire += labelled(label + text.slice(from, at), text)
         label = ''
-      } else if (character === '\\') {
-        const digits = /^\d{3}/.exec(text.slice(at + 1, at + 4))?.[0]
-        if (digits === undefined && at + 1 === text.length)
-          throw new DnsNameError(`"${text}" ends with a lone backslash`)
-        if (digits !== undefined && Number(digits) > 255)
-          throw new DnsNameError(`"${text}" has \\${digits}, which is no byte: expected \\000 to \\255`)
-        if (digits === undefined) label += bytesOf(text[at + 1]!)
-        else label += String.fromCharCode(Number(digits))
-        at += digits === undefined ? 1 : 3
-      } else label += bytesOf(character)
+        from = at + 1
+      } else if (code === BACKSLASH) {
+        label += text.slice(from, at)
+        const byte = escapedByte(text, at + 1)
+        if (byte === undefined) {
+          if (at + 1 === text.length) throw new DnsNameError(`"${text}" ends with a lone backslash`)
+          from = at + 1
+          at += 1
+        } else {
+          if (byte > 255)
+            throw new DnsNameError(
+              `"${text}" has \\${text.slice(at + 1, at + 4)}, which is no byte: expected \\000 to \\255`,
+            )
+          label += String.fromCharCode(byte)
+          at += 3
+          from = at + 1
+        }
+      }
     }
-    if (!endsWithDot) wire += labelled(label, text)
+    const endsWithDot = label === '' && from === text.length
+    if (!endsWithDot) wire += labelled(label + text.slice(from), text)
     wire += endsWithDot ? '\0' : origin.wire
     if (wire.length > NAME_BYTES_MAX)
       throw new DnsNameError(
@@ -184,9 +205,18 @@ function labelled(label: string, text: string): string {
   return String.fromCharCode(label.length) + label
 }
 
-/** A character of text as the bytes of its UTF-8. */
-const bytesOf = (character: string): string =>
-  character.charCodeAt(0) < 0x80 ? character : Buffer.from(character).toString('latin1')
+/** The number of three digits at `at` of a text, up to 999; undefined where there are no three. */
+export function escapedByte(text: string, at: number): number | undefined {
+  if (at + 3 > text.length) return undefined
+  let value = 0
+  const end = at + 3
+  for (; at < end; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return undefined
+    value = value * 10 + digit
+  }
+  return value
+}
 
 /** Characters that mean something in master files (RFC 1035 §5.1). */
 const SPECIAL = '.\\";()@$'

@@ -1,0 +1,95 @@
+/** `orla dns`: serves what a Corefile says until it is told to stop. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
+import { EdgeError } from '../../base/errors.ts'
+import { composeDns, type CorefileSource, type DnsPlane } from '../../compose-dns.ts'
+import type { Arguments } from '../arguments.ts'
+import { type Command, EXIT, type Terminal } from '../command.ts'
+
+export const command: Command = {
+  name: 'dns',
+  operands: '',
+  operandsMin: 0,
+  operandsMax: 0,
+  text: [
+    'Serves DNS as a Corefile says, the configuration of CoreDNS. There is no control plane: units and edges are known in a node alone (`orla start`).',
+    'Prints one line `ready dns=ADDRESS[,ADDRESS…]` on standard output once it serves; everything else goes to standard error.',
+    'SIGTERM and Ctrl-C answer what is on its way and end. SIGHUP and SIGUSR1 read the Corefile again: what is wrong in it changes nothing.',
+  ].join('\n'),
+  options: {
+    conf: { value: 'FILE', text: 'the Corefile; `Corefile` here unless said, `-` for standard input' },
+    port: { value: 'PORT', text: 'of zones that name none; 53 unless said, 0 for one that is free' },
+    check: { text: 'only check the Corefile, and what its plugins load: nothing is served' },
+    plugins: { text: 'list the plugins, in the order in which they stand in a chain' },
+  },
+  examples: [
+    ['orla dns --conf Corefile', 'serves what Corefile says'],
+    [
+      "printf '.:5300 { \\n whoami \\n }' | orla dns --conf -",
+      'tells who asks it who they are, on port 5300',
+    ],
+    ['orla dns --conf Corefile --check', 'says what is wrong in it'],
+  ],
+  exits: { 1: 'the Corefile, a port or a file that it names is not right' },
+  run,
+}
+
+async function run(args: Arguments, terminal: Terminal): Promise<number> {
+  const conf = args.text('conf') ?? 'Corefile'
+  const port = args.number('port', 0, 65_535)
+  const input = conf === '-' ? await textOf(process.stdin) : undefined
+  const { plane } = composeDns({
+    read: () => readSource(conf, input, terminal.cwd),
+    env: terminal.env,
+    ...(port !== undefined && { dnsPort: port }),
+    log: (level, plugin, text) =>
+      terminal.note(`[${level.toUpperCase()}] ${plugin === '' ? '' : `plugin/${plugin}: `}${text}`),
+  })
+  try {
+    if (!args.flag('check')) return await serve(plane, terminal)
+    await plane.check()
+    terminal.print(`${conf} is right`)
+    return EXIT.done
+  } catch (error) {
+    if (!(error instanceof EdgeError) || error.code !== 'corefile-invalid') throw error
+    terminal.note(error.message)
+    return EXIT.refused
+  }
+}
+
+async function readSource(conf: string, input: string | undefined, cwd: string): Promise<CorefileSource> {
+  if (input !== undefined) return { text: input, file: 'stdin', folder: cwd }
+  try {
+    return { text: await readFile(resolve(cwd, conf), 'utf8'), file: conf, folder: cwd }
+  } catch (error) {
+    throw new EdgeError('file-unreadable', `${conf}: ${(error as Error).message}`, {
+      cause: error,
+      hint: '--conf names the Corefile',
+    })
+  }
+}
+
+async function serve(plane: DnsPlane, terminal: Terminal): Promise<number> {
+  const ended = Promise.withResolvers<void>()
+  const end = () => ended.resolve()
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+  const reload = () => void reloadOf(plane, terminal)
+  await plane.start()
+  process.on('SIGHUP', reload)
+  process.on('SIGUSR1', reload)
+  terminal.print(`ready dns=${plane.addresses.join(',')}`)
+  await ended.promise
+  await plane.stop()
+  return EXIT.done
+}
+
+async function reloadOf(plane: DnsPlane, terminal: Terminal): Promise<void> {
+  try {
+    await plane.reload()
+    terminal.note('[INFO] Reloading complete')
+  } catch (error) {
+    terminal.note(`[ERROR] Corefile changed but reload failed: ${(error as Error).message}`)
+  }
+}

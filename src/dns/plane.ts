@@ -1,0 +1,161 @@
+/**
+ * The DNS plane: serves what a Corefile says, and another Corefile in its place without a gap.
+ *
+ * A reload sets the new one up beside the one that serves; only once all of it stands, answers are asked from it, from one query to the next. Sockets
+ * that both have are kept. Where anything is wrong, the former one goes on as if nothing had been.
+ */
+import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
+import { CorefileError } from './corefile/corefile-error.ts'
+import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
+import { RCODE } from '../wire/dns/codes.ts'
+import { Serving, type ServingSurroundings } from './serving.ts'
+import type { PluginOrder } from './server-blocks.ts'
+
+/** What CoreDNS serves where a Corefile is empty. */
+const DEFAULT_COREFILE = '. {\n  whoami\n  log\n}\n'
+
+export interface PlaneOptions extends Omit<ServingSurroundings, 'plugins' | 'folder'> {
+  /** Reads the Corefile, at the start and at each reload. */
+  read(): Promise<CorefileSource>
+  readonly env: Readonly<NodeJS.ProcessEnv>
+  /** The plugins that a Corefile may name; those from outside that it names itself are among them. */
+  pluginsOf(corefile: Corefile, source: CorefileSource): Promise<PluginOrder>
+  readonly open: OpenEndpoint
+  /** Notes for an operator. */
+  warn(text: string): void
+}
+
+/** A socket and whoever answers there now. */
+interface OpenServer {
+  readonly endpoint: Endpoint
+  readonly server: EndpointServer
+  answer: AnswerQuery
+}
+
+export class DnsPlane {
+  readonly #options: PlaneOptions
+  readonly #servers = new Map<string, OpenServer>()
+  #serving: Serving | undefined
+  /** Reloads and the end come one after the other. */
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(options: PlaneOptions) {
+    this.#options = options
+  }
+
+  get serving(): Serving | undefined {
+    return this.#serving
+  }
+
+  /** Where it listens, in the order of the Corefile. */
+  get addresses(): readonly string[] {
+    return [...this.#servers.values()].map(({ server }) => server.address)
+  }
+
+  /** Sets everything up and ends it again: throws what `start` would. Opens no socket. */
+  async check(): Promise<void> {
+    const serving = await this.#prepare()
+    await serving.stop()
+  }
+
+  /** Serves. Rejects where the Corefile, a plugin or a socket refuses; then nothing is left of it. */
+  async start(): Promise<void> {
+    await this.#next(() => this.#put())
+  }
+
+  /** Reads the Corefile again. Rejects where it is wrong: the former one stays in force. */
+  async reload(): Promise<void> {
+    await this.#next(() => this.#put())
+  }
+
+  async stop(): Promise<void> {
+    await this.#next(async () => {
+      await this.#serving?.ending()
+      const open = [...this.#servers.values()]
+      this.#servers.clear()
+      await Promise.all(open.map(({ server }) => server.close()))
+      await this.#serving?.stop()
+      this.#serving = undefined
+    })
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work)
+    this.#queue = done.catch(() => undefined)
+    return done
+  }
+
+  async #prepare(): Promise<Serving> {
+    const source = await this.#options.read()
+    const read = readCorefile(source, this.#options.env)
+    for (const warning of read.warnings) this.#options.warn(warning)
+    const corefile = read.blocks.length > 0 ? read : this.#default(read)
+    const plugins = await this.#options.pluginsOf(corefile, source)
+    return await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
+  }
+
+  #default(read: Corefile): Corefile {
+    this.#options.warn(
+      'the Corefile has no server block: . is served with whoami and log, as CoreDNS does it',
+    )
+    const source = { text: DEFAULT_COREFILE, file: 'Corefile', folder: '.' }
+    return { ...readCorefile(source, {}), plugins: read.plugins, files: read.files }
+  }
+
+  /** Puts what is read now in the place of what serves. */
+  async #put(): Promise<void> {
+    const former = this.#serving
+    const next = await this.#prepare()
+    const opened: OpenServer[] = []
+    try {
+      for (const endpoint of next.endpoints.values()) {
+        const open = this.#servers.get(endpoint.label)
+        if (!open || !isSameSocket(open.endpoint, endpoint)) opened.push(await this.#open(endpoint))
+      }
+    } catch (error) {
+      await Promise.all(opened.map(({ server }) => server.close()))
+      await next.stop()
+      throw error
+    }
+    try {
+      await next.start()
+    } catch (error) {
+      await Promise.all(opened.map(({ server }) => server.close()))
+      throw error
+    }
+    this.#serving = next
+    this.#take(next, opened)
+    await former?.stop()
+  }
+
+  async #open(endpoint: Endpoint): Promise<OpenServer> {
+    // Nothing is answered before all stands: a query that comes earlier is refused by nobody, and asked again.
+    const open: { current?: OpenServer } = {}
+    const server = await this.#options.open(
+      endpoint,
+      (query) => open.current?.answer(query) ?? RCODE.SERVFAIL,
+    )
+    open.current = { endpoint, server, answer: () => RCODE.SERVFAIL }
+    return open.current
+  }
+
+  /** From here on queries are answered by `next`; sockets that it has not are closed. */
+  #take(next: Serving, opened: readonly OpenServer[]): void {
+    const former = new Map(this.#servers)
+    this.#servers.clear()
+    for (const { label } of next.endpoints.values()) {
+      const open = opened.find(({ endpoint }) => endpoint.label === label) ?? former.get(label)!
+      open.answer = next.answerAt(label)!
+      this.#servers.set(label, open)
+      if (former.get(label) === open) former.delete(label)
+    }
+    for (const { server } of former.values())
+      void server.close().catch((error: unknown) => this.#options.onPanic('', error))
+  }
+}
+
+/** What a socket was opened with cannot be changed while it is open. */
+const isSameSocket = (one: Endpoint, other: Endpoint): boolean =>
+  JSON.stringify([one.tls, one.timeouts]) === JSON.stringify([other.tls, other.timeouts])
+
+export { CorefileError }

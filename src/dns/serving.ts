@@ -1,0 +1,129 @@
+/** One Corefile as it is served: its blocks set up, and who answers at which endpoint. Another Corefile is another one of these. */
+import type { DnsOutcome } from '../contract/dns.ts'
+import type { Corefile } from './corefile/corefile.ts'
+import { type AnswerQuery, type Endpoint, endpointLabel } from './endpoint.ts'
+import type { QueryCounts, ServerQuery } from './query.ts'
+import type { DnsName } from '../wire/dns/name.ts'
+import { type RoutedBlock, Router } from './router.ts'
+import { type BlocksSurroundings, type ServerBlock, setUpBlocks, stopAll } from './server-blocks.ts'
+
+/** Plugins that answer other classes than IN: with one of them, a listener takes these (as CoreDNS does). */
+const FOR_ALL_CLASSES = ['chaos', 'forward']
+/** How long queries that are on their way may keep what was replaced. */
+const LAST_ANSWERS_MS = 10_000
+
+export interface ServingSurroundings extends BlocksSurroundings {
+  /** Counts the queries of a zone at an endpoint. */
+  countsFor?(endpoint: string, zone: string, view: string): QueryCounts
+}
+
+export class Serving {
+  readonly corefile: Corefile
+  readonly blocks: readonly ServerBlock[]
+  /** By label. */
+  readonly endpoints: ReadonlyMap<string, Endpoint>
+  readonly #routers: ReadonlyMap<string, Router>
+  readonly #around: ServingSurroundings
+  /** Queries that are being answered. */
+  #pending = 0
+  #onIdle: (() => void) | undefined
+
+  private constructor(corefile: Corefile, blocks: readonly ServerBlock[], around: ServingSurroundings) {
+    this.corefile = corefile
+    this.blocks = blocks
+    this.#around = around
+    const endpoints = new Map<string, Endpoint>()
+    const zones = new Map<string, { readonly zone: DnsName; readonly block: RoutedBlock }[]>()
+    for (const block of blocks) {
+      const { settings } = block.setup
+      for (const { transport, port, zones: named } of block.keys) {
+        for (const host of settings.bind.length === 0 ? [''] : settings.bind) {
+          const label = endpointLabel(transport, host, port)
+          const { tls, timeouts } = settings
+          if (!endpoints.has(label)) endpoints.set(label, { transport, host, port, tls, timeouts, label })
+          const routed = routedBlock(block, label, around)
+          zones.set(label, [...(zones.get(label) ?? []), ...named.map((zone) => ({ zone, block: routed }))])
+        }
+      }
+    }
+    this.endpoints = endpoints
+    this.#routers = new Map([...zones].map(([label, served]) => [label, new Router(served)]))
+  }
+
+  /** Sets all up; throws a `CorefileError`. Nothing has started yet: `start` does. */
+  static async prepare(corefile: Corefile, around: ServingSurroundings): Promise<Serving> {
+    return new Serving(corefile, await setUpBlocks(corefile.blocks, around), around)
+  }
+
+  /** Runs what plugins want to be run first. Where one fails, all that began is ended. */
+  async start(): Promise<void> {
+    try {
+      for (const { setup } of this.blocks) for (const start of setup.starts) await start()
+    } catch (error) {
+      await this.#stopBlocks()
+      throw error
+    }
+  }
+
+  answerAt(label: string): AnswerQuery | undefined {
+    const router = this.#routers.get(label)
+    return router && ((query) => this.#counted(router.answer(query)))
+  }
+
+  /** While it still serves: what plugins want to wait for before the end. */
+  async ending(): Promise<void> {
+    const waits = this.blocks.flatMap(({ setup }) => setup.endings)
+    const done = await Promise.allSettled(waits.map(async (wait) => await wait()))
+    for (const { status, ...rest } of done)
+      if (status === 'rejected') this.#around.onPanic('', (rest as PromiseRejectedResult).reason)
+  }
+
+  /** Ends what plugins began, once the queries that are on their way are answered. */
+  async stop(): Promise<void> {
+    if (this.#pending > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, LAST_ANSWERS_MS)
+        this.#onIdle = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    await this.#stopBlocks()
+  }
+
+  #counted(outcome: DnsOutcome | Promise<DnsOutcome>): DnsOutcome | Promise<DnsOutcome> {
+    if (!(outcome instanceof Promise)) return outcome
+    this.#pending += 1
+    return outcome.finally(() => {
+      this.#pending -= 1
+      if (this.#pending === 0) this.#onIdle?.()
+    })
+  }
+
+  async #stopBlocks(): Promise<void> {
+    await stopAll(
+      this.blocks.map(({ setup }) => setup),
+      (error) => this.#around.onPanic('', error),
+    )
+  }
+}
+
+function routedBlock(
+  { chain, setup, plugins }: ServerBlock,
+  label: string,
+  around: ServingSurroundings,
+): RoutedBlock {
+  const { settings } = setup
+  const { countsFor } = around
+  return {
+    chain,
+    view: settings.view,
+    filters: settings.filters as ((query: ServerQuery) => boolean)[],
+    metadataProviders: settings.metadataProviders,
+    metadataZones: settings.metadataZones,
+    isForAllClasses: plugins.some((plugin) => FOR_ALL_CLASSES.includes(plugin)),
+    ...(settings.isCounted &&
+      countsFor && { countsFor: (zone) => countsFor(label, zone.toString(), settings.view) }),
+  }
+}
