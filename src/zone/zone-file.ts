@@ -1,12 +1,13 @@
 /** Reads a zone out of a master file (RFC 1035 §5), all at once: what it throws says where what is wrong. */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { TYPE } from '../wire/dns/codes.ts'
-import { parseMasterFile } from '../wire/dns/master-file.ts'
+import { CLASS, className, TYPE } from '../wire/dns/codes.ts'
+import { type OnRecord, parseMasterFile } from '../wire/dns/master-file.ts'
 import { DnsName } from '../wire/dns/name.ts'
 import { soaTimes } from './soa.ts'
 import { ZoneBuilder } from './zone-builder.ts'
 import type { ZoneData } from './zone-data.ts'
+import { ZoneError } from './zone-error.ts'
 
 export interface ZoneFileRequest {
   readonly path: string
@@ -27,15 +28,20 @@ export function readZoneFile({ path, origin, knownSerial }: ZoneFileRequest): Zo
   const name = new DnsName(origin)
   const builder = new ZoneBuilder(name)
   let isSoaSeen = false
-  const include = (file: string): Buffer => readFileSync(resolve(dirname(path), file))
+  const include = (named: string, from: string) => {
+    const file = resolve(dirname(from), named)
+    return { bytes: readFileSync(file), file }
+  }
+  const onRecord: OnRecord = (owner, type, ttl, rdata, klass) => {
+    if (klass !== CLASS.IN) throw new ZoneError(`the record has class ${className(klass)}: expected IN`)
+    if (type === TYPE.SOA && !isSoaSeen) {
+      isSoaSeen = true
+      if (knownSerial !== undefined && soaTimes(rdata)?.serial === knownSerial) throw new SameSerial()
+    }
+    builder.add(owner, type, ttl, rdata)
+  }
   try {
-    parseMasterFile(readFileSync(path), { origin: name, file: path, include }, (owner, type, ttl, rdata) => {
-      if (type === TYPE.SOA && !isSoaSeen) {
-        isSoaSeen = true
-        if (knownSerial !== undefined && soaTimes(rdata)?.serial === knownSerial) throw new SameSerial()
-      }
-      builder.add(owner, type, ttl, rdata)
-    })
+    parseMasterFile(readFileSync(path), { origin: name, file: path, include }, onRecord)
   } catch (error) {
     if (error instanceof SameSerial) return { kind: 'same-serial' }
     throw error

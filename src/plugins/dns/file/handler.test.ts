@@ -166,7 +166,7 @@ test('a large zone is read by a thread: questions are answered meanwhile', async
   // A thread that waits for a processor is no standstill: this only tells a standstill of the whole load apart.
   assert.ok(longestMs < 400, `nothing was answered for ${longestMs} ms`)
   folder.write('db', `${large(3)}\nbroken 300 IN A 1.2.3\n`)
-  await eventually(() => block.logged.some((line) => /db:100007/.test(line)), {
+  await eventually(() => block.logged.some((line) => /db:100006/.test(line)), {
     what: () => block.logged.join('\n'),
   })
   assert.equal(await serialOf(block), 2)

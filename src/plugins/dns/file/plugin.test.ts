@@ -38,12 +38,12 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['file db.miek.nl {\n reload 10\n}', /reload 10 is no time/],
   ['file db.miek.nl {\n reload -1s\n}', /less than nothing/],
   ['file not-there.db {\n reload 0\n}', /ENOENT.*not-there\.db/],
-  ['file db.broken', /Corefile:1 - plugin\/file: .*db\.broken:7/],
-  ['file db.twice', /db\.twice:7.*two SOA records/],
+  ['file db.broken', /Corefile:1 - plugin\/file: .*db\.broken:6/],
+  ['file db.twice', /db\.twice:6.*two SOA records/],
   ['file db.no-soa', /the zone has no SOA record: expected one at example\.org\./],
   ['file db.outside', /db\.outside:6.*www\.example\.com\. is outside of the zone example\.org\./],
-  ['file db.cname', /db\.cname:7.*www\.example\.org\. has a CNAME and other data/],
-  ['file db.cnames', /db\.cnames:8.*a\.example\.org\. has two CNAME records/],
+  ['file db.cname', /db\.cname:6.*www\.example\.org\. has a CNAME and other data/],
+  ['file db.cnames', /db\.cnames:7.*a\.example\.org\. has two CNAME records/],
   ['file .', /EISDIR|directory/],
 ]
 for (const [text, error] of BAD)
