@@ -9,6 +9,7 @@ import { parseIp } from '../../../base/ip-address.ts'
 import { prefixOf } from '../../../base/ip-prefix.ts'
 import type {
   DnsController,
+  DnsHost,
   DnsSteeredNode,
   DnsSteering,
   DnsSteeringExplanation,
@@ -29,6 +30,9 @@ import type { EdgeFigures } from './figures.ts'
 const HEARTBEATS_MS = 500
 const FILE_MS = 500
 const NODES_MAX = 1000
+
+/** By process and first name: what is known of nodes outlives a Corefile, so that one which is down is not taken for up after each reload. */
+const known = new WeakMap<DnsHost, Map<string, Steerer>>()
 
 export class Steerer implements DnsSteering {
   readonly names: readonly DnsName[]
@@ -54,7 +58,7 @@ export class Steerer implements DnsSteering {
     this.#config = config
     this.#controller = controller
     this.#figures = figures
-    this.#health = this.#healthOf(nodes)
+    this.#health = this.#healthOf(nodes, known.get(controller.host)?.get(config.names[0]!.key)?.health)
     this.#steering = this.#steeringOf(Geography.compile(this.#parts, nodes, config.pipeline.stepKm), nodes)
     this.#probes = this.#probesOf(nodes)
     this.#hasCnames = nodes.some(({ cname }) => cname !== undefined)
@@ -89,6 +93,10 @@ export class Steerer implements DnsSteering {
     return steerer
   }
 
+  get health(): NodeHealth {
+    return this.#health
+  }
+
   get steering(): Steering<EdgeAnswer> {
     return this.#steering
   }
@@ -105,6 +113,8 @@ export class Steerer implements DnsSteering {
 
   start(): void {
     const { host } = this.#controller
+    const all = known.get(host) ?? new Map<string, Steerer>()
+    known.set(host, all.set(this.names[0]!.key, this))
     if (host.edges) {
       const { edges } = host
       this.#health.heard(edges())
