@@ -92,6 +92,8 @@ export interface DnsQuery {
   family(): 1 | 2
   /** Whether records of DNSSEC are wanted. */
   do(): boolean
+  /** The most that `size()` may be over UDP, whatever the client says: lowered by `bufsize`, never raised. */
+  sizeMax: number
   /** RD: somebody is to ask on where we do not know. */
   readonly isRecursionDesired: boolean
   /** CD: what does not hold against its signatures is wanted all the same. */
@@ -186,6 +188,8 @@ export interface DnsMetrics {
   counter(name: string, help: string, labels?: readonly string[]): DnsCounter
   gauge(name: string, help: string, labels?: readonly string[]): DnsGauge
   histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): DnsHistogram
+  /** All of them, in the text format of Prometheus (0.0.4). */
+  text(): string
 }
 
 /** What a server block is set to by its plugins, for the server and for each other. Later ones see what earlier ones set. */
@@ -203,8 +207,12 @@ export interface DnsSettings {
   timeouts: { readMs: number; writeMs: number; idleMs: number }
   /** By lower-cased key of the name: secrets that messages are signed with (RFC 8945). */
   readonly tsigSecrets: Map<string, Buffer>
-  /** Plugins told of queries before the chain runs, in the order of the chain; only with `metadata`. */
+  /** Plugins told of queries before the chain runs, in the order of the chain; only those within `metadataZones`. */
   readonly metadataProviders: ((query: DnsQuery) => void)[]
+  /** Set by `metadata`: queries for names within these have metadata. Undefined without that plugin. */
+  metadataZones: readonly DnsName[] | undefined
+  /** Set by `errors`: what a handler threw is logged with its stack. Always so with `debug`. */
+  hasStacktraces: boolean
   /** Queries of this server block are counted by zone, type and the like (`prometheus`). */
   isCounted: boolean
   /** The Corefile is looked at every so often, and read again where it changed (`reload`). One block with it is enough. */
@@ -257,12 +265,22 @@ export interface DnsController {
   onStart(start: () => void | Promise<void>): void
   /** `ready` answers 200 when all of these have been true once. */
   onReady(isReady: () => boolean): void
-  /** Run when the server ends and when another Corefile took the place of this one. */
+  /** What `onReady` was called with, in all server blocks of the Corefile, once `onStart` runs. */
+  readiness(): readonly DnsReadiness[]
+  /** Run when the server is to end, while it still serves: it goes on serving until all of these are done (`health` with `lameduck`). */
+  onEnding(wait: () => void | Promise<void>): void
+  /** Run when the server ends and when another Corefile took the place of this one: the blocks of that one have been started by then. */
   onShutdown(stop: () => void | Promise<void>): void
   /** Offers something to other plugins of the same server block under a name, such as a zone for `transfer`. */
   offer<K extends keyof DnsOffers>(kind: K, what: DnsOffers[K]): void
   /** All that was offered, once `onStart` runs. */
   offers<K extends keyof DnsOffers>(kind: K): readonly DnsOffers[K][]
+}
+
+/** A plugin that is ready when it says so. */
+export interface DnsReadiness {
+  readonly plugin: string
+  readonly isReady: () => boolean
 }
 
 /** What plugins offer each other within a server block, or the plane. */
@@ -337,12 +355,19 @@ export interface DnsHost {
   readonly steadyNow: () => number
   /** From 0 to 1. */
   readonly random: () => number
+  /** Where `log` writes its lines; the standard output of the process without one. */
+  readonly out?: DnsLogSink
   /** Ends the server, with this as its last word, for what an operator has to put right. In a node, only DNS ends. */
   readonly end?: (why: string) => void
   /** In a node: runs the units that answer DNS. Undefined for `orla dns` alone. */
   readonly units?: DnsUnits
   /** In a node: the edges that it knows of, with what they said last. */
   readonly edges?: () => readonly DnsEdgeState[]
+}
+
+/** Takes text in order, and says when it has gone. */
+export interface DnsLogSink {
+  write(text: string, done: () => void): void
 }
 
 /** Runs the `dns` phase of units. */

@@ -10,6 +10,7 @@ import type {
   DnsMetrics,
   DnsOffers,
   DnsQuery,
+  DnsReadiness,
   DnsSettings,
 } from '../contract/dns.ts'
 import { DnsMessage } from '../wire/dns/message.ts'
@@ -30,6 +31,8 @@ export interface BlockSurroundings {
   log(plugin: string, settings: DnsSettings): DnsLog
   /** Where relative paths begin as long as no `root` was given. */
   readonly folder: string
+  /** What plugins of all blocks of the Corefile are to be ready; without it, of this block alone. */
+  readiness?(): readonly DnsReadiness[]
   /** Asks the chain of this block, once it is there. */
   ask(query: DnsQuery): Promise<DnsMessage | undefined>
 }
@@ -37,7 +40,8 @@ export interface BlockSurroundings {
 export class BlockSetup {
   readonly settings: DnsSettings
   readonly starts: (() => void | Promise<void>)[] = []
-  readonly readies: { readonly plugin: string; readonly isReady: () => boolean }[] = []
+  readonly readies: DnsReadiness[] = []
+  readonly endings: (() => void | Promise<void>)[] = []
   readonly stops: (() => void | Promise<void>)[] = []
   readonly #around: BlockSurroundings
   readonly #offers = new Map<keyof DnsOffers, unknown[]>()
@@ -54,6 +58,8 @@ export class BlockSetup {
       timeouts: { readMs: 5000, writeMs: 5000, idleMs: 10_000 },
       tsigSecrets: new Map(),
       metadataProviders: [],
+      metadataZones: undefined,
+      hasStacktraces: false,
       isCounted: false,
       reload: undefined,
     }
@@ -87,6 +93,8 @@ export class BlockSetup {
       },
       onStart: (start) => void this.starts.push(start),
       onReady: (isReady) => void this.readies.push({ plugin, isReady }),
+      readiness: () => this.#around.readiness?.() ?? this.readies,
+      onEnding: (wait) => void this.endings.push(wait),
       onShutdown: (stop) => void this.stops.push(stop),
       offer: (kind, what) => void this.#offers.set(kind, [...(this.#offers.get(kind) ?? []), what]),
       offers: <K extends keyof DnsOffers>(kind: K) => (this.#offers.get(kind) ?? []) as DnsOffers[K][],

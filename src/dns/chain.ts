@@ -18,6 +18,8 @@ export interface ChainLink {
   readonly plugin: string
   readonly handler: DnsHandler
   readonly log: DnsLog
+  /** Whether what it threw is logged with its stack (`errors`, `debug`); so it is without this. */
+  readonly hasStacktraces?: () => boolean
 }
 
 export interface ChainHooks {
@@ -36,12 +38,15 @@ export function compileChain(links: readonly ChainLink[], hooks: ChainHooks): Dn
   return links.reduceRight<DnsNext>((next, link) => guarded(link, next, hooks), refuse)
 }
 
-function guarded({ plugin, handler, log }: ChainLink, next: DnsNext, hooks: ChainHooks): DnsNext {
+function guarded(
+  { plugin, handler, log, hasStacktraces }: ChainLink,
+  next: DnsNext,
+  hooks: ChainHooks,
+): DnsNext {
   const failed = (query: DnsQuery, error: unknown): DnsOutcome => {
     hooks.onPanic(plugin, error)
-    log.error(
-      `${query.name()} ${query.type()}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    )
+    const showsStack = hasStacktraces?.() ?? true
+    log.error(`${query.name()} ${query.type()}: ${textOf(error, showsStack)}`)
     query.answeredBy = plugin
     query.explain('other', `${plugin}: failed`)
     return RCODE.SERVFAIL
@@ -62,6 +67,11 @@ function guarded({ plugin, handler, log }: ChainLink, next: DnsNext, hooks: Chai
       return failed(query, error)
     }
   }
+}
+
+const textOf = (error: unknown, showsStack: boolean): string => {
+  if (!(error instanceof Error)) return String(error)
+  return showsStack && error.stack !== undefined ? error.stack : error.message
 }
 
 const isOutcome = (outcome: unknown): outcome is DnsOutcome =>

@@ -69,6 +69,7 @@ export class DnsPlane {
 
   async stop(): Promise<void> {
     await this.#next(async () => {
+      await this.#serving?.ending()
       const open = [...this.#servers.values()]
       this.#servers.clear()
       await Promise.all(open.map(({ server }) => server.close()))

@@ -8,6 +8,7 @@
 import type { DnsNext, DnsOutcome } from '../contract/dns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/dns/codes.ts'
 import { type DnsName, NAME_BYTES_MAX } from '../wire/dns/name.ts'
+import { collectMetadata } from './metadata.ts'
 import type { QueryCounts, ServerQuery } from './query.ts'
 
 /** A server block as a listener sees it. */
@@ -16,6 +17,8 @@ export interface RoutedBlock {
   readonly view: string
   readonly filters: readonly ((query: ServerQuery) => boolean)[]
   readonly metadataProviders: readonly ((query: ServerQuery) => void)[]
+  /** Queries for names within these have metadata; undefined: none have. */
+  readonly metadataZones: readonly DnsName[] | undefined
   /** It answers other classes than IN as well (`chaos`, `forward`). */
   readonly isForAllClasses: boolean
   /** Counts the queries of one of its zones at this listener. */
@@ -80,12 +83,9 @@ export class Router {
   /** The first block of a zone whose filters hold; -1 where none do. */
   #choose({ blocks }: Route, query: ServerQuery): number {
     for (let index = 0; index < blocks.length; index++) {
-      const { filters, metadataProviders } = blocks[index]!.block
-      if (metadataProviders.length > 0) {
-        query.notes.metadata = new Map()
-        for (const provide of metadataProviders) provide(query)
-      }
-      if (filters.every((holds) => holds(query))) return index
+      const { block } = blocks[index]!
+      if (block.metadataZones !== undefined) collectMetadata(block, query)
+      if (block.filters.every((holds) => holds(query))) return index
     }
     return -1
   }

@@ -97,6 +97,7 @@ async function setUp(
     host: around.host,
     log: around.log,
     folder: around.folder,
+    readiness: () => begun.flatMap(({ readies }) => readies),
     ask: async (query) => {
       const outcome = await compiled.chain?.(query)
       return outcome instanceof DnsMessage ? outcome : undefined
@@ -110,7 +111,8 @@ async function setUp(
     const plugin = await around.plugins.load(name)
     const controller = setup.controllerFor(name, lines)
     const handler = await located(lines[0]!.name, name, async () => await plugin.setup(controller))
-    if (handler) links.push({ plugin: name, handler, log: controller.log })
+    const hasStacktraces = () => setup.settings.hasStacktraces || setup.settings.isDebug
+    if (handler) links.push({ plugin: name, handler, log: controller.log, hasStacktraces })
   }
   compiled.chain = compileChain(links, { onPanic: around.onPanic })
   return { keys, plugins, setup, chain: compiled.chain }

@@ -70,6 +70,14 @@ export class Serving {
     return router && ((query) => this.#counted(router.answer(query)))
   }
 
+  /** While it still serves: what plugins want to wait for before the end. */
+  async ending(): Promise<void> {
+    const waits = this.blocks.flatMap(({ setup }) => setup.endings)
+    const done = await Promise.allSettled(waits.map(async (wait) => await wait()))
+    for (const { status, ...rest } of done)
+      if (status === 'rejected') this.#around.onPanic('', (rest as PromiseRejectedResult).reason)
+  }
+
   /** Ends what plugins began, once the queries that are on their way are answered. */
   async stop(): Promise<void> {
     if (this.#pending > 0) {
@@ -112,7 +120,8 @@ function routedBlock(
     chain,
     view: settings.view,
     filters: settings.filters as ((query: ServerQuery) => boolean)[],
-    metadataProviders: plugins.includes('metadata') ? settings.metadataProviders : [],
+    metadataProviders: settings.metadataProviders,
+    metadataZones: settings.metadataZones,
     isForAllClasses: plugins.some((plugin) => FOR_ALL_CLASSES.includes(plugin)),
     ...(settings.isCounted &&
       countsFor && { countsFor: (zone) => countsFor(label, zone.toString(), settings.view) }),

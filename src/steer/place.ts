@@ -1,5 +1,5 @@
 /** Where a client is, as far as tables about networks know; and how far that is from somewhere else. */
-import type { MmdbMap, MmdbValue } from '../wire/mmdb.ts'
+import { type MmdbValue, textAt, valueAt } from '../wire/mmdb.ts'
 import type { Coordinates } from './node.ts'
 
 export interface Place {
@@ -25,17 +25,6 @@ export function placeOf(record: MmdbValue | undefined): Place {
     ...(typeof latitude === 'number' &&
       typeof longitude === 'number' && { location: { latitude, longitude } }),
   }
-}
-
-export function valueAt(record: MmdbValue | undefined, ...path: readonly string[]): MmdbValue | undefined {
-  let value = record
-  for (const key of path) value = value instanceof Map ? (value as MmdbMap).get(key) : undefined
-  return value
-}
-
-export function textAt(record: MmdbValue | undefined, ...path: readonly string[]): string | undefined {
-  const value = valueAt(record, ...path)
-  return typeof value === 'string' ? value : undefined
 }
 
 const EARTH_RADIUS_KM = 6371

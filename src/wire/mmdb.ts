@@ -114,6 +114,19 @@ export class Mmdb {
   }
 }
 
+/** What a value holds under these keys, one within the other; undefined where it does not. */
+export function valueAt(value: MmdbValue | undefined, ...path: readonly string[]): MmdbValue | undefined {
+  let inner = value
+  for (const key of path) inner = inner instanceof Map ? (inner as MmdbMap).get(key) : undefined
+  return inner
+}
+
+/** The same, where it is text. */
+export function textAt(value: MmdbValue | undefined, ...path: readonly string[]): string | undefined {
+  const inner = valueAt(value, ...path)
+  return typeof inner === 'string' ? inner : undefined
+}
+
 /** Values, one after the other; pointers count from `base`. */
 class Section {
   private readonly bytes: Buffer

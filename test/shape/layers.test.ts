@@ -53,7 +53,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // Sockets, the Corefile and the chain; what stands in the chain is handed to it.
   // Which units a query meets is `unit`'s to say.
   dns: ['base', 'config', 'contract', 'wire', 'limit', 'unit'],
-  plugins: ['base', 'config', 'contract', 'wire', 'zone', 'upstream', 'steer', 'limit'],
+  // `cache`: which answer leaves where there are too many.
+  plugins: ['base', 'config', 'contract', 'wire', 'cache', 'zone', 'upstream', 'steer', 'limit'],
   // Puts the DNS plane together, for a worker or for the command alone.
   'compose-dns.ts': ['base', 'config', 'contract', 'wire', 'limit', 'dns', 'plugins'],
   // What units ask of their worker: key/value data, `fetch`, the Redis of their source.

@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test'
 import { type ChainLink, compileChain } from '../../../dns/chain.ts'
 import { BlockSetup } from '../../../dns/block-setup.ts'
+import { collectMetadata } from '../../../dns/metadata.ts'
 import { linesOf } from '../../../dns/corefile/lines.ts'
 import { wordsOf } from '../../../dns/corefile/words.ts'
 import { DnsFigures } from '../../../dns/metrics.ts'
@@ -95,10 +96,7 @@ export async function blockOf(t: TestContext, text: string, options: BlockOption
   const ask = (name: string, type = 'A', more: AskOptions = {}) => run(queryFor(name, type, more))
   const run = async (query: ServerQuery) => {
     query.zone = zones.find((zone) => query.qname.isWithin(zone)) ?? DnsName.ROOT
-    if (setup.settings.metadataProviders.length > 0) {
-      query.notes.metadata = new Map()
-      for (const provide of setup.settings.metadataProviders) provide(query)
-    }
+    collectMetadata(setup.settings, query)
     return await compiled.chain!(query)
   }
   const answer: TestBlock['answer'] = async (name, type, more) => {
