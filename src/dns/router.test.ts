@@ -15,6 +15,7 @@ const block = (name: string, more: Partial<RoutedBlock> = {}): RoutedBlock => ({
   view: '',
   filters: [],
   metadataProviders: [],
+  metadataZones: undefined,
   isForAllClasses: false,
   ...more,
 })
@@ -89,5 +90,11 @@ test('other classes are taken only where a block is for them', () => {
 test('what filters ask for is noted before they are asked', () => {
   const provide = (query: ServerQuery) => void query.metadata.set('geo/country', () => 'BR')
   const filters = [(query: ServerQuery) => query.metadata.get('geo/country')?.() === 'BR']
-  assert.equal(askedOf(routerOf(['.', block('br', { filters, metadataProviders: [provide] })]), 'a.'), 'br .')
+  assert.equal(
+    askedOf(
+      routerOf(['.', block('br', { filters, metadataProviders: [provide], metadataZones: [DnsName.ROOT] })]),
+      'a.',
+    ),
+    'br .',
+  )
 })
