@@ -4,6 +4,7 @@
  * A reload sets the new one up beside the one that serves; only once all of it stands, answers are asked from it, from one query to the next. Sockets
  * that both have are kept. Where anything is wrong, the former one goes on as if nothing had been.
  */
+import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
 import { RCODE } from '../wire/dns/codes.ts'
@@ -49,6 +50,11 @@ export class DnsPlane {
   /** Where it listens, in the order of the Corefile. */
   get addresses(): readonly string[] {
     return [...this.#servers.values()].map(({ server }) => server.address)
+  }
+
+  /** Names whose clients are sent to edges, for the admin API: `explain` tells how a client is answered, and why. */
+  get steering(): readonly DnsSteering[] {
+    return this.#serving?.blocks.flatMap(({ setup }) => setup.offersOf('steering')) ?? []
   }
 
   /** Sets everything up and ends it again: throws what `start` would. Opens no socket. */

@@ -1,2 +1,4 @@
-/** What is wrong with a zone as a whole, or with a record that does not belong where it stands. */
-export class ZoneError extends Error {}
+/** What is wrong with a zone as a whole, or with a record that does not belong where it stands: in a file, that is told with the line. */
+import { RecordRefused } from '../wire/dns/master-file.ts'
+
+export class ZoneError extends RecordRefused {}
