@@ -39,7 +39,8 @@ export interface Asked {
 /** The server itself, where it asks its own chain. */
 export const OURSELVES: DnsPeer = {
   transport: 'dns',
-  isUdp: false,
+  // Small questions: those that are forwarded need no connection.
+  isUdp: true,
   ip: () => '127.0.0.1',
   port: () => 0,
   localIp: () => '127.0.0.1',

@@ -52,3 +52,21 @@ export function serverOf(
     )
   return { host: formatIp(ip), port }
 }
+
+/** The one line of a plugin that may stand once in a server block; ends the setup at a second one. */
+export function onlyLine(controller: DnsController): CorefileLine {
+  const [line, again] = controller.lines
+  if (again) controller.fail(again, 'this plugin can only be used once per Server Block')
+  return line!
+}
+
+/** Ends the setup where a line has braces that mean nothing there. */
+export function noBlock(controller: DnsController, line: CorefileLine): void {
+  if (line.block) controller.fail(line, `${line.name.text} takes no block: expected no { behind it`)
+}
+
+/** Ends the setup where a line has arguments or a block. */
+export function bare(controller: DnsController, line: CorefileLine): void {
+  atMost(controller, line, 0)
+  noBlock(controller, line)
+}

@@ -9,6 +9,7 @@ import type { DnsPlugin } from '../../../contract/dns.ts'
 import { readPrefix, type IpPrefix } from '../../../base/ip-prefix.ts'
 import { clientSubnetFor } from '../../../wire/dns/client-subnet.ts'
 import { blockOf } from '../testing/block.ts'
+import metadata from '../metadata/plugin.ts'
 import geoip from './plugin.ts'
 
 const CAMBRIDGE = {
@@ -73,7 +74,10 @@ function listener() {
 
 test('what the table knows of a client is told', async (t) => {
   const { seen, plugin } = listener()
-  const block = await blockOf(t, 'geoip GeoLite2-City.mmdb\nlistener', { plugins: [geoip, plugin], folder })
+  const block = await blockOf(t, 'metadata\ngeoip GeoLite2-City.mmdb\nlistener', {
+    plugins: [metadata, geoip, plugin],
+    folder,
+  })
   await block.ask('a.example.org', 'A', { ip: '81.2.69.142' })
   assert.deepEqual(seen[0], {
     'geoip/city/name': 'Cambridge',
@@ -95,7 +99,10 @@ test('what the table knows of a client is told', async (t) => {
 
 test('the network of a client is told', async (t) => {
   const { seen, plugin } = listener()
-  const block = await blockOf(t, 'geoip GeoLite2-ASN.mmdb\nlistener', { plugins: [geoip, plugin], folder })
+  const block = await blockOf(t, 'metadata\ngeoip GeoLite2-ASN.mmdb\nlistener', {
+    plugins: [metadata, geoip, plugin],
+    folder,
+  })
   await block.ask('a.example.org', 'A', { ip: '81.2.69.142' })
   assert.deepEqual(seen[0], { 'geoip/asn/number': '64500', 'geoip/asn/org': 'AS 64500' })
 })
@@ -104,8 +111,8 @@ test('a client subnet counts where that is asked for', async (t) => {
   const edns = { options: [clientSubnetFor(readPrefix('81.2.69.0/24') as IpPrefix)] }
   const codeWith = async (block: string, options = edns) => {
     const { seen, plugin } = listener()
-    const text = `geoip GeoLite2-City.mmdb${block}\nlistener`
-    const { ask } = await blockOf(t, text, { plugins: [geoip, plugin], folder })
+    const text = `metadata\ngeoip GeoLite2-City.mmdb${block}\nlistener`
+    const { ask } = await blockOf(t, text, { plugins: [metadata, geoip, plugin], folder })
     await ask('a.example.org', 'A', { ip: '9.9.9.9', edns: options })
     return seen[0]!['geoip/country/code']
   }

@@ -1,39 +1,44 @@
-/** `metadata` in a Corefile, and for whose names others are asked. */
+/** What `metadata` takes in a Corefile, whose queries have metadata then, and what it refuses. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DnsPlugin } from '../../../contract/dns.ts'
 import { blockOf } from '../testing/block.ts'
+import { itRefuses } from '../testing/setup-table.ts'
 import metadata from './plugin.ts'
 
-/** Tells one label of each query, and answers with how many labels there are as the rcode. */
-const teller: DnsPlugin = {
+/** Tells the name of a query, and reports what it finds there when it is asked. */
+const teller = (seen: unknown[]): DnsPlugin => ({
   name: 'teller',
-  setup: ({ settings }) => {
-    settings.metadataProviders.push((query) => void query.metadata.set('teller/name', () => query.name()))
-    return { handle: (query) => query.reply(query.metadata.size) }
+  setup(controller) {
+    controller.settings.metadataProviders.push((query) =>
+      query.metadata.set('teller/name', () => query.name()),
+    )
+    return {
+      handle(query) {
+        seen.push(query.metadata.get('teller/name')?.())
+        return 5
+      },
+    }
   },
-}
-
-for (const text of ['metadata', 'metadata example.org.', 'metadata example.org. net.'])
-  test(`it takes: ${text}`, async (t) => {
-    await blockOf(t, text, { plugins: [metadata] })
-  })
-
-for (const [text, message] of [
-  ['metadata example.org. {\n some_param\n}', /Corefile:2 - .*unknown property 'some_param'/],
-  ['metadata\nmetadata', /Corefile:2 - .*metadata stands twice/],
-] as const)
-  test(`it refuses: ${text.replaceAll('\n', ';')}`, async (t) => {
-    await assert.rejects(blockOf(t, text, { plugins: [metadata] }), message)
-  })
-
-test('others are asked about names of the zones alone', async (t) => {
-  const all = await blockOf(t, 'metadata\nteller', { plugins: [metadata, teller] })
-  assert.equal((await all.answer('a.example.org')).rcode, 1)
-  const some = await blockOf(t, 'metadata a.example.org b.example.org\nteller', {
-    plugins: [metadata, teller],
-  })
-  assert.equal((await some.answer('x.a.example.org')).rcode, 1)
-  assert.equal((await some.answer('b.example.org')).rcode, 1)
-  assert.equal((await some.answer('c.example.org')).rcode, 0)
 })
+
+const ROWS: readonly (readonly [text: string, asked: string, told: string | undefined])[] = [
+  ['metadata', 'www.example.org', 'www.example.org.'],
+  ['metadata', 'www.example.net', undefined],
+  ['metadata example.net.', 'www.example.net', 'www.example.net.'],
+  ['metadata example.net a.example.org', 'b.example.org', undefined],
+  ['metadata example.net\nmetadata example.org', 'b.example.org', 'b.example.org.'],
+  ['', 'www.example.org', undefined],
+]
+for (const [text, asked, told] of ROWS)
+  test(`${text.replaceAll('\n', '; ') || 'without metadata'}: of ${asked}, ${told ?? 'nothing'} is told`, async (t) => {
+    const seen: unknown[] = []
+    const block = await blockOf(t, `${text}\nteller`, { plugins: [metadata, teller(seen)] })
+    await block.ask(asked)
+    assert.deepEqual(seen, [told])
+  })
+
+itRefuses(metadata, [
+  ['metadata {\nmap a b {\n}\n}', /Corefile:2 - .*'map' is not there/],
+  ['metadata {\nfoo\n}', /unknown property 'foo'/],
+])
