@@ -55,6 +55,13 @@ export type DnsNext = (query: DnsQuery) => DnsOutcome | Promise<DnsOutcome>
 export type DnsProtocol = 'udp' | 'tcp'
 export type DnsTransport = 'dns' | 'tls' | 'https'
 
+/** Signs what is sent (RFC 8945): each message of an answer in its order, once it is bytes. */
+export interface DnsSignature {
+  /** How many bytes a message grows by: the server leaves that room. */
+  readonly bytes: number
+  sign(message: Buffer): Buffer
+}
+
 /** A query on its way through a chain: what was asked, by whom, and what plugins noted about it. */
 export interface DnsQuery {
   /** The message as it came, read whole when it is first asked for. */
@@ -137,6 +144,8 @@ export interface DnsQuery {
   readonly metadata: Map<string, () => string>
   /** True once a plugin answered by who asks (`edge`, `view`, a unit): a cache in front does not keep such an answer. */
   isForClientAlone: boolean
+  /** Set by `tsig`: the server has it sign whatever it sends in answer, an error too. */
+  signature: DnsSignature | undefined
   /** Milliseconds of the machine's steady clock at which the query came. */
   readonly startedMs: number
   /** Whether the client proved its address: over TCP, or by a cookie (RFC 7873). */

@@ -61,7 +61,9 @@ function queryOf(bytes: Buffer, from: RemoteInfo, endpoint: Endpoint): ServerQue
 function encoded(query: ServerQuery, outcome: DnsMessage | number): readonly [DnsMessage, Buffer] {
   try {
     const message = outcome instanceof DnsMessage ? outcome : query.reply(outcome)
-    return [message, encodeMessage(message, query.size())]
+    const { signature } = query
+    const bytes = encodeMessage(message, query.size() - (signature?.bytes ?? 0))
+    return [message, signature ? signature.sign(bytes) : bytes]
   } catch {
     const failed = query.reply(RCODE.SERVFAIL)
     return [failed, encodeMessage(failed, query.size())]

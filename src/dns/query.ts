@@ -1,6 +1,6 @@
 /** A query as the server has it: the message, whoever asked, and what plugins note on the way. */
 import { type IpAddress, parseIp } from '../base/ip-address.ts'
-import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
+import type { DnsSignature, DnsQuery, DnsTransport } from '../contract/dns.ts'
 import { CLASS, className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../wire/dns/message.ts'
@@ -54,6 +54,7 @@ export interface QueryNotes {
   explanations: { readonly error: ExtendedError; readonly text: string }[]
   metadata: Map<string, () => string>
   isForClientAlone: boolean
+  signature: DnsSignature | undefined
 }
 
 /** The least that all take over UDP (RFC 1035 §4.2.1). */
@@ -111,6 +112,7 @@ export class ServerQuery implements DnsQuery {
       explanations: NO_EXPLANATIONS,
       metadata: NO_METADATA,
       isForClientAlone: false,
+      signature: undefined,
     }
   }
 
@@ -298,6 +300,14 @@ export class ServerQuery implements DnsQuery {
 
   set isForClientAlone(is: boolean) {
     this.notes.isForClientAlone = is
+  }
+
+  get signature(): DnsSignature | undefined {
+    return this.notes.signature
+  }
+
+  set signature(signature: DnsSignature | undefined) {
+    this.notes.signature = signature
   }
 
   get metadata(): Map<string, () => string> {
