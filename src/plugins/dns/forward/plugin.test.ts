@@ -26,6 +26,7 @@ const GOOD = [
   'forward . [2003::1]:53',
   'forward . ::1\nforward com ::2',
   'forward . fe80::1%lo',
+  'forward 10.9.3.0/18 127.0.0.1',
   'forward . dns://127.0.0.1 dns://[::1]:5300',
   'forward . tls://127.0.0.1',
   'forward . tls://127.0.0.1 {\n tls_servername dns\n}',
