@@ -46,20 +46,29 @@ export function writeAnswer(
 const mustPad = ({ transport, asked }: ServerQuery): boolean =>
   transport !== 'dns' && asked.edns !== undefined && has(asked.edns.options, OPTION.PADDING)
 
-const has = (options: readonly EdnsOption[], wanted: number): boolean => options.some(({ code }) => code === wanted)
+const has = (options: readonly EdnsOption[], wanted: number): boolean =>
+  options.some(({ code }) => code === wanted)
 
-function finished(query: ServerQuery, outcome: DnsMessage | NothingWritten, around: AnswerSurroundings): DnsMessage {
+function finished(
+  query: ServerQuery,
+  outcome: DnsMessage | NothingWritten,
+  around: AnswerSurroundings,
+): DnsMessage {
   const { asked } = query
   let message = typeof outcome === 'number' ? query.reply(outcome) : outcome
   const question = message.question[0]
   const isQuestionOurs =
-    asked.isWithoutQuestion === true ? question === undefined : question?.name === query.qname && question.type === query.qtype
-  const isTheirs = message.id === asked.id && isQuestionOurs && (message.edns !== undefined) === (asked.edns !== undefined)
+    asked.isWithoutQuestion === true
+      ? question === undefined
+      : question?.name === query.qname && question.type === query.qtype
+  const isTheirs =
+    message.id === asked.id && isQuestionOurs && (message.edns !== undefined) === (asked.edns !== undefined)
   if (!isTheirs || (asked.edns && needsOptions(query, message))) {
     // Others may hold it.
     message = message.copy()
     message.id = asked.id
-    message.question = asked.isWithoutQuestion === true ? [] : [{ name: query.qname, type: query.qtype, class: query.qclass }]
+    message.question =
+      asked.isWithoutQuestion === true ? [] : [{ name: query.qname, type: query.qtype, class: query.qclass }]
     query.sizeAndDo(message)
     if (message.edns) addOptions(query, message, message.edns.options, around)
   }
@@ -71,7 +80,12 @@ function finished(query: ServerQuery, outcome: DnsMessage | NothingWritten, arou
 
 function needsOptions(query: ServerQuery, { rcode }: DnsMessage): boolean {
   const { options } = query.asked.edns!
-  return query.explanations.length > 0 || isFailure(rcode) || query.explainsAll || (options.length > 0 && options.some(({ code }) => ANSWERED.has(code)))
+  return (
+    query.explanations.length > 0 ||
+    isFailure(rcode) ||
+    query.explainsAll ||
+    options.some(({ code }) => ANSWERED.has(code))
+  )
 }
 
 const ANSWERED: ReadonlySet<number> = new Set([OPTION.COOKIE, OPTION.TCP_KEEPALIVE])
@@ -79,7 +93,12 @@ const ANSWERED: ReadonlySet<number> = new Set([OPTION.COOKIE, OPTION.TCP_KEEPALI
 const isFailure = (rcode: number): boolean =>
   rcode === RCODE.SERVFAIL || rcode === RCODE.REFUSED || rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP
 
-function addOptions(query: ServerQuery, message: DnsMessage, into: EdnsOption[], around: AnswerSurroundings): void {
+function addOptions(
+  query: ServerQuery,
+  message: DnsMessage,
+  into: EdnsOption[],
+  around: AnswerSurroundings,
+): void {
   const { options } = query.asked.edns!
   for (const { code, data } of options) {
     if (code === OPTION.COOKIE) into.push({ code, data: around.cookies.answer(data, query.addressBytes()) })
@@ -89,7 +108,9 @@ function addOptions(query: ServerQuery, message: DnsMessage, into: EdnsOption[],
   if (has(into, OPTION.EXTENDED_ERROR)) return
   for (const { error, text } of query.explanations) into.push(extendedError(EXTENDED_ERROR[error], text))
   if (query.explanations.length === 0 && (isFailure(message.rcode) || query.explainsAll))
-    into.push(extendedError(EXTENDED_ERROR.other, `${query.answeredBy || 'server'}: ${rcodeName(message.rcode)}`))
+    into.push(
+      extendedError(EXTENDED_ERROR.other, `${query.answeredBy || 'server'}: ${rcodeName(message.rcode)}`),
+    )
 }
 
 /** In units of 100 ms (RFC 7828 §3.1). */
@@ -111,7 +132,9 @@ function minimalAny(message: DnsMessage): DnsMessage {
   const [first] = message.answer
   if (!first || message.answer.every(({ type }) => type === first.type)) return message
   const minimal = message.copy()
-  minimal.answer = message.answer.filter(({ type, name }) => type === first.type && name.key === first.name.key)
+  minimal.answer = message.answer.filter(
+    ({ type, name }) => type === first.type && name.key === first.name.key,
+  )
   minimal.additional = []
   return minimal
 }
@@ -125,4 +148,3 @@ export function writeRefusal(bytes: Buffer, from: number, rcode: number, into: B
   into[3] = rcode & 0x0f
   return 12
 }
-

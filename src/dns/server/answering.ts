@@ -1,15 +1,19 @@
 /** What all servers of an endpoint have in common: how a query that was read becomes bytes of an answer. */
-import type { DnsOutcome, NothingWritten } from '../../contract/dns.ts'
+import { DROPPED, type DnsOutcome, DnsStream, type NothingWritten } from '../../contract/dns.ts'
 import { OPCODE, OPTION, RCODE } from '../../wire/dns/codes.ts'
-import { DnsMessage } from '../../wire/dns/message.ts'
+import { type DnsMessage, HEADER_BYTES, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import type { AnswerQuery, Endpoint } from '../endpoint.ts'
-import type { ServerQuery } from '../query.ts'
+import { type DnsPeer, OUR_UDP_SIZE, ServerQuery } from '../query.ts'
 import type { Amplification } from './amplification.ts'
-import { type AnswerSurroundings, writeAnswer } from './answer-writer.ts'
+import { type AnswerSurroundings, writeAnswer, writeRefusal } from './answer-writer.ts'
+import { IGNORED, readQuery } from './query-reader.ts'
 import type { ServerCookies } from './server-cookies.ts'
 
 /** Queries that are on their way at one endpoint. Beyond that, what cannot be answered at once is SERVFAIL. */
 const PENDING_MAX = 20_000
+
+/** What a codec may write beyond the end before it sees that it does not fit. */
+const ROOM_BEYOND = 1024
 
 export interface AnsweringOptions {
   readonly cookies: ServerCookies
@@ -61,6 +65,26 @@ export class Answering implements AnswerSurroundings {
     )
   }
 
+  /**
+   * From bytes to bytes, for whoever has a whole message in hand (HTTPS). Undefined where nothing is to be sent. An answer that is several messages
+   * is for connections alone: it is refused here.
+   */
+  async answerBytes(bytes: Buffer, peer: DnsPeer): Promise<Buffer | undefined> {
+    const asked = readQuery(bytes, 0, bytes.length)
+    if (asked === IGNORED) return undefined
+    if (typeof asked === 'number') return refusal(bytes, asked)
+    const query = new ServerQuery(asked, peer, bytes, this.nowMs())
+    if (peer.isUdp) query.sizeMax = OUR_UDP_SIZE
+    const cookie = asked.edns?.options.find(({ code }) => code === OPTION.COOKIE)
+    if (cookie && this.cookies.read(cookie.data, query.addressBytes()) === 'malformed')
+      return refusal(bytes, RCODE.FORMERR)
+    const outcome = await this.answer(query)
+    if (outcome === DROPPED) return undefined
+    const into = Buffer.allocUnsafe(MESSAGE_BYTES_MAX + ROOM_BEYOND)
+    const whole = outcome instanceof DnsStream ? RCODE.REFUSED : outcome
+    return into.subarray(0, this.write(query, whole, into))
+  }
+
   #done(outcome: DnsOutcome): DnsOutcome {
     this.#pending -= 1
     if (this.#pending === 0) this.#onIdle?.()
@@ -110,3 +134,8 @@ function withoutQuestion(query: ServerQuery): DnsOutcome {
   return answer
 }
 
+function refusal(bytes: Buffer, rcode: number): Buffer {
+  const into = Buffer.alloc(HEADER_BYTES)
+  writeRefusal(bytes, 0, rcode, into)
+  return into
+}

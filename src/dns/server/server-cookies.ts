@@ -30,7 +30,9 @@ export class ServerCookies {
     const { length } = cookie
     if (length === CLIENT_COOKIE_BYTES) return 'client'
     if (length < 16 || length > 40) return 'malformed'
-    return length === CLIENT_COOKIE_BYTES + SERVER_COOKIE_BYTES && this.#isOurs(cookie, address) ? 'proven' : 'client'
+    return length === CLIENT_COOKIE_BYTES + SERVER_COOKIE_BYTES && this.#isOurs(cookie, address)
+      ? 'proven'
+      : 'client'
   }
 
   /** The cookie of an answer: the client's, and one for its address; the one that it has while that is young. */

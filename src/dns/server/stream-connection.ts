@@ -51,7 +51,7 @@ export class StreamConnection {
     this.#peer = peerOf(socket, transport, answering.endpoint.label)
     this.usedMs = answering.nowMs()
     socket.setNoDelay(true)
-    socket.on('data', (bytes) => this.#take(bytes))
+    socket.on('data', (bytes: Buffer) => this.#take(bytes))
     socket.on('drain', () => this.#goOn())
     socket.on('end', () => this.end())
     socket.on('error', () => socket.destroy())
@@ -188,14 +188,18 @@ export class StreamConnection {
 
   #send(query: ServerQuery, outcome: DnsOutcome): void {
     if (outcome === DROPPED) this.#socket.destroy()
-    else if (!this.#socket.destroyed && !(outcome instanceof DnsStream)) this.#write(this.#written(query, outcome))
+    else if (!this.#socket.destroyed && !(outcome instanceof DnsStream))
+      this.#write(this.#written(query, outcome))
   }
 
   #sendRefusal(bytes: Buffer, rcode: number): void {
     this.#write(Buffer.from(room.subarray(0, writeRefusal(bytes, 0, rcode, room))))
   }
 
-  #written(query: ServerQuery, outcome: DnsMessage | Exclude<DnsOutcome, DnsMessage | DnsStream | typeof DROPPED>): Buffer {
+  #written(
+    query: ServerQuery,
+    outcome: DnsMessage | Exclude<DnsOutcome, DnsMessage | DnsStream | typeof DROPPED>,
+  ): Buffer {
     return Buffer.from(room.subarray(0, this.#answering.write(query, outcome, room)))
   }
 

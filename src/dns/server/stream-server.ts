@@ -36,7 +36,8 @@ export class StreamServer {
   #admit(socket: Socket): boolean {
     const address = socket.remoteAddress ?? ''
     const own = this.#byAddress.get(address) ?? 0
-    if (own >= CONNECTIONS_OF_ONE_MAX || this.#connections.size >= CONNECTIONS_MAX) this.#closeIdle(own >= CONNECTIONS_OF_ONE_MAX ? address : undefined)
+    if (own >= CONNECTIONS_OF_ONE_MAX || this.#connections.size >= CONNECTIONS_MAX)
+      this.#closeIdle(own >= CONNECTIONS_OF_ONE_MAX ? address : undefined)
     this.#byAddress.set(address, own + 1)
     socket.on('error', () => socket.destroy())
     // Not a byte of a handshake or a query in that time, and it is gone.
@@ -66,7 +67,8 @@ export class StreamServer {
     let looked = 0
     for (const [socket, connection] of this.#connections) {
       if (address !== undefined && socket.remoteAddress !== address) continue
-      if (!oldest || (oldest.isBusy && !connection.isBusy) || connection.usedMs < oldest.usedMs) oldest = connection
+      if (!oldest || (oldest.isBusy && !connection.isBusy) || connection.usedMs < oldest.usedMs)
+        oldest = connection
       // Nobody is to make us look through all of them for each connection.
       if (++looked >= 64) break
     }

@@ -83,7 +83,9 @@ export function truncated(query: ServerQuery): DnsMessage {
 /** What stands in options lies in the packet, too. */
 export function keepOptions(query: ServerQuery): void {
   const edns = query.asked.edns
-  if (edns) for (const [index, { code, data }] of edns.options.entries()) edns.options[index] = { code, data: Buffer.from(data) }
+  if (edns)
+    for (const [index, { code, data }] of edns.options.entries())
+      edns.options[index] = { code, data: Buffer.from(data) }
 }
 
 export class UdpPeer implements DnsPeer {
@@ -96,7 +98,12 @@ export class UdpPeer implements DnsPeer {
   readonly #host: string
   readonly #localPort: number
 
-  constructor(bytes: Buffer, sender: UdpSender, server: string, { host, port }: { host: string; port: number }) {
+  constructor(
+    bytes: Buffer,
+    sender: UdpSender,
+    server: string,
+    { host, port }: { host: string; port: number },
+  ) {
     this.bytes = bytes
     this.#sender = sender
     this.server = server
