@@ -1,6 +1,7 @@
 /** Listens on UDP alone, one packet at a time: in the place of the real servers until they stand. */
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { DROPPED, type DnsOutcome } from '../contract/dns.ts'
+import { RCODE } from '../wire/dns/codes.ts'
 import { DnsMessage } from '../wire/dns/message.ts'
 import { encodeMessage } from '../wire/dns/message-writer.ts'
 import { type AnswerQuery, type Endpoint, type EndpointServer, endpointLabel } from './endpoint.ts'
@@ -19,8 +20,7 @@ export async function openPlainServer(endpoint: Endpoint, answer: AnswerQuery): 
     if (!query) return
     const outcome: DnsOutcome = await answer(query)
     if (outcome === DROPPED || !(outcome instanceof DnsMessage || typeof outcome === 'number')) return
-    const message = outcome instanceof DnsMessage ? outcome : query.reply(outcome)
-    const written = encodeMessage(message, query.size())
+    const [message, written] = encoded(query, outcome)
     query.counts?.answered(query, message.rcode, written.length)
     socket.send(written, from.port, from.address)
   }
@@ -54,5 +54,16 @@ function queryOf(bytes: Buffer, from: RemoteInfo, endpoint: Endpoint): ServerQue
     )
   } catch {
     return undefined
+  }
+}
+
+/** What a plugin made of it may be none that can be written. */
+function encoded(query: ServerQuery, outcome: DnsMessage | number): readonly [DnsMessage, Buffer] {
+  try {
+    const message = outcome instanceof DnsMessage ? outcome : query.reply(outcome)
+    return [message, encodeMessage(message, query.size())]
+  } catch {
+    const failed = query.reply(RCODE.SERVFAIL)
+    return [failed, encodeMessage(failed, query.size())]
   }
 }

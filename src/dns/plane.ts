@@ -6,7 +6,6 @@
  */
 import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
-import { CorefileError } from './corefile/corefile-error.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
 import { RCODE } from '../wire/dns/codes.ts'
 import { Serving, type ServingSurroundings } from './serving.ts'
@@ -20,7 +19,7 @@ export interface PlaneOptions extends Omit<ServingSurroundings, 'plugins' | 'fol
   read(): Promise<CorefileSource>
   readonly env: Readonly<NodeJS.ProcessEnv>
   /** The plugins that a Corefile may name; those from outside that it names itself are among them. */
-  pluginsOf(corefile: Corefile, source: CorefileSource): Promise<PluginOrder>
+  pluginsOf(corefile: Corefile, source: CorefileSource): PluginOrder
   readonly open: OpenEndpoint
   /** Notes for an operator. */
   warn(text: string): void
@@ -96,7 +95,7 @@ export class DnsPlane {
     const read = readCorefile(source, this.#options.env)
     for (const warning of read.warnings) this.#options.warn(warning)
     const corefile = read.blocks.length > 0 ? read : this.#default(read)
-    const plugins = await this.#options.pluginsOf(corefile, source)
+    const plugins = this.#options.pluginsOf(corefile, source)
     return await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
   }
 
@@ -163,5 +162,3 @@ export class DnsPlane {
 /** What a socket was opened with cannot be changed while it is open. */
 const isSameSocket = (one: Endpoint, other: Endpoint): boolean =>
   JSON.stringify([one.tls, one.timeouts]) === JSON.stringify([other.tls, other.timeouts])
-
-export { CorefileError }
