@@ -2,8 +2,12 @@
 import type { DnsHost, DnsLog, DnsSettings } from './contract/dns.ts'
 import type { CorefileSource } from './dns/corefile/corefile.ts'
 import { DnsFigures } from './dns/metrics.ts'
-import { openPlainServer } from './dns/plain-server.ts'
+import { withOutsidePlugins } from './dns/outside-plugins.ts'
+import { Amplification, USUAL_AMPLIFICATION } from './dns/server/amplification.ts'
+import { openEndpoint } from './dns/server/open-endpoint.ts'
+import { ServerCookies } from './dns/server/server-cookies.ts'
 import { DnsPlane } from './dns/plane.ts'
+import type { PluginOrder } from './dns/server-blocks.ts'
 import { isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
 
 export { CorefileError } from './dns/corefile/corefile-error.ts'
@@ -28,9 +32,23 @@ export interface ComposedDns {
   readonly figures: DnsFigures
 }
 
+/** Those that come with Orla, in their order. */
+const BUILT_IN: PluginOrder = {
+  names: PLUGINS,
+  load: (name) => {
+    if (!isPluginName(name)) throw new TypeError(`no plugin is named ${name}`)
+    return loadPlugin(name)
+  },
+}
+
 export function composeDns(options: DnsOptions): ComposedDns {
   const figures = new DnsFigures()
   const panics = figures.counter('coredns_panics_total', 'A metrics that counts the number of panics.')
+  const answering = {
+    cookies: new ServerCookies(),
+    amplification: new Amplification(USUAL_AMPLIFICATION),
+    nowMs: () => performance.now(),
+  }
   const plane = new DnsPlane({
     read: options.read,
     env: options.env,
@@ -45,14 +63,8 @@ export function composeDns(options: DnsOptions): ComposedDns {
     log: (plugin, settings) => logOf(plugin, settings, options),
     onPanic: () => panics.add(1),
     warn: (text) => options.log('warn', '', text),
-    pluginsOf: async () => ({
-      names: PLUGINS,
-      load: (name) => {
-        if (!isPluginName(name)) throw new TypeError(`no plugin is named ${name}`)
-        return loadPlugin(name)
-      },
-    }),
-    open: openPlainServer,
+    pluginsOf: (corefile, source) => withOutsidePlugins(BUILT_IN, corefile, source),
+    open: (endpoint, answer) => openEndpoint(endpoint, answer, answering),
   })
   return { plane, figures }
 }

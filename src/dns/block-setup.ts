@@ -97,8 +97,13 @@ export class BlockSetup {
       onEnding: (wait) => void this.endings.push(wait),
       onShutdown: (stop) => void this.stops.push(stop),
       offer: (kind, what) => void this.#offers.set(kind, [...(this.#offers.get(kind) ?? []), what]),
-      offers: <K extends keyof DnsOffers>(kind: K) => (this.#offers.get(kind) ?? []) as DnsOffers[K][],
+      offers: (kind) => this.offersOf(kind),
     }
+  }
+
+  /** What plugins of this block offer. */
+  offersOf<K extends keyof DnsOffers>(kind: K): readonly DnsOffers[K][] {
+    return (this.#offers.get(kind) ?? []) as DnsOffers[K][]
   }
 }
 

@@ -4,8 +4,8 @@
  * A reload sets the new one up beside the one that serves; only once all of it stands, answers are asked from it, from one query to the next. Sockets
  * that both have are kept. Where anything is wrong, the former one goes on as if nothing had been.
  */
+import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
-import { CorefileError } from './corefile/corefile-error.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
 import { RCODE } from '../wire/dns/codes.ts'
 import { Serving, type ServingSurroundings } from './serving.ts'
@@ -19,7 +19,7 @@ export interface PlaneOptions extends Omit<ServingSurroundings, 'plugins' | 'fol
   read(): Promise<CorefileSource>
   readonly env: Readonly<NodeJS.ProcessEnv>
   /** The plugins that a Corefile may name; those from outside that it names itself are among them. */
-  pluginsOf(corefile: Corefile, source: CorefileSource): Promise<PluginOrder>
+  pluginsOf(corefile: Corefile, source: CorefileSource): PluginOrder
   readonly open: OpenEndpoint
   /** Notes for an operator. */
   warn(text: string): void
@@ -50,6 +50,11 @@ export class DnsPlane {
   /** Where it listens, in the order of the Corefile. */
   get addresses(): readonly string[] {
     return [...this.#servers.values()].map(({ server }) => server.address)
+  }
+
+  /** Names whose clients are sent to edges, for the admin API: `explain` tells how a client is answered, and why. */
+  get steering(): readonly DnsSteering[] {
+    return this.#serving?.blocks.flatMap(({ setup }) => setup.offersOf('steering')) ?? []
   }
 
   /** Sets everything up and ends it again: throws what `start` would. Opens no socket. */
@@ -90,7 +95,7 @@ export class DnsPlane {
     const read = readCorefile(source, this.#options.env)
     for (const warning of read.warnings) this.#options.warn(warning)
     const corefile = read.blocks.length > 0 ? read : this.#default(read)
-    const plugins = await this.#options.pluginsOf(corefile, source)
+    const plugins = this.#options.pluginsOf(corefile, source)
     return await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
   }
 
@@ -157,5 +162,3 @@ export class DnsPlane {
 /** What a socket was opened with cannot be changed while it is open. */
 const isSameSocket = (one: Endpoint, other: Endpoint): boolean =>
   JSON.stringify([one.tls, one.timeouts]) === JSON.stringify([other.tls, other.timeouts])
-
-export { CorefileError }

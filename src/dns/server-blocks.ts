@@ -26,6 +26,10 @@ import { ZoneOverlaps } from './overlap.ts'
 /** The plugins that a Corefile may name, in the order of the chain. */
 export interface PluginOrder {
   readonly names: readonly string[]
+  /** Those of them that the Corefile itself brought. */
+  readonly outside?: readonly string[]
+  /** Words that begin a line in a server block and are no plugin. */
+  isKnownWord?(word: string): boolean
   load(name: string): Promise<DnsPlugin>
 }
 
@@ -84,7 +88,7 @@ async function setUp(
   begun: BlockSetup[],
 ): Promise<ServerBlock> {
   const keys = block.keys.map((key) => parseServerKey(key, around.dnsPort))
-  const byName = linesByName(block.lines, around.plugins.names)
+  const byName = linesByName(block.lines, around.plugins)
   const compiled: { chain?: DnsNext } = {}
   const setup = new BlockSetup({
     zones: keys.flatMap(({ zones }) => zones),
@@ -125,10 +129,12 @@ async function located<T>(where: CorefileWord, plugin: string, run: () => Promis
   }
 }
 
-function linesByName(lines: readonly CorefileLine[], known: readonly string[]): Map<string, CorefileLine[]> {
+function linesByName(lines: readonly CorefileLine[], plugins: PluginOrder): Map<string, CorefileLine[]> {
+  const { names: known } = plugins
   const byName = new Map<string, CorefileLine[]>()
   for (const line of lines) {
     const { text } = line.name
+    if (plugins.isKnownWord?.(text)) continue
     if (!known.includes(text)) throw new CorefileError(line.name, unknownDirective(text, known))
     const same = byName.get(text)
     if (same) same.push(line)

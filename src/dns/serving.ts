@@ -1,7 +1,9 @@
 /** One Corefile as it is served: its blocks set up, and who answers at which endpoint. Another Corefile is another one of these. */
 import type { DnsOutcome } from '../contract/dns.ts'
+import { RCODE } from '../wire/dns/codes.ts'
 import type { Corefile } from './corefile/corefile.ts'
 import { type AnswerQuery, type Endpoint, endpointLabel } from './endpoint.ts'
+import { LateAnswers } from './late-answers.ts'
 import type { QueryCounts, ServerQuery } from './query.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import { type RoutedBlock, Router } from './router.ts'
@@ -25,8 +27,7 @@ export class Serving {
   readonly #routers: ReadonlyMap<string, Router>
   readonly #around: ServingSurroundings
   /** Queries that are being answered. */
-  #pending = 0
-  #onIdle: (() => void) | undefined
+  readonly #late = new LateAnswers()
 
   private constructor(corefile: Corefile, blocks: readonly ServerBlock[], around: ServingSurroundings) {
     this.corefile = corefile
@@ -86,7 +87,13 @@ export class Serving {
 
   answerAt(label: string): AnswerQuery | undefined {
     const router = this.#routers.get(label)
-    return router && ((query) => this.#counted(router.answer(query)))
+    if (!router) return undefined
+    const late = this.#late
+    return (query) => {
+      if (late.isFull) return tooBusy(query)
+      const outcome = router.answer(query)
+      return outcome instanceof Promise ? late.bounded(query, outcome) : outcome
+    }
   }
 
   /** While it still serves: what plugins want to wait for before the end. */
@@ -99,25 +106,8 @@ export class Serving {
 
   /** Ends what plugins began, once the queries that are on their way are answered. */
   async stop(): Promise<void> {
-    if (this.#pending > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, LAST_ANSWERS_MS)
-        this.#onIdle = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-    }
+    await this.#late.idle(LAST_ANSWERS_MS)
     await this.#stopBlocks()
-  }
-
-  #counted(outcome: DnsOutcome | Promise<DnsOutcome>): DnsOutcome | Promise<DnsOutcome> {
-    if (!(outcome instanceof Promise)) return outcome
-    this.#pending += 1
-    return outcome.finally(() => {
-      this.#pending -= 1
-      if (this.#pending === 0) this.#onIdle?.()
-    })
   }
 
   async #stopBlocks(): Promise<void> {
@@ -145,4 +135,9 @@ function routedBlock(
     ...(settings.isCounted &&
       countsFor && { countsFor: (zone) => countsFor(label, zone.toString(), settings.view) }),
   }
+}
+
+function tooBusy(query: ServerQuery): DnsOutcome {
+  query.explain('not ready', 'too many queries wait for their answers')
+  return RCODE.SERVFAIL
 }

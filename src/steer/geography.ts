@@ -7,6 +7,7 @@
 import type { IpAddress } from '../base/ip-address.ts'
 import type { IpPrefix } from '../base/ip-prefix.ts'
 import { Mmdb } from '../wire/mmdb.ts'
+import { atOnce } from './turns.ts'
 import { isInside } from './filters/geofence.ts'
 import { nearness } from './filters/nearest.ts'
 import type { EdgeNode } from './node.ts'
@@ -26,8 +27,8 @@ export interface PrefixOverride {
   readonly node: string
 }
 
-/** Walks a table in MaxMind's format. Throws `MmdbMalformed`. */
-export function readGeoSource(bytes: Buffer): GeoSource {
+/** Walks a table in MaxMind's format, in turns. Throws `MmdbMalformed`. */
+export function* readingGeoSource(bytes: Buffer): Generator<void, GeoSource> {
   const table = new Mmdb(bytes)
   const places: Place[] = []
   const byText = new Map<string, number>()
@@ -47,7 +48,7 @@ export function readGeoSource(bytes: Buffer): GeoSource {
     byData.set(at, index)
     return index
   }
-  table.walk((family, words, length, at) => {
+  yield* table.walking((family, words, length, at) => {
     const writer = writers[family]
     writer.begin(words, placeAt(at))
     const end = behind(family, words, length)
@@ -55,6 +56,9 @@ export function readGeoSource(bytes: Buffer): GeoSource {
   })
   return { v4: writers[4].done(), v6: writers[6].done(), places }
 }
+
+/** The same, at once. */
+export const readGeoSource = (bytes: Buffer): GeoSource => atOnce(readingGeoSource(bytes))
 
 const sourceOf = (overrides: readonly PrefixOverride[]): GeoSource => {
   const nodes = [...new Set(overrides.map(({ node }) => node))]
@@ -135,11 +139,7 @@ export class Geography {
 
   /** The same, at once. */
   static compile(parts: GeographyParts, nodes: readonly EdgeNode[], stepKm: number | undefined): Geography {
-    const run = Geography.compiling(parts, nodes, stepKm)
-    for (;;) {
-      const { done, value } = run.next()
-      if (done === true) return value
-    }
+    return atOnce(Geography.compiling(parts, nodes, stepKm))
   }
 
   /** All that is known of an address: more than what its class goes by. */

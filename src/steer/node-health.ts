@@ -43,7 +43,7 @@ export class NodeHealth {
       return {
         node,
         threshold: isSameProbe
-          ? old.threshold
+          ? old.threshold?.copy()
           : node.probe && new Threshold(node.probe.rise, node.probe.fall),
         probeWhy: isSameProbe ? old.probeWhy : '',
         edge: old?.edge,

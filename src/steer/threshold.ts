@@ -11,6 +11,14 @@ export class Threshold {
     this.#fall = fall
   }
 
+  /** One that stands where this one stands, and goes its own way from there. */
+  copy(): Threshold {
+    const copy = new Threshold(this.#rise, this.#fall)
+    copy.#isUp = this.#isUp
+    copy.#against = this.#against
+    return copy
+  }
+
   /** Undefined before the first sign. */
   get isUp(): boolean | undefined {
     return this.#isUp

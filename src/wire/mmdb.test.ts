@@ -53,6 +53,13 @@ test('a walk comes to each network once, in the order of addresses', () => {
   ])
 })
 
+test('a network that is larger than all of IPv4 is one of IPv6, and what IPv4 addresses are in', () => {
+  const table = new Mmdb(mmdbOf({ '::/1': 1, '8000::/2': 2 }))
+  const seen: string[] = []
+  table.walk((family, words, length) => void seen.push(formatPrefix({ family, words, length })))
+  assert.deepEqual(seen, ['0.0.0.0/0', '::/1', '8000::/2'])
+})
+
 test('a file that is none, or not whole, is told so, whatever byte of it is another', () => {
   const good = mmdbOf(NETWORKS)
   assert.throws(() => new Mmdb(Buffer.from('no table')), new MmdbMalformed('it has no metadata'))

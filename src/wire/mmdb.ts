@@ -22,6 +22,8 @@ const DEPTH_MAX = 16
 const TYPES = { pointer: 1, text: 2, double: 3, bytes: 4, uint16: 5, uint32: 6, map: 7 } as const
 const MORE_TYPES = { int32: 8, uint64: 9, uint128: 10, array: 11, boolean: 14, float: 15 } as const
 
+type VisitNetwork = (family: 4 | 6, words: IpAddress['words'], length: number, at: number) => void
+
 export class Mmdb {
   /** What the table says of itself: `database_type`, `build_epoch` and more. */
   readonly metadata: MmdbMap
@@ -71,30 +73,47 @@ export class Mmdb {
 
   /**
    * Every network that the table has something for, once, in the order of addresses: those of IPv4, then those of IPv6. `at` tells where its data lie: many
-   * networks share theirs. Aliases of IPv4 in IPv6 (`2002::/16` and others) are left out. Throws `MmdbMalformed` where the tree is none.
+   * networks share theirs. Aliases of IPv4 in IPv6 (`2002::/16` and others) are left out. It yields now and then, so that others get a turn while a large table is
+   * walked. Throws `MmdbMalformed` where the tree is none.
    */
-  walk(visit: (family: 4 | 6, words: IpAddress['words'], length: number, at: number) => void): void {
-    // A node of a tree is come to once: a file in which more are come to would keep us for ever.
-    let left = this.nodes + 1
+  *walking(visit: VisitNetwork): Generator<void, void> {
+    yield* this.walkingFrom(4, this.v4Root, 96, visit)
+    if (this.isV6) yield* this.walkingFrom(6, 0, 0, visit)
+  }
+
+  /** The same, at once. */
+  walk(visit: VisitNetwork): void {
+    const run = this.walking(visit)
+    while (run.next().done !== true);
+  }
+
+  private *walkingFrom(
+    family: 4 | 6,
+    root: number,
+    rootBit: number,
+    visit: VisitNetwork,
+  ): Generator<void, void> {
     const words: [number, number, number, number] = [0, 0, 0, 0]
-    const descend = (family: 4 | 6, node: number, bit: number): void => {
-      if (node === this.nodes || (family === 6 && node === this.v4Root && bit > 0)) return
+    // Nodes that are still to be come to, each with its depth and the side of the one above that it lies on: two a level at most.
+    const waiting = [root, rootBit, 0]
+    for (let seen = 0; waiting.length > 0; seen++) {
+      const side = waiting.pop()!
+      const bit = waiting.pop()!
+      const node = waiting.pop()!
+      if (bit > rootBit) turn(words, bit - 1, side)
+      if (node === this.nodes) continue
       if (node > this.nodes) {
         const at = this.dataAt + node - this.nodes - GAP
         visit(family, [...words], family === 4 ? bit - 96 : bit, at)
-        return
+        continue
       }
+      if (family === 6 && node === this.v4Root && bit > 0) continue
       if (bit === 128) throw new MmdbMalformed('its tree is deeper than addresses are long')
-      left -= 1
-      if (left < 0) throw new MmdbMalformed('its tree comes to a node twice')
-      const index = bit >> 5
-      descend(family, this.record(node, 0), bit + 1)
-      words[index] = (words[index]! | (1 << (31 - (bit & 31)))) >>> 0
-      descend(family, this.record(node, 1), bit + 1)
-      words[index] = (words[index]! & ~(1 << (31 - (bit & 31)))) >>> 0
+      // A node of a tree is come to once: a file in which that is otherwise would keep us for ever.
+      if (seen > 4 * this.nodes + 4) throw new MmdbMalformed('its tree comes to a node twice')
+      waiting.push(this.record(node, 1), bit + 1, 1, this.record(node, 0), bit + 1, 0)
+      if ((seen & 0x1fff) === 0x1fff) yield
     }
-    descend(4, this.v4Root, 96)
-    if (this.isV6) descend(6, 0, 0)
   }
 
   /** What lies at a place that `walk` told. */
@@ -112,6 +131,15 @@ export class Mmdb {
     const high = side === 0 ? middle >> 4 : middle & 15
     return high * 2 ** 24 + bytes.readUIntBE(at + side * 4, 3)
   }
+}
+
+/** Sets a bit of an address, and clears all behind it. */
+function turn(words: [number, number, number, number], bit: number, side: number): void {
+  const index = bit >> 5
+  const place = 1 << (31 - (bit & 31))
+  const before = ~((place - 1) | place)
+  words[index] = ((words[index]! & before) | (side === 1 ? place : 0)) >>> 0
+  for (let after = index + 1; after < 4; after++) words[after] = 0
 }
 
 /** What a value holds under these keys, one within the other; undefined where it does not. */

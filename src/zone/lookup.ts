@@ -69,19 +69,23 @@ function followLinks(
   reply: DnsMessage,
 ): LookupEnd {
   let name = first
-  const seen = new Set<string>([reply.question[0]?.name.key ?? ''])
-  for (let links = 1; links <= LINKS_MAX && !seen.has(name.key); links++) {
+  for (let links = 1; links <= LINKS_MAX && !isFollowed(reply, name); links++) {
     if (!name.isWithin(zone.origin)) {
       leadsTo.name = name
       return 'elsewhere'
     }
-    seen.add(name.key)
     const end = step(zone, name, type, isSigned, reply)
     if (!(end instanceof DnsName)) return end
     name = end
   }
   // It goes in a circle, or on for ever: what was found so far is all that there is to say.
   return 'answer'
+}
+
+/** Whether the answer has what the name leads to already. */
+function isFollowed({ answer }: DnsMessage, { key }: DnsName): boolean {
+  for (const { type, name } of answer) if (type === TYPE.CNAME && name.key === key) return true
+  return false
 }
 
 function atNode(

@@ -6,7 +6,7 @@ import { TYPE } from '../wire/dns/codes.ts'
 import { SecondaryZone } from './secondary-zone.ts'
 import type { ServerAddress } from './tcp-link.ts'
 import { honest, host, ns, ORIGIN, scriptedPrimary, soa } from './testing/scripted-primary.ts'
-import { TransferTurns } from './transfer-turns.ts'
+import { Turns } from './turns.ts'
 
 const S = 1000
 
@@ -26,7 +26,7 @@ function inHand(t: TestContext, primaries: readonly ServerAddress[]) {
     },
     steadyNow: () => nowMs,
     random: () => 0.5,
-    turns: new TransferTurns(1),
+    turns: new Turns(1),
     limits: { silenceMs: 2000, wholeMs: 10_000, bytesMax: 1e6 },
     log: { info: say('info'), warn: say('warn'), error: say('error') },
     onChange: (origin) => void changes.push(origin.toString()),

@@ -7,7 +7,7 @@ import type { Timers } from '../base/timers.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import type { ServerAddress } from './tcp-link.ts'
 import { transferIn, type TransferOptions } from './transfer-in.ts'
-import type { TransferTurns } from './transfer-turns.ts'
+import type { Turns } from './turns.ts'
 import type { Zone } from './zone.ts'
 
 /** Until it was there once. */
@@ -25,7 +25,7 @@ export interface SecondarySurroundings {
   /** Milliseconds that never go back. */
   readonly steadyNow: () => number
   readonly random: () => number
-  readonly turns: TransferTurns
+  readonly turns: Turns
   readonly limits: Pick<TransferOptions, 'silenceMs' | 'wholeMs' | 'bytesMax'>
   readonly log: { info(text: string): void; warn(text: string): void; error(text: string): void }
   /** Another one took the place of the zone. */

@@ -15,8 +15,9 @@ const WARNINGS_MAX = 100
 /** What may stand beside a CNAME (RFC 2181 §10.1, RFC 4034 §2.5), by type. */
 const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC, TYPE.KEY, TYPE.NSEC3])
 
-/** Types that say something about the messages of a zone and are no data in it. */
-const NO_DATA: ReadonlySet<number> = new Set([TYPE.OPT, TYPE.TKEY, TYPE.TSIG])
+/** Types that say something of messages or ask for something (RFC 6895 §3.1), and are no data. */
+const isNoData = (type: number): boolean =>
+  type === TYPE.OPT || (type >= TYPE.TKEY && type <= TYPE.ANY) || type === 0
 
 export class ZoneBuilder {
   readonly origin: DnsName
@@ -55,8 +56,7 @@ export class ZoneBuilder {
   /** Throws a `ZoneError` where the record does not belong here. One that is there already is no error and not added. */
   add(owner: DnsName, type: number, ttl: number, rdata: Buffer): void {
     const node = this.#nodeOf(owner)
-    if (type >= 128 && (NO_DATA.has(type) || (type >= 251 && type <= 255)))
-      throw new ZoneError(`${typeName(type)} is no type of data: it has no place in a zone`)
+    if (isNoData(type)) throw new ZoneError(`${typeName(type)} is no type of data: it has no place in a zone`)
     const flags = this.#flags[node]! | this.#flagsOf(node, type, rdata)
     if ((flags & NODE.CNAME) !== 0 && (flags & NODE.PLAIN) !== 0)
       throw new ZoneError(

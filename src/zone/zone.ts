@@ -17,7 +17,8 @@ import { ZoneError } from './zone-error.ts'
 
 export type RecordSet = readonly DnsRecord[]
 const NO_RECORDS: RecordSet = []
-const HOT_SETS_MAX = 16_384
+/** Each takes some 350 bytes once it is used. */
+const HOT_SETS_MAX = 65_536
 /** Sets of signatures are told apart by what they cover. */
 const SIGNATURES = 0x1_0000
 

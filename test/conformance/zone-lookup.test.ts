@@ -15,7 +15,8 @@ import type { DnsRecord } from '../../src/wire/dns/record.ts'
 import { lookUp } from '../../src/zone/lookup.ts'
 import { ASKED, THORNY } from '../../src/zone/testing/thorny.ts'
 import { transferIn } from '../../src/zone/transfer-in.ts'
-import type { Zone } from '../../src/zone/zone.ts'
+import { readZoneFile } from '../../src/zone/zone-file.ts'
+import { Zone } from '../../src/zone/zone.ts'
 import {
   askUdp,
   bindIsMissing,
@@ -62,6 +63,18 @@ function ours(zone: Zone, name: DnsName, type: number, isDo: boolean): DnsMessag
   return reply
 }
 
+function zoneIn(text: string): Zone {
+  const folder = mkdtempSync(join(tmpdir(), 'zone-'))
+  try {
+    writeFileSync(join(folder, 'zone'), text)
+    const read = readZoneFile({ path: join(folder, 'zone'), origin: DnsName.parse(ZONE).wire })
+    assert.ok(read.kind === 'zone')
+    return new Zone(read.data)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 /** The zone as BIND's tools sign it. */
 function signed(more: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'signed-'))
@@ -93,6 +106,7 @@ for (const [kind, textOf, isSigned] of KINDS)
     let knot: NameServer
     let bind: NameServer
     let zone: Zone
+    let fromKnot: Zone
     const ends: (() => unknown)[] = []
     const owner = { after: (work: () => unknown) => void ends.push(work) }
     after(async () => {
@@ -110,7 +124,13 @@ for (const [kind, textOf, isSigned] of KINDS)
         bytesMax: 1e9,
         random: Math.random,
       })
-      zone = fetched!.zone
+      fromKnot = fetched!.zone
+      zone = zoneIn(text)
+    })
+
+    test('a file is read as Knot DNS reads it', () => {
+      const all = (one: Zone) => [...one.all()].map(shownRecord).toSorted()
+      assert.deepEqual(all(zone), all(fromKnot))
     })
 
     for (const isDo of isSigned ? [true, false] : [false])
@@ -120,13 +140,13 @@ for (const [kind, textOf, isSigned] of KINDS)
         for (const asked of ASKED)
           for (const type of TYPES) {
             const name = DnsName.parse(asked === '' ? ZONE : `${asked}.${ZONE}`)
-            const [fromKnot, fromBind] = await Promise.all([
+            const [byKnot, byBind] = await Promise.all([
               askUdp(knot.port, name.toString(), type, { isDo }),
               askUdp(bind.port, name.toString(), type, { isDo }),
             ])
             count += 1
             const own = shown(ours(zone, name, type, isDo))
-            const others = [shown(fromKnot), shown(fromBind)]
+            const others = [shown(byKnot), shown(byBind)]
             if (!others.includes(own))
               wrong.push(
                 `${name.toString()} ${typeName(type)}\n--- ours\n${own}\n--- Knot DNS\n${others[0]}\n--- BIND\n${others[1]}\n`,

@@ -118,6 +118,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'compose-dns.ts',
   ],
   'index.ts': ['config', 'unit'],
+  // What plugins of the DNS plane from outside import as `orla/dns`.
+  'dns-plugin.ts': ['contract', 'wire'],
 }
 
 /** Which part of the tree may use a package. What can call libc, or leave the isolate, has one home. */

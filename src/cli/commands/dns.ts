@@ -31,7 +31,9 @@ export const command: Command = {
     ],
     ['orla dns --conf Corefile --check', 'says what is wrong in it'],
   ],
-  exits: { 1: 'the Corefile, a port or a file that it names is not right' },
+  exits: {
+    1: 'the Corefile, a port or a file that it names is not right, or a plugin ended the server (`loop`)',
+  },
   run,
 }
 
@@ -39,7 +41,10 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
   const conf = args.text('conf') ?? 'Corefile'
   const port = args.number('port', 0, 65_535)
   const input = conf === '-' ? await textOf(process.stdin) : undefined
+  /** Resolves with what ended the server; undefined where somebody told it to stop. */
+  const ended = Promise.withResolvers<string | undefined>()
   const { plane } = composeDns({
+    host: { end: ended.resolve },
     read: () => readSource(conf, input, terminal.cwd),
     env: terminal.env,
     ...(port !== undefined && { dnsPort: port }),
@@ -47,7 +52,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       terminal.note(`[${level.toUpperCase()}] ${plugin === '' ? '' : `plugin/${plugin}: `}${text}`),
   })
   try {
-    if (!args.flag('check')) return await serve(plane, terminal)
+    if (!args.flag('check')) return await serve(plane, terminal, ended)
     await plane.check()
     terminal.print(`${conf} is right`)
     return EXIT.done
@@ -70,9 +75,12 @@ async function readSource(conf: string, input: string | undefined, cwd: string):
   }
 }
 
-async function serve(plane: DnsPlane, terminal: Terminal): Promise<number> {
-  const ended = Promise.withResolvers<void>()
-  const end = () => ended.resolve()
+async function serve(
+  plane: DnsPlane,
+  terminal: Terminal,
+  ended: PromiseWithResolvers<string | undefined>,
+): Promise<number> {
+  const end = () => ended.resolve(undefined)
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
   const reload = () => void reloadOf(plane, terminal)
@@ -80,9 +88,10 @@ async function serve(plane: DnsPlane, terminal: Terminal): Promise<number> {
   process.on('SIGHUP', reload)
   process.on('SIGUSR1', reload)
   terminal.print(`ready dns=${plane.addresses.join(',')}`)
-  await ended.promise
+  const why = await ended.promise
+  if (why !== undefined) terminal.note(`[FATAL] ${why}`)
   await plane.stop()
-  return EXIT.done
+  return why === undefined ? EXIT.done : EXIT.refused
 }
 
 async function reloadOf(plane: DnsPlane, terminal: Terminal): Promise<void> {

@@ -51,3 +51,17 @@ export function isStale({ edns }: DnsMessage): boolean {
     return error === EXTENDED_ERROR['stale answer'] || error === EXTENDED_ERROR['stale NXDOMAIN answer']
   })
 }
+
+/** Whether all signatures hold at that time, in milliseconds since 1970: those that do not are of no use to who checks them (RFC 4034 §3.1.5). */
+export function areSignaturesInForce({ answer, authority }: DnsMessage, nowMs: number): boolean {
+  const now = Math.floor(nowMs / 1000) | 0
+  return (
+    answer.every((record) => isInForce(record, now)) && authority.every((record) => isInForce(record, now))
+  )
+}
+
+/** Times go round every 136 years: the nearer half counts (RFC 1982). */
+const isInForce = ({ type, rdata }: DnsRecord, now: number): boolean =>
+  type !== TYPE.RRSIG ||
+  rdata.length < 16 ||
+  (((rdata.readInt32BE(8) - now) | 0) >= 0 && ((now - rdata.readInt32BE(12)) | 0) >= 0)

@@ -178,6 +178,18 @@ test('a thousand who ask for the same at once are one question behind', async (t
   assert.equal(answers[1]!.question[0]!.name.toString(), 'www.example.org.')
 })
 
+test('who asks later does not wait for what hangs', async (t) => {
+  const { answer, ask, world } = await cacheOf(t, 'cache', () => new Promise(() => undefined))
+  void ask('www.example.org')
+  void ask('www.example.org')
+  assert.equal(world.asked, 1)
+  world.nowMs += 5001
+  world.behind = async (query) => found(query)
+  assert.equal((await answer('www.example.org')).answer.length, 1)
+  assert.equal((await answer('www.example.org')).answer.length, 1)
+  assert.equal(world.asked, 2)
+})
+
 test('a failure is kept for `servfail`, with what was said of it', async (t) => {
   const { ask, world } = await cacheOf(t, 'cache {\nservfail 10s\n}', (query) => {
     query.explain('network error', 'forward: 192.0.2.1:53: no answer in time')
@@ -234,6 +246,10 @@ test('with `verify`, what is out of date is served only where nothing newer come
   world.nowMs += 60_000
   world.behind = () => RCODE.SERVFAIL
   assert.equal((await answer('www.example.org')).answer[0]!.ttl, 0)
+  const { asked } = world
+  world.nowMs += 1000
+  assert.equal((await answer('www.example.org')).answer[0]!.ttl, 0)
+  assert.equal(world.asked, asked, 'not for each query')
   world.nowMs += 10_000
   world.behind = (query) => found(query, 30)
   assert.equal((await answer('www.example.org')).answer[0]!.ttl, 30)
@@ -272,6 +288,8 @@ test('it holds so many answers, whatever is asked, and a giant one counts as man
   const asked = world.asked
   await answer('giant.example.org')
   assert.equal(world.asked, asked + 1, 'it would take more than half of the room')
+  await answer('often.example.org')
+  assert.equal(world.asked, asked + 1, 'nothing had to leave for it')
   for (let type = 256; type < 2000; type++) await ask('types.example.org', `TYPE${type}`)
   const count = Number(
     /coredns_cache_entries\{server="",type="success",[^}]*\} (\d+)/.exec(figures.text())![1],
@@ -283,4 +301,26 @@ test('AD is told to those who asked for it', async (t) => {
   const { answer } = await cacheOf(t, 'cache', (query) => Object.assign(found(query), { isAuthentic: true }))
   assert.equal((await answer('www.example.org')).isAuthentic, false)
   assert.equal((await answer('www.example.org', 'A', { edns: { isDo: true } })).isAuthentic, true)
+})
+
+test('signatures that are no longer, or not yet, in force are not kept for those who check them', async (t) => {
+  const signed = (from: number, to: number) => (query: DnsQuery) => {
+    const answer = found(query)
+    const rdata = Buffer.alloc(40)
+    rdata.writeUInt32BE(to >>> 0, 8)
+    rdata.writeUInt32BE(from >>> 0, 12)
+    answer.answer.push(new DnsRecord(query.qname, TYPE.RRSIG, 300, rdata))
+    return answer
+  }
+  const now = Math.floor(Date.now() / 1000)
+  for (const [from, to, asked] of [
+    [now - 1000, now + 1000, 1],
+    [now - 1000, now - 500, 2],
+    [now + 500, now + 1000, 2],
+  ] as const) {
+    const { answer, world } = await cacheOf(t, 'cache', signed(from, to))
+    await answer('www.example.org', 'A', { edns: { isDo: true } })
+    await answer('www.example.org', 'A', { edns: { isDo: true } })
+    assert.equal(world.asked, asked)
+  }
 })

@@ -8,7 +8,7 @@ import type { DnsController, DnsHandler, DnsNext, DnsOutcome, DnsQuery } from '.
 import { CLASS, OPCODE, OPTION, RCODE, TYPE } from '../../../wire/dns/codes.ts'
 import { DnsMessage } from '../../../wire/dns/message.ts'
 import type { DnsName } from '../../../wire/dns/name.ts'
-import { hasClientScope, isStale, kindOf, leastTtl } from './answer-kind.ts'
+import { areSignaturesInForce, hasClientScope, isStale, kindOf, leastTtl } from './answer-kind.ts'
 import { AnswerStore, storeOf } from './answer-store.ts'
 import { type CacheCounts, CacheFigures } from './figures.ts'
 import { type Holding, KeptAnswer } from './kept-answer.ts'
@@ -16,19 +16,31 @@ import type { CacheOptions } from './options.ts'
 
 /** While what is out of date is served, a newer one is tried for so often at most (RFC 8767 §5). */
 const RETRY_MS = 5000
+/** Nobody joins those who have waited for so long: something hangs behind, and may not hang for who asks now. */
+const FLIGHT_MS = 5000
+/** What is asked for beyond so many is asked for by each alone. */
+const FLIGHTS_MAX = 10_000
+
+interface Flight {
+  /** An answer that others may have too, or undefined where each has to ask. */
+  readonly kept: Promise<KeptAnswer | undefined>
+  readonly startedMs: number
+}
 
 export class CacheHandler implements DnsHandler {
   readonly #options: CacheOptions
   readonly #store: AnswerStore
   readonly #figures: CacheFigures
   readonly #steadyNow: () => number
-  /** What somebody waits for just now: an answer that others may have too, or undefined where each has to ask. */
-  readonly #flights = new Map<string, Promise<KeptAnswer | undefined>>()
+  readonly #now: () => number
+  /** What somebody waits for just now, by name and variant. */
+  readonly #flights = new Map<string, Flight>()
 
   constructor(options: CacheOptions, controller: DnsController) {
     const { host } = controller
     this.#options = options
     this.#steadyNow = host.steadyNow
+    this.#now = host.now
     this.#figures = new CacheFigures(controller, options.zones.join(','))
     const capacities = { success: options.success.capacity, denial: options.denial.capacity }
     this.#store = new AnswerStore(capacities, host.random, (store) =>
@@ -56,8 +68,8 @@ export class CacheHandler implements DnsHandler {
 
   #miss(query: DnsQuery, next: DnsNext, variant: number): DnsOutcome | Promise<DnsOutcome> {
     const flight = this.#flights.get(query.qname.key + variant)
-    if (!flight) return this.#fetch(query, next, variant)
-    return flight.then((kept) => (kept ? answerOf(kept, query, this.#steadyNow()) : next(query)))
+    if (!flight || this.#steadyNow() - flight.startedMs > FLIGHT_MS) return this.#fetch(query, next, variant)
+    return flight.kept.then((kept) => (kept ? answerOf(kept, query, this.#steadyNow()) : next(query)))
   }
 
   /** Asks behind, and keeps what comes. */
@@ -70,14 +82,15 @@ export class CacheHandler implements DnsHandler {
   async #fly(query: DnsQuery, variant: number, pending: Promise<DnsOutcome>): Promise<DnsOutcome> {
     const key = query.qname.key + variant
     const { promise, resolve } = Promise.withResolvers<KeptAnswer | undefined>()
-    this.#flights.set(key, promise)
+    const flight: Flight = { kept: promise, startedMs: this.#steadyNow() }
+    if (this.#flights.size < FLIGHTS_MAX || this.#flights.has(key)) this.#flights.set(key, flight)
     let kept: KeptAnswer | undefined
     try {
       const outcome = await pending
       kept = this.#keep(query, variant, outcome)
       return this.#firstAnswer(query, outcome, kept)
     } finally {
-      this.#flights.delete(key)
+      if (this.#flights.get(key) === flight) this.#flights.delete(key)
       resolve(kept)
     }
   }
@@ -86,7 +99,7 @@ export class CacheHandler implements DnsHandler {
   #firstAnswer(query: DnsQuery, outcome: DnsOutcome, kept: KeptAnswer | undefined): DnsOutcome {
     if (!kept || !(outcome instanceof DnsMessage)) return outcome
     const answer = kept.answerTo(query, kept.storedMs)
-    answer.edns = outcome.edns
+    if (outcome.edns) answer.edns = outcome.edns
     return answer
   }
 
@@ -102,6 +115,7 @@ export class CacheHandler implements DnsHandler {
           ? outcome
           : undefined
     if (!message || message.isTruncated || hasClientScope(message)) return undefined
+    if (query.do() && !areSignaturesInForce(message, this.#now())) return undefined
     const holding = this.#holdingOf(message, query)
     if (!holding) return undefined
     const asked = message.question[0]

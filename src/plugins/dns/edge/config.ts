@@ -1,13 +1,11 @@
 /** What a line `edge` says: its names, its nodes, and how clients are told from each other. */
-import { readFileSync } from 'node:fs'
 import { CidrSet, parseCidr } from '../../../base/cidr.ts'
 import { readPrefix } from '../../../base/ip-prefix.ts'
 import type { CorefileLine, CorefileWord, DnsController } from '../../../contract/dns.ts'
-import { type GeoSource, type PrefixOverride, readGeoSource } from '../../../steer/geography.ts'
+import type { PrefixOverride } from '../../../steer/geography.ts'
 import { draftOf, isNodeName, type NodeDraft, setField } from '../../../steer/node-fields.ts'
 import { FILTERS_DEFAULT, parsePipeline, type Pipeline } from '../../../steer/pipeline.ts'
 import { DnsName, DnsNameError } from '../../../wire/dns/name.ts'
-import { MmdbMalformed } from '../../../wire/mmdb.ts'
 import { durationOf, unknownProperty } from '../line-words.ts'
 
 /** Whose word counts, or who is told: nobody, everybody, or those in a set. */
@@ -20,7 +18,7 @@ export interface EdgeConfig {
   readonly nodesFile: CorefileWord | undefined
   /** Fields of nodes that stand on lines of their own: `force gru1 down`. */
   readonly fields: readonly NodeFieldLine[]
-  readonly sources: readonly GeoSource[]
+  readonly geoFiles: readonly CorefileWord[]
   readonly overrides: readonly PrefixOverride[]
   readonly overrideWords: readonly CorefileWord[]
   readonly pipeline: Pipeline
@@ -42,7 +40,7 @@ export interface NodeFieldLine {
 type Draft = { -readonly [K in keyof EdgeConfig]: EdgeConfig[K] } & {
   drafts: NodeDraft[]
   fields: NodeFieldLine[]
-  sources: GeoSource[]
+  geoFiles: CorefileWord[]
   overrides: PrefixOverride[]
   overrideWords: CorefileWord[]
 }
@@ -60,7 +58,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
   geo: (controller, line, into) => {
     if (line.args.length === 0) controller.fail(line, 'geo needs a file, such as GeoLite2-City.mmdb')
-    for (const word of line.args) into.sources.push(geoOf(controller, word))
+    into.geoFiles.push(...line.args)
   },
   prefix: (controller, line, into) => {
     const [prefixWord, nodeWord] = line.args
@@ -124,7 +122,7 @@ export function edgeConfigOf(controller: DnsController, line: CorefileLine): Edg
     drafts: [],
     nodesFile: undefined,
     fields: [],
-    sources: [],
+    geoFiles: [],
     overrides: [],
     overrideWords: [],
     pipeline: parsePipeline(FILTERS_DEFAULT) as Pipeline,
@@ -193,16 +191,6 @@ function fieldLine(controller: DnsController, line: CorefileLine, into: Draft): 
   const wrong = setField(draftOf(node.text), field.field, field.words)
   if (wrong !== undefined) controller.fail(line, wrong)
   into.fields.push(field)
-}
-
-function geoOf(controller: DnsController, word: CorefileWord): GeoSource {
-  try {
-    return readGeoSource(readFileSync(controller.path(word.text)))
-  } catch (error) {
-    if (error instanceof MmdbMalformed)
-      return controller.fail(word, `${word.text} is no table of MaxMind's format: ${error.message}`)
-    return controller.fail(word, `cannot read ${word.text}: ${(error as Error).message}`)
-  }
 }
 
 function believed(controller: DnsController, line: CorefileLine): Believed {

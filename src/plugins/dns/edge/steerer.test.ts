@@ -83,7 +83,7 @@ test('a file of nodes is read again when it changes, and one that is wrong chang
 
 test('the admin API is told of nodes and choices, and may set nodes by hand', async (t) => {
   const block = await steered(t, NODES)
-  const [steering] = block.setup.controllerFor('test', []).offers('steering')
+  const [steering] = block.setup.offersOf('steering')
   assert.ok(steering)
   assert.deepEqual(
     steering.names.map((name) => name.toString()),

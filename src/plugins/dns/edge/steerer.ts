@@ -4,23 +4,28 @@
  * Nodes of a file are read again when it changes. Tables are made anew in turns between queries, and then put in the place of the ones before; a file that is wrong
  * changes nothing.
  */
+import { readFile } from 'node:fs/promises'
 import { parseCidr } from '../../../base/cidr.ts'
 import { parseIp } from '../../../base/ip-address.ts'
 import { prefixOf } from '../../../base/ip-prefix.ts'
 import type {
+  CorefileWord,
   DnsController,
+  DnsHost,
   DnsSteeredNode,
   DnsSteering,
   DnsSteeringExplanation,
 } from '../../../contract/dns.ts'
-import { Geography, type GeographyParts } from '../../../steer/geography.ts'
+import { Geography, type GeoSource, readingGeoSource } from '../../../steer/geography.ts'
 import type { EdgeNode, NodeState, NodeStateName } from '../../../steer/node.ts'
 import { type NodeDraft, nodeOf, setField } from '../../../steer/node-fields.ts'
 import { NodeHealth } from '../../../steer/node-health.ts'
 import { readNodes, signOf } from '../../../steer/nodes-file.ts'
 import { Probes } from '../../../steer/probes.ts'
 import { Steering } from '../../../steer/steering.ts'
+import { inTurns } from '../../../steer/turns.ts'
 import type { DnsName } from '../../../wire/dns/name.ts'
+import { MmdbMalformed } from '../../../wire/mmdb.ts'
 import type { EdgeConfig } from './config.ts'
 import { type EdgeAnswer, edgeAnswerOf } from './edge-answer.ts'
 import type { EdgeFigures } from './figures.ts'
@@ -30,11 +35,15 @@ const HEARTBEATS_MS = 500
 const FILE_MS = 500
 const NODES_MAX = 1000
 
+/** By process and first name: what is known of nodes outlives a Corefile, so that one which is down is not taken for up after each reload. */
+const known = new WeakMap<DnsHost, Map<string, Steerer>>()
+
 export class Steerer implements DnsSteering {
   readonly names: readonly DnsName[]
   readonly #config: EdgeConfig
   readonly #controller: DnsController
   readonly #figures: EdgeFigures
+  readonly #sources: readonly GeoSource[]
   readonly #timers: NodeJS.Timeout[] = []
   #steering: Steering<EdgeAnswer>
   #health: NodeHealth
@@ -49,13 +58,16 @@ export class Steerer implements DnsSteering {
     controller: DnsController,
     figures: EdgeFigures,
     nodes: readonly EdgeNode[],
+    sources: readonly GeoSource[],
+    geography: Geography,
   ) {
     this.names = config.names
     this.#config = config
     this.#controller = controller
     this.#figures = figures
-    this.#health = this.#healthOf(nodes)
-    this.#steering = this.#steeringOf(Geography.compile(this.#parts, nodes, config.pipeline.stepKm), nodes)
+    this.#health = this.#healthOf(nodes, known.get(controller.host)?.get(config.names[0]!.key)?.health)
+    this.#sources = sources
+    this.#steering = this.#steeringOf(geography, nodes)
     this.#probes = this.#probesOf(nodes)
     this.#hasCnames = nodes.some(({ cname }) => cname !== undefined)
   }
@@ -84,9 +96,17 @@ export class Steerer implements DnsSteering {
     for (const word of config.overrideWords)
       if (!nodes.some(({ name }) => name === word.text))
         controller.fail(word, `there is no node '${word.text}'`)
-    const steerer = new Steerer(config, controller, figures, nodes)
+    const sources: GeoSource[] = []
+    for (const word of config.geoFiles) sources.push(await geoOf(controller, word))
+    const parts = { sources, overrides: config.overrides }
+    const geography = await inTurns(Geography.compiling(parts, nodes, config.pipeline.stepKm))
+    const steerer = new Steerer(config, controller, figures, nodes, sources, geography)
     steerer.#fileSign = sign
     return steerer
+  }
+
+  get health(): NodeHealth {
+    return this.#health
   }
 
   get steering(): Steering<EdgeAnswer> {
@@ -105,6 +125,8 @@ export class Steerer implements DnsSteering {
 
   start(): void {
     const { host } = this.#controller
+    const all = known.get(host) ?? new Map<string, Steerer>()
+    known.set(host, all.set(this.names[0]!.key, this))
     if (host.edges) {
       const { edges } = host
       this.#health.heard(edges())
@@ -172,27 +194,18 @@ export class Steerer implements DnsSteering {
   }
 
   async #use(nodes: readonly EdgeNode[]): Promise<void> {
-    const { pipeline } = this.#config
-    const run = Geography.compiling(this.#parts, nodes, pipeline.stepKm)
-    let step = run.next()
-    while (step.done !== true) {
-      await new Promise((resolve) => setImmediate(resolve))
-      step = run.next()
-    }
+    const parts = { sources: this.#sources, overrides: this.#config.overrides }
+    const geography = await inTurns(Geography.compiling(parts, nodes, this.#config.pipeline.stepKm))
     if (this.#isStopped) return
     this.#probes.stop()
     this.#figures.forget(this.#steering.nodes, nodes)
     this.#health = this.#healthOf(nodes, this.#health)
-    this.#steering = this.#steeringOf(step.value, nodes)
+    this.#steering = this.#steeringOf(geography, nodes)
     this.#hasCnames = nodes.some(({ cname }) => cname !== undefined)
     this.#probes = this.#probesOf(nodes)
     this.#probes.start()
     this.#tell()
     this.#controller.log.info(`${nodes.length} nodes were read anew`)
-  }
-
-  get #parts(): GeographyParts {
-    return { sources: this.#config.sources, overrides: this.#config.overrides }
   }
 
   #healthOf(nodes: readonly EdgeNode[], before?: NodeHealth): NodeHealth {
@@ -240,6 +253,17 @@ export class Steerer implements DnsSteering {
 
   #every(ms: number, act: () => void): void {
     this.#timers.push(setInterval(act, ms).unref())
+  }
+}
+
+/** A table of MaxMind's format, walked in turns: a reload must not hold up whoever is answered meanwhile. */
+async function geoOf(controller: DnsController, word: CorefileWord): Promise<GeoSource> {
+  try {
+    return await inTurns(readingGeoSource(await readFile(controller.path(word.text))))
+  } catch (error) {
+    if (error instanceof MmdbMalformed)
+      return controller.fail(word, `${word.text} is no table of MaxMind's format: ${error.message}`)
+    return controller.fail(word, `cannot read ${word.text}: ${(error as Error).message}`)
   }
 }
 

@@ -11,7 +11,7 @@ import { RCODE } from '../../../wire/dns/codes.ts'
 import type { DnsName } from '../../../wire/dns/name.ts'
 import { type SecondarySurroundings, SecondaryZone } from '../../../zone/secondary-zone.ts'
 import type { ServerAddress } from '../../../zone/tcp-link.ts'
-import { TransferTurns } from '../../../zone/transfer-turns.ts'
+import { Turns } from '../../../zone/turns.ts'
 import { type ServedZone, ZoneHandler } from '../../../zone/zone-handler.ts'
 import { fallthroughOf, serverOf, unknownProperty } from '../line-words.ts'
 
@@ -26,7 +26,7 @@ export default {
       timers: systemTimers,
       steadyNow: host.steadyNow,
       random: host.random,
-      turns: new TransferTurns(AT_A_TIME),
+      turns: new Turns(AT_A_TIME),
       limits: LIMITS,
       log,
       onChange: (zone) => {

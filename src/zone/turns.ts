@@ -1,5 +1,5 @@
-/** So many zones are fetched at a time; the others wait for their turn. */
-export class TransferTurns {
+/** So many pieces of work run at a time; the others wait for their turn. */
+export class Turns {
   readonly #max: number
   #running = 0
   readonly #waiting: (() => void)[] = []

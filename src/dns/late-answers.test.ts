@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { queryFor } from '../plugins/dns/testing/block.ts'
+import { RCODE } from '../wire/dns/codes.ts'
+import { LateAnswers } from './late-answers.ts'
+
+test('an answer that comes in time is handed on, one that does not is SERVFAIL and says so', async () => {
+  const late = new LateAnswers(20)
+  const query = queryFor('example.org')
+  query.answeredBy = 'slow'
+  const never = Promise.withResolvers<typeof RCODE.REFUSED>()
+  const hanging = late.bounded(query, never.promise)
+  assert.equal(await late.bounded(queryFor('example.org'), Promise.resolve(RCODE.NOTIMP)), RCODE.NOTIMP)
+  assert.equal(await hanging, RCODE.SERVFAIL)
+  assert.match(query.explanations[0]!.text, /^slow: no answer within 0.02 s/)
+  // What comes after that counts for nothing.
+  never.resolve(RCODE.REFUSED)
+  await late.idle(60_000)
+})
+
+test('no more than so many wait, and who ends waits for them', async () => {
+  const late = new LateAnswers(60_000, 2)
+  const waiting = [
+    Promise.withResolvers<typeof RCODE.REFUSED>(),
+    Promise.withResolvers<typeof RCODE.REFUSED>(),
+  ]
+  const answers = waiting.map(({ promise }) => late.bounded(queryFor('example.org'), promise))
+  assert.equal(late.isFull, true)
+  const idle = late.idle(60_000)
+  waiting[0]!.resolve(RCODE.REFUSED)
+  assert.equal(await answers[0], RCODE.REFUSED)
+  assert.equal(late.isFull, false)
+  waiting[1]!.reject(new Error('a chain never rejects; if it did'))
+  assert.equal(await answers[1], RCODE.SERVFAIL)
+  await idle
+})
