@@ -10,6 +10,10 @@ import type { Edns } from '../wire/dns/edns.ts'
 import type { DnsMessage } from '../wire/dns/message.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import type { DnsRecord } from '../wire/dns/record.ts'
+import type { DnsEdgeState } from './dns-edge-state.ts'
+import type { DnsSignature } from './dns-signature.ts'
+
+export type { DnsEdgeState }
 
 /** Of the codes that an answer may have, those that mean that nothing was written. */
 export const NOTHING_WRITTEN = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5 } as const
@@ -54,13 +58,6 @@ export type DnsNext = (query: DnsQuery) => DnsOutcome | Promise<DnsOutcome>
 
 export type DnsProtocol = 'udp' | 'tcp'
 export type DnsTransport = 'dns' | 'tls' | 'https'
-
-/** Signs what is sent (RFC 8945): each message of an answer in its order, once it is bytes. */
-export interface DnsSignature {
-  /** How many bytes a message grows by: the server leaves that room. */
-  readonly bytes: number
-  sign(message: Buffer): Buffer
-}
 
 /** A query on its way through a chain: what was asked, by whom, and what plugins noted about it. */
 export interface DnsQuery {
@@ -388,18 +385,6 @@ export interface DnsUnits {
    * names.
    */
   run(query: DnsQuery, next: DnsNext, only?: ReadonlySet<string>): DnsOutcome | Promise<DnsOutcome>
-}
-
-/** What a node is known to be, from its own heartbeat. */
-export interface DnsEdgeState {
-  readonly name: string
-  readonly groups: readonly string[]
-  readonly isConnected: boolean
-  /** Milliseconds since 1970 of its last word. */
-  readonly seenAt: number
-  /** From 0 to 1: how busy its processors are. */
-  readonly load: number | undefined
-  readonly isDraining: boolean
 }
 
 /** A kind of plugin. `setup` throws (best by `controller.fail`) where its lines are wrong. */

@@ -1,6 +1,7 @@
 /** A query as the server has it: the message, whoever asked, and what plugins note on the way. */
 import { type IpAddress, parseIp } from '../base/ip-address.ts'
-import type { DnsSignature, DnsQuery, DnsTransport } from '../contract/dns.ts'
+import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
+import type { DnsSignature } from '../contract/dns-signature.ts'
 import { CLASS, className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../wire/dns/message.ts'

@@ -6,6 +6,7 @@ import {
   DnsStream,
   type NothingWritten,
 } from '../../contract/dns.ts'
+import type { DnsSignature } from '../../contract/dns-signature.ts'
 import { OPCODE, OPTION, RCODE } from '../../wire/dns/codes.ts'
 import { type DnsMessage, HEADER_BYTES, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import type { AnswerQuery, Endpoint } from '../endpoint.ts'
