@@ -10,7 +10,7 @@ import { isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
 
 export { CorefileError } from './dns/corefile/corefile-error.ts'
 export type { CorefileSource } from './dns/corefile/corefile.ts'
-export type { DnsPlane } from './dns/plane.ts'
+export type { DnsPlane, PreparedCorefile } from './dns/plane.ts'
 
 export type DnsLogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -21,6 +21,8 @@ export interface DnsOptions {
   /** Port of zones without one; 53 unless said. */
   readonly dnsPort?: number
   readonly host?: Partial<DnsHost>
+  /** Other processes serve the same Corefile, on the same addresses. */
+  readonly isShared?: boolean
   /** A line of the log; `plugin` is empty for the plane itself. */
   log(level: DnsLogLevel, plugin: string, text: string): void
 }
@@ -57,7 +59,7 @@ export function composeDns(options: DnsOptions): ComposedDns {
     onPanic: () => panics.add(1),
     warn: (text) => options.log('warn', '', text),
     pluginsOf: (corefile, source) => withOutsidePlugins(BUILT_IN, corefile, source),
-    open: openPlainServer,
+    open: (endpoint, answer) => openPlainServer(endpoint, answer, options.isShared),
   })
   return { plane, figures }
 }

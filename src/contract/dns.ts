@@ -359,6 +359,11 @@ export interface DnsHost {
   readonly out?: DnsLogSink
   /** Ends the server, with this as its last word, for what an operator has to put right. In a node, only DNS ends. */
   readonly end?: (why: string) => void
+  /**
+   * Several processes serve the same Corefile: the first of them, alone, listens where there is one of something, such as the HTTP addresses of `health`,
+   * `ready` and `prometheus`. Undefined: there is one process.
+   */
+  readonly isFirst?: boolean
   /** In a node: runs the units that answer DNS. Undefined for `orla dns` alone. */
   readonly units?: DnsUnits
   /** In a node: the edges that it knows of, with what they said last. */

@@ -7,6 +7,8 @@
 import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
+import { answerBytes } from './answer-bytes.ts'
+import type { DnsPeer } from './query.ts'
 import { RCODE } from '../wire/dns/codes.ts'
 import { Serving, type ServingSurroundings } from './serving.ts'
 import type { PluginOrder } from './server-blocks.ts'
@@ -30,6 +32,15 @@ interface OpenServer {
   readonly endpoint: Endpoint
   readonly server: EndpointServer
   answer: AnswerQuery
+  /** From now on it is answered: told to those that waited for it. */
+  readonly taken: (answer: AnswerQuery) => void
+}
+
+/** A Corefile that stands and does not serve yet. */
+export interface PreparedCorefile {
+  /** It serves, before this returns; resolves when the former one has ended. */
+  take(): Promise<void>
+  discard(): Promise<void>
 }
 
 export class DnsPlane {
@@ -73,6 +84,20 @@ export class DnsPlane {
     await this.#next(() => this.#put())
   }
 
+  /**
+   * The same in two steps, for several processes that change at one moment: all of it stands, and serves from `take` on. Rejects as `reload` does. Nothing else
+   * of this plane is to be asked for in between.
+   */
+  async prepare(): Promise<PreparedCorefile> {
+    return await this.#next(() => this.#stand())
+  }
+
+  /** Answers a query that came in somewhere else, out of all server blocks; undefined where nothing is to be sent. */
+  async answer(bytes: Buffer, peer: DnsPeer): Promise<Buffer | undefined> {
+    const serving = this.#serving
+    return serving && (await answerBytes(bytes, peer, serving.answerAnywhere))
+  }
+
   async stop(): Promise<void> {
     await this.#next(async () => {
       await this.#serving?.ending()
@@ -109,7 +134,11 @@ export class DnsPlane {
 
   /** Puts what is read now in the place of what serves. */
   async #put(): Promise<void> {
-    const former = this.#serving
+    await (await this.#stand()).take()
+  }
+
+  /** What is read now stands beside what serves. */
+  async #stand(): Promise<PreparedCorefile> {
     const next = await this.#prepare()
     const opened: OpenServer[] = []
     try {
@@ -128,19 +157,34 @@ export class DnsPlane {
       await Promise.all(opened.map(({ server }) => server.close()))
       throw error
     }
-    this.#serving = next
-    this.#take(next, opened)
-    await former?.stop()
+    return {
+      take: async () => {
+        const former = this.#serving
+        this.#serving = next
+        this.#take(next, opened)
+        await former?.stop()
+      },
+      discard: async () => {
+        await Promise.all(opened.map(({ server }) => server.close()))
+        await next.stop()
+      },
+    }
   }
 
   async #open(endpoint: Endpoint): Promise<OpenServer> {
-    // Nothing is answered before all stands: a query that comes earlier is refused by nobody, and asked again.
     const open: { current?: OpenServer } = {}
-    const server = await this.#options.open(
-      endpoint,
-      (query) => open.current?.answer(query) ?? RCODE.SERVFAIL,
-    )
-    open.current = { endpoint, server, answer: () => RCODE.SERVFAIL }
+    // Nothing is answered before all stands: a query that comes earlier waits, since other processes may have had the socket's address before.
+    const taken = Promise.withResolvers<AnswerQuery>()
+    const wait: AnswerQuery = async (query) => (await taken.promise)(query)
+    const opened = await this.#options.open(endpoint, (query) => (open.current?.answer ?? wait)(query))
+    const server: EndpointServer = {
+      address: opened.address,
+      async close() {
+        taken.resolve(() => RCODE.SERVFAIL)
+        await opened.close()
+      },
+    }
+    open.current = { endpoint, server, answer: wait, taken: taken.resolve }
     return open.current
   }
 
@@ -151,6 +195,7 @@ export class DnsPlane {
     for (const { label } of next.endpoints.values()) {
       const open = opened.find(({ endpoint }) => endpoint.label === label) ?? former.get(label)!
       open.answer = next.answerAt(label)!
+      open.taken(open.answer)
       this.#servers.set(label, open)
       if (former.get(label) === open) former.delete(label)
     }
