@@ -5,11 +5,14 @@
  * chain of that block (or nothing, where the plugin only sets something). Those built in and those from outside use the same contract.
  */
 import type { IpAddress } from '../base/ip-address.ts'
+import type { DnsEdgeState, DnsSteering } from './dns-steering.ts'
 import type { ExtendedError } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import type { DnsMessage } from '../wire/dns/message.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import type { DnsRecord } from '../wire/dns/record.ts'
+
+export type { DnsEdgeState, DnsSteeredNode, DnsSteering, DnsSteeringExplanation } from './dns-steering.ts'
 
 /** Of the codes that an answer may have, those that mean that nothing was written. */
 export const NOTHING_WRITTEN = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5 } as const
@@ -303,50 +306,6 @@ export interface DnsZoneSource {
   zones(): readonly DnsName[]
 }
 
-/** Names whose clients are sent to edges (plugin `edge`). */
-export interface DnsSteering {
-  readonly names: readonly DnsName[]
-  /** How the client with that address or prefix (`203.0.113.0/24`) is answered just now, and why; undefined where the text is neither. */
-  explain(client: string): DnsSteeringExplanation | undefined
-  /** What is known of each node. */
-  nodes(): readonly DnsSteeredNode[]
-  /** Sets a node up, down or draining by hand until that is taken back (undefined); false where there is no such node. */
-  force(node: string, state: 'up' | 'down' | 'drain' | undefined): boolean
-}
-
-export interface DnsSteeringExplanation {
-  readonly client: string
-  readonly place: {
-    readonly country?: string
-    readonly continent?: string
-    readonly asn?: number
-    readonly latitude?: number
-    readonly longitude?: number
-    /** The node that a `prefix` line names for this client. */
-    readonly override?: string
-  }
-  /** What each filter left, in its order, and why it removed the others. */
-  readonly steps: readonly {
-    readonly filter: string
-    readonly kept: readonly string[]
-    readonly removed: readonly { readonly node: string; readonly why: string }[]
-  }[]
-  readonly chosen: readonly string[]
-  /** `all down` where the answer is one for want of a healthy node; `nobody` where fences let no node serve this client. */
-  readonly outcome: 'chosen' | 'all down, open' | 'all down, closed' | 'nobody'
-  /** Bits of the client's address that the choice depends on. */
-  readonly scope: number
-}
-
-export interface DnsSteeredNode {
-  readonly name: string
-  readonly state: 'up' | 'down' | 'drain'
-  /** What that is known from. */
-  readonly why: string
-  readonly load: number | undefined
-  readonly isOverloaded: boolean
-}
-
 /** The process in which the DNS plane runs. */
 export interface DnsHost {
   /** Milliseconds since 1970. */
@@ -384,18 +343,6 @@ export interface DnsUnits {
    * names.
    */
   run(query: DnsQuery, next: DnsNext, only?: ReadonlySet<string>): DnsOutcome | Promise<DnsOutcome>
-}
-
-/** What a node is known to be, from its own heartbeat. */
-export interface DnsEdgeState {
-  readonly name: string
-  readonly groups: readonly string[]
-  readonly isConnected: boolean
-  /** Milliseconds since 1970 of its last word. */
-  readonly seenAt: number
-  /** From 0 to 1: how busy its processors are. */
-  readonly load: number | undefined
-  readonly isDraining: boolean
 }
 
 /** A kind of plugin. `setup` throws (best by `controller.fail`) where its lines are wrong. */
