@@ -77,8 +77,8 @@ export class WorkerDns {
   }
 
   async #put(served: ServedDns): Promise<void> {
-    const { plane } = await this.#compose()
     this.#next = served
+    const { plane } = await this.#compose()
     await plane.start()
     this.#current = served
   }
@@ -87,8 +87,8 @@ export class WorkerDns {
   async prepare({ dns }: Pick<Served, 'dns'>): Promise<PreparedDns | undefined> {
     if (dns?.revision === this.#current?.revision && this.#again === undefined) return undefined
     if (dns === undefined) return { activate: () => void this.#end(), discard() {} }
-    const { plane } = await this.#compose()
     this.#next = dns
+    const { plane } = await this.#compose()
     const prepared = await plane.prepare()
     return {
       activate: () => {
@@ -127,7 +127,7 @@ export class WorkerDns {
   }
 
   readonly #answer = async (query: Buffer, client: DohClient): Promise<Buffer | undefined> =>
-    this.#composed?.plane.answer(query, {
+    this.#composed?.answer(query, {
       transport: 'https',
       isUdp: false,
       server: 'https://',
@@ -163,6 +163,7 @@ export class WorkerDns {
       read: async () => this.#next!.corefile,
       env: process.env,
       isShared: true,
+      cookieSecret: Buffer.from(this.#next!.cookieSecret),
       host,
       log: this.#log,
     }))

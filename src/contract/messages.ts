@@ -42,6 +42,8 @@ export interface Served {
 export interface ServedDns {
   /** Another number with each reload: files that it names may have changed. */
   readonly revision: number
+  /** 16 bytes, the same for all workers: what cookies of the DNS are made with (RFC 7873). */
+  readonly cookieSecret: Uint8Array
   readonly corefile: { readonly text: string; readonly file: string; readonly folder: string }
   readonly doh?: { readonly path: string; readonly hosts: ReadonlySet<string> } | undefined
 }

@@ -7,8 +7,8 @@
 import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
-import { answerBytes } from './answer-bytes.ts'
-import type { DnsPeer } from './query.ts'
+import type { DnsOutcome } from '../contract/dns.ts'
+import type { ServerQuery } from './query.ts'
 import { RCODE } from '../wire/dns/codes.ts'
 import { Serving, type ServingSurroundings } from './serving.ts'
 import type { PluginOrder } from './server-blocks.ts'
@@ -92,10 +92,9 @@ export class DnsPlane {
     return await this.#next(() => this.#stand())
   }
 
-  /** Answers a query that came in somewhere else, out of all server blocks; undefined where nothing is to be sent. */
-  async answer(bytes: Buffer, peer: DnsPeer): Promise<Buffer | undefined> {
-    const serving = this.#serving
-    return serving && (await answerBytes(bytes, peer, serving.answerAnywhere))
+  /** For a query that came in where no server block listens: it is answered out of all of them. */
+  answerElsewhere(query: ServerQuery): DnsOutcome | Promise<DnsOutcome> {
+    return this.#serving?.answerAnywhere(query) ?? RCODE.SERVFAIL
   }
 
   async stop(): Promise<void> {

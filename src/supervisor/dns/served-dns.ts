@@ -1,4 +1,5 @@
 /** The Corefile that the configuration names, as workers are given it. */
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { EdgeError } from '../../base/errors.ts'
@@ -17,6 +18,7 @@ export function servedDns({ dns }: Config, before?: ServedDns): ServedDns | unde
   }
   return {
     revision: (before?.revision ?? 0) + 1,
+    cookieSecret: before?.cookieSecret ?? randomBytes(16),
     // Named as its folder has it: that is what people call it.
     corefile: { text, file: basename(corefile), folder: dirname(corefile) },
     ...(doh && { doh: { path: doh.path, hosts: new Set(doh.hosts) } }),
