@@ -182,6 +182,11 @@ export interface DnsGauge {
 }
 export interface DnsHistogram {
   observe(value: number, ...labels: readonly string[]): void
+  /** That of these labels alone, found once. */
+  labelled(...labels: readonly string[]): DnsObservations
+}
+export interface DnsObservations {
+  observe(value: number): void
 }
 /** Made once a process: who asks for a name again is given the same one. Written out by `prometheus`. */
 export interface DnsMetrics {
