@@ -63,10 +63,29 @@ export class Serving {
   /** Runs what plugins want to be run first. Where one fails, all that began is ended. */
   async start(): Promise<void> {
     try {
+      this.#tellPlugins()
       for (const { setup } of this.blocks) for (const start of setup.starts) await start()
     } catch (error) {
       await this.#stopBlocks()
       throw error
+    }
+  }
+
+  /** Which plugins each zone has, for `prometheus`. */
+  #tellPlugins(): void {
+    const enabled = this.#around.metrics.gauge(
+      'coredns_plugin_enabled',
+      'A metric that indicates whether a plugin is enabled on per server and zone basis.',
+      ['server', 'zone', 'view', 'name'],
+    )
+    for (const { keys, plugins, setup } of this.blocks) {
+      const { bind, view, isCounted } = setup.settings
+      if (!isCounted) continue
+      for (const { transport, port, zones } of keys)
+        for (const host of bind.length === 0 ? [''] : bind)
+          for (const zone of zones)
+            for (const name of plugins)
+              enabled.set(1, endpointLabel(transport, host, port), zone.toString(), view, name)
     }
   }
 

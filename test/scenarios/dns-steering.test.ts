@@ -20,9 +20,19 @@ const city = (country: string, continent: string, latitude: number, longitude: n
   location: { latitude, longitude },
 })
 
+const ZONE = `$ORIGIN example.org.
+@ 3600 SOA ns1 hostmaster 7 7200 3600 1209600 60
+@ 3600 NS ns1
+@ 3600 MX 10 mail
+ns1 3600 A 192.0.2.53
+mail 3600 A 192.0.2.25
+`
+
 /** São Paulo and London, and whoever is probed at `health`. */
 const corefile = (health: string, more = '') => `example.org:0 {
-  edge cdn.example.org {
+  bind 127.0.0.1
+  file zone.txt
+  edge cdn.example.org example.org {
     node gru1 192.0.2.1 2001:db8::1 {
       location -23.5 -46.6
       country BR
@@ -48,6 +58,7 @@ async function steeredDns(t: TestContext) {
     ['2a00::/16', city('GB', 'EU', 51.5, -0.1)],
   ] as const
   writeFileSync(join(folder, 'city.mmdb'), mmdbWith(cities, 'GeoLite2-City'))
+  writeFileSync(join(folder, 'zone.txt'), ZONE)
   writeFileSync(join(folder, 'asn.mmdb'), mmdbOf({ '203.0.113.0/24': 64_500 }))
   const health = { status: 200 }
   const server = createServer((_request, answer) => answer.writeHead(health.status).end())
@@ -97,6 +108,25 @@ test('dig is sent to the nearest node of the subnet that it names, and told how 
   // Nothing told: who asks counts, and nobody knows where 127.0.0.1 is.
   assert.match(await dig('cdn.example.org', '+subnet=0'), /CLIENT-SUBNET: 0(?:\.0\.0\.0)?\/0\/0/)
   assert.match(await dig('cdn.example.org', '+ednsopt=8:00011800CB00'), /status: FORMERR/)
+})
+
+test('the apex of a zone has steered addresses beside what its file has', async (t) => {
+  const { dig, short } = await steeredDns(t)
+  assert.equal(await short('example.org', '+subnet=81.2.3.0/24'), '192.0.2.2')
+  assert.equal(await short('example.org', 'NS'), 'ns1.example.org.')
+  assert.equal(await short('example.org', 'MX'), '10 mail.example.org.')
+  assert.match(await short('example.org', 'SOA'), /^ns1\.example\.org\. hostmaster\.example\.org\. 7 /)
+  assert.equal(await short('mail.example.org'), '192.0.2.25')
+  // The zone's own SOA, for as long as it says that what is not there may be remembered.
+  for (const question of [
+    ['cdn.example.org', 'MX'],
+    ['example.org', 'AAAA', '+subnet=81.2.3.0/24'],
+  ]) {
+    const nothing = await dig(...question)
+    assert.match(nothing, /status: NOERROR.*\n.*ANSWER: 0, AUTHORITY: 1/)
+    assert.match(nothing, /example\.org\.\s+60\s+IN\s+SOA\s+ns1\.example\.org\. \S+ 7 /)
+  }
+  assert.match(await dig('other.example.org'), /status: NXDOMAIN/)
 })
 
 test('a node whose probe fails gets no clients, and the explanation says so', async (t) => {

@@ -2,18 +2,14 @@
  * Writes messages: names that were written before are pointed at (RFC 1035 §4.1.4), and what does not fit is left off whole set by whole set
  * (RFC 2181 §9).
  */
-import { TYPE } from './codes.ts'
+import { RCODE, TYPE } from './codes.ts'
 import { HEADER_BYTES, type DnsMessage } from './message.ts'
-import { lowered } from './name.ts'
+import { NAME_BYTES_MAX } from './name.ts'
+import { compressBytesInto, compressInto, forgetNames } from './name-compressor.ts'
 import { NAMES_INSIDE } from './rdata-names.ts'
 import type { DnsRecord } from './record.ts'
 
-/** How far a pointer reaches. */
-const POINTER_MAX = 0x3fff
 const OPT_BYTES = 11
-
-/** Where names begin that stand in the message which is written, by what they are. Cleared for each message. */
-const written = new Map<string, number>()
 
 /**
  * Writes `message` to the beginning of `into`, which has room for `sizeMax` bytes, and returns how long it is. OPT always fits: its room is set aside. Where a set of
@@ -21,17 +17,20 @@ const written = new Map<string, number>()
  * for the addresses of a referral (RFC 9471).
  */
 export function writeMessage(message: DnsMessage, into: Buffer, sizeMax: number): number {
-  written.clear()
+  forgetNames()
   const edns = message.edns
   let optBytes = edns ? OPT_BYTES : 0
   if (edns) for (const { data } of edns.options) optBytes += 4 + data.length
-  const limit = sizeMax - optBytes
   let at = HEADER_BYTES
   for (const { name, type, class: klass } of message.question) {
-    at = writeName(into, at, name.wire, name.key)
+    at = compressInto(into, at, name.wire, name.key)
     at = write16(into, at, type)
     at = write16(into, at, klass)
   }
+  // Options that leave no room even for the question are the ones that are left off.
+  const hasOptions = at + optBytes <= sizeMax
+  if (edns && !hasOptions) optBytes = OPT_BYTES
+  const limit = sizeMax - optBytes
   sectionEnd.isCut = false
   at = writeSection(into, at, limit, message.answer)
   const answers = sectionEnd.count
@@ -52,7 +51,7 @@ export function writeMessage(message: DnsMessage, into: Buffer, sizeMax: number)
     into[at + 1] = edns.version
     at = write16(into, at + 2, edns.isDo ? 0x8000 : 0)
     at = write16(into, at, optBytes - OPT_BYTES)
-    for (const { code, data } of edns.options) {
+    for (const { code, data } of hasOptions ? edns.options : []) {
       at = write16(into, at, code)
       at = write16(into, at, data.length)
       into.set(data, at)
@@ -60,7 +59,13 @@ export function writeMessage(message: DnsMessage, into: Buffer, sizeMax: number)
     }
   }
   write16(into, 0, message.id)
-  write16(into, 2, message.flags | (isTruncated ? 0x0200 : 0))
+  // A code that needs OPT (RFC 6891 §6.1.3) would read as another one without it.
+  const rcode = edns || message.rcode < 16 ? 0 : RCODE.SERVFAIL
+  write16(
+    into,
+    2,
+    (rcode === 0 ? message.flags : (message.flags & 0xfff0) | rcode) | (isTruncated ? 0x0200 : 0),
+  )
   write16(into, 4, message.question.length)
   write16(into, 6, answers)
   write16(into, 8, authorities)
@@ -97,7 +102,7 @@ function writeSection(into: Buffer, from: number, limit: number, records: readon
 const isOneSet = (one: DnsRecord, other: DnsRecord): boolean =>
   one.type === other.type && one.name.key === other.name.key
 
-/** -1 where it does not fit. What it left in `written` beyond `at` is dropped with the message: nothing is written behind a set that did not fit. */
+/** -1 where it does not fit. The names of it that are remembered are of no harm: nothing with names is written behind a set that did not fit. */
 function writeRecord(into: Buffer, from: number, limit: number, record: DnsRecord): number {
   const { name, rdata } = record
   // The most it can take: so no bound is looked at on the way. A message is rarely so full.
@@ -107,7 +112,7 @@ function writeRecord(into: Buffer, from: number, limit: number, record: DnsRecor
 
 function writeWhole(into: Buffer, from: number, record: DnsRecord): number {
   const { name, type, rdata, ttl } = record
-  let at = writeName(into, from, name.wire, name.key)
+  let at = compressInto(into, from, name.wire, name.key)
   at = write16(into, at, type)
   at = write16(into, at, record.class)
   into[at] = ttl >>> 24
@@ -150,32 +155,20 @@ function writeRdataWithNames(
 ): number {
   let at = from
   let read = 0
-  for (; read < before; read++) into[at++] = rdata[read]!
+  while (read < before) into[at++] = rdata[read++]!
   for (let left = count; left > 0; left--) {
     const start = read
-    while (rdata[read] !== 0) read += 1 + rdata[read]!
+    // Data that was not read from a message may be anything: what is no name is copied.
+    while (read < rdata.length && rdata[read] !== 0) read += 1 + rdata[read]!
     read += 1
-    const wire = rdata.toString('latin1', start, read)
-    at = writeName(into, at, wire, lowered(wire))
+    if (read > rdata.length || read - start > NAME_BYTES_MAX) {
+      read = start
+      break
+    }
+    at = compressBytesInto(into, at, rdata, start, read)
   }
-  for (; read < rdata.length; read++) into[at++] = rdata[read]!
+  while (read < rdata.length) into[at++] = rdata[read++]!
   return at
-}
-
-/** Points at the longest end of the name that was written before, in whatever case. */
-function writeName(into: Buffer, from: number, wire: string, key: string): number {
-  let at = from
-  let label = 0
-  while (label < wire.length - 1) {
-    const rest = label === 0 ? key : key.slice(label)
-    const known = written.get(rest)
-    if (known !== undefined) return write16(into, at, 0xc000 | known)
-    if (at <= POINTER_MAX) written.set(rest, at)
-    const end = label + 1 + wire.charCodeAt(label)
-    for (; label < end; label++) into[at++] = wire.charCodeAt(label)
-  }
-  into[at] = 0
-  return at + 1
 }
 
 function write16(into: Buffer, at: number, value: number): number {

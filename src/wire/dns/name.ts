@@ -142,6 +142,9 @@ export class DnsNameError extends Error {}
 /** What was read last: where its bytes ended. Valid until the next call. */
 export const nameEnd = { at: 0 }
 
+/** More pointers than a name has labels lead nowhere that fewer would not. */
+const POINTERS_MAX = 126
+
 const scratch = Buffer.alloc(NAME_BYTES_MAX)
 const loweredScratch = Buffer.alloc(NAME_BYTES_MAX)
 
@@ -150,43 +153,63 @@ const loweredScratch = Buffer.alloc(NAME_BYTES_MAX)
  * to what stands before it, so that none leads in a circle. Throws `DnsMalformed`.
  */
 export function readName(bytes: Buffer, at: number, end: number = bytes.length): DnsName {
-  let length = 0
+  const length = copyName(bytes, at, end, scratch, 0)
   let isLower = true
-  let follows = -1
-  let before = at
-  for (;;) {
-    if (at >= end) throw new DnsMalformed('a name is cut')
-    const size = bytes[at]!
-    if (size >= 0xc0) {
-      if (at + 1 >= end) throw new DnsMalformed('a name is cut')
-      if (follows < 0) follows = at + 2
-      const target = ((size & 0x3f) << 8) | bytes[at + 1]!
-      if (target >= before) throw new DnsMalformed('a pointer in a name leads forwards')
-      before = at = target
-      continue
-    }
-    if (size > LABEL_BYTES_MAX) throw new DnsMalformed('a label of a name has a type that is not known')
-    const next = at + 1 + size
-    if (next > end) throw new DnsMalformed('a name is cut')
-    if (length + 1 + size > NAME_BYTES_MAX) throw new DnsMalformed('a name is too long')
-    for (; at < next; at++) {
-      const byte = bytes[at]!
-      const isUpper = byte >= 0x41 && byte <= 0x5a
-      if (isUpper) isLower = false
-      scratch[length] = byte
-      loweredScratch[length] = isUpper ? byte + 0x20 : byte
-      length += 1
-    }
-    if (size === 0) break
+  for (let index = 0; index < length; index++) {
+    const byte = scratch[index]!
+    const isUpper = byte >= 0x41 && byte <= 0x5a
+    if (isUpper) isLower = false
+    loweredScratch[index] = isUpper ? byte + 0x20 : byte
   }
-  nameEnd.at = follows < 0 ? at : follows
   const wire = scratch.toString('latin1', 0, length)
   return new DnsName(wire, isLower ? wire : loweredScratch.toString('latin1', 0, length))
 }
 
+/**
+ * Writes the name at `at` of a message whole at `length` of `into`, which has room for `NAME_BYTES_MAX` more. Returns where it ends there; `nameEnd.at`
+ * is where what follows it begins in the message. Throws `DnsMalformed`.
+ */
+export function copyName(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  into: Uint8Array,
+  length: number,
+): number {
+  const lengthMax = length + NAME_BYTES_MAX
+  let follows = -1
+  let before = at
+  let pointers = 0
+  for (;;) {
+    if (at >= end) throw new DnsMalformed('a name is cut')
+    const size = bytes[at]!
+    if (size > LABEL_BYTES_MAX) {
+      if (size < 0xc0) throw new DnsMalformed('a label of a name has a type that is not known')
+      if (at + 1 >= end) throw new DnsMalformed('a name is cut')
+      if (follows < 0) follows = at + 2
+      const target = ((size & 0x3f) << 8) | bytes[at + 1]!
+      if (target >= before) throw new DnsMalformed('a pointer in a name leads forwards')
+      if (++pointers > POINTERS_MAX) throw new DnsMalformed('a name has too many pointers')
+      before = at = target
+      continue
+    }
+    const next = at + 1 + size
+    if (next > end) throw new DnsMalformed('a name is cut')
+    if (length + 1 + size > lengthMax) throw new DnsMalformed('a name is too long')
+    while (at < next) into[length++] = bytes[at++]!
+    if (size === 0) break
+  }
+  nameEnd.at = follows < 0 ? at : follows
+  return length
+}
+
 /** In lower case, byte by byte: `toLowerCase` would change bytes beyond ASCII. */
 export function lowered(wire: string): string {
-  return /[A-Z]/.test(wire) ? wire.replace(/[A-Z]+/g, (upper) => upper.toLowerCase()) : wire
+  for (let at = 0; at < wire.length; at++) {
+    const code = wire.charCodeAt(at)
+    if (code >= 0x41 && code <= 0x5a) return wire.replaceAll(/[A-Z]+/g, (upper) => upper.toLowerCase())
+  }
+  return wire
 }
 
 /** Whether a label of `wire` begins at `from`. */

@@ -8,6 +8,7 @@ import file from './plugin.ts'
 const GOOD: readonly (readonly [string, readonly string[]])[] = [
   ['file db.miek.nl miek.nl.', ['miek.nl.']],
   ['file db.miek.nl', ['example.org.']],
+  ['file db.miek.nl 10.0.0.0/8', ['10.in-addr.arpa.']],
   ['file db.miek.nl miek.nl dnssex.nl', ['miek.nl.', 'dnssex.nl.']],
   ['file db.miek.nl example.org. {\n reload 5s\n}', ['example.org.']],
   ['file db.miek.nl {\n reload 0\n upstream 8.8.8.8\n fallthrough\n reload_by_mtime\n}', ['example.org.']],

@@ -12,6 +12,7 @@ const GOOD = [
   'hosts {\n fallthrough\n}',
   'hosts /tmp/no-such-hosts {\n fallthrough\n}',
   'hosts /etc/hosts miek.nl. {\n fallthrough\n}',
+  'hosts /etc/hosts miek.nl 10.0.0.9/8 {\n fallthrough\n}',
   'hosts no_such_file example.org {\n 10.0.0.1 example.org\n fallthrough\n}',
   'hosts no_such_file example.org {\n 10.0.0.1 example.org\n}',
   'hosts {\n ttl 60\n no_reverse\n reload 0\n}',

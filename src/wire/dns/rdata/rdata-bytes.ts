@@ -65,8 +65,11 @@ export class RdataReader {
   }
 
   name(): DnsName {
-    const name = readName(this.#rdata, this.#at)
+    const at = this.#at
+    const name = readName(this.#rdata, at)
     this.#at = nameEnd.at
+    if (nameEnd.at - at !== name.wire.length)
+      throw new DnsMalformed('a name in the data of a record leads out of it')
     return name
   }
 
