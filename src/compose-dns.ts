@@ -1,4 +1,5 @@
 /** Puts the DNS plane together: servers, Corefile, plugins. For `orla dns` alone and for a worker of a node. */
+import { VERSION } from './base/version.ts'
 import type { DnsHost, DnsLog, DnsSettings } from './contract/dns.ts'
 import type { CorefileSource } from './dns/corefile/corefile.ts'
 import type { Endpoint } from './dns/endpoint.ts'
@@ -10,6 +11,7 @@ import { openEndpoint } from './dns/server/open-endpoint.ts'
 import { ServerCookies } from './dns/server/server-cookies.ts'
 import { DnsPlane } from './dns/plane.ts'
 import type { DnsPeer } from './dns/query.ts'
+import { QueryFigures } from './dns/query-figures.ts'
 import type { PluginOrder } from './dns/server-blocks.ts'
 import { isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
 
@@ -26,7 +28,7 @@ export interface DnsOptions {
   /** Port of zones without one; 53 unless said. */
   readonly dnsPort?: number
   readonly host?: Partial<DnsHost>
-  /** Other processes serve the same Corefile, on the same addresses. */
+  /** Other processes serve the same Corefile, on the same addresses; whoever started them says when it is read again. */
   readonly isShared?: boolean
   /** 16 bytes, the same for all of them. */
   readonly cookieSecret?: Buffer
@@ -62,6 +64,14 @@ const BUILT_IN: PluginOrder = {
 
 export function composeDns(options: DnsOptions): ComposedDns {
   const figures = new DnsFigures()
+  const queries = new QueryFigures(figures)
+  figures
+    .gauge('coredns_build_info', "A metric with a constant '1' value labeled by version.", [
+      'version',
+      'revision',
+      'goversion',
+    ])
+    .set(1, VERSION, '', `node ${process.version}`)
   const panics = figures.counter('coredns_panics_total', 'A metrics that counts the number of panics.')
   const answering = {
     cookies: new ServerCookies(options.cookieSecret),
@@ -81,8 +91,10 @@ export function composeDns(options: DnsOptions): ComposedDns {
     },
     log: (plugin, settings) => logOf(plugin, settings, options),
     onPanic: () => panics.add(1),
-    warn: (text) => options.log('warn', '', text),
+    countsFor: (endpoint, zone, view) => queries.of(endpoint, zone, view),
+    note: (level, text) => options.log(level, '', text),
     pluginsOf: (corefile, source) => withOutsidePlugins(BUILT_IN, corefile, source),
+    isLed: options.isShared ?? false,
     open: (endpoint, answer) => openEndpoint(endpoint, answer, answering, options.isShared),
   })
   const elsewhere = new Answering(ELSEWHERE, (query) => plane.answerElsewhere(query), answering)

@@ -1,4 +1,4 @@
-/** Names whose clients are sent to edges: what is known of the edges, and why a client is sent where it is. */
+/** How clients are sent to edges by DNS, as the admin API asks about it. */
 import type { DnsName } from '../wire/dns/name.ts'
 
 /** Names whose clients are sent to edges (plugin `edge`). */
@@ -43,16 +43,4 @@ export interface DnsSteeredNode {
   readonly why: string
   readonly load: number | undefined
   readonly isOverloaded: boolean
-}
-
-/** What a node is known to be, from its own heartbeat. */
-export interface DnsEdgeState {
-  readonly name: string
-  readonly groups: readonly string[]
-  readonly isConnected: boolean
-  /** Milliseconds since 1970 of its last word. */
-  readonly seenAt: number
-  /** From 0 to 1: how busy its processors are. */
-  readonly load: number | undefined
-  readonly isDraining: boolean
 }

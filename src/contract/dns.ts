@@ -5,14 +5,23 @@
  * chain of that block (or nothing, where the plugin only sets something). Those built in and those from outside use the same contract.
  */
 import type { IpAddress } from '../base/ip-address.ts'
-import type { DnsEdgeState, DnsSteering } from './dns-steering.ts'
 import type { ExtendedError } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import type { DnsMessage } from '../wire/dns/message.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import type { DnsRecord } from '../wire/dns/record.ts'
+import type { DnsMetrics } from './dns-metrics.ts'
+import type { DnsSteering } from './dns-steering.ts'
 
-export type { DnsEdgeState, DnsSteeredNode, DnsSteering, DnsSteeringExplanation } from './dns-steering.ts'
+export type {
+  DnsCounter,
+  DnsCount,
+  DnsGauge,
+  DnsHistogram,
+  DnsObservations,
+  DnsMetrics,
+} from './dns-metrics.ts'
+export type { DnsSteering, DnsSteeringExplanation, DnsSteeredNode } from './dns-steering.ts'
 
 /** Of the codes that an answer may have, those that mean that nothing was written. */
 export const NOTHING_WRITTEN = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5 } as const
@@ -171,30 +180,6 @@ export interface DnsLog {
   error(text: string): void
 }
 
-/** A figure by labels, in the manner of Prometheus. Labels are given in the order of the names that it was made with. */
-export interface DnsCounter {
-  add(count: number, ...labels: readonly string[]): void
-  /** The figure of these labels alone, found once: for what counts each query. */
-  labelled(...labels: readonly string[]): DnsCount
-}
-export interface DnsCount {
-  add(count: number): void
-}
-export interface DnsGauge {
-  set(value: number, ...labels: readonly string[]): void
-}
-export interface DnsHistogram {
-  observe(value: number, ...labels: readonly string[]): void
-}
-/** Made once a process: who asks for a name again is given the same one. Written out by `prometheus`. */
-export interface DnsMetrics {
-  counter(name: string, help: string, labels?: readonly string[]): DnsCounter
-  gauge(name: string, help: string, labels?: readonly string[]): DnsGauge
-  histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): DnsHistogram
-  /** All of them, in the text format of Prometheus (0.0.4). */
-  text(): string
-}
-
 /** What a server block is set to by its plugins, for the server and for each other. Later ones see what earlier ones set. */
 export interface DnsSettings {
   /** Folder that paths are relative to. */
@@ -349,4 +334,16 @@ export interface DnsUnits {
 export interface DnsPlugin {
   readonly name: string
   setup(controller: DnsController): DnsHandler | undefined | void | Promise<DnsHandler | undefined | void>
+}
+
+/** What a node is known to be, from its own heartbeat. */
+export interface DnsEdgeState {
+  readonly name: string
+  readonly groups: readonly string[]
+  readonly isConnected: boolean
+  /** Milliseconds since 1970 of its last word. */
+  readonly seenAt: number
+  /** From 0 to 1: how busy its processors are. */
+  readonly load: number | undefined
+  readonly isDraining: boolean
 }

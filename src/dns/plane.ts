@@ -6,6 +6,7 @@
  */
 import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
+import { CorefileWatch } from './corefile-watch.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
 import type { DnsOutcome } from '../contract/dns.ts'
 import type { ServerQuery } from './query.ts'
@@ -23,8 +24,10 @@ export interface PlaneOptions extends Omit<ServingSurroundings, 'plugins' | 'fol
   /** The plugins that a Corefile may name; those from outside that it names itself are among them. */
   pluginsOf(corefile: Corefile, source: CorefileSource): PluginOrder
   readonly open: OpenEndpoint
+  /** Somebody else says when the Corefile is read again, so that nobody looks whether it has changed (plugin `reload`). */
+  readonly isLed?: boolean
   /** Notes for an operator. */
-  warn(text: string): void
+  note(level: 'info' | 'warn' | 'error', text: string): void
 }
 
 /** A socket and whoever answers there now. */
@@ -46,12 +49,21 @@ export interface PreparedCorefile {
 export class DnsPlane {
   readonly #options: PlaneOptions
   readonly #servers = new Map<string, OpenServer>()
+  readonly #watch: CorefileWatch
   #serving: Serving | undefined
   /** Reloads and the end come one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
 
   constructor(options: PlaneOptions) {
     this.#options = options
+    this.#watch = new CorefileWatch({
+      metrics: options.metrics,
+      random: options.host.random,
+      read: async () => readCorefile(await options.read(), options.env),
+      reload: () => this.reload(),
+      info: (text) => options.note('info', text),
+      error: (text) => options.note('error', text),
+    })
   }
 
   get serving(): Serving | undefined {
@@ -98,6 +110,7 @@ export class DnsPlane {
   }
 
   async stop(): Promise<void> {
+    this.#watch.stop()
     await this.#next(async () => {
       await this.#serving?.ending()
       const open = [...this.#servers.values()]
@@ -117,14 +130,15 @@ export class DnsPlane {
   async #prepare(): Promise<Serving> {
     const source = await this.#options.read()
     const read = readCorefile(source, this.#options.env)
-    for (const warning of read.warnings) this.#options.warn(warning)
+    for (const warning of read.warnings) this.#options.note('warn', warning)
     const corefile = read.blocks.length > 0 ? read : this.#default(read)
     const plugins = this.#options.pluginsOf(corefile, source)
     return await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
   }
 
   #default(read: Corefile): Corefile {
-    this.#options.warn(
+    this.#options.note(
+      'warn',
       'the Corefile has no server block: . is served with whoami and log, as CoreDNS does it',
     )
     const source = { text: DEFAULT_COREFILE, file: 'Corefile', folder: '.' }
@@ -156,11 +170,14 @@ export class DnsPlane {
       await Promise.all(opened.map(({ server }) => server.close()))
       throw error
     }
+    const often = next.blocks.map(({ setup }) => setup.settings.reload).find((reload) => reload !== undefined)
     return {
       take: async () => {
         const former = this.#serving
         this.#serving = next
         this.#take(next, opened)
+        next.tellEnabled(former)
+        if (!this.#options.isLed) this.#watch.serves(next.corefile, often)
         await former?.stop()
       },
       discard: async () => {
