@@ -155,3 +155,21 @@ test('a transfer is refused where nobody allowed it', { skip: knotIsMissing }, a
     assert.equal(await own.ask(ZONE, 'IXFR'), RCODE.REFUSED)
   }
 })
+
+test(
+  'after a reload of the Corefile a zone is there at once, and its primary may be down',
+  { skip: knotIsMissing },
+  async (t) => {
+    const primary = await startKnot(t, [{ name: ZONE, text: textOf(1, 10), more: '    acl: [all]' }])
+    const text = `secondary {\n transfer from 127.0.0.1:${primary.port}\n}`
+    const former = await block(t, text)
+    await eventually(async () => (await serialIn(former)) === 1)
+    await primary.stop()
+    const next = await block(t, text)
+    await former.stop()
+    assert.equal(await serialIn(next), 1)
+    await next.stop()
+    // Nothing is left behind for one that begins later.
+    assert.equal(await (await block(t, text)).ask(ZONE, 'SOA'), RCODE.SERVFAIL)
+  },
+)
