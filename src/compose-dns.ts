@@ -1,10 +1,14 @@
 /** Puts the DNS plane together: servers, Corefile, plugins. For `orla dns` alone and for a worker of a node. */
+import { VERSION } from './base/version.ts'
 import type { DnsHost, DnsLog, DnsSettings } from './contract/dns.ts'
 import type { CorefileSource } from './dns/corefile/corefile.ts'
 import { DnsFigures } from './dns/metrics.ts'
 import { withOutsidePlugins } from './dns/outside-plugins.ts'
-import { openPlainServer } from './dns/plain-server.ts'
+import { Amplification, USUAL_AMPLIFICATION } from './dns/server/amplification.ts'
+import { openEndpoint } from './dns/server/open-endpoint.ts'
+import { ServerCookies } from './dns/server/server-cookies.ts'
 import { DnsPlane } from './dns/plane.ts'
+import { QueryFigures } from './dns/query-figures.ts'
 import type { PluginOrder } from './dns/server-blocks.ts'
 import { isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
 
@@ -41,7 +45,20 @@ const BUILT_IN: PluginOrder = {
 
 export function composeDns(options: DnsOptions): ComposedDns {
   const figures = new DnsFigures()
+  const queries = new QueryFigures(figures)
+  figures
+    .gauge('coredns_build_info', "A metric with a constant '1' value labeled by version.", [
+      'version',
+      'revision',
+      'goversion',
+    ])
+    .set(1, VERSION, '', `node ${process.version}`)
   const panics = figures.counter('coredns_panics_total', 'A metrics that counts the number of panics.')
+  const answering = {
+    cookies: new ServerCookies(),
+    amplification: new Amplification(USUAL_AMPLIFICATION),
+    nowMs: () => performance.now(),
+  }
   const plane = new DnsPlane({
     read: options.read,
     env: options.env,
@@ -55,9 +72,10 @@ export function composeDns(options: DnsOptions): ComposedDns {
     },
     log: (plugin, settings) => logOf(plugin, settings, options),
     onPanic: () => panics.add(1),
-    warn: (text) => options.log('warn', '', text),
+    countsFor: (endpoint, zone, view) => queries.of(endpoint, zone, view),
+    note: (level, text) => options.log(level, '', text),
     pluginsOf: (corefile, source) => withOutsidePlugins(BUILT_IN, corefile, source),
-    open: openPlainServer,
+    open: (endpoint, answer) => openEndpoint(endpoint, answer, answering),
   })
   return { plane, figures }
 }

@@ -7,21 +7,30 @@ const LINKS_MAX = 8
 /** Questions that wait in a connection before another one is opened beside it. */
 const CROWD = 16
 
+export interface StreamPoolOptions {
+  readonly expireMs: number
+  readonly tls: UpstreamTls | undefined
+  /** Zero: as many as there may be. */
+  readonly linksMax: number
+}
+
 export class StreamPool {
   readonly #address: string
   readonly #port: number
   readonly #server: string
   readonly #expireMs: number
   readonly #tls: UpstreamTls | undefined
+  readonly #linksMax: number
   readonly #links: StreamLink[] = []
   #isClosed = false
 
-  constructor(address: string, port: number, server: string, expireMs: number, tls: UpstreamTls | undefined) {
+  constructor(address: string, port: number, server: string, { expireMs, tls, linksMax }: StreamPoolOptions) {
     this.#address = address
     this.#port = port
     this.#server = server
     this.#expireMs = expireMs
     this.#tls = tls
+    this.#linksMax = linksMax > 0 ? Math.min(linksMax, LINKS_MAX) : LINKS_MAX
   }
 
   /** The connection that took it. With `isFresh`, one that is made for it. */
@@ -34,7 +43,7 @@ export class StreamPool {
       if (link.isLeaving || link.isFull) continue
       if (!best || link.inFlight.size < best.inFlight.size) best = link
     }
-    if ((isFresh || !best || best.inFlight.size >= CROWD) && open < LINKS_MAX) {
+    if ((isFresh || !best || best.inFlight.size >= CROWD) && open < this.#linksMax) {
       best = new StreamLink(this.#address, this.#port, this.#server, this.#tls, nowMs)
       this.#links.push(best)
     }

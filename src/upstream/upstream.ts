@@ -25,6 +25,8 @@ export interface UpstreamOptions {
   readonly tls?: UpstreamTls
   /** Letters of names go out in a case by chance, and must come back so. */
   readonly isCaseRandom?: boolean
+  /** Connections at once; 0 or more than 8: 8. */
+  readonly connectionsMax?: number
   /** Told of each question that was sent: whether what carried it was open before. */
   readonly onSend?: (proto: UpstreamProto, isReused: boolean) => void
 }
@@ -52,7 +54,11 @@ export class Upstream {
     this.#options = options
     this.#timeoutMs = timeoutMs
     this.#udp = new UdpPool(host, port, this.name, expireMs)
-    this.#stream = new StreamPool(host, port, this.name, expireMs, options.tls)
+    this.#stream = new StreamPool(host, port, this.name, {
+      expireMs,
+      tls: options.tls,
+      linksMax: options.connectionsMax ?? 0,
+    })
   }
 
   /**

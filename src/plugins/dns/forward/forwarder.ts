@@ -106,6 +106,7 @@ export class Forwarder {
       const upstream = new Upstream(address, {
         expireMs: options.expireMs,
         isCaseRandom: options.isCaseRandom,
+        connectionsMax: options.connectionsMax,
         ...(context && {
           tls: { context, serverName: address.serverName || options.serverName, session: undefined },
         }),

@@ -106,6 +106,23 @@ test('with `next`, the next line is asked for what the first does not know', asy
   assert.equal((await last.answer('www.example.org')).rcode, RCODE.NXDOMAIN)
 })
 
+test('with `next_on_nodata`, the next line is asked where there is no such type', async (t) => {
+  const one = await goodServer(t, (answer) => Object.assign(answer, { answer: [] }))
+  const two = await goodServer(t)
+  const { answer } = await forwardTo(
+    t,
+    `forward . ${one.address} {\nnext_on_nodata\n}\nforward . ${two.address}`,
+  )
+  assert.equal((await answer('www.example.org')).answer.length, 1)
+})
+
+test('with `max_idle_conns`, there are no more connections than that', async (t) => {
+  const server = await goodServer(t)
+  const { answer } = await forwardTo(t, `forward . ${server.address} {\nforce_tcp\nmax_idle_conns 2\n}`)
+  await Promise.all(Array.from({ length: 100 }, () => answer('www.example.org')))
+  assert.equal(server.connections.size, 2)
+})
+
 test('with `failover`, the next server is asked, and the last answer is given where all fail', async (t) => {
   const one = await goodServer(t, (answer) => Object.assign(answer, { rcode: RCODE.SERVFAIL, answer: [] }))
   const two = await goodServer(t)

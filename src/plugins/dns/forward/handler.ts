@@ -1,6 +1,6 @@
 /** All `forward` lines of a server block: the first one that means the name is asked, and those behind it where its answer says so. */
 import type { DnsHandler, DnsNext, DnsOutcome, DnsQuery } from '../../../contract/dns.ts'
-import { OPCODE, TYPE } from '../../../wire/dns/codes.ts'
+import { OPCODE, RCODE, TYPE } from '../../../wire/dns/codes.ts'
 import { DnsMessage } from '../../../wire/dns/message.ts'
 import type { DnsName } from '../../../wire/dns/name.ts'
 import type { Forwarder } from './forwarder.ts'
@@ -30,8 +30,7 @@ export class ForwardHandler implements DnsHandler {
     const forwarder = this.#forwarders[index]!
     const answer = await forwarder.ask(query)
     const isLast = index === this.#forwarders.length - 1
-    if (isLast || !(answer instanceof DnsMessage) || !forwarder.options.nextOn.includes(answer.rcode))
-      return answer
+    if (isLast || !(answer instanceof DnsMessage) || !asksNext(forwarder.options, answer)) return answer
     return this.#from(index + 1, query, next)
   }
 }
@@ -40,3 +39,6 @@ function isMeant({ from, except }: ForwardOptions, name: DnsName): boolean {
   if (!name.isWithin(from)) return false
   return except.length === 0 || name.key === from.key || !except.some((zone) => name.isWithin(zone))
 }
+
+const asksNext = ({ nextOn, isNextOnNodata }: ForwardOptions, { rcode, answer }: DnsMessage): boolean =>
+  nextOn.includes(rcode) || (isNextOnNodata && rcode === RCODE.NOERROR && answer.length === 0)

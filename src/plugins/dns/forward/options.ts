@@ -34,6 +34,10 @@ export interface ForwardOptions {
   readonly concurrentMax: number
   /** With these rcodes the next `forward` of the block is asked. */
   readonly nextOn: readonly number[]
+  /** Where there is no such type, too. */
+  readonly isNextOnNodata: boolean
+  /** Connections to each server; zero: as many as there are at most. */
+  readonly connectionsMax: number
   /** With these rcodes the next server is asked. */
   readonly failoverOn: readonly number[]
   readonly failsFast: boolean
@@ -76,6 +80,8 @@ export function readOptions(controller: DnsController, line: CorefileLine): Forw
     probe: { intervalMs: 500, isRecursionDesired: true, domain: DnsName.ROOT },
     concurrentMax: 0,
     nextOn: [],
+    isNextOnNodata: false,
+    connectionsMax: 0,
     failoverOn: [],
     failsFast: false,
     serverName: '',
@@ -182,6 +188,13 @@ const PROPERTIES: Readonly<Record<string, ReadProperty>> = {
   },
   next: (controller, line, options) => {
     options.nextOn = counted(controller, line, 1, Infinity).map((word) => rcodeOf(controller, word))
+  },
+  next_on_nodata: (controller, line, options) => {
+    counted(controller, line, 0, 0)
+    options.isNextOnNodata = true
+  },
+  max_idle_conns: (controller, line, options) => {
+    options.connectionsMax = whole(controller, counted(controller, line, 1, 1)[0]!, 'max_idle_conns')
   },
   failover: (controller, line, options) => {
     options.failoverOn = counted(controller, line, 1, Infinity).map((word) => {

@@ -54,6 +54,8 @@ const GOOD = [
     'max_concurrent 1000',
     'max_connect_attempts 3',
     'next NXDOMAIN',
+    'next_on_nodata',
+    'max_idle_conns 4',
     'next NXDOMAIN SERVFAIL',
     'failover SERVFAIL REFUSED',
     'failfast_all_unhealthy_upstreams',
