@@ -1,4 +1,5 @@
 /** Puts the DNS plane together: servers, Corefile, plugins. For `orla dns` alone and for a worker of a node. */
+import { VERSION } from './base/version.ts'
 import type { DnsHost, DnsLog, DnsSettings } from './contract/dns.ts'
 import type { CorefileSource } from './dns/corefile/corefile.ts'
 import { DnsFigures } from './dns/metrics.ts'
@@ -7,6 +8,7 @@ import { Amplification, USUAL_AMPLIFICATION } from './dns/server/amplification.t
 import { openEndpoint } from './dns/server/open-endpoint.ts'
 import { ServerCookies } from './dns/server/server-cookies.ts'
 import { DnsPlane } from './dns/plane.ts'
+import { QueryFigures } from './dns/query-figures.ts'
 import type { PluginOrder } from './dns/server-blocks.ts'
 import { isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
 
@@ -43,6 +45,14 @@ const BUILT_IN: PluginOrder = {
 
 export function composeDns(options: DnsOptions): ComposedDns {
   const figures = new DnsFigures()
+  const queries = new QueryFigures(figures)
+  figures
+    .gauge('coredns_build_info', "A metric with a constant '1' value labeled by version.", [
+      'version',
+      'revision',
+      'goversion',
+    ])
+    .set(1, VERSION, '', `node ${process.version}`)
   const panics = figures.counter('coredns_panics_total', 'A metrics that counts the number of panics.')
   const answering = {
     cookies: new ServerCookies(),
@@ -62,7 +72,8 @@ export function composeDns(options: DnsOptions): ComposedDns {
     },
     log: (plugin, settings) => logOf(plugin, settings, options),
     onPanic: () => panics.add(1),
-    warn: (text) => options.log('warn', '', text),
+    countsFor: (endpoint, zone, view) => queries.of(endpoint, zone, view),
+    note: (level, text) => options.log(level, '', text),
     pluginsOf: (corefile, source) => withOutsidePlugins(BUILT_IN, corefile, source),
     open: (endpoint, answer) => openEndpoint(endpoint, answer, answering),
   })

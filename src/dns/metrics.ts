@@ -46,13 +46,10 @@ export class DnsFigures implements DnsMetrics {
   ): DnsHistogram {
     const family = this.#family('histogram', name, help, labels, buckets)
     return {
-      observe: (value, ...values) => {
+      observe: (value, ...values) => observe(seriesOf(family, values), buckets, value),
+      labelled: (...values) => {
         const series = seriesOf(family, values)
-        let bucket = 0
-        while (bucket < buckets.length && value > buckets[bucket]!) bucket += 1
-        series.counts[bucket] = (series.counts[bucket] ?? 0) + 1
-        series.value += value
-        series.count += 1
+        return { observe: (value) => observe(series, buckets, value) }
       },
     }
   }
@@ -77,11 +74,19 @@ export class DnsFigures implements DnsMetrics {
   }
 }
 
+function observe(series: Series, buckets: readonly number[], value: number): void {
+  let bucket = 0
+  while (bucket < buckets.length && value > buckets[bucket]!) bucket += 1
+  if (bucket < buckets.length) series.counts[bucket]! += 1
+  series.value += value
+  series.count += 1
+}
+
 function seriesOf(family: Family, labels: readonly string[]): Series {
   const key = labels.length === 1 ? labels[0]! : labels.join('\0')
   let series = family.series.get(key)
   if (!series) {
-    series = { labels, value: 0, counts: [], count: 0 }
+    series = { labels, value: 0, counts: family.buckets.map(() => 0), count: 0 }
     family.series.set(key, series)
   }
   return series

@@ -6,6 +6,7 @@
  */
 import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
+import { CorefileWatch } from './corefile-watch.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
 import { RCODE } from '../wire/dns/codes.ts'
 import { Serving, type ServingSurroundings } from './serving.ts'
@@ -22,7 +23,7 @@ export interface PlaneOptions extends Omit<ServingSurroundings, 'plugins' | 'fol
   pluginsOf(corefile: Corefile, source: CorefileSource): PluginOrder
   readonly open: OpenEndpoint
   /** Notes for an operator. */
-  warn(text: string): void
+  note(level: 'info' | 'warn' | 'error', text: string): void
 }
 
 /** A socket and whoever answers there now. */
@@ -35,12 +36,21 @@ interface OpenServer {
 export class DnsPlane {
   readonly #options: PlaneOptions
   readonly #servers = new Map<string, OpenServer>()
+  readonly #watch: CorefileWatch
   #serving: Serving | undefined
   /** Reloads and the end come one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
 
   constructor(options: PlaneOptions) {
     this.#options = options
+    this.#watch = new CorefileWatch({
+      metrics: options.metrics,
+      random: options.host.random,
+      read: async () => readCorefile(await options.read(), options.env),
+      reload: () => this.reload(),
+      info: (text) => options.note('info', text),
+      error: (text) => options.note('error', text),
+    })
   }
 
   get serving(): Serving | undefined {
@@ -74,6 +84,7 @@ export class DnsPlane {
   }
 
   async stop(): Promise<void> {
+    this.#watch.stop()
     await this.#next(async () => {
       await this.#serving?.ending()
       const open = [...this.#servers.values()]
@@ -93,14 +104,15 @@ export class DnsPlane {
   async #prepare(): Promise<Serving> {
     const source = await this.#options.read()
     const read = readCorefile(source, this.#options.env)
-    for (const warning of read.warnings) this.#options.warn(warning)
+    for (const warning of read.warnings) this.#options.note('warn', warning)
     const corefile = read.blocks.length > 0 ? read : this.#default(read)
     const plugins = this.#options.pluginsOf(corefile, source)
     return await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
   }
 
   #default(read: Corefile): Corefile {
-    this.#options.warn(
+    this.#options.note(
+      'warn',
       'the Corefile has no server block: . is served with whoami and log, as CoreDNS does it',
     )
     const source = { text: DEFAULT_COREFILE, file: 'Corefile', folder: '.' }
@@ -130,6 +142,9 @@ export class DnsPlane {
     }
     this.#serving = next
     this.#take(next, opened)
+    next.tellEnabled(former)
+    const often = next.blocks.map(({ setup }) => setup.settings.reload).find((reload) => reload !== undefined)
+    this.#watch.serves(next.corefile, often)
     await former?.stop()
   }
 

@@ -6,6 +6,7 @@ import { type AnswerQuery, type Endpoint, endpointLabel } from './endpoint.ts'
 import { LateAnswers } from './late-answers.ts'
 import type { QueryCounts, ServerQuery } from './query.ts'
 import type { DnsName } from '../wire/dns/name.ts'
+import { DROPPED_ZONE } from './query-figures.ts'
 import { type RoutedBlock, Router } from './router.ts'
 import { type BlocksSurroundings, type ServerBlock, setUpBlocks, stopAll } from './server-blocks.ts'
 
@@ -48,7 +49,10 @@ export class Serving {
       }
     }
     this.endpoints = endpoints
-    this.#routers = new Map([...zones].map(([label, served]) => [label, new Router(served)]))
+    // Queries that no server block has are counted where any are.
+    const isCounted = blocks.some(({ setup }) => setup.settings.isCounted)
+    const outside = (label: string) => (isCounted ? around.countsFor?.(label, DROPPED_ZONE, '') : undefined)
+    this.#routers = new Map([...zones].map(([label, served]) => [label, new Router(served, outside(label))]))
   }
 
   /** Sets all up; throws a `CorefileError`. Nothing has started yet: `start` does. */
@@ -93,6 +97,30 @@ export class Serving {
       if (late.isFull) return tooBusy(query)
       const outcome = router.answer(query)
       return outcome instanceof Promise ? late.bounded(query, outcome) : outcome
+    }
+  }
+
+  /** Tells figures which plugins are there, and that those of the former one are not, where they are gone. */
+  tellEnabled(former: Serving | undefined): void {
+    const labels = ['server', 'zone', 'view', 'name']
+    const gauge = this.#around.metrics.gauge(
+      'coredns_plugin_enabled',
+      'A metric that indicates whether a plugin is enabled on per server and zone basis.',
+      labels,
+    )
+    for (const place of former ? former.#enabled() : []) gauge.set(0, ...place)
+    for (const place of this.#enabled()) gauge.set(1, ...place)
+  }
+
+  *#enabled(): Generator<readonly string[]> {
+    for (const { keys, plugins, setup } of this.blocks) {
+      const { isCounted, bind, view } = setup.settings
+      if (!isCounted) continue
+      for (const { transport, port, zones } of keys)
+        for (const host of bind.length === 0 ? [''] : bind)
+          for (const zone of zones)
+            for (const name of plugins)
+              yield [endpointLabel(transport, host, port), zone.toString(), view, name]
     }
   }
 
