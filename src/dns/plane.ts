@@ -192,7 +192,11 @@ export class DnsPlane {
     // Nothing is answered before all stands: a query that comes earlier waits, since other processes may have had the socket's address before.
     const taken = Promise.withResolvers<AnswerQuery>()
     const wait: AnswerQuery = async (query) => (await taken.promise)(query)
-    const opened = await this.#options.open(endpoint, (query) => (open.current?.answer ?? wait)(query))
+    const opened = await this.#options
+      .open(endpoint, (query) => (open.current?.answer ?? wait)(query))
+      .catch((error: Error) => {
+        throw Object.assign(error, { listen: `${endpoint.host || '*'}:${endpoint.port}` })
+      })
     const server: EndpointServer = {
       address: opened.address,
       async close() {
