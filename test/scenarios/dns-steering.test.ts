@@ -155,6 +155,11 @@ test('a reload changes what is configured, and keeps what is known', async (t) =
   assert.deepEqual(plane.steering[0]!.explain('81.2.3.4')!.steps[0]!.removed, [
     { node: 'lhr1', why: 'set down by hand' },
   ])
+  assert.deepEqual(
+    plane.explain('CDN.example.org', '81.2.0.0/16').map(({ client, chosen }) => [client, chosen]),
+    [['81.2.0.0/16', ['gru1']]],
+  )
+  assert.deepEqual([plane.explain('mail.example.org', '81.2.3.4'), plane.explain('..', 'x')], [[], []])
   rewrite('ttl soon')
   await assert.rejects(plane.reload(), /ttl needs a number of seconds/)
   plane.steering[0]!.force('lhr1', undefined)
