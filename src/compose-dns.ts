@@ -3,7 +3,9 @@ import type { DnsHost, DnsLog, DnsSettings } from './contract/dns.ts'
 import type { CorefileSource } from './dns/corefile/corefile.ts'
 import { DnsFigures } from './dns/metrics.ts'
 import { withOutsidePlugins } from './dns/outside-plugins.ts'
-import { openPlainServer } from './dns/plain-server.ts'
+import { Amplification, USUAL_AMPLIFICATION } from './dns/server/amplification.ts'
+import { openEndpoint } from './dns/server/open-endpoint.ts'
+import { ServerCookies } from './dns/server/server-cookies.ts'
 import { DnsPlane } from './dns/plane.ts'
 import type { PluginOrder } from './dns/server-blocks.ts'
 import { isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
@@ -42,6 +44,11 @@ const BUILT_IN: PluginOrder = {
 export function composeDns(options: DnsOptions): ComposedDns {
   const figures = new DnsFigures()
   const panics = figures.counter('coredns_panics_total', 'A metrics that counts the number of panics.')
+  const answering = {
+    cookies: new ServerCookies(),
+    amplification: new Amplification(USUAL_AMPLIFICATION),
+    nowMs: () => performance.now(),
+  }
   const plane = new DnsPlane({
     read: options.read,
     env: options.env,
@@ -57,7 +64,7 @@ export function composeDns(options: DnsOptions): ComposedDns {
     onPanic: () => panics.add(1),
     warn: (text) => options.log('warn', '', text),
     pluginsOf: (corefile, source) => withOutsidePlugins(BUILT_IN, corefile, source),
-    open: openPlainServer,
+    open: (endpoint, answer) => openEndpoint(endpoint, answer, answering),
   })
   return { plane, figures }
 }

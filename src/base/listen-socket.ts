@@ -6,10 +6,9 @@
  * through FFI. The numbers are those of Linux.
  */
 import { lookup } from 'node:dns/promises'
-import { endianness } from 'node:os'
-import { getSystemErrorName } from 'node:util'
 import koffi from 'koffi'
-import { parseIp, type IpAddress } from './ip-address.ts'
+import { parseIp } from './ip-address.ts'
+import { ADDRESS_BYTES, AF_INET, AF_INET6, socketAddress, socketFailure } from './socket-address.ts'
 
 export interface ListenSocket {
   readonly fd: number
@@ -29,8 +28,6 @@ export interface ListenSocketOptions {
   readonly backlog: number
 }
 
-const AF_INET = 2
-const AF_INET6 = 10
 const SOCK_STREAM = 1
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
@@ -39,10 +36,6 @@ const SO_REUSEADDR = 2
 const SO_REUSEPORT = 15
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
-/** The longest address: `struct sockaddr_in6`. */
-const ADDRESS_BYTES = 28
-
-const isLittleEndian = endianness() === 'LE'
 
 const libc = koffi.load(null)
 const call = (prototype: string) => libc.func(prototype) as unknown as (...args: unknown[]) => number
@@ -52,7 +45,6 @@ const bind = call('int bind(int fd, void *address, uint32_t length)')
 const listen = call('int listen(int fd, int backlog)')
 const getsockname = call('int getsockname(int fd, void *address, void *length)')
 const closeDescriptor = call('int close(int fd)')
-const if_nametoindex = call('uint32_t if_nametoindex(const char *name)')
 
 /** Throws what Node's `listen` would: an error with `code` (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`). */
 export async function openListenSocket(options: ListenSocketOptions): Promise<ListenSocket> {
@@ -62,10 +54,10 @@ export async function openListenSocket(options: ListenSocketOptions): Promise<Li
   const address = parseIp(plain) ?? parseIp((await lookup(host)).address)!
   const family = address.family === 4 ? AF_INET : AF_INET6
   const fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
-  if (fd < 0) throw failure('socket', host, port)
+  if (fd < 0) throw socketFailure('socket', host, port)
   try {
     const check = (result: number, name: string) => {
-      if (result < 0) throw failure(name, host, port)
+      if (result < 0) throw socketFailure(name, host, port)
     }
     const [on, off] = [Uint32Array.of(1), Uint32Array.of(0)]
     check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, 4), 'setsockopt')
@@ -86,7 +78,7 @@ export async function openListenSocket(options: ListenSocketOptions): Promise<Li
 export function listenSocket(fd: number): ListenSocket {
   const address = Buffer.alloc(ADDRESS_BYTES)
   const length = Uint32Array.of(ADDRESS_BYTES)
-  if (getsockname(fd, address, length) < 0) throw failure('getsockname', `descriptor ${fd}`, 0)
+  if (getsockname(fd, address, length) < 0) throw socketFailure('getsockname', `descriptor ${fd}`, 0)
   let isOpen = true
   return {
     fd,
@@ -96,22 +88,4 @@ export function listenSocket(fd: number): ListenSocket {
       isOpen = false
     },
   }
-}
-
-/** `struct sockaddr_in` or `sockaddr_in6`. */
-function socketAddress({ family, words }: IpAddress, zone: string | undefined, port: number): Buffer {
-  const bytes = Buffer.alloc(family === 4 ? 16 : ADDRESS_BYTES)
-  // What is no address on the wire is in the order of bytes of this machine.
-  const native = new DataView(bytes.buffer, bytes.byteOffset)
-  native.setUint16(0, family === 4 ? AF_INET : AF_INET6, isLittleEndian)
-  bytes.writeUInt16BE(port, 2)
-  if (family === 4) bytes.writeUInt32BE(words[3] >>> 0, 4)
-  else words.forEach((word, index) => bytes.writeUInt32BE(word >>> 0, 8 + 4 * index))
-  if (zone !== undefined && family === 6) native.setUint32(24, if_nametoindex(zone), isLittleEndian)
-  return bytes
-}
-
-function failure(name: string, host: string, port: number): NodeJS.ErrnoException {
-  const code = getSystemErrorName(-koffi.errno())
-  return Object.assign(new Error(`${name} ${code} ${host}:${port}`), { code, syscall: name })
 }

@@ -21,6 +21,8 @@ export interface DnsPeer {
   localPort(): number
   /** It proved that it has its address: over TCP, or by a cookie. */
   readonly isProven: boolean
+  /** The query as it came, where that lies in memory that is used again: it has a copy from `keep` on. */
+  readonly bytes?: Buffer
 }
 
 /** What is asked, read from the message in front of all else. */
@@ -30,6 +32,8 @@ export interface Asked {
   readonly isRecursionDesired: boolean
   readonly isCheckingDisabled: boolean
   readonly isAuthenticWanted?: boolean
+  /** It has EDNS alone: a cookie is wanted (RFC 7873 §5.4). */
+  readonly isWithoutQuestion?: boolean
   readonly name: DnsName
   readonly type: number
   readonly class: number
@@ -82,11 +86,13 @@ export interface QueryCounts {
 export class ServerQuery implements DnsQuery {
   readonly asked: Asked
   readonly peer: DnsPeer
-  readonly bytes: Buffer
+  readonly #bytes: Buffer
   readonly qname: DnsName
   readonly qtype: number
   readonly qclass: number
   readonly startedMs: number
+  /** Every answer says who answered, as an extended error: the server block has `debug`. */
+  explainsAll = false
   depth = 0
   zone: DnsName = DnsName.ROOT
   view = ''
@@ -101,7 +107,7 @@ export class ServerQuery implements DnsQuery {
   constructor(asked: Asked, peer: DnsPeer, bytes: Buffer, startedMs: number, notes?: QueryNotes) {
     this.asked = asked
     this.peer = peer
-    this.bytes = bytes
+    this.#bytes = bytes
     this.qname = asked.name
     this.qtype = asked.type
     this.qclass = asked.class
@@ -116,6 +122,15 @@ export class ServerQuery implements DnsQuery {
 
   get message(): DnsMessage {
     return (this.#message ??= DnsMessage.decode(this.bytes))
+  }
+
+  get bytes(): Buffer {
+    return this.peer.bytes ?? this.#bytes
+  }
+
+  /** ANY is answered with one set of records: whoever asks may not be who he says (RFC 8482 §4.1). */
+  get isMinimalAny(): boolean {
+    return this.peer.isUdp && !this.peer.isProven
   }
 
   get opcode(): number {
@@ -148,6 +163,15 @@ export class ServerQuery implements DnsQuery {
 
   address(): IpAddress {
     return this.peer.address?.() ?? parseIp(this.peer.ip())!
+  }
+
+  /** Four or sixteen bytes. */
+  addressBytes(): Buffer {
+    const { family, words } = this.address()
+    const bytes = Buffer.alloc(family === 4 ? 4 : 16)
+    if (family === 4) bytes.writeUInt32BE(words[3] >>> 0)
+    else words.forEach((word, index) => bytes.writeUInt32BE(word >>> 0, 4 * index))
+    return bytes
   }
 
   port(): number {
@@ -242,6 +266,7 @@ export class ServerQuery implements DnsQuery {
     changed.depth = change.depth ?? this.depth
     changed.view = this.view
     changed.sizeMax = this.sizeMax
+    changed.explainsAll = this.explainsAll
     changed.#message = message ?? this.message.copy()
     changed.#message.question = [{ name, type, class: klass }]
     return changed

@@ -21,6 +21,8 @@ export interface RoutedBlock {
   readonly metadataZones: readonly DnsName[] | undefined
   /** It answers other classes than IN as well (`chaos`, `forward`). */
   readonly isForAllClasses: boolean
+  /** Each answer says which plugin gave it. */
+  readonly isDebug?: boolean
   /** Counts the queries of one of its zones at this listener. */
   countsFor?(zone: DnsName): QueryCounts
 }
@@ -95,6 +97,7 @@ export class Router {
     query.zone = zone
     query.view = block.view
     query.counts = counts
+    query.explainsAll = block.isDebug === true
     return block.chain(query)
   }
 

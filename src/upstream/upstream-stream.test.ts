@@ -126,6 +126,20 @@ for (const [fault, failure, act] of FAULTS)
     await eventually(() => upstream.sockets === 0 && server.connections.size === 0)
   })
 
+test('a connection that let a question wait for too long takes no more', async (t) => {
+  const { server, upstream } = await upstreamOf(
+    t,
+    { onFrame: (query, socket) => void (server.accepted > 1 && answers(query, socket)) },
+    { timeoutMs: 400 },
+  )
+  const first = upstream.exchange(question(), true)
+  await eventually(() => server.accepted === 1)
+  await assert.rejects(first, failsAs('timeout'))
+  assert.equal((await upstream.exchange(question(), true)).answer.length, 1)
+  assert.equal(server.accepted, 2)
+  await eventually(() => server.connections.size === 1)
+})
+
 test('a giant answer is taken whole', async (t) => {
   const { upstream } = await upstreamOf(t, {
     onFrame: (query, socket) =>

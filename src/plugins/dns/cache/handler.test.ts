@@ -246,6 +246,10 @@ test('with `verify`, what is out of date is served only where nothing newer come
   world.nowMs += 60_000
   world.behind = () => RCODE.SERVFAIL
   assert.equal((await answer('www.example.org')).answer[0]!.ttl, 0)
+  const { asked } = world
+  world.nowMs += 1000
+  assert.equal((await answer('www.example.org')).answer[0]!.ttl, 0)
+  assert.equal(world.asked, asked, 'not for each query')
   world.nowMs += 10_000
   world.behind = (query) => found(query, 30)
   assert.equal((await answer('www.example.org')).answer[0]!.ttl, 30)
@@ -284,6 +288,8 @@ test('it holds so many answers, whatever is asked, and a giant one counts as man
   const asked = world.asked
   await answer('giant.example.org')
   assert.equal(world.asked, asked + 1, 'it would take more than half of the room')
+  await answer('often.example.org')
+  assert.equal(world.asked, asked + 1, 'nothing had to leave for it')
   for (let type = 256; type < 2000; type++) await ask('types.example.org', `TYPE${type}`)
   const count = Number(
     /coredns_cache_entries\{server="",type="success",[^}]*\} (\d+)/.exec(figures.text())![1],

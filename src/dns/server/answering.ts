@@ -1,0 +1,141 @@
+/** What all servers of an endpoint have in common: how a query that was read becomes bytes of an answer. */
+import { DROPPED, type DnsOutcome, DnsStream, type NothingWritten } from '../../contract/dns.ts'
+import { OPCODE, OPTION, RCODE } from '../../wire/dns/codes.ts'
+import { type DnsMessage, HEADER_BYTES, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
+import type { AnswerQuery, Endpoint } from '../endpoint.ts'
+import { type DnsPeer, OUR_UDP_SIZE, ServerQuery } from '../query.ts'
+import type { Amplification } from './amplification.ts'
+import { type AnswerSurroundings, writeAnswer, writeRefusal } from './answer-writer.ts'
+import { IGNORED, readQuery } from './query-reader.ts'
+import type { ServerCookies } from './server-cookies.ts'
+
+/** Queries that are on their way at one endpoint. Beyond that, what cannot be answered at once is SERVFAIL. */
+const PENDING_MAX = 20_000
+
+/** What a codec may write beyond the end before it sees that it does not fit. */
+const ROOM_BEYOND = 1024
+
+export interface AnsweringOptions {
+  readonly cookies: ServerCookies
+  readonly amplification: Amplification
+  /** Milliseconds of the machine's steady clock. */
+  readonly nowMs: () => number
+}
+
+export class Answering implements AnswerSurroundings {
+  readonly endpoint: Endpoint
+  readonly cookies: ServerCookies
+  readonly idleMs: number
+  readonly nowMs: () => number
+  readonly #amplification: Amplification
+  readonly #answer: AnswerQuery
+  #pending = 0
+  #onIdle: (() => void) | undefined
+
+  constructor(endpoint: Endpoint, answer: AnswerQuery, options: AnsweringOptions) {
+    this.endpoint = endpoint
+    this.#answer = answer
+    this.cookies = options.cookies
+    this.#amplification = options.amplification
+    this.nowMs = options.nowMs
+    this.idleMs = endpoint.timeouts.idleMs
+  }
+
+  /** Never rejects nor throws. */
+  answer(query: ServerQuery): DnsOutcome | Promise<DnsOutcome> {
+    const { asked } = query
+    if (asked.edns !== undefined && asked.edns.version > 0) return badVersion(query)
+    if (asked.isWithoutQuestion === true) return withoutQuestion(query)
+    let outcome: DnsOutcome | Promise<DnsOutcome>
+    try {
+      outcome = this.#answer(query)
+    } catch {
+      return RCODE.SERVFAIL
+    }
+    if (!(outcome instanceof Promise)) return outcome
+    if (this.#pending >= PENDING_MAX) {
+      outcome.catch(() => undefined)
+      query.explain('not ready', `${PENDING_MAX} queries are on their way`)
+      return RCODE.SERVFAIL
+    }
+    this.#pending += 1
+    return outcome.then(
+      (late) => this.#done(late),
+      () => this.#done(RCODE.SERVFAIL),
+    )
+  }
+
+  /**
+   * From bytes to bytes, for whoever has a whole message in hand (HTTPS). Undefined where nothing is to be sent. An answer that is several messages
+   * is for connections alone: it is refused here.
+   */
+  async answerBytes(bytes: Buffer, peer: DnsPeer): Promise<Buffer | undefined> {
+    const asked = readQuery(bytes, 0, bytes.length)
+    if (asked === IGNORED) return undefined
+    if (typeof asked === 'number') return refusal(bytes, asked)
+    const query = new ServerQuery(asked, peer, bytes, this.nowMs())
+    if (peer.isUdp) query.sizeMax = OUR_UDP_SIZE
+    const cookie = asked.edns?.options.find(({ code }) => code === OPTION.COOKIE)
+    if (cookie && this.cookies.read(cookie.data, query.addressBytes()) === 'malformed')
+      return refusal(bytes, RCODE.FORMERR)
+    const outcome = await this.answer(query)
+    if (outcome === DROPPED) return undefined
+    const into = Buffer.allocUnsafe(MESSAGE_BYTES_MAX + ROOM_BEYOND)
+    const whole = outcome instanceof DnsStream ? RCODE.REFUSED : outcome
+    return into.subarray(0, this.write(query, whole, into))
+  }
+
+  #done(outcome: DnsOutcome): DnsOutcome {
+    this.#pending -= 1
+    if (this.#pending === 0) this.#onIdle?.()
+    return outcome
+  }
+
+  /** Resolves once no query is on its way, or the time is up. */
+  async idle(withinMs: number): Promise<void> {
+    if (this.#pending === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs)
+      this.#onIdle = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  /** The bytes of the answer, into `into`; returns their number. */
+  write(query: ServerQuery, outcome: DnsMessage | NothingWritten, into: Buffer): number {
+    let length = writeAnswer(query, outcome, into, this)
+    let rcode = typeof outcome === 'number' ? outcome : outcome.rcode
+    if (query.isMinimalAny && !this.#amplification.allows(query, length)) {
+      const instead = query.reply()
+      instead.isTruncated = true
+      length = writeAnswer(query, instead, into, this)
+      rcode = RCODE.NOERROR
+    }
+    query.counts?.answered(query, rcode, length)
+    return length
+  }
+}
+
+/** RFC 6891 §6.1.3: the answer says which version we speak. */
+function badVersion(query: ServerQuery): DnsMessage {
+  query.explain('not supported', 'EDNS has version 0 here')
+  return query.reply(RCODE.BADVERS)
+}
+
+/** For the sake of the cookie alone. Without one there is nothing to answer. */
+function withoutQuestion(query: ServerQuery): DnsOutcome {
+  if (query.opcode !== OPCODE.QUERY) return RCODE.FORMERR
+  const hasCookie = query.asked.edns!.options.some(({ code }) => code === OPTION.COOKIE)
+  if (!hasCookie) return RCODE.FORMERR
+  const answer = query.reply()
+  answer.question = []
+  return answer
+}
+
+function refusal(bytes: Buffer, rcode: number): Buffer {
+  const into = Buffer.alloc(HEADER_BYTES)
+  writeRefusal(bytes, 0, rcode, into)
+  return into
+}

@@ -1,0 +1,156 @@
+/** Opens the sockets of an endpoint: UDP and TCP beside each other for `dns`, TLS for `tls`, HTTP over TLS for `https`. */
+import { once } from 'node:events'
+import type { Server, Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { HAS_UDP_BATCHES, UdpSocket } from '../../base/udp-socket.ts'
+import { type AnswerQuery, type Endpoint, type EndpointServer, endpointLabel } from '../endpoint.ts'
+import { Answering, type AnsweringOptions } from './answering.ts'
+import { openDatagramServer } from './datagram-server.ts'
+import { HttpsServer } from './https-server.ts'
+import { StreamServer } from './stream-server.ts'
+import { TlsIdentity } from './tls-identity.ts'
+import { UdpServer } from './udp-server.ts'
+
+/** How long what is on its way may take when it ends. */
+const LAST_ANSWERS_MS = 5000
+/** Where a port was not named: UDP may have one whose TCP is somebody else's. */
+const TRIES_MAX = 20
+const BACKLOG = 4096
+/** As ALPN has lists of names (RFC 7301 §3.1): `dot`. */
+const ALPN_DOT = Buffer.from('\x03dot')
+
+/**
+ * `isShared`: other processes of this node have the same address, and each is given a part of what comes. Rejects with an error with `code`, as Node's
+ * `listen` does, and leaves nothing open.
+ */
+export async function openEndpoint(
+  endpoint: Endpoint,
+  answer: AnswerQuery,
+  options: AnsweringOptions,
+  isShared = false,
+): Promise<EndpointServer> {
+  const answering = new Answering(endpoint, answer, options)
+  if (endpoint.transport === 'tls') return await openTls(answering, isShared)
+  if (endpoint.transport === 'https') return await openHttps(answering, isShared)
+  for (let left = TRIES_MAX; ; left--) {
+    try {
+      return await openPlain(answering, isShared)
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      if (endpoint.port !== 0 || !isTaken || left === 0) throw error
+    }
+  }
+}
+
+async function openPlain(answering: Answering, isShared: boolean): Promise<EndpointServer> {
+  const { endpoint } = answering
+  const host = hostOf(endpoint)
+  const udp = await openUdp(answering, host, isShared)
+  const tcp = new StreamServer(answering, endpoint.timeouts)
+  try {
+    await listen(tcp.server, host, udp.port, isShared)
+  } catch (error) {
+    udp.close()
+    throw error
+  }
+  return {
+    address: addressOf(endpoint, udp.port),
+    close: async () => {
+      await Promise.all([tcp.close(LAST_ANSWERS_MS), answering.idle(LAST_ANSWERS_MS)])
+      udp.close()
+    },
+  }
+}
+
+interface OpenUdp {
+  readonly port: number
+  close(): void
+}
+
+async function openUdp(answering: Answering, host: string, isShared: boolean): Promise<OpenUdp> {
+  const { port } = answering.endpoint
+  if (!HAS_UDP_BATCHES) return await openDatagramServer(answering, host, port, isShared)
+  const socket = UdpSocket.open({ host, port, reusePort: isShared })
+  const server = new UdpServer(socket, answering)
+  return { port: socket.port, close: () => server.close() }
+}
+
+async function openTls(answering: Answering, isShared: boolean): Promise<EndpointServer> {
+  const { endpoint } = answering
+  const identity = new TlsIdentity(endpoint)
+  const streams = new StreamServer(answering, endpoint.timeouts, (socket: Socket, ready) => {
+    const secure = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: identity.context,
+      requestCert: identity.asksClients,
+      rejectUnauthorized: false,
+      ALPNProtocols: ALPN_DOT,
+    })
+    secure.on('error', () => socket.destroy())
+    secure.once('secure', () => {
+      const hasShown = Object.keys(secure.getPeerCertificate() ?? {}).length > 0
+      if (identity.admits(secure.authorized, hasShown)) ready(secure)
+      else socket.destroy()
+    })
+  })
+  try {
+    const port = await listen(streams.server, hostOf(endpoint), endpoint.port, isShared)
+    return {
+      address: addressOf(endpoint, port),
+      close: async () => {
+        identity.close()
+        await streams.close(LAST_ANSWERS_MS)
+      },
+    }
+  } catch (error) {
+    identity.close()
+    throw error
+  }
+}
+
+async function openHttps(answering: Answering, isShared: boolean): Promise<EndpointServer> {
+  const { endpoint } = answering
+  const identity = new TlsIdentity(endpoint)
+  try {
+    const https = new HttpsServer(answering, identity)
+    const port = await listen(https.server, hostOf(endpoint), endpoint.port, isShared)
+    return {
+      address: addressOf(endpoint, port),
+      close: async () => {
+        identity.close()
+        await https.close(LAST_ANSWERS_MS)
+      },
+    }
+  } catch (error) {
+    identity.close()
+    throw error
+  }
+}
+
+async function listen(server: Server, host: string, port: number, reusePort: boolean): Promise<number> {
+  server.listen({ host, port, reusePort, backlog: BACKLOG })
+  await once(server, 'listening')
+  return (server.address() as { readonly port: number }).port
+}
+
+/** `::` takes IPv4 as well; where there is no IPv6, it is all of IPv4. */
+const hostOf = ({ host }: Endpoint): string => (host === '' ? anyHost() : host)
+
+let any: string | undefined
+
+function anyHost(): string {
+  any ??= hasIpv6() ? '::' : '0.0.0.0'
+  return any
+}
+
+function hasIpv6(): boolean {
+  try {
+    UdpSocket.open({ host: '::', port: 0, reusePort: false }).close()
+    return true
+  } catch {
+    return false
+  }
+}
+
+const addressOf = (endpoint: Endpoint, port: number): string =>
+  endpointLabel(endpoint.transport, endpoint.host === '' ? anyHost() : endpoint.host, port)
