@@ -77,7 +77,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
       },
     )
     await node.listen(message.sockets)
-    tell({ kind: 'ready' })
+    tell({ kind: 'ready', dns: node.dns.addresses })
   } catch (error) {
     const code =
       error instanceof EdgeError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'internal')
@@ -147,6 +147,9 @@ async function onMessage(message: ToWorker): Promise<void> {
       return tell({ kind: 'bansUsed', id: message.id })
     case 'banDone':
       return node.banning.done(message.id, message.outcome)
+    case 'edges':
+      node.dns.edges = message.edges
+      return
     case 'reopen':
       return node.reopenLogs()
     case 'drain':

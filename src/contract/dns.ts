@@ -303,6 +303,11 @@ export interface DnsHost {
   readonly out?: DnsLogSink
   /** Ends the server, with this as its last word, for what an operator has to put right. In a node, only DNS ends. */
   readonly end?: (why: string) => void
+  /**
+   * Several processes serve the same Corefile: the first of them, alone, listens where there is one of something, such as the HTTP addresses of `health`,
+   * `ready` and `prometheus`. Undefined: there is one process.
+   */
+  readonly isFirst?: boolean
   /** In a node: runs the units that answer DNS. Undefined for `orla dns` alone. */
   readonly units?: DnsUnits
   /** In a node: the edges that it knows of, with what they said last. */
@@ -325,6 +330,12 @@ export interface DnsUnits {
   run(query: DnsQuery, next: DnsNext, only?: ReadonlySet<string>): DnsOutcome | Promise<DnsOutcome>
 }
 
+/** A kind of plugin. `setup` throws (best by `controller.fail`) where its lines are wrong. */
+export interface DnsPlugin {
+  readonly name: string
+  setup(controller: DnsController): DnsHandler | undefined | void | Promise<DnsHandler | undefined | void>
+}
+
 /** What a node is known to be, from its own heartbeat. */
 export interface DnsEdgeState {
   readonly name: string
@@ -335,10 +346,4 @@ export interface DnsEdgeState {
   /** From 0 to 1: how busy its processors are. */
   readonly load: number | undefined
   readonly isDraining: boolean
-}
-
-/** A kind of plugin. `setup` throws (best by `controller.fail`) where its lines are wrong. */
-export interface DnsPlugin {
-  readonly name: string
-  setup(controller: DnsController): DnsHandler | undefined | void | Promise<DnsHandler | undefined | void>
 }

@@ -1,4 +1,5 @@
 /** Figures of the DNS plane, kept by name and labels, and written in the text format of Prometheus. */
+import type { MetricSample } from '../contract/messages.ts'
 import type { DnsCounter, DnsGauge, DnsHistogram, DnsMetrics } from '../contract/dns.ts'
 
 interface Family {
@@ -66,6 +67,25 @@ export class DnsFigures implements DnsMetrics {
     const family: Family = { name, help, kind, labels, buckets, series: new Map() }
     this.#families.set(name, family)
     return family
+  }
+
+  /** As the node's own metrics have them. */
+  samples(): MetricSample[] {
+    const samples: MetricSample[] = []
+    for (const { name, kind, labels, buckets, series } of this.#families.values())
+      for (const one of series.values()) {
+        const { counts, value: sum } = one
+        const value =
+          kind === 'histogram'
+            ? { bounds: buckets, counts: [...buckets, 0].map((_, at) => counts[at] ?? 0), sum }
+            : sum
+        samples.push({
+          name,
+          labels: Object.fromEntries(labels.map((label, at) => [label, one.labels[at] ?? ''])),
+          value,
+        })
+      }
+    return samples
   }
 
   /** The text format of Prometheus, version 0.0.4. */

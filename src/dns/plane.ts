@@ -8,6 +8,8 @@ import type { DnsSteering } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
 import { CorefileWatch } from './corefile-watch.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
+import type { DnsOutcome } from '../contract/dns.ts'
+import type { ServerQuery } from './query.ts'
 import { RCODE } from '../wire/dns/codes.ts'
 import { Serving, type ServingSurroundings } from './serving.ts'
 import type { PluginOrder } from './server-blocks.ts'
@@ -22,6 +24,8 @@ export interface PlaneOptions extends Omit<ServingSurroundings, 'plugins' | 'fol
   /** The plugins that a Corefile may name; those from outside that it names itself are among them. */
   pluginsOf(corefile: Corefile, source: CorefileSource): PluginOrder
   readonly open: OpenEndpoint
+  /** Somebody else says when the Corefile is read again, so that nobody looks whether it has changed (plugin `reload`). */
+  readonly isLed?: boolean
   /** Notes for an operator. */
   note(level: 'info' | 'warn' | 'error', text: string): void
 }
@@ -31,6 +35,15 @@ interface OpenServer {
   readonly endpoint: Endpoint
   readonly server: EndpointServer
   answer: AnswerQuery
+  /** From now on it is answered: told to those that waited for it. */
+  readonly taken: (answer: AnswerQuery) => void
+}
+
+/** A Corefile that stands and does not serve yet. */
+export interface PreparedCorefile {
+  /** It serves, before this returns; resolves when the former one has ended. */
+  take(): Promise<void>
+  discard(): Promise<void>
 }
 
 export class DnsPlane {
@@ -83,6 +96,19 @@ export class DnsPlane {
     await this.#next(() => this.#put())
   }
 
+  /**
+   * The same in two steps, for several processes that change at one moment: all of it stands, and serves from `take` on. Rejects as `reload` does. Nothing else
+   * of this plane is to be asked for in between.
+   */
+  async prepare(): Promise<PreparedCorefile> {
+    return await this.#next(() => this.#stand())
+  }
+
+  /** For a query that came in where no server block listens: it is answered out of all of them. */
+  answerElsewhere(query: ServerQuery): DnsOutcome | Promise<DnsOutcome> {
+    return this.#serving?.answerAnywhere(query) ?? RCODE.SERVFAIL
+  }
+
   async stop(): Promise<void> {
     this.#watch.stop()
     await this.#next(async () => {
@@ -121,7 +147,11 @@ export class DnsPlane {
 
   /** Puts what is read now in the place of what serves. */
   async #put(): Promise<void> {
-    const former = this.#serving
+    await (await this.#stand()).take()
+  }
+
+  /** What is read now stands beside what serves. */
+  async #stand(): Promise<PreparedCorefile> {
     const next = await this.#prepare()
     const opened: OpenServer[] = []
     try {
@@ -140,22 +170,37 @@ export class DnsPlane {
       await Promise.all(opened.map(({ server }) => server.close()))
       throw error
     }
-    this.#serving = next
-    this.#take(next, opened)
-    next.tellEnabled(former)
     const often = next.blocks.map(({ setup }) => setup.settings.reload).find((reload) => reload !== undefined)
-    this.#watch.serves(next.corefile, often)
-    await former?.stop()
+    return {
+      take: async () => {
+        const former = this.#serving
+        this.#serving = next
+        this.#take(next, opened)
+        next.tellEnabled(former)
+        if (!this.#options.isLed) this.#watch.serves(next.corefile, often)
+        await former?.stop()
+      },
+      discard: async () => {
+        await Promise.all(opened.map(({ server }) => server.close()))
+        await next.stop()
+      },
+    }
   }
 
   async #open(endpoint: Endpoint): Promise<OpenServer> {
-    // Nothing is answered before all stands: a query that comes earlier is refused by nobody, and asked again.
     const open: { current?: OpenServer } = {}
-    const server = await this.#options.open(
-      endpoint,
-      (query) => open.current?.answer(query) ?? RCODE.SERVFAIL,
-    )
-    open.current = { endpoint, server, answer: () => RCODE.SERVFAIL }
+    // Nothing is answered before all stands: a query that comes earlier waits, since other processes may have had the socket's address before.
+    const taken = Promise.withResolvers<AnswerQuery>()
+    const wait: AnswerQuery = async (query) => (await taken.promise)(query)
+    const opened = await this.#options.open(endpoint, (query) => (open.current?.answer ?? wait)(query))
+    const server: EndpointServer = {
+      address: opened.address,
+      async close() {
+        taken.resolve(() => RCODE.SERVFAIL)
+        await opened.close()
+      },
+    }
+    open.current = { endpoint, server, answer: wait, taken: taken.resolve }
     return open.current
   }
 
@@ -166,6 +211,7 @@ export class DnsPlane {
     for (const { label } of next.endpoints.values()) {
       const open = opened.find(({ endpoint }) => endpoint.label === label) ?? former.get(label)!
       open.answer = next.answerAt(label)!
+      open.taken(open.answer)
       this.#servers.set(label, open)
       if (former.get(label) === open) former.delete(label)
     }

@@ -12,6 +12,8 @@ import { type BlocksSurroundings, type ServerBlock, setUpBlocks, stopAll } from 
 
 /** Plugins that answer other classes than IN: with one of them, a listener takes these (as CoreDNS does). */
 const FOR_ALL_CLASSES = ['chaos', 'forward']
+/** The label `server` of what comes in over HTTPS where the edge listens. */
+const ANYWHERE = 'https://'
 /** How long queries that are on their way may keep what was replaced. */
 const LAST_ANSWERS_MS = 10_000
 
@@ -26,6 +28,8 @@ export class Serving {
   /** By label. */
   readonly endpoints: ReadonlyMap<string, Endpoint>
   readonly #routers: ReadonlyMap<string, Router>
+  readonly #anywhere: Router
+  #answerAnywhere: AnswerQuery | undefined
   readonly #around: ServingSurroundings
   /** Queries that are being answered. */
   readonly #late = new LateAnswers()
@@ -49,6 +53,11 @@ export class Serving {
       }
     }
     this.endpoints = endpoints
+    const everywhere = blocks.flatMap((block) => {
+      const routed = routedBlock(block, ANYWHERE, around)
+      return block.keys.flatMap((key) => key.zones.map((zone) => ({ zone, block: routed })))
+    })
+    this.#anywhere = new Router(everywhere)
     // Queries that no server block has are counted where any are.
     const isCounted = blocks.some(({ setup }) => setup.settings.isCounted)
     const outside = (label: string) => (isCounted ? around.countsFor?.(label, DROPPED_ZONE, '') : undefined)
@@ -91,7 +100,15 @@ export class Serving {
 
   answerAt(label: string): AnswerQuery | undefined {
     const router = this.#routers.get(label)
-    if (!router) return undefined
+    return router && this.#bounded(router)
+  }
+
+  /** For queries that come in where no server block listens. */
+  get answerAnywhere(): AnswerQuery {
+    return (this.#answerAnywhere ??= this.#bounded(this.#anywhere))
+  }
+
+  #bounded(router: Router): AnswerQuery {
     const late = this.#late
     return (query) => {
       if (late.isFull) return tooBusy(query)
