@@ -161,6 +161,11 @@ export class WorkerDns {
     const host: Partial<DnsHost> = {
       random,
       isFirst: start.worker === 0,
+      out: { write: this.#write },
+      end: (why) => {
+        this.#log('error', '', `DNS ends here: ${why}`)
+        this.#end()
+      },
       units,
       edges: () => this.edges,
     }
@@ -172,6 +177,12 @@ export class WorkerDns {
       host,
       log: this.#log,
     }))
+  }
+
+  /** Lines of queries, as the plugin `log` writes them. */
+  readonly #write = (text: string, done: () => void): void => {
+    for (const line of text.trimEnd().split('\n')) this.#options.logs.line('stdout', line)
+    done()
   }
 
   readonly #log = (level: DnsLogLevel, plugin: string, text: string): void => {
