@@ -4,7 +4,7 @@
  *
  * The plane itself is loaded where there is something to serve: most nodes have none.
  */
-import type { DnsEdgeState, DnsHost } from './contract/dns.ts'
+import type { DnsEdgeState, DnsHost, DnsSteeringExplanation } from './contract/dns.ts'
 import type { MetricSample, Served, ServedDns, ToWorker } from './contract/messages.ts'
 import type { UnitRunner } from './contract/unit-runner.ts'
 import { PHASE_BITS, type UnitVersion } from './contract/unit.ts'
@@ -54,6 +54,11 @@ export class WorkerDns {
   constructor(options: WorkerDnsOptions) {
     this.#options = options
     this.edges = options.start.edges ?? []
+  }
+
+  /** How a client is answered that asks for a steered name: by each server block that has it. */
+  explain(name: string, client: string): readonly DnsSteeringExplanation[] {
+    return this.#composed?.plane.explain(name, client) ?? []
   }
 
   get addresses(): readonly string[] {
@@ -156,6 +161,11 @@ export class WorkerDns {
     const host: Partial<DnsHost> = {
       random,
       isFirst: start.worker === 0,
+      out: { write: this.#write },
+      end: (why) => {
+        this.#log('error', '', `DNS ends here: ${why}`)
+        this.#end()
+      },
       units,
       edges: () => this.edges,
     }
@@ -167,6 +177,12 @@ export class WorkerDns {
       host,
       log: this.#log,
     }))
+  }
+
+  /** Lines of queries, as the plugin `log` writes them. */
+  readonly #write = (text: string, done: () => void): void => {
+    for (const line of text.trimEnd().split('\n')) this.#options.logs.line('stdout', line)
+    done()
   }
 
   readonly #log = (level: DnsLogLevel, plugin: string, text: string): void => {

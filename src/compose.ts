@@ -17,6 +17,7 @@ import type {
   ToWorker,
 } from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
+import type { DnsSteeringExplanation } from './contract/dns.ts'
 import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
 import type { LimitTop } from './contract/limits.ts'
 import type { Purge } from './contract/purge.ts'
@@ -116,6 +117,8 @@ export interface WorkerNode {
   limitTop(site: string, name: string, count: number): readonly LimitTop[] | undefined
   /** What the cache would make of a GET of this URL; undefined where no site answers for it. */
   explain(url: string, headers: readonly string[]): CacheExplanation | undefined
+  /** How a client is answered that asks for a steered name: for each server block that has it. */
+  steer(name: string, client: string): readonly DnsSteeringExplanation[]
   drain(): Promise<void>
 }
 
@@ -377,6 +380,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     caches: (top) => readCaches(sites.table.sites, top, clock.now()),
     limitTop: (site, name, count) => limits.top(site, name, count),
+    steer: (name, client) => dns.explain(name, client),
     explain: (url, headers) => explainCache(sites.table, url, headers, clock.now()),
     async drain() {
       const { drain } = sites.served.limits

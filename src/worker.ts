@@ -128,6 +128,10 @@ async function onMessage(message: ToWorker): Promise<void> {
       const { id, site, name, count } = message
       return tell({ kind: 'limitTop', id, top: node.limitTop(site, name, count) })
     }
+    case 'steer': {
+      const { id, name, client } = message
+      return tell({ kind: 'steered', id, explanations: node.steer(name, client) })
+    }
     case 'explain': {
       const explanation = node.explain(message.url, message.headers)
       return tell({ kind: 'explained', id: message.id, explanation })

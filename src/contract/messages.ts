@@ -8,7 +8,7 @@
 import type { HistogramCounts } from '../base/histogram.ts'
 import type { BanChange, BanOutcome, BanRequest, BanSet } from './bans.ts'
 import type { CacheExplanation, CacheReading } from './cache-reading.ts'
-import type { DnsEdgeState } from './dns.ts'
+import type { DnsEdgeState, DnsSteeringExplanation } from './dns.ts'
 import type { OriginState } from './origin.ts'
 import type { LimitTop, ServedLimit } from './limits.ts'
 import type { CallTrace } from './host-calls.ts'
@@ -168,6 +168,8 @@ export type ToWorker =
       readonly url: string
       readonly headers: readonly string[]
     }
+  /** How is a client answered that asks for a steered name? */
+  | { readonly kind: 'steer'; readonly id: number; readonly name: string; readonly client: string }
   /** Who asked most of a limit, in the last minutes? */
   | {
       readonly kind: 'limitTop'
@@ -226,6 +228,11 @@ export type FromWorker =
   | { readonly kind: 'origins'; readonly id: number; readonly origins: readonly SiteOrigin[] }
   | { readonly kind: 'caches'; readonly id: number; readonly caches: readonly CacheReading[] }
   /** Undefined where no site answers for it. */
+  | {
+      readonly kind: 'steered'
+      readonly id: number
+      readonly explanations: readonly DnsSteeringExplanation[]
+    }
   | { readonly kind: 'explained'; readonly id: number; readonly explanation: CacheExplanation | undefined }
   /** Undefined where there is no such limit. */
   | { readonly kind: 'limitTop'; readonly id: number; readonly top: readonly LimitTop[] | undefined }

@@ -4,13 +4,14 @@
  * A reload sets the new one up beside the one that serves; only once all of it stands, answers are asked from it, from one query to the next. Sockets
  * that both have are kept. Where anything is wrong, the former one goes on as if nothing had been.
  */
-import type { DnsSteering } from '../contract/dns.ts'
+import type { DnsSteering, DnsSteeringExplanation } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
 import { CorefileWatch } from './corefile-watch.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
 import type { DnsOutcome } from '../contract/dns.ts'
 import type { ServerQuery } from './query.ts'
 import { RCODE } from '../wire/dns/codes.ts'
+import { DnsName, DnsNameError } from '../wire/dns/name.ts'
 import { Serving, type ServingSurroundings } from './serving.ts'
 import type { PluginOrder } from './server-blocks.ts'
 
@@ -78,6 +79,16 @@ export class DnsPlane {
   /** Names whose clients are sent to edges, for the admin API: `explain` tells how a client is answered, and why. */
   get steering(): readonly DnsSteering[] {
     return this.#serving?.blocks.flatMap(({ setup }) => setup.offersOf('steering')) ?? []
+  }
+
+  /** How a client is answered that asks for a steered name: by each server block that has it. Empty where none has, or the client is none. */
+  explain(name: string, client: string): readonly DnsSteeringExplanation[] {
+    const asked = nameOf(name)
+    if (!asked) return []
+    const having = this.steering.filter(({ names }) =>
+      names.some((one) => one.equals(asked) || (one.isWildcard && isBelow(asked, one.parent!))),
+    )
+    return having.flatMap((steering) => steering.explain(client) ?? [])
   }
 
   /** Sets everything up and ends it again: throws what `start` would. Opens no socket. */
@@ -227,3 +238,14 @@ export class DnsPlane {
 /** What a socket was opened with cannot be changed while it is open. */
 const isSameSocket = (one: Endpoint, other: Endpoint): boolean =>
   JSON.stringify([one.tls, one.timeouts]) === JSON.stringify([other.tls, other.timeouts])
+
+function nameOf(text: string): DnsName | undefined {
+  try {
+    return DnsName.parse(text)
+  } catch (error) {
+    if (error instanceof DnsNameError) return undefined
+    throw error
+  }
+}
+
+const isBelow = (name: DnsName, above: DnsName): boolean => name.isWithin(above) && !name.equals(above)

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { orla, type RunningCommand, startOrla } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
 import { freePort } from '../harness/ports.ts'
+import { processesBelow } from '../harness/processes.ts'
 
 const run = promisify(execFile)
 
@@ -156,4 +157,48 @@ test('queries of DNS over HTTPS are answered where the edge listens', async (t) 
   assert.equal((await fetch(url, { method: 'PUT', body: 'x' })).status, 405)
   assert.equal((await fetch(`${url}?dns=AAAA`)).status, 400)
   assert.equal((await fetch(`${node.command.edges[0]!}/`)).status, 404)
+})
+
+test('what there is one of is served by one worker, and all of them are counted together', async (t) => {
+  const watched = await freePort()
+  const corefile = `.:PORT {
+  bind 127.0.0.1
+  health 127.0.0.1:${watched}
+  ready 127.0.0.1:${watched}
+  prometheus 127.0.0.1:${watched}
+  log
+  whoami
+}
+`
+  const node = await startNode(t, corefile)
+  for (const path of ['health', 'ready', 'metrics'])
+    assert.equal((await fetch(`http://127.0.0.1:${watched}/${path}`)).status, 200, path)
+  for (let times = 0; times < 12; times++) assert.match(await node.dig('x.example.org'), /NOERROR/)
+  const answer = await fetch(`${node.command.control}/metrics`, {
+    headers: { authorization: 'Bearer secret' },
+  })
+  const counted = [...(await answer.text()).matchAll(/^coredns_dns_requests_total\{.*\} (\d+)$/gm)]
+  assert.equal(
+    counted.reduce((sum, [, count]) => sum + Number(count), 0),
+    12,
+  )
+  await eventually(() => node.command.stdout().split('x.example.org.').length > 12 || undefined)
+})
+
+test('a worker that is killed is replaced, and DNS goes on', async (t) => {
+  const node = await startNode(t, HOSTS)
+  const [worker] = processesBelow(node.command.pid).workers
+  process.kill(worker!, 'SIGKILL')
+  // A packet that it had not read is lost, and asked again by whoever waits for it.
+  for (let times = 0; times < 10; times++)
+    assert.match(await node.dig('+tries=3', '+time=1', 'www.example.org'), /192\.0\.2\.1/)
+  await eventually(() => {
+    const { workers } = processesBelow(node.command.pid)
+    return (workers.length === 2 && !workers.includes(worker!)) || undefined
+  })
+  await eventually(async () => {
+    for (let times = 0; times < 8; times++)
+      if (!(await node.dig('www.example.org')).includes('192.0.2.1')) return undefined
+    return true
+  })
 })
