@@ -279,8 +279,14 @@ export class ServerQuery implements DnsQuery {
     const { peer } = this
     const [ip, port, localIp, localPort] = [peer.ip(), peer.port(), peer.localIp(), peer.localPort()]
     const { transport, isUdp, server, isProven } = peer
+    const { edns } = this.asked
+    // What stands in options may lie in the packet, too.
+    const kept = edns && {
+      ...edns,
+      options: edns.options.map(({ code, data }) => ({ code, data: Buffer.from(data) })),
+    }
     const detached = new ServerQuery(
-      this.asked,
+      { ...this.asked, edns: kept },
       {
         transport,
         isUdp,

@@ -6,11 +6,14 @@ import { type AnswerQuery, type Endpoint, endpointLabel } from './endpoint.ts'
 import { LateAnswers } from './late-answers.ts'
 import type { QueryCounts, ServerQuery } from './query.ts'
 import type { DnsName } from '../wire/dns/name.ts'
+import { DROPPED_ZONE } from './query-figures.ts'
 import { type RoutedBlock, Router } from './router.ts'
 import { type BlocksSurroundings, type ServerBlock, setUpBlocks, stopAll } from './server-blocks.ts'
 
 /** Plugins that answer other classes than IN: with one of them, a listener takes these (as CoreDNS does). */
 const FOR_ALL_CLASSES = ['chaos', 'forward']
+/** The label `server` of what comes in over HTTPS where the edge listens. */
+const ANYWHERE = 'https://'
 /** How long queries that are on their way may keep what was replaced. */
 const LAST_ANSWERS_MS = 10_000
 
@@ -25,6 +28,8 @@ export class Serving {
   /** By label. */
   readonly endpoints: ReadonlyMap<string, Endpoint>
   readonly #routers: ReadonlyMap<string, Router>
+  readonly #anywhere: Router
+  #answerAnywhere: AnswerQuery | undefined
   readonly #around: ServingSurroundings
   /** Queries that are being answered. */
   readonly #late = new LateAnswers()
@@ -48,7 +53,15 @@ export class Serving {
       }
     }
     this.endpoints = endpoints
-    this.#routers = new Map([...zones].map(([label, served]) => [label, new Router(served)]))
+    const everywhere = blocks.flatMap((block) => {
+      const routed = routedBlock(block, ANYWHERE, around)
+      return block.keys.flatMap((key) => key.zones.map((zone) => ({ zone, block: routed })))
+    })
+    this.#anywhere = new Router(everywhere)
+    // Queries that no server block has are counted where any are.
+    const isCounted = blocks.some(({ setup }) => setup.settings.isCounted)
+    const outside = (label: string) => (isCounted ? around.countsFor?.(label, DROPPED_ZONE, '') : undefined)
+    this.#routers = new Map([...zones].map(([label, served]) => [label, new Router(served, outside(label))]))
   }
 
   /** Sets all up; throws a `CorefileError`. Nothing has started yet: `start` does. */
@@ -87,12 +100,44 @@ export class Serving {
 
   answerAt(label: string): AnswerQuery | undefined {
     const router = this.#routers.get(label)
-    if (!router) return undefined
+    return router && this.#bounded(router)
+  }
+
+  /** For queries that come in where no server block listens. */
+  get answerAnywhere(): AnswerQuery {
+    return (this.#answerAnywhere ??= this.#bounded(this.#anywhere))
+  }
+
+  #bounded(router: Router): AnswerQuery {
     const late = this.#late
     return (query) => {
       if (late.isFull) return tooBusy(query)
       const outcome = router.answer(query)
       return outcome instanceof Promise ? late.bounded(query, outcome) : outcome
+    }
+  }
+
+  /** Tells figures which plugins are there, and that those of the former one are not, where they are gone. */
+  tellEnabled(former: Serving | undefined): void {
+    const labels = ['server', 'zone', 'view', 'name']
+    const gauge = this.#around.metrics.gauge(
+      'coredns_plugin_enabled',
+      'A metric that indicates whether a plugin is enabled on per server and zone basis.',
+      labels,
+    )
+    for (const place of former ? former.#enabled() : []) gauge.set(0, ...place)
+    for (const place of this.#enabled()) gauge.set(1, ...place)
+  }
+
+  *#enabled(): Generator<readonly string[]> {
+    for (const { keys, plugins, setup } of this.blocks) {
+      const { isCounted, bind, view } = setup.settings
+      if (!isCounted) continue
+      for (const { transport, port, zones } of keys)
+        for (const host of bind.length === 0 ? [''] : bind)
+          for (const zone of zones)
+            for (const name of plugins)
+              yield [endpointLabel(transport, host, port), zone.toString(), view, name]
     }
   }
 
