@@ -11,9 +11,10 @@ import { openEndpoint } from './dns/server/open-endpoint.ts'
 import { ServerCookies } from './dns/server/server-cookies.ts'
 import { DnsPlane } from './dns/plane.ts'
 import type { DnsPeer } from './dns/query.ts'
+import type { ServerQuery } from './dns/query.ts'
 import { QueryFigures } from './dns/query-figures.ts'
 import type { PluginOrder } from './dns/server-blocks.ts'
-import { isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
+import { describePlugin, isPluginName, loadPlugin, PLUGINS } from './plugins/dns/index.ts'
 
 export { CorefileError } from './dns/corefile/corefile-error.ts'
 export type { CorefileSource } from './dns/corefile/corefile.ts'
@@ -62,6 +63,10 @@ const BUILT_IN: PluginOrder = {
   },
 }
 
+/** The plugins that are built in, in the order of the chain, each with what it does. */
+export const listPlugins = (): Promise<{ readonly name: string; readonly text: string }[]> =>
+  Promise.all(PLUGINS.map(async (name) => ({ name, text: await describePlugin(name) })))
+
 export function composeDns(options: DnsOptions): ComposedDns {
   const figures = new DnsFigures()
   const queries = new QueryFigures(figures)
@@ -77,6 +82,15 @@ export function composeDns(options: DnsOptions): ComposedDns {
     cookies: new ServerCookies(options.cookieSecret),
     amplification: new Amplification(USUAL_AMPLIFICATION),
     nowMs: () => performance.now(),
+    onUnwritable: (query: ServerQuery, error: unknown) => {
+      panics.add(1)
+      const text = error instanceof Error ? error.message : String(error)
+      options.log(
+        'error',
+        query.answeredBy,
+        `${query.name()} ${query.type()}: its answer cannot be written: ${text}`,
+      )
+    },
   }
   const plane = new DnsPlane({
     read: options.read,

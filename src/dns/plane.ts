@@ -144,7 +144,9 @@ export class DnsPlane {
     for (const warning of read.warnings) this.#options.note('warn', warning)
     const corefile = read.blocks.length > 0 ? read : this.#default(read)
     const plugins = this.#options.pluginsOf(corefile, source)
-    return await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
+    const serving = await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
+    for (const warning of earlyPlugins(serving, plugins)) this.#options.note('warn', warning)
+    return serving
   }
 
   #default(read: Corefile): Corefile {
@@ -203,7 +205,11 @@ export class DnsPlane {
     // Nothing is answered before all stands: a query that comes earlier waits, since other processes may have had the socket's address before.
     const taken = Promise.withResolvers<AnswerQuery>()
     const wait: AnswerQuery = async (query) => (await taken.promise)(query)
-    const opened = await this.#options.open(endpoint, (query) => (open.current?.answer ?? wait)(query))
+    const opened = await this.#options
+      .open(endpoint, (query) => (open.current?.answer ?? wait)(query))
+      .catch((error: Error) => {
+        throw Object.assign(error, { listen: `${endpoint.host || '*'}:${endpoint.port}` })
+      })
     const server: EndpointServer = {
       address: opened.address,
       async close() {
@@ -245,3 +251,16 @@ function nameOf(text: string): DnsName | undefined {
 }
 
 const isBelow = (name: DnsName, above: DnsName): boolean => name.isWithin(above) && !name.equals(above)
+
+/** What stands in front of `acl` answers those that it keeps out. Those that are built in stand where they belong. */
+function earlyPlugins({ blocks }: Serving, { outside = [] }: PluginOrder): string[] {
+  return blocks.flatMap(({ plugins, keys }) =>
+    plugins
+      .slice(0, Math.max(0, plugins.indexOf('acl')))
+      .filter((name) => outside.includes(name))
+      .map(
+        (name) =>
+          `${keys[0]!.word.text}: the plugin ${name} stands before acl: it answers those whom acl keeps out`,
+      ),
+  )
+}

@@ -3,9 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { EdgeError } from '../../base/errors.ts'
-import { composeDns, type CorefileSource, type DnsPlane } from '../../compose-dns.ts'
+import { composeDns, listPlugins, type CorefileSource, type DnsPlane } from '../../compose-dns.ts'
+import { addressError } from '../../supervisor/ports.ts'
 import type { Arguments } from '../arguments.ts'
-import { type Command, EXIT, type Terminal } from '../command.ts'
+import { type Command, EXIT, JSON_OPTION, type Terminal } from '../command.ts'
+import { table } from '../help.ts'
 
 export const command: Command = {
   name: 'dns',
@@ -22,6 +24,7 @@ export const command: Command = {
     port: { value: 'PORT', text: 'of zones that name none; 53 unless said, 0 for one that is free' },
     check: { text: 'only check the Corefile, and what its plugins load: nothing is served' },
     plugins: { text: 'list the plugins, in the order in which they stand in a chain' },
+    ...JSON_OPTION,
   },
   examples: [
     ['orla dns --conf Corefile', 'serves what Corefile says'],
@@ -38,6 +41,7 @@ export const command: Command = {
 }
 
 async function run(args: Arguments, terminal: Terminal): Promise<number> {
+  if (args.flag('plugins')) return await list(args, terminal)
   const conf = args.text('conf') ?? 'Corefile'
   const port = args.number('port', 0, 65_535)
   const input = conf === '-' ? await textOf(process.stdin) : undefined
@@ -57,10 +61,26 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
     terminal.print(`${conf} is right`)
     return EXIT.done
   } catch (error) {
-    if (!(error instanceof EdgeError) || error.code !== 'corefile-invalid') throw error
-    terminal.note(error.message)
+    if (error instanceof EdgeError && error.code !== 'corefile-invalid') throw error
+    if (!(error instanceof EdgeError) && !('listen' in (error as Error))) throw error
+    const { listen } = error as { readonly listen?: string }
+    const told = listen === undefined ? (error as Error) : addressError(error as Error, listen)
+    terminal.note(told.message)
     return EXIT.refused
   }
+}
+
+async function list(args: Arguments, terminal: Terminal): Promise<number> {
+  const plugins = await listPlugins()
+  if (args.flag('json')) terminal.print(JSON.stringify(plugins))
+  else
+    terminal.print(
+      table(
+        ['PLUGIN', 'DOES'],
+        plugins.map(({ name, text }) => [name, text]),
+      ),
+    )
+  return EXIT.done
 }
 
 async function readSource(conf: string, input: string | undefined, cwd: string): Promise<CorefileSource> {

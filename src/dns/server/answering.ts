@@ -20,6 +20,8 @@ export interface AnsweringOptions {
   readonly amplification: Amplification
   /** Milliseconds of the machine's steady clock. */
   readonly nowMs: () => number
+  /** What a plugin answered is nothing that can be written: the query was SERVFAIL. */
+  onUnwritable?(query: ServerQuery, error: unknown): void
 }
 
 export class Answering implements AnswerSurroundings {
@@ -28,6 +30,7 @@ export class Answering implements AnswerSurroundings {
   readonly idleMs: number
   readonly nowMs: () => number
   readonly #amplification: Amplification
+  readonly #onUnwritable: AnsweringOptions['onUnwritable']
   readonly #answer: AnswerQuery
   #pending = 0
   #onIdle: (() => void) | undefined
@@ -38,6 +41,7 @@ export class Answering implements AnswerSurroundings {
     this.cookies = options.cookies
     this.#amplification = options.amplification
     this.nowMs = options.nowMs
+    this.#onUnwritable = options.onUnwritable
     this.idleMs = endpoint.timeouts.idleMs
   }
 
@@ -105,8 +109,17 @@ export class Answering implements AnswerSurroundings {
 
   /** The bytes of the answer, into `into`; returns their number. */
   write(query: ServerQuery, outcome: DnsMessage | NothingWritten, into: Buffer): number {
-    let length = writeAnswer(query, outcome, into, this)
     let rcode = typeof outcome === 'number' ? outcome : outcome.rcode
+    let length: number
+    try {
+      length = writeAnswer(query, outcome, into, this)
+    } catch (error) {
+      // A plugin may put into a message what is none of its parts.
+      this.#onUnwritable?.(query, error)
+      query.explain('other', `${query.answeredBy}: its answer cannot be written`)
+      rcode = RCODE.SERVFAIL
+      length = writeAnswer(query, RCODE.SERVFAIL, into, this)
+    }
     if (query.isMinimalAny && !this.#amplification.allows(query, length)) {
       const instead = query.reply()
       instead.isTruncated = true

@@ -1,7 +1,7 @@
 /** Opens the sockets of an endpoint: UDP and TCP beside each other for `dns`, TLS for `tls`, HTTP over TLS for `https`. */
 import { once } from 'node:events'
-import type { Server, Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { Server } from 'node:net'
+import { createServer } from 'node:tls'
 import { HAS_UDP_BATCHES, UdpSocket } from '../../base/udp-socket.ts'
 import { type AnswerQuery, type Endpoint, type EndpointServer, endpointLabel } from '../endpoint.ts'
 import { Answering, type AnsweringOptions } from './answering.ts'
@@ -16,8 +16,6 @@ const LAST_ANSWERS_MS = 5000
 /** Where a port was not named: UDP may have one whose TCP is somebody else's. */
 const TRIES_MAX = 20
 const BACKLOG = 4096
-/** As ALPN has lists of names (RFC 7301 §3.1): `dot`. */
-const ALPN_DOT = Buffer.from('\x03dot')
 
 /**
  * `isShared`: other processes of this node have the same address, and each is given a part of what comes. Rejects with an error with `code`, as Node's
@@ -78,20 +76,13 @@ async function openUdp(answering: Answering, host: string, isShared: boolean): P
 async function openTls(answering: Answering, isShared: boolean): Promise<EndpointServer> {
   const { endpoint } = answering
   const identity = new TlsIdentity(endpoint)
-  const streams = new StreamServer(answering, endpoint.timeouts, (socket: Socket, ready) => {
-    const secure = new TLSSocket(socket, {
-      isServer: true,
-      secureContext: identity.context,
-      requestCert: identity.asksClients,
-      rejectUnauthorized: false,
-      ALPNProtocols: ALPN_DOT,
-    })
-    secure.on('error', () => socket.destroy())
-    secure.once('secure', () => {
-      const hasShown = Object.keys(secure.getPeerCertificate() ?? {}).length > 0
-      if (identity.admits(secure.authorized, hasShown)) ready(secure)
-      else socket.destroy()
-    })
+  const streams = new StreamServer(answering, endpoint.timeouts, {
+    createServer: () => {
+      const server = createServer({ ...identity.serverOptions(), ALPNProtocols: ['dot'] })
+      identity.follow(server)
+      return server
+    },
+    admits: (socket) => identity.admits(socket),
   })
   try {
     const port = await listen(streams.server, hostOf(endpoint), endpoint.port, isShared)
