@@ -1,7 +1,7 @@
 /** DNS in a node: all workers answer what one Corefile says, units among them, and another one takes its place everywhere or nowhere. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -10,6 +10,7 @@ import { orla, type RunningCommand, startOrla } from '../harness/command.ts'
 import { eventually } from '../harness/eventually.ts'
 import { freePort } from '../harness/ports.ts'
 import { processesBelow } from '../harness/processes.ts'
+import { isAlive } from '../harness/takeover.ts'
 
 const run = promisify(execFile)
 
@@ -30,6 +31,7 @@ async function startNode(t: TestContext, corefile: string, more: object = {}): P
   const config = {
     edge: { listen: '127.0.0.1:0', workers: 2 },
     control: { listen: '127.0.0.1:0', token: 'secret' },
+    store: { path: 'data' },
     dns: { corefile: 'Corefile', ...more },
   }
   writeFileSync(join(folder, 'Corefile'), corefile.replaceAll('PORT', String(port)))
@@ -201,4 +203,28 @@ test('a worker that is killed is replaced, and DNS goes on', async (t) => {
       if (!(await node.dig('www.example.org')).includes('192.0.2.1')) return undefined
     return true
   })
+})
+
+test('a program that takes over answers while the one before does', async (t) => {
+  const node = await startNode(t, HOSTS)
+  const upgrade = node.orla('upgrade')
+  let isOver = false
+  const asked = (async () => {
+    let answered = 0
+    for (; !isOver; answered++)
+      assert.match(await node.dig('+tries=3', '+time=1', 'www.example.org'), /192\.0\.2\.1/)
+    return answered
+  })()
+  const { code, stderr } = await upgrade
+  isOver = true
+  assert.equal(code, 0, stderr)
+  assert.ok((await asked) > 0)
+  const heir = Number.parseInt(readFileSync(join(node.folder, 'data/orla.pid'), 'utf8'), 10)
+  try {
+    await eventually(() => !isAlive(node.command.pid))
+    for (let times = 0; times < 4; times++) assert.match(await node.dig('www.example.org'), /192\.0\.2\.1/)
+  } finally {
+    process.kill(heir, 'SIGTERM')
+    await eventually(() => !isAlive(heir))
+  }
 })
