@@ -101,6 +101,8 @@ function addOptions(
 ): void {
   const { options } = query.asked.edns!
   for (const { code, data } of options) {
+    // The first of a kind is the one that was validated (RFC 7873 §5.2): more of them would only make the answer larger than the question.
+    if (has(into, code)) continue
     if (code === OPTION.COOKIE) into.push({ code, data: around.cookies.answer(data, query.addressBytes()) })
     else if (code === OPTION.TCP_KEEPALIVE && query.proto() === 'tcp')
       into.push({ code, data: tenths(around.idleMs) })
