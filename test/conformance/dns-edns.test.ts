@@ -194,6 +194,14 @@ const ROWS: readonly Row[] = [
     },
   },
   {
+    what: 'many cookies are answered with one',
+    of: 'RFC 7873 §5.2',
+    ask: {
+      edns: { options: Buffer.concat(Array.from({ length: 30 }, () => option(OPTION.COOKIE, COOKIE))) },
+    },
+    expect: (answer) => assert.equal(answer.edns!.options.length, 1),
+  },
+  {
     what: 'a server cookie that is not ours is no error',
     of: 'RFC 7873 §5.2.4',
     ask: { edns: { options: option(OPTION.COOKIE, Buffer.concat([COOKIE, Buffer.alloc(16, 7)])) } },

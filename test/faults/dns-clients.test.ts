@@ -119,6 +119,21 @@ test('noise beside good queries: all of these are answered', async (t) => {
   assert.doesNotMatch(stderr(), /Error/)
 })
 
+test('a flood of what cannot be read is not answered one by one', async (t) => {
+  const { port } = await start(t)
+  const client = await udpClient(t, port)
+  const mad = await udpClient(t, port)
+  let answers = 0
+  mad.socket.on('message', () => (answers += 1))
+  const malformed = packet({ tail: Buffer.alloc(1) })
+  for (let round = 0; round < 40; round++) {
+    for (let count = 0; count < 100; count++) mad.send(malformed)
+    assert.equal(decoded(await client.ask(packet())).answer.length, 1)
+  }
+  // A thousand a second, and what is asked here takes a few of them at most on a slow machine.
+  assert.ok(answers >= 100 && answers < 3900, `${answers}`)
+})
+
 test('what is on its way is answered when it ends in order', async (t) => {
   const dns = await start(t)
   const socket = await connected(t, dns.port)

@@ -108,11 +108,11 @@ function addOptions(
       into.push({ code, data: tenths(around.idleMs) })
   }
   if (has(into, OPTION.EXTENDED_ERROR)) return
-  for (const { error, text } of query.explanations) into.push(extendedError(EXTENDED_ERROR[error], text))
+  const who = query.answeredBy || 'server'
+  for (const { error, text } of query.explanations)
+    into.push(extendedError(EXTENDED_ERROR[error], text.startsWith(`${who}:`) ? text : `${who}: ${text}`))
   if (query.explanations.length === 0 && (isFailure(message.rcode) || query.explainsAll))
-    into.push(
-      extendedError(EXTENDED_ERROR.other, `${query.answeredBy || 'server'}: ${rcodeName(message.rcode)}`),
-    )
+    into.push(extendedError(EXTENDED_ERROR.other, `${who}: ${rcodeName(message.rcode)}`))
 }
 
 /** In units of 100 ms (RFC 7828 §3.1). */

@@ -9,9 +9,15 @@ import { writeRefusal } from './answer-writer.ts'
 import type { Answering } from './answering.ts'
 import { IGNORED, readQuery } from './query-reader.ts'
 
+/** Answers a second to what cannot be read. */
+const REFUSALS_A_SECOND = 1000
+
 export class UdpServer {
   readonly #socket: UdpSocket
   readonly #answering: Answering
+  /** How many were refused in the second that runs. */
+  #refused = 0
+  #refusedSecond = 0
 
   constructor(socket: UdpSocket, answering: Answering) {
     this.#socket = socket
@@ -62,7 +68,15 @@ export class UdpServer {
     if (length > 0) this.#socket.queue(sender, length)
   }
 
+  /** For the good of whoever has a fault in his client; a flood of them is not answered: to send is what costs. */
   #refuse(bytes: Buffer, from: number, rcode: number, sender: UdpSender): void {
+    const second = Math.floor(this.#answering.nowMs() / 1000)
+    if (second !== this.#refusedSecond) {
+      this.#refusedSecond = second
+      this.#refused = 0
+    }
+    this.#refused += 1
+    if (this.#refused > REFUSALS_A_SECOND) return
     const { answers, answerAt } = this.#socket
     const length = writeRefusal(bytes, from, rcode, answers.subarray(answerAt, answerAt + ANSWER_BYTES))
     this.#socket.queue(sender, length)
