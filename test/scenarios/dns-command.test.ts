@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { orla } from '../harness/command.ts'
 import { folderOf, startDns } from '../harness/orla-dns.ts'
@@ -11,6 +13,20 @@ test('orla dns says where it serves, and ends with 0 when it is told to', async 
   assert.equal((await dns.ask('a.example')).answer.length, 1)
   dns.kill('SIGINT')
   assert.deepEqual(await dns.ended, { code: 0, signal: null })
+})
+
+test('the file that --pidfile names has the process, for as long as it serves', async (t) => {
+  const folder = folderOf(t, {})
+  const path = join(folder, 'dns.pid')
+  const dns = await startDns(t, { Corefile: HOSTS }, ['--pidfile', path])
+  assert.equal(readFileSync(path, 'utf8'), `${dns.pid}\n`)
+  dns.kill('SIGTERM')
+  await dns.ended
+  assert.equal(existsSync(path), false)
+  const cwd = folderOf(t, { Corefile: HOSTS })
+  const refused = await orla(['dns', '--pidfile', 'gone/dns.pid'], { cwd })
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /^orla: gone\/dns\.pid: ENOENT/)
 })
 
 test('what is wrong ends it with 1 and a message, and --check opens nothing', async (t) => {

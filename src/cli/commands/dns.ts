@@ -1,5 +1,5 @@
 /** `orla dns`: serves what a Corefile says until it is told to stop. */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { EdgeError } from '../../base/errors.ts'
@@ -22,6 +22,10 @@ export const command: Command = {
   options: {
     conf: { value: 'FILE', text: 'the Corefile; `Corefile` here unless said, `-` for standard input' },
     port: { value: 'PORT', text: 'of zones that name none; 53 unless said, 0 for one that is free' },
+    pidfile: {
+      value: 'FILE',
+      text: 'written with the id of the process once it serves, and removed at the end',
+    },
     check: { text: 'only check the Corefile, and what its plugins load: nothing is served' },
     plugins: { text: 'list the plugins, in the order in which they stand in a chain' },
     ...JSON_OPTION,
@@ -56,7 +60,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       terminal.note(`[${level.toUpperCase()}] ${plugin === '' ? '' : `plugin/${plugin}: `}${text}`),
   })
   try {
-    if (!args.flag('check')) return await serve(plane, terminal, ended)
+    if (!args.flag('check')) return await serve(plane, terminal, ended, args.text('pidfile'))
     await plane.check()
     terminal.print(`${conf} is right`)
     return EXIT.done
@@ -99,6 +103,7 @@ async function serve(
   plane: DnsPlane,
   terminal: Terminal,
   ended: PromiseWithResolvers<string | undefined>,
+  pidfile: string | undefined,
 ): Promise<number> {
   const end = () => ended.resolve(undefined)
   process.on('SIGTERM', end)
@@ -107,10 +112,21 @@ async function serve(
   await plane.start()
   process.on('SIGHUP', reload)
   process.on('SIGUSR1', reload)
+  const pidPath = pidfile === undefined ? undefined : resolve(terminal.cwd, pidfile)
+  try {
+    if (pidPath !== undefined) await writeFile(pidPath, `${process.pid}\n`)
+  } catch (error) {
+    await plane.stop()
+    throw new EdgeError('file-unwritable', `${pidfile}: ${(error as Error).message}`, {
+      cause: error,
+      hint: '--pidfile names a file that can be written',
+    })
+  }
   terminal.print(`ready dns=${plane.addresses.join(',')}`)
   const why = await ended.promise
   if (why !== undefined) terminal.note(`[FATAL] ${why}`)
   await plane.stop()
+  if (pidPath !== undefined) await rm(pidPath, { force: true })
   return why === undefined ? EXIT.done : EXIT.refused
 }
 
