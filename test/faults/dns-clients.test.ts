@@ -32,7 +32,9 @@ async function connected(t: TestContext, port: number): Promise<Socket> {
   return socket
 }
 
-const closed = (socket: Socket): Promise<unknown> => once(socket.resume(), 'close')
+/** In order or by a reset. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => void socket.resume().once('close', () => resolve()))
 
 test('whoever says nothing, half a query, or one byte after the other is closed', async (t) => {
   const { port } = await start(t)
@@ -42,6 +44,7 @@ test('whoever says nothing, half a query, or one byte after the other is closed'
   const frame = framed(packet())
   let at = 0
   const dripping = setInterval(() => drip!.write(frame.subarray(at, (at += 1))), 200)
+  t.after(() => clearInterval(dripping))
   await Promise.all([closed(mute!), closed(half!), closed(drip!), closed(idle!)])
   clearInterval(dripping)
   assert.ok(at < frame.length)
