@@ -20,6 +20,7 @@ export interface Edges {
   readonly counted: { readonly rcode: number; readonly bytes: number }[]
   /** From 192.0.2.1. Undefined where nothing was sent within ten turns. */
   ask(bytes: Buffer): Promise<Buffer | undefined>
+  close(): void
 }
 
 /** Whose memory is used again: after each call the packet is overwritten. */
@@ -89,11 +90,12 @@ export function edgesOf(
     onFailure: (_, what, error) => void failures.push(`${what}: ${(error as Error).message}`),
   })
   const socket = new OnePacketSocket()
-  new UdpServer(socket, answering)
+  const server = new UdpServer(socket, answering)
   return {
     answering,
     failures,
     counted,
+    close: () => server.close(),
     async ask(bytes) {
       socket.sent = undefined
       socket.take(bytes)
