@@ -4,6 +4,7 @@
  * A reload sets the new one up beside the one that serves; only once all of it stands, answers are asked from it, from one query to the next. Sockets
  * that both have are kept. Where anything is wrong, the former one goes on as if nothing had been.
  */
+import { dirname, resolve } from 'node:path'
 import type { DnsSteering, DnsSteeringExplanation } from '../contract/dns.ts'
 import { type Corefile, type CorefileSource, readCorefile } from './corefile/corefile.ts'
 import { CorefileWatch } from './corefile-watch.ts'
@@ -144,7 +145,8 @@ export class DnsPlane {
     for (const warning of read.warnings) this.#options.note('warn', warning)
     const corefile = read.blocks.length > 0 ? read : this.#default(read)
     const plugins = this.#options.pluginsOf(corefile, source)
-    const serving = await Serving.prepare(corefile, { ...this.#options, plugins, folder: source.folder })
+    const folder = dirname(resolve(source.folder, source.file))
+    const serving = await Serving.prepare(corefile, { ...this.#options, plugins, folder })
     for (const warning of earlyPlugins(serving, plugins)) this.#options.note('warn', warning)
     return serving
   }

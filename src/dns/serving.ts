@@ -45,7 +45,9 @@ export class Serving {
       for (const { transport, port, zones: named } of block.keys) {
         for (const host of settings.bind.length === 0 ? [''] : settings.bind) {
           const label = endpointLabel(transport, host, port)
-          const { tls, timeouts } = settings
+          const { timeouts } = settings
+          // Without encryption a certificate changes nothing: sockets that have none stay open when the block is given one.
+          const tls = transport === 'dns' ? undefined : settings.tls
           if (!endpoints.has(label)) endpoints.set(label, { transport, host, port, tls, timeouts, label })
           const routed = routedBlock(block, label, around)
           zones.set(label, [...(zones.get(label) ?? []), ...named.map((zone) => ({ zone, block: routed }))])

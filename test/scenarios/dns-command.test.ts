@@ -29,6 +29,16 @@ test('the file that --pidfile names has the process, for as long as it serves', 
   assert.match(refused.stderr, /^orla: gone\/dns\.pid: ENOENT/)
 })
 
+test('paths begin where the Corefile lies, wherever the server was started', async (t) => {
+  const files = {
+    'zones/Corefile': '.:0 {\n  hosts names.txt\n  import more.conf\n}\n',
+    'zones/names.txt': '192.0.2.1 a.example\n',
+    'zones/more.conf': 'errors\n',
+  }
+  const dns = await startDns(t, files, ['--conf', 'zones/Corefile'])
+  assert.equal((await dns.ask('a.example')).answer.length, 1)
+})
+
 test('what is wrong ends it with 1 and a message, and --check opens nothing', async (t) => {
   const taken = await startDns(t, { Corefile: HOSTS })
   const cwd = folderOf(t, { good: HOSTS, bad: '. {\n  cahce\n}\n', taken: `.:${taken.port} {\n}\n` })

@@ -13,6 +13,7 @@ import { certificateMaker, type CertificatePaths } from '../harness/certificates
 import { decoded, framed, option, packet } from '../harness/dns-packets.ts'
 import { eventually } from '../harness/eventually.ts'
 import { startDns } from '../harness/orla-dns.ts'
+import { freePort } from '../harness/ports.ts'
 
 const run = promisify(execFile)
 
@@ -182,4 +183,15 @@ test('a client without the certificate that is asked for is not answered', async
   assert.equal(await ask({ cert: readFileSync(stranger.cert), key: readFileSync(stranger.key) }), undefined)
   const answer = await ask({ cert: readFileSync(client.cert), key: readFileSync(client.key) })
   assert.equal(decoded(answer).answer.length, 1)
+})
+
+test('a block that serves is given a certificate and TLS, and its other sockets stay', async (t) => {
+  const { cert, key } = certificateMaker(t).make('dns.example.org', ['dns.example.org', '127.0.0.1'])
+  const port = await freePort()
+  const block = (keys: string, line: string) => `${keys} {\n bind 127.0.0.1\n${line} whoami\n}\n`
+  const dns = await startDns(t, { Corefile: block(`.:${port}`, '') })
+  dns.write('Corefile', block(`.:${port} tls://.:${await freePort()}`, ` tls ${cert} ${key}\n`))
+  dns.kill('SIGHUP')
+  await eventually(() => dns.stderr().includes('Reloading complete'), { what: () => dns.stderr() })
+  assert.equal((await dns.ask('example.org')).rcode, 0)
 })

@@ -118,10 +118,14 @@ function addOptions(
   if (has(into, OPTION.EXTENDED_ERROR)) return
   const who = query.answeredBy || 'server'
   for (const { error, text } of query.explanations)
-    into.push(extendedError(EXTENDED_ERROR[error], text.startsWith(`${who}:`) ? text : `${who}: ${text}`))
+    into.push(extendedError(EXTENDED_ERROR[error], saidBy(who, text)))
   if (query.explanations.length === 0 && (isFailure(message.rcode) || query.explainsAll))
     into.push(extendedError(EXTENDED_ERROR.other, `${who}: ${rcodeName(message.rcode)}`))
 }
+
+/** What says enough by its code has no text. */
+const saidBy = (who: string, text: string): string =>
+  text === '' ? who : text.startsWith(`${who}:`) ? text : `${who}: ${text}`
 
 /** In units of 100 ms (RFC 7828 §3.1). */
 function tenths(ms: number): Buffer {
