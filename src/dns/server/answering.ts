@@ -2,11 +2,17 @@
 import { DROPPED, type DnsOutcome, DnsStream, type NothingWritten } from '../../contract/dns.ts'
 import type { DnsSignature } from '../../contract/dns-signature.ts'
 import { OPCODE, OPTION, RCODE } from '../../wire/dns/codes.ts'
-import { type DnsMessage, HEADER_BYTES, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
+import { type DnsMessage, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import type { AnswerQuery, Endpoint } from '../endpoint.ts'
 import { type DnsPeer, OUR_UDP_SIZE, ServerQuery } from '../query.ts'
 import type { Amplification } from './amplification.ts'
-import { type AnswerSurroundings, writeAnswer, writeRefusal, writeTruncated } from './answer-writer.ts'
+import {
+  type AnswerSurroundings,
+  REFUSAL_BYTES_MAX,
+  writeAnswer,
+  writeRefusal,
+  writeTruncated,
+} from './answer-writer.ts'
 import { IGNORED, readQuery } from './query-reader.ts'
 import type { ServerCookies } from './server-cookies.ts'
 
@@ -74,12 +80,15 @@ export class Answering implements AnswerSurroundings {
     if (peer.isUdp) query.sizeMax = OUR_UDP_SIZE
     const cookie = asked.edns?.options.find(({ code }) => code === OPTION.COOKIE)
     if (cookie && this.cookies.read(cookie.data, query.addressBytes()) === 'malformed')
-      return refusal(bytes, RCODE.FORMERR)
+      return this.#written(query, malformedCookie(query))
     const outcome = await this.answer(query)
     if (outcome === DROPPED) return undefined
+    return this.#written(query, outcome instanceof DnsStream ? RCODE.REFUSED : outcome)
+  }
+
+  #written(query: ServerQuery, outcome: DnsMessage | NothingWritten): Buffer {
     const into = Buffer.allocUnsafe(MESSAGE_BYTES_MAX + ROOM_BEYOND)
-    const whole = outcome instanceof DnsStream ? RCODE.REFUSED : outcome
-    return into.subarray(0, this.write(query, whole, into))
+    return into.subarray(0, this.write(query, outcome, into))
   }
 
   /** Handlers have their guards: what comes here was thrown around them, such as by a filter of `view`. */
@@ -144,6 +153,12 @@ function badVersion(query: ServerQuery): DnsMessage {
   return query.reply(RCODE.BADVERS)
 }
 
+/** RFC 7873 §5.2.2: the question and OPT stay, so that the client does not take us for a server without EDNS. */
+export function malformedCookie(query: ServerQuery): typeof RCODE.FORMERR {
+  query.explain('other', 'a cookie has 8 bytes, or 16 to 40')
+  return RCODE.FORMERR
+}
+
 /** For the sake of the cookie alone. Without one there is nothing to answer. */
 function withoutQuestion(query: ServerQuery): DnsOutcome {
   if (query.opcode !== OPCODE.QUERY) return RCODE.FORMERR
@@ -155,7 +170,6 @@ function withoutQuestion(query: ServerQuery): DnsOutcome {
 }
 
 function refusal(bytes: Buffer, rcode: number): Buffer {
-  const into = Buffer.alloc(HEADER_BYTES)
-  writeRefusal(bytes, 0, rcode, into)
-  return into
+  const into = Buffer.alloc(REFUSAL_BYTES_MAX)
+  return into.subarray(0, writeRefusal(bytes, 0, bytes.length, rcode, into))
 }

@@ -6,7 +6,7 @@ import { OPTION, RCODE } from '../../wire/dns/codes.ts'
 import { DnsMessage } from '../../wire/dns/message.ts'
 import { type DnsPeer, OUR_UDP_SIZE, ServerQuery } from '../query.ts'
 import { writeRefusal } from './answer-writer.ts'
-import type { Answering } from './answering.ts'
+import { type Answering, malformedCookie } from './answering.ts'
 import { IGNORED, readQuery } from './query-reader.ts'
 
 /** Answers a second to what cannot be read. */
@@ -29,7 +29,7 @@ export class UdpServer {
     const asked = readQuery(bytes, from, to)
     if (asked === IGNORED || sender.port === 0) return
     if (typeof asked === 'number') {
-      this.#refuse(bytes, from, asked, sender)
+      this.#refuse(bytes, from, to, asked, sender)
       return
     }
     const peer = new UdpPeer(bytes.subarray(from, to), sender, this.#answering.endpoint.label, this.#socket)
@@ -39,7 +39,7 @@ export class UdpServer {
       const cookie = asked.edns.options.find(({ code }) => code === OPTION.COOKIE)
       const reading = cookie && this.#answering.cookies.read(cookie.data, query.addressBytes())
       if (reading === 'malformed') {
-        this.#refuse(bytes, from, RCODE.FORMERR, sender)
+        this.#send(query, malformedCookie(query), sender)
         return
       }
       peer.isProven = reading === 'proven'
@@ -69,7 +69,7 @@ export class UdpServer {
   }
 
   /** For the good of whoever has a fault in his client; a flood of them is not answered: to send is what costs. */
-  #refuse(bytes: Buffer, from: number, rcode: number, sender: PacketSender): void {
+  #refuse(bytes: Buffer, from: number, to: number, rcode: number, sender: PacketSender): void {
     const second = Math.floor(this.#answering.nowMs() / 1000)
     if (second !== this.#refusedSecond) {
       this.#refusedSecond = second
@@ -78,7 +78,8 @@ export class UdpServer {
     this.#refused += 1
     if (this.#refused > REFUSALS_A_SECOND) return
     const { answers, answerAt } = this.#socket
-    const length = writeRefusal(bytes, from, rcode, answers.subarray(answerAt, answerAt + ANSWER_BYTES))
+    const room = answers.subarray(answerAt, answerAt + ANSWER_BYTES)
+    const length = writeRefusal(bytes, from, to, rcode, room)
     this.#socket.queue(sender, length)
   }
 
