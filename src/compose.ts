@@ -12,10 +12,12 @@ import type {
   MetricSample,
   Quarantine,
   RequestTrace,
+  Served,
   TailLine,
   ToWorker,
 } from './contract/messages.ts'
 import type { ShadowExample } from './contract/rollout.ts'
+import type { DnsSteeringExplanation } from './contract/dns.ts'
 import type { CacheExplanation, CacheReading } from './contract/cache-reading.ts'
 import type { LimitTop } from './contract/limits.ts'
 import type { Purge } from './contract/purge.ts'
@@ -23,6 +25,7 @@ import type { OriginState } from './contract/origin.ts'
 import { NO_CHALLENGES, type TlsMaterial } from './contract/tls.ts'
 import type { TestReport } from './contract/unit-runner.ts'
 import { PHASES_BESIDE_REQUESTS, type UnitVersion } from './contract/unit.ts'
+import { WorkerDns } from './compose-worker-dns.ts'
 import { createAdmission } from './cache/index.ts'
 import { isShared } from './config/shared-cache.ts'
 import { KeeperLink, planOfSite, planShared, WorkerTier } from './disk/index.ts'
@@ -96,6 +99,7 @@ export interface WorkerNode {
   readonly telemetry: WorkerTelemetry
   readonly purger: CachePurger
   readonly banning: Banning
+  readonly dns: WorkerDns
   /** What TLS handshakes from now on use. */
   useTls(material: TlsMaterial): void
   /** Accepts connections from each of the sockets. */
@@ -113,6 +117,8 @@ export interface WorkerNode {
   limitTop(site: string, name: string, count: number): readonly LimitTop[] | undefined
   /** What the cache would make of a GET of this URL; undefined where no site answers for it. */
   explain(url: string, headers: readonly string[]): CacheExplanation | undefined
+  /** How a client is answered that asks for a steered name: for each server block that has it. */
+  steer(name: string, client: string): readonly DnsSteeringExplanation[]
   drain(): Promise<void>
 }
 
@@ -169,7 +175,7 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     openShared: () => openTier(planShared(config.edge.cache, start.disk.folder)),
   })
   const edges = new LiveEdges(logs, config.edge)
-  const { served = { sites: config.sites, limits: config.edge.limits } } = start.units
+  const { served = { sites: config.sites, limits: config.edge.limits } as Served } = start.units
   let edge = edges.of(served)
   const networks = new Networks(platform.warn)
   const { limitsRedis, workers } = config.edge
@@ -209,7 +215,8 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       if (set.sources) calls.useSources(set.sources)
     },
   })
-  const units = new LiveUnits(start.units, node, runner, sites, words)
+  const dns = new WorkerDns({ start, random, warn: platform.warn, logs, runner, live: () => units })
+  const units: LiveUnits = new LiveUnits(start.units, node, runner, sites, words, dns)
   const shadows = new ShadowDesk({
     runner,
     monotonic: () => clock.monotonic(),
@@ -266,6 +273,9 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       return telemetry.tracer
     },
     loopMark: loopMark(start.identity),
+    get doh() {
+      return dns.doh
+    },
     get challenges() {
       return tls?.challenges ?? NO_CHALLENGES
     },
@@ -342,9 +352,10 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
     telemetry,
     purger,
     banning,
+    dns,
     useTls,
     async listen(sockets) {
-      await Promise.all([siblings?.listen(), cluster?.ready()])
+      await Promise.all([siblings?.listen(), cluster?.ready(), dns.start(served.dns, start.isReplacement)])
       await Promise.all(sockets.map(({ listener, fd }) => server.listen(fd, listener)))
     },
     reopenLogs: () => logs.reopen(),
@@ -364,15 +375,17 @@ export function composeWorker(start: Start, platform: Platform, events: WorkerEv
       ...limits.samples(),
       ...(cluster?.samples() ?? []),
       ...telemetry.samples(),
+      ...dns.samples(),
     ],
     origins: () => sites.table.sites.map(({ name, origin }) => ({ site: name, origin: origin.state() })),
     caches: (top) => readCaches(sites.table.sites, top, clock.now()),
     limitTop: (site, name, count) => limits.top(site, name, count),
+    steer: (name, client) => dns.explain(name, client),
     explain: (url, headers) => explainCache(sites.table, url, headers, clock.now()),
     async drain() {
       const { drain } = sites.served.limits
       const deadlineMs = clock.monotonic() + drain
-      await server.drain(drain)
+      await Promise.all([server.drain(drain), dns.stop()])
       // What others follow here is theirs as well; a refresh in the background is nobody's, and is dropped.
       await siblings?.drain(deadlineMs - clock.monotonic())
       for (const site of sites.table.sites) site.origin.close()

@@ -77,7 +77,7 @@ async function start(message: Extract<ToWorker, { kind: 'start' }>): Promise<voi
       },
     )
     await node.listen(message.sockets)
-    tell({ kind: 'ready' })
+    tell({ kind: 'ready', dns: node.dns.addresses })
   } catch (error) {
     const code =
       error instanceof EdgeError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'internal')
@@ -128,6 +128,10 @@ async function onMessage(message: ToWorker): Promise<void> {
       const { id, site, name, count } = message
       return tell({ kind: 'limitTop', id, top: node.limitTop(site, name, count) })
     }
+    case 'steer': {
+      const { id, name, client } = message
+      return tell({ kind: 'steered', id, explanations: node.steer(name, client) })
+    }
     case 'explain': {
       const explanation = node.explain(message.url, message.headers)
       return tell({ kind: 'explained', id: message.id, explanation })
@@ -147,6 +151,9 @@ async function onMessage(message: ToWorker): Promise<void> {
       return tell({ kind: 'bansUsed', id: message.id })
     case 'banDone':
       return node.banning.done(message.id, message.outcome)
+    case 'edges':
+      node.dns.edges = message.edges
+      return
     case 'reopen':
       return node.reopenLogs()
     case 'drain':

@@ -11,6 +11,8 @@ export interface NodeReady {
   /** `http://127.0.0.1:8080` for each address it listens on. */
   readonly edge: readonly string[]
   readonly control: string
+  /** `dns://0.0.0.0:53` for each address at which it answers DNS. */
+  readonly dns: readonly string[]
   readonly token: string
   /** Where the token is kept, and whether it was made just now; undefined where the configuration gives it. */
   readonly keptToken: { readonly path: string; readonly isNew: boolean } | undefined
@@ -38,6 +40,7 @@ export async function runNode(
   onReady({
     edge: [...supervisor.urls],
     control: `http://${supervisor.controlAddress}`,
+    dns: supervisor.dns,
     token: supervisor.token,
     keptToken: supervisor.keptToken,
   })
@@ -60,14 +63,15 @@ export async function asSuccessor(
 /** The line that scripts wait for. */
 export const tellReady =
   (terminal: Terminal) =>
-  ({ edge, control, keptToken }: NodeReady): void => {
+  ({ edge, control, dns, keptToken }: NodeReady): void => {
     if (keptToken?.isNew) {
       // Not the token: what is said here lies in journals, which more people read than the file.
       terminal.note(`no control.token is configured: one was made; its owner reads it in ${keptToken.path}`)
     } else if (keptToken) {
       terminal.note(`no control.token is configured: the one in ${keptToken.path} is used`)
     }
-    terminal.print(`ready edge=${edge.join(',')} control=${control}`)
+    const ofDns = dns.length === 0 ? '' : ` dns=${dns.join(',')}`
+    terminal.print(`ready edge=${edge.join(',')} control=${control}${ofDns}`)
   }
 
 /**

@@ -10,6 +10,19 @@ import type { Edns } from '../wire/dns/edns.ts'
 import type { DnsMessage } from '../wire/dns/message.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import type { DnsRecord } from '../wire/dns/record.ts'
+import type { DnsMetrics } from './dns-metrics.ts'
+import type { DnsSignature } from './dns-signature.ts'
+import type { DnsSteering } from './dns-steering.ts'
+
+export type {
+  DnsCounter,
+  DnsCount,
+  DnsGauge,
+  DnsHistogram,
+  DnsObservations,
+  DnsMetrics,
+} from './dns-metrics.ts'
+export type { DnsSteering, DnsSteeringExplanation, DnsSteeredNode } from './dns-steering.ts'
 
 /** Of the codes that an answer may have, those that mean that nothing was written. */
 export const NOTHING_WRITTEN = { FORMERR: 1, SERVFAIL: 2, NOTIMP: 4, REFUSED: 5 } as const
@@ -137,6 +150,8 @@ export interface DnsQuery {
   readonly metadata: Map<string, () => string>
   /** True once a plugin answered by who asks (`edge`, `view`, a unit): a cache in front does not keep such an answer. */
   isForClientAlone: boolean
+  /** Set by `tsig`: the server has it sign whatever it sends in answer, an error too. */
+  signature: DnsSignature | undefined
   /** Milliseconds of the machine's steady clock at which the query came. */
   readonly startedMs: number
   /** Whether the client proved its address: over TCP, or by a cookie (RFC 7873). */
@@ -166,30 +181,6 @@ export interface DnsLog {
   info(text: string): void
   warn(text: string): void
   error(text: string): void
-}
-
-/** A figure by labels, in the manner of Prometheus. Labels are given in the order of the names that it was made with. */
-export interface DnsCounter {
-  add(count: number, ...labels: readonly string[]): void
-  /** The figure of these labels alone, found once: for what counts each query. */
-  labelled(...labels: readonly string[]): DnsCount
-}
-export interface DnsCount {
-  add(count: number): void
-}
-export interface DnsGauge {
-  set(value: number, ...labels: readonly string[]): void
-}
-export interface DnsHistogram {
-  observe(value: number, ...labels: readonly string[]): void
-}
-/** Made once a process: who asks for a name again is given the same one. Written out by `prometheus`. */
-export interface DnsMetrics {
-  counter(name: string, help: string, labels?: readonly string[]): DnsCounter
-  gauge(name: string, help: string, labels?: readonly string[]): DnsGauge
-  histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): DnsHistogram
-  /** All of them, in the text format of Prometheus (0.0.4). */
-  text(): string
 }
 
 /** What a server block is set to by its plugins, for the server and for each other. Later ones see what earlier ones set. */
@@ -303,50 +294,6 @@ export interface DnsZoneSource {
   zones(): readonly DnsName[]
 }
 
-/** Names whose clients are sent to edges (plugin `edge`). */
-export interface DnsSteering {
-  readonly names: readonly DnsName[]
-  /** How the client with that address or prefix (`203.0.113.0/24`) is answered just now, and why; undefined where the text is neither. */
-  explain(client: string): DnsSteeringExplanation | undefined
-  /** What is known of each node. */
-  nodes(): readonly DnsSteeredNode[]
-  /** Sets a node up, down or draining by hand until that is taken back (undefined); false where there is no such node. */
-  force(node: string, state: 'up' | 'down' | 'drain' | undefined): boolean
-}
-
-export interface DnsSteeringExplanation {
-  readonly client: string
-  readonly place: {
-    readonly country?: string
-    readonly continent?: string
-    readonly asn?: number
-    readonly latitude?: number
-    readonly longitude?: number
-    /** The node that a `prefix` line names for this client. */
-    readonly override?: string
-  }
-  /** What each filter left, in its order, and why it removed the others. */
-  readonly steps: readonly {
-    readonly filter: string
-    readonly kept: readonly string[]
-    readonly removed: readonly { readonly node: string; readonly why: string }[]
-  }[]
-  readonly chosen: readonly string[]
-  /** `all down` where the answer is one for want of a healthy node; `nobody` where fences let no node serve this client. */
-  readonly outcome: 'chosen' | 'all down, open' | 'all down, closed' | 'nobody'
-  /** Bits of the client's address that the choice depends on. */
-  readonly scope: number
-}
-
-export interface DnsSteeredNode {
-  readonly name: string
-  readonly state: 'up' | 'down' | 'drain'
-  /** What that is known from. */
-  readonly why: string
-  readonly load: number | undefined
-  readonly isOverloaded: boolean
-}
-
 /** The process in which the DNS plane runs. */
 export interface DnsHost {
   /** Milliseconds since 1970. */
@@ -359,6 +306,11 @@ export interface DnsHost {
   readonly out?: DnsLogSink
   /** Ends the server, with this as its last word, for what an operator has to put right. In a node, only DNS ends. */
   readonly end?: (why: string) => void
+  /**
+   * Several processes serve the same Corefile: the first of them, alone, listens where there is one of something, such as the HTTP addresses of `health`,
+   * `ready` and `prometheus`. Undefined: there is one process.
+   */
+  readonly isFirst?: boolean
   /** In a node: runs the units that answer DNS. Undefined for `orla dns` alone. */
   readonly units?: DnsUnits
   /** In a node: the edges that it knows of, with what they said last. */
@@ -381,6 +333,12 @@ export interface DnsUnits {
   run(query: DnsQuery, next: DnsNext, only?: ReadonlySet<string>): DnsOutcome | Promise<DnsOutcome>
 }
 
+/** A kind of plugin. `setup` throws (best by `controller.fail`) where its lines are wrong. */
+export interface DnsPlugin {
+  readonly name: string
+  setup(controller: DnsController): DnsHandler | undefined | void | Promise<DnsHandler | undefined | void>
+}
+
 /** What a node is known to be, from its own heartbeat. */
 export interface DnsEdgeState {
   readonly name: string
@@ -391,10 +349,4 @@ export interface DnsEdgeState {
   /** From 0 to 1: how busy its processors are. */
   readonly load: number | undefined
   readonly isDraining: boolean
-}
-
-/** A kind of plugin. `setup` throws (best by `controller.fail`) where its lines are wrong. */
-export interface DnsPlugin {
-  readonly name: string
-  setup(controller: DnsController): DnsHandler | undefined | void | Promise<DnsHandler | undefined | void>
 }

@@ -8,6 +8,7 @@
 import type { HistogramCounts } from '../base/histogram.ts'
 import type { BanChange, BanOutcome, BanRequest, BanSet } from './bans.ts'
 import type { CacheExplanation, CacheReading } from './cache-reading.ts'
+import type { DnsEdgeState, DnsSteeringExplanation } from './dns.ts'
 import type { OriginState } from './origin.ts'
 import type { LimitTop, ServedLimit } from './limits.ts'
 import type { CallTrace } from './host-calls.ts'
@@ -29,10 +30,22 @@ export interface Served {
   /** Tables about networks. */
   readonly geo?: Config['geo'] | undefined
   readonly debugToken?: string | undefined
+  /** Absent: no DNS. */
+  readonly dns?: ServedDns | undefined
   /** Absent: as the configuration has it that the worker started with. */
   readonly edge?: LiveEdgeConfig | undefined
   /** Where the Redis of units leads that follow a source. Absent: as with `edge`. */
   readonly sources?: Config['sources'] | undefined
+}
+
+/** The Corefile that all workers serve, and where else queries come in. */
+export interface ServedDns {
+  /** Another number with each reload: files that it names may have changed. */
+  readonly revision: number
+  /** 16 bytes, the same for all workers: what cookies of the DNS are made with (RFC 7873). */
+  readonly cookieSecret: Uint8Array
+  readonly corefile: { readonly text: string; readonly file: string; readonly folder: string }
+  readonly doh?: { readonly path: string; readonly hosts: ReadonlySet<string> } | undefined
 }
 
 /** What of `edge` needs no process or socket of its own; of `listen`, what is said of the requests that come in there. */
@@ -117,6 +130,10 @@ export type ToWorker =
       readonly purgeNumber: number
       /** Who is kept out from its first connection on; absent: nobody. */
       readonly bans?: BanSet | undefined
+      /** How all edges do, for whoever sends clients to them; absent where DNS is not served. */
+      readonly edges?: readonly DnsEdgeState[] | undefined
+      /** The node serves already: this worker takes the place of another one. */
+      readonly isReplacement: boolean
       /** Tell of every request what ran: for `orla dev`. */
       readonly isTracing: boolean
     }
@@ -151,6 +168,8 @@ export type ToWorker =
       readonly url: string
       readonly headers: readonly string[]
     }
+  /** How is a client answered that asks for a steered name? */
+  | { readonly kind: 'steer'; readonly id: number; readonly name: string; readonly client: string }
   /** Who asked most of a limit, in the last minutes? */
   | {
       readonly kind: 'limitTop'
@@ -185,6 +204,8 @@ export type ToWorker =
   | { readonly kind: 'bans'; readonly id: number; readonly set: BanSet | BanChange }
   /** What became of a ban that was asked for. */
   | { readonly kind: 'banDone'; readonly id: number; readonly outcome: BanOutcome }
+  /** How all edges do, as far as this node knows. */
+  | { readonly kind: 'edges'; readonly edges: readonly DnsEdgeState[] }
   | { readonly kind: 'drain' }
 
 /** `objects` of this node. */
@@ -193,7 +214,8 @@ export type UnitPurgeOutcome =
   | { readonly code: string; readonly message: string }
 
 export type FromWorker =
-  | { readonly kind: 'ready' }
+  /** `dns`: where it answers DNS, as `dns://127.0.0.1:53`. */
+  | { readonly kind: 'ready'; readonly dns: readonly string[] }
   /** The worker could not start. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | ({ readonly kind: 'tried'; readonly id: number } & TryOutcome)
@@ -206,6 +228,11 @@ export type FromWorker =
   | { readonly kind: 'origins'; readonly id: number; readonly origins: readonly SiteOrigin[] }
   | { readonly kind: 'caches'; readonly id: number; readonly caches: readonly CacheReading[] }
   /** Undefined where no site answers for it. */
+  | {
+      readonly kind: 'steered'
+      readonly id: number
+      readonly explanations: readonly DnsSteeringExplanation[]
+    }
   | { readonly kind: 'explained'; readonly id: number; readonly explanation: CacheExplanation | undefined }
   /** Undefined where there is no such limit. */
   | { readonly kind: 'limitTop'; readonly id: number; readonly top: readonly LimitTop[] | undefined }

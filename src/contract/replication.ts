@@ -9,8 +9,10 @@
  *     reset     {log, position, count, bytes, key} it does not go on from where you stand: a snapshot follows
  *     state     {log, pairs}                       a part of it
  *     loaded    {log}                              it is whole: from here on, entries
+ *     edges     {edges}                            what it knows of all edges, with each beat, for those who asked for it
  *     beat      {now}                              nothing new; both ends notice a dead connection by its absence
  */
+import type { DnsEdgeState } from './dns.ts'
 import type { RolloutSample } from './rollout.ts'
 import type { LogEntry, Position } from './store.ts'
 
@@ -31,6 +33,8 @@ export interface EdgeHello {
   readonly addresses: readonly string[]
   readonly version: string
   readonly positions: Readonly<Record<string, Position>>
+  /** It sends clients to edges, and is to be told how all of them do. */
+  readonly isSteering?: boolean | undefined
 }
 
 /** What an edge runs: sent when it changes, and after each connect. */
@@ -54,6 +58,8 @@ export interface EdgeReport {
   readonly rollouts?: readonly RolloutSample[] | undefined
   /** For control planes that it does not follow now, and that may not know it. */
   readonly about?: Pick<EdgeHello, 'groups' | 'addresses' | 'version'> | undefined
+  /** How busy its processors are, from 0 to 1. */
+  readonly load?: number | undefined
   /** It ends in order, and is not to be waited for. */
   readonly isLeaving?: boolean | undefined
 }
@@ -82,6 +88,7 @@ export type FeedEvent =
       readonly pairs: readonly (readonly [key: string, value: string])[]
     }
   | { readonly event: 'loaded'; readonly log: string }
+  | { readonly event: 'edges'; readonly edges: readonly DnsEdgeState[] }
   /** By the clock of the control plane, in milliseconds since 1970. */
   | { readonly event: 'beat'; readonly now?: number | undefined }
 

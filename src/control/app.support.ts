@@ -215,6 +215,7 @@ export function stand(overrides: Partial<ControlledNode> = {}, limits = { burst:
     caches: noting('caches', Promise.resolve({ caches: [], top: [] })),
     limits: noting('limits', Promise.resolve([])),
     limitTop: noting('limitTop', Promise.resolve([])),
+    steer: noting('steer', Promise.resolve([])),
     explainCache: noting('explainCache', Promise.resolve({ site: 'a', workers: [] })),
     origins: noting('origins', Promise.resolve([])),
     packet: noting('packet', noPackets),

@@ -35,6 +35,7 @@ export const FollowBody = v.strictObject({
   addresses: shorts(),
   version: short(),
   positions: v.record(v.picklist(LOGS, 'expected the name of a log'), GivenPosition),
+  isSteering: v.optional(v.boolean()),
 })
 
 export const ReportBody = v.strictObject({
@@ -61,6 +62,7 @@ export const ReportBody = v.strictObject({
   ),
   rollouts: v.optional(v.pipe(v.array(RolloutSampleShape), v.maxLength(1000))),
   about: v.optional(v.strictObject({ groups: shorts(), addresses: shorts(), version: short() })),
+  load: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   isLeaving: v.optional(v.boolean()),
 })
 

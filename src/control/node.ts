@@ -19,6 +19,7 @@ import type { BanChanged, BanList, Unbanned } from './ban-shapes.ts'
 import type { PurgeResult } from './purge-shapes.ts'
 import type { EdgeStatus } from './edge-shapes.ts'
 import type { CacheExplained, CacheReport } from './cache-shapes.ts'
+import type { SteeredSummary } from './dns-shapes.ts'
 import type { PacketSummary } from './packet-shapes.ts'
 import type { LimitSummary, LimitTopSummary } from './limit-shapes.ts'
 import type { OriginSummary } from './origin-shapes.ts'
@@ -271,6 +272,11 @@ export interface ControlledNode extends BanMethods {
   limitTop(limit: LimitName, count: number): Promise<readonly LimitTopSummary[]>
   /** What the caches make of a GET of this URL. Throws `site-unknown` where no site answers for it. Headers with names in lower case. */
   explainCache(url: string, headers: readonly string[]): Promise<CacheExplained>
+  /**
+   * How a client (an address or a prefix) is answered that asks for a steered name, and why: one for each server block that has it. Throws
+   * `request-invalid`.
+   */
+  steer(name: string, client: string): Promise<readonly SteeredSummary[]>
   /** How the endpoints of each site do, asked of all workers now. */
   origins(): Promise<readonly OriginSummary[]>
   /** The packet plane of this node, with so many destination ports. */

@@ -12,6 +12,7 @@ import { KV_ROUTES } from './kv-routes.ts'
 import type { ControlledNode } from './node.ts'
 import * as shapes from './shapes.ts'
 import { ROLLOUT_ROUTES, rolloutRequest } from './rollout-routes.ts'
+import { DNS_ROUTES } from './dns-routes.ts'
 import { CACHE_ROUTES } from './cache-routes.ts'
 import { BAN_ROUTES } from './ban-routes.ts'
 import { LIMIT_ROUTES } from './limit-routes.ts'
@@ -195,6 +196,7 @@ export const ROUTES: readonly Route[] = [
   ...KV_ROUTES,
   ...SITE_ROUTES,
   ...CACHE_ROUTES,
+  ...DNS_ROUTES,
   ...LIMIT_ROUTES,
   ...PURGE_ROUTES,
   ...BAN_ROUTES,

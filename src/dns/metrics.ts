@@ -1,4 +1,5 @@
 /** Figures of the DNS plane, kept by name and labels, and written in the text format of Prometheus. */
+import type { MetricSample } from '../contract/messages.ts'
 import type { DnsCounter, DnsGauge, DnsHistogram, DnsMetrics } from '../contract/dns.ts'
 
 interface Family {
@@ -46,13 +47,10 @@ export class DnsFigures implements DnsMetrics {
   ): DnsHistogram {
     const family = this.#family('histogram', name, help, labels, buckets)
     return {
-      observe: (value, ...values) => {
+      observe: (value, ...values) => observe(seriesOf(family, values), buckets, value),
+      labelled: (...values) => {
         const series = seriesOf(family, values)
-        let bucket = 0
-        while (bucket < buckets.length && value > buckets[bucket]!) bucket += 1
-        series.counts[bucket] = (series.counts[bucket] ?? 0) + 1
-        series.value += value
-        series.count += 1
+        return { observe: (value) => observe(series, buckets, value) }
       },
     }
   }
@@ -71,17 +69,44 @@ export class DnsFigures implements DnsMetrics {
     return family
   }
 
+  /** As the node's own metrics have them. */
+  samples(): MetricSample[] {
+    const samples: MetricSample[] = []
+    for (const { name, kind, labels, buckets, series } of this.#families.values())
+      for (const one of series.values()) {
+        const { counts, value: sum } = one
+        const value =
+          kind === 'histogram'
+            ? { bounds: buckets, counts: [...buckets, 0].map((_, at) => counts[at] ?? 0), sum }
+            : sum
+        samples.push({
+          name,
+          labels: Object.fromEntries(labels.map((label, at) => [label, one.labels[at] ?? ''])),
+          value,
+        })
+      }
+    return samples
+  }
+
   /** The text format of Prometheus, version 0.0.4. */
   text(): string {
     return [...this.#families.values()].map(familyText).join('')
   }
 }
 
+function observe(series: Series, buckets: readonly number[], value: number): void {
+  let bucket = 0
+  while (bucket < buckets.length && value > buckets[bucket]!) bucket += 1
+  if (bucket < buckets.length) series.counts[bucket]! += 1
+  series.value += value
+  series.count += 1
+}
+
 function seriesOf(family: Family, labels: readonly string[]): Series {
   const key = labels.length === 1 ? labels[0]! : labels.join('\0')
   let series = family.series.get(key)
   if (!series) {
-    series = { labels, value: 0, counts: [], count: 0 }
+    series = { labels, value: 0, counts: family.buckets.map(() => 0), count: 0 }
     family.series.set(key, series)
   }
   return series

@@ -1,7 +1,8 @@
 /** A query as the server has it: the message, whoever asked, and what plugins note on the way. */
 import { type IpAddress, parseIp } from '../base/ip-address.ts'
 import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
-import { CLASS, className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
+import type { DnsSignature } from '../contract/dns-signature.ts'
+import { CLASS, className, EXTENDED_ERROR, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../wire/dns/message.ts'
 import { encodeMessage } from '../wire/dns/message-writer.ts'
@@ -58,6 +59,7 @@ export interface QueryNotes {
   explanations: { readonly error: ExtendedError; readonly text: string }[]
   metadata: Map<string, () => string>
   isForClientAlone: boolean
+  signature: DnsSignature | undefined
 }
 
 /** The least that all take over UDP (RFC 1035 §4.2.1). */
@@ -117,19 +119,21 @@ export class ServerQuery implements DnsQuery {
       explanations: NO_EXPLANATIONS,
       metadata: NO_METADATA,
       isForClientAlone: false,
+      signature: undefined,
     }
   }
 
   get message(): DnsMessage {
-    return (this.#message ??= DnsMessage.decode(this.bytes))
+    // Options and records lie in the bytes that they were read from, and a packet's memory is another packet's once this turn is over.
+    return (this.#message ??= DnsMessage.decode(this.peer.bytes ? Buffer.from(this.peer.bytes) : this.#bytes))
   }
 
   get bytes(): Buffer {
     return this.peer.bytes ?? this.#bytes
   }
 
-  /** ANY is answered with one set of records: whoever asks may not be who he says (RFC 8482 §4.1). */
-  get isMinimalAny(): boolean {
+  /** Whoever asks may not be who he says: others may be sent what is answered. */
+  get mayBeForged(): boolean {
     return this.peer.isUdp && !this.peer.isProven
   }
 
@@ -276,8 +280,14 @@ export class ServerQuery implements DnsQuery {
     const { peer } = this
     const [ip, port, localIp, localPort] = [peer.ip(), peer.port(), peer.localIp(), peer.localPort()]
     const { transport, isUdp, server, isProven } = peer
+    const { edns } = this.asked
+    // What stands in options may lie in the packet, too.
+    const kept = edns && {
+      ...edns,
+      options: edns.options.map(({ code, data }) => ({ code, data: Buffer.from(data) })),
+    }
     const detached = new ServerQuery(
-      this.asked,
+      { ...this.asked, edns: kept },
       {
         transport,
         isUdp,
@@ -302,7 +312,8 @@ export class ServerQuery implements DnsQuery {
 
   explain(error: ExtendedError, text: string): void {
     if (this.notes.explanations === NO_EXPLANATIONS) this.notes.explanations = []
-    this.notes.explanations.push({ error, text })
+    // A plugin from outside may say what is none: an answer is not to fail by that.
+    this.notes.explanations.push({ error: error in EXTENDED_ERROR ? error : 'other', text: String(text) })
   }
 
   get explanations(): QueryNotes['explanations'] {
@@ -323,6 +334,14 @@ export class ServerQuery implements DnsQuery {
 
   set isForClientAlone(is: boolean) {
     this.notes.isForClientAlone = is
+  }
+
+  get signature(): DnsSignature | undefined {
+    return this.notes.signature
+  }
+
+  set signature(signature: DnsSignature | undefined) {
+    this.notes.signature = signature
   }
 
   get metadata(): Map<string, () => string> {

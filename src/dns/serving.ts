@@ -1,16 +1,17 @@
 /** One Corefile as it is served: its blocks set up, and who answers at which endpoint. Another Corefile is another one of these. */
-import type { DnsOutcome } from '../contract/dns.ts'
-import { RCODE } from '../wire/dns/codes.ts'
 import type { Corefile } from './corefile/corefile.ts'
 import { type AnswerQuery, type Endpoint, endpointLabel } from './endpoint.ts'
-import { LateAnswers } from './late-answers.ts'
+import { LateAnswers, tooMany } from './late-answers.ts'
 import type { QueryCounts, ServerQuery } from './query.ts'
 import type { DnsName } from '../wire/dns/name.ts'
+import { DROPPED_ZONE } from './query-figures.ts'
 import { type RoutedBlock, Router } from './router.ts'
 import { type BlocksSurroundings, type ServerBlock, setUpBlocks, stopAll } from './server-blocks.ts'
 
 /** Plugins that answer other classes than IN: with one of them, a listener takes these (as CoreDNS does). */
 const FOR_ALL_CLASSES = ['chaos', 'forward']
+/** The label `server` of what comes in over HTTPS where the edge listens. */
+const ANYWHERE = 'https://'
 /** How long queries that are on their way may keep what was replaced. */
 const LAST_ANSWERS_MS = 10_000
 
@@ -25,6 +26,8 @@ export class Serving {
   /** By label. */
   readonly endpoints: ReadonlyMap<string, Endpoint>
   readonly #routers: ReadonlyMap<string, Router>
+  readonly #anywhere: Router
+  #answerAnywhere: AnswerQuery | undefined
   readonly #around: ServingSurroundings
   /** Queries that are being answered. */
   readonly #late = new LateAnswers()
@@ -40,7 +43,9 @@ export class Serving {
       for (const { transport, port, zones: named } of block.keys) {
         for (const host of settings.bind.length === 0 ? [''] : settings.bind) {
           const label = endpointLabel(transport, host, port)
-          const { tls, timeouts } = settings
+          const { timeouts } = settings
+          // Without encryption a certificate changes nothing: sockets that have none stay open when the block is given one.
+          const tls = transport === 'dns' ? undefined : settings.tls
           if (!endpoints.has(label)) endpoints.set(label, { transport, host, port, tls, timeouts, label })
           const routed = routedBlock(block, label, around)
           zones.set(label, [...(zones.get(label) ?? []), ...named.map((zone) => ({ zone, block: routed }))])
@@ -48,7 +53,15 @@ export class Serving {
       }
     }
     this.endpoints = endpoints
-    this.#routers = new Map([...zones].map(([label, served]) => [label, new Router(served)]))
+    const everywhere = blocks.flatMap((block) => {
+      const routed = routedBlock(block, ANYWHERE, around)
+      return block.keys.flatMap((key) => key.zones.map((zone) => ({ zone, block: routed })))
+    })
+    this.#anywhere = new Router(everywhere)
+    // Queries that no server block has are counted where any are.
+    const isCounted = blocks.some(({ setup }) => setup.settings.isCounted)
+    const outside = (label: string) => (isCounted ? around.countsFor?.(label, DROPPED_ZONE, '') : undefined)
+    this.#routers = new Map([...zones].map(([label, served]) => [label, new Router(served, outside(label))]))
   }
 
   /** Sets all up; throws a `CorefileError`. Nothing has started yet: `start` does. */
@@ -59,7 +72,6 @@ export class Serving {
   /** Runs what plugins want to be run first. Where one fails, all that began is ended. */
   async start(): Promise<void> {
     try {
-      this.#tellPlugins()
       for (const { setup } of this.blocks) for (const start of setup.starts) await start()
     } catch (error) {
       await this.#stopBlocks()
@@ -67,32 +79,47 @@ export class Serving {
     }
   }
 
-  /** Which plugins each zone has, for `prometheus`. */
-  #tellPlugins(): void {
-    const enabled = this.#around.metrics.gauge(
+  answerAt(label: string): AnswerQuery | undefined {
+    const router = this.#routers.get(label)
+    return router && this.#bounded(router)
+  }
+
+  /** For queries that come in where no server block listens. */
+  get answerAnywhere(): AnswerQuery {
+    return (this.#answerAnywhere ??= this.#bounded(this.#anywhere))
+  }
+
+  #bounded(router: Router): AnswerQuery {
+    const late = this.#late
+    return (query) => {
+      // Who could not wait is not asked for either.
+      if (late.isFull) return tooMany(query)
+      const outcome = router.answer(query)
+      return outcome instanceof Promise ? late.bounded(query, outcome) : outcome
+    }
+  }
+
+  /** Tells figures which plugins are there, and that those of the former one are not, where they are gone. */
+  tellEnabled(former: Serving | undefined): void {
+    const labels = ['server', 'zone', 'view', 'name']
+    const gauge = this.#around.metrics.gauge(
       'coredns_plugin_enabled',
       'A metric that indicates whether a plugin is enabled on per server and zone basis.',
-      ['server', 'zone', 'view', 'name'],
+      labels,
     )
+    for (const place of former ? former.#enabled() : []) gauge.set(0, ...place)
+    for (const place of this.#enabled()) gauge.set(1, ...place)
+  }
+
+  *#enabled(): Generator<readonly string[]> {
     for (const { keys, plugins, setup } of this.blocks) {
-      const { bind, view, isCounted } = setup.settings
+      const { isCounted, bind, view } = setup.settings
       if (!isCounted) continue
       for (const { transport, port, zones } of keys)
         for (const host of bind.length === 0 ? [''] : bind)
           for (const zone of zones)
             for (const name of plugins)
-              enabled.set(1, endpointLabel(transport, host, port), zone.toString(), view, name)
-    }
-  }
-
-  answerAt(label: string): AnswerQuery | undefined {
-    const router = this.#routers.get(label)
-    if (!router) return undefined
-    const late = this.#late
-    return (query) => {
-      if (late.isFull) return tooBusy(query)
-      const outcome = router.answer(query)
-      return outcome instanceof Promise ? late.bounded(query, outcome) : outcome
+              yield [endpointLabel(transport, host, port), zone.toString(), view, name]
     }
   }
 
@@ -132,12 +159,8 @@ function routedBlock(
     metadataProviders: settings.metadataProviders,
     metadataZones: settings.metadataZones,
     isForAllClasses: plugins.some((plugin) => FOR_ALL_CLASSES.includes(plugin)),
+    isDebug: settings.isDebug,
     ...(settings.isCounted &&
       countsFor && { countsFor: (zone) => countsFor(label, zone.toString(), settings.view) }),
   }
-}
-
-function tooBusy(query: ServerQuery): DnsOutcome {
-  query.explain('not ready', 'too many queries wait for their answers')
-  return RCODE.SERVFAIL
 }

@@ -5,7 +5,7 @@
  * the node flips at one moment. A request keeps what it started with: it holds its units, not the epoch.
  */
 import assert from 'node:assert/strict'
-import type { AbridgedSet, UnitSet } from '../contract/messages.ts'
+import type { AbridgedSet, Served, UnitSet } from '../contract/messages.ts'
 import type { UnitRunner } from '../contract/unit-runner.ts'
 import { runKey, versionKey, type UnitVersion } from '../contract/unit.ts'
 import { liveIn, restore, versionsIn } from '../unit/abridged-set.ts'
@@ -26,12 +26,25 @@ interface Epoch {
   readonly shadows: readonly ShadowUnit[]
   /** Absent where the sites stay as they are. */
   readonly sites: PreparedSites | undefined
+  readonly beside: PreparedPart | undefined
+}
+
+/** What else of a worker changes with a set, in the same moment. */
+export interface PartBeside {
+  /** Rejects where it cannot be as the set has it; undefined where it stays as it is. */
+  prepare(served: Served): Promise<PreparedPart | undefined>
+}
+
+export interface PreparedPart {
+  activate(): void
+  discard(): void
 }
 
 export class LiveUnits {
   private readonly node: NodeIdentity
   private readonly runner: UnitRunner
   private readonly sites: LiveSites
+  private readonly beside: PartBeside | undefined
   /** Shared by the processes of the node; word 0 is the epoch. */
   private readonly words: Int32Array
   private readonly versions = new Map<string, UnitVersion>()
@@ -41,12 +54,20 @@ export class LiveUnits {
   /** Replaced versions, oldest first, with the timer that releases them. */
   private readonly old: { readonly unit: UnitVersion; readonly timer: NodeJS.Timeout }[] = []
 
-  constructor(set: UnitSet, node: NodeIdentity, runner: UnitRunner, sites: LiveSites, words: Int32Array) {
+  constructor(
+    set: UnitSet,
+    node: NodeIdentity,
+    runner: UnitRunner,
+    sites: LiveSites,
+    words: Int32Array,
+    beside?: PartBeside,
+  ) {
+    this.beside = beside
     this.node = node
     this.runner = runner
     this.sites = sites
     this.words = words
-    this.current = this.compile(this.intern(set), undefined)
+    this.current = this.compile(this.intern(set))
     this.currentEpoch = set.epoch
     this.tellLive()
   }
@@ -64,13 +85,14 @@ export class LiveUnits {
     })
   }
 
-  private compile(set: UnitSet, sites: PreparedSites | undefined): Epoch {
+  private compile(set: UnitSet, sites?: PreparedSites, beside?: PreparedPart): Epoch {
     return {
       set,
       matcher: compileUnits(set, this.node),
       dns: new DnsMatcher(set, this.node),
       shadows: compileShadows(set, this.node),
       sites,
+      beside,
     }
   }
 
@@ -114,7 +136,8 @@ export class LiveUnits {
     if (problems.length === 0) {
       try {
         const sites = set.served && this.sites.prepare(set.served)
-        this.prepared.set(set.epoch, this.compile(set, sites))
+        const beside = await this.prepareBeside(set.served, sites)
+        this.prepared.set(set.epoch, this.compile(set, sites, beside))
         if (sites !== undefined) await this.sites.ready()
         return []
       } catch (error) {
@@ -125,12 +148,25 @@ export class LiveUnits {
     return problems
   }
 
+  private async prepareBeside(
+    served: Served | undefined,
+    sites: PreparedSites | undefined,
+  ): Promise<PreparedPart | undefined> {
+    try {
+      return served && (await this.beside?.prepare(served))
+    } catch (error) {
+      if (sites) this.sites.discard(sites)
+      throw error
+    }
+  }
+
   abort(epoch: number): void {
     const prepared = this.prepared.get(epoch)
     this.prepared.delete(epoch)
     if (prepared === undefined) return
     this.releaseMissing(liveIn(prepared.set), this.current.set)
     if (prepared.sites) this.sites.discard(prepared.sites)
+    prepared.beside?.discard()
   }
 
   private flipTo(epoch: number): void {
@@ -141,7 +177,12 @@ export class LiveUnits {
     this.current = next
     this.currentEpoch = epoch
     if (next.sites) this.sites.activate(next.sites)
-    for (const known of this.prepared.keys()) if (known <= epoch) this.prepared.delete(known)
+    next.beside?.activate()
+    for (const [known, one] of this.prepared) {
+      if (known > epoch) continue
+      if (one !== next) one.beside?.discard()
+      this.prepared.delete(known)
+    }
     this.retire(before, next.set)
     this.tellLive()
   }

@@ -15,12 +15,14 @@ import { FeedTaker, type FeedTakerOptions } from './feed-taker.ts'
 
 export interface ControlFollowerOptions extends Pick<
   FeedTakerOptions,
-  'logs' | 'onAdvanced' | 'onCaughtUp' | 'onProgress' | 'onTime'
+  'logs' | 'onAdvanced' | 'onCaughtUp' | 'onProgress' | 'onTime' | 'onEdges'
 > {
   readonly controls: readonly string[]
   readonly transport: ControlTransport
   readonly timers: Timers
   readonly hello: () => Omit<EdgeHello, 'positions'>
+  /** How busy this machine is, from 0 to 1. */
+  readonly load?: () => number | undefined
   readonly random: () => number
   /** Which key secrets are sealed with there, before anything that is sealed with it is taken. */
   readonly onKey: (print: string, ask: Ask) => Promise<void>
@@ -79,6 +81,11 @@ export class ControlFollower {
   /** What this edge runs: said now, and again after each connect. */
   report(report: EdgeReport): void {
     this.#report = report
+    this.#sendReport()
+  }
+
+  /** This machine is busier, or less, than it was. */
+  tellLoad(): void {
     this.#sendReport()
   }
 
@@ -185,7 +192,8 @@ export class ControlFollower {
     // That one is told when it has let this edge in.
     if (isFollowed && !this.isConnected) return
     this.#untold.delete(control)
-    const told = transport.ask(control, 'POST', '/v1/edges/report', report).then(
+    const now = { ...report, load: this.#options.load?.() }
+    const told = transport.ask(control, 'POST', '/v1/edges/report', now).then(
       () => {
         this.#underWay.delete(control)
         if (this.#untold.has(control)) this.#tell(control)

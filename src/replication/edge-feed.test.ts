@@ -117,3 +117,21 @@ test('a source that cannot be read ends the connection, and who counts connectio
   assert.equal(ends, 1)
   assert.equal(feed.size, 0)
 })
+
+test('an edge that sends clients to edges is told how all of them do, with each beat', async () => {
+  const edges = [
+    { name: 'b', groups: ['eu'], isConnected: true, seenAt: 1, load: 0.5, isDraining: false },
+  ] as const
+  const timers = { later: () => () => {} }
+  const welcome = () => ({ control: 'c', version: '0', key: 'k' })
+  const of = source({ entries: whole })
+  const feed = new EdgeFeed({ sources: [of], timers, welcome, now: () => 0, edges: () => edges })
+  const stand = hello(endOf(whole))
+  assert.deepEqual(await told(followed(feed, stand)), ['welcome'])
+  for await (const { event, data } of readEvents(followed(feed, { ...stand, isSteering: true }))) {
+    if (event === 'welcome') continue
+    assert.equal(event, 'edges')
+    assert.deepEqual(JSON.parse(data), { edges })
+    break
+  }
+})

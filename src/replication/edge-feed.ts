@@ -6,6 +6,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import { every, type Timers } from '../base/timers.ts'
+import type { DnsEdgeState } from '../contract/dns.ts'
 import type { EdgeHello, FeedEvent, FeedSource } from '../contract/replication.ts'
 import { BEAT_MS, REPLICATION_PROTOCOL } from '../contract/replication.ts'
 import { samePosition, type Position } from '../contract/store.ts'
@@ -15,6 +16,8 @@ export interface EdgeFeedOptions {
   readonly timers: Timers
   /** As edges are told it. */
   readonly now: () => number
+  /** What is known of all edges, for those that send clients to them. */
+  readonly edges?: () => readonly DnsEdgeState[]
   readonly welcome: () => Omit<Extract<FeedEvent, { event: 'welcome' }>, 'event'>
 }
 
@@ -22,6 +25,8 @@ export interface EdgeFeedOptions {
 const ENTRIES_AT_ONCE = 500
 /** Characters of a snapshot that are told at once. */
 const STATE_AT_ONCE = 256 * 1024
+/** What is known of edges is that old at most when it is told. */
+const EDGES_FRESH_MS = 1000
 /** Writings that are kept for others at the same position: one for each log that is busy. */
 const WRITTEN_MAX = 32
 
@@ -38,6 +43,7 @@ export class EdgeFeed {
   readonly #written = new Map<string, Written>()
   /** Those that somebody is being told. */
   readonly #snapshots = new Map<string, WeakRef<FeedSnapshot>>()
+  #edges: { readonly atMs: number; readonly chunk: Uint8Array } | undefined
   readonly #callOffBeat: () => void
   #isClosed = false
 
@@ -125,7 +131,10 @@ export class EdgeFeed {
             }
             if (isBeat) {
               isBeat = false
-              return controller.enqueue(encode({ event: 'beat', now: this.#options.now() }))
+              const beat = encode({ event: 'beat', now: this.#options.now() })
+              return controller.enqueue(
+                hello.isSteering === true ? Buffer.concat([this.#edgesNow(), beat]) : beat,
+              )
             }
             await new Promise<void>((resolve) => (wake = resolve))
             wake = undefined
@@ -135,6 +144,14 @@ export class EdgeFeed {
       },
       { highWaterMark: 1 },
     )
+  }
+
+  /** Written down once for all that are told at a time. */
+  #edgesNow(): Uint8Array {
+    const nowMs = this.#options.now()
+    if (this.#edges === undefined || Math.abs(nowMs - this.#edges.atMs) > EDGES_FRESH_MS)
+      this.#edges = { atMs: nowMs, chunk: encode({ event: 'edges', edges: this.#options.edges?.() ?? [] }) }
+    return this.#edges.chunk
   }
 
   #wake(isBeat: boolean): void {

@@ -4,6 +4,7 @@
 import type { HistogramCounts } from '../base/histogram.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Timers } from '../base/timers.ts'
+import type { DnsEdgeState } from '../contract/dns.ts'
 import type { EdgeHello, EdgeReport, FeedSource } from '../contract/replication.ts'
 import { UNITS_LOG } from '../contract/shared-log.ts'
 import type { Position } from '../contract/store.ts'
@@ -19,6 +20,8 @@ export interface EdgePlaneOptions {
   readonly directory: string
   readonly sources: readonly FeedSource[]
   readonly welcome: EdgeFeedOptions['welcome']
+  /** This node itself, as an edge among the others. */
+  readonly self?: (() => DnsEdgeState) | undefined
   readonly warn: (line: string) => void
 }
 
@@ -29,14 +32,22 @@ export class EdgePlane {
   readonly #registry: EdgeRegistry
   readonly #file: EdgeFile
   readonly #units: FeedSource
+  readonly #self: (() => DnsEdgeState) | undefined
   readonly #waiters = new Set<() => void>()
   #seen: Position
   #isWaking = false
 
-  constructor({ clock, timers, directory, sources, welcome, warn }: EdgePlaneOptions) {
+  constructor({ clock, timers, directory, sources, welcome, self, warn }: EdgePlaneOptions) {
     this.#clock = clock
+    this.#self = self
     this.#timers = timers
-    this.#feed = new EdgeFeed({ sources, timers, welcome, now: () => clock.now() })
+    this.#feed = new EdgeFeed({
+      sources,
+      timers,
+      welcome,
+      edges: () => this.states(),
+      now: () => clock.now(),
+    })
     this.#file = new EdgeFile(directory, timers, warn)
     this.#units = sources.find(({ log }) => log === UNITS_LOG)!
     this.#seen = this.#units.position()
@@ -91,6 +102,11 @@ export class EdgePlane {
       purged: purged && within(purged),
     }
     this.#registry.report(checked, caller)
+  }
+
+  /** How all edges do, this node among them: for whoever sends clients to them. */
+  states(): readonly DnsEdgeState[] {
+    return [...(this.#self ? [this.#self()] : []), ...this.#registry.list().map(stateOf)]
   }
 
   edges(): readonly KnownEdge[] {
@@ -155,6 +171,15 @@ export class EdgePlane {
     this.#file.close(this.#registry.records())
   }
 }
+
+const stateOf = ({ name, groups, presence, lastSeen, load }: KnownEdge): DnsEdgeState => ({
+  name,
+  groups,
+  isConnected: presence === 'connected',
+  seenAt: lastSeen,
+  load,
+  isDraining: presence === 'stopped',
+})
 
 /** Where its caches are, as if that were what it runs. */
 export const asPurged = (edge: KnownEdge): KnownEdge => ({

@@ -43,6 +43,7 @@ export interface KnownEdge extends EdgeRecord {
   readonly rejected: EdgeReport['rejected']
   readonly rollouts: readonly RolloutSample[]
   readonly purged: EdgePurged | undefined
+  readonly load: number | undefined
 }
 
 export interface LiveTimes {
@@ -285,6 +286,7 @@ export class EdgeRegistry {
       rejected: report?.rejected,
       rollouts: report?.rollouts ?? [],
       purged: report?.purged,
+      load: report?.load,
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import { EdgeError } from '../base/errors.ts'
 import { EventReader } from '../base/server-events.ts'
+import type { DnsEdgeState } from '../contract/dns.ts'
 import type { FeedEvent } from '../contract/replication.ts'
 import type { LogEntry, Position, SnapshotLoad } from '../contract/store.ts'
 
@@ -36,6 +37,8 @@ export interface FeedTakerOptions {
   readonly onProgress: (progress: JoinProgress) => void
   /** The control plane says what time it has. */
   readonly onTime?: (now: number) => void
+  /** How all edges do, as the control plane knows them. */
+  readonly onEdges?: (edges: readonly DnsEdgeState[]) => void
 }
 
 interface Load {
@@ -108,6 +111,9 @@ export class FeedTaker {
         this.#loads.delete(event.log)
         return onAdvanced(event.log)
       }
+      case 'edges':
+        if (Array.isArray(event.edges)) this.#options.onEdges?.(event.edges)
+        return
       case 'beat':
         if (typeof event.now === 'number') this.#options.onTime?.(event.now)
         // Nothing more to tell than that it is there: so everything is here.

@@ -192,7 +192,6 @@ export class EdgeNode {
     const onPrepared = (next: UnitSet) => view.accepted(reader.positionOf(next))
     this.#epochs = new Epochs(shared.words, this.#pool, readSet(), onFlip, onPrepared)
     this.#pulse = new Pulse(this.#pool, this.#sums, log)
-    const { tls } = this.#certificates
     const replication = new ReplicationMetrics({ ...around, following: () => this.#following })
     const counting = [this.#kv, around.disks, this.#timers, this.#telemetry]
     this.#scrape = new NodeScrape({
@@ -203,7 +202,7 @@ export class EdgeNode {
       sandboxes: this.#sandboxes,
       own: this.#own,
       sums: this.#sums,
-      others: [...counting, tls, replication, this.#purging.here, this.banning],
+      others: [...counting, this.#certificates.tls, replication, this.#purging.here, this.banning],
       isDraining: () => this.#isDraining,
     })
     const trials = (this.#trials = new UnitTrials(this.#pool))
@@ -271,7 +270,8 @@ export class EdgeNode {
       bans: this.banning.control,
     })
     this.control = control
-    this.#keepers = [this.#timers, this.#certificates, this.#sources, logKeeper, this.banning, ...ofRollouts]
+    const others = [around.edgeStates.keeper(this.#pool), logKeeper, this.banning, ...ofRollouts]
+    this.#keepers = [this.#timers, this.#certificates, this.#sources, ...others]
   }
 
   async #make(request: ChangeRequest, options: ChangeOptions): Promise<ChangeResult> {

@@ -32,6 +32,8 @@ const inheritanceKeys = (configured: readonly string[]): string[] =>
 export class ListenSockets {
   /** With the ports that the system chose where 0 was asked for. */
   readonly addresses: readonly string[]
+  /** Where workers answer DNS, as the last one said that became ready. */
+  dns: readonly string[] = []
   readonly #keys: readonly string[]
   readonly #slots: Held[][]
 

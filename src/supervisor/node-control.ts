@@ -34,15 +34,7 @@ import {
   planRollback,
   type PlanContext,
 } from '../unit/changes.ts'
-import {
-  listPointers,
-  readPointer,
-  readRecord,
-  recordKey,
-  unitsEnabled,
-  type UnitPointer,
-  type VersionRecord,
-} from '../unit/records.ts'
+import { listPointers, readPointer, readRecord, unitsEnabled, type UnitPointer } from '../unit/records.ts'
 import { rotateSecrets, type RotatableBox } from './store/secret-rotation.ts'
 import type { CheckSignature } from '../unit/signature.ts'
 import { planStart } from '../unit/rollout/changes.ts'
@@ -58,6 +50,7 @@ import { formatPrometheus } from './metrics/prometheus.ts'
 import { nodeStore } from './store/node-store.ts'
 import type { EdgeMethods } from './replication/node-edges.ts'
 import { askCaches, askExplanation } from './cache-readings.ts'
+import { askSteered } from './dns/steered.ts'
 import { askOrigins } from './origin-states.ts'
 import type { PacketPlane } from './packet-plane.ts'
 import type { Quarantines } from './workers/quarantine.ts'
@@ -76,6 +69,7 @@ import type { ChangeRequest, Plan } from './changes/unit-changes.ts'
 import { barredIn, rolloutOf, unitState } from './changes/unit-states.ts'
 import type { BuiltUnit, UnitBuilder } from './changes/unit-builder.ts'
 import { envChange, readModule } from './changes/unit-drafts.ts'
+import { plannedRecord } from './changes/planned-record.ts'
 import type { WorkerPool } from './workers/worker-pool.ts'
 
 /** Answers of workers about their origins, and about their caches, that are waited for. */
@@ -295,6 +289,7 @@ export function nodeControl(parts: NodeParts): {
     limits: async () =>
       limitSummaries(served(), await parts.samples(), (limit) => parts.limits.keysOf(limit)),
     limitTop: async (named, count) => askLimitTop(pool, limitNamed(served(), named), count, ORIGINS_MAX_MS),
+    steer: (name, client) => askSteered(pool, name, client, ORIGINS_MAX_MS),
     explainCache: (url, headers) => askExplanation(pool, url, headers, ORIGINS_MAX_MS),
     setSites: (inputs, how, options) => sites.setSites(inputs, how, options),
     removeSite: (name, expected, options) => sites.removeSite(name, expected, options),
@@ -389,12 +384,4 @@ export function nodeControl(parts: NodeParts): {
       return record ? [{ ...base, ...(isOnItsWay && { rollout: rollout.kind }) }] : []
     })
   }
-}
-
-/** The version that would be live: one that is made, or one from before. */
-function plannedRecord(store: SqliteStore, { name, version, effects }: Plan): VersionRecord | undefined {
-  const key = recordKey(name, version)
-  const made = effects.find((effect) => effect.key === key && effect.operation === 'SET')
-  if (made && 'value' in made) return JSON.parse(made.value) as VersionRecord
-  return readRecord(store, name, version)
 }

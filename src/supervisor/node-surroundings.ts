@@ -11,6 +11,7 @@ import type { RotatableBox } from './store/secret-rotation.ts'
 import type { Bundles } from '../sandbox/bundle-files.ts'
 import type { CacheDisks } from './cache-disks.ts'
 import type { ConfigFile } from './config-file.ts'
+import type { EdgeStates } from './dns/edge-states.ts'
 import type { Follower } from './followers.ts'
 import type { KvService } from './kv-service.ts'
 import type { Log } from './log.ts'
@@ -30,6 +31,7 @@ export interface NodeSurroundings {
   readonly link: StoreLink
   /** Undefined: this node is an edge. */
   readonly plane: EdgePlane | undefined
+  readonly edgeStates: EdgeStates
   readonly kv: KvService
   readonly disks: CacheDisks
   /** The data directory. */

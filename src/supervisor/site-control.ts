@@ -8,7 +8,7 @@ import { checkSite } from '../config/check.ts'
 import { ALL_PATHS } from '../config/site-claims.ts'
 import { siteName } from '../config/site-name.ts'
 import type { Config, SiteInput } from '../config/schema.ts'
-import type { Served } from '../contract/messages.ts'
+import type { Served, ServedDns } from '../contract/messages.ts'
 import type { Effect } from '../contract/store.ts'
 import { Refused, type ChangeOptions, type ControlledNode, type Expectation } from '../control/node.ts'
 import type { ChangeResult, ReloadResult, SiteChange, SiteSummary } from '../control/shapes.ts'
@@ -26,6 +26,7 @@ import { EDGE_KEY, listSites, readSite, type SiteReader, type SiteRecord } from 
 import { appendPlanned, type StoreWriter } from '../replication/store-writer.ts'
 import type { SqliteStore } from '../store/sqlite-store.ts'
 import { changedSettings, refuseRestart, type ConfigFile } from './config-file.ts'
+import { servedDns } from './dns/served-dns.ts'
 import type { Follower } from './followers.ts'
 import type { Log } from './log.ts'
 import type { LimitRegions } from './limits/limit-regions.ts'
@@ -59,6 +60,8 @@ export class SiteControl implements SiteMethods {
   /** The one that sets are read with: another one while a reload is under way. */
   #next: Config
   #served: Served
+  /** The Corefile as it was read last, with `#next`. */
+  #dns: ServedDns | undefined
   /** The configuration that `#served` was made of. */
   #servedWith: Config
   #takeBack: (() => readonly Effect[]) | undefined
@@ -68,6 +71,7 @@ export class SiteControl implements SiteMethods {
     this.#config = parts.config
     this.#next = parts.config
     this.#servedWith = parts.config
+    this.#dns = servedDns(parts.config)
     this.#served = this.#serve(parts.reader.read(), parts.config)
   }
 
@@ -105,7 +109,12 @@ export class SiteControl implements SiteMethods {
 
   #serve(sites: Served['sites'], config: Config): Served {
     const limiters = this.#parts.limits.serve(config.limits, sites)
-    return { ...settingsOf(config), sites, ...(limiters.length > 0 && { limiters }) }
+    return {
+      ...settingsOf(config),
+      ...(this.#dns && { dns: this.#dns }),
+      sites,
+      ...(limiters.length > 0 && { limiters }),
+    }
   }
 
   sites(): readonly SiteSummary[] {
@@ -172,11 +181,16 @@ export class SiteControl implements SiteMethods {
     assertFilesUsable(config)
     this.#parts.limits.check(config.limits, config.sites)
     const steps = followers.map((follower) => follower.follow(config))
+    const before = this.#dns
+    const dns = servedDns(config, before)
     let settings: readonly string[] = []
     let used: Promise<unknown> | undefined
     const change = await this.#change(
       () => {
-        settings = changedSettings(this.#config, config)
+        const others = changedSettings(this.#config, config).filter((name) => name !== 'dns')
+        // Files that the Corefile names may have changed.
+        settings = dns === undefined && before === undefined ? others : [...others, 'dns']
+        this.#dns = dns
         for (const step of steps) step.verify?.()
         if (isEdge) {
           this.#next = config
@@ -194,7 +208,10 @@ export class SiteControl implements SiteMethods {
         isLocal: isEdge,
         // What else the file changed is in force then.
         staysWhereItIs: () => settings.length > 0,
-        onFailed: () => (this.#next = this.#config),
+        onFailed: () => {
+          this.#next = this.#config
+          this.#dns = before
+        },
         // Also where whoever asked has not waited for it.
         onLive: () => {
           this.#config = config

@@ -31,6 +31,8 @@ import type { ConfigFile } from './config-file.ts'
 import type { UpgradeResult } from '../control/shapes.ts'
 import { CacheDisks } from './cache-disks.ts'
 import { openControlSocket } from './control-socket.ts'
+import { EdgeStates } from './dns/edge-states.ts'
+import { MachineLoad } from './dns/machine-load.ts'
 import { EdgeNode } from './edge-node.ts'
 import { LimitRegions } from './limits/limit-regions.ts'
 import { ListenSockets } from './listen-sockets.ts'
@@ -88,6 +90,8 @@ export interface Supervisor {
   readonly addresses: readonly string[]
   /** The same as `http://…` or `https://…`. */
   readonly urls: readonly string[]
+  /** Where workers answer DNS: `dns://0.0.0.0:53`. Empty where they do not. */
+  readonly dns: readonly string[]
   /** Where the admin API listens: `127.0.0.1:8081`. */
   readonly controlAddress: string
   /** The bearer token it started with: the configured one, or the one that is kept in the data directory. */
@@ -163,7 +167,10 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     const secrets = openSecrets(directory, options.secretKey)
     /** Who is told that the store has moved. */
     const moved = new Set<() => void>()
+    const machine = new MachineLoad()
+    made.push(() => machine.close())
     const link = await openStoreLink({
+      machine,
       config,
       directory,
       store,
@@ -199,7 +206,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
     settleSecrets(store, secrets, link.isNewest)
     const plane = isEdge
       ? undefined
-      : openEdgePlane({ config, directory, store, kv, link, secrets, clock, log })
+      : openEdgePlane({ config, directory, store, kv, link, secrets, clock, log, machine })
     if (plane) moved.add(() => plane.advanced())
     made.push(() => plane?.close())
     if (!isEdge) await applyFileAtStart(store, link.writer, file, { clock, log })
@@ -226,6 +233,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       store,
       link,
       plane,
+      edgeStates: new EdgeStates({ config, clock, plane, link, machine }),
       kv,
       disks: new CacheDisks({ directory, config, log, shared }),
       directory,
@@ -329,6 +337,15 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
       )
       made.push(() => watch.close())
     }
+    const { dns } = config
+    if (dns !== undefined) {
+      const watch = watchText(
+        dns.corefile,
+        () => void reload('its Corefile changed'),
+        (error) => log.warn(`${dns.corefile} is not watched (${error.message}): use \`orla reload\``),
+      )
+      made.push(() => watch.close())
+    }
 
     // Not before: to be warm takes the checker as much CPU as all the rest of a start, and a node serves before anybody deploys.
     builder.warm()
@@ -343,6 +360,7 @@ export async function startSupervisor(given: Config, options: SupervisorOptions 
         (address, index) => `${config.edge.listen[index]!.tls === undefined ? 'http' : 'https'}://${address}`,
       ),
       controlAddress: control.address,
+      dns: sockets.dns,
       token,
       keptToken,
       canReload: file.load !== undefined,

@@ -25,7 +25,9 @@ export class FileZone implements ServedZone {
   path: string
   readonly #options: FileZoneOptions
   #zone: Zone | undefined
-  /** The file as it was when it was read last, well or badly. */
+  /** What its file had read besides, when it was read well. */
+  #included: readonly string[] = []
+  /** The files as they were when it was read last, well or badly. */
   #seen = ''
   #trouble = ''
   #isLooking = false
@@ -50,7 +52,7 @@ export class FileZone implements ServedZone {
     if (this.#isLooking) return
     this.#isLooking = true
     try {
-      const now = await stampOf(this.path)
+      const now = await stampOf(this.path, this.#included)
       if (now.stamp === this.#seen) return this.#say('')
       // Also where it cannot be read: it is read again when it is another one.
       this.#seen = now.stamp
@@ -65,18 +67,19 @@ export class FileZone implements ServedZone {
 
   /** Returns the file as it was. Another one, if it was written to meanwhile: half of it may have been read. */
   async #read(): Promise<string> {
-    const before = await stampOf(this.path)
+    const before = await stampOf(this.path, this.#included)
     const knownSerial = this.#options.isByTime === true ? undefined : this.#zone?.serial
     const request = { path: this.path, origin: this.origin.wire, knownSerial }
     const result = await loadZoneFile(request, before.bytes)
-    const after = await stampOf(this.path)
+    const after = await stampOf(this.path, this.#included)
     if (after.stamp !== before.stamp && this.#zone) return ''
+    if (result.kind === 'zone') this.#included = result.included
     if (result.kind === 'zone') this.#use(new Zone(result.data))
     else
       this.#options.log.warn(
         `${this.path} changed, and its serial is still ${knownSerial}: it is taken once that is another one`,
       )
-    return before.stamp
+    return (await stampOf(this.path, this.#included)).stamp
   }
 
   #use(zone: Zone): void {
@@ -102,7 +105,17 @@ export class FileZone implements ServedZone {
   }
 }
 
-async function stampOf(path: string): Promise<{ readonly stamp: string; readonly bytes: number }> {
+async function stampOf(
+  path: string,
+  included: readonly string[],
+): Promise<{ readonly stamp: string; readonly bytes: number }> {
   const { mtimeMs, size, ino } = await stat(path)
-  return { stamp: `${mtimeMs} ${size} ${ino}`, bytes: size }
+  let stamp = `${mtimeMs} ${size} ${ino}`
+  let bytes = size
+  for (const file of included) {
+    const more = await stat(file).catch(() => undefined)
+    stamp += more ? ` ${more.mtimeMs} ${more.size} ${more.ino}` : ' gone'
+    bytes += more?.size ?? 0
+  }
+  return { stamp, bytes }
 }

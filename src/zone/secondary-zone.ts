@@ -64,7 +64,12 @@ export class SecondaryZone {
     )
   }
 
-  start(): void {
+  /** Begins with what another one has of the same zone, as after a reload: it is looked at all the same. */
+  start(former?: SecondaryZone): void {
+    if (former && !former.isExpired) {
+      this.#zone = former.#zone
+      this.#confirmedMs = former.#confirmedMs
+    }
     this.#look()
   }
 

@@ -5,6 +5,7 @@ import { Arena, CHUNK_BITS, CHUNK_MASK } from './arena.ts'
 import { sortedNodes } from './canonical-order.ts'
 import { hasName } from './node-match.ts'
 import { scan, scanned, slotOf } from './owner-names.ts'
+import { rdataFault } from './rdata-check.ts'
 import { NODE, type ZoneData } from './zone-data.ts'
 import { ZoneError } from './zone-error.ts'
 
@@ -57,6 +58,8 @@ export class ZoneBuilder {
   add(owner: DnsName, type: number, ttl: number, rdata: Buffer): void {
     const node = this.#nodeOf(owner)
     if (isNoData(type)) throw new ZoneError(`${typeName(type)} is no type of data: it has no place in a zone`)
+    const fault = rdataFault(type, rdata)
+    if (fault !== undefined) throw new ZoneError(`${owner.toString()}: ${fault}`)
     const flags = this.#flags[node]! | this.#flagsOf(node, type, rdata)
     if ((flags & NODE.CNAME) !== 0 && (flags & NODE.PLAIN) !== 0)
       throw new ZoneError(
@@ -219,7 +222,7 @@ export class ZoneBuilder {
         return NODE.NSEC3
       case TYPE.RRSIG:
         // What is signed stands in front of all else.
-        return rdata.length >= 2 && rdata.readUInt16BE(0) === TYPE.NSEC3 ? 0 : NODE.VISIBLE
+        return rdata.readUInt16BE(0) === TYPE.NSEC3 ? 0 : NODE.VISIBLE
     }
     return NODE.VISIBLE | plain
   }

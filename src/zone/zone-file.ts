@@ -17,9 +17,10 @@ export interface ZoneFileRequest {
   readonly knownSerial?: number | undefined
 }
 
+/** With the files that were read besides. */
 export type ZoneFileResult =
-  | { readonly kind: 'zone'; readonly data: ZoneData }
-  | { readonly kind: 'same-serial' }
+  | { readonly kind: 'zone'; readonly data: ZoneData; readonly included: readonly string[] }
+  | { readonly kind: 'same-serial'; readonly included: readonly string[] }
 
 /** Thrown out of the parser where there is nothing more to know. */
 class SameSerial extends Error {}
@@ -28,8 +29,10 @@ export function readZoneFile({ path, origin, knownSerial }: ZoneFileRequest): Zo
   const name = new DnsName(origin)
   const builder = new ZoneBuilder(name)
   let isSoaSeen = false
+  const included: string[] = []
   const include = (named: string, from: string) => {
     const file = resolve(dirname(from), named)
+    included.push(file)
     return { bytes: readFileSync(file), file }
   }
   const onRecord: OnRecord = (owner, type, ttl, rdata, klass) => {
@@ -43,8 +46,8 @@ export function readZoneFile({ path, origin, knownSerial }: ZoneFileRequest): Zo
   try {
     parseMasterFile(readFileSync(path), { origin: name, file: path, include }, onRecord)
   } catch (error) {
-    if (error instanceof SameSerial) return { kind: 'same-serial' }
+    if (error instanceof SameSerial) return { kind: 'same-serial', included }
     throw error
   }
-  return { kind: 'zone', data: builder.finish() }
+  return { kind: 'zone', data: builder.finish(), included }
 }

@@ -3,12 +3,14 @@
  * over UDP, TCP and TLS, and as far as may be while they are killed.
  */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { test, type TestContext } from 'node:test'
 import { composeDns } from '../../src/compose-dns.ts'
-import { RCODE, rcodeName, TYPE, typeName } from '../../src/wire/dns/codes.ts'
+import { OPTION, RCODE, rcodeName, TYPE, typeName } from '../../src/wire/dns/codes.ts'
 import type { DnsMessage } from '../../src/wire/dns/message.ts'
 import { certificateMaker } from '../harness/certificates.ts'
 import { orla } from '../harness/command.ts'
@@ -23,6 +25,7 @@ import {
 } from '../harness/name-servers.ts'
 import { freePort } from '../harness/ports.ts'
 
+const run = promisify(execFile)
 const ZONE = 'asked.example'
 const TEXT = `$ORIGIN ${ZONE}.
 @ 300 SOA ns1 hostmaster 1 7200 3600 1209600 60
@@ -85,6 +88,13 @@ const shown = (message: DnsMessage): string =>
       .toSorted(),
   ].join('\n')
 
+/** Extended errors (RFC 8914), as code and text. */
+const errorsOf = ({ edns }: DnsMessage): string =>
+  (edns?.options ?? [])
+    .filter(({ code }) => code === OPTION.EXTENDED_ERROR)
+    .map(({ data }) => `${data.readUInt16BE(0)} ${data.toString('utf8', 2)}`)
+    .join('; ')
+
 /** Of the answers that are not out of memory only the order may differ; out of memory, a second may have passed. */
 const withoutTtl = (text: string): string => text.replaceAll(/ \d+ (?=[0-9a-f]*$)/gm, ' ')
 
@@ -127,6 +137,11 @@ test(
     const ours = await serve(t, `cache\nforward . 127.0.0.1:${knot.port} {\nprefer_udp\n}`)
     const first = await askUdp(ours, `giant.${ZONE}`, TYPE.TXT)
     assert.equal(first.isTruncated, true)
+    const { stdout: overTcp } = await run(
+      'kdig',
+      `@127.0.0.1 -p ${ours} +tcp +short giant.${ZONE} TXT`.split(' '),
+    )
+    assert.equal(overTcp.trim().split('\n').length, 100)
     await knot.stop()
     const second = await askUdp(ours, `giant.${ZONE}`, TYPE.TXT)
     assert.equal(second.rcode, RCODE.NOERROR, 'the whole of it is in memory')
@@ -168,8 +183,14 @@ test(
       return answer.answer[0]!.ttl === 0 && answer
     })
     assert.equal(stale.rcode, RCODE.NOERROR)
+    assert.match(errorsOf(stale), /^3 cache: out of date for \d+ s$/)
     const unknown = await askUdp(ours, `text.${ZONE}`, TYPE.TXT)
     assert.equal(unknown.rcode, RCODE.SERVFAIL)
+    assert.ok(
+      errorsOf(unknown).includes(`23 forward: 127.0.0.1:${knot.port}: ECONNREFUSED`),
+      errorsOf(unknown),
+    )
+    assert.match(errorsOf(await askUdp(ours, `text.${ZONE}`, TYPE.TXT)), /13 cache: it failed \d s ago/)
   },
 )
 

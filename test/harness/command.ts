@@ -45,10 +45,12 @@ export interface Ending {
 
 export interface RunningCommand {
   readonly pid: number
-  /** What it printed when it served: `ready edge=… control=…`. */
+  /** What it printed when it served: `ready edge=… control=…`, with ` dns=…` behind where it answers DNS. */
   readonly ready: string
   readonly edges: readonly string[]
   readonly control: string
+  /** `dns://127.0.0.1:5300` for each address at which it answers DNS. */
+  readonly dns: readonly string[]
   /** Everything on standard output so far. */
   stdout(): string
   /** Everything on standard error so far. */
@@ -88,13 +90,14 @@ export async function startOrla(
   const ready = await readyLine(child.stdout, ended, options.timeoutMs ?? 300_000).catch((error: Error) => {
     throw new Error(`${error.message}:\n${stderr}`)
   })
-  const [, edges, control] = /^ready edge=(\S+) control=(\S+)$/.exec(ready) ?? []
+  const [, edges, control, dns] = /^ready edge=(\S+) control=(\S+)(?: dns=(\S+))?$/.exec(ready) ?? []
   if (edges === undefined || control === undefined) throw new Error(`not a ready line: ${ready}`)
   return {
     pid: child.pid!,
     ready,
     edges: edges.split(','),
     control,
+    dns: dns?.split(',') ?? [],
     stdout: () => stdout,
     stderr: () => stderr,
     ended,

@@ -93,9 +93,10 @@ export async function startBind(
   t: Owner,
   zones: readonly ServedZoneFile[],
   options = '',
+  wantedPort?: number,
 ): Promise<NameServer> {
   const folder = folderFor(t, zones)
-  const port = await freePort()
+  const port = wantedPort ?? (await freePort())
   const sections = zones.map(
     ({ name, text, more = '' }) =>
       `zone "${name}" { type ${text === undefined ? 'secondary' : 'primary'}; file "${join(folder, name)}"; ${more} };\n`,

@@ -102,6 +102,14 @@ test('a plugin may come from a package', async (t) => {
   assert.equal((await dns.ask('no')).rcode, 5)
 })
 
+test('one that stands before acl is warned of', async (t) => {
+  const dns = await startDns(t, {
+    Corefile: 'plugin foo ./foo.ts before acl\n.:0 {\n  foo bar\n  acl {\n    block\n  }\n}\n',
+    'foo.ts': exampleFile('foo.ts'),
+  })
+  assert.match(dns.stderr(), /^\[WARN\] \.:0: the plugin foo stands before acl/m)
+})
+
 test('a plugin that is none is an error that says what would be right', async (t) => {
   const folder = folderOf(t, {
     'none.ts': 'export const plugin = 1',

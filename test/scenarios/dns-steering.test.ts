@@ -110,6 +110,17 @@ test('dig is sent to the nearest node of the subnet that it names, and told how 
   assert.match(await dig('cdn.example.org', '+ednsopt=8:00011800CB00'), /status: FORMERR/)
 })
 
+test('a choice goes over TCP too, and what went wrong is told by whom', async (t) => {
+  const { plane, dig, rewrite } = await steeredDns(t)
+  assert.match(await dig('cdn.example.org', '+tcp', '+subnet=81.2.3.0/24'), /192\.0\.2\.2/)
+  rewrite('all-down closed')
+  await plane.reload()
+  for (const node of ['gru1', 'lhr1']) plane.steering[0]!.force(node, 'down')
+  const closed = await dig('cdn.example.org', '+subnet=81.2.3.0/24')
+  assert.match(closed, /status: SERVFAIL/)
+  assert.match(closed, /EDE: 0 \(Other\): \(.*edge: no node is up/)
+})
+
 test('the apex of a zone has steered addresses beside what its file has', async (t) => {
   const { dig, short } = await steeredDns(t)
   assert.equal(await short('example.org', '+subnet=81.2.3.0/24'), '192.0.2.2')
@@ -155,6 +166,11 @@ test('a reload changes what is configured, and keeps what is known', async (t) =
   assert.deepEqual(plane.steering[0]!.explain('81.2.3.4')!.steps[0]!.removed, [
     { node: 'lhr1', why: 'set down by hand' },
   ])
+  assert.deepEqual(
+    plane.explain('CDN.example.org', '81.2.0.0/16').map(({ client, chosen }) => [client, chosen]),
+    [['81.2.0.0/16', ['gru1']]],
+  )
+  assert.deepEqual([plane.explain('mail.example.org', '81.2.3.4'), plane.explain('..', 'x')], [[], []])
   rewrite('ttl soon')
   await assert.rejects(plane.reload(), /ttl needs a number of seconds/)
   plane.steering[0]!.force('lhr1', undefined)

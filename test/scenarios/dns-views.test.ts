@@ -68,10 +68,10 @@ test('each client is answered by the first block whose view holds, and acl keeps
   assert.match(await dig('127.0.0.3', 'A'), /\sA\s+192\.0\.2\.3\n/)
   assert.match(await dig('127.0.0.3', 'A', '+subnet=200.1.2.0/24'), /\sA\s+192\.0\.2\.55\n/)
   assert.match(await dig('127.0.0.3', 'A', '+subnet=81.1.2.0/24'), /\sA\s+192\.0\.2\.3\n/)
-  assert.match(await dig('127.0.0.3', 'TXT'), /status: REFUSED/)
+  assert.match(await dig('127.0.0.3', 'TXT'), /status: REFUSED[^]*EDE: 15 \(Blocked\): \(acl\)\n/)
   // The first block has TXT, too: it knows of an address alone.
   assert.match(await dig('127.0.0.2', 'TXT'), /status: NOERROR/)
-  assert.match(await dig('127.0.0.4', 'A'), /status: NOERROR.*\n.*ANSWER: 0/)
+  assert.match(await dig('127.0.0.4', 'A'), /status: NOERROR.*\n.*ANSWER: 0[^]*EDE: 17 \(Filtered\)/)
   // Nothing comes back: dig gives up after its time, which ends with code 9.
   await assert.rejects(dig('127.0.0.9', 'A', '+tries=1', '+time=1'), { code: 9 })
   assert.match(figures.text(), /coredns_acl_dropped_requests_total\{.*zone="\.".*\} 1/)

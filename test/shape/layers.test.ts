@@ -62,7 +62,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   control: ['base', 'config', 'contract', 'store', 'replication', 'unit', 'site'],
   // Runs a unit aside: its tests before a deploy, its bench. Its limits count in memory of their own.
   trial: ['base', 'config', 'contract', 'wire', 'kv', 'limit', 'host', 'unit', 'sandbox', 'http'],
+  // The plane of a worker, loaded where there is one.
+  'compose-worker-dns.ts': ['contract', 'unit', 'dns', 'compose-dns.ts'],
   'compose.ts': [
+    'compose-worker-dns.ts',
     'base',
     'config',
     'contract',

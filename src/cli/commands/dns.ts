@@ -1,11 +1,13 @@
 /** `orla dns`: serves what a Corefile says until it is told to stop. */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { EdgeError } from '../../base/errors.ts'
-import { composeDns, type CorefileSource, type DnsPlane } from '../../compose-dns.ts'
+import { composeDns, listPlugins, type CorefileSource, type DnsPlane } from '../../compose-dns.ts'
+import { addressError } from '../../supervisor/ports.ts'
 import type { Arguments } from '../arguments.ts'
-import { type Command, EXIT, type Terminal } from '../command.ts'
+import { type Command, EXIT, JSON_OPTION, type Terminal } from '../command.ts'
+import { table } from '../help.ts'
 
 export const command: Command = {
   name: 'dns',
@@ -20,8 +22,13 @@ export const command: Command = {
   options: {
     conf: { value: 'FILE', text: 'the Corefile; `Corefile` here unless said, `-` for standard input' },
     port: { value: 'PORT', text: 'of zones that name none; 53 unless said, 0 for one that is free' },
+    pidfile: {
+      value: 'FILE',
+      text: 'written with the id of the process once it serves, and removed at the end',
+    },
     check: { text: 'only check the Corefile, and what its plugins load: nothing is served' },
     plugins: { text: 'list the plugins, in the order in which they stand in a chain' },
+    ...JSON_OPTION,
   },
   examples: [
     ['orla dns --conf Corefile', 'serves what Corefile says'],
@@ -38,6 +45,7 @@ export const command: Command = {
 }
 
 async function run(args: Arguments, terminal: Terminal): Promise<number> {
+  if (args.flag('plugins')) return await list(args, terminal)
   const conf = args.text('conf') ?? 'Corefile'
   const port = args.number('port', 0, 65_535)
   const input = conf === '-' ? await textOf(process.stdin) : undefined
@@ -52,15 +60,31 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       terminal.note(`[${level.toUpperCase()}] ${plugin === '' ? '' : `plugin/${plugin}: `}${text}`),
   })
   try {
-    if (!args.flag('check')) return await serve(plane, terminal, ended)
+    if (!args.flag('check')) return await serve(plane, terminal, ended, args.text('pidfile'))
     await plane.check()
     terminal.print(`${conf} is right`)
     return EXIT.done
   } catch (error) {
-    if (!(error instanceof EdgeError) || error.code !== 'corefile-invalid') throw error
-    terminal.note(error.message)
+    if (error instanceof EdgeError && error.code !== 'corefile-invalid') throw error
+    if (!(error instanceof EdgeError) && !('listen' in (error as Error))) throw error
+    const { listen } = error as { readonly listen?: string }
+    const told = listen === undefined ? (error as Error) : addressError(error as Error, listen)
+    terminal.note(told.message)
     return EXIT.refused
   }
+}
+
+async function list(args: Arguments, terminal: Terminal): Promise<number> {
+  const plugins = await listPlugins()
+  if (args.flag('json')) terminal.print(JSON.stringify(plugins))
+  else
+    terminal.print(
+      table(
+        ['PLUGIN', 'DOES'],
+        plugins.map(({ name, text }) => [name, text]),
+      ),
+    )
+  return EXIT.done
 }
 
 async function readSource(conf: string, input: string | undefined, cwd: string): Promise<CorefileSource> {
@@ -79,6 +103,7 @@ async function serve(
   plane: DnsPlane,
   terminal: Terminal,
   ended: PromiseWithResolvers<string | undefined>,
+  pidfile: string | undefined,
 ): Promise<number> {
   const end = () => ended.resolve(undefined)
   process.on('SIGTERM', end)
@@ -87,10 +112,21 @@ async function serve(
   await plane.start()
   process.on('SIGHUP', reload)
   process.on('SIGUSR1', reload)
+  const pidPath = pidfile === undefined ? undefined : resolve(terminal.cwd, pidfile)
+  try {
+    if (pidPath !== undefined) await writeFile(pidPath, `${process.pid}\n`)
+  } catch (error) {
+    await plane.stop()
+    throw new EdgeError('file-unwritable', `${pidfile}: ${(error as Error).message}`, {
+      cause: error,
+      hint: '--pidfile names a file that can be written',
+    })
+  }
   terminal.print(`ready dns=${plane.addresses.join(',')}`)
   const why = await ended.promise
   if (why !== undefined) terminal.note(`[FATAL] ${why}`)
   await plane.stop()
+  if (pidPath !== undefined) await rm(pidPath, { force: true })
   return why === undefined ? EXIT.done : EXIT.refused
 }
 

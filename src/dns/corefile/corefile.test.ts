@@ -94,6 +94,7 @@ const BAD: readonly (readonly [text: string, message: RegExp])[] = [
   ['import /[a-z]', /may only contain one wildcard/],
   ['import {$}', /File to import not found/],
   ['import {$NONE}', /Import requires a non-empty filepath/],
+  ['import a\0b', /^Corefile:1 - a path has no byte of zero/],
   ['import /etc', /Could not import \/etc: is a directory/],
   ['(a) {\n}\n(a) {\n}', /^Corefile:3 - redeclaration of previously declared snippet a/],
   ['(a) {\n dir1', /^Corefile:1 - the snippet a is opened here and never closed/],
@@ -202,4 +203,37 @@ test('a plugin from outside is a line, outside of blocks or within', () => {
     ['plugin'],
   )
   assert.deepEqual(blocks[0]!.lines.map(shown), ['plugin bar bar'])
+})
+
+test('whatever stands in a Corefile, it is read or refused with a place', () => {
+  const parts = [
+    '{',
+    '}',
+    '\n',
+    ' ',
+    '"',
+    'import',
+    'a',
+    '(s)',
+    '#',
+    '.',
+    ',',
+    '{$X}',
+    '{%',
+    'plugin',
+    '\\',
+    '\r',
+    '\0',
+    '*',
+  ]
+  let seed = 7
+  const next = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % below
+  for (let round = 0; round < 3000; round++) {
+    const text = Array.from({ length: next(25) }, () => parts[next(parts.length)]).join(round % 2 ? ' ' : '')
+    try {
+      read(text, '/nonexistent')
+    } catch (error) {
+      assert.equal((error as { readonly code?: string }).code, 'corefile-invalid', JSON.stringify(text))
+    }
+  }
 })

@@ -10,7 +10,7 @@ export interface CorefileSource {
   readonly text: string
   /** As it is named in errors; relative to `folder`. */
   readonly file: string
-  /** What relative paths begin at; the folder of the file where it is absolute. */
+  /** What `file` begins at. Paths in it begin where it lies itself. */
   readonly folder: string
 }
 

@@ -147,6 +147,7 @@ class Importing {
   }
 
   #filesNamed(pattern: CorefileWord, folder: string): string[] {
+    if (pattern.text.includes('\0')) throw new CorefileError(pattern, 'a path has no byte of zero')
     const path = isAbsolute(pattern.text) ? pattern.text : join(folder, pattern.text)
     const wildcards = path.match(/[*?]/g) ?? []
     if (wildcards.length > 1 || /\[.*\]/.test(path))

@@ -30,13 +30,11 @@ export class HttpsServer {
     const { idleMs, readMs } = answering.endpoint.timeouts
     this.server = createSecureServer({
       allowHTTP1: true,
-      SNICallback: (_, done) => done(null, identity.context),
-      ...contextOptions(identity),
-      requestCert: identity.asksClients,
-      rejectUnauthorized: false,
+      ...identity.serverOptions(),
       maxSessionMemory: 1,
       settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX },
     })
+    identity.follow(this.server)
     this.server.setTimeout(idleMs + readMs)
     this.server.on('connection', (socket: Socket) => {
       if (this.#sockets.size >= CONNECTIONS_MAX) {
@@ -48,8 +46,7 @@ export class HttpsServer {
       socket.once('close', () => this.#sockets.delete(socket))
     })
     this.server.on('secureConnection', (socket: TLSSocket) => {
-      const hasShown = Object.keys(socket.getPeerCertificate() ?? {}).length > 0
-      if (!identity.admits(socket.authorized, hasShown)) socket.destroy()
+      if (!identity.admits(socket)) socket.destroy()
     })
     this.server.on('sessionError', () => undefined)
     this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
@@ -108,11 +105,6 @@ export class HttpsServer {
     await closed
     clearTimeout(timer)
   }
-}
-
-/** For clients that name no server. */
-function contextOptions({ context }: TlsIdentity): { readonly secureContext: TlsIdentity['context'] } {
-  return { secureContext: context }
 }
 
 function fail(response: Http2ServerResponse, status: number, detail: string): void {

@@ -1,5 +1,6 @@
 /** Takes connections over TCP and TLS, no more of them than can be looked after. */
 import { createServer, type Server, type Socket } from 'node:net'
+import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import type { Answering } from './answering.ts'
 import { StreamConnection, type StreamTimeouts } from './stream-connection.ts'
 
@@ -7,58 +8,76 @@ import { StreamConnection, type StreamTimeouts } from './stream-connection.ts'
 export const CONNECTIONS_MAX = 4096
 export const CONNECTIONS_OF_ONE_MAX = 256
 
+export interface StreamTls {
+  createServer(): TlsServer
+  /** Whether a client that has shown what it has may stay. */
+  admits(socket: TLSSocket): boolean
+}
+
+/** The same for a connection and what is around it. */
+const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+
 export class StreamServer {
   readonly #connections = new Map<Socket, StreamConnection>()
+  /** With those that have not yet agreed on keys. */
+  readonly #admitted = new Set<Socket>()
   readonly #byAddress = new Map<string, number>()
   readonly #answering: Answering
   readonly #timeouts: StreamTimeouts
   readonly server: Server
+  /** Connections whose first query has not begun: they have their time. */
+  readonly #timers = new Map<string, NodeJS.Timeout>()
 
-  /** `wrap` puts TLS around a connection. It calls back once that stands. */
-  constructor(
-    answering: Answering,
-    timeouts: StreamTimeouts,
-    wrap?: (socket: Socket, ready: (secure: Socket) => void) => void,
-  ) {
+  constructor(answering: Answering, timeouts: StreamTimeouts, tls?: StreamTls) {
     this.#answering = answering
     this.#timeouts = timeouts
-    this.server = createServer({ noDelay: true }, (socket) => {
-      if (!this.#admit(socket)) return
-      if (wrap) wrap(socket, (secure) => this.#open(socket, secure))
-      else this.#open(socket, socket)
-    })
+    if (tls) {
+      const server = tls.createServer()
+      server.on('connection', (socket) => this.#admit(socket))
+      server.on('secureConnection', (socket) => {
+        if (tls.admits(socket)) this.#open(socket)
+        else socket.destroy()
+      })
+      server.on('tlsClientError', (_, socket) => socket.destroy())
+      this.server = server
+    } else {
+      this.server = createServer({ noDelay: true }, (socket) => {
+        this.#admit(socket)
+        this.#open(socket)
+      })
+    }
   }
 
-  get connections(): number {
-    return this.#byAddress.size === 0 ? 0 : [...this.#byAddress.values()].reduce((sum, one) => sum + one, 0)
-  }
-
-  #admit(socket: Socket): boolean {
+  #admit(socket: Socket): void {
     const address = socket.remoteAddress ?? ''
     const own = this.#byAddress.get(address) ?? 0
-    if (own >= CONNECTIONS_OF_ONE_MAX || this.#connections.size >= CONNECTIONS_MAX)
-      this.#closeIdle(own >= CONNECTIONS_OF_ONE_MAX ? address : undefined)
+    if (own >= CONNECTIONS_OF_ONE_MAX) this.#closeIdle(address)
+    else if (this.#admitted.size >= CONNECTIONS_MAX) this.#closeIdle(undefined)
     this.#byAddress.set(address, own + 1)
+    this.#admitted.add(socket)
     socket.on('error', () => socket.destroy())
-    // Not a byte of a handshake or a query in that time, and it is gone.
-    const timer = setTimeout(() => socket.destroy(), this.#timeouts.readMs + this.#timeouts.idleMs)
+    const key = keyOf(socket)
+    this.#timers.set(
+      key,
+      setTimeout(() => socket.destroy(), this.#timeouts.readMs + this.#timeouts.idleMs),
+    )
     socket.once('close', () => {
-      clearTimeout(timer)
-      this.#connections.delete(socket)
+      clearTimeout(this.#timers.get(key))
+      this.#timers.delete(key)
+      this.#admitted.delete(socket)
       const left = (this.#byAddress.get(address) ?? 1) - 1
       if (left > 0) this.#byAddress.set(address, left)
       else this.#byAddress.delete(address)
     })
-    this.#timers.set(socket, timer)
-    return !socket.destroyed
   }
 
-  readonly #timers = new WeakMap<Socket, NodeJS.Timeout>()
-
-  #open(socket: Socket, secure: Socket): void {
-    clearTimeout(this.#timers.get(socket))
+  #open(socket: Socket): void {
+    const key = keyOf(socket)
+    clearTimeout(this.#timers.get(key))
+    this.#timers.delete(key)
     const transport = this.#answering.endpoint.transport
-    this.#connections.set(socket, new StreamConnection(secure, transport, this.#answering, this.#timeouts))
+    this.#connections.set(socket, new StreamConnection(socket, transport, this.#answering, this.#timeouts))
+    socket.once('close', () => this.#connections.delete(socket))
   }
 
   /** In the order in which they came, the first one with nothing on its way; else the first of all. */
@@ -80,7 +99,7 @@ export class StreamServer {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
     for (const connection of this.#connections.values()) connection.end()
     const timer = setTimeout(() => {
-      for (const connection of this.#connections.values()) connection.destroy()
+      for (const socket of this.#admitted) socket.destroy()
     }, withinMs)
     await closed
     clearTimeout(timer)

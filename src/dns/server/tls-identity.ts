@@ -1,6 +1,6 @@
 /** Certificate and key of `tls://` and `https://`: read from their files, and read again when those change. */
 import { statSync } from 'node:fs'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import { createSecureContext, type SecureContextOptions, type TLSSocket, type TlsOptions } from 'node:tls'
 import { readTlsFiles } from '../../base/tls-files.ts'
 import { EdgeError } from '../../base/errors.ts'
 import type { DnsTls } from '../../contract/dns.ts'
@@ -13,7 +13,7 @@ export class TlsIdentity {
   readonly tls: DnsTls
   readonly #where: string
   #seen: string
-  #context: SecureContext
+  readonly #servers: { setSecureContext(options: SecureContextOptions): void }[] = []
   readonly #timer: NodeJS.Timeout
 
   /** Throws `file-unreadable`, or what node:tls says of their contents. */
@@ -26,28 +26,36 @@ export class TlsIdentity {
     this.tls = tls
     this.#where = `${label} tls`
     this.#seen = this.#look()
-    this.#context = this.#read()
+    createSecureContext(this.serverOptions())
     this.#timer = setInterval(() => this.#renew(), LOOK_MS).unref()
   }
 
-  get context(): SecureContext {
-    return this.#context
+  /** For a server of node:tls or node:http2: who connects is shown the certificate as it is by then. */
+  serverOptions(): TlsOptions {
+    const { cert, key, ca } = this.tls
+    return {
+      ...readTlsFiles(this.#where, { cert, key, ca }),
+      minVersion: 'TLSv1.2',
+      requestCert: this.tls.clientAuth !== 'nocert',
+      rejectUnauthorized: false,
+    }
   }
 
-  /** A client has to show a certificate, or may. */
-  get asksClients(): boolean {
-    return this.tls.clientAuth !== 'nocert'
+  /** Has a server show what is read from now on. */
+  follow(server: { setSecureContext(options: SecureContextOptions): void }): void {
+    this.#servers.push(server)
   }
 
-  /** Whether a client may stay: `isAuthorized` where its certificate was verified, `hasShown` where it has one. */
-  admits(isAuthorized: boolean, hasShown: boolean): boolean {
+  /** Whether a client may stay. */
+  admits(socket: TLSSocket): boolean {
+    const hasShown = Object.keys(socket.getPeerCertificate() ?? {}).length > 0
     switch (this.tls.clientAuth) {
       case 'require':
         return hasShown
       case 'verify_if_given':
-        return isAuthorized || !hasShown
+        return socket.authorized || !hasShown
       case 'require_and_verify':
-        return isAuthorized
+        return socket.authorized
       default:
         return true
     }
@@ -55,11 +63,6 @@ export class TlsIdentity {
 
   close(): void {
     clearInterval(this.#timer)
-  }
-
-  #read(): SecureContext {
-    const { cert, key, ca } = this.tls
-    return createSecureContext({ ...readTlsFiles(this.#where, { cert, key, ca }), minVersion: 'TLSv1.2' })
   }
 
   #look(): string {
@@ -72,7 +75,9 @@ export class TlsIdentity {
     const seen = this.#look()
     if (seen === this.#seen) return
     try {
-      this.#context = this.#read()
+      const options = this.serverOptions()
+      createSecureContext(options)
+      for (const server of this.#servers) server.setSecureContext(options)
       this.#seen = seen
     } catch {
       // The former one goes on.

@@ -8,6 +8,7 @@ import type { DnsQuery } from '../../contract/dns.ts'
 import { parseClass, parseRcode, parseType, RCODE } from '../../wire/dns/codes.ts'
 import type { DnsMessage } from '../../wire/dns/message.ts'
 import { DnsName, DnsNameError } from '../../wire/dns/name.ts'
+import { parseRdata, RdataError } from '../../wire/dns/rdata-text.ts'
 import { DnsRecord } from '../../wire/dns/record.ts'
 
 /** Seconds that a record without a TTL of its own may be kept. */
@@ -46,22 +47,14 @@ export interface UnitAsk {
 /** It was not in form: what is wrong, for the unit's author. */
 export class UnitAnswerError extends Error {}
 
-/** The data of a record as it stands in a master file. Throws an error that says what is wrong. */
-export type ParseRdata = (type: number, text: string) => Buffer
-
 export class UnitAnswers {
-  readonly #parseRdata: ParseRdata
   readonly #kept = new Map<string, UnitAnswer | UnitAsk>()
-
-  constructor(parseRdata: ParseRdata) {
-    this.#parseRdata = parseRdata
-  }
 
   /** Throws `UnitAnswerError`. */
   parse(text: string): UnitAnswer | UnitAsk {
     const known = this.#kept.get(text)
     if (known !== undefined) return known
-    const parsed = parse(text, this.#parseRdata)
+    const parsed = parse(text)
     if (text.length <= KEPT_TEXT_MAX) {
       if (this.#kept.size >= KEPT_MAX) this.#kept.clear()
       // In memory of its own: what came is a part of all that the sandbox said.
@@ -84,7 +77,7 @@ export function messageOf(query: DnsQuery, parsed: UnitAnswer): DnsMessage {
 const recordOf = (query: DnsQuery, { name, type, ttl, rdata, class: klass }: AnsweredRecord): DnsRecord =>
   new DnsRecord(name ?? query.qname, type, ttl, rdata, klass ?? query.qclass)
 
-function parse(text: string, parseRdata: ParseRdata): UnitAnswer | UnitAsk {
+function parse(text: string): UnitAnswer | UnitAsk {
   const [head = '', ...lines] = text.split('\n')
   const [kind, first = '', second = ''] = head.split(' ')
   if (kind === 'q') return parseAsk(first, second)
@@ -102,7 +95,7 @@ function parse(text: string, parseRdata: ParseRdata): UnitAnswer | UnitAsk {
   for (const line of lines) {
     const section = sections[line.slice(0, 1) as keyof typeof sections]
     if (section === undefined) throw new UnitAnswerError('its answer is not in form')
-    section.push(parseLine(line.slice(1), parseRdata))
+    section.push(parseLine(line.slice(1)))
   }
   const { n: answer, u: authority, x: additional } = sections
   return { kind: 'answer', rcode, isAuthoritative: second === '1', answer, authority, additional }
@@ -116,7 +109,7 @@ function parseAsk(type: string, name: string): UnitAsk {
 }
 
 /** `[NAME.] [TTL] [CLASS] TYPE DATA`: TTL and class in either order, as RFC 1035 §5.1 has them. */
-function parseLine(given: string, parseRdata: ParseRdata): AnsweredRecord {
+function parseLine(given: string): AnsweredRecord {
   const line = given.trim()
   let at = 0
   const word = (): string => {
@@ -160,15 +153,16 @@ function parseLine(given: string, parseRdata: ParseRdata): AnsweredRecord {
     type: number,
     class: klass,
     ttl,
-    rdata: dataOf(parseRdata, number, type, line.slice(at), line),
+    rdata: dataOf(number, type, line.slice(at), line),
   }
 }
 
-function dataOf(parseRdata: ParseRdata, type: number, typeText: string, data: string, line: string): Buffer {
+function dataOf(type: number, typeText: string, data: string, line: string): Buffer {
   try {
     return parseRdata(type, data)
   } catch (error) {
-    throw new UnitAnswerError(`record ${shown(line)}: ${typeText}: ${(error as Error).message}`)
+    if (!(error instanceof RdataError)) throw error
+    throw new UnitAnswerError(`record ${shown(line)}: ${typeText}: ${error.message}`)
   }
 }
 

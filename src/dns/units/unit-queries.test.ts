@@ -12,23 +12,6 @@ import { DnsName } from '../../wire/dns/name.ts'
 import { DnsRecord } from '../../wire/dns/record.ts'
 import { UnitQueries } from './unit-queries.ts'
 
-/** Enough of master files for these tests. */
-function parseRdata(type: number, text: string): Buffer {
-  if (type === TYPE.A) {
-    const parts = text.split('.').map(Number)
-    if (parts.length !== 4 || parts.some((part) => !(part <= 255))) throw new Error(`"${text}" is no address`)
-    return Buffer.from(parts)
-  }
-  if (type === TYPE.CNAME) return Buffer.from(DnsName.parse(text).wire, 'latin1')
-  const strings = [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)]
-  return Buffer.concat(
-    strings.map(([, quoted, bare]) => {
-      const bytes = Buffer.from((quoted ?? bare!).replaceAll(/\\(.)/g, '$1'))
-      return Buffer.concat([Buffer.of(bytes.length), bytes])
-    }),
-  )
-}
-
 const behind: DnsNext = (query) => {
   query.answeredBy = 'behind'
   const answer = query.reply()
@@ -46,7 +29,6 @@ async function unitsOf(t: TestContext, units: readonly UnitVersion[], rest: Part
     live: { matcher: () => matcher, lastGood: set.lastGood },
     runner,
     chance: { random: () => 0.5, onSampledOut: ({ name }) => sampledOut.push(name) },
-    parseRdata,
   })
   const ask = async (name: string, type = 'A', options: AskOptions = {}, only?: ReadonlySet<string>) => {
     const query = queryFor(name, type, options)
@@ -186,7 +168,7 @@ test('a unit that fails is SERVFAIL with the reason, or as if it were not there,
       .filter((line) => line.unit === name)
       .map(({ message }) => message)
       .join()
-  assert.match(said('wrong'), /record "A 192\.0\.2\.300": A: "192\.0\.2\.300" is no address/)
+  assert.match(said('wrong'), /record "A 192\.0\.2\.300": A: .*192\.0\.2\.300/)
   assert.match(said('typeless'), /"hello" is no type; expected \[NAME\.\] \[TTL\] TYPE DATA/)
   assert.match(said('rcode'), /rcode "NOPE" is none: expected NOERROR/)
   assert.match(said('number'), /dns returned the number 7; return nothing, a list of records/)

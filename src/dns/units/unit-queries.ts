@@ -16,14 +16,7 @@ import type { Trip, TripOutcome, TripStep, UnitRunner } from '../../contract/uni
 import type { DnsChance, DnsMatcher } from '../../unit/dns-matcher.ts'
 import { RCODE } from '../../wire/dns/codes.ts'
 import { askChain } from './renamed.ts'
-import {
-  messageOf,
-  type ParseRdata,
-  UnitAnswerError,
-  UnitAnswers,
-  type UnitAnswer,
-  type UnitAsk,
-} from './unit-answer.ts'
+import { messageOf, UnitAnswerError, UnitAnswers, type UnitAnswer, type UnitAsk } from './unit-answer.ts'
 
 /** What is live, asked at the start of every query. */
 export interface LiveDnsUnits {
@@ -35,7 +28,6 @@ export interface UnitQueriesOptions {
   readonly live: LiveDnsUnits
   readonly runner: Pick<UnitRunner, 'run' | 'refused'>
   readonly chance: DnsChance
-  readonly parseRdata: ParseRdata
 }
 
 /** Queries that wait for units: whoever comes when there are so many is answered with SERVFAIL. */
@@ -43,13 +35,12 @@ const WAITING_MAX = 10_000
 
 export class UnitQueries implements DnsUnits {
   readonly #options: UnitQueriesOptions
-  readonly #answers: UnitAnswers
+  readonly #answers = new UnitAnswers()
   /** Trips under way. */
   #waiting = 0
 
   constructor(options: UnitQueriesOptions) {
     this.#options = options
-    this.#answers = new UnitAnswers(options.parseRdata)
   }
 
   get isHooked(): boolean {

@@ -49,6 +49,12 @@ export class AccessLogs {
     }
   }
 
+  /** A line that is none of a request. What is not printable ASCII is escaped. */
+  line(path: string, text: string): void {
+    const plain = text.replaceAll(/[^ -~]/g, (character) => JSON.stringify(character).slice(1, -1))
+    this.#file(path).append(`${plain.replaceAll(/[^ -~]/g, '?')}\n`)
+  }
+
   #file(path: string): LogFile {
     let file = this.#files.get(path)
     if (file === undefined) {

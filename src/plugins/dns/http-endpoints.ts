@@ -49,16 +49,20 @@ export function httpAddressOf(controller: DnsController, word: CorefileWord): Ht
   return { host: bracketed ?? (plain || undefined), port }
 }
 
-/** Rejects with what an operator can do where the address is taken. Port 0 is a port of the endpoint's own. */
+/**
+ * Rejects with what an operator can do where the address is taken. Port 0 is a port of the endpoint's own.
+ * `isFirst`, as `DnsHost` has it: where there is one, a program that takes over may listen there beside it.
+ */
 export async function openHttpEndpoint(
   address: HttpAddress,
   path: string,
   answer: () => HttpAnswer,
+  isFirst?: boolean,
 ): Promise<OpenHttpEndpoint> {
   const key = `${address.host ?? ''}:${address.port}`
   let one = address.port === 0 ? undefined : shared.get(key)
   if (!one) {
-    one = open(address)
+    one = open(address, isFirst === true)
     if (address.port !== 0) shared.set(key, one)
   }
   const { server, opened, answers } = one
@@ -80,7 +84,7 @@ export async function openHttpEndpoint(
   }
 }
 
-function open({ host, port }: HttpAddress): Shared {
+function open({ host, port }: HttpAddress, reusePort: boolean): Shared {
   const answers: Shared['answers'] = new Map()
   const server = createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0]!
@@ -108,7 +112,7 @@ function open({ host, port }: HttpAddress): Shared {
         ),
       )
     })
-    server.listen({ port, ...(host !== undefined && { host }) }, () => {
+    server.listen({ port, reusePort, ...(host !== undefined && { host }) }, () => {
       server.on('error', () => undefined)
       resolve((server.address() as AddressInfo).port)
     })

@@ -3,6 +3,7 @@
  *
  * Each is a folder of this name, whose `plugin.ts` has it as its default export. It is loaded when a Corefile names it.
  */
+import { readFile } from 'node:fs/promises'
 import type { DnsPlugin } from '../../contract/dns.ts'
 
 export const PLUGINS = [
@@ -56,4 +57,10 @@ export const isPluginName = (name: string): name is PluginName =>
 export async function loadPlugin(name: PluginName): Promise<DnsPlugin> {
   const { default: plugin } = (await import(`./${name}/plugin.ts`)) as { readonly default: DnsPlugin }
   return plugin
+}
+
+/** What its README says of it in a line; empty where there is none. */
+export async function describePlugin(name: PluginName): Promise<string> {
+  const text = await readFile(new URL(`${name}/README.md`, import.meta.url), 'utf8').catch(() => '')
+  return new RegExp(`^\\*${name}\\* - (.*?)\\.?$`, 'm').exec(text)?.[1] ?? ''
 }

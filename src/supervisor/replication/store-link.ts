@@ -5,6 +5,7 @@
  *     redis, etcd  a control plane: the log is the engine's, its file a replica that it keeps abreast
  *     replica      an edge: its file is a replica that it keeps abreast by its control plane
  */
+import type { DnsEdgeState } from '../../contract/dns.ts'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,6 +31,7 @@ import { writeSecretFile } from '../../store/secret-file.ts'
 import type { RotatableSecrets } from '../../store/secrets.ts'
 import type { SqliteStore } from '../../store/sqlite-store.ts'
 import { JoinProgressTold, refusedJoin, within } from './first-join.ts'
+import type { MachineLoad } from '../dns/machine-load.ts'
 import type { KvPorts } from '../kv-ports.ts'
 import type { Log } from '../log.ts'
 
@@ -61,6 +63,8 @@ export interface StoreLink {
   suspend(): void
   /** It did not come to. */
   resume(): void
+  /** How all edges do, as the control plane that this node follows told it last; undefined where it is one, or was not told. */
+  readonly edges: () => readonly DnsEdgeState[] | undefined
   /** This node ends in order. */
   leave(): Promise<void>
   close(): Promise<void>
@@ -73,6 +77,7 @@ export interface StoreLinkParts {
   readonly secrets: RotatableSecrets
   readonly clock: Clock
   readonly log: Log
+  readonly machine: MachineLoad
   /** Where the edge listens. */
   readonly addresses: readonly string[]
   /** How long a first join tries to reach the control plane, in milliseconds; without end unless said. */
@@ -131,6 +136,7 @@ function embeddedLink({ store, clock, onMoved }: StoreLinkParts): StoreLink {
     join: () => Promise.resolve(),
     start: () => {},
     report: () => {},
+    edges: () => undefined,
     suspend: () => {},
     resume: () => {},
     leave: () => Promise.resolve(),
@@ -199,6 +205,7 @@ function engineLink({ store, clock, log: told, onMoved }: StoreLinkParts, engine
     },
     start: () => follower.start(),
     report: () => {},
+    edges: () => undefined,
     suspend: () => follower.close(),
     resume: () => follower.start(),
     leave: () => Promise.resolve(),
@@ -223,6 +230,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
   }
   let isNew = store.keeper() !== CONTROL
   const instance = instanceOf(parts.directory)
+  const isSteering = parts.config.dns !== undefined
   const about = { groups, addresses: parts.addresses, version: VERSION }
   const logs = new Map<string, FollowedLog>([
     [
@@ -236,13 +244,21 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
   ])
   let onAdvanced = () => {}
   let clockOff = 0
+  let edges: readonly DnsEdgeState[] | undefined
   const joined = Promise.withResolvers<void>()
   const progress = new JoinProgressTold(log)
   const follower = new ControlFollower({
     controls: config.control,
     transport: httpTransport({ controls: config.control, token: () => tokenOf(config), ca: config.ca }),
     timers: systemTimers,
-    hello: () => ({ protocol: REPLICATION_PROTOCOL, name, instance, ...about }),
+    load: () => parts.machine.load,
+    hello: () => ({
+      protocol: REPLICATION_PROTOCOL,
+      name,
+      instance,
+      ...about,
+      ...(isSteering && { isSteering }),
+    }),
     logs,
     random: Math.random,
     async onKey(print, ask) {
@@ -269,6 +285,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       clockOff = next
       onAdvanced()
     },
+    onEdges: (known) => (edges = known),
     onProgress(loaded) {
       if (isNew) progress.loaded(loaded)
     },
@@ -298,6 +315,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
     askControl: (path, body) => follower.ask('POST', path, body),
     clockOffMs: () => clockOff,
     async join(kv) {
+      parts.machine.onMoved = () => follower.tellLoad()
       for (const [name, followed] of followedLogs(kv.intake)) logs.set(name, followed)
       if (isNew) log.info(`joining ${follower.control} as ${name}`)
       follower.start()
@@ -309,6 +327,7 @@ function replicaLink(parts: StoreLinkParts, config: ReplicaStoreConfig): StoreLi
       listener()
     },
     report: (report) => follower.report({ ...report, name, instance, about, stored: store.position() }),
+    edges: () => edges,
     suspend: () => follower.close(),
     resume: () => follower.start(),
     leave: () => follower.leave(),

@@ -79,7 +79,7 @@ async function listen(): Promise<void> {
   sets.set(start.units.epoch, start.units)
   quarantined = start.quarantined
   server.once('error', (error) => tell({ kind: 'failed', code: 'port-in-use', message: error.message }))
-  server.listen({ fd: start.sockets[0]!.fd }, () => tell({ kind: 'ready' }))
+  server.listen({ fd: start.sockets[0]!.fd }, () => tell({ kind: 'ready', dns: [] }))
 }
 
 const allOf = ({ units, lastGood }: UnitSet) => [...units, ...Object.values(lastGood)]

@@ -43,7 +43,7 @@ export interface PoolOptions {
   readonly sockets: ListenSockets
   readonly turns: Turns
   /** What a worker that starts now is told; the pool adds its sockets. */
-  startMessage(worker: number): Omit<StartMessage, 'sockets'>
+  startMessage(worker: number): Omit<StartMessage, 'sockets' | 'isReplacement'>
   onMessage(worker: WorkerProcess, message: FromWorker): void
   onReady(worker: WorkerProcess): void
   onGone(worker: WorkerProcess): void
@@ -211,6 +211,7 @@ export class WorkerPool {
       .ask(
         {
           ...message,
+          isReplacement: this.#isStarted,
           sockets: sockets.map(({ listener }, index) => ({ listener, fd: WORKER_SOCKETS + index })),
         },
         (heard): heard is Extract<FromWorker, { kind: 'ready' | 'failed' }> =>
@@ -226,6 +227,7 @@ export class WorkerPool {
       throw new EdgeError(isErrorCode(answer.code) ? answer.code : 'worker-failed', answer.message)
     }
     worker.phase = 'ready'
+    if (answer.dns.length > 0) this.#options.sockets.dns = answer.dns
     this.#options.onReady(worker)
     for (const wake of this.#waiters) wake()
   }

@@ -7,6 +7,7 @@ import { versionKey } from '../../contract/unit.ts'
 import type { Bundles } from '../../sandbox/bundle-files.ts'
 import type { CacheDisks } from '../cache-disks.ts'
 import type { Epochs } from './epochs.ts'
+import type { EdgeStates } from '../dns/edge-states.ts'
 import type { KvService } from '../kv-service.ts'
 import type { LimitRegions } from '../limits/limit-regions.ts'
 import type { ListenSockets } from '../listen-sockets.ts'
@@ -43,6 +44,7 @@ export interface WorkerTalkParts {
   readonly kv: KvService
   readonly disks: CacheDisks
   readonly tailHub: TailHub
+  readonly edgeStates: EdgeStates
   readonly timers: UnitTimers
   readonly sandboxes: SandboxWatch
   readonly own: NodeMetrics
@@ -64,7 +66,7 @@ export class WorkerTalk {
     this.#parts = parts
   }
 
-  startMessage(worker: number): Omit<StartMessage, 'sockets'> {
+  startMessage(worker: number): Omit<StartMessage, 'sockets' | 'isReplacement'> {
     const { config, shared, bundles, sockets, tls, epochs, telemetry, quarantines, kv } = this.#parts
     return {
       kind: 'start',
@@ -87,6 +89,7 @@ export class WorkerTalk {
       stdout: WORKER_STDOUT,
       bans: this.#parts.banning.set,
       purgeNumber: this.#parts.purging.here.number,
+      edges: this.#parts.config().dns && this.#parts.edgeStates.edges,
       isTracing: this.#parts.onTrace !== undefined,
     }
   }

@@ -244,7 +244,8 @@ function isWithinOne(name: DnsName, zones: readonly DnsName[]): boolean {
 }
 
 function answerOf(kept: KeptAnswer, query: DnsQuery, nowMs: number): DnsOutcome {
-  if (kept.holding.kind === 'error') query.explain('cached error', 'cache')
+  if (kept.holding.kind === 'error')
+    query.explain('cached error', `cache: it failed ${secondsSince(kept.storedMs, nowMs)} s ago`)
   if (kept.failed === undefined) return kept.answerTo(query, nowMs)
   for (const { error, text } of kept.failed.why) query.explain(error, text)
   return kept.failed.outcome
@@ -252,6 +253,11 @@ function answerOf(kept: KeptAnswer, query: DnsQuery, nowMs: number): DnsOutcome 
 
 function staleAnswerOf(kept: KeptAnswer, query: DnsQuery, counts: CacheCounts, nowMs: number): DnsOutcome {
   counts.servedStale.add(1)
-  query.explain(kept.message.rcode === RCODE.NXDOMAIN ? 'stale NXDOMAIN answer' : 'stale answer', 'cache')
+  query.explain(
+    kept.message.rcode === RCODE.NXDOMAIN ? 'stale NXDOMAIN answer' : 'stale answer',
+    `cache: out of date for ${-kept.ttl(nowMs)} s`,
+  )
   return kept.answerTo(query, nowMs)
 }
+
+const secondsSince = (sinceMs: number, nowMs: number): number => Math.floor((nowMs - sinceMs) / 1000)

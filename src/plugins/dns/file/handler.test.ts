@@ -1,6 +1,6 @@
 /** What `file` answers, and that it follows its files. */
 import assert from 'node:assert/strict'
-import { renameSync, utimesSync } from 'node:fs'
+import { mkdirSync, renameSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../../../../test/harness/eventually.ts'
@@ -188,4 +188,28 @@ test('zones are given whole by transfer, with what it has at that moment', async
   assert.equal(records.length, 5)
   assert.equal(records[0]!.rdata.readUInt32BE(records[0]!.rdata.length - 20), 1)
   assert.deepEqual(records.at(-1)!.rdata, records[0]!.rdata)
+})
+
+test('a zone is made of several files, and each of them is looked at', async (t) => {
+  const folder = zoneFolder(t)
+  const apex = (serial: number) => zoneText(serial).split('\n').slice(0, 2).join('\n')
+  folder.write('db', '$INCLUDE parts/apex\nns1 300 A 192.0.2.1\n')
+  mkdirSync(join(folder.path, 'parts'))
+  folder.write('parts/apex', `${apex(1)}\n$INCLUDE more\n`)
+  folder.write('parts/more', 'more 300 A 192.0.2.7\n')
+  const block = await blockOf(t, 'file db {\n reload 20ms\n}', { plugins: [file], folder: folder.path })
+  assert.equal((await block.answer('more.example.org')).answer.length, 1)
+  folder.write('parts/apex', `${apex(2)}\n$INCLUDE more\n$INCLUDE apex\n`)
+  await eventually(() => block.logged.some((line) => /apex:\d+:\d+: .*\$INCLUDE goes deeper/.test(line)), {
+    what: () => block.logged.join('\n'),
+  })
+  folder.write('parts/apex', `${apex(3)}\n`)
+  await eventually(async () => (await serialOf(block)) === 3)
+  folder.write('parts/apex', `${apex(4)}\n$INCLUDE nowhere\n`)
+  await eventually(
+    () => block.logged.some((line) => /apex:3:\d+: .*nowhere.*serial 3 is served on/.test(line)),
+    {
+      what: () => block.logged.join('\n'),
+    },
+  )
 })

@@ -44,7 +44,13 @@ export default {
     let endpoint: OpenHttpEndpoint | undefined
     let callOff: (() => void) | undefined
     controller.onStart(async () => {
-      const opened = await openHttpEndpoint(address, '/health', () => ({ status: 200, text: 'OK' }))
+      if (host.isFirst === false) return
+      const opened = await openHttpEndpoint(
+        address,
+        '/health',
+        () => ({ status: 200, text: 'OK' }),
+        host.isFirst,
+      )
       endpoint = opened
       callOff = every(systemTimers, CHECK_MS, () => {
         const before = host.steadyNow()

@@ -33,12 +33,19 @@ export default {
       ])
       .set(1, VERSION, process.versions.node)
     let endpoint: OpenHttpEndpoint | undefined
+    const { isFirst } = controller.host
     controller.onStart(async () => {
-      endpoint = await openHttpEndpoint(address, '/metrics', () => ({
-        status: 200,
-        type: 'text/plain; version=0.0.4; charset=utf-8',
-        text: metrics.text() + processFigures(),
-      }))
+      if (isFirst === false) return
+      endpoint = await openHttpEndpoint(
+        address,
+        '/metrics',
+        () => ({
+          status: 200,
+          type: 'text/plain; version=0.0.4; charset=utf-8',
+          text: metrics.text() + processFigures(),
+        }),
+        isFirst,
+      )
       controller.log.debug(`figures at port ${endpoint.port}`)
     })
     controller.onShutdown(() => endpoint?.close())

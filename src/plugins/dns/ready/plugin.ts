@@ -40,13 +40,19 @@ export default {
     let isEnding = false
     let endpoint: OpenHttpEndpoint | undefined
     controller.onStart(async () => {
-      endpoint = await openHttpEndpoint(address, '/ready', () => {
-        if (isEnding) return { status: 503, text: 'Shutting down' }
-        const names = waitedFor()
-        return names.length === 0
-          ? { status: 200, text: 'OK' }
-          : { status: 503, text: [...new Set(names)].toSorted().join(',') }
-      })
+      if (controller.host.isFirst === false) return
+      endpoint = await openHttpEndpoint(
+        address,
+        '/ready',
+        () => {
+          if (isEnding) return { status: 503, text: 'Shutting down' }
+          const names = waitedFor()
+          return names.length === 0
+            ? { status: 200, text: 'OK' }
+            : { status: 503, text: [...new Set(names)].toSorted().join(',') }
+        },
+        controller.host.isFirst,
+      )
     })
     controller.onEnding(() => void (isEnding = true))
     controller.onShutdown(() => endpoint?.close())

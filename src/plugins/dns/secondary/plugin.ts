@@ -18,6 +18,11 @@ import { fallthroughOf, serverOf, unknownProperty } from '../line-words.ts'
 const LIMITS = { silenceMs: 10_000, wholeMs: 15 * 60_000, bytesMax: 2 * 1024 ** 3 }
 const AT_A_TIME = 10
 
+/** Those that run, by zone and primaries: after a reload of the Corefile the next one begins with what its former had. */
+const running = new Map<string, SecondaryZone>()
+const keyOf = ({ origin, primaries }: SecondaryZone): string =>
+  `${primaries.map(({ host, port }) => `${host}:${port}`).join()} ${origin.key}`
+
 export default {
   name: 'secondary',
   setup(controller) {
@@ -52,10 +57,18 @@ export default {
     for (const zone of served) handler.put(zone)
     controller.offer('zones', handler)
     controller.onStart(() => {
-      for (const { secondary } of served) secondary.start()
+      for (const { secondary } of served) {
+        const key = keyOf(secondary)
+        secondary.start(running.get(key))
+        running.set(key, secondary)
+      }
     })
     controller.onShutdown(() => {
-      for (const { secondary } of served) secondary.stop()
+      for (const { secondary } of served) {
+        secondary.stop()
+        const key = keyOf(secondary)
+        if (running.get(key) === secondary) running.delete(key)
+      }
     })
     return handler
   },
