@@ -8,7 +8,7 @@ import { RCODE, TYPE } from '../wire/dns/codes.ts'
 import type { DnsMessage } from '../wire/dns/message.ts'
 import { DnsName } from '../wire/dns/name.ts'
 import { DnsRecord } from '../wire/dns/record.ts'
-import { addAddresses } from './addresses.ts'
+import { addAddresses, addServices } from './addresses.ts'
 import { proveNoData, proveNoName, proveWildcard, proveWildcardNoData } from './denial.ts'
 import type { RecordSet, Zone } from './zone.ts'
 import { NODE } from './zone-data.ts'
@@ -102,7 +102,7 @@ function atNode(
     const { answer } = reply
     for (let index = 0; index < set.length; index++) answer.push(set[index]!)
     if (isSigned) answer.push(...zone.signatures(node, set[0]!.type))
-    if (HAS_TARGETS[type] === true) addAddresses(zone, set, isSigned, reply)
+    if (type < TARGETS.length && TARGETS[type] !== undefined) TARGETS[type](zone, set, isSigned, reply)
     return 'answer'
   }
   if ((flags & NODE.CNAME) !== 0 && !IS_BESIDE_CNAME.has(type)) {
@@ -164,7 +164,7 @@ function byWildcard(
     proveWildcard(zone, name, encloser, reply.authority)
   }
   if (isLink) return targetOf(set[0]!)
-  if (HAS_TARGETS[type] === true) addAddresses(zone, set, isSigned, reply)
+  if (type < TARGETS.length && TARGETS[type] !== undefined) TARGETS[type](zone, set, isSigned, reply)
   return 'answer'
 }
 
@@ -218,8 +218,9 @@ const targetOf = ({ rdata }: DnsRecord): DnsName => new DnsName(rdata.toString('
 const IS_BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.ANY, TYPE.RRSIG, TYPE.NSEC])
 
 /** Types whose data has names that are asked for next. */
-const HAS_TARGETS: readonly (boolean | undefined)[] = (() => {
-  const table: boolean[] = Array.from({ length: 64 }, () => false)
-  for (const type of [TYPE.NS, TYPE.MX, TYPE.SRV]) table[type] = true
+const TARGETS: readonly (typeof addAddresses | undefined)[] = (() => {
+  const table: (typeof addAddresses | undefined)[] = Array.from({ length: TYPE.HTTPS + 1 })
+  for (const type of [TYPE.NS, TYPE.MX, TYPE.SRV]) table[type] = addAddresses
+  for (const type of [TYPE.SVCB, TYPE.HTTPS]) table[type] = addServices
   return table
 })()

@@ -1,12 +1,15 @@
 /** What RFCs ask of a server of the DNS about EDNS, sizes, cookies and connections, a row each. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { OPTION, RCODE } from '../../src/wire/dns/codes.ts'
-import { askTcp, decoded, option, packet, words } from '../harness/dns-packets.ts'
+import { OPTION, RCODE, TYPE } from '../../src/wire/dns/codes.ts'
+import { askTcp, decoded, option, optRecord, packet, words } from '../harness/dns-packets.ts'
 import { rcode, type Row, server, testRows } from './dns-protocol.support.ts'
 
 /** Cookies have 8 bytes of the client, and 8 to 32 of the server. */
 const COOKIE = Buffer.from('0123456789abcdef', 'hex')
+
+/** A record that nobody asked for. */
+const ADDRESS = Buffer.concat([Buffer.alloc(1), words(TYPE.A, 1, 0, 0, 4), Buffer.from([192, 0, 2, 1])])
 
 const ROWS: readonly Row[] = [
   // EDNS.
@@ -212,6 +215,69 @@ const ROWS: readonly Row[] = [
     of: 'RFC 7873 §5.2.2',
     ask: { edns: { options: option(OPTION.COOKIE, Buffer.alloc(length)) } },
     expect: rcode('FORMERR'),
+  })),
+  {
+    what: 'who sent a malformed cookie is told so, and that we know EDNS',
+    of: 'RFC 6891 §7, RFC 7873 §5.2.2',
+    ask: { edns: { options: option(OPTION.COOKIE, Buffer.alloc(3)) } },
+    expect: ({ rcode, edns, question }) =>
+      assert.deepEqual(
+        [rcode, edns?.version, question.length, edns!.options.map(({ code }) => code)],
+        [RCODE.FORMERR, 0, 1, [OPTION.EXTENDED_ERROR]],
+      ),
+  },
+  ...[1, 2, 5, 6, 15].map((opcode): Row => ({
+    what: `opcode ${opcode} with EDNS is not implemented, which has OPT`,
+    of: 'RFC 6891 §7, RFC 8906 §3.1.4',
+    ask: { flags: opcode << 11, edns: {} },
+    expect: ({ rcode, edns }) => assert.deepEqual([rcode, edns?.version], [RCODE.NOTIMP, 0]),
+  })),
+  {
+    what: 'two questions with EDNS are malformed, which has OPT',
+    of: 'RFC 6891 §7, RFC 9619 §4',
+    ask: { counts: [2, 0, 0, 1], tail: Buffer.concat([packet().subarray(12), optRecord({})]) },
+    expect: ({ rcode, edns }) => assert.deepEqual([rcode, edns?.version], [RCODE.FORMERR, 0]),
+  },
+  {
+    what: 'an option of EDNS that is not known stays unanswered with BADVERS',
+    of: 'RFC 6891 §6.1.3',
+    ask: { edns: { version: 1, options: option(100, Buffer.from('x')) } },
+    expect: ({ edns }) => assert.ok(!edns!.options.some(({ code }) => code === 100)),
+  },
+  {
+    what: 'OPT may stand in front of another record',
+    of: 'RFC 6891 §6.1.1',
+    ask: { counts: [1, 0, 0, 2], edns: {}, tail: ADDRESS },
+    expect: ({ rcode, edns, answer }) => assert.deepEqual([rcode, edns?.version, answer.length], [0, 0, 1]),
+  },
+  {
+    what: 'OPT may stand behind another record',
+    of: 'RFC 6891 §6.1.1',
+    ask: { counts: [1, 0, 0, 2], tail: Buffer.concat([ADDRESS, optRecord({})]) },
+    expect: ({ rcode, edns, answer }) => assert.deepEqual([rcode, edns?.version, answer.length], [0, 0, 1]),
+  },
+  ...(
+    [
+      ['all of 0', '00010000'],
+      ['a network of IPv4', '00011800c00002'],
+      ['a network of IPv6', '0002380020010db8000000'],
+    ] as const
+  ).map(([kind, data]): Row => ({
+    what: `a client subnet, ${kind}, does no harm`,
+    of: 'RFC 7871 §7.2',
+    ask: { edns: { options: option(OPTION.CLIENT_SUBNET, Buffer.from(data, 'hex')) } },
+    expect: ({ rcode, answer }) => assert.deepEqual([rcode, answer.length], [0, 1]),
+  })),
+  ...(
+    [
+      ['the expiry of a zone', 9],
+      ['where errors are reported to', 18],
+    ] as const
+  ).map(([what, code]): Row => ({
+    what: `${what} is asked for in vain, without harm`,
+    of: code === 9 ? 'RFC 7314 §3' : 'RFC 9567 §6',
+    ask: { name: 'example.org', type: 'SOA', edns: { options: option(code) } },
+    expect: ({ rcode, answer }) => assert.deepEqual([rcode, answer[0]?.type], [0, TYPE.SOA]),
   })),
   {
     what: 'a cookie alone is answered with one',

@@ -73,6 +73,8 @@ export function optRecord(edns: PacketEdns): Buffer {
 export interface UdpClient {
   /** What comes back; undefined where nothing does: where a good query sent behind it is answered first. */
   ask(bytes: Buffer): Promise<Buffer | undefined>
+  /** What comes back, however late: for what is answered for certain, by itself or by others. */
+  answerTo(bytes: Buffer): Promise<Buffer>
   /** Sends, and does not wait. */
   send(bytes: Buffer): void
   readonly socket: Socket
@@ -88,6 +90,12 @@ export async function udpClient(t: Owner, port: number, good: PacketOptions = {}
   return {
     socket,
     send: (bytes) => socket.send(bytes),
+    async answerTo(bytes) {
+      const answered = once(socket, 'message')
+      socket.send(bytes)
+      const [answer] = (await answered) as [Buffer]
+      return answer
+    },
     async ask(bytes) {
       const marker = packet({ ...good, id: (id += 1) })
       let found: Buffer | undefined

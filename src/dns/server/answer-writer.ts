@@ -2,18 +2,23 @@
  * Finishes answers and writes them: what of a message is the server's business and no plugin's. The id, question and flags of the query, EDNS as far as
  * the client speaks it, what does not fit, and errors explained (RFC 8914).
  */
-import { DnsMessage, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
+import { DnsMalformed } from '../../wire/dns/malformed.ts'
+import { DnsMessage, HEADER_BYTES, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import { writeMessage } from '../../wire/dns/message-writer.ts'
 import { EXTENDED_ERROR, OPTION, RCODE, rcodeName, TYPE } from '../../wire/dns/codes.ts'
 import type { EdnsOption } from '../../wire/dns/edns.ts'
 import type { NothingWritten } from '../../contract/dns.ts'
-import type { ServerQuery } from '../query.ts'
-import type { ServerCookies } from './server-cookies.ts'
+import { OUR_UDP_SIZE, type ServerQuery } from '../query.ts'
+import { isCookieLength, type ServerCookies } from './server-cookies.ts'
 
 /** Blocks that answers over encrypted transports are padded to, so that their length says little (RFC 8467 §4.1). */
 const PADDING_BLOCK = 468
 /** Of texts of extended errors, so that they take no room from answers. */
 const EXPLANATION_MAX = 200
+/** An OPT record without options. */
+const OPT_BYTES = 11
+/** Of what `writeRefusal` writes. */
+export const REFUSAL_BYTES_MAX = HEADER_BYTES + OPT_BYTES
 
 /** What goes with all answers at an endpoint. */
 export interface AnswerSurroundings {
@@ -40,6 +45,27 @@ export function writeAnswer(
   if (padded < bare + 4) return bare
   message.edns!.options.push({ code: OPTION.PADDING, data: Buffer.alloc(padded - bare - 4) })
   return writeMessage(message, into, sizeMax)
+}
+
+/**
+ * Writes the least that can be answered, for whoever may not have asked: come again over TCP, or with the cookie that is in there. No record and no
+ * explanation, so that it is hardly larger than the question.
+ */
+export function writeTruncated(
+  query: ServerQuery,
+  rcode: number,
+  into: Buffer,
+  { cookies }: AnswerSurroundings,
+): number {
+  const message = query.reply(rcode & 0x0f)
+  message.isTruncated = true
+  const cookie = query.asked.edns?.options.find(({ code }) => code === OPTION.COOKIE)
+  if (cookie)
+    message.edns!.options.push({
+      code: OPTION.COOKIE,
+      data: cookies.answer(cookie.data, query.addressBytes()),
+    })
+  return writeMessage(message, into, query.size() - (query.signature?.bytes ?? 0))
 }
 
 /** Only where it is encrypted, and the client pads as well (RFC 7830 §3). */
@@ -74,7 +100,7 @@ function finished(
   }
   message.isResponse = true
   if (!message.edns && message.rcode > 0x0f) message.rcode = RCODE.SERVFAIL
-  if (query.qtype === TYPE.ANY && query.isMinimalAny) return minimalAny(message)
+  if (query.qtype === TYPE.ANY && query.mayBeForged) return minimalAny(message)
   return message
 }
 
@@ -103,8 +129,11 @@ function addOptions(
   for (const { code, data } of options) {
     // The first of a kind is the one that was validated (RFC 7873 §5.2): more of them would only make the answer larger than the question.
     if (has(into, code)) continue
-    if (code === OPTION.COOKIE) into.push({ code, data: around.cookies.answer(data, query.addressBytes()) })
-    else if (code === OPTION.TCP_KEEPALIVE && query.proto() === 'tcp')
+    if (code === OPTION.COOKIE) {
+      // One that is malformed is nothing to build on: its answer is FORMERR (RFC 7873 §5.2.2).
+      if (isCookieLength(data.length))
+        into.push({ code, data: around.cookies.answer(data, query.addressBytes()) })
+    } else if (code === OPTION.TCP_KEEPALIVE && query.proto() === 'tcp')
       into.push({ code, data: tenths(around.idleMs) })
   }
   if (has(into, OPTION.EXTENDED_ERROR)) return
@@ -130,7 +159,10 @@ function extendedError(code: number, text: string): EdnsOption {
   const data = Buffer.alloc(2 + Buffer.byteLength(text))
   data.writeUInt16BE(code)
   data.write(text, 2)
-  return { code: OPTION.EXTENDED_ERROR, data: data.subarray(0, 2 + EXPLANATION_MAX) }
+  let end = Math.min(data.length, 2 + EXPLANATION_MAX)
+  // Texts are UTF-8 (RFC 8914 §2): none ends within a character.
+  while (end < data.length && (data[end]! & 0xc0) === 0x80) end--
+  return { code: OPTION.EXTENDED_ERROR, data: data.subarray(0, end) }
 }
 
 /** One set of records of all that the name has: enough for whoever asks, and little for whoever has it sent to others (RFC 8482 §4.1). */
@@ -145,12 +177,31 @@ function minimalAny(message: DnsMessage): DnsMessage {
   return minimal
 }
 
-/** The answer to what could not be read: the header alone, with what of it is known. Returns its length. */
-export function writeRefusal(bytes: Buffer, from: number, rcode: number, into: Buffer): number {
-  into.fill(0, 0, 12)
+/**
+ * The answer to what could not be read, or is no question: the header alone, with what of it is known. Returns its length.
+ *
+ * OPT goes with it where the packet has one: without it we would say that we do not know EDNS, and be asked without from then on (RFC 6891 §7).
+ */
+export function writeRefusal(bytes: Buffer, from: number, to: number, rcode: number, into: Buffer): number {
+  into.fill(0, 0, HEADER_BYTES)
   bytes.copy(into, 0, from, from + 4)
   // QR set, opcode and RD as they came, all else cleared.
   into[2] = 0x80 | (into[2]! & 0x79)
   into[3] = rcode & 0x0f
-  return 12
+  const additionals = bytes.readUInt16BE(from + 10)
+  if (additionals === 0 || !hasEdns(bytes.subarray(from, to))) return HEADER_BYTES
+  into[11] = 1
+  into.fill(0, HEADER_BYTES, HEADER_BYTES + OPT_BYTES)
+  into.writeUInt16BE(TYPE.OPT, HEADER_BYTES + 1)
+  into.writeUInt16BE(OUR_UDP_SIZE, HEADER_BYTES + 3)
+  return HEADER_BYTES + OPT_BYTES
+}
+
+function hasEdns(message: Buffer): boolean {
+  try {
+    return DnsMessage.decode(message).edns !== undefined
+  } catch (error) {
+    if (error instanceof DnsMalformed) return false
+    throw error
+  }
 }

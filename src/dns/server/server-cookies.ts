@@ -16,6 +16,10 @@ const AHEAD_MAX_S = 300
 /** `client`: it has not proved anything yet. `proven`: it has its address. `malformed`: no length that a cookie has. */
 export type CookieReading = 'client' | 'proven' | 'malformed'
 
+/** The client's part alone, or with a server's of 8 to 32 bytes (RFC 7873 §4). */
+export const isCookieLength = (bytes: number): boolean =>
+  bytes === CLIENT_COOKIE_BYTES || (bytes >= 16 && bytes <= 40)
+
 export class ServerCookies {
   readonly #secret: Buffer
   readonly #nowS: () => number
@@ -29,7 +33,7 @@ export class ServerCookies {
   read(cookie: Buffer, address: Buffer): CookieReading {
     const { length } = cookie
     if (length === CLIENT_COOKIE_BYTES) return 'client'
-    if (length < 16 || length > 40) return 'malformed'
+    if (!isCookieLength(length)) return 'malformed'
     return length === CLIENT_COOKIE_BYTES + SERVER_COOKIE_BYTES && this.#isOurs(cookie, address)
       ? 'proven'
       : 'client'

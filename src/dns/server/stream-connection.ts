@@ -5,12 +5,12 @@
 import type { Socket } from 'node:net'
 import { formatIp, type IpAddress, parseIp } from '../../base/ip-address.ts'
 import { DROPPED, DnsStream, type DnsOutcome, type DnsTransport } from '../../contract/dns.ts'
-import { OPTION, RCODE } from '../../wire/dns/codes.ts'
+import { OPTION } from '../../wire/dns/codes.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import { encodeMessage } from '../../wire/dns/message-writer.ts'
 import { type DnsPeer, ServerQuery } from '../query.ts'
 import { writeRefusal } from './answer-writer.ts'
-import type { Answering } from './answering.ts'
+import { type Answering, malformedCookie } from './answering.ts'
 import { IGNORED, readQuery } from './query-reader.ts'
 
 /** Queries of one connection that are on their way; beyond that, nothing more is read from it. */
@@ -136,7 +136,7 @@ export class StreamConnection {
     const query = new ServerQuery(asked, this.#peer, bytes, this.usedMs)
     const cookie = asked.edns?.options.find(({ code }) => code === OPTION.COOKIE)
     if (cookie && this.#answering.cookies.read(cookie.data, query.addressBytes()) === 'malformed') {
-      this.#sendRefusal(bytes, RCODE.FORMERR)
+      this.#send(query, malformedCookie(query))
       return
     }
     const outcome = this.#answering.answer(query)
@@ -193,7 +193,7 @@ export class StreamConnection {
   }
 
   #sendRefusal(bytes: Buffer, rcode: number): void {
-    this.#write(Buffer.from(room.subarray(0, writeRefusal(bytes, 0, rcode, room))))
+    this.#write(Buffer.from(room.subarray(0, writeRefusal(bytes, 0, bytes.length, rcode, room))))
   }
 
   #written(
