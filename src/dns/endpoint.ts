@@ -2,6 +2,12 @@
 import type { DnsOutcome, DnsTls, DnsTransport } from '../contract/dns.ts'
 import type { ServerQuery } from './query.ts'
 
+export interface EndpointTimeouts {
+  readonly readMs: number
+  readonly writeMs: number
+  readonly idleMs: number
+}
+
 export interface Endpoint {
   readonly transport: DnsTransport
   /** Empty for all addresses of the machine, of both families. */
@@ -10,7 +16,7 @@ export interface Endpoint {
   readonly port: number
   /** Of `tls` and `https`. */
   readonly tls: DnsTls | undefined
-  readonly timeouts: { readonly readMs: number; readonly writeMs: number; readonly idleMs: number }
+  readonly timeouts: EndpointTimeouts
   /** As metrics have it: `dns://:53`. */
   readonly label: string
 }
@@ -21,6 +27,8 @@ export type AnswerQuery = (query: ServerQuery) => DnsOutcome | Promise<DnsOutcom
 export interface EndpointServer {
   /** Where it really listens: `dns://127.0.0.1:5300`. */
   readonly address: string
+  /** For connections that come from now on. */
+  setTimeouts(timeouts: EndpointTimeouts): void
   /** Takes no more, answers what is on its way for a few seconds at most, and ends. */
   close(): Promise<void>
 }

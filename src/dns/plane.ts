@@ -222,6 +222,7 @@ export class DnsPlane {
       })
     const server: EndpointServer = {
       address: opened.address,
+      setTimeouts: (timeouts) => opened.setTimeouts(timeouts),
       async close() {
         taken.resolve(() => RCODE.SERVFAIL)
         await opened.close()
@@ -235,9 +236,10 @@ export class DnsPlane {
   #take(next: Serving, opened: readonly OpenServer[]): void {
     const former = new Map(this.#servers)
     this.#servers.clear()
-    for (const { label } of next.endpoints.values()) {
+    for (const { label, timeouts } of next.endpoints.values()) {
       const open = opened.find(({ endpoint }) => endpoint.label === label) ?? former.get(label)!
       open.answer = next.answerAt(label)!
+      open.server.setTimeouts(timeouts)
       open.taken(open.answer)
       this.#servers.set(label, open)
       if (former.get(label) === open) former.delete(label)
@@ -249,7 +251,7 @@ export class DnsPlane {
 
 /** What a socket was opened with cannot be changed while it is open. */
 const isSameSocket = (one: Endpoint, other: Endpoint): boolean =>
-  JSON.stringify([one.tls, one.timeouts]) === JSON.stringify([other.tls, other.timeouts])
+  JSON.stringify(one.tls) === JSON.stringify(other.tls)
 
 function nameOf(text: string): DnsName | undefined {
   try {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { rdataText } from '../../src/wire/dns/rdata-text.ts'
+import { framed, packet } from '../harness/dns-packets.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type RunningDns, startDns } from '../harness/orla-dns.ts'
+import { freePort } from '../harness/ports.ts'
 
 const corefile = (address: string, more = ''): string =>
   `.:0 {\n  reload 2s 1s\n  hosts {\n    ${address} a.example\n  }\n}\n${more}`
@@ -41,4 +45,21 @@ test('zones and sockets that are new are there after a reload, and those that ar
   dns.kill('SIGHUP')
   await eventually(() => /reload failed: .*203\.0\.113\.77/.test(dns.stderr()))
   assert.equal((await dns.ask('b.example')).rcode, 0)
+})
+
+test('times of connections change with a reload, at a port that stays', async (t) => {
+  const text = (port: number, idle: string) =>
+    `${idle}.example:${port} {\n bind 127.0.0.1\n timeouts {\n idle ${idle}\n }\n hosts {\n 192.0.2.1 ${idle}.example\n }\n}\n`
+  const port = await freePort()
+  const dns = await startDns(t, { Corefile: text(port, '20s') })
+  dns.write('Corefile', text(port, '1s'))
+  dns.kill('SIGHUP')
+  await eventually(async () => (await dns.ask('1s.example')).rcode === 0)
+  assert.equal(dns.stderr().includes('reload failed'), false)
+  const client = connect(port, '127.0.0.1')
+  t.after(() => client.destroy())
+  client.resume().write(framed(packet({ name: '1s.example' })))
+  const startMs = performance.now()
+  await once(client, 'close')
+  assert.ok(performance.now() - startMs < 15_000)
 })

@@ -3,7 +3,7 @@ import { DROPPED, type DnsOutcome, DnsStream, type NothingWritten } from '../../
 import type { DnsSignature } from '../../contract/dns-signature.ts'
 import { OPCODE, OPTION, RCODE } from '../../wire/dns/codes.ts'
 import { type DnsMessage, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
-import type { AnswerQuery, Endpoint } from '../endpoint.ts'
+import type { AnswerQuery, Endpoint, EndpointTimeouts } from '../endpoint.ts'
 import { type DnsPeer, OUR_UDP_SIZE, ServerQuery } from '../query.ts'
 import type { Amplification } from './amplification.ts'
 import {
@@ -31,7 +31,8 @@ export interface AnsweringOptions {
 export class Answering implements AnswerSurroundings {
   readonly endpoint: Endpoint
   readonly cookies: ServerCookies
-  readonly idleMs: number
+  /** Of connections that come from now on. */
+  timeouts: EndpointTimeouts
   readonly nowMs: () => number
   readonly #amplification: Amplification
   readonly #onFailure: AnsweringOptions['onFailure']
@@ -46,7 +47,11 @@ export class Answering implements AnswerSurroundings {
     this.#amplification = options.amplification
     this.nowMs = options.nowMs
     this.#onFailure = options.onFailure
-    this.idleMs = endpoint.timeouts.idleMs
+    this.timeouts = endpoint.timeouts
+  }
+
+  get idleMs(): number {
+    return this.timeouts.idleMs
   }
 
   /** Never rejects nor throws. */

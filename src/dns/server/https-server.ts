@@ -10,6 +10,7 @@ import type { TLSSocket } from 'node:tls'
 import { formatIp, parseIp } from '../../base/ip-address.ts'
 import { DOH_MEDIA_TYPE, dohQuery, freshSeconds } from '../../wire/dns/doh.ts'
 import { MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
+import type { EndpointTimeouts } from '../endpoint.ts'
 import type { DnsPeer } from '../query.ts'
 import { Admission, type Seat, USUAL_CONNECTIONS } from './admission.ts'
 import type { Answering } from './answering.ts'
@@ -27,7 +28,7 @@ export class HttpsServer {
 
   constructor(answering: Answering, identity: TlsIdentity) {
     this.#answering = answering
-    const { idleMs, readMs } = answering.endpoint.timeouts
+    const { idleMs, readMs } = answering.timeouts
     this.server = createSecureServer({
       allowHTTP1: true,
       ...identity.serverOptions(),
@@ -106,6 +107,11 @@ export class HttpsServer {
       // The client went away, or sent what HTTP does not allow.
       response.destroy()
     }
+  }
+
+  setTimeouts(timeouts: EndpointTimeouts): void {
+    this.#answering.timeouts = timeouts
+    this.server.setTimeout(timeouts.idleMs + timeouts.readMs)
   }
 
   async close(withinMs: number): Promise<void> {

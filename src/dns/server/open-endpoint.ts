@@ -46,7 +46,7 @@ async function openPlain(answering: Answering, isShared: boolean): Promise<Endpo
   const { endpoint } = answering
   const host = hostOf(endpoint)
   const udp = await openSocket(host, endpoint.port, isShared)
-  const tcp = new StreamServer(answering, endpoint.timeouts)
+  const tcp = new StreamServer(answering)
   try {
     await listen(tcp.server, host, udp.port, isShared)
   } catch (error) {
@@ -56,6 +56,7 @@ async function openPlain(answering: Answering, isShared: boolean): Promise<Endpo
   const packets = new UdpServer(udp, answering)
   return {
     address: addressOf(endpoint, udp.port),
+    setTimeouts: (timeouts) => void (answering.timeouts = timeouts),
     close: async () => {
       await Promise.all([tcp.close(LAST_ANSWERS_MS), answering.idle(LAST_ANSWERS_MS)])
       packets.close()
@@ -72,7 +73,7 @@ const openSocket = async (host: string, port: number, reusePort: boolean): Promi
 async function openTls(answering: Answering, isShared: boolean): Promise<EndpointServer> {
   const { endpoint } = answering
   const identity = new TlsIdentity(endpoint)
-  const streams = new StreamServer(answering, endpoint.timeouts, {
+  const streams = new StreamServer(answering, {
     createServer: () => {
       const server = createServer({
         ...identity.serverOptions(),
@@ -88,6 +89,7 @@ async function openTls(answering: Answering, isShared: boolean): Promise<Endpoin
     const port = await listen(streams.server, hostOf(endpoint), endpoint.port, isShared)
     return {
       address: addressOf(endpoint, port),
+      setTimeouts: (timeouts) => void (answering.timeouts = timeouts),
       close: async () => {
         identity.close()
         await streams.close(LAST_ANSWERS_MS)
@@ -107,6 +109,7 @@ async function openHttps(answering: Answering, isShared: boolean): Promise<Endpo
     const port = await listen(https.server, hostOf(endpoint), endpoint.port, isShared)
     return {
       address: addressOf(endpoint, port),
+      setTimeouts: (timeouts) => https.setTimeouts(timeouts),
       close: async () => {
         identity.close()
         await https.close(LAST_ANSWERS_MS)

@@ -15,7 +15,7 @@ test('a client that asks, says that this is all, and waits has every answer, how
     await new Promise<void>((resolve) => void waiting.push(resolve))
     return query.reply()
   })
-  const stream = new StreamServer(answering, answering.endpoint.timeouts)
+  const stream = new StreamServer(answering)
   stream.server.listen(0, '127.0.0.1')
   await once(stream.server, 'listening')
   t.after(() => stream.close(0))

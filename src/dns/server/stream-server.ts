@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import { Admission, type Seat, USUAL_CONNECTIONS } from './admission.ts'
 import type { Answering } from './answering.ts'
-import { StreamConnection, type StreamTimeouts } from './stream-connection.ts'
+import { StreamConnection } from './stream-connection.ts'
 
 export interface StreamTls {
   createServer(): TlsServer
@@ -16,12 +16,11 @@ export class StreamServer {
   readonly #connections = new Set<StreamConnection>()
   readonly #admission: Admission
   readonly #answering: Answering
-  readonly #timeouts: StreamTimeouts
 
-  constructor(answering: Answering, timeouts: StreamTimeouts, tls?: StreamTls) {
+  constructor(answering: Answering, tls?: StreamTls) {
     this.#answering = answering
-    this.#timeouts = timeouts
-    this.#admission = new Admission({ ...USUAL_CONNECTIONS, beginMs: timeouts.readMs + timeouts.idleMs })
+    const { readMs, idleMs } = answering.timeouts
+    this.#admission = new Admission({ ...USUAL_CONNECTIONS, beginMs: readMs + idleMs })
     if (tls) {
       const server = tls.createServer()
       server.on('connection', (socket) => void this.#admission.admit(socket))
@@ -43,8 +42,8 @@ export class StreamServer {
 
   #open(socket: Socket, seat: Seat): void {
     seat.hasBegun()
-    const { transport } = this.#answering.endpoint
-    const connection = new StreamConnection(socket, seat, transport, this.#answering, this.#timeouts)
+    const { endpoint, timeouts } = this.#answering
+    const connection = new StreamConnection(socket, seat, endpoint.transport, this.#answering, timeouts)
     this.#connections.add(connection)
     socket.once('close', () => this.#connections.delete(connection))
   }
