@@ -82,14 +82,10 @@ export function composeDns(options: DnsOptions): ComposedDns {
     cookies: new ServerCookies(options.cookieSecret),
     amplification: new Amplification(USUAL_AMPLIFICATION),
     nowMs: () => performance.now(),
-    onUnwritable: (query: ServerQuery, error: unknown) => {
+    onFailure: (query: ServerQuery, what: string, error: unknown) => {
       panics.add(1)
       const text = error instanceof Error ? error.message : String(error)
-      options.log(
-        'error',
-        query.answeredBy,
-        `${query.name()} ${query.type()}: its answer cannot be written: ${text}`,
-      )
+      options.log('error', query.answeredBy, `${query.name()} ${query.type()}: ${what}: ${text}`)
     },
   }
   const plane = new DnsPlane({

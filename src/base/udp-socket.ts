@@ -8,6 +8,13 @@
 import koffi from 'koffi'
 import { formatIp, type IpAddress, parseIp } from './ip-address.ts'
 import {
+  ANSWER_BYTES,
+  type OnPacket,
+  type PacketSender,
+  type PacketSocket,
+  type PacketSocketOptions,
+} from './packet-socket.ts'
+import {
   ADDRESS_BYTES,
   AF_INET,
   AF_INET6,
@@ -16,23 +23,12 @@ import {
   socketFailure,
 } from './socket-address.ts'
 
-export interface UdpSocketOptions {
-  /** An address; `::` takes IPv4 too. */
-  readonly host: string
-  /** 0: the system chooses. */
-  readonly port: number
-  /** Others of the same user may receive on the same port with this as well, and the kernel spreads packets over them by who sends. */
-  readonly reusePort: boolean
-}
-
 /** Packets of one call. More gain nothing that can be measured. */
 const BATCH = 64
 /** Calls of one turn of the event loop: then others have their turn. */
 const BATCHES_A_TURN = 8
 /** What is longer is told to be cut. */
 const PACKET_BYTES = 4096
-/** Room for an answer, and for what a codec writes beyond its end before it sees that it does not fit. */
-export const ANSWER_BYTES = 4096
 const CONTROL_BYTES = 64
 const HEADER_BYTES = 64
 const IOVEC_BYTES = 16
@@ -153,7 +149,7 @@ const addressOf = (buffer: Buffer): bigint => BigInt(memmove(buffer, buffer, 0))
  * Who sent a packet, and to which of our addresses. As long as its packet is being looked at it reads the memory of the batch; who needs it for longer calls
  * `keep` before the turn ends.
  */
-export class UdpSender {
+export class UdpSender implements PacketSender {
   #addresses: Buffer
   #addressAt: number
   #controls: Buffer
@@ -230,10 +226,7 @@ function ipv6(bytes: Buffer, at: number): IpAddress {
 const addressIn = (bytes: Buffer, at: number): IpAddress =>
   bytes.readUInt16LE(at) === AF_INET ? ipv4(bytes.readUInt32BE(at + 4)) : ipv6(bytes, at + 8)
 
-/** Called for each packet. `bytes` is the memory of the batch, from `from` to `to`: it holds until the call returns. */
-export type OnPacket = (bytes: Buffer, from: number, to: number, sender: UdpSender) => void
-
-export class UdpSocket {
+export class UdpSocket implements PacketSocket {
   readonly port: number
   readonly #fd: number
   readonly #received = new Batch(PACKET_BYTES)
@@ -256,7 +249,7 @@ export class UdpSocket {
   }
 
   /** Throws an error with `code`, as Node does: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `EAFNOSUPPORT`. */
-  static open({ host, port, reusePort }: UdpSocketOptions): UdpSocket {
+  static open({ host, port, reusePort }: PacketSocketOptions): UdpSocket {
     const [plain = '', zone] = host.split('%')
     const address = parseIp(plain)
     if (!address) throw new TypeError(`${host} is no address`)
@@ -289,12 +282,10 @@ export class UdpSocket {
     return this.#host
   }
 
-  /** Calls with each packet from now on, until it is closed. */
   receive(onPacket: OnPacket): void {
     this.#poll = koffi.node.poll(this.#fd, { readable: true }, () => this.#read(onPacket))
   }
 
-  /** Where an answer is written that is sent with the next batch: `answerAt` on in there, at most `ANSWER_BYTES`. Then comes `queue`. */
   get answers(): Buffer {
     return this.#sent.contents
   }

@@ -1,7 +1,8 @@
 /**
  * Answers that are promised: each comes within ten seconds or is SERVFAIL, and there may be so many of them.
  *
- * All wait equally long, so they stand in a queue in the order in which they are due, and one timer a second is enough for all of them.
+ * All wait equally long, so they stand in a row in the order in which they are due, and one timer a second is enough for all of them. Whoever was
+ * answered leaves the row at once: behind one that hangs there may be a million that did not.
  */
 import type { DnsOutcome } from '../contract/dns.ts'
 import { RCODE } from '../wire/dns/codes.ts'
@@ -9,20 +10,22 @@ import type { ServerQuery } from './query.ts'
 
 const ANSWER_MAX_MS = 10_000
 const LOOK_EVERY_MS = 1000
-const WAITING_MAX = 50_000
+const WAITING_MAX = 20_000
 
 interface Late {
   readonly query: ServerQuery
   readonly dueMs: number
   readonly settle: (outcome: DnsOutcome) => void
-  isSettled: boolean
+  earlier: Late | undefined
+  later: Late | undefined
 }
 
 export class LateAnswers {
   readonly #answerMaxMs: number
   readonly #waitingMax: number
-  /** In the order in which they are due; those that were answered meanwhile are among them. */
-  #queue: Late[] = []
+  /** The row: the one that is due first, and the one that is due last. */
+  #first: Late | undefined
+  #last: Late | undefined
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
   #onIdle: (() => void) | undefined
@@ -36,23 +39,30 @@ export class LateAnswers {
     return this.#waiting >= this.#waitingMax
   }
 
-  /** The outcome, or SERVFAIL where it does not come in time. What comes later is dropped. */
-  bounded(query: ServerQuery, outcome: Promise<DnsOutcome>): Promise<DnsOutcome> {
+  /** The outcome, or SERVFAIL where it does not come in time or there are too many. What comes later is dropped. Never rejects. */
+  bounded(query: ServerQuery, outcome: Promise<DnsOutcome>): DnsOutcome | Promise<DnsOutcome> {
+    if (this.isFull) {
+      outcome.catch(() => undefined)
+      return tooMany(query)
+    }
     return new Promise((resolve) => {
+      let isSettled = false
       const late: Late = {
         query,
         dueMs: performance.now() + this.#answerMaxMs,
-        isSettled: false,
         settle: (settled) => {
-          if (late.isSettled) return
-          late.isSettled = true
-          this.#waiting -= 1
+          if (isSettled) return
+          isSettled = true
+          this.#leave(late)
           resolve(settled)
-          if (this.#waiting === 0) this.#rest()
         },
+        earlier: this.#last,
+        later: undefined,
       }
+      if (this.#last) this.#last.later = late
+      else this.#first = late
+      this.#last = late
       this.#waiting += 1
-      this.#queue.push(late)
       this.#timer ??= setInterval(() => this.#look(), Math.min(LOOK_EVERY_MS, this.#answerMaxMs)).unref()
       outcome.then(late.settle, () => late.settle(RCODE.SERVFAIL))
     })
@@ -72,21 +82,31 @@ export class LateAnswers {
 
   #look(): void {
     const nowMs = performance.now()
-    let due = 0
-    for (; due < this.#queue.length; due++) {
-      const late = this.#queue[due]!
-      if (late.isSettled) continue
-      if (late.dueMs > nowMs) break
-      late.query.explain('other', `${late.query.answeredBy}: no answer within ${this.#answerMaxMs / 1000} s`)
-      late.settle(RCODE.SERVFAIL)
+    for (let late = this.#first; late && late.dueMs <= nowMs; late = this.#first) {
+      const { query, settle } = late
+      query.explain('other', `${query.answeredBy}: no answer within ${this.#answerMaxMs / 1000} s`)
+      settle(RCODE.SERVFAIL)
     }
-    if (due > 0) this.#queue = this.#queue.slice(due)
   }
 
-  #rest(): void {
-    this.#queue = []
+  #leave(late: Late): void {
+    const { earlier, later } = late
+    if (earlier) earlier.later = later
+    else this.#first = later
+    if (later) later.earlier = earlier
+    else this.#last = earlier
+    late.earlier = undefined
+    late.later = undefined
+    this.#waiting -= 1
+    if (this.#waiting > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#onIdle?.()
   }
+}
+
+/** What may be said to a query that cannot wait any more. */
+export function tooMany(query: ServerQuery): DnsOutcome {
+  query.explain('not ready', 'too many queries wait for their answers')
+  return RCODE.SERVFAIL
 }

@@ -10,6 +10,7 @@ import { type Corefile, type CorefileSource, readCorefile } from './corefile/cor
 import { CorefileWatch } from './corefile-watch.ts'
 import type { AnswerQuery, Endpoint, EndpointServer, OpenEndpoint } from './endpoint.ts'
 import type { DnsOutcome } from '../contract/dns.ts'
+import { LateAnswers, tooMany } from './late-answers.ts'
 import type { ServerQuery } from './query.ts'
 import { RCODE } from '../wire/dns/codes.ts'
 import { DnsName, DnsNameError } from '../wire/dns/name.ts'
@@ -206,7 +207,14 @@ export class DnsPlane {
     const open: { current?: OpenServer } = {}
     // Nothing is answered before all stands: a query that comes earlier waits, since other processes may have had the socket's address before.
     const taken = Promise.withResolvers<AnswerQuery>()
-    const wait: AnswerQuery = async (query) => (await taken.promise)(query)
+    const early = new LateAnswers()
+    const wait: AnswerQuery = (query) =>
+      early.isFull
+        ? tooMany(query)
+        : early.bounded(
+            query,
+            taken.promise.then((answer) => answer(query)),
+          )
     const opened = await this.#options
       .open(endpoint, (query) => (open.current?.answer ?? wait)(query))
       .catch((error: Error) => {

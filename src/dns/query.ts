@@ -2,7 +2,7 @@
 import { type IpAddress, parseIp } from '../base/ip-address.ts'
 import type { DnsQuery, DnsTransport } from '../contract/dns.ts'
 import type { DnsSignature } from '../contract/dns-signature.ts'
-import { CLASS, className, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
+import { CLASS, className, EXTENDED_ERROR, type ExtendedError, RCODE, typeName } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../wire/dns/message.ts'
 import { encodeMessage } from '../wire/dns/message-writer.ts'
@@ -124,15 +124,16 @@ export class ServerQuery implements DnsQuery {
   }
 
   get message(): DnsMessage {
-    return (this.#message ??= DnsMessage.decode(this.bytes))
+    // Options and records lie in the bytes that they were read from, and a packet's memory is another packet's once this turn is over.
+    return (this.#message ??= DnsMessage.decode(this.peer.bytes ? Buffer.from(this.peer.bytes) : this.#bytes))
   }
 
   get bytes(): Buffer {
     return this.peer.bytes ?? this.#bytes
   }
 
-  /** ANY is answered with one set of records: whoever asks may not be who he says (RFC 8482 §4.1). */
-  get isMinimalAny(): boolean {
+  /** Whoever asks may not be who he says: others may be sent what is answered. */
+  get mayBeForged(): boolean {
     return this.peer.isUdp && !this.peer.isProven
   }
 
@@ -311,7 +312,8 @@ export class ServerQuery implements DnsQuery {
 
   explain(error: ExtendedError, text: string): void {
     if (this.notes.explanations === NO_EXPLANATIONS) this.notes.explanations = []
-    this.notes.explanations.push({ error, text })
+    // A plugin from outside may say what is none: an answer is not to fail by that.
+    this.notes.explanations.push({ error: error in EXTENDED_ERROR ? error : 'other', text: String(text) })
   }
 
   get explanations(): QueryNotes['explanations'] {

@@ -1,9 +1,7 @@
 /** One Corefile as it is served: its blocks set up, and who answers at which endpoint. Another Corefile is another one of these. */
-import type { DnsOutcome } from '../contract/dns.ts'
-import { RCODE } from '../wire/dns/codes.ts'
 import type { Corefile } from './corefile/corefile.ts'
 import { type AnswerQuery, type Endpoint, endpointLabel } from './endpoint.ts'
-import { LateAnswers } from './late-answers.ts'
+import { LateAnswers, tooMany } from './late-answers.ts'
 import type { QueryCounts, ServerQuery } from './query.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import { DROPPED_ZONE } from './query-figures.ts'
@@ -74,29 +72,10 @@ export class Serving {
   /** Runs what plugins want to be run first. Where one fails, all that began is ended. */
   async start(): Promise<void> {
     try {
-      this.#tellPlugins()
       for (const { setup } of this.blocks) for (const start of setup.starts) await start()
     } catch (error) {
       await this.#stopBlocks()
       throw error
-    }
-  }
-
-  /** Which plugins each zone has, for `prometheus`. */
-  #tellPlugins(): void {
-    const enabled = this.#around.metrics.gauge(
-      'coredns_plugin_enabled',
-      'A metric that indicates whether a plugin is enabled on per server and zone basis.',
-      ['server', 'zone', 'view', 'name'],
-    )
-    for (const { keys, plugins, setup } of this.blocks) {
-      const { bind, view, isCounted } = setup.settings
-      if (!isCounted) continue
-      for (const { transport, port, zones } of keys)
-        for (const host of bind.length === 0 ? [''] : bind)
-          for (const zone of zones)
-            for (const name of plugins)
-              enabled.set(1, endpointLabel(transport, host, port), zone.toString(), view, name)
     }
   }
 
@@ -113,7 +92,8 @@ export class Serving {
   #bounded(router: Router): AnswerQuery {
     const late = this.#late
     return (query) => {
-      if (late.isFull) return tooBusy(query)
+      // Who could not wait is not asked for either.
+      if (late.isFull) return tooMany(query)
       const outcome = router.answer(query)
       return outcome instanceof Promise ? late.bounded(query, outcome) : outcome
     }
@@ -179,12 +159,8 @@ function routedBlock(
     metadataProviders: settings.metadataProviders,
     metadataZones: settings.metadataZones,
     isForAllClasses: plugins.some((plugin) => FOR_ALL_CLASSES.includes(plugin)),
+    isDebug: settings.isDebug,
     ...(settings.isCounted &&
       countsFor && { countsFor: (zone) => countsFor(label, zone.toString(), settings.view) }),
   }
-}
-
-function tooBusy(query: ServerQuery): DnsOutcome {
-  query.explain('not ready', 'too many queries wait for their answers')
-  return RCODE.SERVFAIL
 }

@@ -47,6 +47,27 @@ export function writeAnswer(
   return writeMessage(message, into, sizeMax)
 }
 
+/**
+ * Writes the least that can be answered, for whoever may not have asked: come again over TCP, or with the cookie that is in there. No record and no
+ * explanation, so that it is hardly larger than the question.
+ */
+export function writeTruncated(
+  query: ServerQuery,
+  rcode: number,
+  into: Buffer,
+  { cookies }: AnswerSurroundings,
+): number {
+  const message = query.reply(rcode & 0x0f)
+  message.isTruncated = true
+  const cookie = query.asked.edns?.options.find(({ code }) => code === OPTION.COOKIE)
+  if (cookie)
+    message.edns!.options.push({
+      code: OPTION.COOKIE,
+      data: cookies.answer(cookie.data, query.addressBytes()),
+    })
+  return writeMessage(message, into, query.size() - (query.signature?.bytes ?? 0))
+}
+
 /** Only where it is encrypted, and the client pads as well (RFC 7830 §3). */
 const mustPad = ({ transport, asked }: ServerQuery): boolean =>
   transport !== 'dns' && asked.edns !== undefined && has(asked.edns.options, OPTION.PADDING)
@@ -79,7 +100,7 @@ function finished(
   }
   message.isResponse = true
   if (!message.edns && message.rcode > 0x0f) message.rcode = RCODE.SERVFAIL
-  if (query.qtype === TYPE.ANY && query.isMinimalAny) return minimalAny(message)
+  if (query.qtype === TYPE.ANY && query.mayBeForged) return minimalAny(message)
   return message
 }
 
@@ -138,7 +159,10 @@ function extendedError(code: number, text: string): EdnsOption {
   const data = Buffer.alloc(2 + Buffer.byteLength(text))
   data.writeUInt16BE(code)
   data.write(text, 2)
-  return { code: OPTION.EXTENDED_ERROR, data: data.subarray(0, 2 + EXPLANATION_MAX) }
+  let end = Math.min(data.length, 2 + EXPLANATION_MAX)
+  // Texts are UTF-8 (RFC 8914 §2): none ends within a character.
+  while (end < data.length && (data[end]! & 0xc0) === 0x80) end--
+  return { code: OPTION.EXTENDED_ERROR, data: data.subarray(0, end) }
 }
 
 /** One set of records of all that the name has: enough for whoever asks, and little for whoever has it sent to others (RFC 8482 §4.1). */

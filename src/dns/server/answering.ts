@@ -6,12 +6,15 @@ import { type DnsMessage, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import type { AnswerQuery, Endpoint } from '../endpoint.ts'
 import { type DnsPeer, OUR_UDP_SIZE, ServerQuery } from '../query.ts'
 import type { Amplification } from './amplification.ts'
-import { type AnswerSurroundings, REFUSAL_BYTES_MAX, writeAnswer, writeRefusal } from './answer-writer.ts'
+import {
+  type AnswerSurroundings,
+  REFUSAL_BYTES_MAX,
+  writeAnswer,
+  writeRefusal,
+  writeTruncated,
+} from './answer-writer.ts'
 import { IGNORED, readQuery } from './query-reader.ts'
 import type { ServerCookies } from './server-cookies.ts'
-
-/** Queries that are on their way at one endpoint. Beyond that, what cannot be answered at once is SERVFAIL. */
-const PENDING_MAX = 20_000
 
 /** What a codec may write beyond the end before it sees that it does not fit. */
 const ROOM_BEYOND = 1024
@@ -21,8 +24,8 @@ export interface AnsweringOptions {
   readonly amplification: Amplification
   /** Milliseconds of the machine's steady clock. */
   readonly nowMs: () => number
-  /** What a plugin answered is nothing that can be written: the query was SERVFAIL. */
-  onUnwritable?(query: ServerQuery, error: unknown): void
+  /** Who was to answer threw, or what it answered is nothing that can be written: the query was SERVFAIL. */
+  onFailure?(query: ServerQuery, what: string, error: unknown): void
 }
 
 export class Answering implements AnswerSurroundings {
@@ -31,7 +34,7 @@ export class Answering implements AnswerSurroundings {
   readonly idleMs: number
   readonly nowMs: () => number
   readonly #amplification: Amplification
-  readonly #onUnwritable: AnsweringOptions['onUnwritable']
+  readonly #onFailure: AnsweringOptions['onFailure']
   readonly #answer: AnswerQuery
   #pending = 0
   #onIdle: (() => void) | undefined
@@ -42,7 +45,7 @@ export class Answering implements AnswerSurroundings {
     this.cookies = options.cookies
     this.#amplification = options.amplification
     this.nowMs = options.nowMs
-    this.#onUnwritable = options.onUnwritable
+    this.#onFailure = options.onFailure
     this.idleMs = endpoint.timeouts.idleMs
   }
 
@@ -54,19 +57,14 @@ export class Answering implements AnswerSurroundings {
     let outcome: DnsOutcome | Promise<DnsOutcome>
     try {
       outcome = this.#answer(query)
-    } catch {
-      return RCODE.SERVFAIL
+    } catch (error) {
+      return this.#failed(query, error)
     }
     if (!(outcome instanceof Promise)) return outcome
-    if (this.#pending >= PENDING_MAX) {
-      outcome.catch(() => undefined)
-      query.explain('not ready', `${PENDING_MAX} queries are on their way`)
-      return RCODE.SERVFAIL
-    }
     this.#pending += 1
     return outcome.then(
       (late) => this.#done(late),
-      () => this.#done(RCODE.SERVFAIL),
+      (error: unknown) => this.#done(this.#failed(query, error)),
     )
   }
 
@@ -91,6 +89,13 @@ export class Answering implements AnswerSurroundings {
   #written(query: ServerQuery, outcome: DnsMessage | NothingWritten): Buffer {
     const into = Buffer.allocUnsafe(MESSAGE_BYTES_MAX + ROOM_BEYOND)
     return into.subarray(0, this.write(query, outcome, into))
+  }
+
+  /** Handlers have their guards: what comes here was thrown around them, such as by a filter of `view`. */
+  #failed(query: ServerQuery, error: unknown): NothingWritten {
+    this.#onFailure?.(query, 'who answers cannot be found', error)
+    query.explain('other', 'server: failed')
+    return RCODE.SERVFAIL
   }
 
   #done(outcome: DnsOutcome): DnsOutcome {
@@ -119,16 +124,15 @@ export class Answering implements AnswerSurroundings {
       length = writeAnswer(query, outcome, into, this)
     } catch (error) {
       // A plugin may put into a message what is none of its parts.
-      this.#onUnwritable?.(query, error)
+      this.#onFailure?.(query, 'its answer cannot be written', error)
       query.explain('other', `${query.answeredBy}: its answer cannot be written`)
       rcode = RCODE.SERVFAIL
       length = writeAnswer(query, RCODE.SERVFAIL, into, this)
     }
-    if (query.isMinimalAny && !this.#amplification.allows(query, length)) {
-      const instead = query.reply()
-      instead.isTruncated = true
-      length = writeAnswer(query, instead, into, this)
-      rcode = RCODE.NOERROR
+    if (query.mayBeForged && !this.#amplification.allows(query, length)) {
+      length = writeTruncated(query, rcode, into, this)
+      // The upper bits went with the OPT record that says them.
+      rcode &= 0x0f
     }
     if (query.signature) length = signedInto(query.signature, into, length)
     query.counts?.answered(query, rcode, length)

@@ -1,11 +1,13 @@
 /** Opens the sockets of an endpoint: UDP and TCP beside each other for `dns`, TLS for `tls`, HTTP over TLS for `https`. */
 import { once } from 'node:events'
 import type { Server } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { createServer } from 'node:tls'
+import { NodeUdpSocket } from '../../base/node-udp-socket.ts'
+import type { PacketSocket } from '../../base/packet-socket.ts'
 import { HAS_UDP_BATCHES, UdpSocket } from '../../base/udp-socket.ts'
 import { type AnswerQuery, type Endpoint, type EndpointServer, endpointLabel } from '../endpoint.ts'
 import { Answering, type AnsweringOptions } from './answering.ts'
-import { openDatagramServer } from './datagram-server.ts'
 import { HttpsServer } from './https-server.ts'
 import { StreamServer } from './stream-server.ts'
 import { TlsIdentity } from './tls-identity.ts'
@@ -43,7 +45,7 @@ export async function openEndpoint(
 async function openPlain(answering: Answering, isShared: boolean): Promise<EndpointServer> {
   const { endpoint } = answering
   const host = hostOf(endpoint)
-  const udp = await openUdp(answering, host, isShared)
+  const udp = await openSocket(host, endpoint.port, isShared)
   const tcp = new StreamServer(answering, endpoint.timeouts)
   try {
     await listen(tcp.server, host, udp.port, isShared)
@@ -51,34 +53,32 @@ async function openPlain(answering: Answering, isShared: boolean): Promise<Endpo
     udp.close()
     throw error
   }
+  const packets = new UdpServer(udp, answering)
   return {
     address: addressOf(endpoint, udp.port),
     close: async () => {
       await Promise.all([tcp.close(LAST_ANSWERS_MS), answering.idle(LAST_ANSWERS_MS)])
-      udp.close()
+      packets.close()
     },
   }
 }
 
-interface OpenUdp {
-  readonly port: number
-  close(): void
-}
-
-async function openUdp(answering: Answering, host: string, isShared: boolean): Promise<OpenUdp> {
-  const { port } = answering.endpoint
-  if (!HAS_UDP_BATCHES) return await openDatagramServer(answering, host, port, isShared)
-  const socket = UdpSocket.open({ host, port, reusePort: isShared })
-  const server = new UdpServer(socket, answering)
-  return { port: socket.port, close: () => server.close() }
-}
+/** By calls for many packets where this system has them. */
+const openSocket = async (host: string, port: number, reusePort: boolean): Promise<PacketSocket> =>
+  HAS_UDP_BATCHES
+    ? UdpSocket.open({ host, port, reusePort })
+    : await NodeUdpSocket.open({ host, port, reusePort })
 
 async function openTls(answering: Answering, isShared: boolean): Promise<EndpointServer> {
   const { endpoint } = answering
   const identity = new TlsIdentity(endpoint)
   const streams = new StreamServer(answering, endpoint.timeouts, {
     createServer: () => {
-      const server = createServer({ ...identity.serverOptions(), ALPNProtocols: ['dot'] })
+      const server = createServer({
+        ...identity.serverOptions(),
+        ALPNProtocols: ['dot'],
+        allowHalfOpen: true,
+      })
       identity.follow(server)
       return server
     },
@@ -134,14 +134,9 @@ function anyHost(): string {
   return any
 }
 
-function hasIpv6(): boolean {
-  try {
-    UdpSocket.open({ host: '::', port: 0, reusePort: false }).close()
-    return true
-  } catch {
-    return false
-  }
-}
+/** Where there is any, this machine's own has it, too. */
+const hasIpv6 = (): boolean =>
+  Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
 
 const addressOf = (endpoint: Endpoint, port: number): string =>
   endpointLabel(endpoint.transport, endpoint.host === '' ? anyHost() : endpoint.host, port)

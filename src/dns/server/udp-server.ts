@@ -1,6 +1,6 @@
 /** Answers over UDP: what is answered at once goes from memory to memory, many packets in one call. */
 import { formatIp, type IpAddress } from '../../base/ip-address.ts'
-import { ANSWER_BYTES, type UdpSender, type UdpSocket } from '../../base/udp-socket.ts'
+import { ANSWER_BYTES, type PacketSender, type PacketSocket } from '../../base/packet-socket.ts'
 import { DROPPED, type DnsOutcome } from '../../contract/dns.ts'
 import { OPTION, RCODE } from '../../wire/dns/codes.ts'
 import { DnsMessage } from '../../wire/dns/message.ts'
@@ -13,19 +13,19 @@ import { IGNORED, readQuery } from './query-reader.ts'
 const REFUSALS_A_SECOND = 1000
 
 export class UdpServer {
-  readonly #socket: UdpSocket
+  readonly #socket: PacketSocket
   readonly #answering: Answering
   /** How many were refused in the second that runs. */
   #refused = 0
   #refusedSecond = 0
 
-  constructor(socket: UdpSocket, answering: Answering) {
+  constructor(socket: PacketSocket, answering: Answering) {
     this.#socket = socket
     this.#answering = answering
     socket.receive((bytes, from, to, sender) => this.#take(bytes, from, to, sender))
   }
 
-  #take(bytes: Buffer, from: number, to: number, sender: UdpSender): void {
+  #take(bytes: Buffer, from: number, to: number, sender: PacketSender): void {
     const asked = readQuery(bytes, from, to)
     if (asked === IGNORED || sender.port === 0) return
     if (typeof asked === 'number') {
@@ -58,7 +58,7 @@ export class UdpServer {
     )
   }
 
-  #send(query: ServerQuery, outcome: DnsOutcome, sender: UdpSender): void {
+  #send(query: ServerQuery, outcome: DnsOutcome, sender: PacketSender): void {
     if (outcome === DROPPED) return
     // Several messages are for TCP alone: the first of them is not all.
     const whole = typeof outcome === 'number' || outcome instanceof DnsMessage ? outcome : truncated(query)
@@ -69,7 +69,7 @@ export class UdpServer {
   }
 
   /** For the good of whoever has a fault in his client; a flood of them is not answered: to send is what costs. */
-  #refuse(bytes: Buffer, from: number, to: number, rcode: number, sender: UdpSender): void {
+  #refuse(bytes: Buffer, from: number, to: number, rcode: number, sender: PacketSender): void {
     const second = Math.floor(this.#answering.nowMs() / 1000)
     if (second !== this.#refusedSecond) {
       this.#refusedSecond = second
@@ -89,33 +89,33 @@ export class UdpServer {
 }
 
 /** Come again over TCP. */
-export function truncated(query: ServerQuery): DnsMessage {
+function truncated(query: ServerQuery): DnsMessage {
   const message = query.reply()
   message.isTruncated = true
   return message
 }
 
 /** What stands in options lies in the packet, too. */
-export function keepOptions(query: ServerQuery): void {
+function keepOptions(query: ServerQuery): void {
   const edns = query.asked.edns
   if (edns)
     for (const [index, { code, data }] of edns.options.entries())
       edns.options[index] = { code, data: Buffer.from(data) }
 }
 
-export class UdpPeer implements DnsPeer {
+class UdpPeer implements DnsPeer {
   readonly transport = 'dns'
   readonly isUdp = true
   readonly server: string
   isProven = false
   bytes: Buffer
-  readonly #sender: UdpSender
+  readonly #sender: PacketSender
   readonly #host: string
   readonly #localPort: number
 
   constructor(
     bytes: Buffer,
-    sender: UdpSender,
+    sender: PacketSender,
     server: string,
     { host, port }: { host: string; port: number },
   ) {
