@@ -187,7 +187,6 @@ export class WorkerDns {
 
   readonly #log = (level: DnsLogLevel, plugin: string, text: string): void => {
     const line = `[${level.toUpperCase()}] ${plugin === '' ? '' : `plugin/${plugin}: `}${text}`
-    if (level === 'warn' || level === 'error') this.#options.warn(`dns: ${line}`)
-    else this.#options.logs.line('stdout', line)
+    this.#options.warn(`dns: ${line}`)
   }
 }

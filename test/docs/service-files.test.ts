@@ -8,10 +8,12 @@ import { test } from 'node:test'
 import { ROOT, textOf } from '../shape/tree.ts'
 
 const service = textOf('examples/systemd/orla.service')
+const dnsService = textOf('examples/dns/orla-dns.service')
 const container = textOf('examples/container/Containerfile')
 const ignored = textOf('.dockerignore')
 
-const setting = (name: string): string | undefined => new RegExp(`^${name}=(.*)$`, 'm').exec(service)?.[1]
+const setting = (name: string, of = service): string | undefined =>
+  new RegExp(`^${name}=(.*)$`, 'm').exec(of)?.[1]
 
 /** The instructions of the container file, lines that go on joined. */
 const instructions = container
@@ -24,7 +26,7 @@ const all = (name: string) => instructions.filter((one) => one.name === name).ma
 const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0
 
 test(
-  'systemd has nothing to say against the service',
+  'systemd has nothing to say against the services',
   { skip: hasAnalyze ? false : 'systemd-analyze is missing' },
   (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'orla-service-'))
@@ -38,6 +40,7 @@ test(
       return { status, told: stderr.split('\n').filter((line) => line.includes('orla.service')) }
     }
     assert.deepEqual(verify(service), { status: 0, told: [] })
+    assert.deepEqual(verify(dnsService), { status: 0, told: [] })
     assert.notDeepEqual(verify(service.replace('KillMode=mixed', 'KillMode=gently')).told, [])
   },
 )
@@ -50,6 +53,16 @@ test('systemd waits longer than a drain takes, and signals the supervisor alone'
   assert.match(setting('ExecStop')!, /kill -TERM \$MAINPID && exec tail --pid=\$MAINPID/)
   assert.match(setting('ExecReload')!, /-HUP \$MAINPID$/)
   assert.equal(setting('OOMPolicy'), 'continue')
+})
+
+test('DNS under systemd has port 53 without root, is read again by the signal that it knows, and ends in time', () => {
+  assert.equal(setting('AmbientCapabilities', dnsService), 'CAP_NET_BIND_SERVICE')
+  assert.match(setting('ExecReload', dnsService)!, /-HUP \$MAINPID$/)
+  assert.match(textOf('src/cli/commands/dns.ts'), /process\.on\('SIGHUP'/)
+  const last = /^const LAST_ANSWERS_MS = (\d+)_000$/m.exec(textOf('src/dns/serving.ts'))?.[1]
+  assert.ok(Number.parseInt(setting('TimeoutStopSec', dnsService)!, 10) >= Number(last) + 5 + 2)
+  for (const line of ['ExecStartPre', 'ExecStart'])
+    assert.match(setting(line, dnsService)!, /^\/opt\/orla\/bin\/orla dns --conf \/etc\/orla-dns\/Corefile/)
 })
 
 test('the walls of sandboxes stand under systemd: namespaces, a compiler, shared memory', () => {

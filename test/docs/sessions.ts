@@ -37,8 +37,7 @@ export async function followPage(
 export async function startBehind(t: TestContext, { text, marker }: Block, session: Session): Promise<void> {
   const { cwd, env } = session
   const [, command = '', shown = ''] = /^\$ (.*)\n([^]*)$/.exec(inPlace(text, session)) ?? []
-  const [program, ...argv] = command.split(' ')
-  const child = spawn(program!, argv, {
+  const child = spawn('sh', ['-c', `exec ${command}`], {
     cwd,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -11,8 +11,8 @@ import { formatIp, parseIp } from '../../base/ip-address.ts'
 import { DOH_MEDIA_TYPE, dohQuery, freshSeconds } from '../../wire/dns/doh.ts'
 import { MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import type { DnsPeer } from '../query.ts'
+import { Admission, type Seat, USUAL_CONNECTIONS } from './admission.ts'
 import type { Answering } from './answering.ts'
-import { CONNECTIONS_MAX } from './stream-server.ts'
 import type { TlsIdentity } from './tls-identity.ts'
 
 export const DOH_PATH = '/dns-query'
@@ -23,7 +23,7 @@ const HEADER_BYTES_MAX = 16 * 1024
 export class HttpsServer {
   readonly server: Http2SecureServer
   readonly #answering: Answering
-  readonly #sockets = new Set<Socket>()
+  readonly #admission: Admission
 
   constructor(answering: Answering, identity: TlsIdentity) {
     this.#answering = answering
@@ -36,17 +36,12 @@ export class HttpsServer {
     })
     identity.follow(this.server)
     this.server.setTimeout(idleMs + readMs)
-    this.server.on('connection', (socket: Socket) => {
-      if (this.#sockets.size >= CONNECTIONS_MAX) {
-        socket.destroy()
-        return
-      }
-      this.#sockets.add(socket)
-      socket.on('error', () => socket.destroy())
-      socket.once('close', () => this.#sockets.delete(socket))
-    })
+    this.#admission = new Admission({ ...USUAL_CONNECTIONS, beginMs: idleMs + readMs })
+    this.server.on('connection', (socket: Socket) => void this.#admission.admit(socket))
     this.server.on('secureConnection', (socket: TLSSocket) => {
-      if (!identity.admits(socket)) socket.destroy()
+      const seat = this.#admission.seatOf(socket)
+      if (seat && identity.admits(socket)) seat.hasBegun()
+      else socket.destroy()
     })
     this.server.on('sessionError', () => undefined)
     this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
@@ -58,6 +53,27 @@ export class HttpsServer {
   }
 
   async #take(request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
+    const seat = this.#seatOf(request)
+    if (!seat) {
+      response.destroy()
+      return
+    }
+    seat.use()
+    seat.pending += 1
+    await this.#respond(request, response)
+    seat.pending -= 1
+  }
+
+  #seatOf(request: Http2ServerRequest): Seat | undefined {
+    try {
+      return this.#admission.seatOf(request.socket)
+    } catch {
+      // The connection has gone meanwhile: that is how HTTP/2 says it.
+      return undefined
+    }
+  }
+
+  async #respond(request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
     try {
       const [path, query = ''] = request.url.split('?', 2)
       if (path !== DOH_PATH) {
@@ -95,12 +111,12 @@ export class HttpsServer {
   async close(withinMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
     const timer = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy()
+      for (const socket of this.#admission.sockets) socket.destroy()
     }, withinMs)
     await this.#answering.idle(withinMs)
     // Connections that only wait for more.
     setImmediate(() => {
-      for (const socket of this.#sockets) socket.destroySoon()
+      for (const socket of this.#admission.sockets) socket.destroySoon()
     })
     await closed
     clearTimeout(timer)

@@ -74,7 +74,11 @@ async function openTls(answering: Answering, isShared: boolean): Promise<Endpoin
   const identity = new TlsIdentity(endpoint)
   const streams = new StreamServer(answering, endpoint.timeouts, {
     createServer: () => {
-      const server = createServer({ ...identity.serverOptions(), ALPNProtocols: ['dot'] })
+      const server = createServer({
+        ...identity.serverOptions(),
+        ALPNProtocols: ['dot'],
+        allowHalfOpen: true,
+      })
       identity.follow(server)
       return server
     },

@@ -9,6 +9,7 @@ import { OPTION } from '../../wire/dns/codes.ts'
 import { DnsMessage, MESSAGE_BYTES_MAX } from '../../wire/dns/message.ts'
 import { encodeMessage } from '../../wire/dns/message-writer.ts'
 import { type DnsPeer, ServerQuery } from '../query.ts'
+import type { Seat } from './admission.ts'
 import { writeRefusal } from './answer-writer.ts'
 import { type Answering, malformedCookie } from './answering.ts'
 import { IGNORED, readQuery } from './query-reader.ts'
@@ -32,47 +33,54 @@ export interface StreamTimeouts {
 }
 
 export class StreamConnection {
-  /** When it was last of use, in the answering's milliseconds. */
-  usedMs: number
   readonly #socket: Socket
+  readonly #seat: Seat
   readonly #answering: Answering
   readonly #peer: DnsPeer
   readonly #timeouts: StreamTimeouts
   #received: Buffer = Buffer.alloc(0)
-  #pending = 0
+  /** Nothing more is taken. */
   #isEnding = false
+  /** The client has asked all that it will ask. */
+  #hasAskedAll = false
   #timer: NodeJS.Timeout | undefined
   #waitsFor: 'query' | 'rest' | 'client' | undefined
 
-  constructor(socket: Socket, transport: DnsTransport, answering: Answering, timeouts: StreamTimeouts) {
+  constructor(
+    socket: Socket,
+    seat: Seat,
+    transport: DnsTransport,
+    answering: Answering,
+    timeouts: StreamTimeouts,
+  ) {
     this.#socket = socket
+    this.#seat = seat
     this.#answering = answering
     this.#timeouts = timeouts
     this.#peer = peerOf(socket, transport, answering.endpoint.label)
-    this.usedMs = answering.nowMs()
     socket.setNoDelay(true)
     socket.on('data', (bytes: Buffer) => this.#take(bytes))
     socket.on('drain', () => this.#goOn())
-    socket.on('end', () => this.end())
+    socket.on('end', () => {
+      this.#hasAskedAll = true
+      this.#goOn()
+    })
     socket.on('error', () => socket.destroy())
     socket.on('close', () => clearTimeout(this.#timer))
     this.#await('rest', timeouts.readMs)
   }
 
-  get isBusy(): boolean {
-    return this.#pending > 0
-  }
-
   /** Takes no more queries; closes once what is on its way was answered. */
   end(): void {
     this.#isEnding = true
-    if (this.#pending === 0) this.#socket.end()
-    // Who does not take the last answers is not waited for.
-    this.#await('client', this.#timeouts.writeMs)
+    if (this.#seat.pending === 0) this.#finish()
+    else this.#await(undefined, 0)
   }
 
-  destroy(): void {
-    this.#socket.destroy()
+  /** Who does not take the last answers is not waited for. */
+  #finish(): void {
+    this.#socket.end()
+    this.#await('client', this.#timeouts.writeMs, true)
   }
 
   #take(bytes: Buffer): void {
@@ -95,13 +103,18 @@ export class StreamConnection {
     this.#socket.uncork()
     if (at > 0) this.#received = this.#received.subarray(at)
     if (this.#isEnding) return
+    if (this.#hasAskedAll && !this.#isFull()) {
+      // What is left of it is no whole query.
+      this.end()
+      return
+    }
     if (this.#isFull()) this.#socket.pause()
     else this.#socket.resume()
     this.#awaitNext(at > 0)
   }
 
   #isFull(): boolean {
-    return this.#pending >= PENDING_MAX || this.#socket.writableLength > UNSENT_MAX
+    return this.#seat.pending >= PENDING_MAX || this.#socket.writableLength > UNSENT_MAX
   }
 
   /** What is waited for now has its time; where it was waited for before, the time goes on. */
@@ -109,7 +122,7 @@ export class StreamConnection {
     const { readMs, writeMs, idleMs } = this.#timeouts
     if (this.#socket.writableLength > 0) this.#await('client', writeMs, hasProgressed)
     else if (this.#received.length > 0 && !this.#isFull()) this.#await('rest', readMs, hasProgressed)
-    else if (this.#pending === 0) this.#await('query', idleMs, hasProgressed)
+    else if (this.#seat.pending === 0) this.#await('query', idleMs, hasProgressed)
     else this.#await(undefined, 0)
   }
 
@@ -121,7 +134,7 @@ export class StreamConnection {
   }
 
   #query(bytes: Buffer): void {
-    this.usedMs = this.#answering.nowMs()
+    this.#seat.use()
     const asked = readQuery(bytes, 0, bytes.length)
     if (asked === IGNORED) {
       // No client of ours: nothing that follows is believed either.
@@ -133,7 +146,7 @@ export class StreamConnection {
       this.#sendRefusal(bytes, asked)
       return
     }
-    const query = new ServerQuery(asked, this.#peer, bytes, this.usedMs)
+    const query = new ServerQuery(asked, this.#peer, bytes, this.#answering.nowMs())
     const cookie = asked.edns?.options.find(({ code }) => code === OPTION.COOKIE)
     if (cookie && this.#answering.cookies.read(cookie.data, query.addressBytes()) === 'malformed') {
       this.#send(query, malformedCookie(query))
@@ -144,7 +157,7 @@ export class StreamConnection {
       this.#send(query, outcome)
       return
     }
-    this.#pending += 1
+    this.#seat.pending += 1
     void this.#sendLate(query, outcome)
   }
 
@@ -152,10 +165,10 @@ export class StreamConnection {
     const late = await outcome
     if (late instanceof DnsStream) await this.#sendAll(query, late)
     else this.#send(query, late)
-    this.#pending -= 1
-    this.usedMs = this.#answering.nowMs()
+    this.#seat.pending -= 1
+    this.#seat.use()
     if (this.#isEnding) {
-      if (this.#pending === 0) this.#socket.end()
+      if (this.#seat.pending === 0) this.#finish()
     } else this.#goOn()
   }
 
