@@ -4,6 +4,7 @@
  * A plugin is a name and a `setup`, which reads the plugin's lines in a server block of the Corefile once and returns the handler that stands in the
  * chain of that block (or nothing, where the plugin only sets something). Those built in and those from outside use the same contract.
  */
+import type { CidrSet } from '../base/cidr.ts'
 import type { IpAddress } from '../base/ip-address.ts'
 import type { ExtendedError } from '../wire/dns/codes.ts'
 import type { Edns } from '../wire/dns/edns.ts'
@@ -196,6 +197,8 @@ export interface DnsSettings {
   /** Certificate and key of `tls://` and `https://`, as paths of PEM files. */
   tls: DnsTls | undefined
   timeouts: { readMs: number; writeMs: number; idleMs: number }
+  /** Set by `ratelimit`: how much clients are sent over UDP who may not have asked. Undefined: as the server has it. */
+  amplification: DnsAmplification | undefined
   /** By lower-cased key of the name: secrets that messages are signed with (RFC 8945). */
   readonly tsigSecrets: Map<string, Buffer>
   /** Plugins told of queries before the chain runs, in the order of the chain; only those within `metadataZones`. */
@@ -208,6 +211,16 @@ export interface DnsSettings {
   isCounted: boolean
   /** The Corefile is looked at every so often, and read again where it changed (`reload`). One block with it is enough. */
   reload: { readonly everyMs: number; readonly jitterMs: number } | undefined
+}
+
+/** What a network may be sent over UDP beyond what it asked with. */
+export interface DnsAmplification {
+  /** Infinity: no bound. */
+  readonly bytesPerSecond: number
+  /** Bits of an address that are a network. */
+  readonly prefixes: { readonly v4: number; readonly v6: number }
+  /** Clients for which there is no bound. */
+  readonly exempt: CidrSet
 }
 
 export interface DnsTls {

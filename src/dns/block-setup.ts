@@ -56,6 +56,7 @@ export class BlockSetup {
       view: '',
       tls: undefined,
       timeouts: { readMs: 5000, writeMs: 5000, idleMs: 10_000 },
+      amplification: undefined,
       tsigSecrets: new Map(),
       metadataProviders: [],
       metadataZones: undefined,

@@ -85,6 +85,11 @@ export interface QueryCounts {
   answered(query: ServerQuery, rcode: number, responseBytes: number): void
 }
 
+/** Whether a client may be sent so much who may not have asked. */
+export interface AmplificationBound {
+  allows(query: ServerQuery, answerBytes: number): boolean
+}
+
 export class ServerQuery implements DnsQuery {
   readonly asked: Asked
   readonly peer: DnsPeer
@@ -101,6 +106,8 @@ export class ServerQuery implements DnsQuery {
   /** Lowered by what a server allows (`bufsize`). */
   sizeMax = MESSAGE_BYTES_MAX
   notes: QueryNotes
+  /** Set with the zone, where its server block has bounds of its own for what is sent over UDP. */
+  amplification: AmplificationBound | undefined
   /** Set with the zone, where its server block counts. The server calls it once it has the answer's bytes. */
   counts: QueryCounts | undefined
   #message: DnsMessage | undefined

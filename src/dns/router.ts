@@ -9,7 +9,7 @@ import type { DnsNext, DnsOutcome } from '../contract/dns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/dns/codes.ts'
 import { type DnsName, NAME_BYTES_MAX } from '../wire/dns/name.ts'
 import { collectMetadata } from './metadata.ts'
-import type { QueryCounts, ServerQuery } from './query.ts'
+import type { AmplificationBound, QueryCounts, ServerQuery } from './query.ts'
 
 /** A server block as a listener sees it. */
 export interface RoutedBlock {
@@ -23,6 +23,7 @@ export interface RoutedBlock {
   readonly isForAllClasses: boolean
   /** Each answer says which plugin gave it. */
   readonly isDebug?: boolean
+  readonly amplification?: AmplificationBound
   /** Counts the queries of one of its zones at this listener. */
   countsFor?(zone: DnsName): QueryCounts
 }
@@ -98,6 +99,7 @@ export class Router {
     query.view = block.view
     query.counts = counts
     query.explainsAll = block.isDebug === true
+    query.amplification = block.amplification
     return block.chain(query)
   }
 

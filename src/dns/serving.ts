@@ -6,6 +6,7 @@ import type { QueryCounts, ServerQuery } from './query.ts'
 import type { DnsName } from '../wire/dns/name.ts'
 import { DROPPED_ZONE } from './query-figures.ts'
 import { type RoutedBlock, Router } from './router.ts'
+import { Amplification } from './server/amplification.ts'
 import { type BlocksSurroundings, type ServerBlock, setUpBlocks, stopAll } from './server-blocks.ts'
 
 /** Plugins that answer other classes than IN: with one of them, a listener takes these (as CoreDNS does). */
@@ -160,6 +161,7 @@ function routedBlock(
     metadataZones: settings.metadataZones,
     isForAllClasses: plugins.some((plugin) => FOR_ALL_CLASSES.includes(plugin)),
     isDebug: settings.isDebug,
+    ...(settings.amplification && { amplification: new Amplification(settings.amplification) }),
     ...(settings.isCounted &&
       countsFor && { countsFor: (zone) => countsFor(label, zone.toString(), settings.view) }),
   }

@@ -4,19 +4,15 @@
  * TCP, which no forged address can do.
  */
 import { AddressLimiter } from '../../limit/index.ts'
+import { CidrSet } from '../../base/cidr.ts'
+import type { DnsAmplification } from '../../contract/dns.ts'
 import type { ServerQuery } from '../query.ts'
 
-export interface AmplificationOptions {
-  /** Bytes a second that a network may be sent beyond what it asked with. */
-  readonly bytesPerSecond: number
-  /** Bits of the address that are a network. */
-  readonly prefixes: { readonly v4: number; readonly v6: number }
-}
-
-/** Four megabits a second: a thousand answers of half a kilobyte. */
-export const USUAL_AMPLIFICATION: AmplificationOptions = {
+/** Four megabits a second: a thousand answers of half a kilobyte. This machine is free: nobody forges its addresses. */
+export const USUAL_AMPLIFICATION: DnsAmplification = {
   bytesPerSecond: 512 * 1024,
   prefixes: { v4: 24, v6: 56 },
+  exempt: CidrSet.of(['127.0.0.0/8', '::1']),
 }
 
 /** Answers up to so many times their question are no weapon, and cost nothing to let through. */
@@ -25,30 +21,24 @@ const HARMLESS_FACTOR = 2
 const UNIT_BYTES = 64
 
 export class Amplification {
+  readonly #exempt: CidrSet
   readonly #limiter: AddressLimiter | undefined
 
-  /** Undefined: no limit. */
-  constructor(options: AmplificationOptions | undefined) {
-    this.#limiter =
-      options &&
-      new AddressLimiter({
-        limit: Math.max(1, Math.ceil(options.bytesPerSecond / UNIT_BYTES)),
-        window: '1s',
-        prefixes: { v4: [options.prefixes.v4], v6: [options.prefixes.v6] },
-      })
+  constructor({ bytesPerSecond, prefixes, exempt }: DnsAmplification = USUAL_AMPLIFICATION) {
+    this.#exempt = exempt
+    if (bytesPerSecond === Infinity) return
+    this.#limiter = new AddressLimiter({
+      limit: Math.max(1, Math.ceil(bytesPerSecond / UNIT_BYTES)),
+      window: '1s',
+      prefixes: { v4: [prefixes.v4], v6: [prefixes.v6] },
+    })
   }
 
   allows(query: ServerQuery, answerBytes: number): boolean {
     const beyond = answerBytes - HARMLESS_FACTOR * query.bytes.length
     if (beyond <= 0 || this.#limiter === undefined) return true
     const address = query.address()
-    if (isLoopback(address.family, address.words)) return true
+    if (this.#exempt.has(address)) return true
     return this.#limiter.take(address, Math.ceil(beyond / UNIT_BYTES)).allowed
   }
 }
-
-/** Of this machine: nobody forges those. */
-const isLoopback = (family: 4 | 6, words: readonly [number, number, number, number]): boolean =>
-  family === 4
-    ? words[3] >>> 24 === 127
-    : words[0] === 0 && words[1] === 0 && words[2] === 0 && words[3] === 1

@@ -134,7 +134,7 @@ export class Answering implements AnswerSurroundings {
       rcode = RCODE.SERVFAIL
       length = writeAnswer(query, RCODE.SERVFAIL, into, this)
     }
-    if (query.mayBeForged && !this.#amplification.allows(query, length)) {
+    if (query.mayBeForged && !(query.amplification ?? this.#amplification).allows(query, length)) {
       length = writeTruncated(query, rcode, into, this)
       // The upper bits went with the OPT record that says them.
       rcode &= 0x0f

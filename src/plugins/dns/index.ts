@@ -26,6 +26,7 @@ export const PLUGINS = [
   'local',
   'dns64',
   'acl',
+  'ratelimit',
   'any',
   'chaos',
   'loadbalance',

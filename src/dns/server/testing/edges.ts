@@ -7,7 +7,8 @@ import {
   type PacketSocket,
 } from '../../../base/packet-socket.ts'
 import type { AnswerQuery } from '../../endpoint.ts'
-import { Amplification, type AmplificationOptions } from '../amplification.ts'
+import type { DnsAmplification } from '../../../contract/dns.ts'
+import { Amplification } from '../amplification.ts'
 import { Answering } from '../answering.ts'
 import { ServerCookies } from '../server-cookies.ts'
 import { UdpServer } from '../udp-server.ts'
@@ -67,7 +68,7 @@ class Sender implements PacketSender {
 
 export function edgesOf(
   answer: AnswerQuery,
-  options: { readonly amplification?: AmplificationOptions } = {},
+  options: { readonly amplification?: DnsAmplification } = {},
 ): Edges {
   const failures: string[] = []
   const counted: { rcode: number; bytes: number }[] = []

@@ -122,3 +122,56 @@ test('only who wants signatures gets them, what is signed stays, and they are ma
   assert.equal(first.answer.length, 3)
   assert.equal(first.answer[2], second.answer[2])
 })
+
+const CUT = ['sub.example.org. 60 NS ns.sub.example.org.', 'ns.sub.example.org. 60 A 192.0.2.1']
+const DS = 'sub.example.org. 60 DS 1 13 2 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF'
+const ALIAS = 'www.example.org. 60 CNAME x.sub.example.org.'
+
+test('a referral says whether what is below is signed, and what is below is not signed here', async (t) => {
+  const signatures = async (given: readonly string[]) => {
+    const referral = answering((query) => {
+      const reply = query.reply()
+      for (const record of given.map((line) => parseRecord(line)))
+        (record.type === TYPE.CNAME
+          ? reply.answer
+          : record.type === TYPE.A
+            ? reply.additional
+            : reply.authority
+        ).push(record)
+      return reply
+    })
+    const block = await blockOf(t, `dnssec {\nkey file ${ED}\n}\nanswers`, {
+      plugins: [dnssec, referral],
+      folder,
+    })
+    const { answer, authority, additional } = await block.answer('www.example.org', 'A', DO)
+    return [answer, authority, additional].map((section) =>
+      section.map(({ type, rdata }) => (type === TYPE.RRSIG ? `over ${rdata.readUInt16BE(0)}` : type)),
+    )
+  }
+  const { CNAME, NS, NSEC, A } = TYPE
+  assert.deepEqual(await signatures([...CUT, DS]), [[], [NS, TYPE.DS, `over ${TYPE.DS}`], [A]])
+  assert.deepEqual(await signatures(CUT), [[], [NS, NSEC, `over ${NSEC}`], [A]])
+  assert.deepEqual(await signatures([ALIAS, ...CUT]), [
+    [CNAME, `over ${CNAME}`],
+    [NS, NSEC, `over ${NSEC}`],
+    [A],
+  ])
+})
+
+test('that a name grows too long by a DNAME is signed, too', async (t) => {
+  const tooLong = answering((query) => {
+    const reply = query.reply(RCODE.YXDOMAIN)
+    reply.answer.push(parseRecord('example.org. 60 DNAME long.example.net.'))
+    return reply
+  })
+  const block = await blockOf(t, `dnssec {\nkey file ${ED}\n}\nanswers`, {
+    plugins: [dnssec, tooLong],
+    folder,
+  })
+  const { answer } = await block.answer('www.example.org', 'A', DO)
+  assert.deepEqual(
+    answer.map(({ type }) => type),
+    [TYPE.DNAME, TYPE.RRSIG],
+  )
+})

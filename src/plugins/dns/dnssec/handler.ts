@@ -36,6 +36,10 @@ const ZONE_TYPES = [
 const APEX_TYPES = [...ZONE_TYPES, TYPE.NS, TYPE.SOA, TYPE.MX, TYPE.DNSKEY]
 const CUT_TYPES = [...ZONE_TYPES, TYPE.NS]
 
+/** What the zone above a cut has of its own there. */
+const AT_CUTS: ReadonlySet<number> = new Set([TYPE.DS, TYPE.NSEC])
+const SIGNED_RCODES: ReadonlySet<number> = new Set([RCODE.NOERROR, RCODE.NXDOMAIN, RCODE.YXDOMAIN])
+
 interface KeptSignatures {
   readonly records: readonly DnsRecord[]
   readonly expirationS: number
@@ -68,23 +72,27 @@ export class DnssecHandler implements DnsHandler, AnswerChange {
 
   change(answer: DnsMessage, query: DnsQuery): DnsMessage {
     const zone = this.#zoneOf(query.qname)
-    const isDenial = answer.rcode === RCODE.NXDOMAIN || answer.rcode === RCODE.NOERROR
     const isSigned = answer.answer.some(({ type }) => type === TYPE.RRSIG)
-    // What stands below a cut is not ours to sign.
-    const isReferral = answer.answer.length === 0 && answer.authority.some(({ type }) => type === TYPE.NS)
-    if (!zone || !isDenial || isSigned || isReferral) return answer
+    if (!zone || isSigned || !SIGNED_RCODES.has(answer.rcode)) return answer
     const signed = answer.copy()
+    const cut = answer.authority.find(({ type, name }) => type === TYPE.NS && !name.equals(zone))
     const soa = answer.authority.find(({ type }) => type === TYPE.SOA)
     const denied = soa && deniedName(answer, query.qname)
-    if (denied?.isWithin(zone)) {
+    if (cut) {
+      // RFC 4035 §3.1.4: a referral says whether what is below is signed, or it is taken for a forgery.
+      if (!cut.name.isWithin(zone)) return answer
+      const isSecure = answer.authority.some(({ type }) => type === TYPE.DS)
+      const nsec = isSecure ? undefined : denial(cut.name, TYPE.DS, zone, cut.ttl)
+      if (nsec) signed.authority.push(nsec)
+    } else if (denied?.isWithin(zone)) {
       const nsec = denial(denied, query.qtype, zone, soa!.ttl)
       if (!nsec) return answer
       signed.authority.push(nsec)
       signed.rcode = RCODE.NOERROR
     }
     signed.answer = this.#signed(signed.answer, zone)
-    signed.authority = this.#signed(signed.authority, zone)
-    signed.additional = this.#signed(signed.additional, zone)
+    signed.authority = this.#signed(signed.authority, zone, cut?.name)
+    signed.additional = this.#signed(signed.additional, zone, cut?.name)
     return signed
   }
 
@@ -100,8 +108,8 @@ export class DnssecHandler implements DnsHandler, AnswerChange {
     return answer
   }
 
-  /** The records with the signatures of each set behind them. */
-  #signed(records: readonly DnsRecord[], zone: DnsName): DnsRecord[] {
+  /** The records with the signatures of each set behind them, but for what belongs to the zone below `cut` (RFC 4035 §2.2). */
+  #signed(records: readonly DnsRecord[], zone: DnsName, cut?: DnsName): DnsRecord[] {
     const sets = new Map<string, DnsRecord[]>()
     for (const record of records) {
       const id = `${record.type} ${record.name.key}`
@@ -112,7 +120,9 @@ export class DnssecHandler implements DnsHandler, AnswerChange {
     const all: DnsRecord[] = []
     for (const set of sets.values()) {
       all.push(...set)
-      if (set[0]!.name.isWithin(zone)) all.push(...this.#signaturesOf(set, zone))
+      const { name, type } = set[0]!
+      const isBelow = cut !== undefined && name.isWithin(cut) && !AT_CUTS.has(type)
+      if (name.isWithin(zone) && !isBelow) all.push(...this.#signaturesOf(set, zone))
     }
     return all
   }

@@ -1,5 +1,4 @@
 /** `prometheus`: figures of the server and its plugins, to be fetched. */
-import { VERSION } from '../../../base/version.ts'
 import type { DnsPlugin } from '../../../contract/dns.ts'
 import {
   type HttpAddress,
@@ -26,12 +25,6 @@ export default {
     const address = word ? httpAddressOf(controller, word) : USUAL
     const { metrics, settings } = controller
     settings.isCounted = true
-    metrics
-      .gauge('coredns_build_info', "A metric with a constant '1' value labeled by version.", [
-        'version',
-        'nodeversion',
-      ])
-      .set(1, VERSION, process.versions.node)
     let endpoint: OpenHttpEndpoint | undefined
     const { isFirst } = controller.host
     controller.onStart(async () => {
