@@ -47,6 +47,7 @@ const IP_PKTINFO = 8
 const IP_MTU_DISCOVER = 10
 const IP_PMTUDISC_OMIT = 5
 const IPPROTO_IPV6 = 41
+const IPV6_MTU_DISCOVER = 23
 const IPV6_V6ONLY = 26
 const IPV6_RECVPKTINFO = 49
 const IPV6_PKTINFO = 50
@@ -266,6 +267,7 @@ export class UdpSocket implements PacketSocket {
       set(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES)
       // No path's MTU is believed that a forged ICMP could lower: answers are small enough (RFC 9715 §3.1).
       set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
+      if (isV6) set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_OMIT)
       // An answer leaves from the address that was asked, of the many that the machine may have.
       const isAny = address.words.every((word) => word === 0)
       if (isAny) set(isV6 ? IPPROTO_IPV6 : IPPROTO_IP, isV6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1)

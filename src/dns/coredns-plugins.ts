@@ -16,7 +16,7 @@ export const COREDNS_PLUGINS: ReadonlyMap<string, string> = new Map([
   ['https3', ''],
   ['k8s_external', KUBERNETES],
   ['kubernetes', KUBERNETES],
-  ['multisocket', ': `orla dns --workers N` serves with several processes'],
+  ['multisocket', ': a node serves with as many processes as it has workers (`edge.workers`)'],
   ['nomad', ''],
   ['on', ''],
   ['pprof', ': `node --inspect` and its profiles take its place'],

@@ -29,6 +29,8 @@ export interface EndpointServer {
   readonly address: string
   /** For connections that come from now on. */
   setTimeouts(timeouts: EndpointTimeouts): void
+  /** Of `tls` and `https`: reads another certificate, in force once the function is called. Throws where it cannot be read. */
+  changeTls?(tls: DnsTls): () => void
   /** Takes no more, answers what is on its way for a few seconds at most, and ends. */
   close(): Promise<void>
 }

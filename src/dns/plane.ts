@@ -35,7 +35,8 @@ export interface PlaneOptions extends Omit<ServingSurroundings, 'plugins' | 'fol
 
 /** A socket and whoever answers there now. */
 interface OpenServer {
-  readonly endpoint: Endpoint
+  /** As the Corefile that serves has it. */
+  endpoint: Endpoint
   readonly server: EndpointServer
   answer: AnswerQuery
   /** From now on it is answered: told to those that waited for it. */
@@ -170,10 +171,15 @@ export class DnsPlane {
   async #stand(): Promise<PreparedCorefile> {
     const next = await this.#prepare()
     const opened: OpenServer[] = []
+    const changes: (() => void)[] = []
     try {
       for (const endpoint of next.endpoints.values()) {
         const open = this.#servers.get(endpoint.label)
-        if (!open || !isSameSocket(open.endpoint, endpoint)) opened.push(await this.#open(endpoint))
+        if (!open) opened.push(await this.#open(endpoint))
+        else if (!hasSameTls(open.endpoint, endpoint) && endpoint.tls) {
+          const change = open.server.changeTls?.(endpoint.tls)
+          if (change) changes.push(() => void (open.endpoint = endpoint), change)
+        }
       }
     } catch (error) {
       await Promise.all(opened.map(({ server }) => server.close()))
@@ -191,6 +197,7 @@ export class DnsPlane {
       take: async () => {
         const former = this.#serving
         this.#serving = next
+        for (const change of changes) change()
         this.#take(next, opened)
         next.tellEnabled(former)
         if (!this.#options.isLed) this.#watch.serves(next.corefile, often)
@@ -223,6 +230,7 @@ export class DnsPlane {
     const server: EndpointServer = {
       address: opened.address,
       setTimeouts: (timeouts) => opened.setTimeouts(timeouts),
+      ...(opened.changeTls && { changeTls: (tls) => opened.changeTls!(tls) }),
       async close() {
         taken.resolve(() => RCODE.SERVFAIL)
         await opened.close()
@@ -249,8 +257,7 @@ export class DnsPlane {
   }
 }
 
-/** What a socket was opened with cannot be changed while it is open. */
-const isSameSocket = (one: Endpoint, other: Endpoint): boolean =>
+const hasSameTls = (one: Endpoint, other: Endpoint): boolean =>
   JSON.stringify(one.tls) === JSON.stringify(other.tls)
 
 function nameOf(text: string): DnsName | undefined {

@@ -12,8 +12,8 @@ import { OPTION } from '../../src/wire/dns/codes.ts'
 import { certificateMaker, type CertificatePaths } from '../harness/certificates.ts'
 import { decoded, framed, option, packet } from '../harness/dns-packets.ts'
 import { eventually } from '../harness/eventually.ts'
-import { startDns } from '../harness/orla-dns.ts'
 import { freePort } from '../harness/ports.ts'
+import { startDns } from '../harness/orla-dns.ts'
 
 const run = promisify(execFile)
 
@@ -194,4 +194,38 @@ test('a block that serves is given a certificate and TLS, and its other sockets 
   dns.kill('SIGHUP')
   await eventually(() => dns.stderr().includes('Reloading complete'), { what: () => dns.stderr() })
   assert.equal((await dns.ask('example.org')).rcode, 0)
+})
+
+test('another certificate in the Corefile is shown after a reload, on the same socket; one that cannot be read changes nothing', async (t) => {
+  const maker = certificateMaker(t)
+  const [first, second] = ['first', 'second'].map((name) => maker.make(name, [`${name}.example.org`]))
+  const port = await freePort()
+  const corefile = ({ cert, key }: CertificatePaths, more = '') =>
+    `tls://.:${port} {\n bind 127.0.0.1\n tls ${cert} ${key}${more}\n whoami\n}\n`
+  const dns = await startDns(t, { Corefile: corefile(first!) })
+  const shown = async () => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    const { subject } = socket.getPeerCertificate()
+    socket.destroy()
+    return subject.CN
+  }
+  assert.equal(await shown(), 'first.example.org')
+  dns.write('Corefile', corefile({ cert: '/nowhere.pem', key: second!.key }))
+  dns.kill('SIGHUP')
+  await eventually(() => dns.stderr().includes('/nowhere.pem'))
+  assert.equal(await shown(), 'first.example.org')
+  dns.write('Corefile', corefile(second!))
+  dns.kill('SIGHUP')
+  await eventually(async () => (await shown()) === 'second.example.org')
+  dns.write('Corefile', corefile(second!, ' {\n client_auth require\n}'))
+  dns.kill('SIGHUP')
+  await eventually(async () => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    socket.on('error', () => undefined)
+    const isClosed = once(socket, 'close').then(() => true)
+    await once(socket, 'secureConnect')
+    socket.write(framed(packet()))
+    return await Promise.race([isClosed, once(socket, 'data').then(() => false)])
+  })
 })

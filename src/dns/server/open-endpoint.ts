@@ -90,6 +90,7 @@ async function openTls(answering: Answering, isShared: boolean): Promise<Endpoin
     return {
       address: addressOf(endpoint, port),
       setTimeouts: (timeouts) => void (answering.timeouts = timeouts),
+      changeTls: (tls) => identity.change(tls),
       close: async () => {
         identity.close()
         await streams.close(LAST_ANSWERS_MS)
@@ -110,6 +111,7 @@ async function openHttps(answering: Answering, isShared: boolean): Promise<Endpo
     return {
       address: addressOf(endpoint, port),
       setTimeouts: (timeouts) => https.setTimeouts(timeouts),
+      changeTls: (tls) => identity.change(tls),
       close: async () => {
         identity.close()
         await https.close(LAST_ANSWERS_MS)

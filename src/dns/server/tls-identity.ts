@@ -10,7 +10,7 @@ import type { Endpoint } from '../endpoint.ts'
 const LOOK_MS = 5000
 
 export class TlsIdentity {
-  readonly tls: DnsTls
+  tls: DnsTls
   readonly #where: string
   #seen: string
   readonly #servers: { setSecureContext(options: SecureContextOptions): void }[] = []
@@ -31,13 +31,29 @@ export class TlsIdentity {
   }
 
   /** For a server of node:tls or node:http2: who connects is shown the certificate as it is by then. */
-  serverOptions(): TlsOptions {
-    const { cert, key, ca } = this.tls
+  serverOptions({ cert, key, ca, clientAuth }: DnsTls = this.tls): TlsOptions {
     return {
       ...readTlsFiles(this.#where, { cert, key, ca }),
       minVersion: 'TLSv1.2',
-      requestCert: this.tls.clientAuth !== 'nocert',
+      requestCert: clientAuth !== 'nocert',
       rejectUnauthorized: false,
+    }
+  }
+
+  /**
+   * Another line of the Corefile, while it is served: read now, in force once the function that is returned is called. Throws as the constructor does.
+   */
+  change(tls: DnsTls): () => void {
+    const options = this.serverOptions(tls)
+    createSecureContext(options)
+    return () => {
+      this.tls = tls
+      this.#seen = this.#look()
+      for (const server of this.#servers) {
+        server.setSecureContext(options)
+        // Read for each connection; there is no other way to change it.
+        Object.assign(server, { requestCert: options.requestCert })
+      }
     }
   }
 
