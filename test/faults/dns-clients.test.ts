@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
 import { askTcp, decoded, framed, packet, udpClient, words } from '../harness/dns-packets.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -87,10 +87,12 @@ function rssOf(pid: number): number {
 }
 
 test('a thousand connections of one address are no more than its share, and a new one is served', async (t) => {
-  const { port } = await start(t)
+  const { port, pid } = await start(t)
   const sockets = await Promise.all(Array.from({ length: 1000 }, () => connected(t, port)))
   const [answer] = await askTcp(port, [packet()])
   assert.equal(decoded(answer).answer.length, 1)
+  // Its share is 256; the others are files and sockets of the server itself.
+  assert.ok(readdirSync(`/proc/${pid}/fd`).length < 256 + 64)
   // The rest goes by itself when its time is over.
   for (const socket of sockets) socket.resume()
   await eventually(() => sockets.every(({ destroyed }) => destroyed))
