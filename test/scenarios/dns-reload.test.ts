@@ -34,6 +34,16 @@ test('a Corefile that changed is served without a gap, and a faulty one changes 
   assert.equal(dns.stderr().match(/reload failed/g)?.length, 1)
 })
 
+for (const signal of ['SIGHUP', 'SIGUSR1'] as const)
+  test(`${signal} reads the Corefile again where nobody looks at it`, async (t) => {
+    const corefileOf = (address: string) => `a.example:0 {\n  hosts {\n    ${address} a.example\n  }\n}\n`
+    const dns = await startDns(t, { Corefile: corefileOf('192.0.2.1') })
+    assert.ok(await isAnswered(dns, '192.0.2.1'))
+    dns.write('Corefile', corefileOf('192.0.2.2'))
+    dns.kill(signal)
+    await eventually(() => isAnswered(dns, '192.0.2.2'))
+  })
+
 test('zones and sockets that are new are there after a reload, and those that are gone are refused', async (t) => {
   const dns = await startDns(t, { Corefile: 'a.example:0 {\n  hosts {\n    192.0.2.1 a.example\n  }\n}\n' })
   dns.write('Corefile', 'b.example:0 {\n  hosts {\n    192.0.2.1 b.example\n  }\n}\n')

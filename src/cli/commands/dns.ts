@@ -1,4 +1,5 @@
 /** `orla dns`: serves what a Corefile says until it is told to stop. */
+import { unblockSignal } from '../../base/signal-mask.ts'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
@@ -112,6 +113,7 @@ async function serve(
   await plane.start()
   process.on('SIGHUP', reload)
   process.on('SIGUSR1', reload)
+  unblockSignal('SIGUSR1')
   const pidPath = pidfile === undefined ? undefined : resolve(terminal.cwd, pidfile)
   try {
     if (pidPath !== undefined) await writeFile(pidPath, `${process.pid}\n`)
