@@ -1,25 +1,13 @@
 /** Nodes and what is known of them, as tests of steering need them. */
 import { parseIp } from '../base/ip-address.ts'
 import type { Candidate, Filter, Situation } from './filters/filter.ts'
+import { draftOf } from './node-fields.ts'
 import type { EdgeNode, NodeState } from './node.ts'
 
-export const node = (name: string, more: Partial<EdgeNode> = {}): EdgeNode => ({
-  name,
-  v4: [parseIp('192.0.2.1')!],
-  v6: [],
-  cname: undefined,
-  location: undefined,
-  country: undefined,
-  continent: undefined,
-  asns: [],
-  weight: 1,
-  priority: 1,
-  fence: [],
-  probe: undefined,
-  edge: name,
-  forced: undefined,
-  ...more,
-})
+export const node = (name: string, more: Partial<EdgeNode> = {}): EdgeNode => {
+  const { addresses: _, ...plain } = draftOf(name)
+  return { ...plain, v4: [parseIp('192.0.2.1')!], v6: [], ...more }
+}
 
 export const state = (more: Partial<NodeState> = {}): NodeState => ({
   state: 'up',

@@ -110,10 +110,11 @@ async function serve(
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
   const reload = () => void reloadOf(plane, terminal)
-  await plane.start()
+  // A signal that comes while it starts is a reload behind the start, and no end.
   process.on('SIGHUP', reload)
   process.on('SIGUSR1', reload)
   unblockSignal('SIGUSR1')
+  await plane.start()
   const pidPath = pidfile === undefined ? undefined : resolve(terminal.cwd, pidfile)
   try {
     if (pidPath !== undefined) await writeFile(pidPath, `${process.pid}\n`)

@@ -70,3 +70,30 @@ export function bare(controller: DnsController, line: CorefileLine): void {
   atMost(controller, line, 0)
   noBlock(controller, line)
 }
+
+/** The arguments of a line, where they are so many. */
+export function counted(
+  controller: DnsController,
+  { name, args }: CorefileLine,
+  least: number,
+  most: number,
+): readonly CorefileWord[] {
+  if (args.length >= least && args.length <= most) return args
+  const expected =
+    most === least ? `${least}` : most === Infinity ? `at least ${least}` : `${least} to ${most}`
+  return controller.fail(
+    name,
+    `Wrong argument count or unexpected line ending after '${(args.at(-1) ?? name).text}': ${name.text} takes ${expected}`,
+  )
+}
+
+/** A time such as `30s`, in milliseconds. `what` is what it is the time of. */
+export function spanOf(controller: DnsController, word: CorefileWord, what: string): number {
+  const ms = parseGoDuration(word.text)
+  if (ms === undefined)
+    return controller.fail(
+      word,
+      `${what}: invalid duration "${word.text}": expected one such as 500ms, 30s or 1h20m`,
+    )
+  return ms >= 0 ? ms : controller.fail(word, `${what} can't be negative: ${word.text}`)
+}

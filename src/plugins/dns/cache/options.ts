@@ -1,6 +1,6 @@
 /** What a `cache` line and its block say. */
-import { parseGoDuration } from '../../../base/go-duration.ts'
 import type { CorefileLine, CorefileWord, DnsController } from '../../../contract/dns.ts'
+import { counted, spanOf } from '../line-words.ts'
 import { DnsName } from '../../../wire/dns/name.ts'
 
 /** Of answers of one kind: how many, and how long they hold in seconds. */
@@ -85,12 +85,12 @@ const PROPERTIES: Readonly<Record<string, ReadProperty>> = {
   prefetch: (controller, line, options) => {
     const [amount, pause, percent] = counted(controller, line, 1, 3)
     options.prefetchHits = whole(controller, amount!, 'prefetch amount')
-    if (pause) options.prefetchPauseMs = duration(controller, pause, 'prefetch duration')
+    if (pause) options.prefetchPauseMs = spanOf(controller, pause, 'prefetch duration')
     if (percent) options.prefetchPercent = percentage(controller, percent)
   },
   serve_stale: (controller, line, options) => {
     const [time, mode] = counted(controller, line, 0, 2)
-    options.staleMs = time ? duration(controller, time, 'serve_stale duration') : STALE_MS
+    options.staleMs = time ? spanOf(controller, time, 'serve_stale duration') : STALE_MS
     if (!mode) return
     const text = mode.text.toLowerCase()
     if (text !== 'immediate' && text !== 'verify')
@@ -102,7 +102,7 @@ const PROPERTIES: Readonly<Record<string, ReadProperty>> = {
   },
   servfail: (controller, line, options) => {
     const [time] = counted(controller, line, 1, 1)
-    options.servfailMs = duration(controller, time!, 'servfail duration')
+    options.servfailMs = spanOf(controller, time!, 'servfail duration')
     // RFC 2308 §7.1.
     if (options.servfailMs > SERVFAIL_MS_MAX)
       controller.fail(time!, 'caching SERVFAIL responses over 5 minutes is not permitted')
@@ -129,21 +129,6 @@ function kind(controller: DnsController, line: CorefileLine, before: KindOptions
   }
 }
 
-function counted(
-  controller: DnsController,
-  { name, args }: CorefileLine,
-  least: number,
-  most: number,
-): readonly CorefileWord[] {
-  if (args.length >= least && args.length <= most) return args
-  const expected =
-    most === least ? `${least}` : most === Infinity ? `at least ${least}` : `${least} to ${most}`
-  return controller.fail(
-    name,
-    `Wrong argument count or unexpected line ending after '${(args.at(-1) ?? name).text}': ${name.text} takes ${expected}`,
-  )
-}
-
 function whole(controller: DnsController, word: CorefileWord, what: string): number {
   const number = /^[+-]?\d+$/.test(word.text) ? Number(word.text) : Number.NaN
   if (Number.isNaN(number) || number > NUMBER_MAX)
@@ -155,16 +140,6 @@ function whole(controller: DnsController, word: CorefileWord, what: string): num
 function positive(controller: DnsController, word: CorefileWord, what: string): number {
   const number = word.text.startsWith('-') ? 0 : whole(controller, word, what)
   return number > 0 ? number : controller.fail(word, `${what} can not be zero or negative: ${word.text}`)
-}
-
-function duration(controller: DnsController, word: CorefileWord, what: string): number {
-  const ms = parseGoDuration(word.text)
-  if (ms === undefined)
-    return controller.fail(
-      word,
-      `${what}: invalid duration "${word.text}": expected one such as 30s or 1h20m`,
-    )
-  return ms >= 0 ? ms : controller.fail(word, `${what} can not be negative: ${word.text}`)
 }
 
 function percentage(controller: DnsController, word: CorefileWord): number {

@@ -1,8 +1,8 @@
 /** What a `forward` line and its block say. */
 import { readFileSync } from 'node:fs'
 import { createSecureContext, getCACertificates } from 'node:tls'
-import { parseGoDuration } from '../../../base/go-duration.ts'
 import type { CorefileLine, CorefileWord, DnsController } from '../../../contract/dns.ts'
+import { counted, spanOf } from '../line-words.ts'
 import {
   nameserversOf,
   parseUpstreamAddress,
@@ -126,7 +126,7 @@ const PROPERTIES: Readonly<Record<string, ReadProperty>> = {
     options.isCaseRandom = true
   },
   expire: (controller, line, options) => {
-    options.expireMs = duration(controller, counted(controller, line, 1, 1)[0]!, 'expire')
+    options.expireMs = spanOf(controller, counted(controller, line, 1, 1)[0]!, 'expire')
   },
   max_fails: (controller, line, options) => {
     options.failsMax = whole(controller, counted(controller, line, 1, 1)[0]!, 'max_fails')
@@ -162,7 +162,7 @@ const PROPERTIES: Readonly<Record<string, ReadProperty>> = {
   health_check: (controller, line, options) => {
     const [time, ...more] = counted(controller, line, 1, Infinity)
     let probe = {
-      intervalMs: duration(controller, time!, 'health_check'),
+      intervalMs: spanOf(controller, time!, 'health_check'),
       isRecursionDesired: true,
       domain: DnsName.ROOT,
     }
@@ -239,37 +239,12 @@ function serversOf(controller: DnsController, word: CorefileWord): UpstreamAddre
   return servers.length > 0 ? servers : controller.fail(word, `no nameservers found in ${text}`)
 }
 
-function counted(
-  controller: DnsController,
-  { name, args }: CorefileLine,
-  least: number,
-  most: number,
-): readonly CorefileWord[] {
-  if (args.length >= least && args.length <= most) return args
-  const expected =
-    most === least ? `${least}` : most === Infinity ? `at least ${least}` : `${least} to ${most}`
-  return controller.fail(
-    name,
-    `Wrong argument count or unexpected line ending after '${(args.at(-1) ?? name).text}': ${name.text} takes ${expected}`,
-  )
-}
-
 function whole(controller: DnsController, word: CorefileWord, what: string): number {
   if (/^-\d+$/.test(word.text)) return controller.fail(word, `${what} can't be negative: ${word.text}`)
   const number = /^\d+$/.test(word.text) ? Number(word.text) : Number.NaN
   return number <= NUMBER_MAX
     ? number
     : controller.fail(word, `${what}: invalid number ${word.text}: expected 0 to ${NUMBER_MAX}`)
-}
-
-function duration(controller: DnsController, word: CorefileWord, what: string): number {
-  const ms = parseGoDuration(word.text)
-  if (ms === undefined)
-    return controller.fail(
-      word,
-      `${what}: invalid duration "${word.text}": expected one such as 500ms or 10s`,
-    )
-  return ms >= 0 ? ms : controller.fail(word, `${what} can't be negative: ${word.text}`)
 }
 
 const rcodeOf = (controller: DnsController, word: CorefileWord): number =>
