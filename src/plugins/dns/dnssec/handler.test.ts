@@ -123,6 +123,29 @@ test('only who wants signatures gets them, what is signed stays, and they are ma
   assert.equal(first.answer[2], second.answer[2])
 })
 
+test('a denial that is signed stays as it is: its signatures are in the authority section', async (t) => {
+  const signature = 'RRSIG SOA 13 2 60 20300101000000 20200101000000 1 example.org. AAAA'
+  const denying = answering((query) => {
+    const reply = query.reply(RCODE.NXDOMAIN)
+    const lines = [
+      'SOA ns1.example.org. h.example.org. 1 2 3 4 5',
+      signature,
+      'NSEC z.example.org. A RRSIG NSEC',
+    ]
+    reply.authority = lines.map((line) => parseRecord(`example.org. 60 ${line}`))
+    return reply
+  })
+  const block = await blockOf(t, `dnssec {\nkey file ${ED}\n}\nanswers`, {
+    plugins: [dnssec, denying],
+    folder,
+  })
+  const { rcode, authority } = await block.answer('nope.example.org', 'A', DO)
+  assert.deepEqual(
+    [rcode, authority.map(({ type }) => type)],
+    [RCODE.NXDOMAIN, [TYPE.SOA, TYPE.RRSIG, TYPE.NSEC]],
+  )
+})
+
 const CUT = ['sub.example.org. 60 NS ns.sub.example.org.', 'ns.sub.example.org. 60 A 192.0.2.1']
 const DS = 'sub.example.org. 60 DS 1 13 2 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF'
 const ALIAS = 'www.example.org. 60 CNAME x.sub.example.org.'

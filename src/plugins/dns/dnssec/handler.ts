@@ -72,8 +72,7 @@ export class DnssecHandler implements DnsHandler, AnswerChange {
 
   change(answer: DnsMessage, query: DnsQuery): DnsMessage {
     const zone = this.#zoneOf(query.qname)
-    const isSigned = answer.answer.some(({ type }) => type === TYPE.RRSIG)
-    if (!zone || isSigned || !SIGNED_RCODES.has(answer.rcode)) return answer
+    if (!zone || isSigned(answer) || !SIGNED_RCODES.has(answer.rcode)) return answer
     const signed = answer.copy()
     const cut = answer.authority.find(({ type, name }) => type === TYPE.NS && !name.equals(zone))
     const soa = answer.authority.find(({ type }) => type === TYPE.SOA)
@@ -162,3 +161,9 @@ function denial(name: DnsName, asked: number, zone: DnsName, ttl: number): DnsRe
   const there = types.filter((type) => type !== asked || type === TYPE.NSEC)
   return next && new DnsRecord(name, TYPE.NSEC, ttl, Buffer.concat([nameRdata(next), typeBitmapOf(there)]))
 }
+
+/** By whoever has the zone: a denial and a referral have their signatures in the authority section alone. */
+const isSigned = ({ answer, authority }: DnsMessage): boolean =>
+  answer.some(isSignature) || authority.some(isSignature)
+
+const isSignature = ({ type }: DnsRecord): boolean => type === TYPE.RRSIG
