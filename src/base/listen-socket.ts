@@ -6,9 +6,16 @@
  * through FFI. The numbers are those of Linux.
  */
 import { lookup } from 'node:dns/promises'
-import koffi from 'koffi'
 import { parseIp } from './ip-address.ts'
-import { ADDRESS_BYTES, AF_INET, AF_INET6, socketAddress, socketFailure } from './socket-address.ts'
+import {
+  boundSocket,
+  checked,
+  closeDescriptor,
+  libcCall,
+  portOf,
+  setOption,
+  SOL_SOCKET,
+} from './socket-calls.ts'
 
 export interface ListenSocket {
   readonly fd: number
@@ -29,22 +36,9 @@ export interface ListenSocketOptions {
 }
 
 const SOCK_STREAM = 1
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
-const SO_REUSEPORT = 15
-const IPPROTO_IPV6 = 41
-const IPV6_V6ONLY = 26
 
-const libc = koffi.load(null)
-const call = (prototype: string) => libc.func(prototype) as unknown as (...args: unknown[]) => number
-const socket = call('int socket(int family, int type, int protocol)')
-const setsockopt = call('int setsockopt(int fd, int level, int name, void *value, uint32_t length)')
-const bind = call('int bind(int fd, void *address, uint32_t length)')
-const listen = call('int listen(int fd, int backlog)')
-const getsockname = call('int getsockname(int fd, void *address, void *length)')
-const closeDescriptor = call('int close(int fd)')
+const listen = libcCall('int listen(int fd, int backlog)')
 
 /** Throws what Node's `listen` would: an error with `code` (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`). */
 export async function openListenSocket(options: ListenSocketOptions): Promise<ListenSocket> {
@@ -52,21 +46,16 @@ export async function openListenSocket(options: ListenSocketOptions): Promise<Li
   // As in `fe80::1%eth0`: an address of a link says which one.
   const [plain = '', zone] = host.split('%')
   const address = parseIp(plain) ?? parseIp((await lookup(host)).address)!
-  const family = address.family === 4 ? AF_INET : AF_INET6
-  const fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
-  if (fd < 0) throw socketFailure('socket', host, port)
+  const fd = boundSocket(host, {
+    type: SOCK_STREAM,
+    address,
+    zone,
+    port,
+    reusePort,
+    prepare: (made) => checked(setOption(made, SOL_SOCKET, SO_REUSEADDR, 1), 'setsockopt', host, port),
+  })
   try {
-    const check = (result: number, name: string) => {
-      if (result < 0) throw socketFailure(name, host, port)
-    }
-    const [on, off] = [Uint32Array.of(1), Uint32Array.of(0)]
-    check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, on, 4), 'setsockopt')
-    // As Node does it, whatever `net.ipv6.bindv6only` says: `[::]` takes IPv4 too.
-    if (family === AF_INET6) check(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, off, 4), 'setsockopt')
-    if (reusePort) check(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, on, 4), 'setsockopt')
-    const bytes = socketAddress(address, zone, port)
-    check(bind(fd, bytes, bytes.length), 'bind')
-    check(listen(fd, backlog), 'listen')
+    checked(listen(fd, backlog), 'listen', host, port)
     return listenSocket(fd)
   } catch (error) {
     closeDescriptor(fd)
@@ -76,13 +65,11 @@ export async function openListenSocket(options: ListenSocketOptions): Promise<Li
 
 /** One that this process was given by the one that started it. Throws where it is no socket. */
 export function listenSocket(fd: number): ListenSocket {
-  const address = Buffer.alloc(ADDRESS_BYTES)
-  const length = Uint32Array.of(ADDRESS_BYTES)
-  if (getsockname(fd, address, length) < 0) throw socketFailure('getsockname', `descriptor ${fd}`, 0)
+  const port = portOf(fd)
   let isOpen = true
   return {
     fd,
-    port: address.readUInt16BE(2),
+    port,
     close() {
       if (isOpen) closeDescriptor(fd)
       isOpen = false

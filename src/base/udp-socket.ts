@@ -18,10 +18,15 @@ import {
   ADDRESS_BYTES,
   AF_INET,
   AF_INET6,
+  boundSocket,
+  closeDescriptor,
+  IPPROTO_IPV6,
   isLittleEndian,
-  socketAddress,
-  socketFailure,
-} from './socket-address.ts'
+  libcCall,
+  portOf,
+  setOption,
+  SOL_SOCKET,
+} from './socket-calls.ts'
 
 /** Packets of one call. More gain nothing that can be measured. */
 const BATCH = 64
@@ -34,41 +39,24 @@ const HEADER_BYTES = 64
 const IOVEC_BYTES = 16
 
 const SOCK_DGRAM = 2
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
 const MSG_DONTWAIT = 0x40
 const MSG_TRUNC = 0x20
-const SOL_SOCKET = 1
 const SO_SNDBUF = 7
 const SO_RCVBUF = 8
-const SO_REUSEPORT = 15
 const IPPROTO_IP = 0
 const IP_PKTINFO = 8
 const IP_MTU_DISCOVER = 10
 const IP_PMTUDISC_OMIT = 5
-const IPPROTO_IPV6 = 41
 const IPV6_MTU_DISCOVER = 23
-const IPV6_V6ONLY = 26
 const IPV6_RECVPKTINFO = 49
 const IPV6_PKTINFO = 50
 /** Bursts wait here while others have their turn. */
 const SOCKET_BUFFER_BYTES = 4 << 20
 
-const libc = koffi.load(null)
-const call = (prototype: string) => libc.func(prototype) as unknown as (...args: unknown[]) => number
-const socket = call('int socket(int family, int type, int protocol)')
-const setsockopt = call('int setsockopt(int fd, int level, int name, void *value, uint32_t length)')
-const bind = call('int bind(int fd, void *address, uint32_t length)')
-const getsockname = call('int getsockname(int fd, void *address, void *length)')
-const closeDescriptor = call('int close(int fd)')
-const recvmmsg = call('int recvmmsg(int fd, void *messages, uint32_t count, int flags, void *timeout)')
-const sendmmsg = call('int sendmmsg(int fd, void *messages, uint32_t count, int flags)')
+const recvmmsg = libcCall('int recvmmsg(int fd, void *messages, uint32_t count, int flags, void *timeout)')
+const sendmmsg = libcCall('int sendmmsg(int fd, void *messages, uint32_t count, int flags)')
 /** Gives its first argument back: so the address of a buffer is learned. */
-const memmove = libc.func('uintptr_t memmove(void *to, void *from, size_t bytes)') as unknown as (
-  to: Buffer,
-  from: Buffer,
-  bytes: number,
-) => number | bigint
+const memmove = libcCall('uintptr_t memmove(void *to, void *from, size_t bytes)')
 
 /** Whether this system has the layouts below. */
 export const HAS_UDP_BATCHES =
@@ -227,6 +215,19 @@ function ipv6(bytes: Buffer, at: number): IpAddress {
 const addressIn = (bytes: Buffer, at: number): IpAddress =>
   bytes.readUInt16LE(at) === AF_INET ? ipv4(bytes.readUInt32BE(at + 4)) : ipv6(bytes, at + 8)
 
+/** What only lowers a quality where the system does not take it is not asked for twice. */
+function prepare(fd: number, isV6: boolean, isAny: boolean): void {
+  // Only the system's most may be had; without it bursts are shorter.
+  setOption(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES)
+  setOption(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES)
+  // No path's MTU is believed that a forged ICMP could lower: answers are small enough (RFC 9715 §3.1).
+  setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
+  if (isV6) setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_OMIT)
+  if (!isAny) return
+  if (isV6) setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+  else setOption(fd, IPPROTO_IP, IP_PKTINFO, 1)
+}
+
 export class UdpSocket implements PacketSocket {
   readonly port: number
   readonly #fd: number
@@ -243,10 +244,7 @@ export class UdpSocket implements PacketSocket {
     this.#fd = fd
     this.#host = host
     this.#hasControl = hasControl
-    const address = Buffer.alloc(ADDRESS_BYTES)
-    if (getsockname(fd, address, Uint32Array.of(ADDRESS_BYTES)) < 0)
-      throw socketFailure('getsockname', host, 0)
-    this.port = address.readUInt16BE(2)
+    this.port = portOf(fd)
   }
 
   /** Throws an error with `code`, as Node does: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `EAFNOSUPPORT`. */
@@ -254,30 +252,17 @@ export class UdpSocket implements PacketSocket {
     const [plain = '', zone] = host.split('%')
     const address = parseIp(plain)
     if (!address) throw new TypeError(`${host} is no address`)
-    const isV6 = address.family === 6
-    const fd = socket(isV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
-    if (fd < 0) throw socketFailure('socket', host, port)
-    try {
-      const set = (level: number, name: number, value: number) =>
-        setsockopt(fd, level, name, Uint32Array.of(value), 4)
-      if (isV6) set(IPPROTO_IPV6, IPV6_V6ONLY, 0)
-      if (reusePort && set(SOL_SOCKET, SO_REUSEPORT, 1) < 0) throw socketFailure('setsockopt', host, port)
-      // Only the system's most may be had; without it bursts are shorter.
-      set(SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES)
-      set(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES)
-      // No path's MTU is believed that a forged ICMP could lower: answers are small enough (RFC 9715 §3.1).
-      set(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
-      if (isV6) set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_OMIT)
-      // An answer leaves from the address that was asked, of the many that the machine may have.
-      const isAny = address.words.every((word) => word === 0)
-      if (isAny) set(isV6 ? IPPROTO_IPV6 : IPPROTO_IP, isV6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1)
-      const bytes = socketAddress(address, zone, port)
-      if (bind(fd, bytes, bytes.length) < 0) throw socketFailure('bind', host, port)
-      return new UdpSocket(fd, host, isAny)
-    } catch (error) {
-      closeDescriptor(fd)
-      throw error
-    }
+    // An answer leaves from the address that was asked, of the many that the machine may have.
+    const isAny = address.words.every((word) => word === 0)
+    const fd = boundSocket(host, {
+      type: SOCK_DGRAM,
+      address,
+      zone,
+      port,
+      reusePort,
+      prepare: (made) => prepare(made, address.family === 6, isAny),
+    })
+    return new UdpSocket(fd, host, isAny)
   }
 
   get host(): string {

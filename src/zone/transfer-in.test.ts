@@ -174,7 +174,7 @@ const WRONG: readonly (readonly [string, Script, RegExp])[] = [
     'a cut SOA',
     (query, socket) =>
       void socket.write(
-        frameOf(answerTo(query, [Object.assign(soa(1), { rdata: Buffer.from('\0\0xxx') }), ns])),
+        frameOf(answerTo(query, [Object.assign(soa(1), { rdata: Buffer.from('\0\0abc') }), ns])),
       ),
     /cut/,
   ],

@@ -121,7 +121,7 @@ test('a zone without an SOA is none; without NS records it is odd', () => {
   assert.match(builder.finish().warnings.join(), /has no NS records/)
 })
 
-test('the root is a zone as any other', () => {
+test('the root is a zone like the others', () => {
   const builder = new ZoneBuilder(DnsName.ROOT)
   builder.add(DnsName.ROOT, TYPE.SOA, 300, soa(1).rdata)
   builder.add(DnsName.parse('com'), TYPE.NS, 300, data('\x02ns\x03com\0'))

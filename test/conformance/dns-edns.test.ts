@@ -227,7 +227,7 @@ const ROWS: readonly Row[] = [
       ),
   },
   ...[1, 2, 5, 6, 15].map((opcode): Row => ({
-    what: `opcode ${opcode} with EDNS is not implemented, which has OPT`,
+    what: `opcode ${opcode} with EDNS is NOTIMP, which has OPT`,
     of: 'RFC 6891 §7, RFC 8906 §3.1.4',
     ask: { flags: opcode << 11, edns: {} },
     expect: ({ rcode, edns }) => assert.deepEqual([rcode, edns?.version], [RCODE.NOTIMP, 0]),

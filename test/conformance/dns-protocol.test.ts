@@ -82,7 +82,7 @@ const ROWS: readonly Row[] = [
   },
   { what: 'nothing is not answered', of: 'RFC 1035 §4.1.1', ask: Buffer.alloc(0), expect: 'silence' },
   ...[1, 2, 3, 5, 6, 7, 15].map((opcode): Row => ({
-    what: `opcode ${opcode} is not implemented, and comes back`,
+    what: `opcode ${opcode} is NOTIMP, and comes back`,
     of: 'RFC 1035 §4.1.1, RFC 3425',
     ask: { flags: opcode << 11 },
     expect: (answer) => assert.deepEqual([answer.rcode, answer.opcode], [RCODE.NOTIMP, opcode]),

@@ -117,7 +117,7 @@ export class StreamConnection {
     return this.#seat.pending >= PENDING_MAX || this.#socket.writableLength > UNSENT_MAX
   }
 
-  /** What is waited for now has its time; where it was waited for before, the time goes on. */
+  /** Begins the time of what is awaited, unless that is awaited already and nothing came. */
   #awaitNext(hasProgressed: boolean): void {
     const { readMs, writeMs, idleMs } = this.#timeouts
     if (this.#socket.writableLength > 0) this.#await('client', writeMs, hasProgressed)

@@ -1,4 +1,4 @@
-/** Changes the order of addresses in answers, on a copy: aliases come first, as stub resolvers want them. */
+/** Changes the order of addresses in answers, on a copy: aliases come first, as resolvers of clients want them. */
 import type { CidrSet } from '../../../base/cidr.ts'
 import { parseIp } from '../../../base/ip-address.ts'
 import type { DnsHandler, DnsNext, DnsOutcome, DnsQuery } from '../../../contract/dns.ts'

@@ -1,4 +1,4 @@
-/** The form of a line: text with `{placeholders}`, read once. */
+/** The form of a line: text with fields in braces, read once. */
 import type { DnsQuery } from '../../../contract/dns.ts'
 import { opcodeName, rcodeName } from '../../../wire/dns/codes.ts'
 import type { DnsMessage } from '../../../wire/dns/message.ts'
@@ -38,7 +38,7 @@ const PLACES: Readonly<Record<string, (answered: Answered) => string>> = {
 export class LogFormat {
   readonly #parts: readonly Part[]
 
-  /** What is in braces and is no placeholder stands in the line as it is. */
+  /** What is in braces and is no field stands in the line as it is. */
   constructor(text: string) {
     const parts: Part[] = []
     for (const piece of text.split(/(\{[^{}]*\})/)) {

@@ -61,7 +61,7 @@ test('a line in the common log format says who asked what, and what came of it',
   )
 })
 
-test('our own placeholder names the plugin that answered; metadata keeps to its line', async (t) => {
+test('our own field names the plugin that answered; metadata keeps to its line', async (t) => {
   const text = 'log . "{>answeredBy} {/test/label} {/test/none} {combined} {unknown}"'
   const [line] = await linesOf(t, text, ['www.example.org'])
   assert.match(line!, /^\[INFO\] answers a\\nb - 127\.0\.0\.1:40000 - .* QUERY \{unknown\}$/)
